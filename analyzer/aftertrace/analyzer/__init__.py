@@ -1,0 +1,1 @@
+"""Runs, calls, near misses, approvals and configurations, from what is stored."""

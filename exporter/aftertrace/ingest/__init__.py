@@ -1,0 +1,1 @@
+"""From export request to rows: prepare (decode, validate, redact), dialects, drain. No sockets."""

@@ -1,0 +1,178 @@
+"""Decoded OTLP records: what a dialect reads.
+
+`Span` and `Log` are made from stored bytes and hold plain Python values: an `AnyValue` becomes None, bool, int, float,
+str, bytes, list or dict. Nothing is interpreted here, and nothing is dropped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.logs.v1 import logs_pb2
+from opentelemetry.proto.resource.v1 import resource_pb2
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+MAX_TIME_NS = 2**63 - 1
+"""Column times are int64; OTLP's are uint64. Later times are clamped to this and flagged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Resource and scope of a record: the same for many records, decoded once."""
+
+    resource: dict[str, Any]
+    scope_name: str = ""
+    scope_version: str = ""
+    scope_attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SpanEvent:
+    """An event inside a span."""
+
+    name: str
+    time_ns: int
+    attributes: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Span:
+    """A span. Ids are lower-case hex; an id that is absent or all zeros is None."""
+
+    origin: Origin
+    trace_id: str | None
+    span_id: str | None
+    parent_span_id: str | None
+    name: str
+    kind: int
+    start_ns: int
+    end_ns: int
+    status: int
+    """OTLP status code: 0 unset, 1 ok, 2 error."""
+    status_message: str
+    attributes: dict[str, Any]
+    events: list[SpanEvent]
+    links: list[tuple[str, str]]
+    flags: list[str]
+    """What is odd: `time_clamped`, `ends_before_start`, `no_ids`, `dropped_attributes:N` …"""
+
+
+@dataclass(slots=True)
+class Log:
+    """A log record."""
+
+    origin: Origin
+    trace_id: str | None
+    span_id: str | None
+    time_ns: int
+    """`time_unix_nano`, else `observed_time_unix_nano`, else 0."""
+    event_name: str
+    severity: int
+    body: Any
+    attributes: dict[str, Any]
+    flags: list[str]
+
+
+Record: TypeAlias = Span | Log
+
+
+def value(any_value: common_pb2.AnyValue) -> Any:
+    """The Python value of an OTLP AnyValue; None for an empty one."""
+    kind = any_value.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind == "array_value":
+        return [value(item) for item in any_value.array_value.values]
+    if kind == "kvlist_value":
+        return {item.key: value(item.value) for item in any_value.kvlist_value.values}
+    return getattr(any_value, kind)
+
+
+def _attributes(pairs: Any) -> dict[str, Any]:
+    return {pair.key: value(pair.value) for pair in pairs}
+
+
+@lru_cache(maxsize=4096)
+def origin(resource: bytes, scope: bytes) -> Origin:
+    """Decode a stored Resource and InstrumentationScope message. Treat the result as read-only: it is cached."""
+    decoded_resource = resource_pb2.Resource.FromString(resource)
+    decoded_scope = common_pb2.InstrumentationScope.FromString(scope)
+    return Origin(
+        resource=_attributes(decoded_resource.attributes),
+        scope_name=decoded_scope.name,
+        scope_version=decoded_scope.version,
+        scope_attributes=_attributes(decoded_scope.attributes),
+    )
+
+
+def span(record: bytes, of: Origin) -> Span:
+    """Decode a stored Span message."""
+    message = trace_pb2.Span.FromString(record)
+    flags: list[str] = []
+    start_ns, end_ns = message.start_time_unix_nano, message.end_time_unix_nano
+    if start_ns > MAX_TIME_NS or end_ns > MAX_TIME_NS:
+        start_ns, end_ns = min(start_ns, MAX_TIME_NS), min(end_ns, MAX_TIME_NS)
+        flags.append("time_clamped")
+    if end_ns and end_ns < start_ns:
+        flags.append("ends_before_start")
+    trace_id, span_id = _hex(message.trace_id, 16), _hex(message.span_id, 8)
+    if trace_id is None or span_id is None:
+        flags.append("no_ids")
+    for name, count in (
+        ("dropped_attributes", message.dropped_attributes_count),
+        ("dropped_events", message.dropped_events_count),
+        ("dropped_links", message.dropped_links_count),
+    ):
+        if count:
+            flags.append(f"{name}:{count}")
+    return Span(
+        origin=of,
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_span_id=_hex(message.parent_span_id, 8),
+        name=message.name,
+        kind=message.kind,
+        start_ns=start_ns,
+        end_ns=end_ns,
+        status=message.status.code,
+        status_message=message.status.message,
+        attributes=_attributes(message.attributes),
+        events=[
+            SpanEvent(event.name, min(event.time_unix_nano, MAX_TIME_NS), _attributes(event.attributes))
+            for event in message.events
+        ],
+        links=[(link.trace_id.hex(), link.span_id.hex()) for link in message.links],
+        flags=flags,
+    )
+
+
+def log(record: bytes, of: Origin) -> Log:
+    """Decode a stored LogRecord message."""
+    message = logs_pb2.LogRecord.FromString(record)
+    flags: list[str] = []
+    time_ns = message.time_unix_nano or message.observed_time_unix_nano
+    if not message.time_unix_nano:
+        flags.append("no_time")
+    if time_ns > MAX_TIME_NS:
+        time_ns = MAX_TIME_NS
+        flags.append("time_clamped")
+    if message.dropped_attributes_count:
+        flags.append(f"dropped_attributes:{message.dropped_attributes_count}")
+    return Log(
+        origin=of,
+        trace_id=_hex(message.trace_id, 16),
+        span_id=_hex(message.span_id, 8),
+        time_ns=time_ns,
+        event_name=message.event_name,
+        severity=message.severity_number,
+        body=value(message.body) if message.HasField("body") else None,
+        attributes=_attributes(message.attributes),
+        flags=flags,
+    )
+
+
+def _hex(raw: bytes, length: int) -> str | None:
+    return raw.hex() if len(raw) == length and any(raw) else None

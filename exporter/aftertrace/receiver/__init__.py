@@ -1,0 +1,1 @@
+"""OTLP over gRPC and HTTP into the WAL, and nothing else."""

@@ -1,0 +1,46 @@
+"""What travels between receiver, `prepare` and WAL: plain values, so that receiver and ingest never import each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Signal: TypeAlias = Literal["traces", "logs", "metrics"]
+Encoding: TypeAlias = Literal["protobuf", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An export request as it came, after inflating: nothing of it is trusted yet."""
+
+    signal: Signal
+    encoding: Encoding
+    body: bytes
+    """The OTLP `Export*ServiceRequest` (or `TracesData`, `LogsData`, `MetricsData`: the wire format is the same)."""
+    source: str
+    """Who sent it, as the server authenticated it."""
+    received_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request that was decoded, validated and redacted: what a WAL frame holds."""
+
+    payload: bytes
+    """Protobuf bytes of the redacted request; byte for byte what came where no rule fired and it came as protobuf."""
+    records: int
+    """How many spans, log records or metrics it holds. 0: nothing to store."""
+    keys: bytes
+    """16 bytes per record, in wire order: keyed digests of the records before redaction. Empty where redaction changed
+    nothing, since the drain then makes the same digests from `payload`."""
+    redactions: tuple[tuple[str, int], ...]
+    """How often each redaction rule fired, by rule name; never a value."""
+    policy: str
+    """Tagged digest of the redaction policy that was applied."""
+    store: bool = True
+    """False for what is validated and counted but not kept (metrics, unless the configuration keeps them)."""
+
+
+Prepare: TypeAlias = Callable[[Request], Prepared]
+"""Decode, validate and redact. Raises `Invalid` for what cannot be decoded, `TooLarge` for what is over a cap."""
