@@ -1,1 +1,1 @@
-"""Semantic conventions of agents: registry, constants, and an instrumentation API on `opentelemetry-api` alone."""
+"""Semantic conventions of agents: registry, constants, and an API on `opentelemetry-api` alone."""
