@@ -1,0 +1,177 @@
+"""A walker over OTLP wire bytes: where each record starts and ends, without decoding any of them.
+
+The three signals have one shape on the wire, down to the field numbers, so one walker serves them all::
+
+    Export*ServiceRequest | *Data   1: Resource* (repeated)
+    Resource*                       1: resource   2: Scope* (repeated)   3: schema_url
+    Scope*                          1: scope      2: record (repeated)   3: schema_url
+
+It follows the protobuf encoding rules (protobuf.dev/programming-guides/encoding): a singular message that
+occurs more than once is merged, which for the wire format means concatenated; of a singular string the last
+one holds; fields may come in any order; what is unknown is skipped. Records themselves are not looked into:
+`prepare` has validated them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from aftertrace.store.errors import Invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aftertrace.store.request import Signal
+
+RECORD_KEY_BYTES: Final = 16
+"""Length of a `record_key`."""
+
+_VARINT, _FIXED64, _LENGTH, _GROUP, _END_GROUP, _FIXED32 = range(6)
+_MAX_VARINT32_BYTES: Final = 5
+_MAX_VARINT64_BYTES: Final = 10
+_MAX_GROUP_DEPTH: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One record of a request, and what it belongs to: byte for byte as they stand on the wire."""
+
+    resource: bytes
+    """Resource message; empty when the sender gave none."""
+    resource_schema_url: str
+    scope: bytes
+    """InstrumentationScope message; empty when the sender gave none."""
+    scope_schema_url: str
+    record: bytes
+    """Span, LogRecord or Metric message."""
+
+
+def split(payload: bytes, signal: Signal) -> Iterator[Slice]:
+    """Every span, log record or metric of a request, in wire order. Raises `Invalid` where the wire format is
+    broken.
+    """
+    for resource_start, resource_end in _messages(payload, 0, len(payload), signal):
+        resource, resource_schema_url, scopes = _parts(payload, resource_start, resource_end, signal)
+        for scope_start, scope_end in scopes:
+            scope, scope_schema_url, records = _parts(payload, scope_start, scope_end, signal)
+            for start, end in records:
+                yield Slice(resource, resource_schema_url, scope, scope_schema_url, payload[start:end])
+
+
+def count(payload: bytes, signal: Signal) -> int:
+    """How many records `split` would yield, without copying any. Raises `Invalid` as `split` does."""
+    total = 0
+    for resource_start, resource_end in _messages(payload, 0, len(payload), signal):
+        for scope_start, scope_end in _parts(payload, resource_start, resource_end, signal)[2]:
+            total += len(_parts(payload, scope_start, scope_end, signal)[2])
+    return total
+
+
+def record_key(key: bytes, resource: bytes, scope: bytes, record: bytes) -> bytes:
+    """The deduplication key of a record: a keyed digest of what was received, before redaction.
+
+    A client that lost an OK sends the same bytes again; the same bytes make the same key. Parts are
+    length-prefixed, so that no two triples run together. `key` is the store's secret, at most 64 bytes:
+    without it nobody can test guesses of what was redacted against a stored key.
+    """
+    digest = hashlib.blake2b(digest_size=RECORD_KEY_BYTES, key=key)
+    for part in (resource, scope, record):
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.digest()
+
+
+def _messages(data: bytes, start: int, end: int, signal: Signal) -> list[tuple[int, int]]:
+    return [(first, last) for number, first, last in _fields(data, start, end, signal) if number == 1]
+
+
+def _parts(data: bytes, start: int, end: int, signal: Signal) -> tuple[bytes, str, list[tuple[int, int]]]:
+    """The head (resource or scope), schema URL and members of a Resource* or Scope* message."""
+    heads: list[bytes] = []
+    schema_url = b""
+    members: list[tuple[int, int]] = []
+    for number, first, last in _fields(data, start, end, signal):
+        if number == 2:
+            members.append((first, last))
+        elif number == 1:
+            heads.append(data[first:last])
+        elif number == 3:
+            schema_url = data[first:last]
+    try:
+        return b"".join(heads), schema_url.decode(), members
+    except UnicodeDecodeError as error:
+        raise _broken(signal, start, "a schema_url that is not UTF-8") from error
+
+
+def _fields(data: bytes, start: int, end: int, signal: Signal) -> Iterator[tuple[int, int, int]]:
+    """Number, start and end of each length-delimited field of the message in ``data[start:end]``; others are
+    skipped.
+    """
+    position = start
+    while position < end:
+        tag, position = _varint(data, position, end, signal, _MAX_VARINT32_BYTES)
+        kind, number = tag & 7, tag >> 3
+        if number == 0 or tag >= 1 << 32:
+            raise _broken(signal, position, "a field number out of range")
+        if kind == _LENGTH:
+            first, position = _extent(data, position, end, signal)
+            yield number, first, position
+        else:
+            position = _skip(data, position, end, signal, kind, number, 1)
+
+
+def _extent(data: bytes, position: int, end: int, signal: Signal) -> tuple[int, int]:
+    length, first = _varint(data, position, end, signal, _MAX_VARINT32_BYTES)
+    if length > end - first:
+        raise _broken(signal, position, "a field that is longer than its message")
+    return first, first + length
+
+
+def _skip(data: bytes, position: int, end: int, signal: Signal, kind: int, number: int, depth: int) -> int:
+    """The position after a field that is not read."""
+    if kind == _VARINT:
+        return _varint(data, position, end, signal, _MAX_VARINT64_BYTES)[1]
+    if kind == _LENGTH:
+        return _extent(data, position, end, signal)[1]
+    if kind in (_FIXED64, _FIXED32):
+        after = position + (8 if kind == _FIXED64 else 4)
+        if after > end:
+            raise _broken(signal, position, "a number that is cut off")
+        return after
+    if kind != _GROUP or depth > _MAX_GROUP_DEPTH:
+        raise _broken(signal, position, "a wire type that cannot stand here")
+    while True:
+        tag, position = _varint(data, position, end, signal, _MAX_VARINT32_BYTES)
+        inner, inner_number = tag & 7, tag >> 3
+        if inner_number == 0 or tag >= 1 << 32:
+            raise _broken(signal, position, "a field number out of range")
+        if inner == _END_GROUP:
+            if inner_number != number:
+                raise _broken(signal, position, "a group that ends as another one")
+            return position
+        position = _skip(data, position, end, signal, inner, inner_number, depth + 1)
+
+
+def _varint(data: bytes, position: int, end: int, signal: Signal, limit: int) -> tuple[int, int]:
+    """A base-128 number of at most `limit` bytes, and the position after it."""
+    if position < end and (byte := data[position]) < 0x80:
+        return byte, position + 1
+    value = shift = 0
+    for place in range(position, min(position + limit, end)):
+        byte = data[place]
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            if value >= 1 << 64:
+                break
+            return value, place + 1
+        shift += 7
+    raise _broken(signal, position, "a number that does not end or is too long")
+
+
+def _broken(signal: Signal, position: int, found: str) -> Invalid:
+    return Invalid(
+        f"read {signal} request: {found} at byte {position}, expected an OTLP protobuf message; "
+        "check the sender's protocol setting and content type"
+    )
