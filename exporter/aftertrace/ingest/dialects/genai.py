@@ -1,0 +1,259 @@
+"""OTel GenAI conventions, old names and new, with the extensions of Pydantic AI, Agent Framework, AI SDK 7 and Google ADK.
+
+Source: semantic-conventions-genai (spans `invoke_agent`, `chat`, `execute_tool`; event
+`gen_ai.client.inference.operation.details`). A span named `execute_tool` does not prove that the tool ran: Pydantic AI
+and ADK open one for a call that only waits for an approval, and several emitters for a call that was refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aftertrace.ingest.dialects import messages, text_calls
+from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.records import Log, Record, Span
+
+NAME: Final = "genai"
+READS: Final = (
+    ("span chat, generate_content: gen_ai.output.messages", "action.proposed for every tool_call part"),
+    ("span chat, generate_content: gen_ai.input.messages", "tool.called answered, refused, unknown_tool …"),
+    ("span execute_tool: status, error.type, gen_ai.tool.call.result", "tool.called completed, failed, refused …"),
+    ("span execute_tool: pydantic_ai.tool.deferral.name", "approval.requested; the tool did not run"),
+    ("span execute_tool: pydantic_ai.tool.failure_stage=validation", "tool.called invalid_arguments"),
+    ("span invoke_agent: final_result.approvals (Pydantic AI)", "approval.requested"),
+    ("span invoke_agent: function_approval_request, function_approval_response parts (Agent Framework)",
+     "approval.requested, approval.granted, approval.rejected"),
+    ("span, log: gen_ai.system_instructions, gen_ai.tool.definitions", "system_prompt_digest, tool_names"),
+    ("log gen_ai.client.inference.operation.details", "as span chat"),
+    ("log gen_ai.tool.message, gen_ai.choice (deprecated)", "tool.called answered, action.proposed"),
+    ("span, log: gen_ai.conversation.id, session.id", "conversation_id"),
+    ("span: gen_ai.agent.call.id, gcp.vertex.agent.invocation_id", "turn_id"),
+)  # fmt: skip
+
+_MODEL_CALLS: Final = ("chat", "generate_content", "text_completion", "fetch_response")
+_AGENTS: Final = ("invoke_agent", "invoke_workflow", "create_agent", "handle_conversation_turn")
+_PSEUDO_TOOLS: Final = ("(merged tools)",)
+_SERVER_KIND: Final = 2
+
+
+def read(record: Record) -> Reading | None:
+    """Read a span or log record with `gen_ai.*` attributes."""
+    if isinstance(record, Log):
+        return _read_log(record)
+    attributes = record.attributes
+    if not any(key.startswith("gen_ai.") for key in attributes):
+        return None
+    operation = attributes.get("gen_ai.operation.name")
+    reading = Reading(dialect=NAME, who=who(attributes, record.origin.scope_attributes))
+    if operation in _MODEL_CALLS:
+        reading.operation = "chat"
+        reading.events = model_call_events(attributes, record.start_ns, record.end_ns)
+    elif operation in _AGENTS:
+        reading.operation = "invoke_agent"
+        reading.events = _agent_events(record)
+    elif operation == "execute_tool":
+        reading.operation = "execute_tool"
+        reading.events = _tool_events(record)
+    elif operation is not None:
+        reading.operation = "step"
+    return reading
+
+
+def who(attributes: dict[str, Any], scope_attributes: dict[str, Any] | None = None) -> Who:
+    """Identity by the standard names."""
+    definitions = attributes.get("gen_ai.tool.definitions")
+    names = None if definitions is None else messages.tool_names(definitions)
+    return Who(
+        run_key=attributes.get("aftertrace.run.id"),
+        conversation_id=attributes.get("gen_ai.conversation.id") or attributes.get("session.id"),
+        turn_id=attributes.get("gcp.vertex.agent.invocation_id") or attributes.get("gen_ai.agent.call.id"),
+        agent_name=attributes.get("gen_ai.agent.name") or attributes.get("agent_name"),
+        agent_id=attributes.get("gen_ai.agent.id"),
+        agent_version=attributes.get("gen_ai.agent.version"),
+        model=attributes.get("gen_ai.request.model"),
+        model_served=attributes.get("gen_ai.response.model"),
+        user_id=attributes.get("user.id") or attributes.get("enduser.id"),
+        tool_name=_real_tool(attributes.get("gen_ai.tool.name")),
+        call_id=attributes.get("gen_ai.tool.call.id") or attributes.get("gen_ai.tool.call_id"),
+        input_tokens=attributes.get("gen_ai.usage.input_tokens", attributes.get("gen_ai.usage.prompt_tokens")),
+        output_tokens=attributes.get("gen_ai.usage.output_tokens", attributes.get("gen_ai.usage.completion_tokens")),
+        cost_usd=attributes.get("gen_ai.usage.cost.amount", attributes.get("operation.cost")),
+        system_prompt_digest=messages.instructions_digest(attributes.get("gen_ai.system_instructions")),
+        tool_names=names,
+        tools_digest=messages.value_digest(definitions) if names is not None else None,
+    )
+
+
+def model_call_events(attributes: dict[str, Any], start_ns: int, end_ns: int) -> list[Event]:
+    """What one model call states: the answers it was given, what the user asked, what it proposed."""
+    given, made = attributes.get("gen_ai.input.messages"), attributes.get("gen_ai.output.messages")
+    found = _at(start_ns, [*messages.answers(given), *text_calls.refused(messages.feedback_text(given))])
+    asked = messages.asks_without_ids(given)
+    found += [
+        Event(event="approval.requested", time_ns=start_ns, position=index, rule="ask_without_id") for index in range(asked)
+    ]
+    text = messages.user_text(given, last_only=True)
+    if text is not None:
+        found.append(Event(event="input.resolved", state="user_prompt", time_ns=start_ns, content=text))
+    proposed = _at(end_ns or start_ns, messages.proposals(made))
+    guarded = _guarded_tools(attributes.get("model_request_parameters"))
+    for event in proposed:
+        if event.tool_name in guarded:
+            event.attributes["needs_approval"] = True
+    return found + proposed
+
+
+def _agent_events(span: Span) -> list[Event]:
+    attributes = span.attributes
+    given, made = attributes.get("gen_ai.input.messages"), attributes.get("gen_ai.output.messages")
+    found = _at(span.start_ns, messages.approvals(given))
+    text = messages.user_text(given)
+    if text is not None:
+        found.append(Event(event="input.resolved", state="user_prompt", time_ns=span.start_ns, content=text))
+    echoed = [event for event in messages.proposals(made, state="echoed") if event.call_id]
+    answered = [event for event in messages.answers(made) if event.call_id and event.state != "echoed"]
+    history = [event for event in messages.answers(attributes.get("pydantic_ai.all_messages")) if event.call_id]
+    asked = [*messages.approvals(made), *_deferred_approvals(attributes.get("final_result"))]
+    return found + _at(span.end_ns or span.start_ns, [*echoed, *answered, *history, *asked])
+
+
+def _deferred_approvals(final_result: Any) -> list[Event]:
+    result = messages.load(final_result)
+    listed = result.get("approvals") if isinstance(result, dict) else None
+    if not isinstance(listed, list):
+        return []
+    return [
+        Event(
+            event="approval.requested",
+            tool_name=item.get("tool_name"),
+            call_id=item.get("tool_call_id"),
+            arguments=messages.load(item.get("args")),
+            rule="deferred_result",
+        )
+        for item in listed
+        if isinstance(item, dict)
+    ]
+
+
+def _tool_events(span: Span) -> list[Event]:
+    attributes = span.attributes
+    if attributes.get("gen_ai.tool.name") in _PSEUDO_TOOLS:
+        return []
+    if span.kind == _SERVER_KIND and "mcp.method.name" in attributes:
+        # The tool's server tells of a call that the agent's own span tells of too, without its id.
+        return []
+    result = _first(attributes, "gen_ai.tool.call.result", "tool_response", "gcp.vertex.agent.tool_response")
+    event = Event(
+        event="tool.called",
+        state="completed",
+        time_ns=span.start_ns,
+        end_ns=span.end_ns or None,
+        arguments=messages.load(
+            _first(attributes, "gen_ai.tool.call.arguments", "tool_arguments", "gcp.vertex.agent.tool_call_args")
+        ),
+        content=result,
+    )
+    deferral = attributes.get("pydantic_ai.tool.deferral.name")
+    if deferral == "ApprovalRequired" or _interrupted(span):
+        event.event, event.state, event.rule = "approval.requested", None, "deferral"
+        event.reason = _reason(attributes.get("pydantic_ai.tool.deferral.metadata"))
+    elif deferral is not None:
+        event.state, event.rule = "entered", "deferral"
+    elif attributes.get("pydantic_ai.tool.failure_stage") == "validation":
+        event.state, event.rule = "invalid_arguments", "validation_stage"
+    elif not span.end_ns:
+        event.state = "started"
+    else:
+        _judge(event, span, result)
+    return [event]
+
+
+def _judge(event: Event, span: Span, result: Any) -> None:
+    loaded = messages.load(result)
+    failed = span.status == 2
+    error_type = str(span.attributes.get("error.type") or "")
+    spoken = messages.response_text(loaded) if failed or _is_error(loaded) else None
+    text = span.status_message or _exception(span, "exception.message") or spoken
+    event.reason = text if failed else None
+    if failed:
+        event.state = "failed"
+        kind = _exception(span, "exception.type") or error_type
+        if error_type in ("401", "403"):
+            event.state, event.decided_by, event.rule = "refused", "target", "target_status"
+            return
+        if error_type in ("denied", "permission_denied"):
+            event.state, event.decided_by, event.rule = "refused", "policy", "error_type"
+            return
+        if error_type == "tool_not_found":
+            event.state, event.rule = "unknown_tool", "error_type"
+            return
+        if kind.endswith("ValidationError"):
+            event.state, event.rule = "invalid_arguments", "validation_error"
+            return
+    for candidate in dict.fromkeys(filter(None, (spoken, text))):
+        before = event.state
+        messages.judged(event, candidate)
+        if event.rule is not None:
+            if event.state == before and event.event == "tool.called":
+                event.basis = "explicit"
+            return
+
+
+def _is_error(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"error"}
+
+
+def _read_log(log: Log) -> Reading | None:
+    name = log.event_name or log.attributes.get("event.name")
+    if not isinstance(name, str) or not name.startswith("gen_ai."):
+        return None
+    reading = Reading(dialect=NAME, who=who(log.attributes))
+    body = log.body if isinstance(log.body, dict) else {}
+    if name == "gen_ai.client.inference.operation.details":
+        reading.events = model_call_events({**body, **log.attributes}, log.time_ns, log.time_ns)
+    elif name == "gen_ai.tool.message":
+        part = {"id": body.get("id"), "response": body.get("content"), "name": body.get("name")}
+        reading.events = _at(log.time_ns, [messages.answer(part, None)] if body.get("id") else [])
+    elif name == "gen_ai.choice":
+        message = body.get("message")
+        reading.events = _at(log.time_ns, messages.function_calls(message if isinstance(message, dict) else body))
+    return reading
+
+
+def _guarded_tools(parameters: Any) -> set[str]:
+    loaded = messages.load(parameters)
+    tools = loaded.get("function_tools") if isinstance(loaded, dict) else None
+    return {
+        str(tool.get("name")) for tool in tools or [] if isinstance(tool, dict) and tool.get("kind") == "unapproved"
+    }
+
+
+def _interrupted(span: Span) -> bool:
+    return str(_exception(span, "exception.type") or "").endswith(("GraphInterrupt", "ApprovalRequired"))
+
+
+def _exception(span: Span, key: str) -> str | None:
+    for event in span.events:
+        if event.name == "exception" and isinstance(event.attributes.get(key), str) and event.attributes[key]:
+            return str(event.attributes[key])
+    return None
+
+
+def _reason(metadata: Any) -> str | None:
+    loaded = messages.load(metadata)
+    reason = loaded.get("reason") if isinstance(loaded, dict) else None
+    return reason if isinstance(reason, str) else None
+
+
+def _first(attributes: dict[str, Any], *keys: str) -> Any:
+    return next((attributes[key] for key in keys if attributes.get(key) is not None), None)
+
+
+def _real_tool(name: Any) -> Any:
+    return None if name in _PSEUDO_TOOLS else name
+
+
+def _at(time_ns: int, events: list[Event]) -> list[Event]:
+    for event in events:
+        event.time_ns = time_ns
+    return events

@@ -1,0 +1,266 @@
+"""OpenInference (Arize), flattened attributes: LangChain and LangGraph, OpenAI Agents, smolagents and others.
+
+Source: the OpenInference semantic conventions (`openinference.span.kind`, `llm.input_messages.N.message.*` …), and what
+the LangChain and OpenAI Agents instrumentations were seen to send. Tool spans carry no call id; LangGraph's `tools` node
+above them does, and the result inside `output.value`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from aftertrace.ingest.dialects import interrupts, messages, text_calls
+from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.records import Log, Record, Span
+
+NAME: Final = "openinference"
+READS: Final = (
+    ("span LLM: llm.output_messages.N.message.tool_calls.M", "action.proposed"),
+    ("span LLM: llm.input_messages.N (role tool)", "tool.called answered, refused, unknown_tool …"),
+    ("span TOOL: status, tool.name, input.value, output.value", "tool.called completed, failed, entered"),
+    ("span CHAIN tools (LangGraph): input.value", "tool.called entered, with the call id its TOOL child lacks"),
+    ("span CHAIN: exception GraphInterrupt, action_requests", "approval.requested, one per action"),
+    ("span CHAIN: input.value resume.decisions", "approval.granted, approval.rejected, approval.modified by position"),
+    ("span GUARDRAIL", "policy.evaluated unknown: whether it tripped is not exported"),
+    ("span: session.id, metadata.thread_id", "conversation_id"),
+    ("span: llm.tools.N.tool.json_schema", "tool_names"),
+    ("span: llm.model_name, output.value response_metadata.model_name", "model, model_served"),
+)
+
+_FLAT: Final = re.compile(r"llm\.(input|output)_messages\.(\d{1,6})\.message\.(.+)")
+_CALL: Final = re.compile(r"tool_calls\.(\d{1,6})\.tool_call\.(id|function\.name|function\.arguments)")
+_TEXT: Final = re.compile(r"contents\.(\d{1,6})\.message_content\.text")
+_TOOL: Final = re.compile(r"llm\.tools\.(\d{1,6})\.tool\.json_schema")
+_HANDOFF: Final = re.compile(r"handoff to (.{1,200})")
+
+
+def read(record: Record) -> Reading | None:
+    """Read a span that carries `openinference.span.kind`."""
+    if isinstance(record, Log):
+        return None
+    kind = record.attributes.get("openinference.span.kind")
+    if not isinstance(kind, str):
+        return None
+    metadata = messages.load(record.attributes.get("metadata"))
+    metadata = metadata if isinstance(metadata, dict) else {}
+    reading = Reading(dialect=NAME, who=_who(record, metadata))
+    match kind.upper():
+        case "LLM":
+            reading.operation = "chat"
+            reading.events = _model_call(record, reading.who)
+        case "TOOL":
+            reading.operation = "execute_tool"
+            reading.events = _tool(record)
+        case "GUARDRAIL":
+            reading.operation = "guardrail"
+            reading.events = [_guardrail(record)]
+        case _:
+            outermost = kind.upper() == "AGENT" or record.parent_span_id is None
+            reading.operation = "invoke_agent" if outermost else "step"
+            reading.events = _chain(record, metadata)
+    return reading
+
+
+def _who(span: Span, metadata: dict[str, Any]) -> Who:
+    attributes = span.attributes
+    root = span.parent_span_id is None and attributes.get("openinference.span.kind") == "AGENT"
+    return Who(
+        run_key=attributes.get("aftertrace.run.id"),
+        conversation_id=attributes.get("session.id") or metadata.get("thread_id"),
+        agent_name=metadata.get("lc_agent_name")
+        or attributes.get("agent.name")
+        or attributes.get("graph.node.id")
+        or (span.name if root and "session.id" not in attributes and not metadata else None),
+        model=attributes.get("llm.request.model_name") or attributes.get("llm.model_name"),
+        model_served=attributes.get("llm.response.model_name"),
+        user_id=attributes.get("user.id") or metadata.get("user_id"),
+        tool_name=attributes.get("tool.name"),
+        call_id=attributes.get("tool_call.id") or attributes.get("tool.id"),
+        input_tokens=attributes.get("llm.token_count.prompt"),
+        output_tokens=attributes.get("llm.token_count.completion"),
+        cost_usd=attributes.get("llm.cost.total"),
+    )
+
+
+def _model_call(span: Span, who: Who) -> list[Event]:
+    given, made = _unflatten(span.attributes)
+    system = next((m for m in given if m["role"] in ("system", "developer")), None)
+    if system is not None:
+        who.system_prompt_digest = messages.instructions_digest(
+            "\n".join(str(part.get("content", "")) for part in system["parts"])
+        )
+    schemas = [messages.load(value) for key, value in sorted(span.attributes.items()) if _TOOL.fullmatch(key)]
+    if schemas:
+        who.tool_names, who.tools_digest = messages.tool_names(schemas), messages.value_digest(schemas)
+    who.model_served = who.model_served or _served(span.attributes.get("output.value"))
+    found = [*messages.answers(given), *text_calls.refused(messages.feedback_text(given))]
+    text = messages.user_text(given, last_only=True)
+    if text is not None:
+        found.append(Event(event="input.resolved", state="user_prompt", content=text))
+    for event in found:
+        event.time_ns = span.start_ns
+    proposed = messages.proposals(made)
+    for event in proposed:
+        event.time_ns = span.end_ns or span.start_ns
+    return found + proposed
+
+
+def _unflatten(attributes: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The flattened messages as GenAI messages, input and output."""
+    fields: dict[str, dict[int, dict[str, Any]]] = {"input": {}, "output": {}}
+    for key, value in attributes.items():
+        match = _FLAT.fullmatch(key)
+        if match is not None:
+            fields[match[1]].setdefault(int(match[2]), {})[match[3]] = value
+    return (
+        [_message(fields["input"][index]) for index in sorted(fields["input"])],
+        [_message(fields["output"][index]) for index in sorted(fields["output"])],
+    )
+
+
+def _message(flat: dict[str, Any]) -> dict[str, Any]:
+    role = flat.get("role")
+    text = flat.get("content")
+    if text is None:
+        texts = sorted((int(m[1]), value) for key, value in flat.items() if (m := _TEXT.fullmatch(key)))
+        text = "\n".join(str(value) for _, value in texts) if texts else None
+    if role == "tool":
+        part = {"type": "tool_call_response", "id": flat.get("tool_call_id"), "name": flat.get("name"), "response": text}
+        return {"role": role, "parts": [part]}
+    parts: list[dict[str, Any]] = [] if text is None else [{"type": "text", "content": text}]
+    calls: dict[int, dict[str, Any]] = {}
+    for key, value in flat.items():
+        match = _CALL.fullmatch(key)
+        if match is not None:
+            calls.setdefault(int(match[1]), {})[match[2]] = value
+    for index in sorted(calls):
+        call = calls[index]
+        parts.append(
+            {
+                "type": "tool_call",
+                "id": call.get("id"),
+                "name": call.get("function.name"),
+                "arguments": call.get("function.arguments", {}),
+            }
+        )
+    return {"role": role, "parts": parts}
+
+
+def _tool(span: Span) -> list[Event]:
+    attributes = span.attributes
+    handoff = _HANDOFF.fullmatch(span.name) if "tool.name" not in attributes else None
+    name = f"transfer_to_{handoff[1].replace(' ', '_').lower()}" if handoff else attributes.get("tool.name")
+    output = messages.load(attributes.get("output.value"))
+    data = output.get("data") if isinstance(output, dict) and isinstance(output.get("data"), dict) else {}
+    given = messages.load(attributes.get("input.value"))
+    event = Event(
+        event="tool.called",
+        state="completed",
+        time_ns=span.start_ns,
+        end_ns=span.end_ns or None,
+        tool_name=name if isinstance(name, str) else span.name,
+        call_id=data.get("tool_call_id") if isinstance(data.get("tool_call_id"), str) else None,
+        arguments=given if isinstance(given, dict) and not handoff else None,
+        content=data.get("content", output),
+    )
+    if span.status == 2:
+        _failed(event, span)
+    elif not span.end_ns:
+        event.state = "started"
+    elif output is None and "openai_agents" in span.origin.scope_name:
+        # A call that waits for an approval and one that returned None look alike here.
+        event.state, event.rule = "entered", "null_output"
+    elif data.get("status") == "error":
+        event.state = "failed"
+        messages.judged(event, messages.response_text(data.get("content")))
+    return [event]
+
+
+def _failed(event: Event, span: Span) -> None:
+    event.state = "failed"
+    exception = next((item.attributes for item in span.events if item.name == "exception"), {})
+    kind, text = str(exception.get("exception.type", "")), str(exception.get("exception.message", ""))
+    if kind.endswith("GraphInterrupt"):
+        event.event, event.state, event.rule = "approval.requested", None, "graph_interrupt"
+        return
+    event.reason = text or span.status_message or None
+    if kind.endswith("ValidationError"):
+        event.state, event.rule = "invalid_arguments", "validation_error"
+        return
+    messages.judged(event, event.reason)
+
+
+def _guardrail(span: Span) -> Event:
+    return Event(
+        event="policy.evaluated",
+        state="unknown",
+        time_ns=span.start_ns,
+        end_ns=span.end_ns or None,
+        decided_by="guardrail",
+        decider=span.name,
+        rule="guardrail_without_verdict",
+    )
+
+
+def _chain(span: Span, metadata: dict[str, Any]) -> list[Event]:
+    attributes = span.attributes
+    found = interrupts.asked(span)
+    given = messages.load(attributes.get("input.value"))
+    if isinstance(given, dict) and "resume" in given:
+        found += interrupts.answered(given["resume"], span.start_ns)
+    elif metadata.get("langgraph_node") == "tools" or span.name == "tools":
+        found += _tool_node(span, given)
+    elif span.parent_span_id is None:
+        text = _user_text(given)
+        if text is not None:
+            found.append(Event(event="input.resolved", state="user_prompt", time_ns=span.start_ns, content=text))
+    return found
+
+
+def _tool_node(span: Span, given: Any) -> list[Event]:
+    """The LangGraph node above a tool: the call with its id, and what the graph was given back."""
+    calls = [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
+    found = [
+        Event(
+            event="tool.called",
+            state="entered",
+            time_ns=span.start_ns,
+            tool_name=item.get("name"),
+            call_id=item.get("id"),
+            arguments=item.get("args"),
+            rule="langgraph_tools",
+        )
+        for item in calls
+        if item.get("type") == "tool_call" and isinstance(item.get("name"), str)
+    ]
+    output = messages.load(span.attributes.get("output.value"))
+    listed = output.get("messages") if isinstance(output, dict) else None
+    for item in listed if isinstance(listed, list) else []:
+        data = item.get("data") if isinstance(item, dict) else None
+        if isinstance(data, dict) and data.get("type") == "tool" and data.get("tool_call_id"):
+            part = {"id": data["tool_call_id"], "name": data.get("name"), "response": data.get("content")}
+            event = messages.answer(part, None)
+            event.time_ns = span.end_ns or span.start_ns
+            found.append(event)
+    return found
+
+
+def _user_text(given: Any) -> str | None:
+    if isinstance(given, str):
+        return given
+    listed = given.get("messages") if isinstance(given, dict) else None
+    for item in reversed(listed if isinstance(listed, list) else []):
+        if isinstance(item, dict) and item.get("role", item.get("type")) in ("user", "human"):
+            content = item.get("content", (item.get("data") or {}).get("content"))
+            return content if isinstance(content, str) else None
+    return None
+
+
+def _served(output: Any) -> str | None:
+    loaded = messages.load(output)
+    try:
+        served = loaded["generations"][0][0]["message"]["kwargs"]["response_metadata"]["model_name"]
+    except (KeyError, IndexError, TypeError):
+        return None
+    return served if isinstance(served, str) else None

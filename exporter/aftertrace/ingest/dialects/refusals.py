@@ -1,0 +1,129 @@
+"""Refusals that exist only as text: what products, frameworks and harnesses tell a model when a call did not run.
+
+The table holds observed wordings. A verdict from it is always `inferred`: a tool may print the same words. Wordings are
+looked for at the start of a text alone (`HEAD_CHARACTERS`), since a refusal *is* the message while a tool's output only
+quotes one. `VERSION` is raised with each change, so that a reading can be made again under the old table.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from aftertrace.ingest.dialects.events import Decider
+
+VERSION: Final = 1
+HEAD_CHARACTERS: Final = 400
+
+State: TypeAlias = Literal["refused", "unknown_tool", "invalid_arguments", "asked", "edited"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a text says happened to the call it answers."""
+
+    state: State
+    """`asked`: the call waits for an approval; `edited`: it ran with other arguments; the rest as in `tool.called`."""
+    decided_by: Decider | None
+    rule: str
+    """Name of the table's line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One observed wording: `pattern` is matched at the start of the text unless it begins with `.*`."""
+
+    rule: str
+    pattern: str
+    state: State
+    decided_by: Decider | None
+    seen_in: str
+
+
+WORDINGS: Final = (
+    Wording("adk_asked", r"This tool call requires confirmation, please approve", "asked", None, "Google ADK 2.13"),
+    Wording("adk_rejected", r"This tool call is rejected\.", "refused", "human", "Google ADK 2.13"),
+    Wording(
+        "maf_rejected", r"(Error: )?Tool call invocation was rejected by user", "refused", "human", "Agent Framework 1.23"
+    ),
+    Wording("langchain_rejected", r"User rejected the tool call for", "refused", "human", "LangChain 1.4"),
+    Wording(
+        "langchain_edited", r"Note: a human reviewer replaced this tool call", "edited", "human", "LangChain 1.4"
+    ),
+    Wording("pydantic_denied", r"The tool call was denied\.", "refused", "human", "Pydantic AI 2.68"),
+    Wording("openai_rejected", r"Tool execution was not approved\.", "refused", "human", "OpenAI Agents 0.24"),
+    Wording("user_declined", r"(The )?[Uu]ser (has )?(rejected|declined|denied|refused)\b", "refused", "human", "several"),
+    Wording("by_user", r".*\b(rejected|denied|declined|cancelled) by (the )?user\b", "refused", "human", "several"),
+    Wording(
+        "claude_user", r"The user doesn't want to (proceed with|take) this", "refused", "human_or_program", "Claude Code 2.1"
+    ),
+    Wording("claude_rule", r"Permission to use .{1,200} has been denied", "refused", "policy", "Claude Code 2.1"),
+    Wording(
+        "claude_unanswered",
+        r"Claude requested permissions to (use|write|read|edit) .{1,300}, but you haven't granted it yet",
+        "refused",
+        "policy",
+        "Claude Code 2.1",
+    ),
+    Wording("copilot_rule", r"Permission to run this tool was denied due to", "refused", "policy", "Copilot CLI 1.0"),
+    Wording(
+        "copilot_unanswered",
+        r"Permission denied because no interactive user response",
+        "refused",
+        "policy",
+        "Copilot CLI 1.0",
+    ),
+    Wording("codex_never", r".*approval policy is Never; reject command", "refused", "policy", "Codex 0.169"),
+    Wording("gemini_policy", r".*denied by policy\b", "refused", "policy", "Gemini CLI 0.61"),
+    Wording(
+        "gemini_headless",
+        r".*requires user confirmation, which is not supported in non-interactive mode",
+        "refused",
+        "policy",
+        "Gemini CLI 0.61",
+    ),
+    Wording(
+        "opencode_rule", r".*has specified a rule which prevents you", "refused", "policy", "opencode 1.18"
+    ),
+    Wording(
+        "opencode_user",
+        r".*rejected permission to use this specific tool call",
+        "refused",
+        "human_or_program",
+        "opencode 1.18",
+    ),
+    Wording("progent", r".*Please try other tools or arguments", "refused", "policy", "Progent policies on AgentDojo"),
+    Wording("drift", r".*function calling of .{1,4000}has been refused", "refused", "guardrail", "DRIFT on AgentDojo"),
+    Wording("tool_not_valid", r"(Error: )?\S{1,200} is not a valid tool, try one of", "unknown_tool", None, "LangChain 1.4"),
+    Wording("pydantic_unknown", r"Unknown tool name: ", "unknown_tool", None, "Pydantic AI 2.68"),
+    Wording("no_such_tool", r"(AI_NoSuchToolError|Model tried to call unavailable tool)", "unknown_tool", None, "AI SDK 7"),
+    Wording(
+        "tool_missing", r"(Error: )?Tool ['\"`]?[^'\"`\n]{1,200}?['\"`]? (does not exist|not found)", "unknown_tool", None,
+        "Copilot CLI 1.0, Gemini CLI 0.61",
+    ),
+    Wording("unknown_tool", r"(Error: )?Unknown tool:? ", "unknown_tool", None, "Strands 1.62"),
+    Wording("dojo_unknown", r"Invalid tool ", "unknown_tool", None, "AgentDojo"),
+    Wording("codex_unknown", r"unsupported call: ", "unknown_tool", None, "Codex 0.169"),
+    Wording(
+        "claude_unknown", r"(<tool_use_error>)?(Error: )?No such tool available", "unknown_tool", None, "Claude Code 2.1"
+    ),
+    Wording(
+        "claude_invalid", r"(<tool_use_error>)?InputValidationError", "invalid_arguments", None, "Claude Code 2.1"
+    ),
+    Wording("pydantic_invalid", r"\d+ validation errors? for ", "invalid_arguments", None, "Pydantic"),
+    Wording("sdk_invalid", r"AI_InvalidToolInputError", "invalid_arguments", None, "AI SDK 7"),
+    Wording("codex_invalid", r"failed to parse function arguments", "invalid_arguments", None, "Codex 0.169"),
+    Wording("dojo_invalid", r".*Input schema", "invalid_arguments", None, "Progent on AgentDojo"),
+)
+
+_COMPILED: Final = tuple((re.compile(wording.pattern, re.DOTALL), wording) for wording in WORDINGS)
+
+
+def classify(text: str) -> Verdict | None:
+    """The verdict of the first wording that `text` starts with or, where the table says so, holds near its start."""
+    head = text[:HEAD_CHARACTERS].lstrip()
+    for pattern, wording in _COMPILED:
+        if pattern.match(head):
+            return Verdict(wording.state, wording.decided_by, wording.rule)
+    return None

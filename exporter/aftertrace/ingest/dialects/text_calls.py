@@ -1,0 +1,46 @@
+"""Calls that exist only as text: harnesses that write tool calls and refusals into ordinary messages.
+
+Only refusals are read. A call that a model merely writes about cannot be told from a quotation, but a harness that
+answers "the function calling of X has been refused" states that X was proposed and did not run.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from aftertrace.ingest.dialects.events import Decider, Event
+
+MAX_CHARACTERS: Final = 20_000
+"""Texts are looked at up to here."""
+
+_REFUSED: Final = re.compile(r"function calling of (.{1,8000}?) has been refused", re.DOTALL)
+_LISTED: Final = re.compile(r"""function\\?['"]: ?\{\\?['"]name\\?['"]: ?\\?['"]([^'"\\]{1,200})""")
+_NO_ACTION: Final = re.compile(r"\s*Please always provide EXACTLY ONE action in triple backticks")
+
+
+def refused(text: str | None) -> list[Event]:
+    """The calls that a harness's message says it refused: DRIFT's validator, mini-swe-agent's format check."""
+    if not text:
+        return []
+    head = text[:MAX_CHARACTERS]
+    if _NO_ACTION.match(head):
+        return [_refusal("bash", "program", "text:mini_swe_format", head)]
+    match = _REFUSED.search(head)
+    if match is None:
+        return []
+    subject = match[1].strip()
+    names = _LISTED.findall(subject) if subject.startswith("[") else [subject]
+    return [_refusal(name, "guardrail", "text:drift", head) for name in names if name]
+
+
+def _refusal(name: str, decided_by: Decider, rule: str, reason: str) -> Event:
+    return Event(
+        event="tool.called",
+        state="refused",
+        tool_name=name,
+        basis="inferred",
+        decided_by=decided_by,
+        reason=reason,
+        rule=rule,
+    )

@@ -1,0 +1,167 @@
+"""From a reading to rows of `spans` and `events`: the last step before the tables, pure.
+
+Columns that point at the evidence (`receiver`, `seq`, `index`, `received_ns` …) are the drain's to fill in.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from aftertrace.ingest import dialects
+from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.messages import value_digest
+from aftertrace.ingest.records import Log, Record, Span
+from aftertrace.semconv.canonical import canonical_json, digest
+
+SHORT_CHARACTERS: Final = 256
+"""A text attribute up to this length is short: it is kept in the `attributes` column beside the evidence."""
+REASON_CHARACTERS: Final = 2048
+STATUS_CHARACTERS: Final = 512
+_STATUS: Final = {0: "unset", 1: "ok", 2: "error"}
+_MAX_INT64: Final = 2**63 - 1
+
+
+def rows_of(record: Record) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """The row of `spans` (None for a log record) and the rows of `events` that a record gives."""
+    reading = dialects.read(record)
+    who = _who_columns(record, reading)
+    events = [_event_row(record, reading, event, ordinal, who) for ordinal, event in enumerate(reading.events)]
+    return (_span_row(record, reading, who) if isinstance(record, Span) else None), events
+
+
+def _who_columns(record: Record, reading: Reading) -> dict[str, Any]:
+    who, resource = reading.who, record.origin.resource
+    return {
+        "tenant": None,
+        "service_name": _text(resource.get("service.name")),
+        "service_version": _text(resource.get("service.version")),
+        "environment": _text(resource.get("deployment.environment.name", resource.get("deployment.environment"))),
+        "dialect": reading.dialect,
+        "scope_name": record.origin.scope_name or None,
+        "trace_id": record.trace_id,
+        "span_id": record.span_id,
+        "parent_span_id": record.parent_span_id if isinstance(record, Span) else None,
+        "run_key": _text(who.run_key),
+        "conversation_id": _text(who.conversation_id),
+        "turn_id": _text(who.turn_id),
+        "agent_name": _text(who.agent_name),
+        "agent_id": _text(who.agent_id),
+        "agent_version": _text(who.agent_version),
+        "model": _text(who.model),
+        "model_served": _text(who.model_served),
+        "user_id": _text(who.user_id),
+        "tool_name": _text(who.tool_name),
+        "call_id": _text(who.call_id),
+        "input_tokens": whole(who.input_tokens),
+        "output_tokens": whole(who.output_tokens),
+        "cost_usd": number(who.cost_usd),
+        "system_prompt_digest": who.system_prompt_digest,
+        "tool_names": None if who.tool_names is None else _json(who.tool_names),
+        "tools_digest": who.tools_digest,
+    }
+
+
+def _span_row(span: Span, reading: Reading, who: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **who,
+        "name": span.name,
+        "kind": span.kind if 0 <= span.kind <= 127 else 0,
+        "start_ns": span.start_ns,
+        "end_ns": span.end_ns,
+        "status": _STATUS.get(span.status, "unset"),
+        "status_message": span.status_message[:STATUS_CHARACTERS] or None,
+        "operation": reading.operation,
+        "links": _json(span.links) if span.links else None,
+        "attributes": _json(short(span.attributes)),
+        "flags": _json(span.flags) if span.flags else None,
+    }
+
+
+def _event_row(record: Record, reading: Reading, event: Event, ordinal: int, who: dict[str, Any]) -> dict[str, Any]:
+    arguments = None if event.arguments is None else _canonical(event.arguments)
+    time_ns = event.time_ns or (record.start_ns if isinstance(record, Span) else record.time_ns)
+    return {
+        **who,
+        "tool_name": _text(event.tool_name) or who["tool_name"],
+        "call_id": _text(event.call_id) or who["call_id"],
+        "ordinal": ordinal,
+        "event": event.event,
+        "state": event.state,
+        "time_ns": time_ns,
+        "end_ns": event.end_ns,
+        "position": event.position,
+        "group": event.group,
+        "basis": event.basis,
+        "decided_by": event.decided_by,
+        "decider": _text(event.decider),
+        "identity": event.identity,
+        "wait_ns": event.wait_ns,
+        "reason": None if event.reason is None else event.reason[:REASON_CHARACTERS],
+        "arguments": arguments,
+        "arguments_digest": None if arguments is None else digest(arguments.encode()),
+        "content": None if event.content is None else _content(event.content)[:REASON_CHARACTERS],
+        "content_digest": value_digest(event.content),
+        "rule": event.rule,
+        "attributes": _json(short(event.attributes)) if event.attributes else None,
+    }
+
+
+def short(attributes: dict[str, Any]) -> dict[str, Any]:
+    """The attributes that are short enough to stand beside the evidence."""
+    return {
+        key: value
+        for key, value in attributes.items()
+        if isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= SHORT_CHARACTERS)
+    }
+
+
+def whole(value: Any) -> int | None:
+    """A whole number, also where the sender wrote it as text (`"66"`); None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        try:
+            value = int(value)
+        except ValueError:
+            return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and abs(value) <= _MAX_INT64 else None
+
+
+def number(value: Any) -> float | None:
+    """A number, also where the sender wrote it as text; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return float(value) if isinstance(value, int | float | str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool) or value is None:
+        return None
+    return str(value) if isinstance(value, int | float) else None
+
+
+def _canonical(value: Any) -> str:
+    try:
+        return canonical_json(value).decode()
+    except ValueError:
+        return _json(value)
+
+
+def _content(value: Any) -> str:
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, UnicodeEncodeError, RecursionError):
+        return msgspec.json.encode(repr(value).encode("utf-8", "replace").decode()).decode()
