@@ -1,0 +1,36 @@
+"""Attribute values as emitters write them: numbers and booleans as text (`"66"`, `"true"`), empty values."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+NS_PER_MS: Final = 1_000_000
+_MAX_MS: Final = 2**63 // NS_PER_MS - 1
+
+
+def text(value: Any) -> str | None:
+    """A text that is not empty; None for anything else."""
+    return value if isinstance(value, str) and value else None
+
+
+def flag(value: Any) -> bool | None:
+    """A boolean, also where it came as text; None for anything else."""
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().lower())
+    return value if isinstance(value, bool) else None
+
+
+def duration_ns(milliseconds: Any) -> int | None:
+    """A duration in nanoseconds from milliseconds, as number or text; None when it is none or negative."""
+    if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float | str):
+        return None
+    try:
+        given = float(milliseconds)
+    except (ValueError, OverflowError):
+        return None
+    return round(given * NS_PER_MS) if 0 <= given <= _MAX_MS else None
+
+
+def elapsed_ns(start_ns: int, end_ns: int) -> int | None:
+    """How long a span took; None while it is open or when it ends before it starts."""
+    return end_ns - start_ns if end_ns >= start_ns else None
