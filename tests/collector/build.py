@@ -1,7 +1,8 @@
-"""The Collector that the tests run: made once by the Collector builder, of the components `otel-collector.yaml` names.
+"""The Collector that the tests run, made once by the Collector builder of what `otel-collector.yaml` names.
 
-It is kept under `.cache/collector/<digest>/otelcol`, where the digest is that of `builder-config.yaml`: another list of
-components makes another Collector. Go and the Go module proxy are needed for the first build alone.
+It is kept under `.cache/collector/<digest>/otelcol`, where the digest is that of `builder-config.yaml`:
+another list of components makes another Collector. Go and the Go module proxy are needed for the first build
+alone.
 """
 
 from __future__ import annotations

@@ -7,12 +7,12 @@ import socket
 import subprocess
 import time
 from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from collector.build import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
 CONFIGURATION: Final = ROOT / "otel-collector.yaml"
@@ -48,7 +48,7 @@ class Collector:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Collector:
+    def __enter__(self) -> Self:
         """Start it."""
         self.start()
         return self

@@ -113,7 +113,7 @@ def test_without_fsynced_storage_the_same_kill_loses_the_backlog(
 
 
 def test_no_secret_reaches_the_queue_on_disk_or_the_network(collector_binary: Path, tmp_path: Path) -> None:
-    """Canaries in attributes, in a list, in a log body and in a resource: none in the queue's files or in what is sent."""
+    """Canaries in attributes, a list, a log body, a resource: none in the queue files or in what is sent."""
     shape, by_key, in_a_list = SECRETS
     request = ExportTraceServiceRequest()
     resource = request.resource_spans.add()
