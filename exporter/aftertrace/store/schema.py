@@ -32,7 +32,11 @@ _POINTER: Final = [
     _column("seq", pa.int64(), "sequence number of the WAL frame (request) within the receiver"),
     _column("index", pa.int32(), "position of the record in its request, from 0, in wire order"),
     _column("received_ns", pa.int64(), "when the receiver took the request in"),
-    _column("source", pa.string(), "who sent it, as the server authenticated it; `anonymous` on an open loopback port"),
+    _column(
+        "source",
+        pa.string(),
+        "who sent it, as the server authenticated it; `anonymous` on an open loopback port",
+    ),
 ]
 
 EVIDENCE: Final = pa.schema(
@@ -40,11 +44,21 @@ EVIDENCE: Final = pa.schema(
         *_POINTER,
         _column("frame_records", pa.int32(), "how many records the frame holds, so that a missing one shows"),
         _column("signal", pa.string(), "`traces`, `logs` or `metrics`"),
-        _column("record", pa.binary(), "the stored OTLP bytes of the Span, LogRecord or Metric, redacted before writing"),
+        _column(
+            "record",
+            pa.binary(),
+            "the stored OTLP bytes of the Span, LogRecord or Metric, redacted before writing",
+        ),
         _column("resource_digest", pa.string(), "key into `resources`"),
         _column("scope_digest", pa.string(), "key into `scopes`"),
-        _column("record_key", pa.binary(), "16-byte keyed digest of the record, its resource and its scope before redaction"),
-        _column("duplicate_of", pa.string(), "`receiver/seq/index` of the first copy when the record came before"),
+        _column(
+            "record_key",
+            pa.binary(),
+            "16-byte keyed digest of the record, its resource and its scope before redaction",
+        ),
+        _column(
+            "duplicate_of", pa.string(), "`receiver/seq/index` of the first copy when the record came before"
+        ),
         _column("redactions", pa.int32(), "how many values redaction replaced in the record's request"),
         _column("policy_digest", pa.string(), "digest of the redaction policy in force"),
     ]
@@ -76,7 +90,9 @@ _WHO: Final = [
     _column("dialect", pa.string(), "which dialect read the record"),
     _column("scope_name", pa.string(), "name of the instrumentation scope"),
     _column("trace_id", pa.string(), "trace id, 32 hex digits"),
-    _column("span_id", pa.string(), "span id, 16 hex digits: of the span itself, or the one a log record names"),
+    _column(
+        "span_id", pa.string(), "span id, 16 hex digits: of the span itself, or the one a log record names"
+    ),
     _column("parent_span_id", pa.string(), "parent span id"),
     _column("run_key", pa.string(), "explicit run id (`aftertrace.run.id`), if the sender gives one"),
     _column("conversation_id", pa.string(), "session, conversation or thread, as the sender names it"),
@@ -93,7 +109,11 @@ _WHO: Final = [
     _column("output_tokens", pa.int64(), "tokens written"),
     _column("cost_usd", pa.float64(), "cost in US dollars as the sender states it"),
     _column("system_prompt_digest", pa.string(), "tagged digest of the system prompt in force"),
-    _column("tool_names", pa.string(), "JSON list of the tools the model could call; null is unknown, `[]` is none"),
+    _column(
+        "tool_names",
+        pa.string(),
+        "JSON list of the tools the model could call; null is unknown, `[]` is none",
+    ),
     _column("tools_digest", pa.string(), "tagged digest of the tool definitions"),
 ]
 
@@ -114,7 +134,11 @@ SPANS: Final = pa.schema(
         ),
         _column("links", pa.string(), "JSON list of `[trace id, span id]` this span links to"),
         _column("attributes", pa.string(), "JSON object of the span's short attributes"),
-        _column("flags", pa.string(), "JSON list of what is odd about the record (clamped times, dropped attributes …)"),
+        _column(
+            "flags",
+            pa.string(),
+            "JSON list of what is odd about the record (clamped times, dropped attributes …)",
+        ),
     ]
 )
 """One row per span, without duplicates."""
@@ -124,13 +148,27 @@ EVENTS: Final = pa.schema(
         *_POINTER,
         _column("ordinal", pa.int32(), "position among the events read from one record, from 0"),
         *_WHO,
-        _column("event", pa.string(), "canonical event without the `aftertrace.` prefix, such as `action.proposed`"),
-        _column("state", pa.string(), "what the event states; the vocabulary of each event is in `ingest.dialects.events`"),
+        _column(
+            "event",
+            pa.string(),
+            "canonical event without the `aftertrace.` prefix, such as `action.proposed`",
+        ),
+        _column(
+            "state",
+            pa.string(),
+            "what the event states; the vocabulary of each event is in `ingest.dialects.events`",
+        ),
         _column("time_ns", pa.int64(), "when it happened, by the sender's clock"),
         _column("end_ns", pa.int64(), "end of what lasts (an execution, a wait); null for a point in time"),
-        _column("position", pa.int32(), "position in the list the sender gave (calls of a message, answers of a reviewer)"),
+        _column(
+            "position",
+            pa.int32(),
+            "position in the list the sender gave (calls of a message, answers of a reviewer)",
+        ),
         _column("group", pa.string(), "id of the interrupt, message or batch that `position` counts in"),
-        _column("basis", pa.string(), "`explicit`: a field says so; `inferred`: read from text or from absence"),
+        _column(
+            "basis", pa.string(), "`explicit`: a field says so; `inferred`: read from text or from absence"
+        ),
         _column("decided_by", pa.string(), "class of who decided"),
         _column("decider", pa.string(), "the person, rule or program that decided, as named"),
         _column("identity", pa.string(), "how sure `decider` is: `authenticated`, `asserted`, `inferred`"),

@@ -1,0 +1,82 @@
+"""Opening a data folder: its marker and its key."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from aftertrace.store import durable
+from aftertrace.store.errors import Corrupt, Invalid
+from aftertrace.store.layout import FORMAT_VERSION, Layout
+
+KEY_BYTES: Final = 32
+_PREFIX: Final = "aftertrace store "
+
+
+def open_folder(data: Path) -> Layout:
+    """Open a data folder to write to it; make it where there is none.
+
+    Raises:
+        Invalid: a later version of aftertrace made the folder, or it holds something else.
+    """
+    layout = Layout(data)
+    if not layout.marker.exists():
+        _refuse_foreign(data)
+        for folder in (data, layout.wal_folder, layout.tables_folder, layout.quarantine):
+            durable.make_folder(folder)
+        durable.create_file(layout.marker, f"{_PREFIX}{FORMAT_VERSION}\n".encode())
+    check_format(layout)
+    return layout
+
+
+def check_format(layout: Layout) -> None:
+    """Refuse a folder that this version cannot read.
+
+    Raises:
+        Invalid: there is no store, or one of a later version.
+    """
+    try:
+        text = layout.marker.read_text("utf-8", "replace")
+    except (FileNotFoundError, NotADirectoryError):
+        raise Invalid(
+            f"open {layout.data}: no store, expected a file FORMAT; choose another --data"
+        ) from None
+    version = text.removeprefix(_PREFIX).strip()
+    if not text.startswith(_PREFIX) or not version.isdecimal():
+        raise Invalid(
+            f"open {layout.data}: FORMAT is not a store's, expected {_PREFIX}N; choose another --data"
+        )
+    if int(version) > FORMAT_VERSION:
+        raise Invalid(
+            f"open {layout.data}: store version {version}, expected {FORMAT_VERSION} at most; use a newer aftertrace"
+        )
+
+
+def store_key(layout: Layout) -> bytes:
+    """The store's secret key, made at the first call: 32 random bytes for keyed record digests.
+
+    Raises:
+        Corrupt: the key file has another length.
+    """
+    path = layout.store_key
+    if not path.exists():
+        durable.make_folder(path.parent, mode=0o700)
+        durable.create_file(path, os.urandom(KEY_BYTES), mode=0o600)
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise Corrupt(f"read {path}: {len(key)} bytes, expected {KEY_BYTES}; restore it from a backup")
+    return key
+
+
+def _refuse_foreign(data: Path) -> None:
+    # A crash while the folder was being made leaves some of these and no marker.
+    ours = {"wal", "tables", "quarantine", "keys", "drain.lock"}
+    if data.is_dir():
+        foreign = sorted(
+            path.name for path in data.iterdir() if path.name not in ours and path.suffix != ".new"
+        )
+        if foreign:
+            raise Invalid(
+                f"open {data}: holds {foreign[0]!r}, expected a store or an empty folder; choose another"
+            )

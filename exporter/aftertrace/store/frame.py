@@ -1,0 +1,206 @@
+"""The frame: what the WAL holds for one request. Byte for byte in `exporter/FORMAT.md`; pure, no disk.
+
+::
+
+    header   0  magic 89 "atframe"      8 bytes
+             8  version 1               u16      10  zero u16
+            12  length of the body      u32
+            16  seq                     u64
+            24  previous digest         32 bytes
+            56  digest                  32 bytes: SHA-256 of bytes 0..55 and the body
+    body    88  received_ns             i64
+            96  signal                  u8: 1 traces, 2 logs, 3 metrics     97  zero, 3 bytes
+           100  records                 u32
+           104  redactions              u32
+           108  length of source        u16     110  length of policy  u16
+           112  length of keys          u32     116  length of payload u32
+           120  source, policy (UTF-8), keys, payload
+
+All numbers are little-endian. A frame names the digest of the frame before it, so that frames cannot be taken out,
+put in or swapped unseen; the first of a receiver names `genesis(receiver)`, so that they cannot be moved to another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from aftertrace.store.digest import KEY_BYTES
+from aftertrace.store.errors import Corrupt, Invalid
+from aftertrace.store.request import Prepared, Request, Signal
+
+MAGIC: Final = b"\x89atframe"
+VERSION: Final = 1
+HEADER_BYTES: Final = 88
+MAX_BODY_BYTES: Final = 256 << 20
+"""Far over any request that a receiver lets in; a length beyond it is damage, not a reason to read on."""
+
+_PREFIX: Final = struct.Struct("<8sHHIQ32s")
+_BODY: Final = struct.Struct("<qB3sIIHHII")
+_CODES: Final[dict[Signal, int]] = {"traces": 1, "logs": 2, "metrics": 3}
+_SIGNALS: Final[dict[int, Signal]] = {code: signal for signal, code in _CODES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One accepted request, as the WAL holds it."""
+
+    seq: int
+    previous: bytes
+    """Digest of the frame before."""
+    digest: bytes
+    received_ns: int
+    signal: Signal
+    source: str
+    records: int
+    keys: bytes
+    """16 bytes per record, or empty: see `Prepared.keys`."""
+    redactions: int
+    """How many values redaction replaced."""
+    policy: str
+    payload: bytes
+
+    @property
+    def length_bytes(self) -> int:
+        """Bytes of the whole frame."""
+        return length_bytes(self.source, self.policy, self.keys, self.payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What stands before the body. Nothing of it can be believed before the body's digest was checked."""
+
+    seq: int
+    previous: bytes
+    digest: bytes
+    body_bytes: int
+    prefix: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A frame ready to be written."""
+
+    seq: int
+    previous: bytes
+    digest: bytes
+    content: bytes
+
+
+def genesis(receiver: str) -> bytes:
+    """What the first frame of a receiver names as the digest of the frame before it."""
+    return hashlib.sha256(b"aftertrace wal\n" + receiver.encode()).digest()
+
+
+def length_bytes(source: str, policy: str, keys: bytes, payload: bytes) -> int:
+    """Bytes of a frame that holds these."""
+    return HEADER_BYTES + _BODY.size + len(source.encode()) + len(policy.encode()) + len(keys) + len(payload)
+
+
+def check(request: Request, prepared: Prepared) -> None:
+    """Refuse what a frame cannot hold.
+
+    Raises:
+        Invalid: a field is out of range.
+    """
+    if len(prepared.keys) not in (0, prepared.records * KEY_BYTES):
+        raise Invalid(
+            f"append request: {len(prepared.keys)} bytes of keys for {prepared.records} records,"
+            f" expected {KEY_BYTES} each or none"
+        )
+    body_bytes = _BODY.size + len(prepared.keys) + len(prepared.payload)
+    if body_bytes > MAX_BODY_BYTES:
+        raise Invalid(
+            f"append request: {body_bytes} bytes, expected {MAX_BODY_BYTES} at most; send smaller batches"
+        )
+    if not -(1 << 63) <= request.received_ns < 1 << 63:
+        raise Invalid(f"append request: received_ns {request.received_ns}, expected an int64; set the clock")
+    for name, text in (("source", request.source), ("policy", prepared.policy)):
+        if len(text.encode("utf-8", "surrogatepass")) > 0xFFFF or not _is_unicode(text):
+            raise Invalid(f"append request: {name} is not Unicode text of 65,535 bytes at most; change it")
+
+
+def seal(seq: int, previous: bytes, request: Request, prepared: Prepared) -> Sealed:
+    """Make the frame of a request that `check` accepts. `decode` is the inverse."""
+    source, policy = request.source.encode(), prepared.policy.encode()
+    fixed = _BODY.pack(
+        request.received_ns,
+        _CODES[request.signal],
+        bytes(3),
+        prepared.records,
+        sum(count for _, count in prepared.redactions),
+        len(source),
+        len(policy),
+        len(prepared.keys),
+        len(prepared.payload),
+    )
+    body = b"".join((fixed, source, policy, prepared.keys, prepared.payload))
+    prefix = _PREFIX.pack(MAGIC, VERSION, 0, len(body), seq, previous)
+    digest = _digest(prefix, body)
+    return Sealed(seq, previous, digest, b"".join((prefix, digest, body)))
+
+
+def parse_header(content: bytes) -> Header:
+    """Read the 88 bytes before a body.
+
+    Raises:
+        Corrupt: no frame begins here.
+    """
+    if len(content) < HEADER_BYTES:
+        raise Corrupt(f"read frame: {len(content)} bytes, expected a header of {HEADER_BYTES}")
+    magic, version, zero, body_bytes, seq, previous = _PREFIX.unpack_from(content)
+    if magic != MAGIC:
+        raise Corrupt("read frame: no frame begins here, expected its magic")
+    if version != VERSION or zero:
+        raise Corrupt(f"read frame: version {version}, expected {VERSION}")
+    if not _BODY.size <= body_bytes <= MAX_BODY_BYTES:
+        raise Corrupt(f"read frame: body of {body_bytes} bytes, expected {MAX_BODY_BYTES} at most")
+    return Header(seq, previous, content[_PREFIX.size : HEADER_BYTES], body_bytes, content[: _PREFIX.size])
+
+
+def decode(header: Header, body: bytes) -> Frame:
+    """Check a body against its header and read it.
+
+    Raises:
+        Corrupt: the body is not the one that was written.
+    """
+    if len(body) != header.body_bytes:
+        raise Corrupt(f"read frame: body of {len(body)} bytes, expected {header.body_bytes}")
+    if _digest(header.prefix, body) != header.digest:
+        raise Corrupt("read frame: digest differs from the one that was written")
+    received_ns, code, zeros, records, redactions, *lengths = _BODY.unpack_from(body)
+    if code not in _SIGNALS or any(zeros) or _BODY.size + sum(lengths) != len(body):
+        raise Corrupt("read frame: fields that no writer writes")
+    parts, start = [], _BODY.size
+    for length in lengths:
+        parts.append(body[start : start + length])
+        start += length
+    source, policy, keys, payload = parts
+    try:
+        return Frame(
+            seq=header.seq,
+            previous=header.previous,
+            digest=header.digest,
+            received_ns=received_ns,
+            signal=_SIGNALS[code],
+            source=source.decode(),
+            records=records,
+            keys=keys,
+            redactions=redactions,
+            policy=policy.decode(),
+            payload=payload,
+        )
+    except UnicodeDecodeError:
+        raise Corrupt("read frame: source or policy is not UTF-8") from None
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _digest(prefix: bytes, body: bytes) -> bytes:
+    digest = hashlib.sha256(prefix)
+    digest.update(body)
+    return digest.digest()

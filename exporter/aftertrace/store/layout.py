@@ -1,0 +1,123 @@
+"""Every path inside a data folder, and nothing else.
+
+::
+
+    <data>/FORMAT                                         which version of this layout the folder has
+    <data>/drain.lock                                     held by the one drain
+    <data>/keys/store.key                                 32 random bytes, mode 0600
+    <data>/wal/<receiver>/lock                            held by the one writer of this WAL
+    <data>/wal/<receiver>/<first seq>.<generation>.wal    a segment
+    <data>/tables/<table>/received_date=…/….parquet       rows, with `_delta_log/` beside them
+    <data>/quarantine/<name>.json, <name>.bin             what was damaged: what is known of it, and its bytes
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aftertrace.store.errors import Invalid
+
+FORMAT_VERSION: Final = 1
+"""Raised when an older aftertrace could misread the folder."""
+
+SEGMENT_SUFFIX: Final = ".wal"
+_RECEIVER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_SEGMENT: Final = re.compile(r"(\d{20})\.(\d{4})\.wal")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The paths of one data folder. Nothing is read or made here: `store.folder.open_folder` does that."""
+
+    data: Path
+
+    @property
+    def marker(self) -> Path:
+        """The file that says which version of the layout this is."""
+        return self.data / "FORMAT"
+
+    @property
+    def store_key(self) -> Path:
+        """The key of the keyed record digests."""
+        return self.data / "keys" / "store.key"
+
+    @property
+    def drain_lock(self) -> Path:
+        """Locked by the drain while it runs."""
+        return self.data / "drain.lock"
+
+    @property
+    def wal_folder(self) -> Path:
+        """Holds one folder per receiver."""
+        return self.data / "wal"
+
+    @property
+    def tables_folder(self) -> Path:
+        """Holds one folder per table."""
+        return self.data / "tables"
+
+    @property
+    def quarantine(self) -> Path:
+        """Holds copies of what was found damaged."""
+        return self.data / "quarantine"
+
+    def wal(self, receiver: str) -> Path:
+        """The WAL folder of a receiver.
+
+        Raises:
+            Invalid: the name is not one to three dozen of `a-z 0-9 _ -`; names become paths, so they are narrow.
+        """
+        if not _RECEIVER.fullmatch(receiver):
+            raise Invalid(
+                f"open WAL {receiver!r}: not a receiver name, expected {_RECEIVER.pattern}; rename it"
+            )
+        return self.wal_folder / receiver
+
+    def wal_lock(self, receiver: str) -> Path:
+        """Locked by the writer of a receiver's WAL."""
+        return self.wal(receiver) / "lock"
+
+    def table(self, name: str) -> Path:
+        """The folder of a table."""
+        return self.tables_folder / name
+
+    def commits(self, name: str) -> Path:
+        """The folder of a table's commits."""
+        return self.table(name) / "_delta_log"
+
+    def receivers(self) -> list[str]:
+        """Names of the receivers that have a WAL, in order."""
+        if not self.wal_folder.is_dir():
+            return []
+        return sorted(path.name for path in self.wal_folder.iterdir() if _RECEIVER.fullmatch(path.name))
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SegmentName:
+    """What a segment's file name says; in the order in which segments are read."""
+
+    first_seq: int
+    """Sequence number of the first frame that the segment was made for."""
+    generation: int
+    """0, or one more than the segment with the same `first_seq` before it."""
+
+    def __str__(self) -> str:
+        """The file name."""
+        return f"{self.first_seq:020d}.{self.generation:04d}{SEGMENT_SUFFIX}"
+
+    @classmethod
+    def parse(cls, name: str) -> SegmentName | None:
+        """The inverse of `str()`; None for any other file."""
+        match = _SEGMENT.fullmatch(name)
+        return cls(int(match[1]), int(match[2])) if match else None
+
+
+def segments(folder: Path) -> list[Path]:
+    """The segments of a WAL folder, in reading order; none if there is no such folder."""
+    if not folder.is_dir():
+        return []
+    named = ((SegmentName.parse(path.name), path) for path in folder.iterdir())
+    return [path for _, path in sorted((name, path) for name, path in named if name is not None)]
