@@ -1,0 +1,63 @@
+# Every target makes .venv for itself, from the locks in requirements/. Nothing else on the machine is touched.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench faults docs lock clean
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PY ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+WORKERS ?= 2
+
+help: ## what can be made
+	@echo "make TARGET [PY=python3.11] [VENV=.venv] [ARGS=...]"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/users.stamp ## see it work: recorded agents replayed, a live one asking you for approval, a dashboard (ARGS=--once: no terminal)
+	@$(BIN)/aftertrace demo $(ARGS)
+
+test: $(VENV)/dev.stamp ## all tests (ARGS='-k name -x')
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+lint: $(VENV)/dev.stamp ## style, types, the import contracts, and docs that have gone stale
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m aftertrace.cli.reference --check
+
+format: $(VENV)/dev.stamp ## mend what ruff can mend
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+docs: $(VENV)/dev.stamp ## write docs/REFERENCE.md anew from the code
+	@$(BIN)/python -m aftertrace.cli.reference
+
+bench: $(VENV)/dev.stamp ## how fast: accepted and queryable spans per second, memory, bytes per span
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+faults: $(VENV)/dev.stamp ## kill -9, torn writes, damaged disks: nothing acknowledged may be lost
+	@$(BIN)/python -m pytest tests/faults $(ARGS)
+
+lock: $(VENV)/dev.stamp ## renew requirements/all.txt and requirements/dev.txt
+	@$(PIP) pip-tools
+	@PATH="$(abspath $(BIN)):$$PATH" requirements/lock.sh
+
+clean: ## remove .venv and what tools leave behind
+	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+
+$(VENV)/users.stamp: pyproject.toml requirements/all.txt
+	@test -n "$(PY)" || { echo "aftertrace needs Python 3.11 or newer and found none; say which: make PY=/path/to/python3.11"; exit 2; }
+	@"$(PY)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PY) is older than Python 3.11; say which: make PY=/path/to/python3.11"; exit 2; }
+	@echo "making $(VENV) with $$($(PY) --version) from requirements/all.txt ..."
+	@test -x $(BIN)/python || "$(PY)" -m venv $(VENV)
+	@$(PIP) --require-hashes -r requirements/all.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/users.stamp requirements/dev.txt
+	@echo "adding what development needs from requirements/dev.txt ..."
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
