@@ -1,0 +1,84 @@
+"""What a receiver may be told: where it listens, and how much it takes in."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Final
+
+from aftertrace.store.errors import Invalid
+
+MIB: Final = 2**20
+DEFAULT_HTTP_PORT: Final = 4318
+DEFAULT_GRPC_PORT: Final = 4317
+MAX_REQUEST_BYTES: Final = 64 * MIB
+"""The most that `ReceiverConfig.max_request_bytes` may be: decoding costs up to 88 bytes of memory per
+byte."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverConfig:
+    """Where a receiver listens and what it refuses. Raises `Invalid` for values that cannot hold."""
+
+    http_host: str = "127.0.0.1"
+    http_port: int = DEFAULT_HTTP_PORT
+    """Port of OTLP/HTTP; 0 takes any free one."""
+    grpc_host: str = "127.0.0.1"
+    grpc_port: int = DEFAULT_GRPC_PORT
+    """Port of OTLP/gRPC; 0 takes any free one."""
+    max_request_bytes: int = 16 * MIB
+    """Largest request, as sent and as inflated. A larger one gets 413 or RESOURCE_EXHAUSTED."""
+    max_in_flight_bytes: int = 128 * MIB
+    """Bytes of all requests that are read or wait for the disk. Over it: 503 or UNAVAILABLE, to be
+    retried."""
+    max_parses: int = 4
+    """How many requests are decoded and redacted at the same time; the others wait."""
+    max_connections: int = 512
+    """HTTP connections at the same time; one more is answered 503."""
+    grpc_threads: int = 16
+    """How many gRPC requests are served at the same time; the others wait unread."""
+    body_timeout_s: float = 30.0
+    """How long an HTTP client may take to send a body."""
+    append_timeout_s: float = 30.0
+    """How long a request waits for stable storage before its sender is told to try again."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would expose the receiver or make its limits meaningless."""
+        for field, host in (("http_host", self.http_host), ("grpc_host", self.grpc_host)):
+            if not _is_loopback(host):
+                raise Invalid(
+                    f"configure receiver: {field} {host!r} is not a loopback address, expected 127.0.0.1, "
+                    "::1 or localhost; senders are not authenticated yet, so put a Collector in front to "
+                    "receive from afar"
+                )
+        for field, port in (("http_port", self.http_port), ("grpc_port", self.grpc_port)):
+            if not 0 <= port <= 65535:
+                raise Invalid(f"configure receiver: {field} is {port}, expected 0 (any free port) to 65535")
+        if not 1 <= self.max_request_bytes <= MAX_REQUEST_BYTES:
+            raise Invalid(
+                f"configure receiver: max_request_bytes is {self.max_request_bytes}, "
+                f"expected 1 to {MAX_REQUEST_BYTES}"
+            )
+        if self.max_in_flight_bytes < 2 * self.max_request_bytes:
+            raise Invalid(
+                f"configure receiver: max_in_flight_bytes is {self.max_in_flight_bytes}, expected at least "
+                f"{2 * self.max_request_bytes}, twice max_request_bytes, so that one compressed request fits"
+            )
+        for field, number in (
+            ("max_parses", self.max_parses),
+            ("max_connections", self.max_connections),
+            ("grpc_threads", self.grpc_threads),
+            ("body_timeout_s", self.body_timeout_s),
+            ("append_timeout_s", self.append_timeout_s),
+        ):
+            if number <= 0:
+                raise Invalid(f"configure receiver: {field} is {number}, expected more than 0")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

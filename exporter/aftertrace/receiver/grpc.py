@@ -1,0 +1,95 @@
+"""OTLP/gRPC: the `Export` method of the three collector services, on the synchronous grpcio server and raw
+bytes.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+import grpc
+
+from aftertrace.receiver.intake import EMPTY_ANSWER
+from aftertrace.receiver.ports import listen
+from aftertrace.store.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aftertrace.receiver.intake import Intake
+    from aftertrace.store.request import Signal
+
+SERVICES: Final[dict[str, Signal]] = {
+    "opentelemetry.proto.collector.trace.v1.TraceService": "traces",
+    "opentelemetry.proto.collector.logs.v1.LogsService": "logs",
+    "opentelemetry.proto.collector.metrics.v1.MetricsService": "metrics",
+}
+"""Full name of each service, and the signal it exports."""
+
+_STATUS_DETAILS: Final = "grpc-status-details-bin"
+_MAX_ANSWER_BYTES: Final = 4 * 2**20
+_MAX_METADATA_BYTES: Final = 16 * 2**10
+
+
+class GrpcServer:
+    """The three services on a port. grpcio undoes gzip and holds to the message size, inflated, by itself."""
+
+    def __init__(self, intake: Intake) -> None:
+        """Bind the port, so that a busy one is known at once. Raises `Unavailable` naming it."""
+        config = intake.config
+        self._intake = intake
+        self._workers = ThreadPoolExecutor(config.grpc_threads, thread_name_prefix="otlp-grpc")
+        self._server = grpc.server(
+            self._workers,
+            options=(
+                # Over it, grpcio answers RESOURCE_EXHAUSTED without RetryInfo, as OTLP asks.
+                ("grpc.max_receive_message_length", config.max_request_bytes),
+                ("grpc.max_send_message_length", _MAX_ANSWER_BYTES),
+                ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
+                ("grpc.max_concurrent_streams", 100),
+                # Otherwise a second server would share the port unseen.
+                ("grpc.so_reuseport", 0),
+            ),
+        )
+        self._server.add_generic_rpc_handlers(
+            tuple(
+                grpc.method_handlers_generic_handler(
+                    service, {"Export": grpc.unary_unary_rpc_method_handler(self._export(signal))}
+                )
+                for service, signal in SERVICES.items()
+            )
+        )
+        host = f"[{config.grpc_host}]" if ":" in config.grpc_host else config.grpc_host
+        try:
+            # grpcio does not say why a port cannot be bound, and writes to stderr: find out before it tries.
+            listen("OTLP/gRPC", config.grpc_host, config.grpc_port).close()
+            self.port: int = self._server.add_insecure_port(f"{host}:{config.grpc_port}")
+            """The port it listens on."""
+        except RuntimeError as error:
+            raise Unavailable(
+                f"listen for OTLP/gRPC on {host}:{config.grpc_port}: the address cannot be bound; "
+                "choose another port or free this one"
+            ) from error
+
+    def start(self) -> None:
+        """Answer requests."""
+        self._server.start()
+
+    def stop(self, grace_s: float) -> None:
+        """Take no more requests, let those in flight finish for up to `grace_s` seconds, then end."""
+        self._server.stop(grace_s).wait(grace_s + 2.0)
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _export(self, signal: Signal) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+        def export(body: bytes, context: grpc.ServicerContext) -> bytes:
+            try:
+                with self._intake.hold() as hold:
+                    hold.add(len(body))
+                    self._intake.take(signal, "protobuf", body, "identity", hold)
+            except Exception as error:  # noqa: BLE001 - the edge: refuse logs what is not expected
+                answer = self._intake.refuse(signal, error)
+                context.set_trailing_metadata(((_STATUS_DETAILS, answer.status_protobuf()),))
+                context.abort(answer.grpc_code, answer.message)
+            return EMPTY_ANSWER["protobuf"]
+
+        return export

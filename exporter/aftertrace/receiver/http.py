@@ -1,0 +1,220 @@
+"""OTLP/HTTP: `POST /v1/{traces,logs,metrics}` as protobuf or JSON, HTTP/1.1, on uvicorn and httptools."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+
+from aftertrace.receiver.inflate import coding, too_large
+from aftertrace.receiver.intake import EMPTY_ANSWER
+from aftertrace.receiver.ports import listen
+from aftertrace.receiver.status import CONTENT_TYPES, Refusal, TooSlow
+from aftertrace.store.errors import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from aftertrace.receiver.intake import Hold, Intake
+    from aftertrace.store.request import Encoding, Signal
+
+PATHS: Final[dict[str, Signal]] = {"/v1/traces": "traces", "/v1/logs": "logs", "/v1/metrics": "metrics"}
+"""Where each signal is posted (OTLP 1.11, OTLP/HTTP Request)."""
+
+_ENCODINGS: Final[dict[str, Encoding]] = {media: encoding for encoding, media in CONTENT_TYPES.items()}
+_DRAIN_BYTES: Final = 64 * 2**20
+_START_TIMEOUT_S: Final = 10.0
+
+_Headers = dict[str, str]
+
+# Its start and stop are the receiver's own, and are told by whoever runs the receiver.
+logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+
+
+class HttpApp:
+    """The ASGI application. It reads, and hands what it read to the intake on a worker thread."""
+
+    def __init__(self, intake: Intake) -> None:
+        """Serve this intake."""
+        self._intake = intake
+        # More threads than parses: most of them wait for the disk.
+        self._workers = ThreadPoolExecutor(4 * intake.config.max_parses, thread_name_prefix="otlp-http")
+        self.ready = False
+        """Whether `/readyz` answers 200."""
+
+    async def __call__(
+        self,
+        scope: dict[str, Any],
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        """Answer one HTTP request."""
+        answer = await self._answer(scope, receive)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.wire_headers()})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def close(self) -> None:
+        """Release the worker threads once nothing is in flight."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    async def _answer(self, scope: dict[str, Any], receive: Callable[[], Awaitable[Any]]) -> _Answer:
+        path, method = scope["path"], scope["method"]
+        signal = PATHS.get(path)
+        if signal is None:
+            return self._probe(path, method)
+        if method != "POST":
+            return _text(405, f"{path} takes POST only", ("allow", "POST"))
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        media = headers.get("content-type", "").partition(";")[0].strip().lower()
+        encoding = _ENCODINGS.get(media)
+        if encoding is None:
+            return _text(415, f"expected content type {' or '.join(_ENCODINGS)}")
+        try:
+            with self._intake.hold() as hold:
+                name = coding(headers.get("content-encoding", ""))
+                body = await self._body(headers, receive, hold)
+                await asyncio.get_running_loop().run_in_executor(
+                    self._workers, self._intake.take, signal, encoding, body, name, hold
+                )
+        except Exception as error:  # noqa: BLE001 - the edge: refuse logs what is not expected
+            return _refused(self._intake.refuse(signal, error), encoding)
+        return _Answer(200, EMPTY_ANSWER[encoding], CONTENT_TYPES[encoding])
+
+    def _probe(self, path: str, method: str) -> _Answer:
+        if path not in ("/healthz", "/readyz"):
+            return _text(404, f"nothing here; OTLP goes to {', '.join(PATHS)}")
+        if method not in ("GET", "HEAD"):
+            return _text(405, f"{path} takes GET only", ("allow", "GET, HEAD"))
+        if path == "/readyz" and not self.ready:
+            return _text(503, "not ready", ("retry-after", "1"))
+        return _text(200, "ok")
+
+    async def _body(self, headers: _Headers, receive: Callable[[], Awaitable[Any]], hold: Hold) -> bytes:
+        """Read the body, chunked or not. What is over the limit is read to its end and thrown away, within
+        reason: a sender whose connection is cut while it writes never sees the status and tries again.
+        """
+        limit_bytes = self._intake.config.max_request_bytes
+        chunks: list[bytes] = []
+        size_bytes = 0
+        if int(headers.get("content-length", "0")) > limit_bytes + _DRAIN_BYTES:
+            raise too_large(limit_bytes)
+        try:
+            async with asyncio.timeout(self._intake.config.body_timeout_s):
+                more = True
+                while more:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise TooSlow("read request: the client went away before the body was complete")
+                    chunk = message.get("body", b"")
+                    more = message.get("more_body", False)
+                    size_bytes += len(chunk)
+                    if size_bytes <= limit_bytes:
+                        hold.add(len(chunk))
+                        chunks.append(chunk)
+                    else:
+                        chunks.clear()
+                        if size_bytes > limit_bytes + _DRAIN_BYTES:
+                            break
+        except TimeoutError as error:
+            raise TooSlow(
+                f"read request: the body was not complete after {self._intake.config.body_timeout_s:g} s"
+            ) from error
+        if size_bytes > limit_bytes:
+            raise too_large(limit_bytes)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class _Answer:
+    """A response before it is sent."""
+
+    __slots__ = ("body", "headers", "media", "status")
+
+    def __init__(self, status: int, body: bytes, media: str, headers: Iterable[tuple[str, str]] = ()) -> None:
+        self.status = status
+        self.body = body
+        self.media = media
+        self.headers = tuple(headers)
+
+    def wire_headers(self) -> list[tuple[bytes, bytes]]:
+        own = (("content-type", self.media), ("content-length", str(len(self.body))), *self.headers)
+        return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in own]
+
+
+def _text(status: int, message: str, *headers: tuple[str, str]) -> _Answer:
+    """An answer outside OTLP: there is no encoding to speak in, so plain text."""
+    return _Answer(status, f"{message}\n".encode(), "text/plain; charset=utf-8", headers)
+
+
+def _refused(refusal: Refusal, encoding: Encoding) -> _Answer:
+    headers = []
+    if refusal.retry_after_s is not None:
+        headers.append(("retry-after", refusal.retry_after_header))
+    if refusal.http_status in (408, 413):
+        headers.append(("connection", "close"))
+    return _Answer(refusal.http_status, refusal.body(encoding), CONTENT_TYPES[encoding], headers)
+
+
+class HttpServer:
+    """The application on a port, served from a thread of its own."""
+
+    def __init__(self, intake: Intake) -> None:
+        """Bind the port, so that a busy one is known at once. Raises `Unavailable` naming it."""
+        config = intake.config
+        self._app = HttpApp(intake)
+        self._socket = listen("OTLP/HTTP", config.http_host, config.http_port)
+        self.port: int = self._socket.getsockname()[1]
+        """The port it listens on."""
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self._app,
+                http="httptools",
+                ws="none",
+                loop="asyncio",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=config.max_connections,
+                timeout_keep_alive=75,
+            )
+        )
+        self._thread = threading.Thread(target=self._run, name="otlp-http", daemon=True)
+
+    def start(self) -> None:
+        """Answer requests. Returns when it does."""
+        self._thread.start()
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise Unavailable(f"start OTLP/HTTP on port {self.port}: the server did not come up")
+            time.sleep(0.005)
+        self._app.ready = True
+
+    def stop(self, grace_s: float) -> None:
+        """Take no more requests, let those in flight finish for up to `grace_s` seconds, and end the
+        thread.
+        """
+        self.begin_stop(grace_s)
+        if self._thread.ident is None:
+            self._socket.close()
+        else:
+            # uvicorn looks every 0.1 s whether it should stop, and once more whether all is done.
+            self._thread.join(grace_s + 2.0)
+        self._app.close()
+
+    def begin_stop(self, grace_s: float) -> None:
+        """Ask for the end without waiting for it."""
+        self._app.ready = False
+        self._server.config.timeout_graceful_shutdown = math.ceil(grace_s)
+        self._server.should_exit = True
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])

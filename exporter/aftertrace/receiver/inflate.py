@@ -1,0 +1,67 @@
+"""Content encodings of a request body: identity and gzip, never past a limit."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+from aftertrace.receiver.status import Unsupported
+from aftertrace.store.errors import Invalid, TooLarge
+
+ACCEPTED: Final = ("identity", "gzip")
+"""What OTLP asks for. Formats that inflate further (zstd, brotli) make better bombs and are not taken."""
+
+_GZIP: Final = 16 + zlib.MAX_WBITS
+
+
+def coding(header: str) -> str:
+    """The one content coding that a `Content-Encoding` header names. Raises `Unsupported` for what is not
+    taken.
+    """
+    name = header.strip().lower() or "identity"
+    if name not in ACCEPTED:
+        raise Unsupported(
+            f"read request: content encoding {name[:40]!r}, expected one of {', '.join(ACCEPTED)}; "
+            "set the sender's compression to gzip or none"
+        )
+    return name
+
+
+def inflate(body: bytes, name: str, max_bytes: int) -> bytes:
+    """Undo a content coding, holding at most `max_bytes` of the result.
+
+    A gzip body may have several members, as RFC 1952 allows. Raises `TooLarge` as soon as the limit is
+    passed, and `Invalid` for what is not gzip, is cut off, or has something behind its end.
+    """
+    if name == "identity":
+        if len(body) > max_bytes:
+            raise too_large(max_bytes)
+        return body
+    inflated: list[bytes] = []
+    left = max_bytes
+    while True:
+        member = zlib.decompressobj(_GZIP)
+        try:
+            # One byte more than is allowed tells "full" from "over".
+            part = member.decompress(body, left + 1)
+        except zlib.error as error:
+            raise Invalid(
+                "inflate request: the body is not gzip, expected what Content-Encoding says"
+            ) from error
+        if len(part) > left:
+            raise too_large(max_bytes)
+        inflated.append(part)
+        left -= len(part)
+        if not member.eof:
+            raise Invalid("inflate request: the gzip body is cut off, expected its end; send it again whole")
+        body = member.unused_data
+        if not body:
+            return inflated[0] if len(inflated) == 1 else b"".join(inflated)
+
+
+def too_large(max_bytes: int) -> TooLarge:
+    """The refusal of a body over the limit."""
+    return TooLarge(
+        f"read request: the inflated body is over the limit of {max_bytes} bytes; "
+        "make the sender's batches smaller, or raise the receiver's max_request_bytes"
+    )

@@ -1,0 +1,154 @@
+"""The one way in: what both transports do with a request once they have its bytes.
+
+Caps, inflate, prepare (decode, validate, redact), append to the write-ahead log, wait for stable storage. A
+request is answered OK only when the future of its append has resolved: a crash before that leaves a sender
+who will try again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
+
+from aftertrace.receiver.inflate import inflate
+from aftertrace.receiver.status import Refusal, refusal
+from aftertrace.store.errors import AftertraceError, Unavailable
+from aftertrace.store.request import Prepare, Prepared, Request
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from aftertrace.receiver.config import ReceiverConfig
+    from aftertrace.receiver.tally import Tally
+    from aftertrace.store.request import Encoding, Signal
+
+Append: TypeAlias = Callable[[Request, Prepared], Future[int]]
+"""Hand a prepared request to the log. The future resolves to its sequence number once it is on stable
+storage."""
+
+ANONYMOUS: Final = "anonymous"
+"""The source of a request on an open loopback port: nobody was authenticated."""
+
+EMPTY_ANSWER: Final[dict[Encoding, bytes]] = {"protobuf": b"", "json": b"{}"}
+"""Full success: an empty `Export*ServiceResponse`, with `partial_success` unset."""
+
+_log = logging.getLogger("aftertrace.receiver")
+
+
+class Budget:
+    """Bytes in flight over all requests. Memory is bounded by what is reserved here, not by what senders
+    promise.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        """Allow `max_bytes` at the same time."""
+        self.max_bytes = max_bytes
+        self._used_bytes = 0
+        self._lock = threading.Lock()
+
+    @property
+    def used_bytes(self) -> int:
+        """What is reserved now."""
+        return self._used_bytes
+
+    def reserve(self, size_bytes: int) -> None:
+        """Take a share. Raises `Unavailable` when there is not enough left."""
+        with self._lock:
+            if self._used_bytes + size_bytes > self.max_bytes:
+                raise Unavailable(
+                    f"take request: {self._used_bytes} bytes are in flight, the limit is {self.max_bytes}; "
+                    "try again shortly",
+                    retry_after_s=1.0,
+                )
+            self._used_bytes += size_bytes
+
+    def release(self, size_bytes: int) -> None:
+        """Give a share back."""
+        with self._lock:
+            self._used_bytes -= size_bytes
+
+
+class Hold:
+    """What one request has reserved of a budget; given back when the block ends, however it ends."""
+
+    def __init__(self, budget: Budget) -> None:
+        """Hold nothing yet."""
+        self._budget = budget
+        self._held_bytes = 0
+
+    def add(self, size_bytes: int) -> None:
+        """Reserve more. Raises `Unavailable` when the budget is spent."""
+        self._budget.reserve(size_bytes)
+        self._held_bytes += size_bytes
+
+    def __enter__(self) -> Self:
+        """Begin to hold."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give back everything."""
+        self._budget.release(self._held_bytes)
+
+
+class Intake:
+    """Takes requests in, from whichever transport. Safe to use from any thread."""
+
+    def __init__(self, config: ReceiverConfig, prepare: Prepare, append: Append, tally: Tally) -> None:
+        """Wire the path: `prepare` and `append` come from outside, so that nothing here knows ingest or the
+        disk.
+        """
+        self.config = config
+        self.budget = Budget(config.max_in_flight_bytes)
+        self._prepare = prepare
+        self._append = append
+        self._tally = tally
+        self._parses = threading.BoundedSemaphore(config.max_parses)
+
+    def hold(self) -> Hold:
+        """A hold on the bytes in flight, for one request."""
+        return Hold(self.budget)
+
+    def take(self, signal: Signal, encoding: Encoding, body: bytes, coding: str, hold: Hold) -> None:
+        """Store one request, or find out why not. Returns when it is on stable storage.
+
+        Raises:
+            Invalid: it cannot be decoded, or is not what its headers say.
+            TooLarge: it is over a cap.
+            Unavailable: the log cannot take it now; the sender should try again.
+        """
+        with self._parses:
+            inflated = inflate(body, coding, self.config.max_request_bytes)
+            if inflated is not body:
+                hold.add(len(inflated))
+            request = Request(signal, encoding, inflated, ANONYMOUS, time.time_ns())
+            prepared = self._prepare(request)
+        if prepared.store and prepared.records:
+            self._wait(self._append(request, prepared))
+        self._tally.accept(request, prepared)
+
+    def refuse(self, signal: Signal, error: Exception) -> Refusal:
+        """Count a request that `take` did not take, and say what its sender is told."""
+        answer = refusal(error)
+        if not isinstance(error, AftertraceError):
+            _log.error("take %s request: a defect, please report it", signal, exc_info=error)
+        elif answer.retry_after_s is not None:
+            _log.warning("take %s request: refused with %d: %s", signal, answer.http_status, error)
+        self._tally.refuse(signal, ANONYMOUS, answer.http_status)
+        return answer
+
+    def _wait(self, stored: Future[int]) -> None:
+        try:
+            stored.result(timeout=self.config.append_timeout_s)
+        except TimeoutError as error:
+            # It may still become durable: the sender's second copy is then found to be a duplicate.
+            raise Unavailable(
+                f"store request: not on stable storage after {self.config.append_timeout_s:g} s; try again"
+            ) from error
+        except CancelledError as error:
+            raise Unavailable("store request: the receiver is stopping; try again") from error

@@ -1,0 +1,92 @@
+"""A receiver: OTLP over gRPC and HTTP, side by side, into one log."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Self
+
+from aftertrace.receiver.grpc import GrpcServer
+from aftertrace.receiver.http import HttpServer
+from aftertrace.receiver.intake import Append, Intake
+from aftertrace.receiver.tally import Tally
+from aftertrace.store.errors import AftertraceError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from aftertrace.receiver.config import ReceiverConfig
+    from aftertrace.store.request import Prepare
+
+
+class Receiver:
+    """Both transports of OTLP in front of one `prepare` and one `append`.
+
+    Use it as a context manager, or call `start` and `stop`. Stopping lets requests in flight finish, so it
+    may be called from the handling of SIGTERM, outside of the signal handler itself.
+    """
+
+    def __init__(self, config: ReceiverConfig, prepare: Prepare, append: Append) -> None:
+        """Keep what to serve; nothing is bound yet."""
+        self.tally = Tally()
+        """What was taken and refused."""
+        self._intake = Intake(config, prepare, append, self.tally)
+        self._http: HttpServer | None = None
+        self._grpc: GrpcServer | None = None
+
+    @property
+    def http_port(self) -> int:
+        """The port of OTLP/HTTP, once started."""
+        if self._http is None:
+            raise RuntimeError("the receiver is not started")
+        return self._http.port
+
+    @property
+    def grpc_port(self) -> int:
+        """The port of OTLP/gRPC, once started."""
+        if self._grpc is None:
+            raise RuntimeError("the receiver is not started")
+        return self._grpc.port
+
+    @property
+    def in_flight_bytes(self) -> int:
+        """Bytes of requests that are being read or wait for the disk."""
+        return self._intake.budget.used_bytes
+
+    def start(self) -> None:
+        """Bind both ports and answer. When either fails, neither stays: raises `Unavailable` naming the
+        port.
+        """
+        try:
+            self._http = HttpServer(self._intake)
+            self._grpc = GrpcServer(self._intake)
+            self._http.start()
+            self._grpc.start()
+        except AftertraceError:
+            self.stop(grace_s=0)
+            raise
+
+    def stop(self, grace_s: float = 5.0) -> None:
+        """Take no more requests and let those in flight finish for up to `grace_s` seconds. May be called
+        twice.
+        """
+        http, self._http = self._http, None
+        grpc, self._grpc = self._grpc, None
+        ending = []
+        for server in (http, grpc):
+            if server is not None:
+                thread = threading.Thread(target=server.stop, args=(grace_s,), name="otlp-stop")
+                thread.start()
+                ending.append(thread)
+        for thread in ending:
+            thread.join()
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
