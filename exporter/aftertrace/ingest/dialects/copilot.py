@@ -31,7 +31,7 @@ READS: Final = (
     ("span execute_tool: error.type=denied", "policy.evaluated deny, of less weight than permission"),
     ("span execute_tool: another error", "tool.called unknown_tool, invalid_arguments, failed"),
     ("span permission: result approved, denied-interactively-by-user", "approval.requested and its answer"),
-    ("span permission: result denied-no-approval-rule-…", "policy.evaluated deny; after a wait approval.expired"),
+    ("span permission: result denied-no-approval-rule-…", "policy.evaluated deny; after a wait expired"),
     ("span: gen_ai.system_instructions, gen_ai.tool.definitions", "system_prompt_digest, tool_names"),
 )  # fmt: skip
 
@@ -157,16 +157,12 @@ def _permission_events(span: Span) -> list[Event]:
         wait_ns=elapsed_ns(span.start_ns, span.end_ns),
         rule="permission",
     )
-    asked = _decide(decided, result)
     kind = text(span.attributes.get("github.copilot.permission.kind"))
-    if kind is not None:
-        decided.attributes["kind"] = kind
-    if not asked:
+    about = {} if kind is None else {"kind": kind}
+    decided.attributes |= about
+    if not _decide(decided, result):
         return [decided]
-    return [
-        Event(event="approval.requested", time_ns=span.start_ns, attributes=dict(decided.attributes)),
-        decided,
-    ]
+    return [Event(event="approval.requested", time_ns=span.start_ns, attributes=about), decided]
 
 
 def _decide(decided: Event, result: str) -> bool:

@@ -94,7 +94,7 @@ def _model_call(span: Span, who: Who) -> list[Event]:
     if schemas:
         who.tool_names, who.tools_digest = messages.tool_names(schemas), messages.value_digest(schemas)
     who.model_served = who.model_served or _served(span.attributes.get("output.value"))
-    found = [*messages.answers(given), *text_calls.refused(messages.feedback_text(given))]
+    found = [*messages.answers(given), *text_calls.told(messages.feedback_text(given))]
     text = messages.user_text(given, last_only=True)
     if text is not None:
         found.append(Event(event="input.resolved", state="user_prompt", content=text))

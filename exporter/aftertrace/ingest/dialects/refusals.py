@@ -1,8 +1,9 @@
 """Refusals that exist only as text: what products, frameworks and harnesses tell a model when a call did not run.
 
-The table holds observed wordings. A verdict from it is always `inferred`: a tool may print the same words. Wordings are
-looked for at the start of a text alone (`HEAD_CHARACTERS`), since a refusal *is* the message while a tool's output only
-quotes one. `VERSION` is raised with each change, so that a reading can be made again under the old table.
+The table holds observed wordings. A verdict from it is always `inferred`: a tool may print the same words. Most wordings
+must stand at the very start, since a refusal *is* the message while a tool's output only quotes one; those that begin
+with ``.*`` come after a rule's own text and are looked for in the first `HEAD_CHARACTERS`. `VERSION` is raised with each
+change, so that a reading can be made again under the old table.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 from aftertrace.ingest.dialects.events import Decider
 
 VERSION: Final = 1
-HEAD_CHARACTERS: Final = 400
+HEAD_CHARACTERS: Final = 4000
 
 State: TypeAlias = Literal["refused", "unknown_tool", "invalid_arguments", "asked", "edited"]
 
@@ -32,7 +33,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One observed wording: `pattern` is matched at the start of the text unless it begins with `.*`."""
+    """One observed wording, and the product it was seen in."""
 
     rule: str
     pattern: str

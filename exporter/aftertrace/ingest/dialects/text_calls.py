@@ -1,7 +1,7 @@
 """Calls that exist only as text: harnesses that write tool calls and refusals into ordinary messages.
 
-Only refusals are read. A call that a model merely writes about cannot be told from a quotation, but a harness that
-answers "the function calling of X has been refused" states that X was proposed and did not run.
+Only what the harness says is read. A call that a model merely writes about cannot be told from a quotation, but a harness
+that answers "the function calling of X has been refused" states that X was proposed and did not run.
 """
 
 from __future__ import annotations
@@ -16,16 +16,21 @@ MAX_CHARACTERS: Final = 20_000
 
 _REFUSED: Final = re.compile(r"function calling of (.{1,8000}?) has been refused", re.DOTALL)
 _LISTED: Final = re.compile(r"""function\\?['"]: ?\{\\?['"]name\\?['"]: ?\\?['"]([^'"\\]{1,200})""")
+_TIMED_OUT: Final = re.compile(r"The last command <command>.{0,8000}?</command> timed out and has been killed", re.DOTALL)
 _NO_ACTION: Final = re.compile(r"\s*Please always provide EXACTLY ONE action in triple backticks")
 
 
-def refused(text: str | None) -> list[Event]:
-    """The calls that a harness's message says it refused: DRIFT's validator, mini-swe-agent's format check."""
+def told(text: str | None) -> list[Event]:
+    """The calls that a harness's message tells of: DRIFT's validator, mini-swe-agent's format check and time limit."""
     if not text:
         return []
     head = text[:MAX_CHARACTERS]
     if _NO_ACTION.match(head):
         return [_refusal("bash", "program", "text:mini_swe_format", head)]
+    if _TIMED_OUT.match(head):
+        timed_out = _refusal("bash", "program", "text:mini_swe_timeout", head)
+        timed_out.state, timed_out.decided_by = "failed", None
+        return [timed_out]
     match = _REFUSED.search(head)
     if match is None:
         return []

@@ -1,0 +1,96 @@
+"""Calls: every tool call from proposal to result, with what became of it and who decided."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer import evidence, joins, risk
+from aftertrace.analyzer.identity import Identified
+from aftertrace.analyzer.outcomes import SPAN_FOR_EVERY_RUN, judge
+from aftertrace.analyzer.run_states import RUN_STATES
+from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, TIMESTAMP
+
+SCHEMA: Final = DERIVED["calls"].schema
+
+
+def calls(identified: Identified, run_states: pl.DataFrame) -> pl.LazyFrame:
+    """One row per call, columns as in `SCHEMA`, ordered by conversation and ordinal.
+
+    Args:
+        identified: events and spans with their runs.
+        run_states: per `run_id`, whether the run is over, waits or has gone quiet (`run_states.run_states`).
+    """
+    events = joins.call_events(identified.events, identified.spans)
+    gathered = evidence.gather(_with_identity(events, identified)).lazy()
+    certain = (
+        identified.spans.lazy()
+        .group_by("run_id")
+        .agg(pl.col("scope_name").is_in(SPAN_FOR_EVERY_RUN).fill_null(value=False).any().alias("is_span_certain"))
+    )
+    states = run_states.lazy().select("run_id", *RUN_STATES)
+    judged = judge(
+        gathered.join(states, on="run_id", how="left")
+        .join(certain, on="run_id", how="left")
+        .with_columns(pl.col("is_span_certain", "is_over", "is_quiet").fill_null(value=False))
+        .with_columns(run_waits=_waits().any().over("run_id"))
+    )
+    return _columns(judged)
+
+
+def _waits() -> pl.Expr:
+    nothing = ~(pl.col("was_completed") | pl.col("was_failed") | pl.col("was_answered") | pl.col("is_refused"))
+    return (pl.col("was_asked") & pl.col("verdict").is_null() & nothing).fill_null(value=False)
+
+
+def _with_identity(events: pl.DataFrame, identified: Identified) -> pl.DataFrame:
+    """Fill in what a record does not say itself from its run: agent, models, prompt and tools, where there is one."""
+    columns = ("agent_name", "agent_version", "model", "model_served", "system_prompt_digest", "tools_digest")
+    known = pl.concat([identified.spans.select("run_id", *columns), identified.events.select("run_id", *columns)])
+    per_run = known.group_by("run_id").agg(
+        pl.when(pl.col(name).drop_nulls().n_unique() == 1).then(pl.col(name).drop_nulls().first()).alias(f"run_{name}")
+        for name in columns
+    )
+    return events.join(per_run, on="run_id", how="left").with_columns(
+        pl.coalesce(name, f"run_{name}").alias(name) for name in columns
+    )
+
+
+def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
+    near = pl.col("outcome").is_in(NEAR_MISS_OUTCOMES) & (
+        (pl.col("outcome") != "cancelled") | (pl.col("decided_by") == "human").fill_null(value=False)
+    )
+    waited = pl.coalesce("stated_wait_ns", pl.when(pl.col("decided_ns") >= pl.col("asked_ns")).then(
+        pl.col("decided_ns") - pl.col("asked_ns")))  # fmt: skip
+    approval = pl.when(pl.col("verdict").is_in(("granted", "rejected", "modified", "expired"))).then("verdict")
+    ran = pl.col("outcome").is_in(("executed", "failed", "modified"))
+    return (
+        judged.with_columns(near_miss=near, risk=risk.guess(pl.col("tool_name")))
+        .with_columns(
+            _time("proposed_ns").alias("proposed_at"),
+            _time("decided_ns").alias("decided_at"),
+            pl.when(ran).then(_time("started_ns")).alias("started_at"),
+            pl.when(ran).then(_time("ended_ns")).alias("ended_at"),
+            ordinal=pl.int_range(pl.len(), dtype=pl.Int64).over(
+                pl.coalesce("conversation_id", "run_id"),
+                order_by=["first_ns", "position", "call_key"],
+            ),
+            consequential=pl.col("near_miss") & (pl.col("risk") != "read"),
+            risk_basis=pl.lit("guess"),
+            approval_asked=pl.col("was_asked") | approval.is_not_null() | pl.col("is_guarded"),
+            approval=approval,
+            wait_ns=waited,
+            standing=pl.col("standing").fill_null(value=False),
+            reason=pl.coalesce("decision_reason", "refusal", "error"),
+            arguments=pl.coalesce("proposed_arguments", "decided_arguments", "any_arguments"),
+            executed_arguments=pl.when(ran).then(pl.coalesce("run_arguments", "approved_arguments")),
+        )
+        .with_columns(near_miss=pl.col("near_miss").fill_null(value=False))
+        .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        .sort("first_ns", "conversation_id", "ordinal", "call_key", nulls_last=True)
+    )
+
+
+def _time(column: str) -> pl.Expr:
+    return pl.col(column).cast(TIMESTAMP)

@@ -1,0 +1,148 @@
+"""What the events of a call say, gathered into one row per call: facts, and no judgement yet.
+
+Where two records disagree about a decision, the one told by a log record wins over a span's (rule
+`log_before_span`): Claude Code's `blocked_on_user` span says `unknown` where its log says `accept`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.joins import DECISIONS
+
+_VERDICTS: Final = {
+    "approval.granted": "granted",
+    "approval.rejected": "rejected",
+    "approval.modified": "modified",
+    "approval.expired": "expired",
+}
+NO_RESULT: Final = ("None", "null", "", '""', "undefined")
+"""What an answer reads where a tool returned nothing."""
+
+
+def gather(events: pl.DataFrame) -> pl.DataFrame:
+    """One row per `call_key`: what was proposed, asked, decided, run and answered, with the evidence.
+
+    The columns with a leading `is_` or `was_` are facts that the outcome is judged from.
+    """
+    event, state, basis = pl.col("event"), pl.col("state"), pl.col("basis")
+    called = event == "tool.called"
+    proposed = (event == "action.proposed") & (state == "proposed")
+    denied = (event == "policy.evaluated") & (state == "deny")
+    allowed = (event == "policy.evaluated") & (state == "allow")
+    refused = called & (state == "refused")
+    deciding = event.is_in(DECISIONS) & (event != "approval.requested") & (state != "unknown").fill_null(value=True)
+    ran = called & state.is_in(("completed", "failed"))
+    return (
+        events.sort("time_ns", "receiver", "seq", "index", "ordinal")
+        .group_by("call_key")
+        .agg(
+            _first("run_id"),
+            _first("thread"),
+            _first("conversation_id"),
+            pl.coalesce(
+                pl.col("trace_id").filter(ran).drop_nulls().last(),
+                pl.col("trace_id").filter(refused | denied).drop_nulls().last(),
+                pl.col("trace_id").drop_nulls().first(),
+            ).alias("trace_id"),
+            pl.col("call_id").drop_nulls().first().alias("tool_call_id"),
+            *(
+                _first(name)
+                for name in (
+                    "tool_name",
+                    "agent_name",
+                    "agent_version",
+                    "model",
+                    "model_served",
+                    "system_prompt_digest",
+                    "tools_digest",
+                    "service_name",
+                    "source",
+                    "tenant",
+                    "environment",
+                    "dialect",
+                )
+            ),
+            pl.col("time_ns").min().alias("first_ns"),
+            pl.col("received_ns").max().alias("received_ns"),
+            pl.col("position").filter(event == "action.proposed").first().alias("position"),
+            pl.coalesce(
+                pl.col("time_ns").filter(proposed).min(), pl.col("time_ns").filter(event == "action.proposed").min()
+            ).alias("proposed_ns"),
+            pl.col("time_ns").filter(called & state.is_in(("started", "completed", "failed"))).min().alias("started_ns"),
+            pl.coalesce("end_ns", "time_ns").filter(ran).max().alias("ended_ns"),
+            (event == "action.proposed").any().alias("was_proposed"),
+            (event == "tool.considered").any().alias("was_considered"),
+            (called & (state == "completed")).any().alias("was_completed"),
+            (called & (state == "failed")).any().alias("was_failed"),
+            state.filter(ran).last().alias("last_run_state"),
+            (called & (state == "started")).any().alias("was_started"),
+            (called & (state == "entered")).any().alias("was_entered"),
+            (pl.col("rule") == "null_output").fill_null(value=False).any().alias("is_output_missing"),
+            (called & (state == "answered")).any().alias("was_answered"),
+            pl.col("content").filter(called & (state == "answered")).last().alias("answer"),
+            (called & (state == "answered") & (pl.col("rule") == "text:langchain_edited"))
+            .fill_null(value=False)
+            .any()
+            .alias("is_edit_told"),
+            (called & (state == "cancelled")).any().alias("was_cancelled"),
+            (called & (state == "unknown_tool")).any().alias("is_unknown_tool"),
+            (called & (state == "invalid_arguments") | (event == "validation.failed")).any().alias("is_invalid"),
+            basis.filter(called & state.is_in(("unknown_tool", "invalid_arguments"))).min().alias("invalid_basis"),
+            (refused & (basis == "explicit")).any().alias("is_refused_explicitly"),
+            refused.any().alias("is_refused"),
+            pl.col("decided_by").filter(refused).sort_by(basis.filter(refused)).drop_nulls().first().alias("refused_by"),
+            pl.col("reason").filter(refused).drop_nulls().first().alias("refusal"),
+            denied.any().alias("is_denied"),
+            allowed.any().alias("is_allowed"),
+            ((event == "policy.evaluated") & (state == "unknown")).any().alias("is_control_silent"),
+            (event == "approval.requested").any().alias("was_asked"),
+            pl.col("time_ns").filter(event == "approval.requested").min().alias("asked_ns"),
+            pl.col("content").filter(event == "approval.requested").drop_nulls().first().alias("shown"),
+            pl.col("content_digest").filter(event == "approval.requested").drop_nulls().first().alias("shown_digest"),
+            pl.col("attributes").str.contains('"needs_approval":true', literal=True).fill_null(value=False).any()
+            .alias("is_guarded"),
+            *_deciding(deciding),
+            pl.col("arguments").filter(event == "action.proposed").drop_nulls().first().alias("proposed_arguments"),
+            pl.col("arguments").filter(deciding).drop_nulls().first().alias("decided_arguments"),
+            pl.col("arguments").filter(event == "approval.modified").drop_nulls().last().alias("approved_arguments"),
+            pl.col("arguments").filter(ran).drop_nulls().last().alias("run_arguments"),
+            pl.col("arguments").drop_nulls().first().alias("any_arguments"),
+            pl.col("reason").filter(called & (state == "failed")).drop_nulls().last().alias("error"),
+            pl.col("rule").drop_nulls().unique().sort().alias("rules"),
+            pl.col("pointer").unique().sort().alias("evidence"),
+        )
+    )  # fmt: skip
+
+
+def _first(name: str) -> pl.Expr:
+    return pl.col(name).drop_nulls().first().alias(name)
+
+
+def _deciding(deciding: pl.Expr) -> list[pl.Expr]:
+    """The decision that counts: told by a log record before a span, then the latest."""
+    by_log = pl.col("parent_span_id").is_null() & (pl.col("rule") != "blocked_on_user").fill_null(value=True)
+    order = [by_log.filter(deciding), pl.col("time_ns").filter(deciding)]
+
+    def last(column: str | pl.Expr) -> pl.Expr:
+        expression = pl.col(column) if isinstance(column, str) else column
+        return expression.filter(deciding).sort_by(order).last()
+
+    verdict = (
+        pl.when(pl.col("event") == "policy.evaluated")
+        .then("state")
+        .otherwise(pl.col("event").replace_strict(_VERDICTS, default=None))
+    )
+    return [
+        last(verdict).alias("verdict"),
+        last("decided_by").alias("decider_class"),
+        last("decider").alias("reviewer"),
+        last("identity").alias("reviewer_identity"),
+        last("reason").alias("decision_reason"),
+        last("basis").alias("decision_basis"),
+        last(pl.coalesce("end_ns", "time_ns")).alias("decided_ns"),
+        pl.col("wait_ns").filter(deciding).max().alias("stated_wait_ns"),
+        pl.col("attributes").filter(deciding).str.contains('"standing":true', literal=True).any().alias("standing"),
+    ]

@@ -1,0 +1,185 @@
+"""Which run and which conversation a record belongs to.
+
+Run identity, in order: the explicit run id; the sender's own turn or invocation id inside its conversation; span links;
+the same tool call id in a later trace while the call was still open (a resumed approval); the trace id. Each of these is
+a *wire key*; keys that one record carries together, or that a link or a resumed call joins, are one run. A run's id is
+the digest of its least key, so it does not depend on the order of arrival.
+
+Ids are scoped by source and service: session `s1` of two programs never meet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.tables import Tables
+
+RESUME_WITHIN_NS: Final = 24 * 3600 * 10**9
+"""A call id joins two traces only when they are no further apart than this."""
+
+_SEPARATOR: Final = "\x1f"
+_RESOLVED: Final = ("completed", "failed", "refused", "unknown_tool", "invalid_arguments", "answered", "cancelled")
+_OWNER: Final = ("source", "service_name")
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """`spans` and `events` with three more columns each, and the keys of each run.
+
+    `conversation_id` is carried over to records of a trace that has just one; `thread` is what ids are scoped by (the
+    conversation, else the trace); `run_id` is the run.
+    """
+
+    spans: pl.DataFrame
+    events: pl.DataFrame
+    keys: pl.DataFrame
+    """`run_id`, `key`: every wire key of every run."""
+
+
+def identify(tables: Tables) -> Identified:
+    """Give every span and event its conversation, thread and run."""
+    spans, events = pl.collect_all([tables.spans, tables.events])
+    conversations = _trace_conversations(spans, events)
+    spans, events = (_with_thread(frame, conversations) for frame in (spans, events))
+    keyed = pl.concat([_keys(spans), _keys(events)]).unique()
+    edges = pl.concat([keyed.select("first", "second").drop_nulls(), _links(spans), _resumed(events)]).unique()
+    nodes = pl.concat([keyed.select(node="first"), keyed.select(node="second")]).drop_nulls().unique().sort("node")
+    runs = _components(nodes, edges)
+    return Identified(
+        spans=_with_run(spans, runs),
+        events=_with_run(events, runs),
+        keys=runs.select("run_id", key="node").sort("run_id", "key"),
+    )
+
+
+def _trace_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """The one conversation of each trace and sender; traces with several have none."""
+    columns = [*_OWNER, "trace_id", "conversation_id"]
+    seen = pl.concat([spans.select(columns), events.select(columns)]).drop_nulls(["trace_id", "conversation_id"])
+    return (
+        seen.group_by(*_OWNER, "trace_id")
+        .agg(pl.col("conversation_id").n_unique().alias("conversations"), pl.col("conversation_id").min().alias("only"))
+        .with_columns(only=pl.when(pl.col("conversations") == 1).then("only"))
+    )
+
+
+def _with_thread(frame: pl.DataFrame, conversations: pl.DataFrame) -> pl.DataFrame:
+    joined = frame.join(conversations, on=[*_OWNER, "trace_id"], how="left", nulls_equal=True)
+    owner = [pl.col(column).fill_null("") for column in _OWNER]
+    pointer = pl.concat_str("receiver", pl.col("seq").cast(pl.String), pl.col("index").cast(pl.String), separator="/")
+    conversation = pl.coalesce("conversation_id", "only")
+    thread = (
+        pl.when(conversation.is_not_null())
+        .then(pl.concat_str(*owner, pl.lit("conversation"), conversation, separator=_SEPARATOR))
+        .when(pl.col("trace_id").is_not_null())
+        .then(pl.concat_str(*owner, pl.lit("trace"), "trace_id", separator=_SEPARATOR))
+        .otherwise(pl.concat_str(*owner, pl.lit("record"), pointer, separator=_SEPARATOR))
+    )
+    # Several conversations in one trace (a batch job, a server's own root span) are several runs.
+    trace = pl.when(pl.col("conversations") > 1).then(
+        pl.concat_str("trace_id", conversation.fill_null(""), separator=_SEPARATOR)
+    ).otherwise("trace_id")  # fmt: skip
+    return joined.with_columns(thread=thread, conversation_id=conversation, part=trace, pointer=pointer).drop(
+        "conversations", "only"
+    )
+
+
+def _keys(frame: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of wire keys that one record carries: `first` is its strongest, `second` each other one, or null."""
+    owner = [pl.col(column).fill_null("") for column in _OWNER]
+    run = pl.concat_str(pl.lit("run"), *owner, "run_key", separator=_SEPARATOR)
+    turn = pl.concat_str(pl.lit("turn"), "thread", "turn_id", separator=_SEPARATOR)
+    trace = pl.concat_str(pl.lit("trace"), "part", separator=_SEPARATOR)
+    thread = pl.concat_str(pl.lit("thread"), "thread", separator=_SEPARATOR)
+    first = pl.coalesce(run, turn, trace, thread)
+    distinct = frame.select(*_OWNER, "run_key", "turn_id", "part", "thread").unique()
+    return pl.concat(
+        [distinct.select(first=first, second=pl.when(other != first).then(other)) for other in (turn, trace)]
+    ).unique()
+
+
+def _links(spans: pl.DataFrame) -> pl.DataFrame:
+    """Traces joined by span links."""
+    linked = spans.filter(pl.col("links").is_not_null()).select(
+        "part", to=pl.col("links").str.json_decode(pl.List(pl.List(pl.String)))
+    )
+    return (
+        linked.explode("to", empty_as_null=True, keep_nulls=True)
+        .select("part", to=pl.col("to").list.get(0, null_on_oob=True))
+        .join(spans.select("trace_id", target="part").unique(), left_on="to", right_on="trace_id", how="inner")
+        .select(first=_trace_key("part"), second=_trace_key("target"))
+    )
+
+
+def _resumed(events: pl.DataFrame) -> pl.DataFrame:
+    """Traces in which a call that was still open in an earlier trace goes on, by its call id and tool."""
+    touched = events.filter(
+        pl.col("call_id").is_not_null()
+        & pl.col("part").is_not_null()
+        & (pl.col("state") != "echoed").fill_null(value=True)
+    )
+    conversation = pl.when(pl.col("conversation_id").is_not_null()).then("thread").otherwise(pl.lit(""))
+    per_trace = touched.group_by(*_OWNER, conversation.alias("scope"), "call_id", "part").agg(
+        pl.col("tool_name").drop_nulls().first().alias("tool"),
+        pl.col("time_ns").min().alias("from_ns"),
+        pl.col("time_ns").max().alias("to_ns"),
+        (
+            (pl.col("event") == "tool.called") & pl.col("state").is_in(_RESOLVED)
+        ).any().alias("resolved"),
+    )  # fmt: skip
+    keys = [*_OWNER, "scope", "call_id"]
+    ordered = per_trace.sort("from_ns", "part").with_columns(
+        previous=pl.col("part").shift().over(keys),
+        previous_tool=pl.col("tool").shift().over(keys),
+        previous_ns=pl.col("to_ns").shift().over(keys),
+        open_before=~pl.col("resolved").shift().over(keys),
+    )
+    return ordered.filter(
+        pl.col("previous").is_not_null()
+        & pl.col("open_before")
+        & (pl.col("tool").is_null() | pl.col("previous_tool").is_null() | (pl.col("tool") == pl.col("previous_tool")))
+        & (pl.col("from_ns") - pl.col("previous_ns") <= RESUME_WITHIN_NS)
+    ).select(first=_trace_key("previous"), second=_trace_key("part"))
+
+
+def _trace_key(column: str) -> pl.Expr:
+    return pl.concat_str(pl.lit("trace"), column, separator=_SEPARATOR)
+
+
+def _components(nodes: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
+    """Connected components: `node`, `run_id`. The least node of a component names it (union-find by least root)."""
+    names = nodes["node"].to_list()
+    parent = {name: name for name in names}
+
+    def root(name: str) -> str:
+        while parent[name] != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    for first, second in edges.select("first", "second").iter_rows():
+        if first not in parent or second not in parent:
+            continue
+        low, high = sorted((root(first), root(second)))
+        parent[high] = low
+    roots = [root(name) for name in names]
+    ids = {name: hashlib.sha256(name.encode()).hexdigest()[:16] for name in set(roots)}
+    return pl.DataFrame(
+        {"node": names, "run_id": [ids[name] for name in roots]},
+        schema={"node": pl.String, "run_id": pl.String},
+    )
+
+
+def _with_run(frame: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    owner = [pl.col(column).fill_null("") for column in _OWNER]
+    key = pl.coalesce(
+        pl.concat_str(pl.lit("run"), *owner, "run_key", separator=_SEPARATOR),
+        pl.concat_str(pl.lit("turn"), "thread", "turn_id", separator=_SEPARATOR),
+        _trace_key("part"),
+        pl.concat_str(pl.lit("thread"), "thread", separator=_SEPARATOR),
+    )
+    return frame.with_columns(node=key).join(runs, on="node", how="left").drop("node")

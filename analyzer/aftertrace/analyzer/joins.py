@@ -1,0 +1,237 @@
+"""Which call an event speaks of: the steps that come before any judgement.
+
+1. An event without a call id takes that of the span it lies in: `permission` and `blocked_on_user` under their tool's
+   span, a LangChain tool under LangGraph's `tools` node.
+2. Answers of a reviewer that carry a position alone take the request in the same position of the interrupt before them.
+3. Calls with an id are told apart by it, and by order where a sender uses an id again.
+4. What has no id is matched by tool, canonical arguments and order; then by tool and order.
+
+Every step is a pure function on frames, and none looks at what an event *means*.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+DECISIONS: Final = (
+    "policy.evaluated",
+    "approval.requested",
+    "approval.granted",
+    "approval.rejected",
+    "approval.modified",
+    "approval.expired",
+)
+CALL_EVENTS: Final = (
+    *DECISIONS,
+    "tool.considered",
+    "action.proposed",
+    "validation.passed",
+    "validation.failed",
+    "tool.called",
+    "effect.applied",
+    "effect.blocked",
+)
+_RAN: Final = ("completed", "failed")
+_TERMINAL: Final = ("completed", "failed", "refused", "unknown_tool", "invalid_arguments", "answered", "cancelled")
+_SEPARATOR: Final = "\x1f"
+_LEVELS: Final = 3
+
+
+def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """The events that speak of a call, with `call_key`: one value per call.
+
+    Events that speak of no call that could be found (a guardrail of a whole run, say) are left out.
+    """
+    found = events.filter(pl.col("event").is_in(CALL_EVENTS)).with_row_index("row")
+    found = found.with_columns(
+        scope=pl.when(pl.col("conversation_id").is_not_null()).then("thread").otherwise("run_id"),
+        done_ns=pl.coalesce("end_ns", "time_ns"),
+    )
+    found = _from_requests(_from_spans(found, spans))
+    identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))
+    anonymous = found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null())
+    return pl.concat([identified, _match(anonymous, identified)], how="diagonal").sort("row").drop("row", "done_ns")
+
+
+def _from_spans(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """Step 1: take call id and tool from the nearest span above that names exactly one call."""
+    named = (
+        events.filter((pl.col("event") == "tool.called") & pl.col("call_id").is_not_null() & pl.col("span_id").is_not_null())
+        .group_by("trace_id", "span_id")
+        .agg(
+            pl.col("call_id").n_unique().alias("calls"),
+            pl.col("call_id").first().alias("of_call"),
+            pl.col("tool_name").drop_nulls().first().alias("of_tool"),
+        )
+        .filter(pl.col("calls") == 1)
+        .drop("calls")
+    )
+    parents = spans.select("trace_id", "span_id", above="parent_span_id").drop_nulls().unique(["trace_id", "span_id"])
+    wanting = events.filter(
+        pl.col("call_id").is_null()
+        & pl.col("span_id").is_not_null()
+        & (pl.col("event").is_in(DECISIONS) | (pl.col("event") == "tool.called"))
+    ).select("row", "trace_id", "event", "tool_name", at="span_id")
+    given: list[pl.DataFrame] = []
+    for _ in range(_LEVELS):
+        met = wanting.join(named, left_on=["trace_id", "at"], right_on=["trace_id", "span_id"], how="inner")
+        # A tool span under another tool's is a call of its own (an agent used as a tool).
+        fits = met.filter(
+            pl.col("event").is_in(DECISIONS) | pl.col("tool_name").is_null() | (pl.col("tool_name") == pl.col("of_tool"))
+        )
+        given.append(fits.select("row", "of_call", "of_tool"))
+        wanting = (
+            wanting.join(met.select("row"), on="row", how="anti")
+            .join(parents, left_on=["trace_id", "at"], right_on=["trace_id", "span_id"], how="inner")
+            .drop("at")
+            .rename({"above": "at"})
+        )
+    return (
+        events.join(pl.concat(given).unique("row"), on="row", how="left")
+        .with_columns(call_id=pl.coalesce("call_id", "of_call"), tool_name=pl.coalesce("tool_name", "of_tool"))
+        .drop("of_call", "of_tool")
+    )
+
+
+def _from_requests(events: pl.DataFrame) -> pl.DataFrame:
+    """Step 2: answers with a position but no call take tool and arguments of the request they answer.
+
+    The request is the one in the same position of the latest interrupt before the answer in the same thread.
+    """
+    positional = pl.col("position").is_not_null() & pl.col("call_id").is_null() & pl.col("group").is_not_null()
+    requests = (
+        events.filter((pl.col("event") == "approval.requested") & positional)
+        .select("scope", "position", "time_ns", of_tool="tool_name", of_arguments="arguments_digest")
+        .sort("time_ns")
+    )
+    answers = events.filter(
+        pl.col("event").is_in(("approval.granted", "approval.rejected", "approval.modified"))
+        & pl.col("position").is_not_null()
+        & pl.col("call_id").is_null()
+    )
+    met = (
+        answers.select("row", "scope", "position", "time_ns")
+        .sort("time_ns")
+        .join_asof(requests, on="time_ns", by=["scope", "position"], strategy="backward", check_sortedness=False)
+        .select("row", "of_tool", "of_arguments")
+    )
+    return (
+        events.join(met, on="row", how="left")
+        .with_columns(
+            tool_name=pl.coalesce("of_tool", "tool_name"),
+            asked_digest=pl.coalesce("of_arguments", "arguments_digest"),
+        )
+        .drop("of_tool", "of_arguments")
+    )
+
+
+def _occurrences(events: pl.DataFrame) -> pl.DataFrame:
+    """Step 3: `call_key` of events with an id. An id used again after a result names another call."""
+    keys = ["scope", "call_id"]
+    begins = (pl.col("event") == "action.proposed") & (pl.col("state") == "proposed").fill_null(value=False)
+    ends = (pl.col("event") == "tool.called") & pl.col("state").is_in(_TERMINAL).fill_null(value=False)
+    ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(_RAN).fill_null(value=False)
+    decided = pl.col("event").is_in(DECISIONS)
+    ordered = events.sort("scope", "call_id", "done_ns", "row").with_columns(
+        begins=begins, ends=ends, ran=ran, decided=decided, proposed=begins.any().over(keys)
+    )
+    # Where proposals are told, one begins a call; where they are not (log-only emitters), a decision after a run does.
+    start = pl.when("proposed").then("begins").otherwise("decided")
+    finish = pl.when("proposed").then("ends").otherwise("ran")
+    finished = finish.cast(pl.Int32).cum_sum().over(keys)
+    ordered = ordered.with_columns(start=start, finished=finished).with_columns(
+        at_start=pl.when("start").then("finished").forward_fill().shift().over(keys)
+    )
+    again = pl.col("start") & (pl.col("finished") > pl.col("at_start")).fill_null(value=False)
+    return ordered.with_columns(occurrence=again.cast(pl.Int32).cum_sum().over(keys)).select(
+        *events.columns,
+        call_key=pl.concat_str(
+            pl.lit("id"), "scope", "call_id", pl.col("occurrence").cast(pl.String), separator=_SEPARATOR
+        ),
+    )
+
+
+def _match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
+    """Step 4: `call_key` of events without an id."""
+    proposals = _numbered_proposals(anonymous)
+    calls = pl.concat([_open_calls(identified), proposals.select(_OPEN)], how="vertical")
+    rest = anonymous.join(proposals.select("row"), on="row", how="anti")
+    kinds = _KINDS
+    done: list[pl.DataFrame] = [proposals.select("row", "call_key")]
+    for kind, is_kind in kinds:
+        wanting = rest.filter(is_kind).sort("scope", "time_ns", "row")
+        wanting = wanting.unique(["scope", "tool_name", "position", "asked_digest"], maintain_order=True) if (
+            kind == "answer"
+        ) else wanting  # fmt: skip
+        for by in (["scope", "tool_name", "digest"], ["scope", "tool_name"]):
+            met = _in_order(wanting.with_columns(digest="asked_digest"), calls, by, kind)
+            done.append(met)
+            calls = calls.with_columns(
+                pl.when(pl.col("call_key").is_in(met["call_key"].implode())).then(True).otherwise(kind).alias(kind)
+            )
+            wanting = wanting.join(met, on="row", how="anti")
+            if kind != "run":
+                wanting = wanting.filter(pl.col("asked_digest").is_null())
+        if kind in ("run", "ask"):
+            fresh = wanting.select("row", call_key=_row_key(), scope="scope", tool_name="tool_name", digest="asked_digest")
+            done.append(fresh.select("row", "call_key"))
+            calls = pl.concat([calls, _as_open(fresh.join(wanting.select("row", "time_ns"), on="row"), kind)])
+    return anonymous.join(pl.concat(done), on="row", how="inner")
+
+
+_OPEN: Final = ("call_key", "scope", "tool_name", "digest", "first_ns", "run", "enter", "answer", "ask", "decide")
+_KINDS: Final = (
+    ("run", (pl.col("event") == "tool.called") & ~pl.col("state").is_in(("entered", "answered")) & pl.col("position").is_null()),
+    ("enter", (pl.col("event") == "tool.called") & (pl.col("state") == "entered")),
+    ("answer", (pl.col("event") == "tool.called") & pl.col("position").is_not_null()),
+    ("ask", pl.col("event") == "approval.requested"),
+    ("decide", pl.col("event").is_in(DECISIONS) & (pl.col("event") != "approval.requested")),
+)  # fmt: skip
+
+
+def _row_key() -> pl.Expr:
+    pointer = pl.concat_str("pointer", pl.col("ordinal").cast(pl.String), separator="/")
+    return pl.concat_str(pl.lit("row"), "scope", pointer, separator=_SEPARATOR)
+
+
+def _numbered_proposals(anonymous: pl.DataFrame) -> pl.DataFrame:
+    """Proposals without an id: each is a call; the same proposal told by two spans at one time is one."""
+    proposals = anonymous.filter((pl.col("event") == "action.proposed") & (pl.col("state") == "proposed"))
+    return proposals.with_columns(
+        call_key=_row_key(),
+        digest="asked_digest",
+        first_ns="time_ns",
+        **{kind: pl.lit(value=False) for kind, _ in _KINDS},
+    )
+
+
+def _open_calls(identified: pl.DataFrame) -> pl.DataFrame:
+    """Calls with an id, and which kinds of evidence they already have."""
+    return identified.group_by("call_key").agg(
+        pl.col("scope").first(),
+        pl.col("tool_name").drop_nulls().first(),
+        pl.col("arguments_digest").filter(pl.col("event") == "action.proposed").drop_nulls().first().alias("digest"),
+        pl.col("time_ns").min().alias("first_ns"),
+        *(is_kind.fill_null(value=False).any().alias(kind) for kind, is_kind in _KINDS),
+    ).select(_OPEN)  # fmt: skip
+
+
+def _as_open(fresh: pl.DataFrame, kind: str) -> pl.DataFrame:
+    return fresh.with_columns(
+        first_ns="time_ns", **{name: pl.lit(value=name == kind) for name, _ in _KINDS}
+    ).select(_OPEN)
+
+
+def _in_order(wanting: pl.DataFrame, calls: pl.DataFrame, by: list[str], kind: str) -> pl.DataFrame:
+    """The k-th event of a key meets the k-th call of that key that lacks this kind of evidence."""
+    left = wanting.drop_nulls(by).with_columns(
+        rank=pl.int_range(pl.len()).over(by, order_by=["time_ns", "row"])
+    )
+    right = (
+        calls.filter(~pl.col(kind)).drop_nulls(by).with_columns(
+            rank=pl.int_range(pl.len()).over(by, order_by=["first_ns", "call_key"])
+        )
+    )  # fmt: skip
+    return left.join(right.select(*by, "rank", "call_key"), on=[*by, "rank"], how="inner").select("row", "call_key")

@@ -1,0 +1,234 @@
+"""The derived tables: every column, declared once.
+
+`calls`, `runs`, `approvals`, `configurations` and `near_misses` are made from `spans` and `events` by pure functions, so
+they can be thrown away and made again. A schema never varies with the data. Times are int64 nanoseconds (`_ns`) but for
+the four timestamps of a call that users sort and export by (`proposed_at` …), which are UTC datetimes. The docs table is
+generated from `BRIEFS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+TIMESTAMP: Final = pl.Datetime("ns", "UTC")
+
+OUTCOMES: Final = (
+    "executed",
+    "failed",
+    "denied",
+    "modified",
+    "expired",
+    "cancelled",
+    "unresolved",
+    "rejected_by_model",
+    "unknown_tool",
+    "invalid_arguments",
+    "pending",
+)
+"""What can become of a call. The first two ran as proposed, `modified` ran with an edit."""
+
+NEAR_MISS_OUTCOMES: Final = ("denied", "modified", "expired", "cancelled", "rejected_by_model")
+"""Outcomes one control away from happening; `cancelled` counts when a person did it."""
+
+DECIDERS: Final = (
+    "model",
+    "policy",
+    "guardrail",
+    "hook",
+    "human",
+    "program",
+    "human_or_program",
+    "target",
+    "timeout",
+)
+
+CALLS: Final = {
+    "run_id": (pl.String, "run the call belongs to"),
+    "conversation_id": (pl.String, "session, conversation or thread as the sender names it"),
+    "trace_id": (pl.String, "trace it ran or was refused in, else the one it was proposed in"),
+    "tool_call_id": (pl.String, "the sender's id of the call; null where the emitter gives none"),
+    "ordinal": (pl.Int64, "order among the calls of its conversation, from 0"),
+    "tool_name": (pl.String, "tool"),
+    "outcome": (pl.String, "what became of it: see the outcomes"),
+    "decided_by": (pl.String, "class of who refused it, or let it through; null is not stated"),
+    "basis": (pl.String, "of the outcome: `explicit`, a record says so; `inferred`, from absence or from a text"),
+    "proposed_at": (TIMESTAMP, "when the model proposed it"),
+    "decided_at": (TIMESTAMP, "when it was decided"),
+    "started_at": (TIMESTAMP, "when it began to run"),
+    "ended_at": (TIMESTAMP, "when its result was there"),
+    "agent_name": (pl.String, "agent that acted"),
+    "agent_version": (pl.String, "agent version"),
+    "model": (pl.String, "model that was asked"),
+    "model_served": (pl.String, "model that answered"),
+    "near_miss": (pl.Boolean, "one control away from happening"),
+    "consequential": (pl.Boolean, "a near miss of a tool whose risk is above `read`"),
+    "risk": (pl.String, "risk class of the tool: read, write, destructive, external, money, permission"),
+    "risk_basis": (pl.String, "`declared` by the sender, or `guess` from the tool's name"),
+    "approval_asked": (pl.Boolean, "a person or program was asked, or should have been"),
+    "approval": (pl.String, "`granted`, `rejected`, `modified`, `expired`, or null"),
+    "reviewer": (pl.String, "who decided, as named by the sender"),
+    "reviewer_identity": (pl.String, "`authenticated`, `asserted` or `inferred`"),
+    "wait_ns": (pl.Int64, "how long the decision took"),
+    "standing": (pl.Boolean, "let through by a standing grant"),
+    "reason": (pl.String, "reason given, or the text of the refusal or error"),
+    "arguments": (pl.String, "canonical JSON of the proposed arguments"),
+    "executed_arguments": (pl.String, "canonical JSON of the arguments it ran with, where known"),
+    "rules": (pl.List(pl.String), "named rules that the outcome rests on"),
+    "evidence": (pl.List(pl.String), "`receiver/seq/index` of the records it rests on"),
+    "service_name": (pl.String, "service that reported it"),
+    "source": (pl.String, "who sent it, as authenticated"),
+    "tenant": (pl.String, "tenant of the source"),
+    "environment": (pl.String, "deployment environment"),
+    "dialect": (pl.String, "dialect that read it"),
+    "system_prompt_digest": (pl.String, "tagged digest of the system prompt in force"),
+    "tools_digest": (pl.String, "tagged digest of the tool list in force"),
+    "call_key": (pl.String, "key of the call within the store"),
+    "first_ns": (pl.Int64, "earliest time any record gives it"),
+}
+
+RUNS: Final = {
+    "run_id": (pl.String, "digest of the run's least wire key"),
+    "conversation_id": (pl.String, "session, conversation or thread"),
+    "state": (pl.String, "`open`, `waiting` (for an approval), `completed` or `failed`"),
+    "agent_name": (pl.String, "agent"),
+    "agent_version": (pl.String, "agent version"),
+    "model": (pl.String, "models asked, joined by a comma when several"),
+    "model_served": (pl.String, "models that answered"),
+    "user_id": (pl.String, "user or principal, as named by the sender"),
+    "started_at": (TIMESTAMP, "earliest time any record gives it"),
+    "ended_at": (TIMESTAMP, "latest time any record gives it"),
+    "duration_ns": (pl.Int64, "between them"),
+    "prompt": (pl.String, "start of the first user input, where sent"),
+    "calls": (pl.Int64, "calls"),
+    "near_misses": (pl.Int64, "near misses"),
+    "consequential": (pl.Int64, "consequential near misses"),
+    "unresolved": (pl.Int64, "calls whose outcome cannot be told"),
+    "approvals": (pl.Int64, "calls somebody was asked about"),
+    "tools": (pl.List(pl.String), "tools called or proposed"),
+    "tools_available": (pl.List(pl.String), "tools the model could call; null is unknown, empty is none"),
+    "system_prompt_digest": (pl.String, "tagged digest of the first system prompt"),
+    "tools_digest": (pl.String, "tagged digest of the first tool list"),
+    "input_tokens": (pl.Int64, "tokens read"),
+    "output_tokens": (pl.Int64, "tokens written"),
+    "cost_usd": (pl.Float64, "cost as stated"),
+    "traces": (pl.List(pl.String), "traces the run is made of"),
+    "dialects": (pl.List(pl.String), "dialects that read it"),
+    "service_name": (pl.String, "service that reported it"),
+    "source": (pl.String, "who sent it, as authenticated"),
+    "tenant": (pl.String, "tenant of the source"),
+    "environment": (pl.String, "deployment environment"),
+    "first_ns": (pl.Int64, "earliest time"),
+    "last_ns": (pl.Int64, "latest time"),
+    "records": (pl.Int64, "spans and events it rests on"),
+}
+
+APPROVALS: Final = {
+    "run_id": (pl.String, "run"),
+    "call_key": (pl.String, "call"),
+    "tool_call_id": (pl.String, "the sender's id of the call"),
+    "tool_name": (pl.String, "tool"),
+    "agent_name": (pl.String, "agent"),
+    "asked_at": (TIMESTAMP, "when somebody was asked; null where only the answer is known"),
+    "decided_at": (TIMESTAMP, "when it was answered"),
+    "wait_ns": (pl.Int64, "between them, or as the sender states it"),
+    "decision": (pl.String, "`granted`, `rejected`, `modified`, `expired`, `pending`"),
+    "decided_by": (pl.String, "class of who decided"),
+    "reviewer": (pl.String, "who, as named"),
+    "reviewer_identity": (pl.String, "`authenticated`, `asserted`, `inferred`"),
+    "standing": (pl.Boolean, "a grant for later calls too"),
+    "shown": (pl.String, "start of the text shown to the reviewer, where sent"),
+    "shown_digest": (pl.String, "tagged digest of the whole text shown"),
+    "reason": (pl.String, "reason given"),
+    "arguments": (pl.String, "arguments as proposed"),
+    "approved_arguments": (pl.String, "arguments as approved, when edited"),
+    "outcome": (pl.String, "what became of the call"),
+    "basis": (pl.String, "`explicit`: the decision is recorded; `inferred`: from what followed"),
+    "conversation_id": (pl.String, "conversation"),
+    "source": (pl.String, "who sent it"),
+    "tenant": (pl.String, "tenant"),
+    "environment": (pl.String, "deployment environment"),
+    "dialect": (pl.String, "dialect"),
+    "first_ns": (pl.Int64, "earliest time"),
+}
+
+CONFIGURATIONS: Final = {
+    "configuration_id": (pl.String, "digest of what follows"),
+    "agent_name": (pl.String, "agent"),
+    "agent_version": (pl.String, "agent version"),
+    "model": (pl.String, "model asked"),
+    "model_served": (pl.String, "model that answered"),
+    "system_prompt_digest": (pl.String, "tagged digest of the system prompt; null is unknown"),
+    "tools_digest": (pl.String, "tagged digest of the tool list; null is unknown"),
+    "tool_names": (pl.List(pl.String), "tools; null is unknown"),
+    "runs": (pl.Int64, "runs that saw it"),
+    "first_run_id": (pl.String, "first run"),
+    "last_run_id": (pl.String, "last run"),
+    "first_at": (TIMESTAMP, "first seen"),
+    "last_at": (TIMESTAMP, "last seen"),
+    "tenant": (pl.String, "tenant"),
+    "environment": (pl.String, "deployment environment"),
+    "source": (pl.String, "who sent it"),
+}
+
+RATES: Final = {
+    "calls": (pl.Int64, "calls that count: not pending, unresolved, unknown_tool, invalid_arguments"),
+    "near_misses": (pl.Int64, "near misses among them"),
+    "consequential": (pl.Int64, "consequential near misses among them"),
+    "rate": (pl.Float64, "near misses per call"),
+    "low": (pl.Float64, "lower end of the 95 % Wilson interval"),
+    "high": (pl.Float64, "upper end of the 95 % Wilson interval"),
+    "floor": (pl.Boolean, "true where an emitter hides some refusals, so that the count is a floor"),
+}
+
+TIMELINE: Final = {
+    "time_ns": (pl.Int64, "when"),
+    "end_ns": (pl.Int64, "end of what lasts"),
+    "lane": (pl.String, "`agent`, `model`, `tool`, `human` or `control`"),
+    "what": (pl.String, "event and state"),
+    "tool_name": (pl.String, "tool"),
+    "tool_call_id": (pl.String, "call"),
+    "detail": (pl.String, "reason, content or arguments, cut"),
+    "decided_by": (pl.String, "who decided"),
+    "dialect": (pl.String, "dialect"),
+    "trace_id": (pl.String, "trace"),
+    "span_id": (pl.String, "span"),
+    "evidence": (pl.String, "`receiver/seq/index`"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedTable:
+    """A derived table: its name, its schema, what one row is, and what each column means."""
+
+    name: str
+    schema: pl.Schema
+    brief: str
+    briefs: dict[str, str]
+
+
+def _table(name: str, columns: dict[str, tuple[object, str]], brief: str) -> DerivedTable:
+    return DerivedTable(
+        name,
+        pl.Schema({column: kind for column, (kind, _) in columns.items()}),  # type: ignore[arg-type]  # DataType or its class
+        brief,
+        {column: text for column, (_, text) in columns.items()},
+    )
+
+
+DERIVED: Final = {
+    table.name: table
+    for table in (
+        _table("calls", CALLS, "a tool call, from proposal to result"),
+        _table("runs", RUNS, "one execution of an agent for one trigger, over however many traces"),
+        _table("approvals", APPROVALS, "a request to a person or program, and its answer"),
+        _table("configurations", CONFIGURATIONS, "agent version, model, prompt and tools as runs saw them"),
+        _table("near_misses", CALLS, "a call that was one control away from happening"),
+    )
+}
+"""Derived tables by name."""
+
+RATES_SCHEMA: Final = pl.Schema({column: kind for column, (kind, _) in RATES.items()})  # type: ignore[misc]
+TIMELINE_SCHEMA: Final = pl.Schema({column: kind for column, (kind, _) in TIMELINE.items()})  # type: ignore[misc]

@@ -1,0 +1,61 @@
+"""Filters that every command and page shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows to keep. Fields that are None keep everything; several fields must all hold."""
+
+    agent: str | None = None
+    """Agent name, exact."""
+    tool: str | None = None
+    """Tool name, exact."""
+    outcome: str | None = None
+    """Outcome of a call."""
+    decided_by: str | None = None
+    """Class of who decided."""
+    reviewer: str | None = None
+    """Reviewer, as named by the sender."""
+    tenant: str | None = None
+    """Tenant of the source."""
+    environment: str | None = None
+    """Deployment environment."""
+    run_id: str | None = None
+    """Run."""
+    since_ns: int | None = None
+    """Earliest time, inclusive."""
+    until_ns: int | None = None
+    """Latest time, exclusive."""
+
+    def apply(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """Keep the rows of a derived table that this filter lets through.
+
+        A field whose column the table lacks (`tool` on `runs`) is answered by the table's list column where it has one,
+        and keeps everything where it has none.
+        """
+        columns = frame.collect_schema().names()
+        wanted = {
+            "agent_name": self.agent,
+            "tool_name": self.tool,
+            "outcome": self.outcome,
+            "decided_by": self.decided_by,
+            "reviewer": self.reviewer,
+            "tenant": self.tenant,
+            "environment": self.environment,
+            "run_id": self.run_id,
+        }
+        for column, value in wanted.items():
+            if value is not None and column in columns:
+                frame = frame.filter(pl.col(column) == value)
+        if self.tool is not None and "tool_name" not in columns and "tools" in columns:
+            frame = frame.filter(pl.col("tools").list.contains(self.tool))
+        if self.since_ns is not None and "first_ns" in columns:
+            frame = frame.filter(pl.col("first_ns") >= self.since_ns)
+        if self.until_ns is not None and "first_ns" in columns:
+            frame = frame.filter(pl.col("first_ns") < self.until_ns)
+        return frame
