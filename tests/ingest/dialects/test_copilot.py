@@ -234,6 +234,30 @@ def test_a_refusal_without_text_and_a_failure_are_told_from_an_execution() -> No
 
 
 @pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("Tool 'x' does not exist.", ("unknown_tool", None, "explicit", "missing_tool")),
+        ("2 validation errors for pay", ("invalid_arguments", None, "inferred", "text:pydantic_invalid")),
+        (
+            "Please always provide EXACTLY ONE action in triple backticks, found 2 actions.",
+            ("refused", "program", "inferred", "text:mini_swe_format"),
+        ),
+        ("Permission to run this tool was denied due to", ("failed", None, "explicit", None)),
+    ],
+)
+def test_the_text_of_an_error_tells_what_was_no_execution(
+    told: str, expected: tuple[str, str | None, str, str | None]
+) -> None:
+    """A refusal by Copilot itself has its own error type, so that a tool which prints one has failed."""
+    attributes = {"gen_ai.operation.name": "execute_tool", "error.type": "ToolError"}
+    span = make_span("execute_tool x", attributes, scope=SCOPE, status=2, status_message=told)
+    reading = copilot.read(span)
+    assert reading is not None
+    (event,) = reading.events
+    assert (event.state, event.decided_by, event.basis, event.rule) == expected
+
+
+@pytest.mark.parametrize(
     "record",
     [
         make_span("execute_tool bash", {"gen_ai.operation.name": "execute_tool"}, scope="copilot-chat"),

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from aftertrace.ingest.dialects import genai, messages, refusals
+from aftertrace.ingest.dialects import genai, messages, refusals, text_calls
 from aftertrace.ingest.dialects.events import Decider, Event, Reading, Who
 from aftertrace.ingest.dialects.values import elapsed_ns, text
 from aftertrace.ingest.records import Record, Span
@@ -29,7 +29,7 @@ READS: Final = (
     ("span chat: gen_ai.output.messages", "action.proposed"),
     ("span execute_tool without error", "tool.called completed"),
     ("span execute_tool: error.type=denied", "policy.evaluated deny, of less weight than permission"),
-    ("span execute_tool: another error", "tool.called unknown_tool, invalid_arguments, failed"),
+    ("span execute_tool: another error", "tool.called failed, unknown_tool, invalid_arguments, refused"),
     ("span permission: result approved, denied-interactively-by-user", "approval.requested and its answer"),
     ("span permission: result denied-no-approval-rule-…", "policy.evaluated deny; after a wait expired"),
     ("span: gen_ai.system_instructions, gen_ai.tool.definitions", "system_prompt_digest, tool_names"),
@@ -136,6 +136,11 @@ def _fail(event: Event, told: str | None) -> None:
         return
     if _MISSING_TOOL.match(told):
         event.state, event.rule = "unknown_tool", "missing_tool"
+        return
+    harness = next(iter(text_calls.told(told)), None)
+    if harness is not None:
+        event.state, event.decided_by = harness.state, harness.decided_by
+        event.rule, event.basis = harness.rule, harness.basis
         return
     verdict = refusals.classify(told)
     if verdict is not None and verdict.state in ("unknown_tool", "invalid_arguments"):
