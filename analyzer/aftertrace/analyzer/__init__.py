@@ -1,1 +1,35 @@
-"""Runs, calls, near misses, approvals and configurations, from what is stored."""
+"""Runs, calls, near misses, approvals and configurations, from what is stored.
+
+The pure functions take frames and give frames: `identity.identify`, `joins.call_events`, `calls.calls`, `runs.runs`,
+`near_misses.near_misses`, `approvals.approvals`, `configurations.configurations`. `open_analysis` puts them together over
+one version of a store.
+"""
+
+from aftertrace.analyzer.analysis import Analysis, analyse, current_version, open_analysis
+from aftertrace.analyzer.answers import Answer, Answers
+from aftertrace.analyzer.emitters import EMITTERS, Emitter
+from aftertrace.analyzer.schemas import DECIDERS, DERIVED, NEAR_MISS_OUTCOMES, OUTCOMES
+from aftertrace.analyzer.select import Filter
+from aftertrace.analyzer.tables import Tables
+from aftertrace.store.errors import AftertraceError, Corrupt, Invalid, Unavailable
+
+__all__ = [
+    "DECIDERS",
+    "DERIVED",
+    "EMITTERS",
+    "NEAR_MISS_OUTCOMES",
+    "OUTCOMES",
+    "AftertraceError",
+    "Analysis",
+    "Answer",
+    "Answers",
+    "Corrupt",
+    "Emitter",
+    "Filter",
+    "Invalid",
+    "Tables",
+    "Unavailable",
+    "analyse",
+    "current_version",
+    "open_analysis",
+]

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer import evidence, joins, risk
+from aftertrace.analyzer import evidence, risk
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.outcomes import SPAN_FOR_EVERY_RUN, judge
 from aftertrace.analyzer.run_states import RUN_STATES
@@ -15,15 +15,15 @@ from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, TIMESTAMP
 SCHEMA: Final = DERIVED["calls"].schema
 
 
-def calls(identified: Identified, run_states: pl.DataFrame) -> pl.LazyFrame:
-    """One row per call, columns as in `SCHEMA`, ordered by conversation and ordinal.
+def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.DataFrame) -> pl.LazyFrame:
+    """One row per call, columns as in `SCHEMA`, in the order in which they began.
 
     Args:
         identified: events and spans with their runs.
+        call_events: the events that speak of a call (`joins.call_events`).
         run_states: per `run_id`, whether the run is over, waits or has gone quiet (`run_states.run_states`).
     """
-    events = joins.call_events(identified.events, identified.spans)
-    gathered = evidence.gather(_with_identity(events, identified)).lazy()
+    gathered = evidence.gather(_with_identity(call_events, identified)).lazy()
     certain = (
         identified.spans.lazy()
         .group_by("run_id")

@@ -1,0 +1,175 @@
+"""One analysis of a store: everything the commands and the pages ask, over one pinned version of the tables."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from aftertrace.analyzer import answers as answering
+from aftertrace.analyzer import joins, near_misses, sql, timeline
+from aftertrace.analyzer.approvals import approvals
+from aftertrace.analyzer.calls import calls
+from aftertrace.analyzer.configurations import configurations
+from aftertrace.analyzer.identity import Identified, identify
+from aftertrace.analyzer.run_states import run_states
+from aftertrace.analyzer.runs import runs
+from aftertrace.analyzer.select import Filter
+from aftertrace.analyzer.tables import Tables
+from aftertrace.store.errors import Invalid
+
+PREFIX_CHARACTERS = 4
+"""A run may be named by the first characters of its id, from this many on."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The derived tables of one version of a store, made when they are first asked for."""
+
+    tables: Tables
+    version: str
+    """Changes whenever the stored tables do: a cache key."""
+    now_ns: int
+    """The time it is judged at: what is still open then may end later."""
+
+    @cached_property
+    def identified(self) -> Identified:
+        """Spans and events with their runs."""
+        return identify(self.tables)
+
+    @cached_property
+    def run_states(self) -> pl.DataFrame:
+        """Which runs are over (`run_states.run_states`)."""
+        return run_states(self.identified, self.now_ns)
+
+    @cached_property
+    def call_events(self) -> pl.DataFrame:
+        """The events that speak of a call, each with its `call_key`."""
+        return joins.call_events(self.identified.events, self.identified.spans)
+
+    @cached_property
+    def calls(self) -> pl.DataFrame:
+        """`calls`, columns as in `schemas.CALLS`."""
+        return calls(self.identified, self.call_events, self.run_states).collect()
+
+    @cached_property
+    def runs(self) -> pl.DataFrame:
+        """`runs`, columns as in `schemas.RUNS`."""
+        return runs(self.identified, self.calls.lazy(), self.run_states).collect()
+
+    @cached_property
+    def approvals(self) -> pl.DataFrame:
+        """`approvals`, columns as in `schemas.APPROVALS`."""
+        return approvals(self.calls.lazy(), self.call_events.lazy()).collect()
+
+    @cached_property
+    def configurations(self) -> pl.DataFrame:
+        """`configurations`, columns as in `schemas.CONFIGURATIONS`."""
+        return configurations(self.runs.lazy()).collect()
+
+    def select(self, table: str, filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002  # the word users know
+        """Rows of a derived table that a filter lets through. Raises `Invalid` for a table that is not."""
+        wanted = filter or Filter()
+        match table:
+            case "calls":
+                frame = self.calls
+            case "runs":
+                frame = self._runs_with(wanted)
+            case "approvals":
+                frame = self.approvals
+            case "configurations":
+                frame = self.configurations
+            case "near_misses":
+                return self.near_misses(wanted)
+            case _:
+                raise Invalid(f"select {table!r}: no such table, expected calls, runs, approvals, configurations, near_misses")
+        return wanted.apply(frame.lazy()).collect()
+
+    def _runs_with(self, wanted: Filter) -> pl.DataFrame:
+        """Runs that hold a call which the call fields of the filter let through."""
+        if wanted.outcome is None and wanted.decided_by is None and wanted.reviewer is None:
+            return self.runs
+        of_calls = Filter(
+            tool=wanted.tool, outcome=wanted.outcome, decided_by=wanted.decided_by, reviewer=wanted.reviewer
+        )
+        return self.runs.join(of_calls.apply(self.calls.lazy()).collect(), on="run_id", how="semi")
+
+    def near_misses(self, filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
+        """The near misses that a filter lets through: consequential ones first."""
+        return near_misses.near_misses((filter or Filter()).apply(self.calls.lazy())).collect()
+
+    def rates(self, by: list[str], filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
+        """Near misses per call by columns of `calls`, with intervals (`near_misses.rates`)."""
+        return near_misses.rates((filter or Filter()).apply(self.calls.lazy()), by).collect()
+
+    def answers(self, run_id: str) -> answering.Answers:
+        """The six answers about a run. Raises `Invalid` when there is no such run."""
+        rows = self.runs.filter(pl.col("run_id") == run_id)
+        if not rows.height:
+            raise Invalid(f"run {run_id!r}: not found; `aftertrace runs` lists them")
+        return answering.answers(
+            rows.row(0, named=True), self.calls.filter(pl.col("run_id") == run_id), self.identified
+        )
+
+    def timeline(self, run_id: str) -> pl.DataFrame:
+        """The timeline of a run, columns as in `schemas.TIMELINE`."""
+        return timeline.timeline(self.identified, run_id)
+
+    def resolve_run(self, text: str) -> str:
+        """The run that `text` names: `last`, an id or its beginning, a trace id, or a conversation with one run.
+
+        Raises:
+            Invalid: none or several runs answer to it.
+        """
+        listed = self.runs
+        if text == "last":
+            if not listed.height:
+                raise Invalid("run 'last': the store holds no run yet; `aftertrace connect` tells how to send one")
+            return str(listed["run_id"][0])
+        starts = pl.col("run_id").str.starts_with(text) if len(text) >= PREFIX_CHARACTERS else pl.lit(value=False)
+        found = listed.filter(starts | pl.col("traces").list.contains(text) | (pl.col("conversation_id") == text))
+        if found.height == 1:
+            return str(found["run_id"][0])
+        if not found.height:
+            raise Invalid(f"run {text!r}: not found; give an id, its first {PREFIX_CHARACTERS} characters, a trace id, or `last`")
+        some = ", ".join(found["run_id"].head(5).to_list())
+        raise Invalid(f"run {text!r}: {found.height} runs answer to it ({some} …), expected one; give more of the id")
+
+    def sql(self, text: str) -> pl.DataFrame:
+        """Run a reading SQL statement over the stored and derived tables. Raises `Invalid`."""
+        return sql.query(
+            {
+                "spans": self.tables.spans,
+                "events": self.tables.events,
+                "calls": self.calls.lazy(),
+                "runs": self.runs.lazy(),
+                "approvals": self.approvals.lazy(),
+                "configurations": self.configurations.lazy(),
+                "near_misses": near_misses.near_misses(self.calls.lazy()),
+            },
+            text,
+        )
+
+
+def analyse(tables: Tables, *, version: str = "", now_ns: int | None = None) -> Analysis:
+    """An analysis of two frames: for tests, and for those who bring their own tables."""
+    return Analysis(tables, version, time.time_ns() if now_ns is None else now_ns)
+
+
+def open_analysis(data: Path, *, now_ns: int | None = None) -> Analysis:
+    """An analysis of the store in `data`, at the version its tables have now. An empty store has empty tables."""
+    from aftertrace.store import reader
+
+    pinned = reader.pin(data)
+    tables = Tables(pinned.scan("spans"), pinned.scan("events"))
+    return analyse(tables, version=pinned.version, now_ns=now_ns)
+
+
+def current_version(data: Path) -> str:
+    """The version that `open_analysis` would pin now; cheap."""
+    from aftertrace.store import reader
+
+    return reader.pin(data).version

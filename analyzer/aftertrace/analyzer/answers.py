@@ -1,0 +1,233 @@
+"""The six answers about a run, each with an honest *unknown*, the evidence behind it and what would tell it.
+
+Agent, model and version, system prompt, inputs, tools considered, called and rejected, and who reviewed; beside them the
+trigger, the checks and the effects.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+import polars as pl
+
+from aftertrace.analyzer.emitters import EMITTERS, Emitter, Question
+from aftertrace.analyzer.identity import Identified
+
+State: TypeAlias = Literal["known", "partial", "unknown"]
+EVIDENCE_ROWS: Final = 5
+"""How many evidence rows an answer names."""
+VALUE_CHARACTERS: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer about a run."""
+
+    question: str
+    """`agent`, `model`, `system_prompt`, `inputs`, `tools`, `reviewer`, `trigger`, `checks` or `effects`."""
+    state: State
+    value: str
+    """The answer as text for a person; `unknown` when nothing is known."""
+    evidence: tuple[str, ...]
+    """`receiver/seq/index` of records behind it, the first few."""
+    switch_on: str | None
+    """What to switch on in the emitter to know more; None when known, or when the emitter cannot tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All answers about one run."""
+
+    run_id: str
+    six: tuple[Answer, ...]
+    more: tuple[Answer, ...]
+
+    @property
+    def known(self) -> int:
+        """How many of the six are known."""
+        return sum(answer.state == "known" for answer in self.six)
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    run: dict[str, Any]
+    calls: pl.DataFrame
+    events: pl.DataFrame
+    spans: pl.DataFrame
+    emitter: Emitter | None
+
+    def answer(self, question: str, state: State, value: str, rows: pl.DataFrame) -> Answer:
+        evidence = rows["pointer"].unique(maintain_order=True).head(EVIDENCE_ROWS).to_list() if rows.height else []
+        return Answer(
+            question, state, value[:VALUE_CHARACTERS], tuple(evidence), None if state == "known" else self._switch(question)
+        )
+
+    def _switch(self, question: str) -> str | None:
+        if self.emitter is None:
+            return None
+        wanted: Question | None = next((q for q in self.emitter.gives if q == question), None)
+        return (self.emitter.gives[wanted] or f"{self.emitter.title} does not tell this") if wanted is not None else None
+
+
+def answers(run: dict[str, Any], calls: pl.DataFrame, identified: Identified) -> Answers:
+    """The answers about one run.
+
+    Args:
+        run: its row of `runs`.
+        calls: its rows of `calls`.
+        identified: the events and spans.
+    """
+    run_id = run["run_id"]
+    events = identified.events.filter(pl.col("run_id") == run_id).sort("time_ns")
+    spans = identified.spans.filter(pl.col("run_id") == run_id).sort("start_ns")
+    subject = _Subject(run, calls, events, spans, _emitter(run, spans, events))
+    return Answers(
+        run_id,
+        (
+            _agent(subject),
+            _model(subject),
+            _system_prompt(subject),
+            _inputs(subject),
+            _tools(subject),
+            _reviewer(subject),
+        ),
+        (_trigger(subject), _checks(subject), _effects(subject)),
+    )
+
+
+def _emitter(run: dict[str, Any], spans: pl.DataFrame, events: pl.DataFrame) -> Emitter | None:
+    scopes = pl.concat([spans["scope_name"], events["scope_name"]]).drop_nulls().unique().sort().to_list()
+    for emitter in EMITTERS:
+        if any(emitter.sends(run["service_name"], scope) for scope in scopes or [None]):
+            return emitter
+    return None
+
+
+def _agent(subject: _Subject) -> Answer:
+    run = subject.run
+    rows = _having(subject, "agent_name")
+    version = f" {run['agent_version']}" if run["agent_version"] else ""
+    if run["agent_name"]:
+        service = f" (service {run['service_name']})" if run["service_name"] not in (None, run["agent_name"]) else ""
+        return subject.answer("agent", "known", f"{run['agent_name']}{version}{service}", rows)
+    if run["service_name"]:
+        return subject.answer("agent", "partial", f"service {run['service_name']}", _having(subject, "service_name"))
+    return subject.answer("agent", "unknown", "unknown", rows)
+
+
+def _model(subject: _Subject) -> Answer:
+    asked, served = subject.run["model"], subject.run["model_served"]
+    rows = _having(subject, "model_served" if served else "model")
+    if asked and served:
+        value = asked if asked == served else f"asked {asked}, served {served}"
+        return subject.answer("model", "known", value, rows)
+    if asked or served:
+        value = f"asked {asked}; which one answered is unknown" if asked else f"served {served}; which was asked is unknown"
+        return subject.answer("model", "partial", value, rows)
+    return subject.answer("model", "unknown", "unknown", rows)
+
+
+def _system_prompt(subject: _Subject) -> Answer:
+    told = _inputs_of(subject, "system_prompt")
+    digest = subject.run["system_prompt_digest"]
+    if told.height and told["content"][0]:
+        digest = digest or told["content_digest"][0]
+        return subject.answer("system_prompt", "known", f"{_one_line(told['content'][0])} [{_short(digest)}]", told)
+    if digest:
+        return subject.answer("system_prompt", "partial", f"digest {digest}", _having(subject, "system_prompt_digest"))
+    return subject.answer("system_prompt", "unknown", "unknown", told)
+
+
+def _inputs(subject: _Subject) -> Answer:
+    told = _inputs_of(subject, "user_prompt")
+    texts = [text for text in told["content"].to_list() if text]
+    if texts:
+        more = f" (+{len(set(texts)) - 1} more)" if len(set(texts)) > 1 else ""
+        return subject.answer("inputs", "known", _one_line(texts[0]) + more, told)
+    if told.height:
+        return subject.answer("inputs", "partial", "an input is recorded without its text", told)
+    return subject.answer("inputs", "unknown", "unknown", told)
+
+
+def _tools(subject: _Subject) -> Answer:
+    calls, available = subject.calls, subject.run["tools_available"]
+    counts = Counter((row["tool_name"] or "?", row["outcome"]) for row in calls.iter_rows(named=True))
+    ran = ", ".join(f"{tool}×{n}" for (tool, outcome), n in sorted(counts.items()) if outcome in ("executed", "failed", "modified"))
+    not_run = ", ".join(
+        f"{tool} {outcome}" + (f"×{n}" if n > 1 else "")
+        for (tool, outcome), n in sorted(counts.items())
+        if outcome not in ("executed", "failed", "modified")
+    )
+    listed = "available: unknown" if available is None else f"available: {len(available)}"
+    value = "; ".join((listed, f"ran: {ran or 'none'}", f"did not run: {not_run or 'none seen'}"))
+    rows = subject.events.filter(pl.col("event").is_in(("action.proposed", "tool.called")))
+    proposals = calls["proposed_at"].is_not_null().any() if calls.height else False
+    if available is not None and (proposals or not calls.height):
+        return subject.answer("tools", "known", value, rows)
+    return subject.answer("tools", "partial" if calls.height or available is not None else "unknown", value, rows)
+
+
+def _reviewer(subject: _Subject) -> Answer:
+    asked = subject.calls.filter(pl.col("approval_asked"))
+    rows = subject.events.filter(pl.col("event").str.starts_with("approval."))
+    if not subject.calls.height:
+        return subject.answer("reviewer", "known", "no calls, nobody to ask", rows)
+    if not asked.height:
+        by = sorted({by for by in subject.calls["decided_by"].to_list() if by})
+        if by:
+            return subject.answer("reviewer", "known", f"nobody was asked; decided by {', '.join(by)}", rows)
+        return subject.answer("reviewer", "unknown", "no decision is recorded; whether anybody was asked is unknown", rows)
+    parts = []
+    for row in asked.iter_rows(named=True):
+        who = row["reviewer"] or (f"a {row['decided_by']}, not named" if row["decided_by"] else "nobody yet")
+        waited = f" after {row['wait_ns'] / 1e9:.1f} s" if row["wait_ns"] is not None else ""
+        parts.append(f"{row['tool_name']}: {row['approval'] or row['outcome']} by {who}{waited}")
+    named = asked.filter(pl.col("decided_by").is_in(("human", "human_or_program")))
+    state: State = "known" if named["reviewer"].is_not_null().all() else "partial"
+    return subject.answer("reviewer", state, "; ".join(dict.fromkeys(parts)), rows)
+
+
+def _trigger(subject: _Subject) -> Answer:
+    user, told = subject.run["user_id"], _inputs_of(subject, "user_prompt")
+    if user:
+        return subject.answer("trigger", "known", f"user {user}", _having(subject, "user_id"))
+    if told.height:
+        return subject.answer("trigger", "partial", "a prompt; whose is unknown", told)
+    return subject.answer("trigger", "unknown", "unknown", told)
+
+
+def _checks(subject: _Subject) -> Answer:
+    rows = subject.events.filter(pl.col("event").is_in(("policy.evaluated", "validation.passed", "validation.failed")))
+    counts = Counter((row["decided_by"] or "?", row["state"] or row["event"]) for row in rows.iter_rows(named=True))
+    if counts:
+        value = ", ".join(f"{by} {state}×{n}" for (by, state), n in sorted(counts.items()))
+        return subject.answer("checks", "known", value, rows)
+    return subject.answer("checks", "unknown", "no check is recorded", rows)
+
+
+def _effects(subject: _Subject) -> Answer:
+    rows = subject.events.filter(pl.col("event").is_in(("effect.applied", "effect.blocked")))
+    if rows.height:
+        value = ", ".join(dict.fromkeys(f"{row['event'].removeprefix('effect.')}: {row['attributes'] or '{}'}"
+                                        for row in rows.iter_rows(named=True)))  # fmt: skip
+        return subject.answer("effects", "known", value, rows)
+    return subject.answer("effects", "unknown", "no receipt is recorded", rows)
+
+
+def _inputs_of(subject: _Subject, state: str) -> pl.DataFrame:
+    return subject.events.filter((pl.col("event") == "input.resolved") & (pl.col("state") == state))
+
+
+def _having(subject: _Subject, column: str) -> pl.DataFrame:
+    wanted = pl.col(column).is_not_null()
+    return pl.concat([subject.spans.filter(wanted).select("pointer"), subject.events.filter(wanted).select("pointer")])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]
+
+
+def _short(digest: str | None) -> str:
+    return "no digest" if digest is None else digest[:19]

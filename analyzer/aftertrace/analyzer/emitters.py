@@ -1,0 +1,372 @@
+"""How each agent is made to report, and what it never says: facts, one record per emitter.
+
+`aftertrace connect` prints the switches; the analyzer quotes `gives` where an answer of a run is unknown. Everything was
+observed in the version that `observed` names, unless it says otherwise; products change, so it is worth a look again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+Signal: TypeAlias = Literal["traces", "logs"]
+Question: TypeAlias = Literal["agent", "model", "system_prompt", "inputs", "tools", "reviewer", "decisions"]
+
+QUESTIONS: Final[tuple[Question, ...]] = (
+    "agent",
+    "model",
+    "system_prompt",
+    "inputs",
+    "tools",
+    "reviewer",
+    "decisions",
+)
+"""The six answers of a run, and the decisions on its calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emitter:
+    """An agent, SDK or framework that reports with OpenTelemetry."""
+
+    name: str
+    """What `aftertrace connect` calls it."""
+    title: str
+    """What it calls itself."""
+    observed: str
+    """The version these facts were observed in."""
+    services: tuple[str, ...]
+    """Values of `service.name` that it sends; a trailing `*` stands for any ending."""
+    scopes: tuple[str, ...]
+    """Names of its instrumentation scopes, in the same form."""
+    signals: tuple[Signal, ...]
+    """What it should send once everything below is switched on."""
+    switches: str
+    """What to set, ready to paste. `{http}` and `{grpc}` stand for the receiver's URLs."""
+    note: str = ""
+    """What even then is not seen, or what to beware of."""
+    gives: Mapping[Question, str] = field(default_factory=dict)
+    """What to switch on for an answer. A question that is missing here is answered without any switch; an empty text
+    says that this emitter cannot answer it."""
+
+    def sends(self, service: str | None, scope: str | None) -> bool:
+        """Whether a record of this service and scope comes from this emitter."""
+        return any(_matches(service or "", pattern) for pattern in self.services) or any(
+            _matches(scope or "", pattern) for pattern in self.scopes
+        )
+
+
+def _matches(name: str, pattern: str) -> bool:
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
+
+
+_GENAI_CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_AND_EVENT"
+
+_SDK: Final = """\
+export OTEL_EXPORTER_OTLP_ENDPOINT={http}
+export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+export OTEL_TRACES_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp
+export OTEL_SERVICE_NAME=my-agent
+"""
+"""What every OpenTelemetry SDK reads."""
+
+EMITTERS: Final[tuple[Emitter, ...]] = (
+    Emitter(
+        name="claude-code",
+        title="Claude Code and the Claude Agent SDK",
+        observed="2.1.197, 2.1.329",
+        services=("claude-code*",),
+        scopes=("com.anthropic.claude_code.*",),
+        signals=("logs", "traces"),
+        switches="""\
+export CLAUDE_CODE_ENABLE_TELEMETRY=1
+export OTEL_EXPORTER_OTLP_ENDPOINT={http}
+export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf     # without it nothing is sent, and nothing says so
+export OTEL_LOGS_EXPORTER=otlp                       # tool decisions
+export OTEL_TRACES_EXPORTER=otlp CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1   # refusals that leave no log, waiting times
+export OTEL_LOG_TOOL_DETAILS=1 OTEL_LOG_TOOL_CONTENT=1                   # arguments and results
+export OTEL_LOG_USER_PROMPTS=1 OTEL_LOG_ASSISTANT_RESPONSES=1            # inputs and answers
+export OTEL_LOG_RAW_API_BODIES=1                     # system prompt, tool list, calls to tools that do not exist
+""",
+        note="Raw bodies are cut at 60 KB, and the tool list comes last in them. In the Agent SDK a refusal by your "
+        "can_use_tool callback is reported as the user's.",
+        gives={
+            "system_prompt": "OTEL_LOG_RAW_API_BODIES=1",
+            "inputs": "OTEL_LOG_USER_PROMPTS=1",
+            "tools": "OTEL_LOG_RAW_API_BODIES=1 OTEL_LOG_TOOL_DETAILS=1",
+            "reviewer": "sign in, so that user.email is sent; the person at the terminal is not named otherwise",
+            "decisions": "OTEL_LOGS_EXPORTER=otlp, OTEL_TRACES_EXPORTER=otlp CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1",
+        },
+    ),
+    Emitter(
+        name="copilot-cli",
+        title="GitHub Copilot CLI",
+        observed="1.0.102",
+        services=("github-copilot*", "copilot*"),
+        scopes=("github.copilot",),
+        signals=("traces",),
+        switches="""\
+export OTEL_EXPORTER_OTLP_ENDPOINT={http}            # http/json; it does not speak gRPC
+export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true           # arguments, results, system prompt, tools
+""",
+        note="It names no reviewer: the person at the terminal is only known as a person.",
+        gives={
+            "system_prompt": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+            "inputs": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+            "tools": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+            "reviewer": "",
+        },
+    ),
+    Emitter(
+        name="codex",
+        title="Codex CLI",
+        observed="0.169.0",
+        services=("codex*",),
+        scopes=("codex_otel*",),
+        signals=("logs",),
+        switches="""\
+# It ignores OTEL_EXPORTER_OTLP_ENDPOINT. In ~/.codex/config.toml:
+[otel]
+log_user_prompt = true
+exporter = {{ otlp-http = {{ endpoint = "{http}/v1/logs", protocol = "binary" }} }}
+# Traces are about 900 internal spans a turn; they add turn ids and cancelled calls:
+trace_exporter = {{ otlp-http = {{ endpoint = "{http}/v1/traces", protocol = "binary" }} }}
+""",
+        note="System prompt and tool list are not exported. A call that the approval policy forbids, or that a person "
+        "cancels, leaves no decision.",
+        gives={
+            "system_prompt": "",
+            "inputs": "log_user_prompt = true under [otel]",
+            "tools": "",
+            "reviewer": "sign in, so that user.email is sent",
+            "decisions": "exporter = … under [otel]",
+        },
+    ),
+    Emitter(
+        name="gemini-cli",
+        title="Gemini CLI",
+        observed="0.61.0",
+        services=("gemini-cli*",),
+        scopes=("gemini-cli",),
+        signals=("logs", "traces"),
+        switches="""\
+export GEMINI_TELEMETRY_ENABLED=true GEMINI_TELEMETRY_TARGET=local
+export OTEL_EXPORTER_OTLP_ENDPOINT={grpc}            # gRPC; for HTTP: GEMINI_TELEMETRY_OTLP_PROTOCOL=http
+export GEMINI_TELEMETRY_TRACES_ENABLED=true          # system prompt, tool list, arguments
+export GEMINI_TELEMETRY_LOG_PROMPTS=true
+""",
+        note="It never says who decided, and logs `reject` for a call that was allowed for all future sessions.",
+        gives={
+            "system_prompt": "GEMINI_TELEMETRY_TRACES_ENABLED=true",
+            "inputs": "GEMINI_TELEMETRY_LOG_PROMPTS=true",
+            "tools": "GEMINI_TELEMETRY_TRACES_ENABLED=true",
+            "reviewer": "",
+        },
+    ),
+    Emitter(
+        name="qwen-code",
+        title="Qwen Code",
+        observed="2026-08",
+        services=("qwen-code*",),
+        scopes=("qwen-code",),
+        signals=("logs",),
+        switches="""\
+export QWEN_TELEMETRY_ENABLED=true
+export OTEL_EXPORTER_OTLP_ENDPOINT={http} QWEN_TELEMETRY_OTLP_PROTOCOL=http
+""",
+        note="Logs alone: no call ids, no system prompt, no tool list, no reviewer.",
+        gives={"system_prompt": "", "tools": "", "reviewer": ""},
+    ),
+    Emitter(
+        name="opencode",
+        title="opencode",
+        observed="1.18.33",
+        services=("opencode*",),
+        scopes=("opencode",),
+        signals=("traces",),
+        switches="""\
+export OTEL_EXPORTER_OTLP_ENDPOINT={http}
+# Arguments, system prompt and tool list, in opencode.json:
+{{ "experimental": {{ "openTelemetry": true }} }}
+""",
+        note="The last batch of spans is lost when the process exits: the final calls of a headless run can be missing.",
+        gives={
+            "system_prompt": "experimental.openTelemetry: true",
+            "inputs": "experimental.openTelemetry: true",
+            "tools": "experimental.openTelemetry: true",
+            "reviewer": "",
+        },
+    ),
+    Emitter(
+        name="pydantic-ai",
+        title="Pydantic AI",
+        observed="2.68.0",
+        services=(),
+        scopes=("pydantic-ai",),
+        signals=("traces",),
+        switches=_SDK
+        + """\
+# Without a change to the program, if logfire is installed:
+logfire run app.py
+# Or in it, with content (the default):
+Agent.instrument_all(InstrumentationSettings(include_content=True))
+""",
+        note="Who answered a deferred approval is not sent; a refusal is only the text of the tool's result.",
+        gives={
+            "system_prompt": "InstrumentationSettings(include_content=True)",
+            "inputs": "InstrumentationSettings(include_content=True)",
+            "reviewer": "record the answer with aftertrace.semconv.instrument",
+        },
+    ),
+    Emitter(
+        name="langgraph",
+        title="LangChain and LangGraph through OpenInference",
+        observed="langgraph 1.2.22, openinference-instrumentation-langchain 0.1.80",
+        services=(),
+        scopes=(
+            "openinference.instrumentation.langchain",
+            "opentelemetry.instrumentation.langchain",
+            "langsmith",
+        ),
+        signals=("traces",),
+        switches=_SDK
+        + """\
+pip install openinference-instrumentation-langchain opentelemetry-distro opentelemetry-exporter-otlp
+opentelemetry-instrument python app.py
+""",
+        note="Of all frameworks it alone puts the request, the verdict, the edit and the reason on the wire; it names no "
+        "reviewer. Leave OPENINFERENCE_HIDE_INPUTS and OPENINFERENCE_HIDE_OUTPUTS unset. With OpenLLMetry beside it, "
+        "every span comes twice.",
+        gives={"reviewer": "put the reviewer into the thread's metadata as user_id"},
+    ),
+    Emitter(
+        name="openai-agents",
+        title="OpenAI Agents SDK through OpenInference",
+        observed="openai-agents 0.24.0, openinference-instrumentation-openai-agents 2.6.0",
+        services=(),
+        scopes=("openinference.instrumentation.openai_agents", "opentelemetry.instrumentation.openai_agents"),
+        signals=("traces",),
+        switches=_SDK
+        + """\
+pip install openinference-instrumentation-openai-agents opentelemetry-distro opentelemetry-exporter-otlp
+opentelemetry-instrument python app.py
+""",
+        note="A call that waits for approval and a call that returned nothing look alike until the run goes on; approvals "
+        "and their reviewers are not sent.",
+        gives={"reviewer": "record the answer with aftertrace.semconv.instrument"},
+    ),
+    Emitter(
+        name="agent-framework",
+        title="Microsoft Agent Framework",
+        observed="1.23",
+        services=("agent_framework*",),
+        scopes=("agent_framework*",),
+        signals=("traces",),
+        switches=_SDK
+        + """\
+export ENABLE_INSTRUMENTATION=true
+export ENABLE_SENSITIVE_DATA=true                    # messages, arguments, approvals
+opentelemetry-instrument python app.py
+""",
+        note="Local sessions have no id: a resumed run is joined by the ids of its calls.",
+        gives={
+            "system_prompt": "ENABLE_SENSITIVE_DATA=true",
+            "inputs": "ENABLE_SENSITIVE_DATA=true",
+            "tools": "ENABLE_SENSITIVE_DATA=true",
+            "reviewer": "record the answer with aftertrace.semconv.instrument",
+            "decisions": "ENABLE_SENSITIVE_DATA=true",
+        },
+    ),
+    Emitter(
+        name="google-adk",
+        title="Google ADK",
+        observed="2.13",
+        services=(),
+        scopes=("gcp.vertex.agent",),
+        signals=("traces",),
+        switches=_SDK
+        + f"""\
+export {_GENAI_CONTENT}   # `true` gives nothing on spans
+adk run my_agent
+""",
+        note="Without content, a call that waits for a confirmation cannot be told from one that ran.",
+        gives={
+            "system_prompt": _GENAI_CONTENT,
+            "inputs": _GENAI_CONTENT,
+            "reviewer": "record the answer with aftertrace.semconv.instrument",
+            "decisions": _GENAI_CONTENT,
+        },
+    ),
+    Emitter(
+        name="strands",
+        title="Strands Agents",
+        observed="1.62",
+        services=("strands-agents*",),
+        scopes=("strands.*",),
+        signals=("traces",),
+        switches=_SDK
+        + """\
+export OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental,gen_ai_tool_definitions
+opentelemetry-instrument python app.py
+""",
+        note="A cancelled or interrupted call has no span; only the text given to the model tells of it.",
+        gives={
+            "system_prompt": "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental",
+            "tools": "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_tool_definitions",
+            "reviewer": "put it into the agent's trace_attributes as user.id",
+        },
+    ),
+    Emitter(
+        name="ai-sdk",
+        title="Vercel AI SDK",
+        observed="6, 7",
+        services=(),
+        scopes=("ai", "gen_ai", "@ai-sdk/*"),
+        signals=("traces",),
+        switches=_SDK
+        + """\
+// AI SDK 6, in each call:
+experimental_telemetry: {{ isEnabled: true, recordInputs: true, recordOutputs: true, functionId: "my-agent" }}
+// AI SDK 7, once:
+registerTelemetry(new OpenTelemetry())
+""",
+        note="Version 7 sends no session id: a resumed run is joined by the ids of its calls.",
+        gives={
+            "system_prompt": "recordInputs: true",
+            "inputs": "recordInputs: true",
+            "reviewer": "record the answer with aftertrace's events, from any OpenTelemetry SDK",
+        },
+    ),
+    Emitter(
+        name="any-otel",
+        title="any program with an OpenTelemetry SDK",
+        observed="OTLP 1.10",
+        services=("*",),
+        scopes=(),
+        signals=("traces", "logs"),
+        switches=_SDK
+        + f"""\
+export {_GENAI_CONTENT}
+# Python, without a change to the program:
+pip install opentelemetry-distro opentelemetry-exporter-otlp && opentelemetry-bootstrap -a install
+opentelemetry-instrument python app.py
+# To state decisions, approvals and effects: pip install aftertrace, then aftertrace.semconv.instrument
+""",
+        note="What is not sent is unknown: give spans the gen_ai.* names, and state approvals with aftertrace's events.",
+        gives={
+            "agent": "gen_ai.agent.name on the agent's spans",
+            "model": "gen_ai.request.model on the model's spans",
+            "system_prompt": _GENAI_CONTENT,
+            "inputs": _GENAI_CONTENT,
+            "tools": "gen_ai.tool.definitions on the model's spans",
+            "reviewer": "record the answer with aftertrace.semconv.instrument",
+            "decisions": "record them with aftertrace.semconv.instrument",
+        },
+    ),
+)
+"""Every emitter that is known by name, in the order in which `aftertrace connect` lists them; the last one fits all."""
+
+
+def of(service: str | None, scope: str | None) -> Emitter:
+    """The emitter that a record of this service and scope comes from; the general one where none is known."""
+    return next(emitter for emitter in EMITTERS if emitter.sends(service, scope))

@@ -1,0 +1,116 @@
+"""Runs: one row per execution of an agent, over however many traces and resumes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.identity import Identified
+from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+
+SCHEMA: Final = DERIVED["runs"].schema
+
+
+def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) -> pl.LazyFrame:
+    """One row per run, columns as in `SCHEMA`, the latest first. Traces that no agent left are no runs."""
+    records = pl.concat([_records(identified.spans, "spans"), _records(identified.events, "events")], how="diagonal")
+    gathered = (
+        records.sort("first_ns", "receiver", "seq", "index")
+        .lazy()
+        .group_by("run_id")
+        .agg(
+            *(_first(name) for name in ("conversation_id", "agent_name", "agent_version", "user_id", "service_name")),
+            *(_first(name) for name in ("source", "tenant", "environment", "system_prompt_digest", "tools_digest")),
+            _joined("model"),
+            _joined("model_served"),
+            pl.col("first_ns").filter(pl.col("first_ns") > 0).min(),
+            pl.col("last_ns").max(),
+            pl.col("prompt").drop_nulls().first(),
+            _tokens("input_tokens"),
+            _tokens("output_tokens"),
+            pl.max_horizontal(_sum("cost_usd", "chat"), _sum("cost_usd", "model.called")).alias("cost_usd"),
+            pl.col("trace_id").drop_nulls().unique().sort().alias("traces"),
+            pl.col("dialect").filter(pl.col("dialect") != "plain").unique().sort().alias("dialects"),
+            pl.col("tool_names").str.json_decode(pl.List(pl.String)).drop_nulls().alias("listed"),
+            pl.col("what").is_not_null().any().alias("is_agent"),
+            pl.len().cast(pl.Int64).alias("records"),
+        )
+        .filter("is_agent")
+        .with_columns(
+            tools_available=pl.when(pl.col("listed").list.len() > 0).then(
+                pl.col("listed").list.eval(pl.element().explode(empty_as_null=False, keep_nulls=False)).list.unique().list.sort()
+            )
+        )
+    )  # fmt: skip
+    per_run = calls.group_by("run_id").agg(
+        pl.len().cast(pl.Int64).alias("calls"),
+        pl.col("near_miss").sum().cast(pl.Int64).alias("near_misses"),
+        pl.col("consequential").sum().cast(pl.Int64).alias("consequential"),
+        (pl.col("outcome") == "unresolved").sum().cast(pl.Int64).alias("unresolved"),
+        pl.col("approval_asked").sum().cast(pl.Int64).alias("approvals"),
+        ((pl.col("outcome") == "pending") & pl.col("approval_asked")).any().alias("waits"),
+        pl.col("tool_name").drop_nulls().unique().sort().alias("tools"),
+    )
+    counts = ("calls", "near_misses", "consequential", "unresolved", "approvals")
+    return (
+        gathered.join(per_run, on="run_id", how="left")
+        .join(run_states.lazy(), on="run_id", how="left")
+        .with_columns(
+            pl.col(*counts).fill_null(0),
+            pl.col("tools").fill_null([]),
+            state=pl.when(pl.col("waits").fill_null(value=False))
+            .then(pl.lit("waiting"))
+            .when(pl.col("is_failed"))
+            .then(pl.lit("failed"))
+            .when(pl.col("is_over"))
+            .then(pl.lit("completed"))
+            .otherwise(pl.lit("open")),
+            started_at=pl.col("first_ns").cast(TIMESTAMP),
+            ended_at=pl.col("last_ns").cast(TIMESTAMP),
+            duration_ns=pl.col("last_ns") - pl.col("first_ns"),
+        )
+        .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        .sort("first_ns", "run_id", descending=[True, False], nulls_last=True)
+    )
+
+
+def _records(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+    is_span = table == "spans"
+    prompt = pl.lit(None, dtype=pl.String)
+    if not is_span:
+        asked = (pl.col("event") == "input.resolved") & (pl.col("state") == "user_prompt")
+        prompt = pl.when(asked).then("content")
+    return frame.select(
+        "run_id", "receiver", "seq", "index", "conversation_id", "agent_name", "agent_version", "user_id", "service_name",
+        "source", "tenant", "environment", "system_prompt_digest", "tools_digest", "model", "model_served",
+        "trace_id", "dialect", "tool_names",
+        first_ns=pl.col("start_ns" if is_span else "time_ns"),
+        last_ns=pl.max_horizontal("start_ns", "end_ns") if is_span else pl.max_horizontal("time_ns", "end_ns"),
+        prompt=prompt,
+        what=pl.col("operation" if is_span else "event"),
+        # An event repeats the numbers of its span: only an event that stands for a model call has its own.
+        input_tokens=pl.col("input_tokens") if is_span else pl.when(pl.col("event") == "model.called").then("input_tokens"),
+        output_tokens=pl.col("output_tokens") if is_span else pl.when(pl.col("event") == "model.called").then("output_tokens"),
+        cost_usd=pl.col("cost_usd") if is_span else pl.when(pl.col("event") == "model.called").then("cost_usd"),
+    )  # fmt: skip
+
+
+def _first(name: str) -> pl.Expr:
+    return pl.col(name).drop_nulls().first().alias(name)
+
+
+def _joined(name: str) -> pl.Expr:
+    return pl.col(name).drop_nulls().unique().sort().str.join(", ").replace("", None).alias(name)
+
+
+def _sum(name: str, what: str) -> pl.Expr:
+    of = pl.col(name).filter((pl.col("what") == what) & pl.col(name).is_not_null())
+    return pl.when(of.len() > 0).then(of.sum())
+
+
+def _tokens(name: str) -> pl.Expr:
+    """Of the model calls, told by spans or by log records (some emitters send both); else of the agent's span."""
+    return pl.coalesce(
+        pl.max_horizontal(_sum(name, "chat"), _sum(name, "model.called")), _sum(name, "invoke_agent")
+    ).alias(name)
