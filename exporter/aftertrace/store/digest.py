@@ -7,32 +7,36 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from aftertrace.store.request import Signal
-
 KEY_BYTES: Final = 16
 """Length of a record key."""
 
 
 def origin_digest(message: bytes, schema_url: str) -> str:
-    """Tagged digest of a Resource or InstrumentationScope message and its schema URL: the key into their tables."""
+    """Tagged digest of a Resource or InstrumentationScope message with its schema URL: their tables' key."""
     url = schema_url.encode()
-    return "sha256:" + hashlib.sha256(struct.pack("<I", len(url)) + url + message).hexdigest()
+    return tagged(struct.pack("<I", len(url)) + url + message)
 
 
-def record_key(
-    store_key: bytes, signal: Signal, record: bytes, resource_digest: str, scope_digest: str
-) -> bytes:
-    """Keyed digest of a record, its resource and its scope: the same for a resend and for nothing else.
+def record_key(key: bytes, resource: bytes, scope: bytes, record: bytes) -> bytes:
+    """The deduplication key of a record: a keyed digest of what was received, before redaction.
 
-    Keyed, because an unkeyed digest of a short record would let its content be guessed after it was redacted.
+    A client that lost an OK sends the same bytes again; the same bytes make the same key. Parts are
+    length-prefixed, so that no two triples run together. `key` is the store's secret, at most 64 bytes: without it
+    nobody can test guesses of what was redacted against a stored key.
     """
-    mac = hashlib.blake2b(record, digest_size=KEY_BYTES, key=store_key, person=signal.encode())
-    mac.update(resource_digest.encode())
-    mac.update(scope_digest.encode())
-    return mac.digest()
+    digest = hashlib.blake2b(digest_size=KEY_BYTES, key=key)
+    for part in (resource, scope, record):
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.digest()
+
+
+def tagged(content: bytes) -> str:
+    """Tagged SHA-256 digest of bytes."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 def file_digest(path: Path) -> str:
-    """Tagged digest of a file."""
+    """Tagged SHA-256 digest of a file."""
     with path.open("rb") as file:
         return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()

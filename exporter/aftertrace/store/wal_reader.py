@@ -116,20 +116,27 @@ class WalReader:
 
     def _open_next(self) -> Position | None:
         """Go to the segment behind the current one, or to the first that is needed. None when there is none."""
-        paths = segments(self._folder)
-        if self._at is not None:
-            paths = [path for path in paths if _order(path) > _order(self._at.file.path)]
+        while paths := self._paths_ahead():
+            try:
+                file = SegmentFile(paths[0], os.open(paths[0], os.O_RDONLY | os.O_CLOEXEC))
+                break
+            except FileNotFoundError:
+                # A drain has just retired it.
+                continue
         else:
-            needed = [path for path in paths if _order(path).first_seq <= self._after_seq + 1]
-            paths = paths[max(0, len(needed) - 1) :]
-        if not paths:
             return None
         self.close()
-        file = SegmentFile(paths[0], os.open(paths[0], os.O_RDONLY | os.O_CLOEXEC))
         self._at = Position(file)
         if self._last_seq is None:
             self._begin_chain(file)
         return self._at
+
+    def _paths_ahead(self) -> list[Path]:
+        paths = segments(self._folder)
+        if self._at is not None:
+            return [path for path in paths if _order(path) > _order(self._at.file.path)]
+        needed = [path for path in paths if _order(path).first_seq <= self._after_seq + 1]
+        return paths[max(0, len(needed) - 1) :]
 
     def _begin_chain(self, file: SegmentFile) -> None:
         try:

@@ -1,0 +1,226 @@
+"""From frames to rows: what the drain stores for some frames of one receiver. No disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Final, TypeAlias
+
+import pyarrow as pa
+from google.protobuf.message import DecodeError
+
+from aftertrace.ingest import records
+from aftertrace.ingest.duplicates import DuplicateWindow, Place
+from aftertrace.ingest.rows import rows_of
+from aftertrace.ingest.wire import Slice, split
+from aftertrace.store.digest import KEY_BYTES, origin_digest, record_key
+from aftertrace.store.errors import Invalid
+from aftertrace.store.finding import Finding
+from aftertrace.store.frame import Frame
+from aftertrace.store.schema import TABLES
+
+Row: TypeAlias = dict[str, Any]
+
+DIALECT_FAULTS: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    DecodeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a dialect can raise at a record that it was not written for. One such record must not stop the drain, since all
+later ones would wait behind it; what the disk or the machine raises (OSError, MemoryError …) does stop it."""
+
+ROW_FAULTS: Final = (pa.ArrowException, OverflowError, TypeError, UnicodeEncodeError, ValueError)
+"""What Arrow raises at a value that does not fit its column."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One record on its way."""
+
+    frame: Frame
+    index: int
+    slice: Slice
+    resource_digest: str
+    scope_digest: str
+    key: bytes
+    duplicate_of: Place | None = None
+    span: Row | None = None
+    events: list[Row] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What some frames of one receiver become."""
+
+    receiver: str
+    last_seq: int
+    items: list[Item]
+    findings: list[tuple[Finding, bytes]]
+    """Records that could not be read, with the bytes to put aside where they are not in `evidence`."""
+
+
+def read_batch(receiver: str, frames: Sequence[Frame], key: bytes, window: DuplicateWindow) -> Batch:
+    """Split frames into records, find the duplicates, and read the others.
+
+    Reading the same frames again gives the same batch.
+    """
+    items: list[Item] = []
+    findings: list[tuple[Finding, bytes]] = []
+    for frame in frames:
+        try:
+            found = list(_items(frame, key))
+        except Invalid as error:
+            # `prepare` refuses what cannot be split, so the fault is ours: the frame is kept and told of.
+            findings.append(
+                (_finding("frame_unreadable", receiver, frame.seq, None, str(error)), frame.payload)
+            )
+            continue
+        if len(found) != frame.records:
+            message = f"{len(found)} records, expected {frame.records}"
+            findings.append((_finding("record_count", receiver, frame.seq, None, message), frame.payload))
+        items += found
+    _mark_duplicates(receiver, items, window)
+    for item in items:
+        if item.duplicate_of is None and item.frame.signal != "metrics":
+            try:
+                item.span, item.events = rows_of(_record(item))
+            except DIALECT_FAULTS as error:
+                # The message could quote the record, so only its kind is kept; the record is in `evidence`.
+                findings.append((_unreadable(receiver, item, type(error).__name__), b""))
+    return Batch(receiver, frames[-1].seq, items, findings)
+
+
+def table_rows(batch: Batch, table: str, after_seq: int) -> tuple[pa.Table, list[Finding]]:
+    """The rows of a table for the frames after a seq.
+
+    A record whose rows do not fit the columns is left out and told of; the others go in.
+    """
+    schema = TABLES[table].schema
+    items = [item for item in batch.items if item.frame.seq > after_seq]
+    make = {"evidence": _evidence_rows, "spans": _span_rows, "events": _event_rows}[table]
+    try:
+        return pa.Table.from_pylist([row for item in items for row in make(batch.receiver, item)], schema), []
+    except ROW_FAULTS:
+        pass
+    good: list[Row] = []
+    findings: list[Finding] = []
+    for item in items:
+        rows = make(batch.receiver, item)
+        try:
+            pa.Table.from_pylist(rows, schema)
+            good += rows
+        except ROW_FAULTS as error:
+            findings.append(_unreadable(batch.receiver, item, type(error).__name__))
+    return pa.Table.from_pylist(good, schema), findings
+
+
+def origin_rows(batch: Batch, table: str) -> dict[str, Row]:
+    """Rows of `resources` or `scopes`, by digest."""
+    rows: dict[str, Row] = {}
+    for item in batch.items:
+        if table == "resources":
+            digest, message, url = item.resource_digest, item.slice.resource, item.slice.resource_schema_url
+        else:
+            digest, message, url = item.scope_digest, item.slice.scope, item.slice.scope_schema_url
+        if digest not in rows:
+            day = received_date(item.frame)
+            rows[digest] = {"received_date": day, "digest": digest, "bytes": message, "schema_url": url}
+    return rows
+
+
+def received_date(frame: Frame) -> date:
+    """Day of receipt in UTC; the first or last day there is for a clock that is beyond."""
+    seconds = min(max(frame.received_ns // 1_000_000_000, -62_135_596_800), 253_402_300_799)
+    return datetime.fromtimestamp(seconds, UTC).date()
+
+
+def _items(frame: Frame, key: bytes) -> Iterator[Item]:
+    digests: dict[tuple[bytes, str], str] = {}
+
+    def digest(message: bytes, schema_url: str) -> str:
+        known = digests.get((message, schema_url))
+        if known is None:
+            known = digests[(message, schema_url)] = origin_digest(message, schema_url)
+        return known
+
+    for index, part in enumerate(split(frame.payload, frame.signal)):
+        own_key = frame.keys[index * KEY_BYTES : (index + 1) * KEY_BYTES]
+        yield Item(
+            frame,
+            index,
+            part,
+            digest(part.resource, part.resource_schema_url),
+            digest(part.scope, part.scope_schema_url),
+            own_key if len(own_key) == KEY_BYTES else record_key(key, part.resource, part.scope, part.record),
+        )
+
+
+def _mark_duplicates(receiver: str, items: list[Item], window: DuplicateWindow) -> None:
+    days: dict[date, list[Item]] = {}
+    for item in items:
+        days.setdefault(received_date(item.frame), []).append(item)
+    for day, of_day in days.items():
+        places = [(receiver, item.frame.seq, item.index) for item in of_day]
+        answers = window.first_copies(day, [item.key for item in of_day], places)
+        for item, first in zip(of_day, answers, strict=True):
+            item.duplicate_of = first
+
+
+def _record(item: Item) -> records.Record:
+    origin = records.origin(item.slice.resource, item.slice.scope)
+    if item.frame.signal == "traces":
+        return records.span(item.slice.record, origin)
+    return records.log(item.slice.record, origin)
+
+
+def _pointer(receiver: str, item: Item) -> Row:
+    return {
+        "received_date": received_date(item.frame),
+        "receiver": receiver,
+        "seq": item.frame.seq,
+        "index": item.index,
+        "received_ns": item.frame.received_ns,
+        "source": item.frame.source,
+    }
+
+
+def _evidence_rows(receiver: str, item: Item) -> list[Row]:
+    first = item.duplicate_of
+    return [
+        {
+            **_pointer(receiver, item),
+            "frame_records": item.frame.records,
+            "signal": item.frame.signal,
+            "record": item.slice.record,
+            "resource_digest": item.resource_digest,
+            "scope_digest": item.scope_digest,
+            "record_key": item.key,
+            "duplicate_of": None if first is None else f"{first[0]}/{first[1]}/{first[2]}",
+            "redactions": item.frame.redactions,
+            "policy_digest": item.frame.policy,
+        }
+    ]
+
+
+def _span_rows(receiver: str, item: Item) -> list[Row]:
+    return [] if item.span is None else [{**item.span, **_pointer(receiver, item)}]
+
+
+def _event_rows(receiver: str, item: Item) -> list[Row]:
+    pointer = _pointer(receiver, item) if item.events else {}
+    return [{**row, **pointer} for row in item.events]
+
+
+def _unreadable(receiver: str, item: Item, fault: str) -> Finding:
+    return _finding("record_unreadable", receiver, item.frame.seq, item.index, f"its dialect raised {fault}")
+
+
+def _finding(code: str, receiver: str, seq: int, index: int | None, message: str) -> Finding:
+    where = f"evidence {receiver}/{seq}" + ("" if index is None else f"/{index}")
+    return Finding(code, "error" if index is None else "warning", where, message)

@@ -1,0 +1,273 @@
+"""The drain: frames of the WALs become rows of the tables. The only loop; recovery is one more turn of it.
+
+One turn, for some frames of one receiver::
+
+    sync the WAL                       no table may know of a frame that a power cut could still take
+    put aside what is damaged          so that nothing is passed over silently
+    resources, scopes                  by digest: a row too many does no harm
+    evidence, spans, events            each commit says up to which seq it holds everything
+    retire WAL segments                only what all three tables hold, durably
+
+A crash between any two leaves tables at different seqs. The next turn reads from the lowest and offers each table only
+what it lacks, so every record ends up in each table once. Readers see no row beyond the lowest (`store.snapshot`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Final, Self
+
+import polars as pl
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
+
+from aftertrace.ingest.batch import Batch, origin_rows, read_batch, table_rows
+from aftertrace.ingest.duplicates import DuplicateWindow
+from aftertrace.store import folder, quarantine, wal_reader
+from aftertrace.store.compaction import FOLD_AT, compact, vacuum
+from aftertrace.store.errors import Unavailable
+from aftertrace.store.finding import Finding
+from aftertrace.store.frame import Frame
+from aftertrace.store.layout import Layout
+from aftertrace.store.lock import Lock
+from aftertrace.store.schema import PARTITION, TABLES
+from aftertrace.store.tables import SEQUENCED, TableWriter
+from aftertrace.store.wal_reader import Damage, WalReader
+
+_log = logging.getLogger(__name__)
+
+_ORIGINS: Final = ("resources", "scopes")
+_KNOWN_ORIGINS: Final = 65_536
+"""Digests of resources and scopes that are kept in memory; one that fell out is stored once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainOptions:
+    """How much a drain does at once."""
+
+    batch_bytes: int = 8 << 20
+    """Payload of one commit; a commit under load takes about a second."""
+    linger_s: float = 0.3
+    """How long `follow` collects after the first frame of a batch, so that commits are not tiny."""
+    fold_at: int = FOLD_AT
+    """A partition with more small files is folded."""
+    vacuum_s: float = 3600.0
+    """How often `follow` looks for files that nobody needs."""
+
+
+@dataclass(slots=True)
+class DrainReport:
+    """What a drain did."""
+
+    frames: int = 0
+    records: int = 0
+    spans: int = 0
+    events: int = 0
+    duplicates: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    """What was damaged or could not be read; all of it is in the quarantine too."""
+
+    def add(self, other: DrainReport) -> None:
+        """Count what another turn did."""
+        self.frames += other.frames
+        self.records += other.records
+        self.spans += other.spans
+        self.events += other.events
+        self.duplicates += other.duplicates
+        self.findings += other.findings
+
+
+class Drain:
+    """The one drain of a store, from the making of the object to `close`."""
+
+    def __init__(self, layout: Layout, options: DrainOptions | None = None) -> None:
+        """Take the lock and open the tables.
+
+        Raises:
+            Unavailable: another drain runs.
+            Corrupt: a table's log or the store's key is damaged.
+        """
+        self._layout = layout
+        self._options = options or DrainOptions()
+        self._lock = Lock(layout.drain_lock, "drains this store")
+        try:
+            self._key = folder.store_key(layout)
+            self._tables = {name: TableWriter(layout, name) for name in TABLES}
+        except BaseException:
+            self._lock.release()
+            raise
+        self._known = {name: self._stored_digests(name) for name in _ORIGINS}
+        self._window = DuplicateWindow(self._evidence_of)
+        self._readers: dict[str, WalReader] = {}
+        self._vacuumed_s = time.monotonic()
+
+    def once(self) -> DrainReport:
+        """Store everything that the WALs hold now.
+
+        Raises:
+            Unavailable: the disk did not take it; what was not stored is read again by the next call.
+        """
+        report = DrainReport()
+        for receiver in self._layout.receivers():
+            while found := self._collect(receiver):
+                report.add(self._store(receiver, found))
+        return report
+
+    def follow(self, stop: threading.Event, poll_s: float = 0.05) -> DrainReport:
+        """Store what comes until `stop` is set, then what is left. A full disk is waited out."""
+        report = DrainReport()
+        while not stop.wait(poll_s):
+            try:
+                for receiver in self._layout.receivers():
+                    if found := self._collect(receiver):
+                        if _payload_bytes(found) < self._options.batch_bytes:
+                            stop.wait(self._options.linger_s)
+                            found += self._collect(receiver)
+                        report.add(self._store(receiver, found))
+                if time.monotonic() - self._vacuumed_s >= self._options.vacuum_s:
+                    self.tidy()
+            except Unavailable as refusal:
+                _log.warning("%s", refusal)
+                stop.wait(refusal.retry_after_s)
+        report.add(self.once())
+        return report
+
+    def tidy(self) -> None:
+        """Remove files that were replaced more than an hour ago."""
+        for table in self._tables.values():
+            vacuum(self._layout, table)
+        self._vacuumed_s = time.monotonic()
+
+    def close(self) -> None:
+        """Let go of the lock. What was read and not committed is read again by the next drain."""
+        for reader in self._readers.values():
+            reader.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def stored_seq(self, receiver: str) -> int:
+        """The last seq that all tables hold."""
+        return min(self._tables[name].last_seq(receiver) for name in SEQUENCED)
+
+    def _collect(self, receiver: str) -> list[Frame | Damage]:
+        """What can be read now, up to the bytes of one batch."""
+        if receiver not in self._readers:
+            self._readers[receiver] = WalReader(self._layout, receiver, self.stored_seq(receiver))
+        found: list[Frame | Damage] = []
+        taken_bytes = 0
+        for item in self._readers[receiver].poll():
+            found.append(item)
+            taken_bytes += _payload_bytes([item])
+            if taken_bytes >= self._options.batch_bytes:
+                break
+        return found
+
+    def _store(self, receiver: str, found: list[Frame | Damage]) -> DrainReport:
+        try:
+            return self._turn(receiver, found)
+        except (OSError, DeltaError) as error:
+            # What was read is not stored: begin again from what the tables say, as after a crash.
+            for reader in self._readers.values():
+                reader.close()
+            self._readers.clear()
+            self._tables = {name: TableWriter(self._layout, name) for name in TABLES}
+            raise Unavailable(f"drain {receiver}: {error}; free disk space", 1.0) from error
+
+    def _turn(self, receiver: str, found: list[Frame | Damage]) -> DrainReport:
+        self._readers[receiver].sync()
+        frames = [item for item in found if isinstance(item, Frame)]
+        report = DrainReport(frames=len(frames))
+        for item in found:
+            if isinstance(item, Damage):
+                self._put_aside(report, item.finding, item.content())
+        if frames:
+            batch = read_batch(receiver, frames, self._key, self._window)
+            for finding, content in batch.findings:
+                self._put_aside(report, finding, content)
+            self._store_origins(batch)
+            self._store_rows(batch, report)
+            report.records = len(batch.items)
+            report.duplicates = sum(item.duplicate_of is not None for item in batch.items)
+        wal_reader.retire(self._layout, receiver, self.stored_seq(receiver))
+        return report
+
+    def _store_origins(self, batch: Batch) -> None:
+        for name in _ORIGINS:
+            known = self._known[name]
+            rows = origin_rows(batch, name)
+            fresh = [row for digest, row in rows.items() if digest not in known]
+            if fresh:
+                self._tables[name].append(pa.Table.from_pylist(fresh, TABLES[name].schema), {})
+                self._fold(name)
+            known.update(dict.fromkeys(rows))
+            for digest in list(known)[: max(0, len(known) - _KNOWN_ORIGINS)]:
+                del known[digest]
+
+    def _store_rows(self, batch: Batch, report: DrainReport) -> None:
+        for name in SEQUENCED:
+            table = self._tables[name]
+            after_seq = table.last_seq(batch.receiver)
+            if after_seq >= batch.last_seq:
+                continue
+            rows, findings = table_rows(batch, name, after_seq)
+            for finding in findings:
+                self._put_aside(report, finding, b"")
+            # Committed without rows too: the seq in the commit is what readers and the next turn go by.
+            table.append(rows, {batch.receiver: batch.last_seq})
+            self._fold(name)
+            if name == "spans":
+                report.spans = rows.num_rows
+            elif name == "events":
+                report.events = rows.num_rows
+
+    def _fold(self, name: str) -> None:
+        if self._tables[name].small_files > self._options.fold_at:
+            compact(self._layout, self._tables[name], self._options.fold_at)
+
+    def _put_aside(self, report: DrainReport, finding: Finding, content: bytes) -> None:
+        quarantine.keep(self._layout, finding, content)
+        report.findings.append(finding)
+
+    def _stored_digests(self, name: str) -> dict[str, None]:
+        """Digests that a table of origins has, oldest first, as many as are kept in memory."""
+        stored = self._scan(name).select("digest").tail(_KNOWN_ORIGINS).collect()
+        return dict.fromkeys(stored["digest"].to_list())
+
+    def _evidence_of(self, day: date) -> pl.DataFrame:
+        columns = ("record_key", "receiver", "seq", "index", "duplicate_of")
+        return self._scan("evidence").filter(pl.col(PARTITION) == day).select(columns).collect()
+
+    def _scan(self, name: str) -> pl.LazyFrame:
+        return pl.scan_delta(str(self._layout.table(name)), version=self._tables[name].version)
+
+
+def catch_up(data: Path) -> None:
+    """Store what the WALs hold, so that a reader sees it, unless a drain does so already or the folder is read-only.
+
+    Raises:
+        Invalid: `data` holds no store.
+    """
+    layout = Layout(data)
+    folder.check_format(layout)
+    try:
+        with Drain(layout) as drain:
+            drain.once()
+    except (Unavailable, PermissionError):
+        # `serve` drains, or this user may only read: the tables show what is stored so far.
+        return
+
+
+def _payload_bytes(found: list[Frame | Damage]) -> int:
+    return sum(len(item.payload) for item in found if isinstance(item, Frame))

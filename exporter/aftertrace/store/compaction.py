@@ -1,0 +1,101 @@
+"""Folding small files: many small commits keep data fresh, and few large files keep reading fast."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import pyarrow as pa
+
+from aftertrace.store import commits, durable, parquet, quarantine
+from aftertrace.store.digest import file_digest
+from aftertrace.store.finding import Finding
+from aftertrace.store.layout import Layout
+from aftertrace.store.schema import TABLES
+from aftertrace.store.tables import SMALL_BYTES, TableWriter, files_of
+
+FOLD_AT: Final = 64
+"""A partition with more small files than this is folded."""
+FOLD_BYTES: Final = 64 << 20
+"""One fold reads files up to this many bytes, which bounds its memory."""
+KEEP_S: Final = 3600
+"""A file that was replaced stays this long: somebody may be reading the version that holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    day: date
+    paths: list[str]
+
+
+def compact(layout: Layout, table: TableWriter, fold_at: int = FOLD_AT) -> int:
+    """Fold the small files of each partition that has more than `fold_at`.
+
+    Returns:
+        How many files were folded into others. A file whose bytes are not those that were committed is left where it
+        is and put in quarantine: folding would give damaged rows a good digest.
+    """
+    folded = 0
+    for group in _groups(table, fold_at):
+        known = commits.digests(layout.commits(table.name), set(group.paths), table.version)
+        sound = [path for path in group.paths if _is_sound(layout, table.name, path, known.get(path))]
+        if len(sound) > 1:
+            folder, schema = layout.table(table.name), TABLES[table.name].schema
+            rows = pa.concat_tables([parquet.read(folder / path, group.day, schema) for path in sound])
+            table.rearrange(sound, group.day, rows)
+            folded += len(sound)
+    return folded
+
+
+def vacuum(layout: Layout, table: TableWriter, now_s: float | None = None, keep_s: float = KEEP_S) -> int:
+    """Remove files that the newest version does not hold, once nobody can be reading them. Only under the lock.
+
+    Returns:
+        How many files went: replaced ones, and those that a crash left without a commit.
+    """
+    oldest_s = (time.time() if now_s is None else now_s) - keep_s
+    in_use = {path for path, _, _ in files_of(table.delta)}
+    in_use |= commits.touched_since(layout.commits(table.name), table.version, int(oldest_s * 1000))
+    folder = layout.table(table.name)
+    gone = 0
+    for path in sorted(folder.glob("*/*.parquet")):
+        name = str(path.relative_to(folder))
+        if name not in in_use and not name.startswith("_") and path.stat().st_mtime <= oldest_s:
+            durable.remove(path)
+            gone += 1
+    return gone
+
+
+def _groups(table: TableWriter, fold_at: int) -> list[_Group]:
+    small: dict[date, list[tuple[str, int]]] = {}
+    for path, size_bytes, day in files_of(table.delta):
+        if size_bytes < SMALL_BYTES:
+            small.setdefault(day, []).append((path, size_bytes))
+    groups = []
+    for day, files in small.items():
+        if len(files) <= fold_at:
+            continue
+        paths: list[str] = []
+        taken_bytes = 0
+        for path, size_bytes in files:
+            if paths and taken_bytes + size_bytes > FOLD_BYTES:
+                groups.append(_Group(day, paths))
+                paths, taken_bytes = [], 0
+            paths.append(path)
+            taken_bytes += size_bytes
+        groups.append(_Group(day, paths))
+    return groups
+
+
+def _is_sound(layout: Layout, table: str, path: str, recorded: tuple[str, int] | None) -> bool:
+    file = layout.table(table) / path
+    if recorded is not None and file.exists() and file_digest(file) == recorded[0]:
+        return True
+    where = str(file.relative_to(layout.data))
+    finding = Finding(
+        "file_digest", "error", where, "bytes differ from those that were committed; not folded"
+    )
+    quarantine.keep(layout, finding, file.read_bytes() if file.exists() else b"")
+    return False

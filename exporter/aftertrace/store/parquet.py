@@ -1,0 +1,134 @@
+"""Parquet files as the tables hold them: written once, durable before anything names them, with a digest."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from aftertrace.store import durable
+from aftertrace.store.digest import tagged
+from aftertrace.store.schema import PARTITION
+
+STATISTICS: Final = ("seq", "received_ns", "start_ns", "end_ns", "time_ns")
+"""Columns with minima and maxima in files and log: numbers alone, since a log outlives what it describes and must
+hold nothing of a record's content."""
+_DISTINCT: Final = frozenset(
+    {"record", "bytes", "record_key", "digest", "attributes", "arguments", "content"}
+)
+"""Columns that a dictionary does not make smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A Parquet file of a table."""
+
+    path: str
+    """Relative to the table's folder."""
+    day: date
+    """The partition it belongs to."""
+    size_bytes: int
+    digest: str
+    rows: int
+    statistics: str
+    """Delta's JSON: row count, minima and maxima."""
+    written_ms: int
+
+
+def write(folder: Path, rows: pa.Table) -> list[DataFile]:
+    """Write rows to new files under a table's folder, one per partition, all durable when this returns.
+
+    A crash on the way leaves files that no commit names: nobody reads them, and vacuum removes them.
+    """
+    return [_write_day(folder, day, part) for day, part in _days(rows)]
+
+
+def _write_day(folder: Path, day: date, rows: pa.Table) -> DataFile:
+    path = f"{PARTITION}={day.isoformat()}/{uuid.uuid4().hex}.parquet"
+    content = encode(rows)
+    durable.make_folder((folder / path).parent)
+    fd = os.open(folder / path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+    try:
+        durable.write_all(fd, content, 0)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    durable.sync_folder((folder / path).parent)
+    return DataFile(
+        path=path,
+        day=day,
+        size_bytes=len(content),
+        digest=tagged(content),
+        rows=rows.num_rows,
+        statistics=_statistics(rows),
+        written_ms=time.time_ns() // 1_000_000,
+    )
+
+
+def encode(rows: pa.Table) -> bytes:
+    """The bytes of a file that holds these rows; the partition column is in its path."""
+    stored = rows.drop_columns([PARTITION])
+    sink = pa.BufferOutputStream()
+    pq.write_table(
+        stored,
+        sink,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=[name for name in stored.column_names if name not in _DISTINCT],
+        write_statistics=[name for name in stored.column_names if name in STATISTICS],
+        # A flipped bit in a page is otherwise read as other data without an error.
+        write_page_checksum=True,
+    )
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def read(path: Path, day: date, schema: pa.Schema) -> pa.Table:
+    """The rows of a file, in the columns of its table.
+
+    Raises:
+        OSError: a page's checksum is wrong, or the file cannot be read.
+    """
+    stored = pq.ParquetFile(path, page_checksum_verification=True).read()
+    columns: list[Any] = []
+    for field in schema:
+        if field.name == PARTITION:
+            columns.append(pa.array([day] * stored.num_rows, field.type))
+        elif field.name in stored.column_names:
+            columns.append(stored.column(field.name).cast(field.type))
+        else:
+            # The column is younger than the file.
+            columns.append(pa.nulls(stored.num_rows, field.type))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _days(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+    days = pc.unique(rows.column(PARTITION)).to_pylist()
+    for day in sorted(days):
+        yield day, rows if len(days) == 1 else rows.filter(pc.equal(rows.column(PARTITION), pa.scalar(day)))
+
+
+def _statistics(rows: pa.Table) -> str:
+    lowest: dict[str, int] = {}
+    highest: dict[str, int] = {}
+    missing: dict[str, int] = {}
+    for name in STATISTICS:
+        if name in rows.column_names:
+            column = rows.column(name)
+            missing[name] = column.null_count
+            if column.null_count < rows.num_rows:
+                bounds = pc.min_max(column).as_py()
+                lowest[name], highest[name] = bounds["min"], bounds["max"]
+    return json.dumps(
+        {"numRecords": rows.num_rows, "minValues": lowest, "maxValues": highest, "nullCount": missing}
+    )

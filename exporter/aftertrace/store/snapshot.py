@@ -1,0 +1,85 @@
+"""Reading the tables: one version of each, and no row beyond what all of them hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aftertrace.store.errors import Invalid
+from aftertrace.store.folder import check_format
+from aftertrace.store.layout import Layout
+from aftertrace.store.schema import TABLES
+from aftertrace.store.tables import SEQUENCED, open_for_reading
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a store held at one moment. Hashable: the key of anything that is computed from it."""
+
+    data: Path
+    versions: tuple[tuple[str, int], ...]
+    """Version of each table that exists."""
+    watermarks: tuple[tuple[str, int], ...]
+    """By receiver: the last seq that every table has."""
+    uneven: bool
+    """Whether some table is ahead of another: a drain was between two commits, or was stopped there."""
+
+    @classmethod
+    def of(cls, data: Path) -> Snapshot:
+        """Pin the newest version of every table. Needs no lock.
+
+        Raises:
+            Invalid: `data` holds no store.
+            Corrupt: a table's log cannot be read.
+        """
+        layout = Layout(data)
+        check_format(layout)
+        versions: list[tuple[str, int]] = []
+        seqs: dict[str, list[int]] = {receiver: [] for receiver in layout.receivers()}
+        for name in TABLES:
+            table = open_for_reading(layout, name)
+            if table is not None:
+                versions.append((name, int(table.version())))
+            if name in SEQUENCED:
+                for receiver, found in seqs.items():
+                    found.append(0 if table is None else int(table.transaction_version(receiver) or 0))
+        return cls(
+            data,
+            tuple(versions),
+            tuple((receiver, min(found)) for receiver, found in sorted(seqs.items())),
+            any(min(found) != max(found) for found in seqs.values()),
+        )
+
+    def scan(self, table: str, *, columns: Sequence[str] | None = None) -> pl.LazyFrame:
+        """A table's rows, up to the watermark of each receiver.
+
+        A table that does not exist yet is an empty frame with the right columns.
+
+        Raises:
+            Invalid: there is no such table.
+        """
+        import polars as pl
+
+        if table not in TABLES:
+            raise Invalid(f"scan {table!r}: no such table, expected one of {', '.join(TABLES)}")
+        version = dict(self.versions).get(table)
+        if version is None:
+            frame = pl.LazyFrame(pl.from_arrow(TABLES[table].schema.empty_table()))
+        else:
+            frame = pl.scan_delta(str(Layout(self.data).table(table)), version=version)
+        if self.uneven and table in SEQUENCED:
+            stored = [
+                (pl.col("receiver") == receiver) & (pl.col("seq") <= seq) for receiver, seq in self.watermarks
+            ]
+            frame = frame.filter(pl.any_horizontal(stored))
+        return frame if columns is None else frame.select(columns)
+
+
+def scan(data: Path, table: str, *, columns: Sequence[str] | None = None) -> pl.LazyFrame:
+    """A table's rows now. For several tables that must agree, pin one `Snapshot` and scan that."""
+    return Snapshot.of(data).scan(table, columns=columns)

@@ -1,0 +1,252 @@
+"""Writing the tables: Delta Lake with the durability and the exactly-once check that its library leaves out.
+
+The library never calls `fsync`, and it commits a repeated transaction again. So here a commit goes
+
+    Parquet file, fsync -> its folders, fsync -> commit `_delta_log/N.json` -> fsync of that file and its folder
+
+and it carries, in the same file, the last seq of each receiver whose rows are in. Rows up to that seq are never
+offered again: the caller asks `last_seq` first. One writer per table: the drain, under its lock.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake.exceptions import DeltaError
+from deltalake.transaction import AddAction, RemoveAction
+
+from aftertrace.store import commits, durable, parquet, quarantine
+from aftertrace.store.errors import Corrupt
+from aftertrace.store.finding import Finding
+from aftertrace.store.layout import Layout
+from aftertrace.store.parquet import DataFile
+from aftertrace.store.schema import PARTITION, SCHEMA_VERSION, TABLES
+
+SEQUENCED: Final = ("evidence", "spans", "events")
+"""Tables whose rows point at frames, in the order in which one drain commits them. `evidence` comes first: what is
+read again after a crash between two of them then finds its own record keys, and gives the same rows."""
+CHECKPOINT_EVERY: Final = 100
+"""Versions between two checkpoints of a log. Older commits stay: they hold the digests of the files."""
+_LAST_CHECKPOINT: Final = "_last_checkpoint"
+
+
+class TableWriter:
+    """The one writer of a table."""
+
+    def __init__(self, layout: Layout, name: str) -> None:
+        """Open a table, after undoing what a power cut may have left of its last commit; make it if it is new."""
+        self.name = name
+        self._layout = layout
+        self._schema = TABLES[name].schema
+        self._folder = layout.table(name)
+        self._log = layout.commits(name)
+        recover(layout, name)
+        if not commits.versions(self._log):
+            self._create()
+        self._delta = DeltaTable(self._folder)
+        self._synced_version = self._delta.version()
+        self.small_files = count_small_files(self._delta)
+        """How many small files the newest partition has; compaction counts on it."""
+
+    @property
+    def version(self) -> int:
+        """The version that was committed last."""
+        return int(self._delta.version())
+
+    @property
+    def delta(self) -> DeltaTable:
+        """The table as of the last commit."""
+        return self._delta
+
+    def last_seq(self, receiver: str) -> int:
+        """The last seq of a receiver whose rows are in; 0 when none are."""
+        return int(self._delta.transaction_version(receiver) or 0)
+
+    def append(self, rows: pa.Table, upto: dict[str, int]) -> None:
+        """Commit rows, and that everything of each receiver up to a seq is in. Durable when this returns.
+
+        A crash before the commit leaves nothing that a reader sees; a crash after it leaves a commit that
+        `recover` makes durable or takes away whole.
+        """
+        files = parquet.write(self._folder, rows) if rows.num_rows else []
+        self._commit([_add(file, data_change=True) for file in files], files, upto)
+        self.small_files += len(files)
+        if self.version % CHECKPOINT_EVERY == 0:
+            self._checkpoint()
+
+    def rearrange(self, removed: list[str], day: date, rows: pa.Table) -> None:
+        """Replace files of a partition by one that holds the same rows. Durable when this returns."""
+        files = parquet.write(self._folder, rows)
+        now_ms = time.time_ns() // 1_000_000
+        values: dict[str, str | None] = {PARTITION: day.isoformat()}
+        gone = [
+            RemoveAction(path, data_change=False, deletion_timestamp=now_ms, partition_values=values)
+            for path in removed
+        ]
+        self._commit([*gone, *(_add(file, data_change=False) for file in files)], files, {})
+        self.small_files = count_small_files(self._delta)
+
+    def _commit(self, actions: list[Any], files: list[DataFile], upto: dict[str, int]) -> None:
+        metadata = {
+            "schema": SCHEMA_VERSION,
+            "files": {file.path: [file.digest, file.size_bytes] for file in files},
+        }
+        self._delta.create_write_transaction(
+            actions,
+            mode="append",
+            schema=self._schema,
+            partition_by=[PARTITION],
+            commit_properties=CommitProperties(
+                custom_metadata={commits.METADATA_KEY: metadata},
+                app_transactions=[Transaction(receiver, seq) for receiver, seq in sorted(upto.items())],
+            ),
+            post_commithook_properties=PostCommitHookProperties(
+                create_checkpoint=False, cleanup_expired_logs=False
+            ),
+        )
+        self._delta.update_incremental()
+        self.sync()
+
+    def sync(self) -> None:
+        """Bring the commits since the last call to stable storage."""
+        for version in range(self._synced_version + 1, self.version + 1):
+            durable.sync_file(commits.path_of(self._log, version))
+        durable.sync_folder(self._log)
+        self._synced_version = self.version
+
+    def _create(self) -> None:
+        durable.make_folder(self._log)
+        DeltaTable.create(
+            self._folder,
+            schema=self._schema,
+            partition_by=[PARTITION],
+            name=self.name,
+            description=f"One row per {TABLES[self.name].brief}",
+            configuration={"delta.enableExpiredLogCleanup": "false"},
+        )
+        durable.sync_file(commits.path_of(self._log, 0))
+        durable.sync_folder(self._log)
+
+    def _checkpoint(self) -> None:
+        """Let readers begin here and not at commit 0. A crash in between leaves a checkpoint that `recover` checks."""
+        self._delta.create_checkpoint()
+        durable.sync_file(_checkpoint_path(self._log, self.version))
+        durable.sync_file(self._log / _LAST_CHECKPOINT)
+        durable.sync_folder(self._log)
+
+
+def recover(layout: Layout, name: str) -> None:
+    """Take away a commit or checkpoint that a power cut left in part; make durable what stays. Only under the lock.
+
+    The rows of a commit that is taken away are still in the WAL, since no segment retires before the commit is synced.
+    """
+    log = layout.commits(name)
+    found = commits.versions(log)
+    while found:
+        try:
+            commits.read(log, found[-1])
+            break
+        except Corrupt:
+            _set_aside(layout, commits.path_of(log, found.pop()), "commit_torn")
+    checkpoints = sorted(log.glob("*.checkpoint.parquet")) if found else []
+    if checkpoints and not (_is_parquet(checkpoints[-1]) and _is_json(log / _LAST_CHECKPOINT)):
+        _set_aside(layout, checkpoints[-1], "checkpoint_torn")
+        if (log / _LAST_CHECKPOINT).exists():
+            _set_aside(layout, log / _LAST_CHECKPOINT, "checkpoint_torn")
+    if found:
+        # Written again, not synced again: a sync that failed once may succeed for nothing.
+        newest = commits.path_of(log, found[-1])
+        durable.write_file(newest, newest.read_bytes())
+
+
+def open_for_reading(layout: Layout, name: str) -> DeltaTable | None:
+    """The table at its newest whole version; None when there is none yet. Needs no lock.
+
+    Raises:
+        Corrupt: its log cannot be read.
+    """
+    found = commits.versions(layout.commits(name))
+    for version in (None, *reversed(found)):
+        if not found:
+            break
+        try:
+            return DeltaTable(layout.table(name), version=version)
+        except DeltaError as error:
+            # Only the newest commit may be torn, and only until the next drain.
+            if version is not None and version < found[-1]:
+                raise Corrupt(f"open table {name}: {error}; run `aftertrace fsck`") from error
+    return None
+
+
+def last_seq(layout: Layout, receiver: str) -> int:
+    """The highest seq of a receiver that any table has rows of: `WalWriter` must not use it again."""
+    opened = (open_for_reading(layout, name) for name in SEQUENCED)
+    return max(
+        (int(table.transaction_version(receiver) or 0) for table in opened if table is not None), default=0
+    )
+
+
+def count_small_files(table: DeltaTable) -> int:
+    """How many files the partition with the most small files has."""
+    counts: dict[str, int] = {}
+    for path, size_bytes, _ in files_of(table):
+        if size_bytes < SMALL_BYTES:
+            partition = path.partition("/")[0]
+            counts[partition] = counts.get(partition, 0) + 1
+    return max(counts.values(), default=0)
+
+
+SMALL_BYTES: Final = 32 << 20
+"""A file below this is folded into another with its neighbours."""
+
+
+def files_of(table: DeltaTable) -> list[tuple[str, int, date]]:
+    """Path, size in bytes and partition of each file of a table."""
+    actions = pa.table(table.get_add_actions(flatten=True))
+    columns = (actions.column(name).to_pylist() for name in ("path", "size_bytes", f"partition.{PARTITION}"))
+    return sorted(zip(*columns, strict=True))
+
+
+def _add(file: DataFile, *, data_change: bool) -> AddAction:
+    return AddAction(
+        path=file.path,
+        size=file.size_bytes,
+        partition_values={PARTITION: file.day.isoformat()},
+        modification_time=file.written_ms,
+        data_change=data_change,
+        stats=file.statistics,
+    )
+
+
+def _set_aside(layout: Layout, path: Path, code: str) -> None:
+    where = str(path.relative_to(layout.data))
+    finding = Finding(code, "info", where, "not whole; taken away and made again")
+    quarantine.keep(layout, finding, path.read_bytes())
+    durable.remove(path)
+
+
+def _checkpoint_path(log: Path, version: int) -> Path:
+    return log / f"{version:020d}.checkpoint.parquet"
+
+
+def _is_parquet(path: Path) -> bool:
+    try:
+        pq.read_table(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
