@@ -52,7 +52,7 @@ def split(payload: bytes, signal: Signal) -> Iterator[Slice]:
     """Every span, log record or metric of a request, in wire order. Raises `Invalid` where the wire format is
     broken.
     """
-    for resource_start, resource_end in _messages(payload, 0, len(payload), signal):
+    for resource_start, resource_end in _members(payload, 0, len(payload), signal, 1):
         resource, resource_schema_url, scopes = _parts(payload, resource_start, resource_end, signal)
         for scope_start, scope_end in scopes:
             scope, scope_schema_url, records = _parts(payload, scope_start, scope_end, signal)
@@ -60,12 +60,18 @@ def split(payload: bytes, signal: Signal) -> Iterator[Slice]:
                 yield Slice(resource, resource_schema_url, scope, scope_schema_url, payload[start:end])
 
 
-def count(payload: bytes, signal: Signal) -> int:
-    """How many records `split` would yield, without copying any. Raises `Invalid` as `split` does."""
+def count(payload: bytes, signal: Signal, at_most: int | None = None) -> int:
+    """How many records `split` would yield, without keeping any. Raises `Invalid` as `split` does.
+
+    With `at_most`, counting ends one above it: enough to know that a request is over a cap.
+    """
     total = 0
-    for resource_start, resource_end in _messages(payload, 0, len(payload), signal):
-        for scope_start, scope_end in _parts(payload, resource_start, resource_end, signal)[2]:
-            total += len(_parts(payload, scope_start, scope_end, signal)[2])
+    for resource_start, resource_end in _members(payload, 0, len(payload), signal, 1):
+        for scope_start, scope_end in _members(payload, resource_start, resource_end, signal, 2):
+            for _ in _members(payload, scope_start, scope_end, signal, 2):
+                total += 1
+                if total - 1 == at_most:
+                    return total
     return total
 
 
@@ -83,8 +89,8 @@ def record_key(key: bytes, resource: bytes, scope: bytes, record: bytes) -> byte
     return digest.digest()
 
 
-def _messages(data: bytes, start: int, end: int, signal: Signal) -> list[tuple[int, int]]:
-    return [(first, last) for number, first, last in _fields(data, start, end, signal) if number == 1]
+def _members(data: bytes, start: int, end: int, signal: Signal, number: int) -> Iterator[tuple[int, int]]:
+    return ((first, last) for found, first, last in _fields(data, start, end, signal) if found == number)
 
 
 def _parts(data: bytes, start: int, end: int, signal: Signal) -> tuple[bytes, str, list[tuple[int, int]]]:

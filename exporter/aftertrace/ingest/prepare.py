@@ -1,0 +1,162 @@
+"""`prepare`: what is done to a request before it is written. Decode and validate, hold to the caps, redact.
+
+A request is kept whole or refused whole. OTLP would allow to take a part of it, but a sender never sends the
+rest again, so for an audit trail that would be loss with an OK. What is odd but decodes is kept as it came
+and flagged when it is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf.message import DecodeError, EncodeError
+
+from aftertrace.ingest import otlp_json
+from aftertrace.ingest.redact import RedactionPolicy, Redactor
+from aftertrace.ingest.wire import count, record_key, split
+from aftertrace.store.errors import Invalid, TooLarge
+from aftertrace.store.request import Prepared
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from aftertrace.store.request import Prepare, Request, Signal
+
+_LEVELS: Final[dict[Signal, tuple[str, str, str]]] = {
+    "traces": ("resource_spans", "scope_spans", "spans"),
+    "logs": ("resource_logs", "scope_logs", "log_records"),
+    "metrics": ("resource_metrics", "scope_metrics", "metrics"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may hold. More is refused as `TooLarge`, and the sender is told to make smaller
+    batches.
+
+    Nesting needs no cap of its own: the protobuf library reads 100 messages inside one another, which is 48
+    levels of arrays or maps in an attribute, and JSON is held to the same because it becomes protobuf first.
+    """
+
+    max_records: int = 10_000
+    """Spans, log records or metrics per request; 512 is what SDKs and the Collector send at most by
+    default."""
+    max_attributes: int = 4_096
+    """Attributes per record, resource or scope; SDKs stop at 128 by default."""
+    max_events: int = 10_000
+    """Events per span, and links per span."""
+
+    def __post_init__(self) -> None:
+        """Refuse limits under which nothing could be received."""
+        for name in ("max_records", "max_attributes", "max_events"):
+            if getattr(self, name) < 1:
+                raise Invalid(f"configure limits: {name} is {getattr(self, name)}, expected at least 1")
+
+
+def make_prepare(
+    policy: RedactionPolicy, *, limits: Limits, store_metrics: bool = False, key: bytes
+) -> Prepare:
+    """The function that a receiver applies to each request.
+
+    Args:
+        policy: what is secret.
+        limits: what one request may hold.
+        store_metrics: keep metrics, instead of validating and counting them only.
+        key: the store's secret, at most 64 bytes, for redaction tokens and record keys.
+    """
+    redactor = Redactor(policy, key)
+    digest = policy.digest
+
+    def prepare(request: Request) -> Prepared:
+        signal = request.signal
+        message, received = _decode(request, limits)
+        _hold_to(message, signal, limits)
+        payload, keys = received, b""
+        redactions: tuple[tuple[str, int], ...] = ()
+        if redactor.suspects(received):
+            hits = redactor.redact(message)
+            if hits:
+                payload = message.SerializeToString()
+                keys = b"".join(
+                    record_key(key, each.resource, each.scope, each.record)
+                    for each in split(received, signal)
+                )
+                redactions = tuple(sorted(hits.items()))
+        return Prepared(
+            payload=payload,
+            records=count(payload, signal),
+            keys=keys,
+            redactions=redactions,
+            policy=digest,
+            store=signal != "metrics" or store_metrics,
+        )
+
+    return prepare
+
+
+def _decode(request: Request, limits: Limits) -> tuple[Message, bytes]:
+    """The request as a message, and as the protobuf bytes it is kept as where nothing is redacted."""
+    signal = request.signal
+    try:
+        if request.encoding == "json":
+            payload = otlp_json.decode(request.body, signal).SerializeToString()
+        else:
+            payload = request.body
+        # Before decoding, since a message in memory is up to 88 times larger than on the wire.
+        if count(payload, signal, limits.max_records) > limits.max_records:
+            raise TooLarge(
+                f"prepare {signal} request: more than {limits.max_records} records, "
+                "make the sender's batches smaller"
+            )
+        return otlp_json.REQUESTS[signal].FromString(payload), payload
+    except (DecodeError, EncodeError) as error:
+        hint = (
+            "logs go to /v1/logs and metrics to /v1/metrics" if signal == "traces" else "check the endpoint"
+        )
+        raise Invalid(
+            f"prepare {signal} request: the body does not decode, expected an OTLP export of {signal}; {hint}"
+        ) from error
+
+
+def _hold_to(message: Any, signal: Signal, limits: Limits) -> None:
+    """Refuse a request whose parts are over a cap, or that is not of its signal."""
+    groups, scopes, records = _LEVELS[signal]
+    nameless = 0
+    for group in getattr(message, groups):
+        _cap(group.resource.attributes, limits.max_attributes, "attributes", signal)
+        for scoped in getattr(group, scopes):
+            _cap(scoped.scope.attributes, limits.max_attributes, "attributes", signal)
+            if signal == "traces":
+                nameless += _hold_spans_to(scoped.spans, limits)
+            elif signal == "logs":
+                for record in getattr(scoped, records):
+                    _cap(record.attributes, limits.max_attributes, "attributes", signal)
+    if nameless and nameless == _total(message):
+        raise Invalid(
+            f"prepare traces request: {nameless} spans and none has a trace or span id, which is how logs or "
+            "metrics look at /v1/traces; post logs to /v1/logs and metrics to /v1/metrics"
+        )
+
+
+def _hold_spans_to(spans: Any, limits: Limits) -> int:
+    """Hold spans to the caps; how many of them have neither a trace nor a span id."""
+    nameless = 0
+    for span in spans:
+        _cap(span.attributes, limits.max_attributes, "attributes", "traces")
+        _cap(span.events, limits.max_events, "events", "traces")
+        _cap(span.links, limits.max_events, "links", "traces")
+        nameless += not span.trace_id and not span.span_id
+    return nameless
+
+
+def _total(message: Any) -> int:
+    return sum(len(scoped.spans) for group in message.resource_spans for scoped in group.scope_spans)
+
+
+def _cap(parts: Any, limit: int, what: str, signal: Signal) -> None:
+    if len(parts) > limit:
+        raise TooLarge(
+            f"prepare {signal} request: {len(parts)} {what} in one place, expected at most {limit}; "
+            "limit them in the sender"
+        )

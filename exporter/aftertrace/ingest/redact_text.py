@@ -1,0 +1,305 @@
+"""Redaction of one text: prose, code, command lines, and JSON however often it was quoted into itself.
+
+Nothing is parsed and written back: what is secret is replaced where it stands and every other byte stays, so
+texts that were cut off at a limit, or are not quite JSON, are treated like whole ones.
+
+The JSON inside a string is found at any depth by its quoting. With `n` quotings, a quote is written behind
+``2**n - 1`` backslashes; so a value that was opened by a quote behind `k` backslashes ends at the first quote
+behind `r` of them where ``r % (2 * (k + 1)) == k``: each backslash of the value itself comes as a multiple of
+``2 * (k + 1)``, each quote inside the value as one backslash less than such a multiple.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import re2
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Iterable, Iterator
+
+    from aftertrace.ingest.secret_rules import Check, FieldRule, ShapeRule
+
+_Secret: TypeAlias = tuple[int, int, str, bytes]
+"""Start, end, rule, and the quotes that a token needs in its place."""
+
+REDACTION_ERROR: Final = "[[redaction-error]]"
+"""Stands where redaction failed: the value is gone rather than kept as it came."""
+
+_TOKEN_CHARACTERS: Final = 10
+_MAX_STEPS: Final = 10_000
+"""How many secrets in one text, or quotes and brackets in one value, are told apart. What is behind goes as a
+whole, so that a text made of nothing else costs no more than its length."""
+
+_PLAIN_WORDS: Final = frozenset({b"null", b"none", b"nil", b"true", b"false", b"undefined"})
+"""Values that tell nothing. They stay, and so do empty ones."""
+
+
+def compile_pattern(pattern: str, *, capture: bool = True) -> Any:
+    """A linear-time pattern over bytes."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.max_mem = 64 * 2**20
+    options.log_errors = False
+    options.never_capture = not capture
+    return re2.compile(pattern.encode("latin-1"), options)
+
+
+def _spellings(name: str) -> str:
+    r"""A pattern for a field name in any case, each character plain or as JSON may escape it (``\u0070``)."""
+    spelled = []
+    for character in name:
+        if character == "~":
+            spelled.append(r"(?:[-_.]|\\+u00(?:2[dDeE]|5[fF]))?")
+        else:
+            codes = "|".join(f"(?i:{ord(code):02x})" for code in (character, character.upper()))
+            spelled.append(rf"(?:[{character}{character.upper()}]|\\+u00(?:{codes}))")
+    return "".join(spelled)
+
+
+def _names(fields: Iterable[FieldRule]) -> str:
+    # The longest first: `secret` would otherwise hide `secret_key`.
+    longest_first = sorted((name for field in fields for name in field.names), key=len, reverse=True)
+    return "|".join(_spellings(name) for name in longest_first)
+
+
+_ORDINAL: Final = r"(?:[-_.\[]?[0-9]{1,3}\]?)?"
+_SEPARATOR: Final = _ORDINAL + r"""((?:\\*["'`])?)[ \t]*(=>|:=|=|:)"""
+# A flag and its value on a command line are separate words, or separate items of a list.
+_FLAG: Final = r"""(?:[ \t]+|\\*["']\s*,\s*)"""
+
+_QUOTED: Final = compile_pattern(r"""[bBfFrRuU]{0,2}(\\*)(["'`])""")
+_QUOTES: Final = {quote: compile_pattern(rf"(\\*){quote}") for quote in "\"'`"}
+_BRACKETS: Final = compile_pattern(r"""(\\*)["']|[\[\]{}]""")
+_BLANKS: Final = compile_pattern(r"[ \t]*")
+_BLANKS_AND_LINES: Final = compile_pattern(r"(?:\s|\\+[nrt])*")
+_BARE: Final = compile_pattern(r"""(?:[^\s"'`,;&<>(){}\[\]\\|]|\\[^nrtu"'`\\])+""")
+_COOKIES: Final = compile_pattern(r"""[^\s=;"'`\\]+=[^\r\n"'`\\]*""")
+_SCHEME: Final = compile_pattern(r"(?i:bearer|basic|token|digest|negotiate|apikey)[ \t]+")
+_TELLING: Final = compile_pattern(r"[0-9!@#%^*+~?/=]")
+_REFERENCE: Final = compile_pattern(r"[*x.-]+|[$%].*")
+_TOKEN: Final = compile_pattern(r"\[\[redact(?:ed:[a-z-]+:[a-z2-7]{10}|ion-error)\]\]")
+
+
+class TextRedactor:
+    """Replaces secrets in texts, given as UTF-8. One secret gets the same token everywhere in one store."""
+
+    def __init__(self, key: bytes, fields: tuple[FieldRule, ...], shapes: tuple[ShapeRule, ...]) -> None:
+        """Compile the rules. `key` is the store's secret, at most 64 bytes: tokens are digests under it."""
+        self._key = key
+        names = _names(fields)
+        self._fields = tuple(
+            (field.rule, compile_pattern(f"(?s:.*)(?:{_names([field])}){_ORDINAL}", capture=False))
+            for field in fields
+        )
+        self._assigned = compile_pattern(f"({names}){_SEPARATOR}")
+        self._flagged = compile_pattern(f"--[A-Za-z0-9-]*({names}){_FLAG}")
+        self._shapes = tuple(
+            (
+                shape,
+                compile_pattern(
+                    # Behind a quoted line end there is no word boundary: `\nghp_…`.
+                    rf"(?:\b|\\[nrtbf]|\\u00[01][0-9a-fA-F])({shape.pattern})"
+                    if shape.word
+                    else shape.pattern
+                ),
+            )
+            for shape in shapes
+        )
+        self._suspect = compile_pattern(
+            "|".join((names, *(shape.pattern for shape in shapes))), capture=False
+        )
+
+    def suspects(self, data: bytes) -> bool:
+        """Whether there can be a secret in these bytes, a text or a whole message: one scan, and never a
+        false no.
+        """
+        return self._suspect.search(data) is not None
+
+    def suspicions(self, data: bytes) -> int:
+        """How many places `suspects` would point at."""
+        return sum(1 for _ in self._suspect.finditer(data))
+
+    def denied(self, name: str) -> str | None:
+        """The rule that denies a field of this name."""
+        encoded = name.encode()
+        return next((rule for rule, pattern in self._fields if pattern.fullmatch(encoded)), None)
+
+    def token(self, rule: str, secret: bytes) -> bytes:
+        """What stands for a secret: a keyed digest, so that equal secrets can be joined and none can be
+        guessed.
+        """
+        digest = hashlib.blake2b(secret, digest_size=20, key=self._key, person=b"redaction").digest()
+        return b"[[redacted:%s:%s]]" % (
+            rule.encode(),
+            base64.b32encode(digest).lower()[:_TOKEN_CHARACTERS],
+        )
+
+    def is_token(self, data: bytes) -> bool:
+        """Whether a value was redacted before, here or upstream."""
+        return _TOKEN.fullmatch(data) is not None
+
+    def redact(self, data: bytes, hits: Counter[str]) -> bytes:
+        """The text with its secrets replaced; counts each by rule."""
+        if not self.suspects(data):
+            return data
+        data = self._replace(data, self._in_fields(data, self._assigned), hits)
+        data = self._replace(data, self._in_fields(data, self._flagged), hits)
+        for shape, pattern in self._shapes:
+            data = self._replace(data, _in_shape(data, shape, pattern), hits)
+        return data
+
+    def _replace(self, data: bytes, secrets: Iterator[_Secret], hits: Counter[str]) -> bytes:
+        """Put tokens where secrets are. They come in order and do not overlap."""
+        parts: list[bytes] = []
+        done = 0
+        for found, (start, end, rule, quote) in enumerate(secrets):
+            hits[rule] += 1
+            last = len(data) if found == _MAX_STEPS else end
+            parts += (data[done:start], quote, self.token(rule, data[start:last]), quote)
+            done = last
+            if done == len(data):
+                break
+        return b"".join((*parts, data[done:])) if parts else data
+
+    def _in_fields(self, data: bytes, pattern: Any) -> Iterator[_Secret]:
+        """Values of denied fields: behind `name=`, `"name":`, `--name` and the like."""
+        position = 0
+        while (match := pattern.search(data, position)) is not None:
+            position = match.end()
+            rule = self._rule(match.group(1))
+            closing, separator = match.groups()[1:] if pattern is self._assigned else (b"", b"--")
+            extent = self._extent(data, position, rule, closing, separator)
+            if extent is not None:
+                start, end, quote = extent
+                yield start, end, rule, quote
+                position = end
+
+    def _rule(self, name: bytes) -> str:
+        return next(rule for rule, pattern in self._fields if pattern.fullmatch(name))
+
+    def _extent(
+        self, data: bytes, position: int, rule: str, closing: bytes, separator: bytes
+    ) -> tuple[int, int, bytes] | None:
+        """Where the value behind a field's name starts and ends, and the quotes its token needs; None if it
+        may stay.
+
+        `closing` is the quote that ended the name, with its backslashes; empty for a bare name.
+        """
+        position = (_BLANKS_AND_LINES if closing else _BLANKS).match(data, position).end()
+        if _TOKEN.match(data, position):
+            return None
+        if opening := _QUOTED.match(data, position):
+            start = opening.end()
+            end = _string_end(data, start, len(opening.group(1)), opening.group(2).decode())
+            value = data[start:end]
+            # Behind a bare name, a quote may close the text around it instead: `"… password=", "next": …`.
+            if not value or self.is_token(value) or (not closing and value[:1] in b",:)}]"):
+                return None
+            return start, end, b""
+        if data[position : position + 1] in (b"{", b"["):
+            end = _brackets_end(data, position)
+            return None if end - position <= 2 else (position, end, closing)
+        return self._bare(data, position, rule, closing, separator)
+
+    def _bare(
+        self, data: bytes, position: int, rule: str, closing: bytes, separator: bytes
+    ) -> tuple[int, int, bytes] | None:
+        """The extent of a value without quotes. Prose and code name such fields too, so a bare word must look
+        secret.
+        """
+        certain = bool(closing)
+        if rule == "authorization-field" and (scheme := _SCHEME.match(data, position)):
+            position, certain = scheme.end(), True
+        pattern = _COOKIES if rule == "cookie-field" and separator == b":" and not closing else _BARE
+        match = pattern.match(data, position)
+        if match is None:
+            return None
+        start, end = match.span()
+        value = match.group().lower()
+        if value.rstrip(b".") in _PLAIN_WORDS:
+            return None
+        if certain or pattern is _COOKIES:
+            return start, end, closing
+        if _REFERENCE.fullmatch(value) or data[end : end + 1] in (b"(", b"[", b"{") or value[:1] == b"=":
+            return None
+        if any(pattern.fullmatch(value) for _, pattern in self._fields):
+            return None
+        if separator == b":" and not _TELLING.search(value):
+            return None
+        return (start, end, b"") if len(value) >= 3 else None
+
+
+def _in_shape(data: bytes, shape: ShapeRule, pattern: Any) -> Iterator[_Secret]:
+    for match in pattern.finditer(data):
+        # The innermost group is what is secret.
+        start, end = match.span(pattern.groups)
+        secret = data[start:end]
+        if _CHECKS[shape.check](secret) and not _TOKEN.fullmatch(secret):
+            yield start, end, shape.rule, b""
+
+
+def _string_end(data: bytes, start: int, backslashes: int, quote: str) -> int:
+    """Where a string ends that was opened by this quote behind so many backslashes: see the module's text."""
+    modulus = 2 * (backslashes + 1)
+    position = start
+    for _ in range(_MAX_STEPS):
+        match = _QUOTES[quote].search(data, position)
+        if match is None:
+            break
+        run = len(match.group(1))
+        if run < backslashes:
+            # The text around it ends here: the string was cut off.
+            return int(match.start())
+        if run % modulus == backslashes:
+            return int(match.end() - 1 - backslashes)
+        position = match.end()
+    return len(data)
+
+
+def _brackets_end(data: bytes, start: int) -> int:
+    """Where the array or object ends that starts here; brackets inside its strings do not count."""
+    depth = 0
+    position = start
+    for _ in range(_MAX_STEPS):
+        match = _BRACKETS.search(data, position)
+        if match is None:
+            break
+        position = match.end()
+        found = match.group()
+        if found in (b"{", b"["):
+            depth += 1
+        elif found in (b"}", b"]"):
+            depth -= 1
+            if depth == 0:
+                return int(position)
+        else:
+            end = _string_end(data, position, len(match.group(1)), found[-1:].decode())
+            position = end + len(found)
+    return len(data)
+
+
+def _always(secret: bytes) -> bool:
+    return bool(secret)
+
+
+def _has_digit(secret: bytes) -> bool:
+    return any(0x30 <= byte <= 0x39 for byte in secret)
+
+
+def _is_basic(secret: bytes) -> bool:
+    try:
+        return b":" in base64.b64decode(secret + b"=" * (-len(secret) % 4))
+    except binascii.Error:
+        return False
+
+
+_CHECKS: Final[dict[Check, Callable[[bytes], bool]]] = {
+    "none": _always,
+    "digit": _has_digit,
+    "basic": _is_basic,
+}

@@ -1,0 +1,91 @@
+"""What counts as a secret: names of fields that hold one, and shapes that give one away. Data only.
+
+The shapes are those that the issuers document, so that a match is a secret and not a word. Patterns are RE2
+syntax (github.com/google/re2/wiki/Syntax): no look-around and no back-references, hence linear time on any
+input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+Check: TypeAlias = Literal["none", "digit", "basic"]
+"""What else must hold of a match: nothing; a digit in it; base64 of a `user:password`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """Fields whose value is secret whatever it looks like."""
+
+    rule: str
+    """Name in replacement tokens and counts. It ends in `-field`, so that a token is never read as such a
+    field."""
+    names: tuple[str, ...]
+    """How a field's name ends, in any case; ``~`` stands for ``-``, ``_``, ``.`` or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeRule:
+    """Text that is secret wherever it stands."""
+
+    rule: str
+    pattern: str
+    """RE2 pattern; its group, if it has one, is what is secret."""
+    check: Check = "none"
+    word: bool = True
+    """Whether it starts where a word starts: `sk-` in `task-list` is no key."""
+
+
+FIELDS: Final = (
+    FieldRule("authorization-field", ("authorization",)),
+    FieldRule("cookie-field", ("cookie", "cookies")),
+    FieldRule("password-field", ("password", "passwords", "passwd", "passphrase")),
+    FieldRule("api-key-field", ("api~key", "api~keys", "api~token")),
+    FieldRule(
+        "token-field",
+        ("access~token", "refresh~token", "auth~token", "bearer~token", "session~token", "oauth~token"),
+    ),
+    FieldRule("secret-field", ("secret", "secrets", "secret~key", "secret~access~key")),
+    FieldRule("private-key-field", ("private~key", "signing~key", "encryption~key")),
+)
+"""Counts such as `gen_ai.usage.input_tokens` or `llm.token_count.total` end otherwise and are kept."""
+
+SHAPES: Final = (
+    ShapeRule(
+        "pem-block",
+        r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\:,._-]*?"
+        r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)",
+        word=False,
+    ),
+    # Cut off by a length limit: no END, and still a key.
+    ShapeRule(
+        "pem-block",
+        r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----[A-Za-z0-9+/=\s\\:,.-]*)",
+        word=False,
+    ),
+    ShapeRule("aws-access-id", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}"),
+    ShapeRule("github", r"gh[pousr]_[A-Za-z0-9]{36,255}"),
+    ShapeRule("github", r"github_pat_[A-Za-z0-9_]{22,255}"),
+    ShapeRule("gitlab", r"glpat-[A-Za-z0-9_-]{20,}"),
+    ShapeRule("anthropic", r"sk-ant-[A-Za-z0-9_-]{20,}"),
+    ShapeRule("openai", r"sk-(?:proj-|svcacct-|admin-|or-v1-)?[A-Za-z0-9_-]{20,}", "digit"),
+    ShapeRule("google", r"AIza[0-9A-Za-z_-]{35}"),
+    ShapeRule("google", r"ya29\.[0-9A-Za-z_-]{20,}"),
+    ShapeRule("slack", r"xox[abeprs]-[0-9A-Za-z-]{10,}"),
+    ShapeRule("slack", r"hooks\.slack\.com/services/(T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]+)"),
+    ShapeRule("stripe", r"(?:sk|rk)_(?:live|test)_[0-9a-zA-Z]{16,}"),
+    ShapeRule("stripe", r"whsec_[0-9a-zA-Z+/=]{24,}"),
+    ShapeRule("npm", r"npm_[A-Za-z0-9]{36}"),
+    ShapeRule("pypi", r"pypi-AgEIcHlwaS5vcmc[A-Za-z0-9_-]{50,}"),
+    ShapeRule("huggingface", r"hf_[A-Za-z0-9]{34,}"),
+    ShapeRule("sendgrid", r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
+    ShapeRule("jwt", r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"),
+    ShapeRule("bearer-header", r"(?i:bearer)\s+([A-Za-z0-9._~+/-]{8,}=*)", "digit"),
+    ShapeRule("basic-header", r"(?i:basic)\s+([A-Za-z0-9+/]{8,}={0,2})", "basic"),
+    ShapeRule(
+        "url-credentials",
+        r"[A-Za-z][A-Za-z0-9+.-]{1,20}:\\*/\\*/[^\s/?#:@\"'<>\\]{0,256}:([^\s/?#@\"'<>\\]{1,1000})@",
+    ),
+)
+"""Looked for in this order: a more telling shape comes before a wider one."""
