@@ -49,8 +49,8 @@ def test_a_call_that_a_rule_forbids_is_refused_by_that_rule() -> None:
             operation="execute_tool",
             events=[
                 Event(
-                    event="policy.evaluated",
-                    state="deny",
+                    event="tool.called",
+                    state="refused",
                     time_ns=1795246346916000000,
                     arguments={
                         "command": "rm -rf ./build-cache",
@@ -63,7 +63,6 @@ def test_a_call_that_a_rule_forbids_is_refused_by_that_rule() -> None:
                     identity="asserted",
                     reason="Permission to run this tool was denied due to the following rules: `shell(rm:*)`",
                     rule="error_type_denied",
-                    attributes={"weight": "span"},
                 )
             ],
         )
@@ -220,13 +219,12 @@ def test_a_refusal_without_text_and_a_failure_are_told_from_an_execution() -> No
     assert [reading.events for reading in found if reading] == [
         [
             Event(
-                event="policy.evaluated",
-                state="deny",
+                event="tool.called",
+                state="refused",
                 time_ns=5_000_001_000,
                 decided_by="policy",
                 reason="Tool failed",
                 rule="error_type_denied",
-                attributes={"weight": "span"},
             )
         ],
         [Event(event="tool.called", state="failed", time_ns=5_000_001_000, reason="exit 1")],

@@ -60,7 +60,8 @@ def inherited(record: Record, spans: dict[str | None, Span], emitter: str) -> st
 def decision(events: list[Event]) -> Event | None:
     """The decision of most weight."""
     decided = [event for event in events if event.event in DECISIONS and event.state != "unknown"]
-    return min(decided, key=lambda event: "weight" in event.attributes, default=None)
+    refused = [event for event in events if event.state == "refused" and event.basis == "explicit"]
+    return min(decided, key=lambda event: "weight" in event.attributes, default=next(iter(refused), None))
 
 
 def fate(events: list[Event]) -> str | None:
@@ -70,8 +71,9 @@ def fate(events: list[Event]) -> str | None:
         if state in states:
             return named
     decided = decision(events)
-    refused = decided is not None and (decided.state == "deny" or decided.event == "approval.rejected")
-    return "denied" if refused else None
+    if decided is not None and (decided.state in ("deny", "refused") or decided.event == "approval.rejected"):
+        return "denied"
+    return None
 
 
 def decider(events: list[Event], session: Session) -> str | None:

@@ -14,7 +14,7 @@ from aftertrace.ingest.dialects.claude_code_decisions import (
 )
 from aftertrace.ingest.dialects.claude_code_inputs import prompt_event
 from aftertrace.ingest.dialects.events import Event, Who
-from aftertrace.ingest.dialects.values import elapsed_ns, flag, text
+from aftertrace.ingest.dialects.values import NS_PER_MS, elapsed_ns, flag, text
 
 if TYPE_CHECKING:
     from aftertrace.ingest.records import Span
@@ -94,7 +94,10 @@ def _blocked_events(span: Span) -> list[Event]:
         weight="span",
         reviewer=text(span.attributes.get("user.email")),
     )
-    decided.time_ns, decided.end_ns = span.end_ns or span.start_ns, span.end_ns or None
+    # The emitter cuts starts and log times to milliseconds, and adds an exact duration to a cut start: as it
+    # is, this end could come after the record of a quick tool's execution.
+    decided.time_ns = (span.end_ns or span.start_ns) // NS_PER_MS * NS_PER_MS
+    decided.end_ns = decided.time_ns if span.end_ns else None
     decided.wait_ns = elapsed_ns(span.start_ns, span.end_ns)
     if not is_user(source):
         return [decided]

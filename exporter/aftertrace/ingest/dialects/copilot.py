@@ -4,9 +4,8 @@ Content is there only where it is switched on. What sets the emitter apart:
 
 - A `permission` span, child of `execute_tool`, is one question to a person and its answer; its duration is
   the wait. A call that a rule allows or forbids has none.
-- An `execute_tool` span exists whether the tool ran or not. `error.type` `denied` tells a refusal, by whom
-  only its text or the `permission` span: the event made from it has `weight` in its attributes and counts
-  when no other event decides the call.
+- An `execute_tool` span exists whether the tool ran or not. `error.type` `denied` tells a refusal; by whom,
+  its text may tell, or its `permission`, whose answer outweighs it.
 - `execute_tool` starts before the question, so that its end is when the call is known to have run.
 """
 
@@ -28,7 +27,7 @@ READS: Final = (
     ("span chat: gen_ai.input.messages", "tool.called answered, refused …; input.resolved user_prompt"),
     ("span chat: gen_ai.output.messages", "action.proposed"),
     ("span execute_tool without error", "tool.called completed"),
-    ("span execute_tool: error.type=denied", "policy.evaluated deny, of less weight than permission"),
+    ("span execute_tool: error.type=denied", "tool.called refused; a permission outweighs its decider"),
     ("span execute_tool: another error", "tool.called failed, unknown_tool, invalid_arguments, refused"),
     ("span permission: result approved, denied-interactively-by-user", "approval.requested and its answer"),
     ("span permission: result denied-no-approval-rule-…", "policy.evaluated deny; after a wait expired"),
@@ -122,9 +121,8 @@ def _tool_event(span: Span) -> Event:
 
 def _refuse(event: Event, told: str | None) -> None:
     verdict = refusals.classify(told) if told else None
-    event.event, event.state, event.rule = "policy.evaluated", "deny", "error_type_denied"
+    event.state, event.rule, event.reason = "refused", "error_type_denied", told
     event.decided_by = (verdict.decided_by if verdict is not None else None) or "policy"
-    event.reason, event.attributes["weight"] = told, "span"
     rules = _RULES.search(told or "")
     if rules is not None:
         event.decider, event.identity = rules[1].strip("` \n"), "asserted"
