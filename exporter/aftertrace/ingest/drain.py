@@ -29,6 +29,7 @@ from deltalake.exceptions import DeltaError
 from aftertrace.ingest.batch import Batch, origin_rows, read_batch, table_rows
 from aftertrace.ingest.duplicates import DuplicateWindow
 from aftertrace.store import folder, quarantine, wal_reader
+from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.compaction import FOLD_AT, compact, vacuum
 from aftertrace.store.errors import Unavailable
 from aftertrace.store.finding import Finding
@@ -36,7 +37,7 @@ from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
 from aftertrace.store.lock import Lock
 from aftertrace.store.schema import PARTITION, TABLES
-from aftertrace.store.tables import SEQUENCED, TableWriter
+from aftertrace.store.tables import TableWriter
 from aftertrace.store.wal_reader import Damage, WalReader
 
 _log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, EncodeError
 
 from aftertrace.ingest import otlp_json
 from aftertrace.ingest.redact import RedactionPolicy, Redactor
-from aftertrace.ingest.wire import count, record_key, split
+from aftertrace.ingest.wire import count, split
 from aftertrace.store.errors import Invalid, TooLarge
 from aftertrace.store.request import Prepared
 

@@ -13,9 +13,13 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from aftertrace.store.errors import Corrupt
+from aftertrace.store.layout import Layout
 
 METADATA_KEY: Final = "aftertrace"
-"""Where in `commitInfo` the digests of a commit's files stand: `{"files": {path: [digest, size]}}`."""
+"""Where in `commitInfo` our part stands: `{"schema": 1, "files": {path: [digest, size]}, "stored": {receiver: seq}}`."""
+SEQUENCED: Final = ("evidence", "spans", "events")
+"""Tables whose rows point at frames, in the order in which one drain commits them. `evidence` comes first: what is
+read again after a crash between two of them then finds its own record keys, and gives the same rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,12 @@ class Commit:
     added: tuple[str, ...]
     removed: tuple[str, ...]
     transactions: dict[str, int]
-    """Last stored seq by receiver, for the receivers that this commit brought forward."""
+    """Delta's own note of the last stored seq, for the receivers that this commit brought forward."""
+    stored: dict[str, int]
+    """Last stored seq of every receiver, as of this version."""
     digests: dict[str, tuple[str, int]]
     """Digest and size in bytes by path, for the files that were added."""
     timestamp_ms: int
-    """When it was made."""
 
 
 @dataclass(slots=True)
@@ -72,6 +77,27 @@ def read(folder: Path, version: int) -> Commit:
         raise Corrupt(
             f"read {folder.parent.name}/_delta_log/{path.name}: not a whole commit; run `aftertrace fsck`"
         ) from None
+
+
+def newest(folder: Path) -> Commit | None:
+    """The newest whole commit; None when there is none. Needs no lock.
+
+    Raises:
+        Corrupt: more than the last commit is damaged. The last may be torn until the next drain makes it again.
+    """
+    found = versions(folder)
+    if not found:
+        return None
+    try:
+        return read(folder, found[-1])
+    except Corrupt:
+        return read(folder, found[-2]) if len(found) > 1 else None
+
+
+def stored_seq(layout: Layout, receiver: str) -> int:
+    """The highest seq of a receiver that any table has rows of; 0 when none has."""
+    found = (newest(layout.commits(name)) for name in SEQUENCED)
+    return max((commit.stored.get(receiver, 0) for commit in found if commit), default=0)
 
 
 def history(folder: Path, upto: int | None = None) -> History:
@@ -127,7 +153,7 @@ def _commit(version: int, actions: list[dict[str, Any]]) -> Commit:
     infos = [action["commitInfo"] for action in actions if "commitInfo" in action]
     info = infos[0]
     adds = [action["add"] for action in actions if "add" in action]
-    files = info.get(METADATA_KEY, {}).get("files", {})
+    ours = info.get(METADATA_KEY, {})
     return Commit(
         version=version,
         added=tuple(unquote(add["path"]) for add in adds),
@@ -135,6 +161,7 @@ def _commit(version: int, actions: list[dict[str, Any]]) -> Commit:
         transactions={
             action["txn"]["appId"]: action["txn"]["version"] for action in actions if "txn" in action
         },
-        digests={path: (str(digest), int(size)) for path, (digest, size) in files.items()},
+        stored={receiver: int(seq) for receiver, seq in ours.get("stored", {}).items()},
+        digests={path: (str(digest), int(size)) for path, (digest, size) in ours.get("files", {}).items()},
         timestamp_ms=int(info["timestamp"]),
     )

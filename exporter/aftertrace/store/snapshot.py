@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aftertrace.store import commits
 from aftertrace.store.errors import Invalid
 from aftertrace.store.folder import check_format
 from aftertrace.store.layout import Layout
 from aftertrace.store.schema import TABLES
-from aftertrace.store.tables import SEQUENCED, open_for_reading
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,20 +39,17 @@ class Snapshot:
         """
         layout = Layout(data)
         check_format(layout)
-        versions: list[tuple[str, int]] = []
-        seqs: dict[str, list[int]] = {receiver: [] for receiver in layout.receivers()}
-        for name in TABLES:
-            table = open_for_reading(layout, name)
-            if table is not None:
-                versions.append((name, int(table.version())))
-            if name in SEQUENCED:
-                for receiver, found in seqs.items():
-                    found.append(0 if table is None else int(table.transaction_version(receiver) or 0))
+        newest = {name: commits.newest(layout.commits(name)) for name in TABLES}
+        stored = [commit.stored if (commit := newest[name]) else {} for name in commits.SEQUENCED]
+        watermarks = {
+            receiver: min(seqs.get(receiver, 0) for seqs in stored)
+            for receiver in sorted(set().union(*stored))
+        }
         return cls(
             data,
-            tuple(versions),
-            tuple((receiver, min(found)) for receiver, found in sorted(seqs.items())),
-            any(min(found) != max(found) for found in seqs.values()),
+            tuple((name, commit.version) for name, commit in newest.items() if commit),
+            tuple(watermarks.items()),
+            any(seqs != watermarks for seqs in stored),
         )
 
     def scan(self, table: str, *, columns: Sequence[str] | None = None) -> pl.LazyFrame:
@@ -72,7 +69,7 @@ class Snapshot:
             frame = pl.LazyFrame(pl.from_arrow(TABLES[table].schema.empty_table()))
         else:
             frame = pl.scan_delta(str(Layout(self.data).table(table)), version=version)
-        if self.uneven and table in SEQUENCED:
+        if self.uneven and table in commits.SEQUENCED:
             stored = [
                 (pl.col("receiver") == receiver) & (pl.col("seq") <= seq) for receiver, seq in self.watermarks
             ]

@@ -5,7 +5,7 @@ The library never calls `fsync`, and it commits a repeated transaction again. So
     Parquet file, fsync -> its folders, fsync -> commit `_delta_log/N.json` -> fsync of that file and its folder
 
 and it carries, in the same file, the last seq of each receiver whose rows are in. Rows up to that seq are never
-offered again: the caller asks `last_seq` first. One writer per table: the drain, under its lock.
+offered again: the caller asks `TableWriter.last_seq` first. One writer per table: the drain, under its lock.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
-from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from aftertrace.store import commits, durable, parquet, quarantine
@@ -29,9 +28,6 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.parquet import DataFile
 from aftertrace.store.schema import PARTITION, SCHEMA_VERSION, TABLES
 
-SEQUENCED: Final = ("evidence", "spans", "events")
-"""Tables whose rows point at frames, in the order in which one drain commits them. `evidence` comes first: what is
-read again after a crash between two of them then finds its own record keys, and gives the same rows."""
 CHECKPOINT_EVERY: Final = 100
 """Versions between two checkpoints of a log. Older commits stay: they hold the digests of the files."""
 _LAST_CHECKPOINT: Final = "_last_checkpoint"
@@ -52,6 +48,8 @@ class TableWriter:
             self._create()
         self._delta = DeltaTable(self._folder)
         self._synced_version = self._delta.version()
+        newest = commits.newest(self._log)
+        self._stored = newest.stored if newest else {}
         self.small_files = count_small_files(self._delta)
         """How many small files the newest partition has; compaction counts on it."""
 
@@ -67,7 +65,7 @@ class TableWriter:
 
     def last_seq(self, receiver: str) -> int:
         """The last seq of a receiver whose rows are in; 0 when none are."""
-        return int(self._delta.transaction_version(receiver) or 0)
+        return self._stored.get(receiver, 0)
 
     def append(self, rows: pa.Table, upto: dict[str, int]) -> None:
         """Commit rows, and that everything of each receiver up to a seq is in. Durable when this returns.
@@ -94,9 +92,11 @@ class TableWriter:
         self.small_files = count_small_files(self._delta)
 
     def _commit(self, actions: list[Any], files: list[DataFile], upto: dict[str, int]) -> None:
+        stored = {**self._stored, **upto}
         metadata = {
             "schema": SCHEMA_VERSION,
             "files": {file.path: [file.digest, file.size_bytes] for file in files},
+            "stored": stored,
         }
         self._delta.create_write_transaction(
             actions,
@@ -112,9 +112,10 @@ class TableWriter:
             ),
         )
         self._delta.update_incremental()
-        self.sync()
+        self._sync()
+        self._stored = stored
 
-    def sync(self) -> None:
+    def _sync(self) -> None:
         """Bring the commits since the last call to stable storage."""
         for version in range(self._synced_version + 1, self.version + 1):
             durable.sync_file(commits.path_of(self._log, version))
@@ -164,33 +165,6 @@ def recover(layout: Layout, name: str) -> None:
         # Written again, not synced again: a sync that failed once may succeed for nothing.
         newest = commits.path_of(log, found[-1])
         durable.write_file(newest, newest.read_bytes())
-
-
-def open_for_reading(layout: Layout, name: str) -> DeltaTable | None:
-    """The table at its newest whole version; None when there is none yet. Needs no lock.
-
-    Raises:
-        Corrupt: its log cannot be read.
-    """
-    found = commits.versions(layout.commits(name))
-    for version in (None, *reversed(found)):
-        if not found:
-            break
-        try:
-            return DeltaTable(layout.table(name), version=version)
-        except DeltaError as error:
-            # Only the newest commit may be torn, and only until the next drain.
-            if version is not None and version < found[-1]:
-                raise Corrupt(f"open table {name}: {error}; run `aftertrace fsck`") from error
-    return None
-
-
-def last_seq(layout: Layout, receiver: str) -> int:
-    """The highest seq of a receiver that any table has rows of: `WalWriter` must not use it again."""
-    opened = (open_for_reading(layout, name) for name in SEQUENCED)
-    return max(
-        (int(table.transaction_version(receiver) or 0) for table in opened if table is not None), default=0
-    )
 
 
 def count_small_files(table: DeltaTable) -> int:

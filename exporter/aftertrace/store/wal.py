@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
-from aftertrace.store import durable, frame
+from aftertrace.store import commits, durable, frame
 from aftertrace.store.errors import Invalid, Unavailable
 from aftertrace.store.frame import Sealed
 from aftertrace.store.layout import Layout
@@ -50,17 +50,8 @@ class Waiting:
 class WalWriter:
     """The one writer of a receiver's WAL. Safe to use from any thread."""
 
-    def __init__(
-        self, layout: Layout, receiver: str, options: WalOptions | None = None, *, after_seq: int = 0
-    ) -> None:
+    def __init__(self, layout: Layout, receiver: str, options: WalOptions | None = None) -> None:
         """Lock the WAL, find its last frame and begin a segment after it.
-
-        Args:
-            layout: an opened data folder.
-            receiver: name of the WAL.
-            options: how to write.
-            after_seq: numbers up to this were used, even if the WAL does not show it. A drain that already stored seq 9
-                would take a second 9 for a repetition: `store.tables.last_seq` knows.
 
         Raises:
             Unavailable: another process writes this WAL, or the disk takes no segment.
@@ -71,9 +62,11 @@ class WalWriter:
         self._lock = Lock(layout.wal_lock(receiver), f"writes the WAL of {receiver!r}")
         try:
             end = tail(self._folder, receiver)
-            if end.seq < after_seq:
-                # The WAL was lost or put back from an old copy: the chain cannot go on, and fsck says so.
-                end = Tail(after_seq, frame.genesis(receiver))
+            stored_seq = commits.stored_seq(layout, receiver)
+            if end.seq < stored_seq:
+                # The WAL was lost or put back from an old copy. A seq that the tables have seen must not come again,
+                # or the drain would pass over it; the chain breaks here, and fsck says so.
+                end = Tail(stored_seq, frame.genesis(receiver))
             self._end = end
             self._segment: OpenSegment | None = self._new_segment(end, 0)
         except OSError as error:
