@@ -14,7 +14,8 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from aftertrace.ingest.wire import Slice, count, record_key, split
+from aftertrace.ingest.wire import Slice, count, split
+from aftertrace.store.digest import record_key
 from aftertrace.store.errors import Invalid
 
 from .otlp_messages import REQUESTS, requests

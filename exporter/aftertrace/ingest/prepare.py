@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError, EncodeError
 from aftertrace.ingest import otlp_json
 from aftertrace.ingest.redact import RedactionPolicy, Redactor
 from aftertrace.ingest.wire import count, split
+from aftertrace.store.digest import record_key
 from aftertrace.store.errors import Invalid, TooLarge
 from aftertrace.store.request import Prepared
 

@@ -14,7 +14,6 @@ one holds; fields may come in any order; what is unknown is skipped. Records the
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from aftertrace.store.request import Signal
-
-RECORD_KEY_BYTES: Final = 16
-"""Length of a `record_key`."""
 
 _VARINT, _FIXED64, _LENGTH, _GROUP, _END_GROUP, _FIXED32 = range(6)
 _MAX_VARINT32_BYTES: Final = 5
@@ -73,20 +69,6 @@ def count(payload: bytes, signal: Signal, at_most: int | None = None) -> int:
                 if total - 1 == at_most:
                     return total
     return total
-
-
-def record_key(key: bytes, resource: bytes, scope: bytes, record: bytes) -> bytes:
-    """The deduplication key of a record: a keyed digest of what was received, before redaction.
-
-    A client that lost an OK sends the same bytes again; the same bytes make the same key. Parts are
-    length-prefixed, so that no two triples run together. `key` is the store's secret, at most 64 bytes:
-    without it nobody can test guesses of what was redacted against a stored key.
-    """
-    digest = hashlib.blake2b(digest_size=RECORD_KEY_BYTES, key=key)
-    for part in (resource, scope, record):
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.digest()
 
 
 def _members(data: bytes, start: int, end: int, signal: Signal, number: int) -> Iterator[tuple[int, int]]:
