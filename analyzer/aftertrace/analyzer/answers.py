@@ -59,16 +59,26 @@ class _Subject:
     emitter: Emitter | None
 
     def answer(self, question: str, state: State, value: str, rows: pl.DataFrame) -> Answer:
-        evidence = rows["pointer"].unique(maintain_order=True).head(EVIDENCE_ROWS).to_list() if rows.height else []
+        evidence = (
+            rows["pointer"].unique(maintain_order=True).head(EVIDENCE_ROWS).to_list() if rows.height else []
+        )
         return Answer(
-            question, state, value[:VALUE_CHARACTERS], tuple(evidence), None if state == "known" else self._switch(question)
+            question,
+            state,
+            value[:VALUE_CHARACTERS],
+            tuple(evidence),
+            None if state == "known" else self._switch(question),
         )
 
     def _switch(self, question: str) -> str | None:
         if self.emitter is None:
             return None
         wanted: Question | None = next((q for q in self.emitter.gives if q == question), None)
-        return (self.emitter.gives[wanted] or f"{self.emitter.title} does not tell this") if wanted is not None else None
+        return (
+            (self.emitter.gives[wanted] or f"{self.emitter.title} does not tell this")
+            if wanted is not None
+            else None
+        )
 
 
 def answers(run: dict[str, Any], calls: pl.DataFrame, identified: Identified) -> Answers:
@@ -110,10 +120,16 @@ def _agent(subject: _Subject) -> Answer:
     rows = _having(subject, "agent_name")
     version = f" {run['agent_version']}" if run["agent_version"] else ""
     if run["agent_name"]:
-        service = f" (service {run['service_name']})" if run["service_name"] not in (None, run["agent_name"]) else ""
+        service = (
+            f" (service {run['service_name']})"
+            if run["service_name"] not in (None, run["agent_name"])
+            else ""
+        )
         return subject.answer("agent", "known", f"{run['agent_name']}{version}{service}", rows)
     if run["service_name"]:
-        return subject.answer("agent", "partial", f"service {run['service_name']}", _having(subject, "service_name"))
+        return subject.answer(
+            "agent", "partial", f"service {run['service_name']}", _having(subject, "service_name")
+        )
     return subject.answer("agent", "unknown", "unknown", rows)
 
 
@@ -124,7 +140,11 @@ def _model(subject: _Subject) -> Answer:
         value = asked if asked == served else f"asked {asked}, served {served}"
         return subject.answer("model", "known", value, rows)
     if asked or served:
-        value = f"asked {asked}; which one answered is unknown" if asked else f"served {served}; which was asked is unknown"
+        value = (
+            f"asked {asked}; which one answered is unknown"
+            if asked
+            else f"served {served}; which was asked is unknown"
+        )
         return subject.answer("model", "partial", value, rows)
     return subject.answer("model", "unknown", "unknown", rows)
 
@@ -134,9 +154,13 @@ def _system_prompt(subject: _Subject) -> Answer:
     digest = subject.run["system_prompt_digest"]
     if told.height and told["content"][0]:
         digest = digest or told["content_digest"][0]
-        return subject.answer("system_prompt", "known", f"{_one_line(told['content'][0])} [{_short(digest)}]", told)
+        return subject.answer(
+            "system_prompt", "known", f"{_one_line(told['content'][0])} [{_short(digest)}]", told
+        )
     if digest:
-        return subject.answer("system_prompt", "partial", f"digest {digest}", _having(subject, "system_prompt_digest"))
+        return subject.answer(
+            "system_prompt", "partial", f"digest {digest}", _having(subject, "system_prompt_digest")
+        )
     return subject.answer("system_prompt", "unknown", "unknown", told)
 
 
@@ -154,7 +178,11 @@ def _inputs(subject: _Subject) -> Answer:
 def _tools(subject: _Subject) -> Answer:
     calls, available = subject.calls, subject.run["tools_available"]
     counts = Counter((row["tool_name"] or "?", row["outcome"]) for row in calls.iter_rows(named=True))
-    ran = ", ".join(f"{tool}×{n}" for (tool, outcome), n in sorted(counts.items()) if outcome in ("executed", "failed", "modified"))
+    ran = ", ".join(
+        f"{tool}×{n}"
+        for (tool, outcome), n in sorted(counts.items())
+        if outcome in ("executed", "failed", "modified")
+    )
     not_run = ", ".join(
         f"{tool} {outcome}" + (f"×{n}" if n > 1 else "")
         for (tool, outcome), n in sorted(counts.items())
@@ -166,7 +194,9 @@ def _tools(subject: _Subject) -> Answer:
     proposals = calls["proposed_at"].is_not_null().any() if calls.height else False
     if available is not None and (proposals or not calls.height):
         return subject.answer("tools", "known", value, rows)
-    return subject.answer("tools", "partial" if calls.height or available is not None else "unknown", value, rows)
+    return subject.answer(
+        "tools", "partial" if calls.height or available is not None else "unknown", value, rows
+    )
 
 
 def _reviewer(subject: _Subject) -> Answer:
@@ -178,7 +208,9 @@ def _reviewer(subject: _Subject) -> Answer:
         by = sorted({by for by in subject.calls["decided_by"].to_list() if by})
         if by:
             return subject.answer("reviewer", "known", f"nobody was asked; decided by {', '.join(by)}", rows)
-        return subject.answer("reviewer", "unknown", "no decision is recorded; whether anybody was asked is unknown", rows)
+        return subject.answer(
+            "reviewer", "unknown", "no decision is recorded; whether anybody was asked is unknown", rows
+        )
     parts = []
     for row in asked.iter_rows(named=True):
         who = row["reviewer"] or (f"a {row['decided_by']}, not named" if row["decided_by"] else "nobody yet")
@@ -199,8 +231,12 @@ def _trigger(subject: _Subject) -> Answer:
 
 
 def _checks(subject: _Subject) -> Answer:
-    rows = subject.events.filter(pl.col("event").is_in(("policy.evaluated", "validation.passed", "validation.failed")))
-    counts = Counter((row["decided_by"] or "?", row["state"] or row["event"]) for row in rows.iter_rows(named=True))
+    rows = subject.events.filter(
+        pl.col("event").is_in(("policy.evaluated", "validation.passed", "validation.failed"))
+    )
+    counts = Counter(
+        (row["decided_by"] or "?", row["state"] or row["event"]) for row in rows.iter_rows(named=True)
+    )
     if counts:
         value = ", ".join(f"{by} {state}×{n}" for (by, state), n in sorted(counts.items()))
         return subject.answer("checks", "known", value, rows)
@@ -222,7 +258,9 @@ def _inputs_of(subject: _Subject, state: str) -> pl.DataFrame:
 
 def _having(subject: _Subject, column: str) -> pl.DataFrame:
     wanted = pl.col(column).is_not_null()
-    return pl.concat([subject.spans.filter(wanted).select("pointer"), subject.events.filter(wanted).select("pointer")])
+    return pl.concat(
+        [subject.spans.filter(wanted).select("pointer"), subject.events.filter(wanted).select("pointer")]
+    )
 
 
 def _one_line(text: str) -> str:

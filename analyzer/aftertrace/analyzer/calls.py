@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer import evidence, risk
+from aftertrace.analyzer.evidence import NO_RESULT
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.outcomes import SPAN_FOR_EVERY_RUN, judge
 from aftertrace.analyzer.run_states import RUN_STATES
@@ -27,29 +28,96 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
     certain = (
         identified.spans.lazy()
         .group_by("run_id")
-        .agg(pl.col("scope_name").is_in(SPAN_FOR_EVERY_RUN).fill_null(value=False).any().alias("is_span_certain"))
+        .agg(
+            pl.col("scope_name")
+            .is_in(SPAN_FOR_EVERY_RUN)
+            .fill_null(value=False)
+            .any()
+            .alias("is_span_certain")
+        )
     )
     states = run_states.lazy().select("run_id", *RUN_STATES)
     judged = judge(
-        gathered.join(states, on="run_id", how="left")
+        _blank_asks(gathered, identified)
+        .join(states, on="run_id", how="left")
         .join(certain, on="run_id", how="left")
         .with_columns(pl.col("is_span_certain", "is_over", "is_quiet").fill_null(value=False))
         .with_columns(run_waits=_waits().any().over("run_id"))
     )
-    return _columns(judged)
+    return _columns(_person_or_program(judged, identified))
+
+
+def _person_or_program(judged: pl.LazyFrame, identified: Identified) -> pl.LazyFrame:
+    """Settle `human_or_program` where the session shows its door: a person's terminal, or a program's SDK.
+
+    Claude Code says `user_*` for both. A program that runs in a signed-in account stays `human_or_program`, since the
+    account may be the one of the person behind it.
+    """
+    doors = (
+        identified.events.lazy()
+        .select("thread", door=pl.col("attributes").str.json_path_match("$.entrypoint"))
+        .drop_nulls()
+        .group_by("thread")
+        .agg(
+            (pl.col("door") == "terminal").any().alias("at_terminal"),
+            (pl.col("door") == "sdk").all().alias("in_program"),
+        )
+    )
+    settled = (
+        pl.when(pl.col("at_terminal").fill_null(value=False))
+        .then(pl.lit("human"))
+        .when(pl.col("in_program").fill_null(value=False) & pl.col("reviewer").is_null())
+        .then(pl.lit("program"))
+        .otherwise("decided_by")
+    )
+    return judged.join(doors, on="thread", how="left").with_columns(
+        decided_by=pl.when(pl.col("decided_by") == "human_or_program").then(settled).otherwise("decided_by")
+    )
+
+
+def _blank_asks(gathered: pl.LazyFrame, identified: Identified) -> pl.LazyFrame:
+    """Asks whose ids the emitter dropped (AI SDK 7): they were about the calls of the run that went on in a later trace."""
+    blank = (
+        identified.events.lazy()
+        .filter(pl.col("rule") == "ask_without_id")
+        .select("run_id", was_blankly_asked=pl.lit(value=True))
+        .unique()
+    )
+    later = (pl.col("was_completed") | pl.col("was_failed")) & (
+        pl.col("trace_id") != pl.col("proposal_trace")
+    )
+    refused = pl.col("rules").list.contains("denied_response")
+    asked = (pl.col("was_blankly_asked") & (later | refused)).fill_null(value=False)
+    return (
+        gathered.join(blank, on="run_id", how="left")
+        .with_columns(
+            was_asked=pl.col("was_asked") | asked,
+            asked_ns=pl.when(asked & pl.col("asked_ns").is_null()).then("proposed_ns").otherwise("asked_ns"),
+            resumed_ns=pl.when(asked)
+            .then(pl.coalesce("resumed_ns", "started_ns", "answered_ns"))
+            .otherwise("resumed_ns"),
+        )
+        .drop("was_blankly_asked")
+    )
 
 
 def _waits() -> pl.Expr:
-    nothing = ~(pl.col("was_completed") | pl.col("was_failed") | pl.col("was_answered") | pl.col("is_refused"))
+    nothing = ~(
+        pl.col("was_completed") | pl.col("was_failed") | pl.col("was_answered") | pl.col("is_refused")
+    )
     return (pl.col("was_asked") & pl.col("verdict").is_null() & nothing).fill_null(value=False)
 
 
 def _with_identity(events: pl.DataFrame, identified: Identified) -> pl.DataFrame:
     """Fill in what a record does not say itself from its run: agent, models, prompt and tools, where there is one."""
     columns = ("agent_name", "agent_version", "model", "model_served", "system_prompt_digest", "tools_digest")
-    known = pl.concat([identified.spans.select("run_id", *columns), identified.events.select("run_id", *columns)])
+    known = pl.concat(
+        [identified.spans.select("run_id", *columns), identified.events.select("run_id", *columns)]
+    )
     per_run = known.group_by("run_id").agg(
-        pl.when(pl.col(name).drop_nulls().n_unique() == 1).then(pl.col(name).drop_nulls().first()).alias(f"run_{name}")
+        pl.when(pl.col(name).drop_nulls().n_unique() == 1)
+        .then(pl.col(name).drop_nulls().first())
+        .alias(f"run_{name}")
         for name in columns
     )
     return events.join(per_run, on="run_id", how="left").with_columns(
@@ -61,15 +129,31 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
     near = pl.col("outcome").is_in(NEAR_MISS_OUTCOMES) & (
         (pl.col("outcome") != "cancelled") | (pl.col("decided_by") == "human").fill_null(value=False)
     )
-    waited = pl.coalesce("stated_wait_ns", pl.when(pl.col("decided_ns") >= pl.col("asked_ns")).then(
-        pl.col("decided_ns") - pl.col("asked_ns")))  # fmt: skip
-    approval = pl.when(pl.col("verdict").is_in(("granted", "rejected", "modified", "expired"))).then("verdict")
+    asked = (
+        pl.col("was_asked")
+        | pl.col("verdict").is_in(("granted", "rejected", "modified", "expired")).fill_null(value=False)
+        | pl.col("is_guarded")
+        | (
+            pl.col("is_output_missing")
+            & pl.col("is_resumed")
+            & pl.col("outcome").is_in(("executed", "denied", "failed"))
+        )
+    )
+    asked &= ~(pl.col("is_output_missing") & pl.col("answer").is_in(NO_RESULT)).fill_null(value=False)
+    # Without a record of the answer, what went on after the ask followed it.
+    answered_ns = pl.coalesce(
+        "decided_ns", pl.when(asked & pl.col("asked_ns").is_not_null()).then("resumed_ns")
+    )
+    waited = pl.when(asked).then(pl.coalesce("stated_wait_ns", answered_ns - pl.col("asked_ns")))
+    approval = pl.when(pl.col("verdict").is_in(("granted", "rejected", "modified", "expired"))).then(
+        "verdict"
+    )
     ran = pl.col("outcome").is_in(("executed", "failed", "modified"))
     return (
         judged.with_columns(near_miss=near, risk=risk.guess(pl.col("tool_name")))
         .with_columns(
             _time("proposed_ns").alias("proposed_at"),
-            _time("decided_ns").alias("decided_at"),
+            answered_ns.cast(TIMESTAMP).alias("decided_at"),
             pl.when(ran).then(_time("started_ns")).alias("started_at"),
             pl.when(ran).then(_time("ended_ns")).alias("ended_at"),
             ordinal=pl.int_range(pl.len(), dtype=pl.Int64).over(
@@ -78,12 +162,12 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
             ),
             consequential=pl.col("near_miss") & (pl.col("risk") != "read"),
             risk_basis=pl.lit("guess"),
-            approval_asked=pl.col("was_asked") | approval.is_not_null() | pl.col("is_guarded"),
+            approval_asked=asked,
             approval=approval,
-            wait_ns=waited,
+            wait_ns=pl.when(waited >= 0).then(waited),
             standing=pl.col("standing").fill_null(value=False),
             reason=pl.coalesce("decision_reason", "refusal", "error"),
-            arguments=pl.coalesce("proposed_arguments", "decided_arguments", "any_arguments"),
+            arguments=pl.coalesce("proposed_arguments", "whole_arguments", "any_arguments"),
             executed_arguments=pl.when(ran).then(pl.coalesce("run_arguments", "approved_arguments")),
         )
         .with_columns(near_miss=pl.col("near_miss").fill_null(value=False))

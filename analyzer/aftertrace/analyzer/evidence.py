@@ -1,7 +1,7 @@
 """What the events of a call say, gathered into one row per call: facts, and no judgement yet.
 
-Where two records disagree about a decision, the one told by a log record wins over a span's (rule
-`log_before_span`): Claude Code's `blocked_on_user` span says `unknown` where its log says `accept`.
+Where two records disagree about a decision, the one of more weight counts: dialects mark what only repeats a decision
+with `weight` (`result`, `span`). Claude Code's `blocked_on_user` span says `unknown` where its log says `accept`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,21 @@ import polars as pl
 
 from aftertrace.analyzer.joins import DECISIONS
 
+_WEIGHTS: Final = {"span": 0, "result": 1}
+_UNMARKED: Final = 2
 _VERDICTS: Final = {
     "approval.granted": "granted",
     "approval.rejected": "rejected",
     "approval.modified": "modified",
     "approval.expired": "expired",
 }
+UNANSWERED: Final = (
+    "unanswered_ask",
+    "text:copilot_unanswered",
+    "text:claude_unanswered",
+    "text:gemini_headless",
+)
+"""Rules by which a refusal was an ask that nobody could answer."""
 NO_RESULT: Final = ("None", "null", "", '""', "undefined")
 """What an answer reads where a tool returned nothing."""
 
@@ -33,10 +42,18 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
     denied = (event == "policy.evaluated") & (state == "deny")
     allowed = (event == "policy.evaluated") & (state == "allow")
     refused = called & (state == "refused")
-    deciding = event.is_in(DECISIONS) & (event != "approval.requested") & (state != "unknown").fill_null(value=True)
+    deciding = (
+        event.is_in(DECISIONS) & (event != "approval.requested") & (state != "unknown").fill_null(value=True)
+    )
     ran = called & state.is_in(("completed", "failed"))
+    # OpenAI Agents open a span without output for a call that waits for an answer.
+    asking = (event == "approval.requested") | (pl.col("rule") == "null_output").fill_null(value=False)
     return (
         events.sort("time_ns", "receiver", "seq", "index", "ordinal")
+        .with_columns(
+            asking_ns=pl.col("time_ns").filter(asking).min().over("call_key"),
+            asking_trace=pl.col("trace_id").filter(asking).first().over("call_key"),
+        )
         .group_by("call_key")
         .agg(
             _first("run_id"),
@@ -76,6 +93,15 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             (event == "action.proposed").any().alias("was_proposed"),
             (event == "tool.considered").any().alias("was_considered"),
             (called & (state == "completed")).any().alias("was_completed"),
+            basis.filter(ran).min().alias("run_basis"),
+            pl.col("time_ns")
+            .filter(called & (state != "entered") & (pl.col("time_ns") > pl.col("asking_ns")))
+            .min()
+            .alias("resumed_ns"),
+            (called & (state != "entered") & (pl.col("trace_id") != pl.col("asking_trace")))
+            .fill_null(value=False)
+            .any()
+            .alias("is_resumed"),
             (called & (state == "failed")).any().alias("was_failed"),
             state.filter(ran).last().alias("last_run_state"),
             (called & (state == "started")).any().alias("was_started"),
@@ -83,6 +109,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             (pl.col("rule") == "null_output").fill_null(value=False).any().alias("is_output_missing"),
             (called & (state == "answered")).any().alias("was_answered"),
             pl.col("content").filter(called & (state == "answered")).last().alias("answer"),
+            pl.col("time_ns").filter(called & state.is_in(("answered", "refused"))).min().alias("answered_ns"),
             (called & (state == "answered") & (pl.col("rule") == "text:langchain_edited"))
             .fill_null(value=False)
             .any()
@@ -99,22 +126,31 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             allowed.any().alias("is_allowed"),
             ((event == "policy.evaluated") & (state == "unknown")).any().alias("is_control_silent"),
             (event == "approval.requested").any().alias("was_asked"),
-            pl.col("time_ns").filter(event == "approval.requested").min().alias("asked_ns"),
+            pl.col("time_ns").filter(asking).min().alias("asked_ns"),
             pl.col("content").filter(event == "approval.requested").drop_nulls().first().alias("shown"),
             pl.col("content_digest").filter(event == "approval.requested").drop_nulls().first().alias("shown_digest"),
             pl.col("attributes").str.contains('"needs_approval":true', literal=True).fill_null(value=False).any()
             .alias("is_guarded"),
             *_deciding(deciding),
             pl.col("arguments").filter(event == "action.proposed").drop_nulls().first().alias("proposed_arguments"),
-            pl.col("arguments").filter(deciding).drop_nulls().first().alias("decided_arguments"),
+            _attribute("parameters_digest").filter(deciding).drop_nulls().first().alias("decided_parameters"),
+            _attribute("parameters_digest").filter(ran).drop_nulls().last().alias("run_parameters"),
             pl.col("arguments").filter(event == "approval.modified").drop_nulls().last().alias("approved_arguments"),
             pl.col("arguments").filter(ran).drop_nulls().last().alias("run_arguments"),
+            pl.col("arguments").filter(_attribute("arguments_partial").is_null()).drop_nulls().first()
+            .alias("whole_arguments"),
             pl.col("arguments").drop_nulls().first().alias("any_arguments"),
             pl.col("reason").filter(called & (state == "failed")).drop_nulls().last().alias("error"),
             pl.col("rule").drop_nulls().unique().sort().alias("rules"),
             pl.col("pointer").unique().sort().alias("evidence"),
+            pl.col("trace_id").filter(proposed).first().alias("proposal_trace"),
         )
+        .with_columns(was_asked=pl.col("was_asked") | pl.col("decision_rule").is_in(UNANSWERED).fill_null(value=False))
     )  # fmt: skip
+
+
+def _attribute(name: str) -> pl.Expr:
+    return pl.col("attributes").str.json_path_match(f"$.{name}")
 
 
 def _first(name: str) -> pl.Expr:
@@ -123,8 +159,8 @@ def _first(name: str) -> pl.Expr:
 
 def _deciding(deciding: pl.Expr) -> list[pl.Expr]:
     """The decision that counts: told by a log record before a span, then the latest."""
-    by_log = pl.col("parent_span_id").is_null() & (pl.col("rule") != "blocked_on_user").fill_null(value=True)
-    order = [by_log.filter(deciding), pl.col("time_ns").filter(deciding)]
+    weight = _attribute("weight").replace_strict(_WEIGHTS, default=_UNMARKED, return_dtype=pl.Int8)
+    order = [weight.filter(deciding), pl.col("time_ns").filter(deciding)]
 
     def last(column: str | pl.Expr) -> pl.Expr:
         expression = pl.col(column) if isinstance(column, str) else column
@@ -141,8 +177,13 @@ def _deciding(deciding: pl.Expr) -> list[pl.Expr]:
         last("decider").alias("reviewer"),
         last("identity").alias("reviewer_identity"),
         last("reason").alias("decision_reason"),
+        last("rule").alias("decision_rule"),
         last("basis").alias("decision_basis"),
         last(pl.coalesce("end_ns", "time_ns")).alias("decided_ns"),
-        pl.col("wait_ns").filter(deciding).max().alias("stated_wait_ns"),
-        pl.col("attributes").filter(deciding).str.contains('"standing":true', literal=True).any().alias("standing"),
+        pl.col("wait_ns").filter(pl.col("event").is_in(DECISIONS)).max().alias("stated_wait_ns"),
+        pl.col("attributes")
+        .filter(deciding)
+        .str.contains('"standing":true', literal=True)
+        .any()
+        .alias("standing"),
     ]

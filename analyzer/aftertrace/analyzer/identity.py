@@ -22,7 +22,15 @@ RESUME_WITHIN_NS: Final = 24 * 3600 * 10**9
 """A call id joins two traces only when they are no further apart than this."""
 
 _SEPARATOR: Final = "\x1f"
-_RESOLVED: Final = ("completed", "failed", "refused", "unknown_tool", "invalid_arguments", "answered", "cancelled")
+_RESOLVED: Final = (
+    "completed",
+    "failed",
+    "refused",
+    "unknown_tool",
+    "invalid_arguments",
+    "answered",
+    "cancelled",
+)
 _OWNER: Final = ("source", "service_name")
 
 
@@ -46,8 +54,15 @@ def identify(tables: Tables) -> Identified:
     conversations = _trace_conversations(spans, events)
     spans, events = (_with_thread(frame, conversations) for frame in (spans, events))
     keyed = pl.concat([_keys(spans), _keys(events)]).unique()
-    edges = pl.concat([keyed.select("first", "second").drop_nulls(), _links(spans), _resumed(events)]).unique()
-    nodes = pl.concat([keyed.select(node="first"), keyed.select(node="second")]).drop_nulls().unique().sort("node")
+    edges = pl.concat(
+        [keyed.select("first", "second").drop_nulls(), _links(spans), _resumed(events)]
+    ).unique()
+    nodes = (
+        pl.concat([keyed.select(node="first"), keyed.select(node="second")])
+        .drop_nulls()
+        .unique()
+        .sort("node")
+    )
     runs = _components(nodes, edges)
     return Identified(
         spans=_with_run(spans, runs),
@@ -59,10 +74,15 @@ def identify(tables: Tables) -> Identified:
 def _trace_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """The one conversation of each trace and sender; traces with several have none."""
     columns = [*_OWNER, "trace_id", "conversation_id"]
-    seen = pl.concat([spans.select(columns), events.select(columns)]).drop_nulls(["trace_id", "conversation_id"])
+    seen = pl.concat([spans.select(columns), events.select(columns)]).drop_nulls(
+        ["trace_id", "conversation_id"]
+    )
     return (
         seen.group_by(*_OWNER, "trace_id")
-        .agg(pl.col("conversation_id").n_unique().alias("conversations"), pl.col("conversation_id").min().alias("only"))
+        .agg(
+            pl.col("conversation_id").n_unique().alias("conversations"),
+            pl.col("conversation_id").min().alias("only"),
+        )
         .with_columns(only=pl.when(pl.col("conversations") == 1).then("only"))
     )
 
@@ -70,7 +90,9 @@ def _trace_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFr
 def _with_thread(frame: pl.DataFrame, conversations: pl.DataFrame) -> pl.DataFrame:
     joined = frame.join(conversations, on=[*_OWNER, "trace_id"], how="left", nulls_equal=True)
     owner = [pl.col(column).fill_null("") for column in _OWNER]
-    pointer = pl.concat_str("receiver", pl.col("seq").cast(pl.String), pl.col("index").cast(pl.String), separator="/")
+    pointer = pl.concat_str(
+        "receiver", pl.col("seq").cast(pl.String), pl.col("index").cast(pl.String), separator="/"
+    )
     conversation = pl.coalesce("conversation_id", "only")
     thread = (
         pl.when(conversation.is_not_null())
@@ -110,7 +132,9 @@ def _links(spans: pl.DataFrame) -> pl.DataFrame:
     return (
         linked.explode("to", empty_as_null=True, keep_nulls=True)
         .select("part", to=pl.col("to").list.get(0, null_on_oob=True))
-        .join(spans.select("trace_id", target="part").unique(), left_on="to", right_on="trace_id", how="inner")
+        .join(
+            spans.select("trace_id", target="part").unique(), left_on="to", right_on="trace_id", how="inner"
+        )
         .select(first=_trace_key("part"), second=_trace_key("target"))
     )
 
@@ -141,7 +165,11 @@ def _resumed(events: pl.DataFrame) -> pl.DataFrame:
     return ordered.filter(
         pl.col("previous").is_not_null()
         & pl.col("open_before")
-        & (pl.col("tool").is_null() | pl.col("previous_tool").is_null() | (pl.col("tool") == pl.col("previous_tool")))
+        & (
+            pl.col("tool").is_null()
+            | pl.col("previous_tool").is_null()
+            | (pl.col("tool") == pl.col("previous_tool"))
+        )
         & (pl.col("from_ns") - pl.col("previous_ns") <= RESUME_WITHIN_NS)
     ).select(first=_trace_key("previous"), second=_trace_key("part"))
 

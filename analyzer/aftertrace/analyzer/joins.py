@@ -34,9 +34,19 @@ CALL_EVENTS: Final = (
     "effect.blocked",
 )
 _RAN: Final = ("completed", "failed")
-_TERMINAL: Final = ("completed", "failed", "refused", "unknown_tool", "invalid_arguments", "answered", "cancelled")
+_TERMINAL: Final = (
+    "completed",
+    "failed",
+    "refused",
+    "unknown_tool",
+    "invalid_arguments",
+    "answered",
+    "cancelled",
+)
 _SEPARATOR: Final = "\x1f"
 _LEVELS: Final = 3
+TWIN_WITHIN_NS: Final = 50_000_000
+"""Two instrumentations of one tool call begin and end within this of each other."""
 
 
 def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
@@ -52,13 +62,41 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     found = _from_requests(_from_spans(found, spans))
     identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))
     anonymous = found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null())
-    return pl.concat([identified, _match(anonymous, identified)], how="diagonal").sort("row").drop("row", "done_ns")
+    twins = _twins(anonymous, identified)
+    matched = _match(anonymous.join(twins, on="row", how="anti"), identified)
+    return pl.concat([identified, twins, matched], how="diagonal").sort("row").drop("row", "done_ns")
+
+
+def _twins(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
+    """Runs that a second instrumentation tells once more, without the id: same trace, tool and time, another scope."""
+    ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(_RAN)
+    met = anonymous.filter(ran).join(
+        identified.filter(ran).select(
+            "trace_id", "tool_name", "call_key", other="scope_name", from_ns="time_ns", to_ns="done_ns"
+        ),
+        on=["trace_id", "tool_name"],
+        how="inner",
+    )
+    overlap = (pl.col("time_ns") <= pl.col("to_ns") + TWIN_WITHIN_NS) & (
+        pl.col("done_ns") >= pl.col("from_ns") - TWIN_WITHIN_NS
+    )
+    twins = met.filter((pl.col("other") != pl.col("scope_name")) & overlap)
+    nearest = (pl.col("time_ns") - pl.col("from_ns")).abs()
+    return (
+        twins.sort("row", nearest, "call_key")
+        .unique("row", keep="first")
+        .select(*anonymous.columns, "call_key")
+    )
 
 
 def _from_spans(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """Step 1: take call id and tool from the nearest span above that names exactly one call."""
     named = (
-        events.filter((pl.col("event") == "tool.called") & pl.col("call_id").is_not_null() & pl.col("span_id").is_not_null())
+        events.filter(
+            (pl.col("event") == "tool.called")
+            & pl.col("call_id").is_not_null()
+            & pl.col("span_id").is_not_null()
+        )
         .group_by("trace_id", "span_id")
         .agg(
             pl.col("call_id").n_unique().alias("calls"),
@@ -68,7 +106,11 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("calls") == 1)
         .drop("calls")
     )
-    parents = spans.select("trace_id", "span_id", above="parent_span_id").drop_nulls().unique(["trace_id", "span_id"])
+    parents = (
+        spans.select("trace_id", "span_id", above="parent_span_id")
+        .drop_nulls()
+        .unique(["trace_id", "span_id"])
+    )
     wanting = events.filter(
         pl.col("call_id").is_null()
         & pl.col("span_id").is_not_null()
@@ -79,7 +121,9 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         met = wanting.join(named, left_on=["trace_id", "at"], right_on=["trace_id", "span_id"], how="inner")
         # A tool span under another tool's is a call of its own (an agent used as a tool).
         fits = met.filter(
-            pl.col("event").is_in(DECISIONS) | pl.col("tool_name").is_null() | (pl.col("tool_name") == pl.col("of_tool"))
+            pl.col("event").is_in(DECISIONS)
+            | pl.col("tool_name").is_null()
+            | (pl.col("tool_name") == pl.col("of_tool"))
         )
         given.append(fits.select("row", "of_call", "of_tool"))
         wanting = (
@@ -90,7 +134,9 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         )
     return (
         events.join(pl.concat(given).unique("row"), on="row", how="left")
-        .with_columns(call_id=pl.coalesce("call_id", "of_call"), tool_name=pl.coalesce("tool_name", "of_tool"))
+        .with_columns(
+            call_id=pl.coalesce("call_id", "of_call"), tool_name=pl.coalesce("tool_name", "of_tool")
+        )
         .drop("of_call", "of_tool")
     )
 
@@ -100,7 +146,9 @@ def _from_requests(events: pl.DataFrame) -> pl.DataFrame:
 
     The request is the one in the same position of the latest interrupt before the answer in the same thread.
     """
-    positional = pl.col("position").is_not_null() & pl.col("call_id").is_null() & pl.col("group").is_not_null()
+    positional = (
+        pl.col("position").is_not_null() & pl.col("call_id").is_null() & pl.col("group").is_not_null()
+    )
     requests = (
         events.filter((pl.col("event") == "approval.requested") & positional)
         .select("scope", "position", "time_ns", of_tool="tool_name", of_arguments="arguments_digest")
@@ -114,7 +162,9 @@ def _from_requests(events: pl.DataFrame) -> pl.DataFrame:
     met = (
         answers.select("row", "scope", "position", "time_ns")
         .sort("time_ns")
-        .join_asof(requests, on="time_ns", by=["scope", "position"], strategy="backward", check_sortedness=False)
+        .join_asof(
+            requests, on="time_ns", by=["scope", "position"], strategy="backward", check_sortedness=False
+        )
         .select("row", "of_tool", "of_arguments")
     )
     return (
@@ -169,19 +219,35 @@ def _match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
             met = _in_order(wanting.with_columns(digest="asked_digest"), calls, by, kind)
             done.append(met)
             calls = calls.with_columns(
-                pl.when(pl.col("call_key").is_in(met["call_key"].implode())).then(True).otherwise(kind).alias(kind)
+                pl.when(pl.col("call_key").is_in(met["call_key"].implode()))
+                .then(True)
+                .otherwise(kind)
+                .alias(kind)
             )
             wanting = wanting.join(met, on="row", how="anti")
             if kind != "run":
                 wanting = wanting.filter(pl.col("asked_digest").is_null())
         if kind in ("run", "ask"):
-            fresh = wanting.select("row", call_key=_row_key(), scope="scope", tool_name="tool_name", digest="asked_digest")
+            fresh = wanting.select(
+                "row", call_key=_row_key(), scope="scope", tool_name="tool_name", digest="asked_digest"
+            )
             done.append(fresh.select("row", "call_key"))
             calls = pl.concat([calls, _as_open(fresh.join(wanting.select("row", "time_ns"), on="row"), kind)])
     return anonymous.join(pl.concat(done), on="row", how="inner")
 
 
-_OPEN: Final = ("call_key", "scope", "tool_name", "digest", "first_ns", "run", "enter", "answer", "ask", "decide")
+_OPEN: Final = (
+    "call_key",
+    "scope",
+    "tool_name",
+    "digest",
+    "first_ns",
+    "run",
+    "enter",
+    "answer",
+    "ask",
+    "decide",
+)
 _KINDS: Final = (
     ("run", (pl.col("event") == "tool.called") & ~pl.col("state").is_in(("entered", "answered")) & pl.col("position").is_null()),
     ("enter", (pl.col("event") == "tool.called") & (pl.col("state") == "entered")),
@@ -234,4 +300,6 @@ def _in_order(wanting: pl.DataFrame, calls: pl.DataFrame, by: list[str], kind: s
             rank=pl.int_range(pl.len()).over(by, order_by=["first_ns", "call_key"])
         )
     )  # fmt: skip
-    return left.join(right.select(*by, "rank", "call_key"), on=[*by, "rank"], how="inner").select("row", "call_key")
+    return left.join(right.select(*by, "rank", "call_key"), on=[*by, "rank"], how="inner").select(
+        "row", "call_key"
+    )

@@ -45,7 +45,9 @@ def rates(calls: pl.LazyFrame, by: list[str]) -> pl.LazyFrame:
     low, high = wilson(pl.col("near_misses"), pl.col("calls"))
     return (
         grouped.with_columns(
-            rate=pl.when(pl.col("calls") > 0).then(pl.col("near_misses") / pl.col("calls")), low=low, high=high
+            rate=pl.when(pl.col("calls") > 0).then(pl.col("near_misses") / pl.col("calls")),
+            low=low,
+            high=high,
         )
         .select(*by, *(pl.col(name).cast(kind) for name, kind in RATES_SCHEMA.items()))
         .sort(["near_misses", "calls", *by], descending=[True, True, *([False] * len(by))], nulls_last=True)
@@ -59,7 +61,9 @@ def wilson(successes: pl.Expr, trials: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     centre = (share + spread / 2) / (1 + spread)
     half = (Z_95 / (1 + spread)) * (share * (1 - share) / trials + spread / (4 * trials)).sqrt()
     some = trials > 0
-    return pl.when(some).then((centre - half).clip(0.0, 1.0)), pl.when(some).then((centre + half).clip(0.0, 1.0))
+    return pl.when(some).then((centre - half).clip(0.0, 1.0)), pl.when(some).then(
+        (centre + half).clip(0.0, 1.0)
+    )
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float] | None:

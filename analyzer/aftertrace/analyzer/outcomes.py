@@ -41,7 +41,11 @@ _EMPTY_ANSWER: Final = pl.col("answer").is_null() | pl.col("answer").is_in(NO_RE
 _LET_THROUGH: Final = (
     pl.when(pl.col("verdict").is_in(("granted", "modified", "allow")))
     .then("decider_class")
-    .when(pl.col("was_asked") | pl.col("is_guarded"))
+    .when(
+        pl.col("was_asked")
+        | pl.col("is_guarded")
+        | (pl.col("is_output_missing") & pl.col("is_resumed") & _RAN)
+    )
     .then(pl.lit("human"))
     .when(pl.col("dialect") == "copilot")
     .then(pl.lit("policy"))
@@ -51,17 +55,16 @@ _EDITED: Final = (
     | pl.col("is_edit_told")
     | (
         (pl.col("verdict") == "granted").fill_null(value=False)
-        & pl.col("decider_class").is_in(("human", "human_or_program", "program"))
-        & (pl.col("decided_arguments") != pl.col("run_arguments")).fill_null(value=False)
+        & (pl.col("decided_parameters") != pl.col("run_parameters")).fill_null(value=False)
     )
 )
 
 RULES: Final = (
     Rule("ran_edited", _RAN & _EDITED, "modified", _EXPLICIT, pl.coalesce("decider_class", pl.lit("human")),
          "It ran with arguments other than those proposed, by an edit that is recorded."),
-    Rule("ran", _RAN & (pl.col("last_run_state") == "completed"), "executed", _EXPLICIT, _LET_THROUGH,
+    Rule("ran", _RAN & (pl.col("last_run_state") == "completed"), "executed", pl.col("run_basis"), _LET_THROUGH,
          "A result or an execution-specific record was seen. It outweighs any text that reads like a refusal."),
-    Rule("ran_failed", _RAN, "failed", _EXPLICIT, _LET_THROUGH, "It ran and returned an error."),
+    Rule("ran_failed", _RAN, "failed", pl.col("run_basis"), _LET_THROUGH, "It ran and returned an error."),
     Rule("cancelled", pl.col("was_cancelled"), "cancelled", _EXPLICIT, pl.coalesce("decider_class", pl.lit("human")),
          "A person interrupted it."),
     Rule("expired", (pl.col("verdict") == "expired").fill_null(value=False), "expired",
@@ -124,5 +127,7 @@ def judge(calls: pl.LazyFrame) -> pl.LazyFrame:
         outcome=pick([pl.lit(rule.outcome) for rule in RULES]),
         basis=pick([rule.basis for rule in RULES]),
         decided_by=pick([rule.decided_by for rule in RULES]),
-        rules=pl.concat_list(pick([pl.lit(rule.name) for rule in RULES]), "rules").list.unique(maintain_order=True),
+        rules=pl.concat_list(pick([pl.lit(rule.name) for rule in RULES]), "rules").list.unique(
+            maintain_order=True
+        ),
     ).drop("rule_index")

@@ -24,7 +24,9 @@ _WORDS: Final = (
 def guess(tool_name: pl.Expr) -> pl.Expr:
     """The guessed class of a tool name. Words are looked for in the order money … read; `write` when none is there."""
     words = (
-        tool_name.str.replace_all(r"([a-z0-9])([A-Z])", "${1}_${2}").str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_")
+        tool_name.str.replace_all(r"([a-z0-9])([A-Z])", "${1}_${2}")
+        .str.to_lowercase()
+        .str.replace_all(r"[^a-z0-9]+", "_")
     )
     chosen = pl.lit("write")
     for name, pattern in reversed(_WORDS):

@@ -14,7 +14,9 @@ SCHEMA: Final = DERIVED["runs"].schema
 
 def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) -> pl.LazyFrame:
     """One row per run, columns as in `SCHEMA`, the latest first. Traces that no agent left are no runs."""
-    records = pl.concat([_records(identified.spans, "spans"), _records(identified.events, "events")], how="diagonal")
+    records = pl.concat(
+        [_records(identified.spans, "spans"), _records(identified.events, "events")], how="diagonal"
+    )
     gathered = (
         records.sort("first_ns", "receiver", "seq", "index")
         .lazy()

@@ -54,7 +54,10 @@ CALLS: Final = {
     "tool_name": (pl.String, "tool"),
     "outcome": (pl.String, "what became of it: see the outcomes"),
     "decided_by": (pl.String, "class of who refused it, or let it through; null is not stated"),
-    "basis": (pl.String, "of the outcome: `explicit`, a record says so; `inferred`, from absence or from a text"),
+    "basis": (
+        pl.String,
+        "of the outcome: `explicit`, a record says so; `inferred`, from absence or from a text",
+    ),
     "proposed_at": (TIMESTAMP, "when the model proposed it"),
     "decided_at": (TIMESTAMP, "when it was decided"),
     "started_at": (TIMESTAMP, "when it began to run"),

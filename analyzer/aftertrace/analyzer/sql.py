@@ -25,9 +25,13 @@ def query(tables: Mapping[str, pl.LazyFrame], text: str) -> pl.DataFrame:
     bare = _COMMENTS.sub(" ", _LITERALS.sub("''", text))
     function = _FILE_FUNCTION.search(bare)
     if function is not None:
-        raise Invalid(f"sql: {function[1]!r} reads files, expected tables only; the tables are {', '.join(sorted(tables))}")
+        raise Invalid(
+            f"sql: {function[1]!r} reads files, expected tables only; the tables are {', '.join(sorted(tables))}"
+        )
     if not _STATEMENT.match(bare) or ";" in bare.rstrip().removesuffix(";"):
-        raise Invalid("sql: expected one statement that reads (SELECT, WITH, SHOW, EXPLAIN); nothing here can be written")
+        raise Invalid(
+            "sql: expected one statement that reads (SELECT, WITH, SHOW, EXPLAIN); nothing here can be written"
+        )
     context = pl.SQLContext(dict(tables), register_globals=False)
     try:
         return context.execute(text, eager=True)

@@ -27,7 +27,9 @@ def rows_of(record: Record) -> tuple[dict[str, Any] | None, list[dict[str, Any]]
     """The row of `spans` (None for a log record) and the rows of `events` that a record gives."""
     reading = dialects.read(record)
     who = _who_columns(record, reading)
-    events = [_event_row(record, reading, event, ordinal, who) for ordinal, event in enumerate(reading.events)]
+    events = [
+        _event_row(record, reading, event, ordinal, who) for ordinal, event in enumerate(reading.events)
+    ]
     return (_span_row(record, reading, who) if isinstance(record, Span) else None), events
 
 
@@ -37,7 +39,9 @@ def _who_columns(record: Record, reading: Reading) -> dict[str, Any]:
         "tenant": None,
         "service_name": _text(resource.get("service.name")),
         "service_version": _text(resource.get("service.version")),
-        "environment": _text(resource.get("deployment.environment.name", resource.get("deployment.environment"))),
+        "environment": _text(
+            resource.get("deployment.environment.name", resource.get("deployment.environment"))
+        ),
         "dialect": reading.dialect,
         "scope_name": record.origin.scope_name or None,
         "trace_id": record.trace_id,
@@ -79,7 +83,9 @@ def _span_row(span: Span, reading: Reading, who: dict[str, Any]) -> dict[str, An
     }
 
 
-def _event_row(record: Record, reading: Reading, event: Event, ordinal: int, who: dict[str, Any]) -> dict[str, Any]:
+def _event_row(
+    record: Record, reading: Reading, event: Event, ordinal: int, who: dict[str, Any]
+) -> dict[str, Any]:
     arguments = None if event.arguments is None else _canonical(event.arguments)
     time_ns = event.time_ns or (record.start_ns if isinstance(record, Span) else record.time_ns)
     return {
@@ -113,7 +119,8 @@ def short(attributes: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in attributes.items()
-        if isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= SHORT_CHARACTERS)
+        if isinstance(value, bool | int | float)
+        or (isinstance(value, str) and len(value) <= SHORT_CHARACTERS)
     }
 
 

@@ -16,6 +16,8 @@ from typing import Final, Protocol
 
 from aftertrace.ingest.dialects import (
     aftertrace_events,
+    claude_code,
+    copilot,
     genai,
     openinference,
     plain,
@@ -36,7 +38,7 @@ class Dialect(Protocol):
         """Read one record, or answer None when it speaks another dialect."""
 
 
-DIALECTS: Final[tuple[Dialect, ...]] = (aftertrace_events, openinference, genai, plain)
+DIALECTS: Final[tuple[Dialect, ...]] = (aftertrace_events, claude_code, copilot, openinference, genai, plain)
 
 
 def read(record: Record) -> Reading:

@@ -34,6 +34,8 @@ _MODEL_CALLS: Final = ("chat", "generate_content", "text_completion", "fetch_res
 _AGENTS: Final = ("invoke_agent", "invoke_workflow", "create_agent", "handle_conversation_turn")
 _PSEUDO_TOOLS: Final = ("(merged tools)",)
 _SERVER_KIND: Final = 2
+_ADK: Final = "gcp.vertex.agent"
+"""Scope of Google ADK: in its own tool span, the fixed text of a rejection is the framework's word, not a tool's."""
 
 
 def read(record: Record) -> Reading | None:
@@ -75,8 +77,12 @@ def who(attributes: dict[str, Any], scope_attributes: dict[str, Any] | None = No
         user_id=attributes.get("user.id") or attributes.get("enduser.id"),
         tool_name=_real_tool(attributes.get("gen_ai.tool.name")),
         call_id=attributes.get("gen_ai.tool.call.id") or attributes.get("gen_ai.tool.call_id"),
-        input_tokens=attributes.get("gen_ai.usage.input_tokens", attributes.get("gen_ai.usage.prompt_tokens")),
-        output_tokens=attributes.get("gen_ai.usage.output_tokens", attributes.get("gen_ai.usage.completion_tokens")),
+        input_tokens=attributes.get(
+            "gen_ai.usage.input_tokens", attributes.get("gen_ai.usage.prompt_tokens")
+        ),
+        output_tokens=attributes.get(
+            "gen_ai.usage.output_tokens", attributes.get("gen_ai.usage.completion_tokens")
+        ),
         cost_usd=attributes.get("gen_ai.usage.cost.amount", attributes.get("operation.cost")),
         system_prompt_digest=messages.instructions_digest(attributes.get("gen_ai.system_instructions")),
         tool_names=names,
@@ -90,7 +96,8 @@ def model_call_events(attributes: dict[str, Any], start_ns: int, end_ns: int) ->
     found = _at(start_ns, [*messages.answers(given), *text_calls.told(messages.feedback_text(given))])
     asked = messages.asks_without_ids(given)
     found += [
-        Event(event="approval.requested", time_ns=start_ns, position=index, rule="ask_without_id") for index in range(asked)
+        Event(event="approval.requested", time_ns=start_ns, position=index, rule="ask_without_id")
+        for index in range(asked)
     ]
     text = messages.user_text(given, last_only=True)
     if text is not None:
@@ -112,7 +119,9 @@ def _agent_events(span: Span) -> list[Event]:
         found.append(Event(event="input.resolved", state="user_prompt", time_ns=span.start_ns, content=text))
     echoed = [event for event in messages.proposals(made, state="echoed") if event.call_id]
     answered = [event for event in messages.answers(made) if event.call_id and event.state != "echoed"]
-    history = [event for event in messages.answers(attributes.get("pydantic_ai.all_messages")) if event.call_id]
+    history = [
+        event for event in messages.answers(attributes.get("pydantic_ai.all_messages")) if event.call_id
+    ]
     asked = [*messages.approvals(made), *_deferred_approvals(attributes.get("final_result"))]
     return found + _at(span.end_ns or span.start_ns, [*echoed, *answered, *history, *asked])
 
@@ -149,7 +158,9 @@ def _tool_events(span: Span) -> list[Event]:
         time_ns=span.start_ns,
         end_ns=span.end_ns or None,
         arguments=messages.load(
-            _first(attributes, "gen_ai.tool.call.arguments", "tool_arguments", "gcp.vertex.agent.tool_call_args")
+            _first(
+                attributes, "gen_ai.tool.call.arguments", "tool_arguments", "gcp.vertex.agent.tool_call_args"
+            )
         ),
         content=result,
     )
@@ -194,7 +205,8 @@ def _judge(event: Event, span: Span, result: Any) -> None:
         before = event.state
         messages.judged(event, candidate)
         if event.rule is not None:
-            if event.state == before and event.event == "tool.called":
+            framework_says = span.origin.scope_name == _ADK and event.rule == "text:adk_rejected"
+            if framework_says or (event.state == before and event.event == "tool.called"):
                 event.basis = "explicit"
             return
 
@@ -216,7 +228,9 @@ def _read_log(log: Log) -> Reading | None:
         reading.events = _at(log.time_ns, [messages.answer(part, None)] if body.get("id") else [])
     elif name == "gen_ai.choice":
         message = body.get("message")
-        reading.events = _at(log.time_ns, messages.function_calls(message if isinstance(message, dict) else body))
+        reading.events = _at(
+            log.time_ns, messages.function_calls(message if isinstance(message, dict) else body)
+        )
     return reading
 
 
@@ -224,7 +238,9 @@ def _guarded_tools(parameters: Any) -> set[str]:
     loaded = messages.load(parameters)
     tools = loaded.get("function_tools") if isinstance(loaded, dict) else None
     return {
-        str(tool.get("name")) for tool in tools or [] if isinstance(tool, dict) and tool.get("kind") == "unapproved"
+        str(tool.get("name"))
+        for tool in tools or []
+        if isinstance(tool, dict) and tool.get("kind") == "unapproved"
     }
 
 

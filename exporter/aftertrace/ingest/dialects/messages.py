@@ -22,6 +22,10 @@ REPLAYED_MESSAGES: Final = 64
 it at each call would cost the square of its length; the last part survives the loss of a few spans."""
 
 
+NESTED_ANSWERS: Final = 8
+"""How deep an answer's text is looked for in lists of lists: deeper ones come from nobody but an attacker."""
+
+
 @dataclass(slots=True)
 class _Call:
     """A tool call inside a message list."""
@@ -143,7 +147,7 @@ def judged(event: Event, text: str | None) -> Event:
     return event
 
 
-def response_text(response: Any) -> str | None:
+def response_text(response: Any, *, depth: int = 0) -> str | None:
     """The text of a tool's answer: itself, or its `error`, `message` or text parts."""
     if isinstance(response, str):
         return response
@@ -151,8 +155,8 @@ def response_text(response: Any) -> str | None:
         for key in ("error", "message", "reason", "content", "text", "output"):
             if isinstance(response.get(key), str):
                 return str(response[key])
-    if isinstance(response, list):
-        return "\n".join(filter(None, (response_text(item) for item in response))) or None
+    if isinstance(response, list) and depth < NESTED_ANSWERS:
+        return "\n".join(filter(None, (response_text(item, depth=depth + 1) for item in response))) or None
     return None
 
 
@@ -193,7 +197,9 @@ def asks_without_ids(value: Any) -> int:
 def user_text(value: Any, *, last_only: bool = False) -> str | None:
     """The text of the last user message that is no tool answer; with `last_only`, None unless it ends the list."""
     for message in reversed(messages(value)):
-        if message.get("role") == "user" and not any(p.get("type") == "tool_call_response" for p in parts(message)):
+        if message.get("role") == "user" and not any(
+            p.get("type") == "tool_call_response" for p in parts(message)
+        ):
             return _joined(message)
         if last_only:
             return None
@@ -279,7 +285,9 @@ def instructions_digest(value: Any) -> str | None:
 
 
 def _call(part: dict[str, Any], position: int, message: int) -> _Call:
-    return _Call(_text(part.get("id")), _text(part.get("name")), load(part.get("arguments")), position, message)
+    return _Call(
+        _text(part.get("id")), _text(part.get("name")), load(part.get("arguments")), position, message
+    )
 
 
 def _answered_call(part: dict[str, Any], calls: list[_Call]) -> _Call | None:

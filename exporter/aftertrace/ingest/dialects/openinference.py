@@ -19,9 +19,15 @@ READS: Final = (
     ("span LLM: llm.output_messages.N.message.tool_calls.M", "action.proposed"),
     ("span LLM: llm.input_messages.N (role tool)", "tool.called answered, refused, unknown_tool …"),
     ("span TOOL: status, tool.name, input.value, output.value", "tool.called completed, failed, entered"),
-    ("span CHAIN tools (LangGraph): input.value", "tool.called entered, with the call id its TOOL child lacks"),
+    (
+        "span CHAIN tools (LangGraph): input.value",
+        "tool.called entered, with the call id its TOOL child lacks",
+    ),
     ("span CHAIN: exception GraphInterrupt, action_requests", "approval.requested, one per action"),
-    ("span CHAIN: input.value resume.decisions", "approval.granted, approval.rejected, approval.modified by position"),
+    (
+        "span CHAIN: input.value resume.decisions",
+        "approval.granted, approval.rejected, approval.modified by position",
+    ),
     ("span GUARDRAIL", "policy.evaluated unknown: whether it tripped is not exported"),
     ("span: session.id, metadata.thread_id", "conversation_id"),
     ("span: llm.tools.N.tool.json_schema", "tool_names"),
@@ -126,7 +132,12 @@ def _message(flat: dict[str, Any]) -> dict[str, Any]:
         texts = sorted((int(m[1]), value) for key, value in flat.items() if (m := _TEXT.fullmatch(key)))
         text = "\n".join(str(value) for _, value in texts) if texts else None
     if role == "tool":
-        part = {"type": "tool_call_response", "id": flat.get("tool_call_id"), "name": flat.get("name"), "response": text}
+        part = {
+            "type": "tool_call_response",
+            "id": flat.get("tool_call_id"),
+            "name": flat.get("name"),
+            "response": text,
+        }
         return {"role": role, "parts": [part]}
     parts: list[dict[str, Any]] = [] if text is None else [{"type": "text", "content": text}]
     calls: dict[int, dict[str, Any]] = {}
@@ -214,7 +225,9 @@ def _chain(span: Span, metadata: dict[str, Any]) -> list[Event]:
     elif span.parent_span_id is None:
         text = _user_text(given)
         if text is not None:
-            found.append(Event(event="input.resolved", state="user_prompt", time_ns=span.start_ns, content=text))
+            found.append(
+                Event(event="input.resolved", state="user_prompt", time_ns=span.start_ns, content=text)
+            )
     return found
 
 

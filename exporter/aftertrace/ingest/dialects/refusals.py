@@ -43,23 +43,49 @@ class Wording:
 
 
 WORDINGS: Final = (
-    Wording("adk_asked", r"This tool call requires confirmation, please approve", "asked", None, "Google ADK 2.13"),
+    Wording(
+        "adk_asked", r"This tool call requires confirmation, please approve", "asked", None, "Google ADK 2.13"
+    ),
     Wording("adk_rejected", r"This tool call is rejected\.", "refused", "human", "Google ADK 2.13"),
     Wording(
-        "maf_rejected", r"(Error: )?Tool call invocation was rejected by user", "refused", "human", "Agent Framework 1.23"
+        "maf_rejected",
+        r"(Error: )?Tool call invocation was rejected by user",
+        "refused",
+        "human",
+        "Agent Framework 1.23",
     ),
     Wording("langchain_rejected", r"User rejected the tool call for", "refused", "human", "LangChain 1.4"),
     Wording(
-        "langchain_edited", r"Note: a human reviewer replaced this tool call", "edited", "human", "LangChain 1.4"
+        "langchain_edited",
+        r"Note: a human reviewer replaced this tool call",
+        "edited",
+        "human",
+        "LangChain 1.4",
     ),
     Wording("pydantic_denied", r"The tool call was denied\.", "refused", "human", "Pydantic AI 2.68"),
-    Wording("openai_rejected", r"Tool execution was not approved\.", "refused", "human", "OpenAI Agents 0.24"),
-    Wording("user_declined", r"(The )?[Uu]ser (has )?(rejected|declined|denied|refused)\b", "refused", "human", "several"),
-    Wording("by_user", r".*\b(rejected|denied|declined|cancelled) by (the )?user\b", "refused", "human", "several"),
     Wording(
-        "claude_user", r"The user doesn't want to (proceed with|take) this", "refused", "human_or_program", "Claude Code 2.1"
+        "openai_rejected", r"Tool execution was not approved\.", "refused", "human", "OpenAI Agents 0.24"
     ),
-    Wording("claude_rule", r"Permission to use .{1,200} has been denied", "refused", "policy", "Claude Code 2.1"),
+    Wording(
+        "user_declined",
+        r"(The )?[Uu]ser (has )?(rejected|declined|denied|refused)\b",
+        "refused",
+        "human",
+        "several",
+    ),
+    Wording(
+        "by_user", r".*\b(rejected|denied|declined|cancelled) by (the )?user\b", "refused", "human", "several"
+    ),
+    Wording(
+        "claude_user",
+        r"The user doesn't want to (proceed with|take) this",
+        "refused",
+        "human_or_program",
+        "Claude Code 2.1",
+    ),
+    Wording(
+        "claude_rule", r"Permission to use .{1,200} has been denied", "refused", "policy", "Claude Code 2.1"
+    ),
     Wording(
         "claude_unanswered",
         r"Claude requested permissions to (use|write|read|edit) .{1,300}, but you haven't granted it yet",
@@ -67,7 +93,13 @@ WORDINGS: Final = (
         "policy",
         "Claude Code 2.1",
     ),
-    Wording("copilot_rule", r"Permission to run this tool was denied due to", "refused", "policy", "Copilot CLI 1.0"),
+    Wording(
+        "copilot_rule",
+        r"Permission to run this tool was denied due to",
+        "refused",
+        "policy",
+        "Copilot CLI 1.0",
+    ),
     Wording(
         "copilot_unanswered",
         r"Permission denied because no interactive user response",
@@ -94,23 +126,58 @@ WORDINGS: Final = (
         "human_or_program",
         "opencode 1.18",
     ),
-    Wording("progent", r".*Please try other tools or arguments", "refused", "policy", "Progent policies on AgentDojo"),
-    Wording("drift", r".*function calling of .{1,4000}has been refused", "refused", "guardrail", "DRIFT on AgentDojo"),
-    Wording("tool_not_valid", r"(Error: )?\S{1,200} is not a valid tool, try one of", "unknown_tool", None, "LangChain 1.4"),
-    Wording("pydantic_unknown", r"Unknown tool name: ", "unknown_tool", None, "Pydantic AI 2.68"),
-    Wording("no_such_tool", r"(AI_NoSuchToolError|Model tried to call unavailable tool)", "unknown_tool", None, "AI SDK 7"),
     Wording(
-        "tool_missing", r"(Error: )?Tool ['\"`]?[^'\"`\n]{1,200}?['\"`]? (does not exist|not found)", "unknown_tool", None,
+        "progent",
+        r".*Please try other tools or arguments",
+        "refused",
+        "policy",
+        "Progent policies on AgentDojo",
+    ),
+    Wording(
+        "drift",
+        r".*function calling of .{1,4000}has been refused",
+        "refused",
+        "guardrail",
+        "DRIFT on AgentDojo",
+    ),
+    Wording(
+        "tool_not_valid",
+        r"(Error: )?\S{1,200} is not a valid tool, try one of",
+        "unknown_tool",
+        None,
+        "LangChain 1.4",
+    ),
+    Wording("pydantic_unknown", r"Unknown tool name: ", "unknown_tool", None, "Pydantic AI 2.68"),
+    Wording(
+        "no_such_tool",
+        r"(AI_NoSuchToolError|Model tried to call unavailable tool)",
+        "unknown_tool",
+        None,
+        "AI SDK 7",
+    ),
+    Wording(
+        "tool_missing",
+        r"(Error: )?Tool ['\"`]?[^'\"`\n]{1,200}?['\"`]? (does not exist|not found)",
+        "unknown_tool",
+        None,
         "Copilot CLI 1.0, Gemini CLI 0.61",
     ),
     Wording("unknown_tool", r"(Error: )?Unknown tool:? ", "unknown_tool", None, "Strands 1.62"),
     Wording("dojo_unknown", r"Invalid tool ", "unknown_tool", None, "AgentDojo"),
     Wording("codex_unknown", r"unsupported call: ", "unknown_tool", None, "Codex 0.169"),
     Wording(
-        "claude_unknown", r"(<tool_use_error>)?(Error: )?No such tool available", "unknown_tool", None, "Claude Code 2.1"
+        "claude_unknown",
+        r"(<tool_use_error>)?(Error: )?No such tool available",
+        "unknown_tool",
+        None,
+        "Claude Code 2.1",
     ),
     Wording(
-        "claude_invalid", r"(<tool_use_error>)?InputValidationError", "invalid_arguments", None, "Claude Code 2.1"
+        "claude_invalid",
+        r"(<tool_use_error>)?InputValidationError",
+        "invalid_arguments",
+        None,
+        "Claude Code 2.1",
     ),
     Wording("pydantic_invalid", r"\d+ validation errors? for ", "invalid_arguments", None, "Pydantic"),
     Wording("sdk_invalid", r"AI_InvalidToolInputError", "invalid_arguments", None, "AI SDK 7"),

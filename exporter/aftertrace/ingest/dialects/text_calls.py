@@ -16,7 +16,9 @@ MAX_CHARACTERS: Final = 20_000
 
 _REFUSED: Final = re.compile(r"function calling of (.{1,8000}?) has been refused", re.DOTALL)
 _LISTED: Final = re.compile(r"""function\\?['"]: ?\{\\?['"]name\\?['"]: ?\\?['"]([^'"\\]{1,200})""")
-_TIMED_OUT: Final = re.compile(r"The last command <command>.{0,8000}?</command> timed out and has been killed", re.DOTALL)
+_TIMED_OUT: Final = re.compile(
+    r"The last command <command>.{0,8000}?</command> timed out and has been killed", re.DOTALL
+)
 _NO_ACTION: Final = re.compile(r"\s*Please always provide EXACTLY ONE action in triple backticks")
 
 
