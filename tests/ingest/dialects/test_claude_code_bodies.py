@@ -220,3 +220,14 @@ def test_no_shape_of_a_body_makes_it_fail(content: object) -> None:
     members = dict.fromkeys(("model", "id", "messages", "content", "system", "tools"), content)
     request_events(json.dumps(members), Who(), 5)
     response_events(json.dumps(members), Who(), 5)
+
+
+def test_an_answer_nested_without_end_does_not_make_it_fail() -> None:
+    """It is an answer whose text is not looked for that deep."""
+    deep = "[" * 900 + "]" * 900
+    body = (
+        '{"messages":[{"role":"assistant","content":[]},'
+        f'{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t1","content":{deep}}}]}}]}}'
+    )
+    (event,) = request_events(body, Who(), 5)
+    assert (event.state, event.call_id) == ("answered", "t1")

@@ -20,8 +20,6 @@ from aftertrace.semconv.canonical import digest, digest_json
 REPLAYED_MESSAGES: Final = 64
 """How far back in a replayed history answers with ids are read. Every model call repeats the history, so reading all of
 it at each call would cost the square of its length; the last part survives the loss of a few spans."""
-
-
 NESTED_ANSWERS: Final = 8
 """How deep an answer's text is looked for in lists of lists: deeper ones come from nobody but an attacker."""
 
