@@ -184,9 +184,9 @@ def _occurrences(events: pl.DataFrame) -> pl.DataFrame:
     ends = (pl.col("event") == "tool.called") & pl.col("state").is_in(_TERMINAL).fill_null(value=False)
     ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(_RAN).fill_null(value=False)
     decided = pl.col("event").is_in(DECISIONS)
-    ordered = events.sort("scope", "call_id", "done_ns", "row").with_columns(
+    ordered = events.with_columns(
         begins=begins, ends=ends, ran=ran, decided=decided, proposed=begins.any().over(keys)
-    )
+    ).sort("scope", "call_id", "done_ns", "ran", "row")  # a quick call is decided and has run in one millisecond
     # Where proposals are told, one begins a call; where they are not (log-only emitters), a decision after a run does.
     start = pl.when("proposed").then("begins").otherwise("decided")
     finish = pl.when("proposed").then("ends").otherwise("ran")
