@@ -76,12 +76,8 @@ spans = messages(
     start_time_unix_nano=uint64s,
     end_time_unix_nano=uint64s,
     attributes=attributes,
-    events=st.lists(
-        messages(Span.Event, time_unix_nano=uint64s, name=texts, attributes=attributes), max_size=2
-    ),
-    links=st.lists(
-        messages(Span.Link, trace_id=trace_ids, span_id=span_ids, attributes=attributes), max_size=2
-    ),
+    events=st.lists(messages(Span.Event, time_unix_nano=uint64s, name=texts, attributes=attributes), max_size=2),
+    links=st.lists(messages(Span.Link, trace_id=trace_ids, span_id=span_ids, attributes=attributes), max_size=2),
     status=messages(Status, code=st.integers(0, 2), message=texts),
     dropped_links_count=uint32s,
 )
@@ -140,9 +136,7 @@ metric_records = (
 def _requests(request: Any, group: Any, scoped: Any, names: tuple[str, str, str], records: Any) -> Any:
     outer, middle, inner = names
     scope_groups = messages(scoped, scope=scopes, schema_url=texts, **{inner: st.lists(records, max_size=3)})
-    groups = messages(
-        group, resource=resources, schema_url=texts, **{middle: st.lists(scope_groups, max_size=2)}
-    )
+    groups = messages(group, resource=resources, schema_url=texts, **{middle: st.lists(scope_groups, max_size=2)})
     return st.lists(groups, max_size=2).map(lambda items: request(**{outer: items}))
 
 

@@ -92,9 +92,7 @@ def test_parts_may_come_late_twice_and_between_unknown_fields() -> None:
     scope = InstrumentationScope(name="lib").SerializeToString()
     unknown = b"\xc8\x01\x07" + b"\xc9\x01" + bytes(8) + b"\xcd\x01" + bytes(4) + b"\xcb\x01\x08\x01\xcc\x01"
     scope_spans = field(2, span) + unknown + field(3, b"old") + field(1, scope) + field(3, b"new")
-    payload = field(
-        1, field(1, first) + field(2, scope_spans) + unknown + field(3, b"url") + field(1, second)
-    )
+    payload = field(1, field(1, first) + field(2, scope_spans) + unknown + field(3, b"url") + field(1, second))
     assert ExportTraceServiceRequest.FromString(payload).resource_spans[0].resource == Resource(
         dropped_attributes_count=2
     )

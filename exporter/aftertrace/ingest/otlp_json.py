@@ -46,7 +46,7 @@ REQUESTS: Final[dict[Signal, type[Message]]] = {
 fields."""
 
 MAX_MESSAGE_DEPTH: Final = 100
-"""How deep messages may nest: what the protobuf library allows, so that both encodings get the same
+"""How many messages may stand inside a request and one another: what the protobuf library allows, so that both encodings get the same
 verdict."""
 
 _HEX_FIELDS: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
@@ -67,7 +67,7 @@ def decode(body: bytes, signal: Signal) -> Message:
     kind = REQUESTS[signal]
     descriptor: Any = kind.DESCRIPTOR
     try:
-        return kind(**_message(found, descriptor, 1))
+        return kind(**_message(found, descriptor, 0))
     except _Unreadable as error:
         raise Invalid(
             f"read {signal} request: {error}; compare the sender with the specification of OTLP/JSON"
