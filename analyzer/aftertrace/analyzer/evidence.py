@@ -139,7 +139,11 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.col("arguments").filter(ran).drop_nulls().last().alias("run_arguments"),
             pl.col("arguments").filter(_attribute("arguments_partial").is_null()).drop_nulls().first()
             .alias("whole_arguments"),
-            pl.col("arguments").drop_nulls().first().alias("any_arguments"),
+            # Claude Code's tool span shows one argument of several, its log records all or most of them.
+            pl.coalesce(
+                pl.col("arguments").filter((state != "entered").fill_null(value=True)).drop_nulls().first(),
+                pl.col("arguments").drop_nulls().first(),
+            ).alias("any_arguments"),
             pl.col("reason").filter(called & (state == "failed")).drop_nulls().last().alias("error"),
             pl.col("rule").drop_nulls().unique().sort().alias("rules"),
             pl.col("pointer").unique().sort().alias("evidence"),
