@@ -16,9 +16,7 @@ from aftertrace.ingest import records
 from aftertrace.ingest.records import Log, Origin, Record, Span, SpanEvent
 
 RECORDINGS = Path(__file__).parents[2] / "testdata" / "otlp"
-CASES = sorted(
-    (path.parent.name, path.name.removesuffix(".truth.json")) for path in RECORDINGS.glob("*/*.truth.json")
-)
+CASES = sorted((path.parent.name, path.name.removesuffix(".truth.json")) for path in RECORDINGS.glob("*/*.truth.json"))
 """`(emitter, case)` of every recording."""
 
 _HEX_IDS = ("traceId", "spanId", "parentSpanId")

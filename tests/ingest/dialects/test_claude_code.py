@@ -369,9 +369,7 @@ def test_a_commit_that_a_command_made_is_an_effect_and_no_argument() -> None:
     receipt = '{"bash_command":"git","full_command":"git commit -m x","git_commit_id":"0a1b2c"}'
     decided = claude_code.read(make_log("claude_code.tool_decision", {"tool_parameters": shown}))
     ran = claude_code.read(
-        make_log(
-            "claude_code.tool_result", {"success": "true", "duration_ms": "66", "tool_parameters": receipt}
-        )
+        make_log("claude_code.tool_result", {"success": "true", "duration_ms": "66", "tool_parameters": receipt})
     )
     assert decided is not None
     assert ran is not None
@@ -466,9 +464,7 @@ def test_records_of_others_are_left_to_others(record: object) -> None:
 )
 def test_no_log_event_makes_it_fail(kind: str, attributes: dict[str, object], body: bool) -> None:
     """Whatever the attributes hold."""
-    log = make_log(
-        f"claude_code.{kind}" if body else None, attributes, scope="com.anthropic.claude_code.events"
-    )
+    log = make_log(f"claude_code.{kind}" if body else None, attributes, scope="com.anthropic.claude_code.events")
     if not body:
         log.attributes["event.name"] = kind
     assert claude_code.read(log) is not None

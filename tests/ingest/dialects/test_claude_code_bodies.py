@@ -164,13 +164,9 @@ def test_a_cut_request_states_nothing_that_is_not_whole(length: int) -> None:
 
 def test_a_call_that_is_open_at_the_cut_is_passed_over() -> None:
     """Closing its brackets would make up arguments."""
-    body = (
-        '{"model":"m","content":[{"type":"tool_use","id":"t1","name":"Bash","input":{"command":"rm -rf /tmp/x'
-    )
+    body = '{"model":"m","content":[{"type":"tool_use","id":"t1","name":"Bash","input":{"command":"rm -rf /tmp/x'
     assert response_events(body, Who(), 5) == []
-    assert [event.arguments for event in response_events(body + '"}}]}', Who(), 5)] == [
-        {"command": "rm -rf /tmp/x"}
-    ]
+    assert [event.arguments for event in response_events(body + '"}}]}', Who(), 5)] == [{"command": "rm -rf /tmp/x"}]
 
 
 def test_the_request_for_a_title_shows_nothing_of_the_run() -> None:

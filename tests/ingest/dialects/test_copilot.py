@@ -269,16 +269,12 @@ def test_records_of_others_are_left_to_others(record: object) -> None:
 
 
 @given(
-    name=st.sampled_from(
-        ["permission", "execute_tool bash", "chat m", "invoke_agent", "custom_notification"]
-    ),
+    name=st.sampled_from(["permission", "execute_tool bash", "chat m", "invoke_agent", "custom_notification"]),
     operation=st.sampled_from(["execute_tool", "chat", "invoke_agent"]) | values,
     attributes=st.dictionaries(st.sampled_from(KEYS), values, max_size=8),
     told=values,
 )
-def test_no_span_makes_it_fail(
-    name: str, operation: object, attributes: dict[str, object], told: object
-) -> None:
+def test_no_span_makes_it_fail(name: str, operation: object, attributes: dict[str, object], told: object) -> None:
     """Whatever the attributes hold."""
     keys = ("exception.message", "github.copilot.user.message.interaction_id")
     span = make_span(name, {"gen_ai.operation.name": operation, **attributes}, scope=SCOPE, status=2)

@@ -88,12 +88,7 @@ def decider(events: list[Event], session: Session) -> str | None:
 
 def visible_calls(emitter: str, case: str) -> list[dict[str, Any]]:
     """The calls of the truth that the telemetry mentions."""
-    return [
-        call
-        for run in read_truth(emitter, case)["runs"]
-        for call in run["calls"]
-        if call["visible_in_telemetry"]
-    ]
+    return [call for run in read_truth(emitter, case)["runs"] for call in run["calls"] if call["visible_in_telemetry"]]
 
 
 @pytest.mark.parametrize(("emitter", "case"), OURS)

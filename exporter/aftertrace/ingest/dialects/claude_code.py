@@ -69,9 +69,7 @@ def read(record: Record) -> Reading | None:
 
 def _kind(record: Record) -> str | None:
     """What a record is, without the prefix; None when it is not of this dialect."""
-    known = (
-        record.origin.scope_name.startswith(_SCOPE) or record.origin.resource.get("service.name") == _SERVICE
-    )
+    known = record.origin.scope_name.startswith(_SCOPE) or record.origin.resource.get("service.name") == _SERVICE
     if isinstance(record, Span):
         names: tuple[Any, ...] = (record.name,)
         inner = record.attributes.get("span.type")
@@ -89,9 +87,7 @@ def _kind(record: Record) -> str | None:
 def _who(record: Record) -> Who:
     attributes = record.attributes
     agent_id = text(attributes.get("agent_id"))
-    subagent = next(
-        (attributes[key] for key in ("agent.name", "subagent_type") if text(attributes.get(key))), None
-    )
+    subagent = next((attributes[key] for key in ("agent.name", "subagent_type") if text(attributes.get(key))), None)
     account = (text(attributes.get(f"user.{key}")) for key in ("email", "account_uuid", "id"))
     return Who(
         run_key=text(attributes.get("aftertrace.run.id")),

@@ -23,9 +23,7 @@ _BETWEEN: Final = re.compile(r"[\s,]*")
 _BILLING: Final = "x-anthropic-billing-header:"
 """Starts a system block that names version and entrypoint and is no part of the prompt."""
 _ENTRYPOINT: Final = re.compile(r"cc_entrypoint=([\w-]+)")
-_ANSWER: Final = re.compile(
-    r"\[TOOL RESULT: ([\w-]+)\]\s*\n(.*?)(?=\n\n---\n|\n\[TOOL RESULT: |\Z)", re.DOTALL
-)
+_ANSWER: Final = re.compile(r"\[TOOL RESULT: ([\w-]+)\]\s*\n(.*?)(?=\n\n---\n|\n\[TOOL RESULT: |\Z)", re.DOTALL)
 
 
 def request_events(body: str, who: Who, time_ns: int) -> list[Event]:
@@ -49,9 +47,7 @@ def request_events(body: str, who: Who, time_ns: int) -> list[Event]:
         if cut != "tools":
             who.tool_names, who.tools_digest = names, messages.value_digest(members["tools"])
         found.append(
-            Event(
-                event="input.resolved", state="tools", content=names, attributes={"complete": cut != "tools"}
-            )
+            Event(event="input.resolved", state="tools", content=names, attributes={"complete": cut != "tools"})
         )
     return _at(time_ns, found)
 
@@ -72,10 +68,7 @@ def context_events(new_context: Any, time_ns: int) -> list[Event]:
         return []
     return _at(
         time_ns,
-        [
-            messages.answer({"id": call_id, "response": told}, None)
-            for call_id, told in _ANSWER.findall(new_context)
-        ],
+        [messages.answer({"id": call_id, "response": told}, None) for call_id, told in _ANSWER.findall(new_context)],
     )
 
 

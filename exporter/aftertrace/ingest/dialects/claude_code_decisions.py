@@ -73,13 +73,7 @@ def entrypoint(query_source: Any, cc_entrypoint: str | None = None) -> str | Non
     either door. cc_entrypoint: the door by name, out of the first system block of a raw request body.
     """
     if cc_entrypoint is not None:
-        return (
-            "terminal"
-            if cc_entrypoint == "cli"
-            else "sdk"
-            if cc_entrypoint.startswith("sdk")
-            else cc_entrypoint
-        )
+        return "terminal" if cc_entrypoint == "cli" else "sdk" if cc_entrypoint.startswith("sdk") else cc_entrypoint
     if isinstance(query_source, str):
         if query_source.startswith("repl_main_thread"):
             return "terminal"

@@ -140,6 +140,4 @@ def _model_event(log: Log, who: Who) -> Event:
 
 
 def _input(state: str, log: Log, attributes: dict[str, Any], content: Any = None) -> Event:
-    return Event(
-        event="input.resolved", state=state, time_ns=log.time_ns, content=content, attributes=attributes
-    )
+    return Event(event="input.resolved", state=state, time_ns=log.time_ns, content=content, attributes=attributes)
