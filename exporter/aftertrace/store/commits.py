@@ -16,7 +16,8 @@ from aftertrace.store.errors import Corrupt
 from aftertrace.store.layout import Layout
 
 METADATA_KEY: Final = "aftertrace"
-"""Where in `commitInfo` our part stands: `{"schema": 1, "files": {path: [digest, size]}, "stored": {receiver: seq}}`."""
+"""Where in `commitInfo` our part stands:
+`{"schema": 1, "files": {path: [digest, size]}, "stored": {receiver: seq}}`."""
 SEQUENCED: Final = ("evidence", "spans", "events")
 """Tables whose rows point at frames, in the order in which one drain commits them. `evidence` comes first: what is
 read again after a crash between two of them then finds its own record keys, and gives the same rows."""
@@ -52,9 +53,7 @@ def versions(folder: Path) -> list[int]:
     """Versions that a `_delta_log` folder has a commit for, in order."""
     if not folder.is_dir():
         return []
-    return sorted(
-        int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal() and len(path.stem) == 20
-    )
+    return sorted(int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal() and len(path.stem) == 20)
 
 
 def path_of(folder: Path, version: int) -> Path:
@@ -143,9 +142,7 @@ def _commits(folder: Path, upto: int | None) -> Iterator[Commit]:
         if upto is not None and version > upto:
             return
         if version != expected:
-            raise Corrupt(
-                f"read {folder.parent.name}/_delta_log: no commit {expected}; run `aftertrace fsck`"
-            )
+            raise Corrupt(f"read {folder.parent.name}/_delta_log: no commit {expected}; run `aftertrace fsck`")
         yield read(folder, version)
 
 
@@ -158,9 +155,7 @@ def _commit(version: int, actions: list[dict[str, Any]]) -> Commit:
         version=version,
         added=tuple(unquote(add["path"]) for add in adds),
         removed=tuple(unquote(action["remove"]["path"]) for action in actions if "remove" in action),
-        transactions={
-            action["txn"]["appId"]: action["txn"]["version"] for action in actions if "txn" in action
-        },
+        transactions={action["txn"]["appId"]: action["txn"]["version"] for action in actions if "txn" in action},
         stored={receiver: int(seq) for receiver, seq in ours.get("stored", {}).items()},
         digests={path: (str(digest), int(size)) for path, (digest, size) in ours.get("files", {}).items()},
         timestamp_ms=int(info["timestamp"]),

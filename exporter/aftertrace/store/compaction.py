@@ -94,8 +94,6 @@ def _is_sound(layout: Layout, table: str, path: str, recorded: tuple[str, int] |
     if recorded is not None and file.exists() and file_digest(file) == recorded[0]:
         return True
     where = str(file.relative_to(layout.data))
-    finding = Finding(
-        "file_digest", "error", where, "bytes differ from those that were committed; not folded"
-    )
+    finding = Finding("file_digest", "error", where, "bytes differ from those that were committed; not folded")
     quarantine.keep(layout, finding, file.read_bytes() if file.exists() else b"")
     return False

@@ -39,14 +39,10 @@ def check_format(layout: Layout) -> None:
     try:
         text = layout.marker.read_text("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError):
-        raise Invalid(
-            f"open {layout.data}: no store, expected a file FORMAT; choose another --data"
-        ) from None
+        raise Invalid(f"open {layout.data}: no store, expected a file FORMAT; choose another --data") from None
     version = text.removeprefix(_PREFIX).strip()
     if not text.startswith(_PREFIX) or not version.isdecimal():
-        raise Invalid(
-            f"open {layout.data}: FORMAT is not a store's, expected {_PREFIX}N; choose another --data"
-        )
+        raise Invalid(f"open {layout.data}: FORMAT is not a store's, expected {_PREFIX}N; choose another --data")
     if int(version) > FORMAT_VERSION:
         raise Invalid(
             f"open {layout.data}: store version {version}, expected {FORMAT_VERSION} at most; use a newer aftertrace"
@@ -63,7 +59,20 @@ def store_key(layout: Layout) -> bytes:
     if not path.exists():
         durable.make_folder(path.parent, mode=0o700)
         durable.create_file(path, os.urandom(KEY_BYTES), mode=0o600)
-    key = path.read_bytes()
+    return read_store_key(layout)
+
+
+def read_store_key(layout: Layout) -> bytes:
+    """The store's secret key, if there is one.
+
+    Raises:
+        Corrupt: there is no key file, or it has another length.
+    """
+    path = layout.store_key
+    try:
+        key = path.read_bytes()
+    except FileNotFoundError:
+        raise Corrupt(f"read {path}: no key, expected {KEY_BYTES} bytes; restore it from a backup") from None
     if len(key) != KEY_BYTES:
         raise Corrupt(f"read {path}: {len(key)} bytes, expected {KEY_BYTES}; restore it from a backup")
     return key
@@ -73,10 +82,6 @@ def _refuse_foreign(data: Path) -> None:
     # A crash while the folder was being made leaves some of these and no marker.
     ours = {"wal", "tables", "quarantine", "keys", "drain.lock"}
     if data.is_dir():
-        foreign = sorted(
-            path.name for path in data.iterdir() if path.name not in ours and path.suffix != ".new"
-        )
+        foreign = sorted(path.name for path in data.iterdir() if path.name not in ours and path.suffix != ".new")
         if foreign:
-            raise Invalid(
-                f"open {data}: holds {foreign[0]!r}, expected a store or an empty folder; choose another"
-            )
+            raise Invalid(f"open {data}: holds {foreign[0]!r}, expected a store or an empty folder; choose another")

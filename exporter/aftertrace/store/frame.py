@@ -112,9 +112,7 @@ def check(request: Request, prepared: Prepared) -> None:
         )
     body_bytes = _BODY.size + len(prepared.keys) + len(prepared.payload)
     if body_bytes > MAX_BODY_BYTES:
-        raise Invalid(
-            f"append request: {body_bytes} bytes, expected {MAX_BODY_BYTES} at most; send smaller batches"
-        )
+        raise Invalid(f"append request: {body_bytes} bytes, expected {MAX_BODY_BYTES} at most; send smaller batches")
     if not -(1 << 63) <= request.received_ns < 1 << 63:
         raise Invalid(f"append request: received_ns {request.received_ns}, expected an int64; set the clock")
     for name, text in (("source", request.source), ("policy", prepared.policy)):

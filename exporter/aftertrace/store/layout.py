@@ -71,9 +71,7 @@ class Layout:
             Invalid: the name is not one to three dozen of `a-z 0-9 _ -`; names become paths, so they are narrow.
         """
         if not _RECEIVER.fullmatch(receiver):
-            raise Invalid(
-                f"open WAL {receiver!r}: not a receiver name, expected {_RECEIVER.pattern}; rename it"
-            )
+            raise Invalid(f"open WAL {receiver!r}: not a receiver name, expected {_RECEIVER.pattern}; rename it")
         return self.wal_folder / receiver
 
     def wal_lock(self, receiver: str) -> Path:

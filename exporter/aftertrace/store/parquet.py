@@ -23,9 +23,7 @@ from aftertrace.store.schema import PARTITION
 STATISTICS: Final = ("seq", "received_ns", "start_ns", "end_ns", "time_ns")
 """Columns with minima and maxima in files and log: numbers alone, since a log outlives what it describes and must
 hold nothing of a record's content."""
-_DISTINCT: Final = frozenset(
-    {"record", "bytes", "record_key", "digest", "attributes", "arguments", "content"}
-)
+_DISTINCT: Final = frozenset({"record", "bytes", "record_key", "digest", "attributes", "arguments", "content"})
 """Columns that a dictionary does not make smaller."""
 
 
@@ -129,6 +127,4 @@ def _statistics(rows: pa.Table) -> str:
             if column.null_count < rows.num_rows:
                 bounds = pc.min_max(column).as_py()
                 lowest[name], highest[name] = bounds["min"], bounds["max"]
-    return json.dumps(
-        {"numRecords": rows.num_rows, "minValues": lowest, "maxValues": highest, "nullCount": missing}
-    )
+    return json.dumps({"numRecords": rows.num_rows, "minValues": lowest, "maxValues": highest, "nullCount": missing})

@@ -1,4 +1,4 @@
-"""The quarantine: copies of what was found damaged, with what is known of it. Nothing here is ever removed by aftertrace."""
+"""The quarantine: copies of what was found damaged, with what is known of it. aftertrace never removes them."""
 
 from __future__ import annotations
 

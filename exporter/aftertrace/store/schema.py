@@ -56,9 +56,7 @@ EVIDENCE: Final = pa.schema(
             pa.binary(),
             "16-byte keyed digest of the record, its resource and its scope before redaction",
         ),
-        _column(
-            "duplicate_of", pa.string(), "`receiver/seq/index` of the first copy when the record came before"
-        ),
+        _column("duplicate_of", pa.string(), "`receiver/seq/index` of the first copy when the record came before"),
         _column("redactions", pa.int32(), "how many values redaction replaced in the record's request"),
         _column("policy_digest", pa.string(), "digest of the redaction policy in force"),
     ]
@@ -90,9 +88,7 @@ _WHO: Final = [
     _column("dialect", pa.string(), "which dialect read the record"),
     _column("scope_name", pa.string(), "name of the instrumentation scope"),
     _column("trace_id", pa.string(), "trace id, 32 hex digits"),
-    _column(
-        "span_id", pa.string(), "span id, 16 hex digits: of the span itself, or the one a log record names"
-    ),
+    _column("span_id", pa.string(), "span id, 16 hex digits: of the span itself, or the one a log record names"),
     _column("parent_span_id", pa.string(), "parent span id"),
     _column("run_key", pa.string(), "explicit run id (`aftertrace.run.id`), if the sender gives one"),
     _column("conversation_id", pa.string(), "session, conversation or thread, as the sender names it"),
@@ -166,9 +162,7 @@ EVENTS: Final = pa.schema(
             "position in the list the sender gave (calls of a message, answers of a reviewer)",
         ),
         _column("group", pa.string(), "id of the interrupt, message or batch that `position` counts in"),
-        _column(
-            "basis", pa.string(), "`explicit`: a field says so; `inferred`: read from text or from absence"
-        ),
+        _column("basis", pa.string(), "`explicit`: a field says so; `inferred`: read from text or from absence"),
         _column("decided_by", pa.string(), "class of who decided"),
         _column("decider", pa.string(), "the person, rule or program that decided, as named"),
         _column("identity", pa.string(), "how sure `decider` is: `authenticated`, `asserted`, `inferred`"),

@@ -42,8 +42,7 @@ class Snapshot:
         newest = {name: commits.newest(layout.commits(name)) for name in TABLES}
         stored = [commit.stored if (commit := newest[name]) else {} for name in commits.SEQUENCED]
         watermarks = {
-            receiver: min(seqs.get(receiver, 0) for seqs in stored)
-            for receiver in sorted(set().union(*stored))
+            receiver: min(seqs.get(receiver, 0) for seqs in stored) for receiver in sorted(set().union(*stored))
         }
         return cls(
             data,
@@ -70,9 +69,7 @@ class Snapshot:
         else:
             frame = pl.scan_delta(str(Layout(self.data).table(table)), version=version)
         if self.uneven and table in commits.SEQUENCED:
-            stored = [
-                (pl.col("receiver") == receiver) & (pl.col("seq") <= seq) for receiver, seq in self.watermarks
-            ]
+            stored = [(pl.col("receiver") == receiver) & (pl.col("seq") <= seq) for receiver, seq in self.watermarks]
             frame = frame.filter(pl.any_horizontal(stored))
         return frame if columns is None else frame.select(columns)
 

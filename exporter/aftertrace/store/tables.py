@@ -24,12 +24,14 @@ from deltalake.transaction import AddAction, RemoveAction
 from aftertrace.store import commits, durable, parquet, quarantine
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.finding import Finding
-from aftertrace.store.layout import Layout
+from aftertrace.store.layout import Layout, SegmentName, segments
 from aftertrace.store.parquet import DataFile
 from aftertrace.store.schema import PARTITION, SCHEMA_VERSION, TABLES
 
 CHECKPOINT_EVERY: Final = 100
 """Versions between two checkpoints of a log. Older commits stay: they hold the digests of the files."""
+SMALL_BYTES: Final = 32 << 20
+"""A file below this is folded into another with its neighbours."""
 _LAST_CHECKPOINT: Final = "_last_checkpoint"
 
 
@@ -107,9 +109,7 @@ class TableWriter:
                 custom_metadata={commits.METADATA_KEY: metadata},
                 app_transactions=[Transaction(receiver, seq) for receiver, seq in sorted(upto.items())],
             ),
-            post_commithook_properties=PostCommitHookProperties(
-                create_checkpoint=False, cleanup_expired_logs=False
-            ),
+            post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
         )
         self._delta.update_incremental()
         self._sync()
@@ -146,7 +146,10 @@ class TableWriter:
 def recover(layout: Layout, name: str) -> None:
     """Take away a commit or checkpoint that a power cut left in part; make durable what stays. Only under the lock.
 
-    The rows of a commit that is taken away are still in the WAL, since no segment retires before the commit is synced.
+    The rows of a commit that was torn are still in the WAL, since no segment retires before the commit is synced.
+
+    Raises:
+        Corrupt: they are not, so the commit was whole once and is damaged now.
     """
     log = layout.commits(name)
     found = commits.versions(log)
@@ -154,7 +157,12 @@ def recover(layout: Layout, name: str) -> None:
         try:
             commits.read(log, found[-1])
             break
-        except Corrupt:
+        except Corrupt as damage:
+            if not _can_repeat(layout, name, found):
+                raise Corrupt(
+                    f"open table {name}: commit {found[-1]} is damaged and the WAL no longer holds its rows,"
+                    " expected a whole commit; put the file back from a backup"
+                ) from damage
             _set_aside(layout, commits.path_of(log, found.pop()), "commit_torn")
     checkpoints = sorted(log.glob("*.checkpoint.parquet")) if found else []
     if checkpoints and not (_is_parquet(checkpoints[-1]) and _is_json(log / _LAST_CHECKPOINT)):
@@ -167,6 +175,18 @@ def recover(layout: Layout, name: str) -> None:
         durable.write_file(newest, newest.read_bytes())
 
 
+def _can_repeat(layout: Layout, name: str, versions: list[int]) -> bool:
+    """Whether the WAL still holds what the last of these commits stored."""
+    if name not in commits.SEQUENCED:
+        return True
+    before = commits.read(layout.commits(name), versions[-2]).stored if len(versions) > 1 else {}
+    for receiver in layout.receivers():
+        oldest = next((SegmentName.parse(path.name) for path in segments(layout.wal(receiver))), None)
+        if oldest is not None and oldest.first_seq > before.get(receiver, 0) + 1:
+            return False
+    return True
+
+
 def count_small_files(table: DeltaTable) -> int:
     """How many files the partition with the most small files has."""
     counts: dict[str, int] = {}
@@ -175,10 +195,6 @@ def count_small_files(table: DeltaTable) -> int:
             partition = path.partition("/")[0]
             counts[partition] = counts.get(partition, 0) + 1
     return max(counts.values(), default=0)
-
-
-SMALL_BYTES: Final = 32 << 20
-"""A file below this is folded into another with its neighbours."""
 
 
 def files_of(table: DeltaTable) -> list[tuple[str, int, date]]:

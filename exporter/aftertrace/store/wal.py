@@ -1,11 +1,12 @@
 """The write-ahead log: what makes an OK reply true.
 
-Many threads hand requests to a `WalWriter`; one background thread collects whatever is waiting, writes it at once, calls
-`fdatasync` once, and only then resolves the futures. So a resolved future means: on stable storage.
+Many threads hand requests to a `WalWriter`; one background thread collects whatever is waiting, writes it at once,
+calls `fdatasync` once, and only then resolves the futures. So a resolved future means: on stable storage.
 
-When a write or a sync fails, the segment is given up (its pages may be lost although a second sync would succeed) and the
-same frames go to a new segment, before any other frame. If that fails too, the callers get `Unavailable` and the frames
-are kept until a later attempt lands them: a request that was refused may still be stored, a seq is never used twice.
+When a write or a sync fails, the segment is given up (its pages may be lost although a second sync would succeed) and
+the same frames go to a new segment, before any other frame. If that fails too, the callers get `Unavailable` and the
+frames are kept until a later attempt lands them: a request that was refused may still be stored, a seq is never used
+twice.
 """
 
 from __future__ import annotations
@@ -98,14 +99,10 @@ class WalWriter:
             return future
         with self._handed_over:
             if self._closing:
-                future.set_exception(
-                    Unavailable(f"append to {self._folder.name}: it is closing; try again later", 1.0)
-                )
+                future.set_exception(Unavailable(f"append to {self._folder.name}: it is closing; try again later", 1.0))
             elif self._waiting_bytes > self._options.waiting_bytes:
                 future.set_exception(
-                    Unavailable(
-                        f"append to {self._folder.name}: the disk does not keep up; try again later", 1.0
-                    )
+                    Unavailable(f"append to {self._folder.name}: the disk does not keep up; try again later", 1.0)
                 )
             else:
                 self._waiting.append(Waiting(request, prepared, future))
@@ -206,9 +203,7 @@ class WalWriter:
             return
         before = Tail(self._unsettled[0].seq - 1, self._unsettled[0].previous)
         self._give_up_segment()
-        segment = self._segment = self._new_segment(
-            before, sum(len(sealed.content) for sealed in self._unsettled)
-        )
+        segment = self._segment = self._new_segment(before, sum(len(sealed.content) for sealed in self._unsettled))
         self._write(segment, self._unsettled)
         self._unsettled = []
 

@@ -211,9 +211,7 @@ def retire(layout: Layout, receiver: str, stored_seq: int) -> list[Path]:
     """
     folder = layout.wal(receiver)
     paths = segments(folder)
-    retired = [
-        path for path, following in itertools.pairwise(paths) if _order(following).first_seq - 1 <= stored_seq
-    ]
+    retired = [path for path, following in itertools.pairwise(paths) if _order(following).first_seq - 1 <= stored_seq]
     for path in retired:
         path.unlink()
     if retired:

@@ -1,0 +1,49 @@
+"""fsck: is what is stored what was received, and is all of it there? Compares WAL, tables and evidence with each other.
+
+It changes nothing and needs no lock: while `serve` runs it looks at one version of each table and at the WAL as it is.
+It finds damage and loss by accident. Somebody who may write to the folder can make digests fit again.
+"""
+
+from __future__ import annotations
+
+from aftertrace.store import quarantine
+from aftertrace.store.errors import Corrupt
+from aftertrace.store.finding import Finding
+from aftertrace.store.folder import check_format
+from aftertrace.store.fsck.files import check_files
+from aftertrace.store.fsck.rows import check_rows
+from aftertrace.store.fsck.wal import check_wal
+from aftertrace.store.layout import Layout
+from aftertrace.store.schema import TABLES
+from aftertrace.store.snapshot import Snapshot
+
+__all__ = ["fsck"]
+
+
+def fsck(layout: Layout) -> list[Finding]:
+    """Check a whole store.
+
+    Returns:
+        What is not as it was written, most severe first; empty for a sound store.
+
+    Raises:
+        Invalid: the folder holds no store, or one of a later version.
+    """
+    check_format(layout)
+    try:
+        snapshot = Snapshot.of(layout.data)
+    except Corrupt as damage:
+        # Nothing can be compared with tables that cannot be read.
+        return [Finding("commit_damaged", "error", "tables", str(damage)), *quarantine.kept(layout)]
+    findings: list[Finding] = []
+    unsound: set[str] = set()
+    for table in TABLES:
+        found = check_files(layout, table, dict(snapshot.versions).get(table))
+        if any(finding.severity == "error" for finding in found):
+            unsound.add(table)
+        findings += found
+    findings += check_wal(layout, snapshot, unsound)
+    findings += check_rows(layout, snapshot, unsound)
+    known = {(finding.code, finding.where) for finding in findings}
+    findings += [found for found in quarantine.kept(layout) if (found.code, found.where) not in known]
+    return sorted(findings, key=lambda found: (("error", "warning", "info").index(found.severity), found.where))

@@ -1,0 +1,159 @@
+"""The rows of the tables against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import polars as pl
+
+from aftertrace.store.commits import SEQUENCED
+from aftertrace.store.digest import origin_digest, record_key
+from aftertrace.store.errors import Corrupt
+from aftertrace.store.finding import Finding
+from aftertrace.store.folder import read_store_key
+from aftertrace.store.layout import Layout
+from aftertrace.store.quarantine import kept
+from aftertrace.store.snapshot import Snapshot
+
+_PLACE: Final = ["receiver", "seq", "index"]
+_REPORTED: Final = 20
+"""Of one kind, so many places are named; the message of the last says how many more there are."""
+
+
+def check_rows(layout: Layout, snapshot: Snapshot, unsound: set[str]) -> list[Finding]:
+    """Completeness of evidence, its keys, and what `spans` and `events` make of it.
+
+    Tables whose files are damaged are left out: their rows would only repeat what the files have shown.
+    """
+    if "evidence" in unsound:
+        return _unchecked("evidence")
+    unread = {found.where.removeprefix("evidence ") for found in kept(layout) if found.code == "record_unreadable"}
+    findings = [*_frames(snapshot), *_duplicates(snapshot)]
+    if not {"resources", "scopes"} & unsound:
+        findings += _keys(layout, snapshot)
+    findings += _unchecked("spans") if "spans" in unsound else _spans(snapshot, unread)
+    findings += _unchecked("events") if "events" in unsound else _events(snapshot)
+    if snapshot.uneven:
+        message = "a drain is between two commits, or was stopped there; the next drain goes on"
+        findings.append(Finding("tables_uneven", "info", ", ".join(SEQUENCED), message))
+    return findings
+
+
+def _frames(snapshot: Snapshot) -> Iterator[Finding]:
+    """Every seq up to the watermark is there, with all its records."""
+    frames = (
+        snapshot.scan("evidence")
+        .group_by("receiver", "seq")
+        .agg(
+            rows=pl.len(),
+            expected=pl.col("frame_records").max(),
+            distinct=pl.col("index").n_unique(),
+            last=pl.col("index").max(),
+        )
+        .collect()
+    )
+    whole = (
+        (pl.col("rows") == pl.col("expected"))
+        & (pl.col("distinct") == pl.col("expected"))
+        & (pl.col("last") == pl.col("expected") - 1)
+    )
+    for receiver, seq, rows, expected in (
+        frames.filter(~whole).sort("receiver", "seq").select("receiver", "seq", "rows", "expected").iter_rows()
+    ):
+        yield Finding("evidence_rows", "error", f"evidence {receiver}/{seq}", f"{rows} records, expected {expected}")
+    for receiver, stored_seq in snapshot.watermarks:
+        present = frames.filter(pl.col("receiver") == receiver).select("seq")
+        wanted = pl.DataFrame({"seq": pl.int_range(1, stored_seq + 1, dtype=pl.Int64, eager=True)})
+        missing = wanted.join(present, on="seq", how="anti").with_columns(receiver=pl.lit(receiver))
+        yield from _places("evidence_missing", missing, "no rows, expected those of an accepted request")
+
+
+def _duplicates(snapshot: Snapshot) -> Iterator[Finding]:
+    """What is called a duplicate has a first copy with the same key."""
+    evidence = snapshot.scan("evidence", columns=[*_PLACE, "record_key", "duplicate_of"]).with_columns(
+        place=pl.concat_str(_PLACE, separator="/")
+    )
+    copies = evidence.filter(pl.col("duplicate_of").is_not_null())
+    firsts = evidence.filter(pl.col("duplicate_of").is_null()).select(duplicate_of="place", record_key="record_key")
+    orphans = copies.join(firsts, on=["duplicate_of", "record_key"], how="anti").select(_PLACE).collect()
+    yield from _places("duplicate_of", orphans, "no first copy with its key, expected one")
+
+
+def _keys(layout: Layout, snapshot: Snapshot) -> Iterator[Finding]:
+    """Origins have their digests, and records their keys, where redaction did not change what they were made from."""
+    if not snapshot.watermarks:
+        return
+    try:
+        key = read_store_key(layout)
+    except Corrupt as damage:
+        yield Finding("store_key", "error", str(layout.store_key.relative_to(layout.data)), str(damage))
+        return
+    origins: dict[str, dict[str, bytes]] = {}
+    for table in ("resources", "scopes"):
+        origins[table] = {}
+        rows = snapshot.scan(table, columns=["digest", "bytes", "schema_url"]).unique().collect()
+        for digest, message, schema_url in rows.iter_rows():
+            origins[table][digest] = message
+            if origin_digest(message, schema_url) != digest:
+                yield Finding("origin_digest", "error", f"{table} {digest}", "bytes do not have this digest")
+    columns = [*_PLACE, "record", "resource_digest", "scope_digest", "record_key", "redactions"]
+    bad: list[tuple[str, int, int]] = []
+    lost: list[tuple[str, int, int]] = []
+    for part in snapshot.scan("evidence", columns=columns).collect_batches():
+        for receiver, seq, index, record, resource_digest, scope_digest, stored, redactions in part.iter_rows():
+            resource = origins["resources"].get(resource_digest)
+            scope = origins["scopes"].get(scope_digest)
+            if resource is None or scope is None:
+                lost.append((receiver, seq, index))
+            elif not redactions and record_key(key, resource, scope, record) != stored:
+                bad.append((receiver, seq, index))
+    yield from _places("record_key", _frame(bad), "record, resource and scope do not have this key")
+    yield from _places("origin_missing", _frame(lost), "its resource or scope is not stored")
+
+
+def _spans(snapshot: Snapshot, unread: set[str]) -> Iterator[Finding]:
+    """One span row for each span that is no duplicate, and no other."""
+    wanted = _read_evidence(snapshot).filter(pl.col("signal") == "traces").select(_PLACE)
+    counted = snapshot.scan("spans").group_by(_PLACE).agg(rows=pl.len())
+    missing = _without(wanted.join(counted, on=_PLACE, how="anti").collect(), unread)
+    yield from _places("span_missing", missing, "its span is not in `spans`", "spans")
+    strange = counted.join(wanted, on=_PLACE, how="anti").select(_PLACE).collect()
+    yield from _places("span_strange", strange, "points at no evidence of a span, or at a duplicate", "spans")
+    double = counted.filter(pl.col("rows") > 1).select(_PLACE).collect()
+    yield from _places("span_twice", double, "more than one row", "spans")
+
+
+def _events(snapshot: Snapshot) -> Iterator[Finding]:
+    """Every event points at evidence that is no duplicate, and stands there once."""
+    counted = snapshot.scan("events").group_by(*_PLACE, "ordinal").agg(rows=pl.len())
+    strange = counted.join(_read_evidence(snapshot).select(_PLACE), on=_PLACE, how="anti").select(_PLACE).collect()
+    yield from _places("event_strange", strange, "points at no evidence, or at a duplicate", "events")
+    double = counted.filter(pl.col("rows") > 1).select(_PLACE).collect()
+    yield from _places("event_twice", double, "more than one row of one ordinal", "events")
+
+
+def _unchecked(table: str) -> list[Finding]:
+    return [Finding("unchecked", "warning", table, "rows not compared, since its files are damaged")]
+
+
+def _read_evidence(snapshot: Snapshot) -> pl.LazyFrame:
+    return snapshot.scan("evidence", columns=[*_PLACE, "signal", "duplicate_of"]).filter(
+        pl.col("duplicate_of").is_null()
+    )
+
+
+def _without(places: pl.DataFrame, unread: set[str]) -> pl.DataFrame:
+    return places.filter(~pl.concat_str(_PLACE, separator="/").is_in(list(unread)))
+
+
+def _places(code: str, places: pl.DataFrame, message: str, table: str = "evidence") -> Iterator[Finding]:
+    names = [name for name in _PLACE if name in places.columns]
+    found = places.select(names).unique().sort(names).rows()
+    for number, place in enumerate(found[:_REPORTED], start=1):
+        more = f"; and {len(found) - _REPORTED} more" if number == _REPORTED < len(found) else ""
+        yield Finding(code, "error", f"{table} {'/'.join(map(str, place))}", message + more)
+
+
+def _frame(places: list[tuple[str, int, int]]) -> pl.DataFrame:
+    return pl.DataFrame(places, schema={"receiver": pl.String, "seq": pl.Int64, "index": pl.Int32}, orient="row")
