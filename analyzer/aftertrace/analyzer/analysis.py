@@ -20,6 +20,7 @@ from aftertrace.analyzer.runs import runs
 from aftertrace.analyzer.select import Filter
 from aftertrace.analyzer.tables import Tables
 from aftertrace.store.errors import Invalid
+from aftertrace.store.snapshot import Snapshot
 
 PREFIX_CHARACTERS = 4
 """A run may be named by the first characters of its id, from this many on."""
@@ -173,15 +174,15 @@ def analyse(tables: Tables, *, version: str = "", now_ns: int | None = None) -> 
 
 def open_analysis(data: Path, *, now_ns: int | None = None) -> Analysis:
     """An analysis of the store in `data`, at the version its tables have now. An empty store has empty tables."""
-    from aftertrace.store import reader
-
-    pinned = reader.pin(data)
+    pinned = Snapshot.of(data)
     tables = Tables(pinned.scan("spans"), pinned.scan("events"))
-    return analyse(tables, version=pinned.version, now_ns=now_ns)
+    return analyse(tables, version=_version(pinned), now_ns=now_ns)
 
 
 def current_version(data: Path) -> str:
     """The version that `open_analysis` would pin now; cheap."""
-    from aftertrace.store import reader
+    return _version(Snapshot.of(data))
 
-    return reader.pin(data).version
+
+def _version(pinned: Snapshot) -> str:
+    return ",".join(f"{table}:{version}" for table, version in pinned.versions)

@@ -150,7 +150,7 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
     )
     ran = pl.col("outcome").is_in(("executed", "failed", "modified"))
     return (
-        judged.with_columns(near_miss=near, risk=risk.guess(pl.col("tool_name")))
+        judged.with_columns(near_miss=near, risk=pl.coalesce("declared_risk", risk.guess(pl.col("tool_name"))))
         .with_columns(
             _time("proposed_ns").alias("proposed_at"),
             answered_ns.cast(TIMESTAMP).alias("decided_at"),
@@ -161,7 +161,7 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
                 order_by=["first_ns", "position", "call_key"],
             ),
             consequential=pl.col("near_miss") & (pl.col("risk") != "read"),
-            risk_basis=pl.lit("guess"),
+            risk_basis=pl.when(pl.col("declared_risk").is_null()).then(pl.lit("guess")).otherwise(pl.lit("declared")),
             approval_asked=asked,
             approval=approval,
             wait_ns=pl.when(waited >= 0).then(waited),

@@ -92,6 +92,8 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.coalesce("end_ns", "time_ns").filter(ran).max().alias("ended_ns"),
             (event == "action.proposed").any().alias("was_proposed"),
             (event == "tool.considered").any().alias("was_considered"),
+            ((event == "tool.considered") & (state == "dropped")).fill_null(value=False).any().alias("was_dropped"),
+            _attribute("tool_risk_class").drop_nulls().last().alias("declared_risk"),
             (called & (state == "completed")).any().alias("was_completed"),
             basis.filter(ran).min().alias("run_basis"),
             pl.col("time_ns")

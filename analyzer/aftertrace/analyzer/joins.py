@@ -227,7 +227,7 @@ def _match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
             wanting = wanting.join(met, on="row", how="anti")
             if kind != "run":
                 wanting = wanting.filter(pl.col("asked_digest").is_null())
-        if kind in ("run", "ask"):
+        if kind in ("run", "consider", "ask"):
             fresh = wanting.select(
                 "row", call_key=_row_key(), scope="scope", tool_name="tool_name", digest="asked_digest"
             )
@@ -245,6 +245,7 @@ _OPEN: Final = (
     "run",
     "enter",
     "answer",
+    "consider",
     "ask",
     "decide",
 )
@@ -252,6 +253,7 @@ _KINDS: Final = (
     ("run", (pl.col("event") == "tool.called") & ~pl.col("state").is_in(("entered", "answered")) & pl.col("position").is_null()),
     ("enter", (pl.col("event") == "tool.called") & (pl.col("state") == "entered")),
     ("answer", (pl.col("event") == "tool.called") & pl.col("position").is_not_null()),
+    ("consider", pl.col("event") == "tool.considered"),
     ("ask", pl.col("event") == "approval.requested"),
     ("decide", pl.col("event").is_in(DECISIONS) & (pl.col("event") != "approval.requested")),
 )  # fmt: skip

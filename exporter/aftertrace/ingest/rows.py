@@ -106,9 +106,9 @@ def _event_row(
         "wait_ns": event.wait_ns,
         "reason": None if event.reason is None else event.reason[:REASON_CHARACTERS],
         "arguments": arguments,
-        "arguments_digest": None if arguments is None else digest(arguments.encode()),
+        "arguments_digest": event.arguments_digest or (None if arguments is None else digest(arguments.encode())),
         "content": None if event.content is None else _content(event.content)[:REASON_CHARACTERS],
-        "content_digest": value_digest(event.content),
+        "content_digest": event.content_digest or value_digest(event.content),
         "rule": event.rule,
         "attributes": _json(short(event.attributes)) if event.attributes else None,
     }

@@ -13,7 +13,7 @@ event                  states
 ``input.resolved``     ``user_prompt``, ``system_prompt``, ``tools``, ``other``
 ``retrieval.completed``  null
 ``plan.recorded``      null
-``tool.considered``    null: a candidate the agent named
+``tool.considered``    null: a candidate the agent named; ``dropped``: and did not choose
 ``action.proposed``    ``proposed``: the model emitted it now; ``echoed``: a later record repeats it
 ``validation.passed``  null
 ``validation.failed``  null
@@ -81,6 +81,8 @@ class Event:
     call_id: str | None = None
     arguments: Any = None
     """The arguments as a JSON value, or as the text the sender gave when that is not JSON; None is unknown."""
+    arguments_digest: str | None = None
+    """Tagged digest as the sender gives it; without one it is made of `arguments`."""
     position: int | None = None
     group: str | None = None
     basis: Basis = "explicit"
@@ -91,6 +93,8 @@ class Event:
     reason: str | None = None
     content: Any = None
     """Text or a JSON value; stored cut, with a digest of the whole."""
+    content_digest: str | None = None
+    """Tagged digest as the sender gives it; without one it is made of `content`."""
     rule: str | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
 
