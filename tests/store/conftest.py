@@ -1,7 +1,8 @@
-"""A fresh data folder, and requests made of nothing but numbers."""
+"""A fresh data folder, and a record of what is brought to stable storage in which order."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -14,3 +15,28 @@ from aftertrace.store.layout import Layout
 def layout(tmp_path: Path) -> Layout:
     """An opened, empty data folder."""
     return open_folder(tmp_path / "data")
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What the process asks of the disk, in order: `(operation, file name)`. Everything is really done."""
+    log: list[tuple[str, str]] = []
+    real_sync, real_sync_data, real_rename = os.fsync, os.fdatasync, os.rename
+
+    def fsync(fd: int) -> None:
+        log.append(("fsync", Path(os.readlink(f"/proc/self/fd/{fd}")).name))
+        real_sync(fd)
+
+    def fdatasync(fd: int) -> None:
+        log.append(("fsync", Path(os.readlink(f"/proc/self/fd/{fd}")).name))
+        real_sync_data(fd)
+
+    def rename(source: str, target: str) -> None:
+        log.append(("rename", Path(target).name))
+        real_rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr(os, "replace", rename)
+    return log

@@ -7,7 +7,6 @@ import json
 from dataclasses import asdict
 
 from aftertrace.store import durable
-from aftertrace.store.errors import Corrupt
 from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
 
@@ -46,10 +45,3 @@ def kept(layout: Layout) -> list[Finding]:
                 )
             )
     return findings
-
-
-def raise_first_error(findings: list[Finding]) -> None:
-    """Raise `Corrupt` for the first finding that is an error, if there is one."""
-    for finding in findings:
-        if finding.severity == "error":
-            raise Corrupt(f"check {finding.where}: {finding.message}; run `aftertrace fsck`")

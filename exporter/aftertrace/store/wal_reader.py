@@ -135,8 +135,9 @@ class WalReader:
         paths = segments(self._folder)
         if self._at is not None:
             return [path for path in paths if _order(path) > _order(self._at.file.path)]
-        needed = [path for path in paths if _order(path).first_seq <= self._after_seq + 1]
-        return paths[max(0, len(needed) - 1) :]
+        # All generations of the last segment that begins in time: an early one may end in a torn tail to tell of.
+        starts = [_order(path).first_seq for path in paths if _order(path).first_seq <= self._after_seq + 1]
+        return [path for path in paths if not starts or _order(path).first_seq >= starts[-1]]
 
     def _begin_chain(self, file: SegmentFile) -> None:
         try:
