@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _MARKER: Final = re.compile(r"marker-\d+-\d+-end")
-_ANSWERS: Final = ("HTTP/1.1 200", "grpc-status")
+_ANSWER: Final = re.compile(r"HTTP/1\.1 200|\\0\\0(?:\\\w{1,3}|.)\\1\\[45]\\0\\0\\0")
+"""A status line, or the head of an HTTP/2 HEADERS frame: a server sends one to answer and for nothing else."""
 _COMMIT: Final = re.compile(r"\d{20}\.json")
 
 
@@ -35,10 +36,12 @@ class Disk:
 
     writes: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
     syncs: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
-    named: dict[str, Call] = field(default_factory=dict)
-    """The call that gave a path its present meaning."""
-    formerly: dict[str, str] = field(default_factory=dict)
-    """The name under which a renamed or linked file was written."""
+    named: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
+    """The calls that gave a path a meaning: each made or replaced what it names."""
+    drafts: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    """The names under which a renamed or linked file was written."""
+    gone: dict[str, list[Call]] = field(default_factory=lambda: defaultdict(list))
+    """The calls that took a name away, by renaming or removing."""
 
     @classmethod
     def of(cls, calls: Iterable[Call]) -> Disk:
@@ -51,32 +54,36 @@ class Disk:
                 disk.syncs[call.descriptor].append(call)
             elif call.name in RENAMES:
                 old, new = call.texts[0], call.texts[-1]
-                disk.named[new], disk.formerly[new] = call, old
+                disk.named[new].append(call)
+                disk.drafts[new].append(old)
+                disk.gone[old].append(call)
+            elif call.name in UNLINKS:
+                disk.gone[call.texts[0]].append(call)
             elif call.name == "mkdir":
-                disk.named[call.texts[0]] = call
+                disk.named[call.texts[0]].append(call)
             elif call.name == "openat" and "O_CREAT" in call.arguments:
-                disk.named.setdefault(call.opened, call)
+                disk.named[call.opened].append(call)
         return disk
 
     def bytes_are_down(self, path: str, before: int) -> bool:
         """Whether all that was written to `path` until line `before` was synced by then."""
-        names = [path, *([self.formerly[path]] if path in self.formerly else [])]
-        written = max(
-            (call.end for name in names for call in self.writes[name] if call.begin < before), default=-1
-        )
+        names = [path, *self.drafts[path]]
+        written = max((call.end for name in names for call in self.writes[name] if call.begin < before), default=-1)
         return written < 0 or self.synced(names, written, before)
 
     def name_is_down(self, path: str, before: int) -> bool:
         """Whether the folder that names `path` was synced after the naming and until line `before`."""
-        return self.synced([str(PurePath(path).parent)], self.named[path].end, before)
+        named = max(call.end for call in self.named[path] if call.end < before)
+        return self.synced([str(PurePath(path).parent)], named, before)
 
     def made_under(self, folder: str, before: int) -> list[str]:
-        """Paths below `folder` that were named until line `before`, without drafts that were renamed."""
-        drafts = {old for new, old in self.formerly.items() if self.named[new].begin < before}
+        """Paths below `folder` that were named until line `before` and not renamed or removed by then."""
         return [
             path
-            for path, call in self.named.items()
-            if path.startswith(folder + "/") and call.end < before and path not in drafts
+            for path, calls in self.named.items()
+            if path.startswith(folder + "/")
+            and (made := max((call.end for call in calls if call.end < before), default=None)) is not None
+            and not any(made < call.begin < before for call in self.gone.get(path, []))
         ]
 
     def synced(self, names: list[str], after: int, before: int) -> bool:
@@ -95,7 +102,7 @@ def judge_answers(calls: list[Call]) -> Judged:
             continue
         if call.name in RECEIVES and (marker := _MARKER.search(call.arguments)):
             asked[connection] = marker[0]
-        elif call.name in SENDS and connection in asked and any(text in call.arguments for text in _ANSWERS):
+        elif call.name in SENDS and connection in asked and _ANSWER.search(call.arguments):
             steps += 1
             marker_text = asked.pop(connection)
             if not _stored(disk, marker_text, call.begin):
@@ -103,21 +110,28 @@ def judge_answers(calls: list[Call]) -> Judged:
     return Judged(steps, violations)
 
 
-def judge_drain(calls: list[Call], data: str) -> Judged:
-    """Rows are down before the commit that names them, and all of it is down before WAL segments go."""
+def judge_commits(calls: list[Call], data: str) -> Judged:
+    """Rows are down, and named, before the commit that names them: a table can be read after any power cut."""
     disk = Disk.of(calls)
     steps, violations = 0, []
-    tables = f"{data}/tables"
-    for path, call in disk.named.items():
+    for path, calls_that_name in disk.named.items():
         table = PurePath(path).parent.parent
-        if path.startswith(tables) and _COMMIT.fullmatch(PurePath(path).name):
-            steps += 1
-            rows = [made for made in disk.made_under(str(table), call.begin) if "/_delta_log" not in made]
-            violations += _not_down(disk, rows, call.begin, f"commit of {table.name}")
+        if path.startswith(f"{data}/tables") and _COMMIT.fullmatch(PurePath(path).name):
+            for call in calls_that_name:
+                steps += 1
+                rows = [made for made in disk.made_under(str(table), call.begin) if "/_delta_log" not in made]
+                violations += _not_down(disk, rows, call.begin, f"commit of {table.name}")
+    return Judged(steps, violations)
+
+
+def judge_removals(calls: list[Call], data: str) -> Judged:
+    """Rows, commits and their folders are down before a WAL segment goes: until then it is the only copy."""
+    disk = Disk.of(calls)
+    steps, violations = 0, []
     for call in calls:
         if call.name in UNLINKS and call.texts[0].endswith(".wal"):
             steps += 1
-            made = disk.made_under(tables, call.begin)
+            made = disk.made_under(f"{data}/tables", call.begin)
             violations += _not_down(disk, made, call.begin, "removal of a WAL segment")
     return Judged(steps, violations)
 
@@ -125,7 +139,7 @@ def judge_drain(calls: list[Call], data: str) -> Judged:
 def _stored(disk: Disk, marker: str, before: int) -> bool:
     """Whether a segment that got the marker's bytes was synced after it got them, and its name too."""
     return any(
-        disk.synced([path], write.end, before) and (path not in disk.named or disk.name_is_down(path, before))
+        disk.synced([path], write.end, before) and (not disk.named.get(path) or disk.name_is_down(path, before))
         for path, writes in list(disk.writes.items())
         if path.endswith(".wal")
         for write in writes

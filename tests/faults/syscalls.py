@@ -26,7 +26,7 @@ _LINE: Final = re.compile(r"(?P<pid>\d+) +(?P<rest>.*)")
 _WHOLE: Final = re.compile(r"(?P<name>\w+)\((?P<arguments>.*)\) += (?P<result>.*)")
 _UNFINISHED: Final = re.compile(r"(?P<name>\w+)\((?P<arguments>.*?),? *<unfinished \.\.\.>")
 _RESUMED: Final = re.compile(r"<\.\.\. (?P<name>\w+) resumed>(?P<arguments>.*)\) += (?P<result>.*)")
-_DESCRIPTOR: Final = re.compile(r"(?:\d+|AT_FDCWD)<(TCP(?:v6)?:\[[^\]]*\]|[^>]*)>")
+_DESCRIPTOR: Final = re.compile(r"(?:\d+|AT_FDCWD)<(TCP(?:v6)?:\[.*?\](?=>)|[^>]*)>")
 _TEXT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -61,11 +61,11 @@ class Call:
 
 
 def command(log: Path, *, text_bytes: int) -> list[str] | None:
-    """The strace command to put before another one; None where there is no strace."""
+    """The strace command to put before another one, which adds to `log`; None where there is no strace."""
     strace = shutil.which("strace")
     if strace is None:
         return None
-    options = ["-f", "-yy", "-qq", "-s", str(text_bytes), "-e", f"trace={TRACED}", "-e", "signal=none"]
+    options = ["-A", "-f", "-yy", "-qq", "-s", str(text_bytes), "-e", f"trace={TRACED}", "-e", "signal=none"]
     return [strace, *options, "-o", str(log), "--"]
 
 

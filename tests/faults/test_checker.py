@@ -12,9 +12,7 @@ ids = st.sets(st.integers(0, 30))
 
 
 @given(acknowledged=ids, unknown=ids, lucky=ids)
-def test_what_is_unknown_may_be_there_or_not(
-    acknowledged: set[int], unknown: set[int], lucky: set[int]
-) -> None:
+def test_what_is_unknown_may_be_there_or_not(acknowledged: set[int], unknown: set[int], lucky: set[int]) -> None:
     """Sent without an answer: neither its presence nor its absence is a fault."""
     found = [*acknowledged, *((unknown & lucky) - acknowledged)]
     assert check(acknowledged | unknown, acknowledged, found).holds

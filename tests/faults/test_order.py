@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from faults.order import judge_answers, judge_drain
+from faults.order import judge_answers, judge_commits, judge_removals
 from faults.syscalls import Call, parse
 
 SEGMENT = "/d/wal/main/00000000000000000001.0000.wal"
@@ -41,6 +41,9 @@ DRAINED = f"""
 """.strip().splitlines()
 
 
+GRPC = "TCPv6:[[::ffff:127.0.0.1]:4317->[::ffff:127.0.0.1]:5001]"
+
+
 def without(lines: list[str], *texts: str) -> list[Call]:
     """The calls of `lines` but for those lines that hold all of `texts`."""
     kept = [line for line in lines if not all(text in line for text in texts)]
@@ -50,9 +53,22 @@ def without(lines: list[str], *texts: str) -> list[Call]:
 
 def test_the_right_orders_are_accepted() -> None:
     """One answer; one commit and one removed segment; nothing to say about them."""
-    answers, drain = judge_answers(parse(ANSWERED)), judge_drain(parse(DRAINED), "/d")
-    assert (answers.steps, answers.violations) == (1, [])
-    assert (drain.steps, drain.violations) == (2, [])
+    for judged in (
+        judge_answers(parse(ANSWERED)),
+        judge_commits(parse(DRAINED), "/d"),
+        judge_removals(parse(DRAINED), "/d"),
+    ):
+        assert (judged.steps, judged.violations) == (1, [])
+
+
+def test_an_answer_over_http2_is_known_by_its_headers_frame() -> None:
+    """A ping before it is no answer; the HEADERS frame is."""
+    lines = [line.replace(CLIENT, GRPC).replace("sendto", "sendmsg") for line in ANSWERED[:-1]]
+    ping = f'1 sendmsg(9<{GRPC}>, {{msg_iov=[{{iov_base="\\0\\0\\10\\6\\0\\0\\0\\0\\0\\3", iov_len=17}}]}}, 0) = 17'
+    headers = ping.replace("\\10\\6\\0\\0", "N\\1\\4\\0\\0")
+    early, late = parse([*lines[:6], headers]), parse([*lines[:6], ping, *lines[6:], headers])
+    assert (judge_answers(early).steps, len(judge_answers(early).violations)) == (1, 1)
+    assert (judge_answers(late).steps, judge_answers(late).violations) == (1, [])
 
 
 def test_interrupted_calls_are_joined() -> None:
@@ -92,5 +108,6 @@ def test_an_answer_during_the_sync_is_too_early() -> None:
 )
 def test_each_missing_sync_of_a_drain_is_seen(texts: tuple[str, ...], steps: list[str]) -> None:
     """Leaving out any one sync is a violation of the steps that rest on it."""
-    violations = judge_drain(without(DRAINED, *texts), "/d").violations
+    calls = without(DRAINED, *texts)
+    violations = judge_commits(calls, "/d").violations + judge_removals(calls, "/d").violations
     assert [violation.partition(":")[0] for violation in violations] == steps

@@ -1,0 +1,64 @@
+"""What a reader finds in the tables, without any code of the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+from faults.payload import RequestId, SpanId, span, span_id
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STRANGER: Final = SpanId(RequestId(-1, -1), -1)
+"""Stands for a row whose ids no client makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Rows, repeats included."""
+
+    spans: list[SpanId]
+    """One per row of `spans`."""
+    evidence: list[SpanId]
+    """One per row of `evidence` that is not marked as a duplicate."""
+    duplicates: int
+    """Rows of `evidence` that are."""
+    altered: list[SpanId]
+    """Evidence whose bytes are not the ones that were sent."""
+
+
+def span_ids(data: Path) -> list[SpanId]:
+    """What `spans` holds; nothing before the first commit."""
+    rows = _rows(data, "spans", "trace_id", "span_id")
+    return [_known(bytes.fromhex(trace or ""), bytes.fromhex(wire or "")) for trace, wire in rows]
+
+
+def found(data: Path) -> Found:
+    """What `spans` and `evidence` hold."""
+    evidence: list[SpanId] = []
+    altered: list[SpanId] = []
+    duplicates = 0
+    for record, duplicate_of in _rows(data, "evidence", "record", "duplicate_of"):
+        message = Span.FromString(record)
+        known = _known(message.trace_id, message.span_id)
+        if known is not STRANGER and record != span(known).SerializeToString():
+            altered.append(known)
+        if duplicate_of is None:
+            evidence.append(known)
+        else:
+            duplicates += 1
+    return Found(span_ids(data), evidence, duplicates, altered)
+
+
+def _rows(data: Path, table: str, *columns: str) -> list[tuple[Any, ...]]:
+    folder = data / "tables" / table
+    if not (folder / "_delta_log").is_dir() or not any((folder / "_delta_log").glob("*.json")):
+        return []
+    return pl.scan_delta(str(folder)).select(columns).collect().rows()
+
+
+def _known(trace_id: bytes, wire_span_id: bytes) -> SpanId:
+    return span_id(trace_id, wire_span_id) or STRANGER
