@@ -42,12 +42,10 @@ REQUESTS: Final[dict[Signal, type[Message]]] = {
     "logs": ExportLogsServiceRequest,
     "metrics": ExportMetricsServiceRequest,
 }
-"""The message that each signal's requests are. `TracesData`, `LogsData` and `MetricsData` have the same
-fields."""
+"""The message that each signal's requests are. `TracesData`, `LogsData` and `MetricsData` have the same fields."""
 
 MAX_MESSAGE_DEPTH: Final = 100
-"""How many messages may stand inside a request and one another: what the protobuf library allows, so that both encodings get the same
-verdict."""
+"""How many messages may stand inside one another: what the protobuf library allows, so both encodings agree."""
 
 _HEX_FIELDS: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
 _INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
@@ -74,9 +72,7 @@ def decode(body: bytes, signal: Signal) -> Message:
         ) from error
     except (ValueError, TypeError, OverflowError) as error:
         # What the library refuses itself: numbers out of range, lone surrogates.
-        raise Invalid(
-            f"read {signal} request: a value is out of its field's range, expected OTLP/JSON"
-        ) from error
+        raise Invalid(f"read {signal} request: a value is out of its field's range, expected OTLP/JSON") from error
 
 
 class _Unreadable(ValueError):
@@ -87,9 +83,7 @@ def _parse(body: bytes, signal: Signal) -> Any:
     try:
         return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
-        raise Invalid(
-            f"read {signal} request: the body is not UTF-8 at byte {error.start}, expected JSON"
-        ) from None
+        raise Invalid(f"read {signal} request: the body is not UTF-8 at byte {error.start}, expected JSON") from None
     except RecursionError:
         raise Invalid(f"read {signal} request: the JSON is nested too deeply, expected OTLP/JSON") from None
     except json.JSONDecodeError as error:
@@ -149,9 +143,7 @@ def _message(found: Any, kind: Descriptor, depth: int) -> dict[str, Any]:
                 raise _Unreadable(f"a {kind.name} has more than one {field.oneof}")
             oneofs.add(field.oneof)
         try:
-            arguments[field.name] = (
-                _repeated(field, value, depth) if field.repeated else _one(field, value, depth)
-            )
+            arguments[field.name] = _repeated(field, value, depth) if field.repeated else _one(field, value, depth)
         except _Misfit as error:
             raise _Unreadable(f"{key} of a {kind.name} is not {error}") from None
     return arguments

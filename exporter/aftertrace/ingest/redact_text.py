@@ -92,10 +92,7 @@ class TextRedactor:
         """Compile the rules. `key` is the store's secret, at most 64 bytes: tokens are digests under it."""
         self._key = key
         names = _names(fields)
-        self._fields = tuple(
-            (field.rule, compile_pattern(f"(?s:.*)(?:{_names([field])}){_ORDINAL}", capture=False))
-            for field in fields
-        )
+        self._rule = _rule_of(fields)
         self._assigned = compile_pattern(f"({names}){_SEPARATOR}")
         self._flagged = compile_pattern(f"--[A-Za-z0-9-]*({names}){_FLAG}")
         self._shapes = tuple(
@@ -103,16 +100,12 @@ class TextRedactor:
                 shape,
                 compile_pattern(
                     # Behind a quoted line end there is no word boundary: `\nghp_…`.
-                    rf"(?:\b|\\[nrtbf]|\\u00[01][0-9a-fA-F])({shape.pattern})"
-                    if shape.word
-                    else shape.pattern
+                    rf"(?:\b|\\[nrtbf]|\\u00[01][0-9a-fA-F])({shape.pattern})" if shape.word else shape.pattern
                 ),
             )
             for shape in shapes
         )
-        self._suspect = compile_pattern(
-            "|".join((names, *(shape.pattern for shape in shapes))), capture=False
-        )
+        self._suspect = compile_pattern("|".join((names, *(shape.pattern for shape in shapes))), capture=False)
 
     def suspects(self, data: bytes) -> bool:
         """Whether there can be a secret in these bytes, a text or a whole message: one scan, and never a
@@ -126,8 +119,7 @@ class TextRedactor:
 
     def denied(self, name: str) -> str | None:
         """The rule that denies a field of this name."""
-        encoded = name.encode()
-        return next((rule for rule, pattern in self._fields if pattern.fullmatch(encoded)), None)
+        return self._rule(name.encode())
 
     def token(self, rule: str, secret: bytes) -> bytes:
         """What stands for a secret: a keyed digest, so that equal secrets can be joined and none can be
@@ -171,16 +163,13 @@ class TextRedactor:
         position = 0
         while (match := pattern.search(data, position)) is not None:
             position = match.end()
-            rule = self._rule(match.group(1))
+            rule = self._rule(match.group(1)) or ""
             closing, separator = match.groups()[1:] if pattern is self._assigned else (b"", b"--")
             extent = self._extent(data, position, rule, closing, separator)
             if extent is not None:
                 start, end, quote = extent
                 yield start, end, rule, quote
                 position = end
-
-    def _rule(self, name: bytes) -> str:
-        return next(rule for rule, pattern in self._fields if pattern.fullmatch(name))
 
     def _extent(
         self, data: bytes, position: int, rule: str, closing: bytes, separator: bytes
@@ -227,11 +216,25 @@ class TextRedactor:
             return start, end, closing
         if _REFERENCE.fullmatch(value) or data[end : end + 1] in (b"(", b"[", b"{") or value[:1] == b"=":
             return None
-        if any(pattern.fullmatch(value) for _, pattern in self._fields):
+        if len(value) < 3 or (separator == b":" and not _TELLING.search(value)):
             return None
-        if separator == b":" and not _TELLING.search(value):
+        # `password=password` hands a variable on.
+        return None if self._rule(value) else (start, end, b"")
+
+
+def _rule_of(fields: tuple[FieldRule, ...]) -> Callable[[bytes], str | None]:
+    """A function from a field's name to the rule that denies it."""
+    any_field = compile_pattern(f"(?s:.*)(?:{_names(fields)}){_ORDINAL}", capture=False)
+    each_field = tuple(
+        (field.rule, compile_pattern(f"(?s:.*)(?:{_names([field])}){_ORDINAL}", capture=False)) for field in fields
+    )
+
+    def rule(name: bytes) -> str | None:
+        if not any_field.fullmatch(name):
             return None
-        return (start, end, b"") if len(value) >= 3 else None
+        return next(rule for rule, pattern in each_field if pattern.fullmatch(name))
+
+    return rule
 
 
 def _in_shape(data: bytes, shape: ShapeRule, pattern: Any) -> Iterator[_Secret]:
