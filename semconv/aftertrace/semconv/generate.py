@@ -51,9 +51,7 @@ def main(arguments: list[str]) -> int:
     except InvalidRegistry as error:
         print(error, file=sys.stderr)
         return 2
-    stale = [
-        path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
+    stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     for path in stale:
         if arguments:
             print(f"{path.name} is stale; run python -m aftertrace.semconv.generate", file=sys.stderr)
@@ -128,15 +126,11 @@ def _texts(texts: list[str]) -> str:
 
 def _table(name: str, kind: str, rows: Iterable[tuple[str, str]], meaning: str) -> str:
     body = "".join(f"        {constant_name(key)}: {value},\n" for key, value in rows)
-    return f"{name}: Final[Mapping[str, {kind}]] = MappingProxyType(\n    {{\n{body}    }}\n)\n" + _docstring(
-        meaning
-    )
+    return f"{name}: Final[Mapping[str, {kind}]] = MappingProxyType(\n    {{\n{body}    }}\n)\n" + _docstring(meaning)
 
 
 def _metric_names(registry: Registry) -> str:
-    constants = (
-        _constant(metric.name, f"{metric.brief} A {metric.form}.") for metric in registry.metrics.values()
-    )
+    constants = (_constant(metric.name, f"{metric.brief} A {metric.form}.") for metric in registry.metrics.values())
     return _HEAD.format(title="Metrics: their names.") + "from typing import Final\n\n" + "\n".join(constants)
 
 
@@ -149,9 +143,7 @@ def _docstring(text: str, indent: str = "") -> str:
     quoted = f'{indent}"""{text}"""\n'
     if len(quoted) <= _WIDTH:
         return quoted
-    lines = textwrap.wrap(
-        f'"""{text}', _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-    )
+    lines = textwrap.wrap(f'"""{text}', _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
     return "\n".join([*lines, f'{indent}"""\n'])
 
 

@@ -103,15 +103,10 @@ def load(registry: Path = REGISTRY, standard: Path = STANDARD) -> Registry:
     Raises:
         InvalidRegistry: with every finding, one a line.
     """
-    documents = {
-        path.name: _read(path) for path in sorted(registry.glob("*.yaml")) if path.stem != "manifest"
-    }
-    _refuse(
-        f"{name}: {finding}" for name, document in documents.items() for finding in shape_findings(document)
-    )
+    documents = {path.name: _read(path) for path in sorted(registry.glob("*.yaml")) if path.stem != "manifest"}
+    _refuse(f"{name}: {finding}" for name, document in documents.items() for finding in shape_findings(document))
     every: dict[str, list[dict[str, Any]]] = {
-        section: [item for document in documents.values() for item in document.get(section, [])]
-        for section in SHAPES
+        section: [item for document in documents.values() for item in document.get(section, [])] for section in SHAPES
     }
     _refuse(_name_findings(every))
     groups = {group["id"]: group["attributes"] for group in every["attribute_groups"]}
@@ -143,9 +138,7 @@ def _read(path: Path) -> Any:
     try:
         import yaml
     except ImportError as error:
-        raise InvalidRegistry(
-            "registry: found no PyYAML, expected it to read YAML; pip install pyyaml"
-        ) from error
+        raise InvalidRegistry("registry: found no PyYAML, expected it to read YAML; pip install pyyaml") from error
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
@@ -157,9 +150,7 @@ def _refuse(findings: Iterable[str]) -> None:
 def _attribute(item: dict[str, Any]) -> Attribute:
     kind = item["type"]
     members = (
-        tuple(Member(member["value"], member["brief"]) for member in kind["members"])
-        if isinstance(kind, dict)
-        else ()
+        tuple(Member(member["value"], member["brief"]) for member in kind["members"]) if isinstance(kind, dict) else ()
     )
     return Attribute(
         key=item["key"],
@@ -175,9 +166,7 @@ def _attribute(item: dict[str, Any]) -> Attribute:
 def _signal(item: dict[str, Any], name: str, form: str, groups: dict[str, list[dict[str, Any]]]) -> Signal:
     references: dict[str, Reference] = {}
     for part in item.get("attributes", []):
-        for entry in (
-            groups.get(part["ref_group"], [{"ref": part["ref_group"]}]) if "ref_group" in part else []
-        ):
+        for entry in groups.get(part["ref_group"], [{"ref": part["ref_group"]}]) if "ref_group" in part else []:
             if entry["ref"] in references:
                 raise InvalidRegistry(f"{name}: two groups reference {entry['ref']}")
             references[entry["ref"]] = _reference(entry)
@@ -193,9 +182,7 @@ def _signal(item: dict[str, Any], name: str, form: str, groups: dict[str, list[d
 def _reference(entry: dict[str, Any]) -> Reference:
     level = entry.get("requirement_level", "recommended")
     condition = level["conditionally_required"] if isinstance(level, dict) else ""
-    return Reference(
-        entry["ref"], "conditionally_required" if condition else level, condition, entry.get("brief", "")
-    )
+    return Reference(entry["ref"], "conditionally_required" if condition else level, condition, entry.get("brief", ""))
 
 
 def _name_findings(every: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
@@ -205,9 +192,7 @@ def _name_findings(every: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     names_of_spans = [item["type"] for item in every["spans"]]
     names_of_entities = [item["type"] for item in every["entities"]]
     for listed in (names, names_of_spans, names_of_entities):
-        yield from (
-            f"{name}: defined twice" for name in sorted({name for name in listed if listed.count(name) > 1})
-        )
+        yield from (f"{name}: defined twice" for name in sorted({name for name in listed if listed.count(name) > 1}))
         yield from (f"{name}: not a name under aftertrace." for name in listed if not _NAME.fullmatch(name))
     spaces = {name[:at] for name in names for at, letter in enumerate(name) if letter == "."}
     yield from (f"{name}: is also a namespace" for name in names if name in spaces)

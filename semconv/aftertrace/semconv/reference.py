@@ -14,7 +14,8 @@ _HEAD: Final = """# Reference of the conventions
 <!-- Generated from the registry by `python -m aftertrace.semconv.generate`. Change the registry instead. -->
 
 Everything under `aftertrace.` is in development: a name may still change, and a changed name will be read for
-as long as records carry it. Standard names are used verbatim. [README.md](README.md) shows how it fits together.
+as long as records carry it. Standard names are used verbatim.
+[README.md](README.md) shows how it fits together.
 
 """
 _LEVELS: Final = {"required": "required", "recommended": "recommended", "opt_in": "opt-in"}
@@ -58,10 +59,7 @@ def _signal(form: str, signal: Signal, registry: Registry, common: tuple[Referen
 
 
 def _references(references: Iterable[Reference], registry: Registry) -> str:
-    rows = (
-        (f"`{item.key}`", _level(item), item.brief or registry.attribute(item.key).brief)
-        for item in references
-    )
+    rows = ((f"`{item.key}`", _level(item), item.brief or registry.attribute(item.key).brief) for item in references)
     return _table(("attribute", "level", "meaning"), rows)
 
 
@@ -79,9 +77,7 @@ def _attributes(attributes: Iterable[Attribute]) -> str:
         )
         for item in sorted(attributes, key=lambda attribute: attribute.key)
     )
-    return (
-        "## Attributes of aftertrace\n\n" + _table(("attribute", "type", "meaning", "builds on"), rows) + "\n"
-    )
+    return "## Attributes of aftertrace\n\n" + _table(("attribute", "type", "meaning", "builds on"), rows) + "\n"
 
 
 def _values(attribute: Attribute) -> str:
@@ -105,6 +101,5 @@ def _standard(attributes: Iterable[Attribute]) -> str:
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     lines = [heads, tuple("---" for _ in heads), *rows]
     return "".join(
-        "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in line) + " |\n"
-        for line in lines
+        "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in line) + " |\n" for line in lines
     )

@@ -52,9 +52,7 @@ SHAPES: Final = {
     "attributes": Shape(("key", "type", "brief", "stability", "annotations"), ("note", "examples")),
     "attribute_groups": Shape(("id", "visibility", "attributes")),
     "events": Shape(("name", "brief", "stability", "attributes", "annotations"), ("note",)),
-    "spans": Shape(
-        ("type", "kind", "name", "brief", "stability", "attributes"), ("note", "entity_associations")
-    ),
+    "spans": Shape(("type", "kind", "name", "brief", "stability", "attributes"), ("note", "entity_associations")),
     "metrics": Shape(("name", "brief", "instrument", "unit", "stability", "attributes"), ("note",)),
     "entities": Shape(("type", "brief", "stability", "identity", "description"), ("note",)),
 }
@@ -75,9 +73,7 @@ def shape_findings(document: Any) -> Iterator[str]:
             yield f"section `{section}` is not known"
             continue
         for item in items:
-            name = next(
-                (item[key] for key in ("key", "id", "name", "type") if isinstance(item.get(key), str)), "?"
-            )
+            name = next((item[key] for key in ("key", "id", "name", "type") if isinstance(item.get(key), str)), "?")
             found = [*SHAPES[section].findings(item), *_inner_findings(section, item)]
             yield from (f"{section}: {name}: {finding}" for finding in found)
 
