@@ -130,16 +130,10 @@ class Analysis:
         listed = self.runs
         if text == "last":
             if not listed.height:
-                raise Invalid(
-                    "run 'last': the store holds no run yet; `aftertrace connect` tells how to send one"
-                )
+                raise Invalid("run 'last': the store holds no run yet; `aftertrace connect` tells how to send one")
             return str(listed["run_id"][0])
-        starts = (
-            pl.col("run_id").str.starts_with(text) if len(text) >= PREFIX_CHARACTERS else pl.lit(value=False)
-        )
-        found = listed.filter(
-            starts | pl.col("traces").list.contains(text) | (pl.col("conversation_id") == text)
-        )
+        starts = pl.col("run_id").str.starts_with(text) if len(text) >= PREFIX_CHARACTERS else pl.lit(value=False)
+        found = listed.filter(starts | pl.col("traces").list.contains(text) | (pl.col("conversation_id") == text))
         if found.height == 1:
             return str(found["run_id"][0])
         if not found.height:
@@ -147,9 +141,7 @@ class Analysis:
                 f"run {text!r}: not found; give an id, its first {PREFIX_CHARACTERS} characters, a trace id, or `last`"
             )
         some = ", ".join(found["run_id"].head(5).to_list())
-        raise Invalid(
-            f"run {text!r}: {found.height} runs answer to it ({some} …), expected one; give more of the id"
-        )
+        raise Invalid(f"run {text!r}: {found.height} runs answer to it ({some} …), expected one; give more of the id")
 
     def sql(self, text: str) -> pl.DataFrame:
         """Run a reading SQL statement over the stored and derived tables. Raises `Invalid`."""

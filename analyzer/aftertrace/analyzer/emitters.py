@@ -1,7 +1,7 @@
 """How each agent is made to report, and what it never says: facts, one record per emitter.
 
-`aftertrace connect` prints the switches; the analyzer quotes `gives` where an answer of a run is unknown. Everything was
-observed in the version that `observed` names, unless it says otherwise; products change, so it is worth a look again.
+`aftertrace connect` prints the switches; the analyzer quotes `gives` where an answer of a run is unknown. Everything
+was observed in the version that `observed` names; products change, so it is worth another look.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ export OTEL_EXPORTER_OTLP_ENDPOINT={http}
 # Arguments, system prompt and tool list, in opencode.json:
 {{ "experimental": {{ "openTelemetry": true }} }}
 """,
-        note="The last batch of spans is lost when the process exits: the final calls of a headless run can be missing.",
+        note="The last batch of spans is lost when the process exits: final calls of a headless run can be missing.",
         gives={
             "system_prompt": "experimental.openTelemetry: true",
             "inputs": "experimental.openTelemetry: true",
@@ -234,8 +234,8 @@ Agent.instrument_all(InstrumentationSettings(include_content=True))
 pip install openinference-instrumentation-langchain opentelemetry-distro opentelemetry-exporter-otlp
 opentelemetry-instrument python app.py
 """,
-        note="Of all frameworks it alone puts the request, the verdict, the edit and the reason on the wire; it names no "
-        "reviewer. Leave OPENINFERENCE_HIDE_INPUTS and OPENINFERENCE_HIDE_OUTPUTS unset. With OpenLLMetry beside it, "
+        note="It alone puts the request, the verdict, the edit and the reason on the wire; it names no reviewer. "
+        " Leave OPENINFERENCE_HIDE_INPUTS and OPENINFERENCE_HIDE_OUTPUTS unset. With OpenLLMetry beside it, "
         "every span comes twice.",
         gives={"reviewer": "put the reviewer into the thread's metadata as user_id"},
     ),
@@ -251,8 +251,8 @@ opentelemetry-instrument python app.py
 pip install openinference-instrumentation-openai-agents opentelemetry-distro opentelemetry-exporter-otlp
 opentelemetry-instrument python app.py
 """,
-        note="A call that waits for approval and a call that returned nothing look alike until the run goes on; approvals "
-        "and their reviewers are not sent.",
+        note="A call that waits for approval and one that returned nothing look alike until the run goes on; "
+        "approvals and their reviewers are not sent.",
         gives={"reviewer": "record the answer with aftertrace.semconv.instrument"},
     ),
     Emitter(
@@ -352,7 +352,7 @@ pip install opentelemetry-distro opentelemetry-exporter-otlp && opentelemetry-bo
 opentelemetry-instrument python app.py
 # To state decisions, approvals and effects: pip install aftertrace, then aftertrace.semconv.instrument
 """,
-        note="What is not sent is unknown: give spans the gen_ai.* names, and state approvals with aftertrace's events.",
+        note="What is not sent is unknown: give spans the gen_ai.* names, and state approvals by aftertrace's events.",
         gives={
             "agent": "gen_ai.agent.name on the agent's spans",
             "model": "gen_ai.request.model on the model's spans",

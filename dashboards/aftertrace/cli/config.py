@@ -1,0 +1,165 @@
+"""`aftertrace.toml`: one file, a frozen dataclass per section, a docstring per key.
+
+A value is looked for in this order, and the first place that has it wins:
+
+1. the flag on the command line, such as ``--data``;
+2. the environment: ``AFTERTRACE_<SECTION>_<KEY>``, such as ``AFTERTRACE_STORE_DATA``;
+3. the file: ``--config FILE``, else ``AFTERTRACE_CONFIG``, else ``aftertrace.toml`` in the working directory;
+4. the default below.
+
+Unknown sections and keys are errors: a misspelt key that is ignored is a setting that is not in force.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from aftertrace.store.errors import Invalid
+
+FILE_NAME: Final = "aftertrace.toml"
+_ENVIRONMENT_PREFIX: Final = "AFTERTRACE_"
+_TRUTHS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSection:
+    """Where everything is kept."""
+
+    data: str = "aftertrace-data"
+    """Folder of the store. A relative path in the file counts from the file's folder."""
+    metrics: bool = False
+    """Whether metrics are stored. Otherwise they are accepted, validated and counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverSection:
+    """How agents reach `aftertrace serve`."""
+
+    grpc: str = "127.0.0.1:4317"
+    """Address for OTLP/gRPC; port 0 takes any free one."""
+    http: str = "127.0.0.1:4318"
+    """Address for OTLP/HTTP, protobuf and JSON; port 0 takes any free one."""
+    max_request_bytes: int = 16 * 2**20
+    """Largest request, as sent and as inflated; at most 67108864. A larger one is refused with 413."""
+    name: str = "receiver"
+    """Name of this receiver in `evidence.receiver`; receivers that share a store need names of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardSection:
+    """The page that `aftertrace serve` opens."""
+
+    enabled: bool = True
+    """Whether `aftertrace serve` starts it."""
+    address: str = "127.0.0.1:8501"
+    """Address of the page; port 0 takes any free one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All of `aftertrace.toml`."""
+
+    store: StoreSection = field(default_factory=StoreSection)
+    receiver: ReceiverSection = field(default_factory=ReceiverSection)
+    dashboard: DashboardSection = field(default_factory=DashboardSection)
+
+
+SECTIONS: Final[Mapping[str, type[Any]]] = {
+    "store": StoreSection,
+    "receiver": ReceiverSection,
+    "dashboard": DashboardSection,
+}
+
+_Section = TypeVar("_Section")
+
+
+def load(path: Path | None, environment: Mapping[str, str]) -> Config:
+    """Read the configuration.
+
+    Args:
+        path: the file that was asked for; None looks at ``AFTERTRACE_CONFIG`` and then for `FILE_NAME`.
+        environment: usually `os.environ`.
+
+    Raises:
+        Invalid: the file cannot be read, is not TOML, or holds an unknown key or a value of another type.
+    """
+    asked_for = path or (Path(environment["AFTERTRACE_CONFIG"]) if environment.get("AFTERTRACE_CONFIG") else None)
+    file = asked_for or Path(FILE_NAME)
+    config = Config()
+    if asked_for is not None or file.is_file():
+        config = parse(_read(file), where=str(file))
+        config = replace(config, store=replace(config.store, data=str(file.parent / config.store.data)))
+    return _with_environment(config, environment)
+
+
+def parse(text: str, *, where: str) -> Config:
+    """The configuration in TOML text; `where` names its origin in messages. Raises `Invalid`."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"read {where}: not TOML: {error}") from error
+    sections: dict[str, Any] = {}
+    for name, table in document.items():
+        if name not in SECTIONS:
+            raise Invalid(f"read {where}: unknown section [{name}]; {_meant(name, SECTIONS)}")
+        if not isinstance(table, dict):
+            raise Invalid(f"read {where}: {name!r} is a value, expected a section [{name}]")
+        sections[name] = _section(SECTIONS[name], table, where=f"{where} [{name}]")
+    return Config(**sections)
+
+
+def _section(kind: type[_Section], table: Mapping[str, Any], *, where: str) -> _Section:
+    known = {item.name: item for item in fields(cast("Any", kind))}
+    for key, value in table.items():
+        if key not in known:
+            raise Invalid(f"read {where}: unknown key {key!r}; {_meant(key, known)}")
+        expected = type(known[key].default)
+        if type(value) is not expected:
+            raise Invalid(
+                f"read {where}: {key} is of type {type(value).__name__}, expected {expected.__name__} "
+                f"such as {known[key].default!r}"
+            )
+    return kind(**table)
+
+
+def _with_environment(config: Config, environment: Mapping[str, str]) -> Config:
+    sections: dict[str, Any] = {name: getattr(config, name) for name in SECTIONS}
+    for variable, text in sorted(environment.items()):
+        name, _, key = variable.removeprefix(_ENVIRONMENT_PREFIX).lower().partition("_")
+        if not variable.startswith(_ENVIRONMENT_PREFIX) or name not in SECTIONS:
+            continue
+        section = sections[name]
+        known = [item.name for item in fields(section)]
+        if key not in known:
+            raise Invalid(f"read {variable}: no such setting; {_meant(key, known)}")
+        sections[name] = replace(section, **{key: _value(text, type(getattr(section, key)), variable)})
+    return Config(**sections)
+
+
+def _value(text: str, kind: type[Any], variable: str) -> str | int | bool:
+    if kind is bool:
+        if text.lower() not in _TRUTHS:
+            raise Invalid(f"read {variable}: {text!r}, expected one of {', '.join(_TRUTHS)}")
+        return _TRUTHS[text.lower()]
+    if kind is int:
+        if not (text.isascii() and text.isdecimal()):
+            raise Invalid(f"read {variable}: {text!r}, expected a whole number")
+        return int(text)
+    return text
+
+
+def _meant(word: str, known: Mapping[str, Any] | list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"read {file}: {error}; give --config FILE or remove it") from error

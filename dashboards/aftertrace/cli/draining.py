@@ -1,0 +1,98 @@
+"""`drain`: from the write-ahead log into the tables, once, or for as long as `serve` runs."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from aftertrace.cli import settings
+from aftertrace.cli.children import when_parent_ends
+from aftertrace.store.errors import Unavailable
+
+if TYPE_CHECKING:
+    from aftertrace.store.layout import Layout
+
+_LOCK_PATIENCE_S: Final = 30.0
+"""A process that was killed lets go of its locks at once; one that ends in order may need this long."""
+_LOCK_POLL_S: Final = 0.1
+
+_log = logging.getLogger("aftertrace.drain")
+
+
+@click.command()
+@click.option("--follow", is_flag=True, help="Go on until the process is ended; `serve` runs it so.")
+@settings.data_option
+def drain(data: Path, follow: bool) -> None:
+    """Store what was received.
+
+    `serve` and `import` do this by themselves; after a crash it can be done by hand. Running it again is harmless.
+    """
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    stopping = threading.Event()
+    if follow:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.set())
+        when_parent_ends(stopping.set)
+    run(settings.existing(data), follow=follow, stopping=stopping)
+
+
+def run(data: Path, *, follow: bool, stopping: threading.Event) -> None:
+    """Drain a store: what is there now, or until `stopping` is set and then what is left.
+
+    Raises:
+        Unavailable: another drain runs and does not end.
+        Corrupt: the log of a table or the store's key is damaged.
+    """
+    from aftertrace.ingest.drain import Drain
+    from aftertrace.store.folder import open_folder
+
+    layout = open_folder(data)
+    wait_for_lock(layout.drain_lock)
+    with Drain(layout) as draining:
+        done = draining.follow(stopping) if follow else draining.once()
+    for finding in done.findings:
+        _log.error("%s %s: %s", finding.code, finding.where, finding.message)
+    _log.info("stored %d requests with %d records; %d duplicates", done.frames, done.records, done.duplicates)
+
+
+def until_stored(layout: Layout, receiver: str, seq: int, waiting: Callable[[], object]) -> None:
+    """Return when every table holds a receiver's requests up to a seq, whoever drains: a running `serve`, or this call.
+
+    `waiting` is called again and again in the meantime.
+    """
+    from aftertrace.ingest.drain import Drain
+    from aftertrace.store.snapshot import Snapshot
+
+    while dict(Snapshot.of(layout.data).watermarks).get(receiver, 0) < seq:
+        waiting()
+        try:
+            with Drain(layout) as draining:
+                draining.once()
+        except Unavailable:
+            # Somebody else drains, and will come to it.
+            time.sleep(_LOCK_POLL_S)
+
+
+def wait_for_lock(lock: Path) -> None:
+    """Return when nobody holds a lock, or after a patience that whoever takes it then turns into an error.
+
+    A process that was just killed or is just ending may hold it for another moment.
+    """
+    deadline = time.monotonic() + _LOCK_PATIENCE_S
+    while lock.exists() and time.monotonic() < deadline:
+        with lock.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(_LOCK_POLL_S)
+                continue
+        return

@@ -1,0 +1,87 @@
+"""The filter options that commands share, and the times people write."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from aftertrace.analyzer import Filter
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+_NS_PER_S: Final = 1_000_000_000
+_AGO: Final = re.compile(r"(\d{1,6})([smhdw])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+_OPTIONS: Final = {
+    "agent": ("NAME", "Only this agent."),
+    "tool": ("NAME", "Only this tool; of runs, those that named it."),
+    "outcome": ("OUTCOME", "Only this outcome, such as denied, modified, expired or executed."),
+    "decided_by": (
+        "WHO",
+        "Only what was decided by human, policy, hook, guardrail, program, model, target or timeout.",
+    ),
+    "reviewer": ("NAME", "Only what this reviewer decided, as the sender names them."),
+    "tenant": ("NAME", "Only this tenant."),
+    "environment": ("NAME", "Only this deployment environment."),
+}
+
+
+class Instant(click.ParamType[int]):
+    """A point in time: ISO 8601, taken as UTC without an offset, or how long ago (`30d`, `12h`, `15m`, `90s`, `2w`)."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Nanoseconds since the Unix epoch."""
+        if isinstance(value, int):
+            return value
+        try:
+            return instant_ns(value, now_ns=time.time_ns())
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time; write 2026-11-21, 2026-11-21T09:30:00+01:00, 30d, 12h or 15m", param, ctx)
+
+
+def instant_ns(text: str, *, now_ns: int) -> int:
+    """Nanoseconds since the Unix epoch of a time as people write it. Raises `ValueError`."""
+    if ago := _AGO.fullmatch(text):
+        length = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        return now_ns - length // timedelta(microseconds=1) * 1000
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    since_epoch = at - datetime(1970, 1, 1, tzinfo=UTC)
+    return since_epoch // timedelta(microseconds=1) * 1000
+
+
+def filter_options(names: Iterable[str]) -> Callable[[_Function], _Function]:
+    """Add the named filters, and ``--since`` and ``--until`` where `time` is among the names."""
+    wanted = list(names)
+
+    def add(command: _Function) -> _Function:
+        if "time" in wanted:
+            command = click.option("--until", metavar="TIME", type=Instant(), help="Only before then.")(command)
+            command = click.option(
+                "--since", metavar="TIME", type=Instant(), help="Only from then on: a date, or 30d, 12h, 15m ago."
+            )(command)
+        for name in reversed([name for name in wanted if name != "time"]):
+            metavar, text = _OPTIONS[name]
+            command = click.option(f"--{name.replace('_', '-')}", metavar=metavar, help=text)(command)
+        return command
+
+    return add
+
+
+def chosen(options: dict[str, Any]) -> Filter:
+    """The filter that the options of `filter_options` ask for."""
+    from aftertrace.analyzer import Filter
+
+    since_ns, until_ns = options.get("since"), options.get("until")
+    named = {name: options[name] for name in _OPTIONS if options.get(name) is not None}
+    return Filter(**named, since_ns=since_ns, until_ns=until_ns)

@@ -1,0 +1,39 @@
+"""The one way into a store, put together: redaction by the store's key, limits, and the write-ahead log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aftertrace.cli.draining import wait_for_lock
+
+if TYPE_CHECKING:
+    from aftertrace.cli.config import Config
+    from aftertrace.store.layout import Layout
+    from aftertrace.store.request import Prepare
+    from aftertrace.store.wal import WalWriter
+
+
+def prepare_for(layout: Layout, config: Config) -> Prepare:
+    """What is done to every request before it is written. Raises `Invalid` for a configuration that cannot hold."""
+    from aftertrace.ingest.prepare import Limits, make_prepare
+    from aftertrace.ingest.redact import RedactionPolicy
+    from aftertrace.store.folder import store_key
+
+    return make_prepare(
+        RedactionPolicy(),
+        limits=Limits(),
+        store_metrics=config.store.metrics,
+        key=store_key(layout),
+    )
+
+
+def open_log(layout: Layout, receiver: str) -> WalWriter:
+    """The write-ahead log of a receiver, once whoever held it a moment ago has let go of it.
+
+    Raises:
+        Unavailable: another process goes on writing it, or the disk takes nothing.
+    """
+    from aftertrace.store.wal import WalWriter
+
+    wait_for_lock(layout.wal_lock(receiver))
+    return WalWriter(layout, receiver)

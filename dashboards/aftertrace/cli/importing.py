@@ -1,0 +1,115 @@
+"""`import`: recorded telemetry, through the same gate and the same log as everything else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, get_args
+
+import click
+
+from aftertrace.cli import draining, gate, hostile, otlp_files, settings
+from aftertrace.cli.progress import Progress, size
+from aftertrace.store.errors import Invalid
+from aftertrace.store.request import Request, Signal
+
+if TYPE_CHECKING:
+    from aftertrace.store.layout import Layout
+    from aftertrace.store.request import Prepare
+    from aftertrace.store.wal import WalWriter
+
+RECEIVER: Final = "import"
+"""Name of the WAL that imports go through, and their source."""
+
+_WAITING: Final = 64
+"""How many requests may wait for stable storage at a time: enough to share a sync, few enough to hold in memory."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an import did."""
+
+    requests: int = 0
+    records: int = 0
+    refused: int = 0
+    last_seq: int = 0
+    pending: deque[Future[int]] = field(default_factory=deque)
+
+    def settle(self, *, upto: int) -> None:
+        """Wait until no more than so many requests wait for stable storage. Raises what their append raised."""
+        while len(self.pending) > upto:
+            self.last_seq = max(self.last_seq, self.pending.popleft().result())
+
+
+@click.command("import")
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@click.option(
+    "--signal", type=click.Choice(get_args(Signal)), help="Signal of protobuf files whose name does not tell it."
+)
+@settings.data_option
+def import_files(files: tuple[Path, ...], signal: Signal | None, data: Path) -> None:
+    """Import recorded telemetry.
+
+    A FILE holds OTLP JSON lines, lines of {"signal": ..., "request": ...}, or length-delimited protobuf. It is redacted
+    and stored like what arrives over the network, and can be asked about when the command ends. Importing a file twice
+    adds nothing: duplicates are found.
+    """
+    from aftertrace.store.folder import open_folder
+
+    layout = open_folder(data.absolute())
+    with gate.open_log(layout, RECEIVER) as writer:
+        tally = take(files, signal, writer, gate.prepare_for(layout, settings.current()))
+    _store(layout, tally.last_seq)
+    sys.stderr.write(f"imported {tally.requests} requests with {tally.records} records\n")
+    if tally.refused:
+        raise Invalid(f"import: {tally.refused} requests refused, see above; the others are stored")
+
+
+def take(files: Sequence[Path], signal: Signal | None, writer: WalWriter, prepare: Prepare) -> Tally:
+    """Bring the requests of files to stable storage, in order. One that cannot be decoded is told and passed over.
+
+    Raises:
+        Invalid: a file is not what it should be from some point on. What stands before that is stored.
+        Unavailable: the disk does not take more.
+    """
+    tally = Tally()
+    total_bytes, before_bytes = sum(file.stat().st_size for file in files), 0
+    with Progress() as progress:
+        for file in files:
+            for item in otlp_files.read(file, signal):
+                _take(item, writer, prepare, tally)
+                progress.show(
+                    f"importing {hostile.visible(file.name)}: {size(before_bytes + item.end_bytes)} of "
+                    f"{size(total_bytes)}, {tally.requests} requests, {tally.records} records"
+                )
+            before_bytes += file.stat().st_size
+        tally.settle(upto=0)
+    return tally
+
+
+def _take(item: otlp_files.Item, writer: WalWriter, prepare: Prepare, tally: Tally) -> None:
+    request = Request(item.signal, item.encoding, item.body, RECEIVER, time.time_ns())
+    try:
+        prepared = prepare(request)
+    except Invalid as error:
+        sys.stderr.write(f"refused {hostile.visible(item.where)}: {hostile.visible(str(error))}\n")
+        tally.refused += 1
+        return
+    tally.requests += 1
+    tally.records += prepared.records
+    if prepared.store and prepared.records:
+        tally.pending.append(writer.append(request, prepared))
+        tally.settle(upto=_WAITING)
+
+
+def _store(layout: Layout, seq: int) -> None:
+    """Return when everything up to a seq can be asked about, whoever drains."""
+    with Progress() as progress:
+        draining.until_stored(layout, RECEIVER, seq, lambda: progress.show("storing ..."))

@@ -1,0 +1,39 @@
+"""`fsck`: is what is stored what was received?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from aftertrace.cli import formats, hostile, settings
+
+EXIT_FINDINGS = 1
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True)
+@settings.data_option
+def fsck(data: Path, form: formats.Format) -> int:
+    """Check the store: write-ahead log, tables and evidence against each other.
+
+    Nothing is changed. Exits with 1 if anything is damaged or missing; what is normal after a crash is only told.
+    """
+    import polars as pl
+
+    from aftertrace.store.fsck import fsck as check
+    from aftertrace.store.layout import Layout
+
+    findings = check(Layout(settings.existing(data)))
+    frame = pl.DataFrame(
+        [(finding.severity, finding.code, finding.where, finding.message) for finding in findings],
+        schema={"severity": pl.String, "code": pl.String, "where": pl.String, "message": pl.String},
+        orient="row",
+    )
+    if findings or form == "json":
+        formats.write(frame, form)
+    errors = sum(finding.severity == "error" for finding in findings)
+    verdict = f"{errors} errors" if errors else "sound"
+    sys.stderr.write(f"{hostile.visible(str(data))}: {verdict}, {len(findings) - errors} notes\n")
+    return EXIT_FINDINGS if errors else 0

@@ -1,0 +1,110 @@
+"""`runs`, `calls`, `near-misses`, `approvals`, `configurations`: the derived tables, filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from aftertrace.cli import formats, settings
+from aftertrace.cli.filters import chosen, filter_options
+from aftertrace.cli.output import output_options
+
+_EVERY_FILTER: Final = (
+    "agent",
+    "tool",
+    "outcome",
+    "decided_by",
+    "reviewer",
+    "tenant",
+    "environment",
+    "time",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A derived table as a command."""
+
+    name: str
+    """Name of the command."""
+    table: str
+    """Name of the derived table."""
+    help: str
+    shown: tuple[str, ...]
+    """Columns of `--format table`; the other formats hold all."""
+    filters: Sequence[str] = _EVERY_FILTER
+
+
+_CALL_COLUMNS: Final = (
+    "first_ns",
+    "agent_name",
+    "tool_name",
+    "outcome",
+    "decided_by",
+    "basis",
+    "reviewer",
+    "reason",
+    "run_id",
+)
+
+_TABLES: Final = (
+    Listing(
+        "runs",
+        "runs",
+        "List runs: one execution of an agent for one trigger, over however many traces.",
+        ("started_at", "agent_name", "model", "state", "calls", "near_misses", "approvals", "prompt", "run_id"),
+        ("agent", "tool", "tenant", "environment", "time"),
+    ),
+    Listing(
+        "calls",
+        "calls",
+        "List tool calls and what became of each.",
+        _CALL_COLUMNS,
+    ),
+    Listing(
+        "near-misses",
+        "near_misses",
+        "List near misses: calls that were refused, edited, left to expire, cancelled by a person, or considered and "
+        "dropped. One control away from happening.",
+        _CALL_COLUMNS,
+    ),
+    Listing(
+        "approvals",
+        "approvals",
+        "List approvals: who was asked, for how long, and what they answered.",
+        ("first_ns", "agent_name", "tool_name", "decision", "decided_by", "reviewer", "wait_ns", "reason", "run_id"),
+    ),
+    Listing(
+        "configurations",
+        "configurations",
+        "List configurations: agent version, model, system prompt and tools, as runs saw them.",
+        ("first_at", "last_at", "agent_name", "agent_version", "model", "runs", "configuration_id"),
+        ("agent", "tenant", "environment"),
+    ),
+)
+
+
+def _command(listing: Listing) -> click.Command:
+    @click.command(listing.name, help=listing.help)
+    @filter_options(listing.filters)
+    @output_options
+    @settings.data_option
+    def command(data: Path, form: formats.Format, out: Path | None, limit: int | None, **options: Any) -> None:
+        from aftertrace.analyzer import open_analysis
+
+        analysis = open_analysis(settings.readable(data))
+        frame = analysis.select(listing.table, chosen(options))
+        formats.write(frame if limit is None else frame.head(limit), form, shown=listing.shown, out=out)
+
+    return command
+
+
+LISTINGS: Final = tuple(_command(listing) for listing in _TABLES)
+"""One command per derived table."""
+
+SHOWN: Final = {listing.table: listing.shown for listing in _TABLES}
+"""What `--format table` shows of each table."""

@@ -1,0 +1,111 @@
+"""`run`: the six answers about one run on one screen, and what it did."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+import click
+
+from aftertrace.cli import formats, hostile, settings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from aftertrace.analyzer import Analysis, Answer
+
+_QUESTION_CELLS: Final = 17
+_TEXT_CELLS: Final = 96
+_MARKS: Final = {"known": "+", "partial": "~", "unknown": "?"}
+_CALL_COLUMNS: Final = ("ordinal", "tool_name", "outcome", "decided_by", "basis", "reviewer", "reason")
+_TIMELINE_COLUMNS: Final = ("time", "lane", "what", "tool_name", "decided_by", "detail")
+_SHOWN_CALLS: Final = 15
+"""Calls on the screen; the rest is counted, and `calls` lists all."""
+
+
+@click.command("run")
+@click.argument("run_id", metavar="RUN_ID|last")
+@click.option("--timeline", is_flag=True, help="Show every event, in order.")
+@click.option("--evidence", is_flag=True, help="Show which stored records each answer rests on.")
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+@settings.data_option
+def run_page(run_id: str, timeline: bool, evidence: bool, form: Literal["text", "json"], data: Path) -> None:
+    """Show one run: who acted, on what model, prompt and inputs, what it called and what was refused, and who let it.
+
+    RUN_ID is an id or its beginning, a trace id, or a conversation with one run; `last` is the newest. An answer that
+    the telemetry does not give is unknown, and the page says what to switch on.
+    """
+    from aftertrace.analyzer import open_analysis
+
+    analysis = open_analysis(settings.readable(data))
+    found = analysis.resolve_run(run_id)
+    if form == "json":
+        click.echo(json.dumps(asdict(analysis.answers(found)), ensure_ascii=True, indent=2))
+        return
+    click.echo("\n".join(page(analysis, found, evidence=evidence)))
+    if timeline:
+        click.echo("\n" + "\n".join(_timeline(analysis, found)))
+
+
+def page(analysis: Analysis, run_id: str, *, evidence: bool = False) -> list[str]:
+    """The lines of the screen. Every text from telemetry in them is made visible."""
+    import polars as pl
+
+    answers = analysis.answers(run_id)
+    row = analysis.runs.filter(pl.col("run_id") == run_id).row(0, named=True)
+    calls = analysis.calls.filter(pl.col("run_id") == run_id)
+    lasted = f" · {row['duration_ns'] / 1e9:.1f} s" if row["duration_ns"] is not None else ""
+    began = f" · {row['started_at']:%Y-%m-%d %H:%M:%S} UTC" if row["started_at"] is not None else ""
+    lines = [
+        f"run {run_id} · {row['state']}{began}{lasted} · traces: {len(row['traces'] or [])}",
+        f"{answers.known} of {len(answers.six)} answers known",
+        "",
+    ]
+    for answer in answers.six:
+        lines += _answer(answer, evidence=evidence)
+    lines.append("")
+    for answer in answers.more:
+        lines += _answer(answer, evidence=evidence)
+    if calls.height:
+        lines += ["", *_calls(calls.head(_SHOWN_CALLS))]
+    if calls.height > _SHOWN_CALLS:
+        lines.append(f"… and {calls.height - _SHOWN_CALLS} more calls")
+    return lines
+
+
+def _answer(answer: Answer, *, evidence: bool) -> list[str]:
+    label = f"{_MARKS[answer.state]} {answer.question.replace('_', ' ')}".ljust(_QUESTION_CELLS)
+    lines = textwrap.wrap(
+        hostile.visible(answer.value),
+        _TEXT_CELLS,
+        initial_indent=label,
+        subsequent_indent=" " * _QUESTION_CELLS,
+    ) or [label]
+    if answer.switch_on:
+        lines += textwrap.wrap(
+            f"switch on: {hostile.visible(answer.switch_on)}",
+            _TEXT_CELLS,
+            initial_indent=" " * _QUESTION_CELLS,
+            subsequent_indent=" " * _QUESTION_CELLS,
+            break_on_hyphens=False,
+        )
+    if evidence and answer.evidence:
+        lines.append(" " * _QUESTION_CELLS + "evidence: " + ", ".join(answer.evidence))
+    return lines
+
+
+def _calls(calls: pl.DataFrame) -> list[str]:
+    return formats.table_lines(formats.for_people(calls, _CALL_COLUMNS), width=None)
+
+
+def _timeline(analysis: Analysis, run_id: str) -> list[str]:
+    import polars as pl
+
+    rows = analysis.timeline(run_id).with_columns(
+        pl.from_epoch("time_ns", time_unit="ns").dt.strftime("%H:%M:%S%.3f").alias("time"),
+        pl.col("detail").str.slice(0, 80),
+    )
+    return formats.table_lines(rows.select(_TIMELINE_COLUMNS), width=None)

@@ -1,0 +1,60 @@
+"""The dashboard as a process of its own: Streamlit on loopback, for as long as `serve` runs.
+
+python -m aftertrace.cli.page run app.py --server.port=8501 ... -- --data DIR
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import urllib.request
+from typing import TYPE_CHECKING, Final
+from urllib.error import URLError
+
+from aftertrace.cli.addresses import Address
+from aftertrace.cli.children import Child, when_parent_ends
+from aftertrace.dashboards import launch
+from aftertrace.store.errors import Unavailable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_POLL_S: Final = 0.1
+
+
+def child(data: Path, at: Address, *, http: str, grpc: str) -> Child:
+    """The process that shows the pages of a store; `http` and `grpc` are where its receiver listens."""
+    told = launch.arguments(data, at.host, at.port, http=http, grpc=grpc)
+    return Child("dashboard", ["-m", "aftertrace.cli.page", *told], launch.environment())
+
+
+def wait_until_shown(page: Child, at: Address, *, patience_s: float) -> None:
+    """Return when the page answers.
+
+    Raises:
+        Unavailable: it ended, or did not answer in time.
+    """
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        if page.process is not None and page.process.poll() is not None:
+            raise Unavailable(f"open dashboard: it ended with exit code {page.process.returncode}; use --no-dashboard")
+        try:
+            with urllib.request.urlopen(f"http://{at}/_stcore/health", timeout=1):  # our own loopback page
+                return
+        except (URLError, OSError):
+            time.sleep(_POLL_S)
+    raise Unavailable(f"open dashboard: no answer on {at} in {patience_s:.0f} s; use --no-dashboard")
+
+
+def run(arguments: list[str]) -> None:
+    """Serve the pages until this process or its parent ends. The arguments are those of `streamlit`."""
+    when_parent_ends(lambda: os._exit(0))
+    from streamlit.web import cli
+
+    sys.argv = ["streamlit", *arguments]
+    cli.main(prog_name="streamlit")
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])

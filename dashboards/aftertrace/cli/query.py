@@ -1,0 +1,29 @@
+"""`sql`: Polars SQL over the documented tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from aftertrace.cli import formats, settings
+from aftertrace.cli.output import output_options
+
+
+@click.command("sql")
+@click.argument("statement", metavar="QUERY")
+@output_options
+@settings.data_option
+def query(statement: str, data: Path, form: formats.Format, out: Path | None, limit: int | None) -> None:
+    r"""Ask in SQL.
+
+    QUERY reads the derived tables (calls, runs, near_misses, approvals, configurations) and the stored ones (spans,
+    events). It reads no files and changes nothing.
+
+    \b
+    aftertrace sql "select tool_name, outcome, count(*) as n from calls group by all order by n desc"
+    """
+    from aftertrace.analyzer import open_analysis
+
+    frame = open_analysis(settings.readable(data)).sql(statement)
+    formats.write(frame if limit is None else frame.head(limit), form, out=out)

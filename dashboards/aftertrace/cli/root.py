@@ -1,0 +1,112 @@
+"""The group of all commands, and how any of them ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import click
+
+from aftertrace.cli import hostile, missing
+from aftertrace.cli.connect import connect
+from aftertrace.cli.demo import demo
+from aftertrace.cli.draining import drain
+from aftertrace.cli.importing import import_files
+from aftertrace.cli.integrity import fsck
+from aftertrace.cli.listing import LISTINGS
+from aftertrace.cli.one_run import run_page
+from aftertrace.cli.query import query
+from aftertrace.cli.reporting import report
+from aftertrace.cli.serve import serve
+from aftertrace.cli.settings import Settings
+from aftertrace.store.errors import AftertraceError
+
+EXIT_INTERRUPTED: Final = 130
+EXIT_BROKEN_PIPE: Final = 141
+"""What a shell reports for a program that SIGPIPE ended: `aftertrace calls | head` is not an error."""
+
+
+class InOrder(click.Group):
+    """Lists commands in the order in which they are needed, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Names of the commands."""
+        return list(self.commands)
+
+
+@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--config",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration.  [default: $AFTERTRACE_CONFIG, else ./aftertrace.toml if there is one]",
+)
+@click.version_option(version("aftertrace"), "-V", "--version", message="aftertrace %(version)s")
+@click.pass_context
+def aftertrace(context: click.Context, file: Path | None) -> None:
+    r"""The audit trail for AI agents, on OpenTelemetry.
+
+    Start with `aftertrace demo`, or with `aftertrace serve` and `aftertrace connect EMITTER`. Every command that reads
+    works while `serve` runs, and without it.
+
+    \b
+    Exit codes: 0 fine · 1 damage or findings · 2 wrong use or input · 75 try again later
+    """
+    context.obj = Settings(file)
+
+
+for command in (
+    demo,
+    serve,
+    connect,
+    import_files,
+    *LISTINGS,
+    run_page,
+    report,
+    query,
+    fsck,
+    drain,
+):
+    aftertrace.add_command(command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line.
+
+    Returns:
+        The exit code. Whatever was raised on purpose has become one line on standard error.
+    """
+    try:
+        code = aftertrace.main(args=list(arguments), prog_name="aftertrace", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help())
+        return error.exit_code
+    except click.UsageError as error:
+        hint = f"; see {error.ctx.command_path} --help" if error.ctx is not None else ""
+        return _ended(error.format_message().rstrip(".") + hint, error.exit_code)
+    except click.ClickException as error:
+        return _ended(error.format_message(), error.exit_code)
+    except AftertraceError as error:
+        return _ended(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("aftertrace"):
+            raise
+        return _ended(missing(error), 2)
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Python would complain once more while it flushes standard output at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BROKEN_PIPE
+    return code if isinstance(code, int) else 0
+
+
+def _ended(message: str, exit_code: int) -> int:
+    sys.stderr.write(f"error: {hostile.visible(message)}\n")
+    return exit_code

@@ -1,0 +1,156 @@
+"""`serve`: where receiver, drain and dashboard are wired together, and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import click
+
+from aftertrace.cli import gate, page, serving, settings
+from aftertrace.cli.addresses import Address, settle
+from aftertrace.cli.children import Child
+from aftertrace.cli.serving import Serving
+
+_WATCH_S: Final = 0.5
+"""How often the children are looked at."""
+_DRAIN_PATIENCE_S: Final = 60.0
+"""How long the drain may take at the end to store what was accepted; the rest waits in the WAL for the next start."""
+_PAGE_PATIENCE_S: Final = 5.0
+_PAGE_START_S: Final = 60.0
+
+_log = logging.getLogger("aftertrace.serve")
+
+
+class Where(click.ParamType[Address]):
+    """``HOST:PORT``; port 0 takes any free one."""
+
+    name = "address"
+
+    def convert(self, value: str | Address, param: click.Parameter | None, ctx: click.Context | None) -> Address:  # noqa: ARG002  # click's signature
+        """The address. `Invalid` ends the command with its message."""
+        return value if isinstance(value, Address) else Address.parse(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where to listen."""
+
+    http: Address
+    grpc: Address
+    dashboard: Address | None
+
+
+@click.command()
+@click.option("--http", metavar="HOST:PORT", type=Where(), help="OTLP/HTTP.  [default: 127.0.0.1:4318]")
+@click.option("--grpc", metavar="HOST:PORT", type=Where(), help="OTLP/gRPC.  [default: 127.0.0.1:4317]")
+@click.option("--dashboard", metavar="HOST:PORT", type=Where(), help="The pages.  [default: 127.0.0.1:8501]")
+@click.option("--no-dashboard", is_flag=True, help="Serve no pages.")
+@settings.data_option
+def serve(
+    data: Path, http: Address | None, grpc: Address | None, dashboard: Address | None, no_dashboard: bool
+) -> None:
+    """Receive telemetry, store it, and show it.
+
+    Takes OTLP over gRPC and HTTP on loopback, and says in one line on standard output when it is ready. Port 0 takes
+    any free port; a default port that is busy gives way to the next free one. Ctrl-C or SIGTERM ends it: what was
+    accepted is stored first.
+    """
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    config = settings.current()
+    shown = config.dashboard.enabled and not no_dashboard
+    places = Places(
+        _settle("OTLP/HTTP", config.receiver.http, http),
+        _settle("OTLP/gRPC", config.receiver.grpc, grpc),
+        _settle("dashboard", config.dashboard.address, dashboard).free() if shown else None,
+    )
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+
+    def ready(now: Serving) -> None:
+        sys.stdout.write(ready_line(now, data.absolute()) + "\n")
+        sys.stdout.flush()
+
+    run(data, places, stopping, ready)
+
+
+def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[Serving], object]) -> None:
+    """Serve until `stopping` is set; `ready` is told once everything answers.
+
+    Things end in the reverse order of their start: the receiver takes no more and lets requests finish, the WAL closes,
+    the drain stores what it holds, the page goes.
+
+    Raises:
+        Unavailable: a port or the store is taken, or a child ends again and again.
+    """
+    from aftertrace.receiver.config import ReceiverConfig
+    from aftertrace.receiver.server import Receiver
+    from aftertrace.store.folder import open_folder
+
+    config = settings.current()
+    data = data.absolute()
+    layout = open_folder(data)
+    children: list[Child] = []
+    with ExitStack() as open_things:
+        drain = Child("drain", ["-m", "aftertrace.cli", "drain", "--follow", "--data", str(data)])
+        children.append(_started(drain, open_things, _DRAIN_PATIENCE_S))
+        writer = open_things.enter_context(gate.open_log(layout, config.receiver.name))
+        receiver_config = replace(
+            ReceiverConfig(max_request_bytes=config.receiver.max_request_bytes),
+            http_host=places.http.host,
+            http_port=places.http.port,
+            grpc_host=places.grpc.host,
+            grpc_port=places.grpc.port,
+        )
+        receiver = open_things.enter_context(Receiver(receiver_config, gate.prepare_for(layout, config), writer.append))
+        now = Serving(
+            process_id=os.getpid(),
+            http=f"http://{replace(places.http, port=receiver.http_port)}",
+            grpc=f"http://{replace(places.grpc, port=receiver.grpc_port)}",
+            dashboard=f"http://{places.dashboard}" if places.dashboard is not None else None,
+        )
+        if places.dashboard is not None:
+            shown = page.child(data, places.dashboard, http=_host_and_port(now.http), grpc=_host_and_port(now.grpc))
+            children.append(_started(shown, open_things, _PAGE_PATIENCE_S))
+            page.wait_until_shown(shown, places.dashboard, patience_s=_PAGE_START_S)
+        serving.announce(data, now)
+        open_things.callback(serving.withdraw, data)
+        ready(now)
+        while not stopping.wait(_WATCH_S):
+            for child in children:
+                if told := child.revive():
+                    _log.warning(told)
+        _log.info("stopping: storing what was accepted")
+
+
+def ready_line(now: Serving, data: Path) -> str:
+    """The one line on standard output: ``ready`` and pairs of what and where, for people and for programs."""
+    pairs = {"http": now.http, "grpc": now.grpc, "dashboard": now.dashboard, "data": str(data)}
+    return "ready " + " ".join(f"{what}={where}" for what, where in pairs.items() if where is not None)
+
+
+def _settle(what: str, default: str, asked_for: Address | None) -> Address:
+    first = Address.parse(default)
+    settled = settle(first, asked_for)
+    if asked_for is None and settled != first:
+        _log.warning("%s: %s is busy, taking %s", what, first, settled)
+    return settled
+
+
+def _started(child: Child, open_things: ExitStack, patience_s: float) -> Child:
+    open_things.callback(child.stop, patience_s)
+    child.start()
+    return child
+
+
+def _host_and_port(url: str) -> str:
+    return url.removeprefix("http://")

@@ -1,0 +1,84 @@
+"""What every command is told: the configuration, and the data folder that the command works on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from aftertrace.cli import config
+from aftertrace.store.errors import Invalid
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+@dataclass
+class Settings:
+    """The configuration, read when it is first needed, so that `--help` works beside a broken file."""
+
+    file: Path | None
+    """What `--config` named."""
+
+    @cached_property
+    def config(self) -> config.Config:
+        """The configuration. Raises `Invalid`."""
+        return config.load(self.file, os.environ)
+
+
+def current() -> config.Config:
+    """The configuration of the running command. Raises `Invalid`."""
+    settings = click.get_current_context().find_root().ensure_object(_NoSettings)
+    return settings.config
+
+
+class _NoSettings(Settings):
+    """Settings of a command that runs without the `aftertrace` group around it."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+
+def data_option(command: _Function) -> _Function:
+    """Add ``--data DIR``; the command gets ``data``, a folder that may not exist yet."""
+    return click.option(
+        "--data",
+        metavar="DIR",
+        type=click.Path(path_type=Path, file_okay=False),
+        callback=_data,
+        help="Folder of the store.  [default: store.data of aftertrace.toml, else ./aftertrace-data]",
+    )(command)
+
+
+def existing(data: Path) -> Path:
+    """The folder, if it holds a store.
+
+    Raises:
+        Invalid: it does not; reading must not make one.
+    """
+    if not (data / "FORMAT").is_file():
+        raise Invalid(
+            f"open {data}: no store there, expected one that `aftertrace serve` or `aftertrace import` made; "
+            "say where it is: --data DIR"
+        )
+    return data
+
+
+def readable(data: Path) -> Path:
+    """The folder, with everything in its tables that was accepted so far, also where no `serve` runs to drain it.
+
+    Raises:
+        Invalid: there is no store.
+    """
+    from aftertrace.ingest.drain import catch_up
+
+    catch_up(existing(data))
+    return data
+
+
+def _data(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path:
+    return value if value is not None else Path(current().store.data)
