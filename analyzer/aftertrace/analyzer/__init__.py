@@ -1,7 +1,8 @@
 """Runs, calls, near misses, approvals and configurations, from what is stored.
 
 The pure functions take frames and give frames: `identity.identify`, `joins.call_events`, `calls.calls`, `runs.runs`,
-`near_misses.near_misses`, `approvals.approvals`, `configurations.configurations`. `open_analysis` puts them together over
+`near_misses.near_misses`, `approvals.approvals`, `configurations.configurations`. `open_analysis` puts them together
+over
 one version of a store.
 """
 

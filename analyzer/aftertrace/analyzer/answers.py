@@ -1,6 +1,7 @@
 """The six answers about a run, each with an honest *unknown*, the evidence behind it and what would tell it.
 
-Agent, model and version, system prompt, inputs, tools considered, called and rejected, and who reviewed; beside them the
+Agent, model and version, system prompt, inputs, tools considered, called and rejected, and who reviewed; beside them
+the
 trigger, the checks and the effects.
 """
 
@@ -59,9 +60,7 @@ class _Subject:
     emitter: Emitter | None
 
     def answer(self, question: str, state: State, value: str, rows: pl.DataFrame) -> Answer:
-        evidence = (
-            rows["pointer"].unique(maintain_order=True).head(EVIDENCE_ROWS).to_list() if rows.height else []
-        )
+        evidence = rows["pointer"].unique(maintain_order=True).head(EVIDENCE_ROWS).to_list() if rows.height else []
         return Answer(
             question,
             state,
@@ -75,9 +74,7 @@ class _Subject:
             return None
         wanted: Question | None = next((q for q in self.emitter.gives if q == question), None)
         return (
-            (self.emitter.gives[wanted] or f"{self.emitter.title} does not tell this")
-            if wanted is not None
-            else None
+            (self.emitter.gives[wanted] or f"{self.emitter.title} does not tell this") if wanted is not None else None
         )
 
 
@@ -120,16 +117,10 @@ def _agent(subject: _Subject) -> Answer:
     rows = _having(subject, "agent_name")
     version = f" {run['agent_version']}" if run["agent_version"] else ""
     if run["agent_name"]:
-        service = (
-            f" (service {run['service_name']})"
-            if run["service_name"] not in (None, run["agent_name"])
-            else ""
-        )
+        service = f" (service {run['service_name']})" if run["service_name"] not in (None, run["agent_name"]) else ""
         return subject.answer("agent", "known", f"{run['agent_name']}{version}{service}", rows)
     if run["service_name"]:
-        return subject.answer(
-            "agent", "partial", f"service {run['service_name']}", _having(subject, "service_name")
-        )
+        return subject.answer("agent", "partial", f"service {run['service_name']}", _having(subject, "service_name"))
     return subject.answer("agent", "unknown", "unknown", rows)
 
 
@@ -141,9 +132,7 @@ def _model(subject: _Subject) -> Answer:
         return subject.answer("model", "known", value, rows)
     if asked or served:
         value = (
-            f"asked {asked}; which one answered is unknown"
-            if asked
-            else f"served {served}; which was asked is unknown"
+            f"asked {asked}; which one answered is unknown" if asked else f"served {served}; which was asked is unknown"
         )
         return subject.answer("model", "partial", value, rows)
     return subject.answer("model", "unknown", "unknown", rows)
@@ -154,13 +143,9 @@ def _system_prompt(subject: _Subject) -> Answer:
     digest = subject.run["system_prompt_digest"]
     if told.height and told["content"][0]:
         digest = digest or told["content_digest"][0]
-        return subject.answer(
-            "system_prompt", "known", f"{_one_line(told['content'][0])} [{_short(digest)}]", told
-        )
+        return subject.answer("system_prompt", "known", f"{_one_line(told['content'][0])} [{_short(digest)}]", told)
     if digest:
-        return subject.answer(
-            "system_prompt", "partial", f"digest {digest}", _having(subject, "system_prompt_digest")
-        )
+        return subject.answer("system_prompt", "partial", f"digest {digest}", _having(subject, "system_prompt_digest"))
     return subject.answer("system_prompt", "unknown", "unknown", told)
 
 
@@ -179,9 +164,7 @@ def _tools(subject: _Subject) -> Answer:
     calls, available = subject.calls, subject.run["tools_available"]
     counts = Counter((row["tool_name"] or "?", row["outcome"]) for row in calls.iter_rows(named=True))
     ran = ", ".join(
-        f"{tool}×{n}"
-        for (tool, outcome), n in sorted(counts.items())
-        if outcome in ("executed", "failed", "modified")
+        f"{tool}×{n}" for (tool, outcome), n in sorted(counts.items()) if outcome in ("executed", "failed", "modified")
     )
     not_run = ", ".join(
         f"{tool} {outcome}" + (f"×{n}" if n > 1 else "")
@@ -194,9 +177,7 @@ def _tools(subject: _Subject) -> Answer:
     proposals = calls["proposed_at"].is_not_null().any() if calls.height else False
     if available is not None and (proposals or not calls.height):
         return subject.answer("tools", "known", value, rows)
-    return subject.answer(
-        "tools", "partial" if calls.height or available is not None else "unknown", value, rows
-    )
+    return subject.answer("tools", "partial" if calls.height or available is not None else "unknown", value, rows)
 
 
 def _reviewer(subject: _Subject) -> Answer:
@@ -231,12 +212,8 @@ def _trigger(subject: _Subject) -> Answer:
 
 
 def _checks(subject: _Subject) -> Answer:
-    rows = subject.events.filter(
-        pl.col("event").is_in(("policy.evaluated", "validation.passed", "validation.failed"))
-    )
-    counts = Counter(
-        (row["decided_by"] or "?", row["state"] or row["event"]) for row in rows.iter_rows(named=True)
-    )
+    rows = subject.events.filter(pl.col("event").is_in(("policy.evaluated", "validation.passed", "validation.failed")))
+    counts = Counter((row["decided_by"] or "?", row["state"] or row["event"]) for row in rows.iter_rows(named=True))
     if counts:
         value = ", ".join(f"{by} {state}×{n}" for (by, state), n in sorted(counts.items()))
         return subject.answer("checks", "known", value, rows)
@@ -258,9 +235,7 @@ def _inputs_of(subject: _Subject, state: str) -> pl.DataFrame:
 
 def _having(subject: _Subject, column: str) -> pl.DataFrame:
     wanted = pl.col(column).is_not_null()
-    return pl.concat(
-        [subject.spans.filter(wanted).select("pointer"), subject.events.filter(wanted).select("pointer")]
-    )
+    return pl.concat([subject.spans.filter(wanted).select("pointer"), subject.events.filter(wanted).select("pointer")])
 
 
 def _one_line(text: str) -> str:

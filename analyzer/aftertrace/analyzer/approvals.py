@@ -57,9 +57,7 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
             basis=pl.when(recorded).then(pl.lit("explicit")).otherwise(pl.lit("inferred")),
         )
         .with_columns(
-            asked_at=pl.coalesce(
-                "asked_at", pl.col("decided_at") - pl.duration(nanoseconds="wait_ns", time_unit="ns")
-            ),
+            asked_at=pl.coalesce("asked_at", pl.col("decided_at") - pl.duration(nanoseconds="wait_ns", time_unit="ns")),
             approved_arguments=pl.coalesce(
                 "approved_arguments",
                 pl.when(pl.col("decision") == "modified").then("executed_arguments"),

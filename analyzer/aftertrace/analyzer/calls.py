@@ -28,13 +28,7 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
     certain = (
         identified.spans.lazy()
         .group_by("run_id")
-        .agg(
-            pl.col("scope_name")
-            .is_in(SPAN_FOR_EVERY_RUN)
-            .fill_null(value=False)
-            .any()
-            .alias("is_span_certain")
-        )
+        .agg(pl.col("scope_name").is_in(SPAN_FOR_EVERY_RUN).fill_null(value=False).any().alias("is_span_certain"))
     )
     states = run_states.lazy().select("run_id", *RUN_STATES)
     judged = judge(
@@ -76,16 +70,16 @@ def _person_or_program(judged: pl.LazyFrame, identified: Identified) -> pl.LazyF
 
 
 def _blank_asks(gathered: pl.LazyFrame, identified: Identified) -> pl.LazyFrame:
-    """Asks whose ids the emitter dropped (AI SDK 7): they were about the calls of the run that went on in a later trace."""
+    """Asks whose ids the emitter dropped (AI SDK 7): they were about the calls of the run that went on in a later
+    trace.
+    """
     blank = (
         identified.events.lazy()
         .filter(pl.col("rule") == "ask_without_id")
         .select("run_id", was_blankly_asked=pl.lit(value=True))
         .unique()
     )
-    later = (pl.col("was_completed") | pl.col("was_failed")) & (
-        pl.col("trace_id") != pl.col("proposal_trace")
-    )
+    later = (pl.col("was_completed") | pl.col("was_failed")) & (pl.col("trace_id") != pl.col("proposal_trace"))
     refused = pl.col("rules").list.contains("denied_response")
     asked = (pl.col("was_blankly_asked") & (later | refused)).fill_null(value=False)
     return (
@@ -102,22 +96,16 @@ def _blank_asks(gathered: pl.LazyFrame, identified: Identified) -> pl.LazyFrame:
 
 
 def _waits() -> pl.Expr:
-    nothing = ~(
-        pl.col("was_completed") | pl.col("was_failed") | pl.col("was_answered") | pl.col("is_refused")
-    )
+    nothing = ~(pl.col("was_completed") | pl.col("was_failed") | pl.col("was_answered") | pl.col("is_refused"))
     return (pl.col("was_asked") & pl.col("verdict").is_null() & nothing).fill_null(value=False)
 
 
 def _with_identity(events: pl.DataFrame, identified: Identified) -> pl.DataFrame:
     """Fill in what a record does not say itself from its run: agent, models, prompt and tools, where there is one."""
     columns = ("agent_name", "agent_version", "model", "model_served", "system_prompt_digest", "tools_digest")
-    known = pl.concat(
-        [identified.spans.select("run_id", *columns), identified.events.select("run_id", *columns)]
-    )
+    known = pl.concat([identified.spans.select("run_id", *columns), identified.events.select("run_id", *columns)])
     per_run = known.group_by("run_id").agg(
-        pl.when(pl.col(name).drop_nulls().n_unique() == 1)
-        .then(pl.col(name).drop_nulls().first())
-        .alias(f"run_{name}")
+        pl.when(pl.col(name).drop_nulls().n_unique() == 1).then(pl.col(name).drop_nulls().first()).alias(f"run_{name}")
         for name in columns
     )
     return events.join(per_run, on="run_id", how="left").with_columns(
@@ -141,13 +129,9 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
     )
     asked &= ~(pl.col("is_output_missing") & pl.col("answer").is_in(NO_RESULT)).fill_null(value=False)
     # Without a record of the answer, what went on after the ask followed it.
-    answered_ns = pl.coalesce(
-        "decided_ns", pl.when(asked & pl.col("asked_ns").is_not_null()).then("resumed_ns")
-    )
+    answered_ns = pl.coalesce("decided_ns", pl.when(asked & pl.col("asked_ns").is_not_null()).then("resumed_ns"))
     waited = pl.when(asked).then(pl.coalesce("stated_wait_ns", answered_ns - pl.col("asked_ns")))
-    approval = pl.when(pl.col("verdict").is_in(("granted", "rejected", "modified", "expired"))).then(
-        "verdict"
-    )
+    approval = pl.when(pl.col("verdict").is_in(("granted", "rejected", "modified", "expired"))).then("verdict")
     ran = pl.col("outcome").is_in(("executed", "failed", "modified"))
     return (
         judged.with_columns(near_miss=near, risk=pl.coalesce("declared_risk", risk.guess(pl.col("tool_name"))))

@@ -20,6 +20,7 @@ _VERDICTS: Final = {
     "approval.modified": "modified",
     "approval.expired": "expired",
 }
+BEGUN: Final = ("started", "completed", "failed")
 UNANSWERED: Final = (
     "unanswered_ask",
     "text:copilot_unanswered",
@@ -42,9 +43,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
     denied = (event == "policy.evaluated") & (state == "deny")
     allowed = (event == "policy.evaluated") & (state == "allow")
     refused = called & (state == "refused")
-    deciding = (
-        event.is_in(DECISIONS) & (event != "approval.requested") & (state != "unknown").fill_null(value=True)
-    )
+    deciding = event.is_in(DECISIONS) & (event != "approval.requested") & (state != "unknown").fill_null(value=True)
     ran = called & state.is_in(("completed", "failed"))
     # OpenAI Agents open a span without output for a call that waits for an answer.
     asking = (event == "approval.requested") | (pl.col("rule") == "null_output").fill_null(value=False)
@@ -88,7 +87,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.coalesce(
                 pl.col("time_ns").filter(proposed).min(), pl.col("time_ns").filter(event == "action.proposed").min()
             ).alias("proposed_ns"),
-            pl.col("time_ns").filter(called & state.is_in(("started", "completed", "failed"))).min().alias("started_ns"),
+            pl.col("time_ns").filter(called & state.is_in(BEGUN)).min().alias("started_ns"),
             pl.coalesce("end_ns", "time_ns").filter(ran).max().alias("ended_ns"),
             (event == "action.proposed").any().alias("was_proposed"),
             (event == "tool.considered").any().alias("was_considered"),
@@ -187,9 +186,5 @@ def _deciding(deciding: pl.Expr) -> list[pl.Expr]:
         last("basis").alias("decision_basis"),
         last(pl.coalesce("end_ns", "time_ns")).alias("decided_ns"),
         pl.col("wait_ns").filter(pl.col("event").is_in(DECISIONS)).max().alias("stated_wait_ns"),
-        pl.col("attributes")
-        .filter(deciding)
-        .str.contains('"standing":true', literal=True)
-        .any()
-        .alias("standing"),
+        pl.col("attributes").filter(deciding).str.contains('"standing":true', literal=True).any().alias("standing"),
     ]

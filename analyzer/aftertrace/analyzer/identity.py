@@ -1,7 +1,8 @@
 """Which run and which conversation a record belongs to.
 
 Run identity, in order: the explicit run id; the sender's own turn or invocation id inside its conversation; span links;
-the same tool call id in a later trace while the call was still open (a resumed approval); the trace id. Each of these is
+the same tool call id in a later trace while the call was still open (a resumed approval); the trace id. Each of these
+is
 a *wire key*; keys that one record carries together, or that a link or a resumed call joins, are one run. A run's id is
 the digest of its least key, so it does not depend on the order of arrival.
 
@@ -54,15 +55,8 @@ def identify(tables: Tables) -> Identified:
     conversations = _trace_conversations(spans, events)
     spans, events = (_with_thread(frame, conversations) for frame in (spans, events))
     keyed = pl.concat([_keys(spans), _keys(events)]).unique()
-    edges = pl.concat(
-        [keyed.select("first", "second").drop_nulls(), _links(spans), _resumed(events)]
-    ).unique()
-    nodes = (
-        pl.concat([keyed.select(node="first"), keyed.select(node="second")])
-        .drop_nulls()
-        .unique()
-        .sort("node")
-    )
+    edges = pl.concat([keyed.select("first", "second").drop_nulls(), _links(spans), _resumed(events)]).unique()
+    nodes = pl.concat([keyed.select(node="first"), keyed.select(node="second")]).drop_nulls().unique().sort("node")
     runs = _components(nodes, edges)
     return Identified(
         spans=_with_run(spans, runs),
@@ -74,9 +68,7 @@ def identify(tables: Tables) -> Identified:
 def _trace_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """The one conversation of each trace and sender; traces with several have none."""
     columns = [*_OWNER, "trace_id", "conversation_id"]
-    seen = pl.concat([spans.select(columns), events.select(columns)]).drop_nulls(
-        ["trace_id", "conversation_id"]
-    )
+    seen = pl.concat([spans.select(columns), events.select(columns)]).drop_nulls(["trace_id", "conversation_id"])
     return (
         seen.group_by(*_OWNER, "trace_id")
         .agg(
@@ -90,9 +82,7 @@ def _trace_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFr
 def _with_thread(frame: pl.DataFrame, conversations: pl.DataFrame) -> pl.DataFrame:
     joined = frame.join(conversations, on=[*_OWNER, "trace_id"], how="left", nulls_equal=True)
     owner = [pl.col(column).fill_null("") for column in _OWNER]
-    pointer = pl.concat_str(
-        "receiver", pl.col("seq").cast(pl.String), pl.col("index").cast(pl.String), separator="/"
-    )
+    pointer = pl.concat_str("receiver", pl.col("seq").cast(pl.String), pl.col("index").cast(pl.String), separator="/")
     conversation = pl.coalesce("conversation_id", "only")
     thread = (
         pl.when(conversation.is_not_null())
@@ -132,9 +122,7 @@ def _links(spans: pl.DataFrame) -> pl.DataFrame:
     return (
         linked.explode("to", empty_as_null=True, keep_nulls=True)
         .select("part", to=pl.col("to").list.get(0, null_on_oob=True))
-        .join(
-            spans.select("trace_id", target="part").unique(), left_on="to", right_on="trace_id", how="inner"
-        )
+        .join(spans.select("trace_id", target="part").unique(), left_on="to", right_on="trace_id", how="inner")
         .select(first=_trace_key("part"), second=_trace_key("target"))
     )
 
@@ -165,11 +153,7 @@ def _resumed(events: pl.DataFrame) -> pl.DataFrame:
     return ordered.filter(
         pl.col("previous").is_not_null()
         & pl.col("open_before")
-        & (
-            pl.col("tool").is_null()
-            | pl.col("previous_tool").is_null()
-            | (pl.col("tool") == pl.col("previous_tool"))
-        )
+        & (pl.col("tool").is_null() | pl.col("previous_tool").is_null() | (pl.col("tool") == pl.col("previous_tool")))
         & (pl.col("from_ns") - pl.col("previous_ns") <= RESUME_WITHIN_NS)
     ).select(first=_trace_key("previous"), second=_trace_key("part"))
 

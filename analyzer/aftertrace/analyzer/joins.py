@@ -82,20 +82,14 @@ def _twins(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
     )
     twins = met.filter((pl.col("other") != pl.col("scope_name")) & overlap)
     nearest = (pl.col("time_ns") - pl.col("from_ns")).abs()
-    return (
-        twins.sort("row", nearest, "call_key")
-        .unique("row", keep="first")
-        .select(*anonymous.columns, "call_key")
-    )
+    return twins.sort("row", nearest, "call_key").unique("row", keep="first").select(*anonymous.columns, "call_key")
 
 
 def _from_spans(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """Step 1: take call id and tool from the nearest span above that names exactly one call."""
     named = (
         events.filter(
-            (pl.col("event") == "tool.called")
-            & pl.col("call_id").is_not_null()
-            & pl.col("span_id").is_not_null()
+            (pl.col("event") == "tool.called") & pl.col("call_id").is_not_null() & pl.col("span_id").is_not_null()
         )
         .group_by("trace_id", "span_id")
         .agg(
@@ -106,11 +100,7 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("calls") == 1)
         .drop("calls")
     )
-    parents = (
-        spans.select("trace_id", "span_id", above="parent_span_id")
-        .drop_nulls()
-        .unique(["trace_id", "span_id"])
-    )
+    parents = spans.select("trace_id", "span_id", above="parent_span_id").drop_nulls().unique(["trace_id", "span_id"])
     wanting = events.filter(
         pl.col("call_id").is_null()
         & pl.col("span_id").is_not_null()
@@ -134,9 +124,7 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         )
     return (
         events.join(pl.concat(given).unique("row"), on="row", how="left")
-        .with_columns(
-            call_id=pl.coalesce("call_id", "of_call"), tool_name=pl.coalesce("tool_name", "of_tool")
-        )
+        .with_columns(call_id=pl.coalesce("call_id", "of_call"), tool_name=pl.coalesce("tool_name", "of_tool"))
         .drop("of_call", "of_tool")
     )
 
@@ -146,9 +134,7 @@ def _from_requests(events: pl.DataFrame) -> pl.DataFrame:
 
     The request is the one in the same position of the latest interrupt before the answer in the same thread.
     """
-    positional = (
-        pl.col("position").is_not_null() & pl.col("call_id").is_null() & pl.col("group").is_not_null()
-    )
+    positional = pl.col("position").is_not_null() & pl.col("call_id").is_null() & pl.col("group").is_not_null()
     requests = (
         events.filter((pl.col("event") == "approval.requested") & positional)
         .select("scope", "position", "time_ns", of_tool="tool_name", of_arguments="arguments_digest")
@@ -162,9 +148,7 @@ def _from_requests(events: pl.DataFrame) -> pl.DataFrame:
     met = (
         answers.select("row", "scope", "position", "time_ns")
         .sort("time_ns")
-        .join_asof(
-            requests, on="time_ns", by=["scope", "position"], strategy="backward", check_sortedness=False
-        )
+        .join_asof(requests, on="time_ns", by=["scope", "position"], strategy="backward", check_sortedness=False)
         .select("row", "of_tool", "of_arguments")
     )
     return (
@@ -219,10 +203,7 @@ def _match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
             met = _in_order(wanting.with_columns(digest="asked_digest"), calls, by, kind)
             done.append(met)
             calls = calls.with_columns(
-                pl.when(pl.col("call_key").is_in(met["call_key"].implode()))
-                .then(True)
-                .otherwise(kind)
-                .alias(kind)
+                pl.when(pl.col("call_key").is_in(met["call_key"].implode())).then(True).otherwise(kind).alias(kind)
             )
             wanting = wanting.join(met, on="row", how="anti")
             if kind != "run":
@@ -249,10 +230,11 @@ _OPEN: Final = (
     "ask",
     "decide",
 )
+_CALLED: Final = pl.col("event") == "tool.called"
 _KINDS: Final = (
-    ("run", (pl.col("event") == "tool.called") & ~pl.col("state").is_in(("entered", "answered")) & pl.col("position").is_null()),
-    ("enter", (pl.col("event") == "tool.called") & (pl.col("state") == "entered")),
-    ("answer", (pl.col("event") == "tool.called") & pl.col("position").is_not_null()),
+    ("run", _CALLED & ~pl.col("state").is_in(("entered", "answered")) & pl.col("position").is_null()),
+    ("enter", _CALLED & (pl.col("state") == "entered")),
+    ("answer", _CALLED & pl.col("position").is_not_null()),
     ("consider", pl.col("event") == "tool.considered"),
     ("ask", pl.col("event") == "approval.requested"),
     ("decide", pl.col("event").is_in(DECISIONS) & (pl.col("event") != "approval.requested")),
@@ -287,21 +269,17 @@ def _open_calls(identified: pl.DataFrame) -> pl.DataFrame:
 
 
 def _as_open(fresh: pl.DataFrame, kind: str) -> pl.DataFrame:
-    return fresh.with_columns(
-        first_ns="time_ns", **{name: pl.lit(value=name == kind) for name, _ in _KINDS}
-    ).select(_OPEN)
+    return fresh.with_columns(first_ns="time_ns", **{name: pl.lit(value=name == kind) for name, _ in _KINDS}).select(
+        _OPEN
+    )
 
 
 def _in_order(wanting: pl.DataFrame, calls: pl.DataFrame, by: list[str], kind: str) -> pl.DataFrame:
     """The k-th event of a key meets the k-th call of that key that lacks this kind of evidence."""
-    left = wanting.drop_nulls(by).with_columns(
-        rank=pl.int_range(pl.len()).over(by, order_by=["time_ns", "row"])
-    )
+    left = wanting.drop_nulls(by).with_columns(rank=pl.int_range(pl.len()).over(by, order_by=["time_ns", "row"]))
     right = (
         calls.filter(~pl.col(kind)).drop_nulls(by).with_columns(
             rank=pl.int_range(pl.len()).over(by, order_by=["first_ns", "call_key"])
         )
     )  # fmt: skip
-    return left.join(right.select(*by, "rank", "call_key"), on=[*by, "rank"], how="inner").select(
-        "row", "call_key"
-    )
+    return left.join(right.select(*by, "rank", "call_key"), on=[*by, "rank"], how="inner").select("row", "call_key")

@@ -61,9 +61,7 @@ def wilson(successes: pl.Expr, trials: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     centre = (share + spread / 2) / (1 + spread)
     half = (Z_95 / (1 + spread)) * (share * (1 - share) / trials + spread / (4 * trials)).sqrt()
     some = trials > 0
-    return pl.when(some).then((centre - half).clip(0.0, 1.0)), pl.when(some).then(
-        (centre + half).clip(0.0, 1.0)
-    )
+    return pl.when(some).then((centre - half).clip(0.0, 1.0)), pl.when(some).then((centre + half).clip(0.0, 1.0))
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float] | None:

@@ -1,7 +1,9 @@
 """What became of a call: one judgement, made of named rules in order.
 
-The evidence is a lattice, *considered → proposed → asked → decided → started → result seen*. A span alone does not prove
-that a tool ran, and no span does not prove that it was refused; each rule says which facts it needs. The first rule that
+The evidence is a lattice, *considered → proposed → asked → decided → started → result seen*. A span alone does not
+prove
+that a tool ran, and no span does not prove that it was refused; each rule says which facts it needs. The first rule
+that
 applies decides the outcome, its basis and who decided, and its name is kept with the call.
 """
 
@@ -41,11 +43,7 @@ _EMPTY_ANSWER: Final = pl.col("answer").is_null() | pl.col("answer").is_in(NO_RE
 _LET_THROUGH: Final = (
     pl.when(pl.col("verdict").is_in(("granted", "modified", "allow")))
     .then("decider_class")
-    .when(
-        pl.col("was_asked")
-        | pl.col("is_guarded")
-        | (pl.col("is_output_missing") & pl.col("is_resumed") & _RAN)
-    )
+    .when(pl.col("was_asked") | pl.col("is_guarded") | (pl.col("is_output_missing") & pl.col("is_resumed") & _RAN))
     .then(pl.lit("human"))
     .when(pl.col("dialect") == "copilot")
     .then(pl.lit("policy"))
@@ -60,54 +58,149 @@ _EDITED: Final = (
 )
 
 RULES: Final = (
-    Rule("ran_edited", _RAN & _EDITED, "modified", _EXPLICIT, pl.coalesce("decider_class", pl.lit("human")),
-         "It ran with arguments other than those proposed, by an edit that is recorded."),
-    Rule("ran", _RAN & (pl.col("last_run_state") == "completed"), "executed", pl.col("run_basis"), _LET_THROUGH,
-         "A result or an execution-specific record was seen. It outweighs any text that reads like a refusal."),
+    Rule(
+        "ran_edited",
+        _RAN & _EDITED,
+        "modified",
+        _EXPLICIT,
+        pl.coalesce("decider_class", pl.lit("human")),
+        "It ran with arguments other than those proposed, by an edit that is recorded.",
+    ),
+    Rule(
+        "ran",
+        _RAN & (pl.col("last_run_state") == "completed"),
+        "executed",
+        pl.col("run_basis"),
+        _LET_THROUGH,
+        "A result or an execution-specific record was seen. It outweighs any text that reads like a refusal.",
+    ),
     Rule("ran_failed", _RAN, "failed", pl.col("run_basis"), _LET_THROUGH, "It ran and returned an error."),
-    Rule("cancelled", pl.col("was_cancelled"), "cancelled", _EXPLICIT, pl.coalesce("decider_class", pl.lit("human")),
-         "A person interrupted it."),
-    Rule("expired", (pl.col("verdict") == "expired").fill_null(value=False), "expired",
-         pl.coalesce("decision_basis", _EXPLICIT), pl.coalesce("decider_class", pl.lit("timeout")),
-         "Asked, and the sender says that nobody answered in time."),
-    Rule("refused_by_decision", _REFUSING, "denied", pl.coalesce("decision_basis", _EXPLICIT), pl.col("decider_class"),
-         "A decision record refuses it, and nothing shows that it ran."),
-    Rule("refused_by_field", pl.col("is_refused_explicitly"), "denied", _EXPLICIT, pl.col("refused_by"),
-         "A field of a span or answer says that it was refused."),
-    Rule("unknown_tool", pl.col("is_unknown_tool"), "unknown_tool", pl.coalesce("invalid_basis", _INFERRED), _NOBODY,
-         "The tool is not in the tool list."),
-    Rule("invalid_arguments", pl.col("is_invalid"), "invalid_arguments", pl.coalesce("invalid_basis", _EXPLICIT), _NOBODY,
-         "The arguments failed validation; the tool's body never ran."),
-    Rule("refused_by_text", pl.col("is_refused"), "denied", _INFERRED, pl.col("refused_by"),
-         "The model was told a refusal in an observed wording, and nothing shows that the call ran."),
-    Rule("asked_and_answered_without_run",
-         pl.col("was_answered") & (pl.col("was_asked") | pl.col("is_guarded"))
-         & (pl.col("verdict").is_null() & pl.col("is_span_certain")),
-         "denied", _INFERRED, pl.lit("human"),
-         "Somebody was asked, the model was given an answer, and an emitter that opens a span for every run opened none "
-         "(Pydantic AI's denials with a message of one's own)."),
-    Rule("answered_without_output", pl.col("was_answered") & pl.col("is_output_missing") & ~_EMPTY_ANSWER,
-         "denied", _INFERRED, pl.lit("human"),
-         "The tool span has no output and yet the model was given a text (OpenAI Agents' rejections)."),
-    Rule("answered_without_span", pl.col("was_answered") & pl.col("is_span_certain") & ~pl.col("is_output_missing"),
-         "denied", _INFERRED, _NOBODY,
-         "The model was given an answer, and an emitter that opens a span for every run opened none."),
-    Rule("answered", pl.col("was_answered"), "executed", _INFERRED, _LET_THROUGH,
-         "The model was given a result (tools run by the client or the provider, spans that were lost)."),
-    Rule("silent_control", pl.col("is_control_silent") & ~pl.col("was_started") & pl.col("is_over"), "expired", _INFERRED,
-         pl.lit("timeout"),
-         "A control point was passed without a verdict and nothing ran after it (Claude Code's unanswered asks)."),
-    Rule("asked_long_ago", pl.col("was_asked") & pl.col("is_quiet"), "expired", _INFERRED, pl.lit("timeout"),
-         "Asked, and never answered within the time in which a call can be resumed."),
-    Rule("waits", pl.col("was_asked") | (pl.col("run_waits") & ~pl.col("is_quiet")), "pending", _INFERRED, _NOBODY,
-         "It waits for an approval, or is held back while a sibling waits."),
-    Rule("considered",
-         pl.col("was_considered") & ~pl.col("was_proposed") & (pl.col("was_dropped") | pl.col("is_over")), "rejected_by_model", _EXPLICIT, pl.lit("model"),
-         "The agent named it as a candidate and did not propose it."),
-    Rule("over", pl.col("is_over"), "unresolved", _INFERRED, _NOBODY,
-         "Proposed, then nothing, in a run that ended."),
+    Rule(
+        "cancelled",
+        pl.col("was_cancelled"),
+        "cancelled",
+        _EXPLICIT,
+        pl.coalesce("decider_class", pl.lit("human")),
+        "A person interrupted it.",
+    ),
+    Rule(
+        "expired",
+        (pl.col("verdict") == "expired").fill_null(value=False),
+        "expired",
+        pl.coalesce("decision_basis", _EXPLICIT),
+        pl.coalesce("decider_class", pl.lit("timeout")),
+        "Asked, and the sender says that nobody answered in time.",
+    ),
+    Rule(
+        "refused_by_decision",
+        _REFUSING,
+        "denied",
+        pl.coalesce("decision_basis", _EXPLICIT),
+        pl.col("decider_class"),
+        "A decision record refuses it, and nothing shows that it ran.",
+    ),
+    Rule(
+        "refused_by_field",
+        pl.col("is_refused_explicitly"),
+        "denied",
+        _EXPLICIT,
+        pl.col("refused_by"),
+        "A field of a span or answer says that it was refused.",
+    ),
+    Rule(
+        "unknown_tool",
+        pl.col("is_unknown_tool"),
+        "unknown_tool",
+        pl.coalesce("invalid_basis", _INFERRED),
+        _NOBODY,
+        "The tool is not in the tool list.",
+    ),
+    Rule(
+        "invalid_arguments",
+        pl.col("is_invalid"),
+        "invalid_arguments",
+        pl.coalesce("invalid_basis", _EXPLICIT),
+        _NOBODY,
+        "The arguments failed validation; the tool's body never ran.",
+    ),
+    Rule(
+        "refused_by_text",
+        pl.col("is_refused"),
+        "denied",
+        _INFERRED,
+        pl.col("refused_by"),
+        "The model was told a refusal in an observed wording, and nothing shows that the call ran.",
+    ),
+    Rule(
+        "asked_and_answered_without_run",
+        pl.col("was_answered")
+        & (pl.col("was_asked") | pl.col("is_guarded"))
+        & (pl.col("verdict").is_null() & pl.col("is_span_certain")),
+        "denied",
+        _INFERRED,
+        pl.lit("human"),
+        "Somebody was asked, the model was given an answer, and an emitter that opens a span for every run opened none "
+        "(Pydantic AI's denials with a message of one's own).",
+    ),
+    Rule(
+        "answered_without_output",
+        pl.col("was_answered") & pl.col("is_output_missing") & ~_EMPTY_ANSWER,
+        "denied",
+        _INFERRED,
+        pl.lit("human"),
+        "The tool span has no output and yet the model was given a text (OpenAI Agents' rejections).",
+    ),
+    Rule(
+        "answered_without_span",
+        pl.col("was_answered") & pl.col("is_span_certain") & ~pl.col("is_output_missing"),
+        "denied",
+        _INFERRED,
+        _NOBODY,
+        "The model was given an answer, and an emitter that opens a span for every run opened none.",
+    ),
+    Rule(
+        "answered",
+        pl.col("was_answered"),
+        "executed",
+        _INFERRED,
+        _LET_THROUGH,
+        "The model was given a result (tools run by the client or the provider, spans that were lost).",
+    ),
+    Rule(
+        "silent_control",
+        pl.col("is_control_silent") & ~pl.col("was_started") & pl.col("is_over"),
+        "expired",
+        _INFERRED,
+        pl.lit("timeout"),
+        "A control point was passed without a verdict and nothing ran after it (Claude Code's unanswered asks).",
+    ),
+    Rule(
+        "asked_long_ago",
+        pl.col("was_asked") & pl.col("is_quiet"),
+        "expired",
+        _INFERRED,
+        pl.lit("timeout"),
+        "Asked, and never answered within the time in which a call can be resumed.",
+    ),
+    Rule(
+        "waits",
+        pl.col("was_asked") | (pl.col("run_waits") & ~pl.col("is_quiet")),
+        "pending",
+        _INFERRED,
+        _NOBODY,
+        "It waits for an approval, or is held back while a sibling waits.",
+    ),
+    Rule(
+        "considered",
+        pl.col("was_considered") & ~pl.col("was_proposed") & (pl.col("was_dropped") | pl.col("is_over")),
+        "rejected_by_model",
+        _EXPLICIT,
+        pl.lit("model"),
+        "The agent named it as a candidate and did not propose it.",
+    ),
+    Rule("over", pl.col("is_over"), "unresolved", _INFERRED, _NOBODY, "Proposed, then nothing, in a run that ended."),
     Rule("open", pl.lit(value=True), "pending", _INFERRED, _NOBODY, "The run is still open."),
-)  # fmt: skip
+)
 """The judgement, in order."""
 
 
@@ -128,7 +221,5 @@ def judge(calls: pl.LazyFrame) -> pl.LazyFrame:
         outcome=pick([pl.lit(rule.outcome) for rule in RULES]),
         basis=pick([rule.basis for rule in RULES]),
         decided_by=pick([rule.decided_by for rule in RULES]),
-        rules=pl.concat_list(pick([pl.lit(rule.name) for rule in RULES]), "rules").list.unique(
-            maintain_order=True
-        ),
+        rules=pl.concat_list(pick([pl.lit(rule.name) for rule in RULES]), "rules").list.unique(maintain_order=True),
     ).drop("rule_index")

@@ -12,13 +12,18 @@ import polars as pl
 
 CLASSES: Final = ("read", "write", "destructive", "external", "money", "permission")
 
-_WORDS: Final = (
-    ("money", "pay|payment|refund|transfer_?money|send_?money|charge|purchase|checkout|invoice_pay|wire|withdraw|buy"),
-    ("permission", "grant|revoke|permission|role|invite|share|sudo|chmod|chown|password|login|verify|ownership|ssh|token"),
-    ("destructive", "delete|remove|drop|destroy|rm|purge|truncate|wipe|cancel|kill|terminate|clear|uninstall|reset"),
-    ("external", "send|email|mail|post|publish|tweet|message|notify|push|upload|webhook|call|sms|browse|fetch|download|http"),
-    ("read", "read|get|list|search|find|view|show|query|lookup|describe|count|check|cat|ls|grep|glob|calculate|think|fetch_doc"),
-)  # fmt: skip
+_WORDS: Final = {
+    "money": "pay payment refund transfer_money send_money charge purchase checkout wire withdraw buy",
+    "permission": (
+        "grant revoke permission role invite share sudo chmod chown password login verify ownership ssh token"
+    ),
+    "destructive": "delete remove drop destroy rm purge truncate wipe cancel kill terminate clear uninstall reset",
+    "external": (
+        "send email mail post publish tweet message notify push upload webhook call sms browse fetch download http"
+    ),
+    "read": "read get list search find view show query lookup describe count check cat ls grep glob calculate think",
+}
+"""Words that give a class away, in the order in which they are looked for."""
 
 
 def guess(tool_name: pl.Expr) -> pl.Expr:
@@ -29,6 +34,8 @@ def guess(tool_name: pl.Expr) -> pl.Expr:
         .str.replace_all(r"[^a-z0-9]+", "_")
     )
     chosen = pl.lit("write")
-    for name, pattern in reversed(_WORDS):
-        chosen = pl.when(words.str.contains(rf"(^|_)({pattern})(_|$)")).then(pl.lit(name)).otherwise(chosen)
+    for name, listed in reversed(_WORDS.items()):
+        chosen = (
+            pl.when(words.str.contains(rf"(^|_)({listed.replace(' ', '|')})(_|$)")).then(pl.lit(name)).otherwise(chosen)
+        )
     return chosen

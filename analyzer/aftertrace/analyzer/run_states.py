@@ -19,15 +19,15 @@ RUN_STATES: Final = ("is_over", "is_quiet")
 
 
 def run_states(identified: Identified, now_ns: int) -> pl.DataFrame:
-    """Per `run_id`: `is_over` (its root closed, or 30 quiet minutes), `is_quiet` (too long to be resumed), `is_failed`."""
+    """Per `run_id`: `is_over` (its root closed, or 30 quiet minutes), `is_quiet` (too long to be resumed),
+    `is_failed`.
+    """
     spans, events = identified.spans, identified.events
     last = pl.concat([spans.select("run_id", "received_ns"), events.select("run_id", "received_ns")])
     quiet = last.group_by("run_id").agg(pl.col("received_ns").max())
     known = spans.select("trace_id", "span_id").drop_nulls().unique()
     roots = (
-        spans.join(
-            known, left_on=["trace_id", "parent_span_id"], right_on=["trace_id", "span_id"], how="anti"
-        )
+        spans.join(known, left_on=["trace_id", "parent_span_id"], right_on=["trace_id", "span_id"], how="anti")
         .filter(pl.col("operation").is_not_null() | pl.col("parent_span_id").is_null())
         .group_by("run_id")
         .agg(
@@ -50,7 +50,5 @@ def run_states(identified: Identified, now_ns: int) -> pl.DataFrame:
         "run_id",
         is_over=(closed | (silence >= QUIET_NS)).fill_null(value=False),
         is_quiet=silence >= RESUME_WITHIN_NS,
-        is_failed=(
-            pl.col("root_failed").fill_null(value=False) | pl.col("told_failed").fill_null(value=False)
-        ),
+        is_failed=(pl.col("root_failed").fill_null(value=False) | pl.col("told_failed").fill_null(value=False)),
     ).sort("run_id")

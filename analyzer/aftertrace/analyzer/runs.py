@@ -14,9 +14,7 @@ SCHEMA: Final = DERIVED["runs"].schema
 
 def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) -> pl.LazyFrame:
     """One row per run, columns as in `SCHEMA`, the latest first. Traces that no agent left are no runs."""
-    records = pl.concat(
-        [_records(identified.spans, "spans"), _records(identified.events, "events")], how="diagonal"
-    )
+    records = pl.concat([_records(identified.spans, "spans"), _records(identified.events, "events")], how="diagonal")
     gathered = (
         records.sort("first_ns", "receiver", "seq", "index")
         .lazy()
@@ -41,7 +39,10 @@ def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) 
         .filter("is_agent")
         .with_columns(
             tools_available=pl.when(pl.col("listed").list.len() > 0).then(
-                pl.col("listed").list.eval(pl.element().explode(empty_as_null=False, keep_nulls=False)).list.unique().list.sort()
+                pl.col("listed")
+                .list.eval(pl.element().explode(empty_as_null=False, keep_nulls=False))
+                .list.unique()
+                .list.sort()
             )
         )
     )  # fmt: skip
@@ -83,18 +84,19 @@ def _records(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     if not is_span:
         asked = (pl.col("event") == "input.resolved") & (pl.col("state") == "user_prompt")
         prompt = pl.when(asked).then("content")
+    # An event repeats the numbers of its span: only one that stands for a model call has its own.
+    owned = pl.lit(value=True) if is_span else pl.col("event") == "model.called"
     return frame.select(
-        "run_id", "receiver", "seq", "index", "conversation_id", "agent_name", "agent_version", "user_id", "service_name",
-        "source", "tenant", "environment", "system_prompt_digest", "tools_digest", "model", "model_served",
-        "trace_id", "dialect", "tool_names",
+        "run_id", "receiver", "seq", "index", "conversation_id", "agent_name", "agent_version", "user_id",
+        "service_name", "source", "tenant", "environment", "system_prompt_digest", "tools_digest", "model",
+        "model_served", "trace_id", "dialect", "tool_names",
         first_ns=pl.col("start_ns" if is_span else "time_ns"),
         last_ns=pl.max_horizontal("start_ns", "end_ns") if is_span else pl.max_horizontal("time_ns", "end_ns"),
         prompt=prompt,
         what=pl.col("operation" if is_span else "event"),
-        # An event repeats the numbers of its span: only an event that stands for a model call has its own.
-        input_tokens=pl.col("input_tokens") if is_span else pl.when(pl.col("event") == "model.called").then("input_tokens"),
-        output_tokens=pl.col("output_tokens") if is_span else pl.when(pl.col("event") == "model.called").then("output_tokens"),
-        cost_usd=pl.col("cost_usd") if is_span else pl.when(pl.col("event") == "model.called").then("cost_usd"),
+        input_tokens=pl.when(owned).then("input_tokens"),
+        output_tokens=pl.when(owned).then("output_tokens"),
+        cost_usd=pl.when(owned).then("cost_usd"),
     )  # fmt: skip
 
 

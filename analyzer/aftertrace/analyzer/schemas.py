@@ -1,8 +1,10 @@
 """The derived tables: every column, declared once.
 
-`calls`, `runs`, `approvals`, `configurations` and `near_misses` are made from `spans` and `events` by pure functions, so
+`calls`, `runs`, `approvals`, `configurations` and `near_misses` are made from `spans` and `events` by pure functions,
+so
 they can be thrown away and made again. A schema never varies with the data. Times are int64 nanoseconds (`_ns`) but for
-the four timestamps of a call that users sort and export by (`proposed_at` …), which are UTC datetimes. The docs table is
+the four timestamps of a call that users sort and export by (`proposed_at` …), which are UTC datetimes. The docs table
+is
 generated from `BRIEFS`.
 """
 
@@ -233,5 +235,5 @@ DERIVED: Final = {
 }
 """Derived tables by name."""
 
-RATES_SCHEMA: Final = pl.Schema({column: kind for column, (kind, _) in RATES.items()})  # type: ignore[misc]
-TIMELINE_SCHEMA: Final = pl.Schema({column: kind for column, (kind, _) in TIMELINE.items()})  # type: ignore[misc]
+RATES_SCHEMA: Final = pl.Schema({column: kind for column, (kind, _) in RATES.items()})
+TIMELINE_SCHEMA: Final = pl.Schema({column: kind for column, (kind, _) in TIMELINE.items()})

@@ -43,9 +43,7 @@ def timeline(identified: Identified, run_id: str) -> pl.DataFrame:
             begin=pl.when(pl.col("wait_ns") > 0).then(pl.coalesce("end_ns", "time_ns") - pl.col("wait_ns")),
         )
         .with_columns(
-            end_ns=pl.when(pl.col("begin").is_not_null())
-            .then(pl.coalesce("end_ns", "time_ns"))
-            .otherwise("end_ns"),
+            end_ns=pl.when(pl.col("begin").is_not_null()).then(pl.coalesce("end_ns", "time_ns")).otherwise("end_ns"),
             time_ns=pl.coalesce("begin", "time_ns"),
         )
         # Every model call repeats the answers before it: with a call id, the first time counts.

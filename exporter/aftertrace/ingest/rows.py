@@ -10,9 +10,9 @@ from typing import Any, Final
 import msgspec
 
 from aftertrace.ingest import dialects
-from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.events import Event, Reading
 from aftertrace.ingest.dialects.messages import value_digest
-from aftertrace.ingest.records import Log, Record, Span
+from aftertrace.ingest.records import Record, Span
 from aftertrace.semconv.canonical import canonical_json, digest
 
 SHORT_CHARACTERS: Final = 256
@@ -27,9 +27,7 @@ def rows_of(record: Record) -> tuple[dict[str, Any] | None, list[dict[str, Any]]
     """The row of `spans` (None for a log record) and the rows of `events` that a record gives."""
     reading = dialects.read(record)
     who = _who_columns(record, reading)
-    events = [
-        _event_row(record, reading, event, ordinal, who) for ordinal, event in enumerate(reading.events)
-    ]
+    events = [_event_row(record, event, ordinal, who) for ordinal, event in enumerate(reading.events)]
     return (_span_row(record, reading, who) if isinstance(record, Span) else None), events
 
 
@@ -39,9 +37,7 @@ def _who_columns(record: Record, reading: Reading) -> dict[str, Any]:
         "tenant": None,
         "service_name": _text(resource.get("service.name")),
         "service_version": _text(resource.get("service.version")),
-        "environment": _text(
-            resource.get("deployment.environment.name", resource.get("deployment.environment"))
-        ),
+        "environment": _text(resource.get("deployment.environment.name", resource.get("deployment.environment"))),
         "dialect": reading.dialect,
         "scope_name": record.origin.scope_name or None,
         "trace_id": record.trace_id,
@@ -83,9 +79,7 @@ def _span_row(span: Span, reading: Reading, who: dict[str, Any]) -> dict[str, An
     }
 
 
-def _event_row(
-    record: Record, reading: Reading, event: Event, ordinal: int, who: dict[str, Any]
-) -> dict[str, Any]:
+def _event_row(record: Record, event: Event, ordinal: int, who: dict[str, Any]) -> dict[str, Any]:
     arguments = None if event.arguments is None else _canonical(event.arguments)
     time_ns = event.time_ns or (record.start_ns if isinstance(record, Span) else record.time_ns)
     return {
@@ -119,8 +113,7 @@ def short(attributes: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in attributes.items()
-        if isinstance(value, bool | int | float)
-        or (isinstance(value, str) and len(value) <= SHORT_CHARACTERS)
+        if isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= SHORT_CHARACTERS)
     }
 
 

@@ -12,7 +12,9 @@ A dialect looks at one record alone. It never drops: what it does not know stays
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
 from aftertrace.ingest.dialects import (
     aftertrace_events,
@@ -26,23 +28,29 @@ from aftertrace.ingest.dialects.events import Reading
 from aftertrace.ingest.records import Record
 
 
-class Dialect(Protocol):
-    """What a dialect module offers."""
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One dialect, as its module declares it."""
 
-    NAME: str
-    READS: tuple[tuple[str, str], ...]
+    name: str
+    reads: tuple[tuple[str, str], ...]
     """Where it looks, and what that becomes: `("log tool_decision: decision", "policy.evaluated: state")`."""
-
-    @staticmethod
-    def read(record: Record) -> Reading | None:
-        """Read one record, or answer None when it speaks another dialect."""
+    read: Callable[[Record], Reading | None]
 
 
-DIALECTS: Final[tuple[Dialect, ...]] = (aftertrace_events, claude_code, copilot, openinference, genai, plain)
+DIALECTS: Final = (
+    Dialect(aftertrace_events.NAME, aftertrace_events.READS, aftertrace_events.read),
+    Dialect(claude_code.NAME, claude_code.READS, claude_code.read),
+    Dialect(copilot.NAME, copilot.READS, copilot.read),
+    Dialect(openinference.NAME, openinference.READS, openinference.read),
+    Dialect(genai.NAME, genai.READS, genai.read),
+    Dialect(plain.NAME, plain.READS, plain.read),
+)
+"""Every dialect, in the order in which they are asked."""
 
 
 def read(record: Record) -> Reading:
-    """Read a record with the first dialect that knows it."""
+    """Read a record with the first dialect that knows it; `plain` knows every record."""
     for dialect in DIALECTS:
         reading = dialect.read(record)
         if reading is not None:

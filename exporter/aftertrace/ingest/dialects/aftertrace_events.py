@@ -150,8 +150,7 @@ def _state(kind: str, attributes: dict[str, Any]) -> str | None:
 
 def _reason(attributes: dict[str, Any]) -> str | None:
     told = [
-        attributes.get(key)
-        for key in (names.AFTERTRACE_REASON_CODE, names.AFTERTRACE_REASON_TEXT, names.ERROR_TYPE)
+        attributes.get(key) for key in (names.AFTERTRACE_REASON_CODE, names.AFTERTRACE_REASON_TEXT, names.ERROR_TYPE)
     ]
     texts = [text for text in told if isinstance(text, str) and text]
     return ": ".join(texts[:2]) or None

@@ -17,7 +17,8 @@ event                  states
 ``action.proposed``    ``proposed``: the model emitted it now; ``echoed``: a later record repeats it
 ``validation.passed``  null
 ``validation.failed``  null
-``policy.evaluated``   ``allow``, ``deny``, ``ask``, ``unknown``: a control point was passed and the sender does not say how
+``policy.evaluated``   ``allow``, ``deny``, ``ask``, ``unknown``: a control point was passed and the sender does not
+say how
 ``approval.requested``  null: somebody was asked
 ``approval.granted``   null; `attributes.standing` is true for a standing grant
 ``approval.rejected``  null

@@ -1,4 +1,5 @@
-"""OTel GenAI conventions, old names and new, with the extensions of Pydantic AI, Agent Framework, AI SDK 7 and Google ADK.
+"""OTel GenAI conventions, old names and new, with the extensions of Pydantic AI, Agent Framework, AI SDK 7 and Google
+ADK.
 
 Source: semantic-conventions-genai (spans `invoke_agent`, `chat`, `execute_tool`; event
 `gen_ai.client.inference.operation.details`). A span named `execute_tool` does not prove that the tool ran: Pydantic AI
@@ -46,7 +47,7 @@ def read(record: Record) -> Reading | None:
     if not any(key.startswith("gen_ai.") for key in attributes):
         return None
     operation = attributes.get("gen_ai.operation.name")
-    reading = Reading(dialect=NAME, who=who(attributes, record.origin.scope_attributes))
+    reading = Reading(dialect=NAME, who=who(attributes))
     if operation in _MODEL_CALLS:
         reading.operation = "chat"
         reading.events = model_call_events(attributes, record.start_ns, record.end_ns)
@@ -61,7 +62,7 @@ def read(record: Record) -> Reading | None:
     return reading
 
 
-def who(attributes: dict[str, Any], scope_attributes: dict[str, Any] | None = None) -> Who:
+def who(attributes: dict[str, Any]) -> Who:
     """Identity by the standard names."""
     definitions = attributes.get("gen_ai.tool.definitions")
     names = None if definitions is None else messages.tool_names(definitions)
@@ -77,12 +78,8 @@ def who(attributes: dict[str, Any], scope_attributes: dict[str, Any] | None = No
         user_id=attributes.get("user.id") or attributes.get("enduser.id"),
         tool_name=_real_tool(attributes.get("gen_ai.tool.name")),
         call_id=attributes.get("gen_ai.tool.call.id") or attributes.get("gen_ai.tool.call_id"),
-        input_tokens=attributes.get(
-            "gen_ai.usage.input_tokens", attributes.get("gen_ai.usage.prompt_tokens")
-        ),
-        output_tokens=attributes.get(
-            "gen_ai.usage.output_tokens", attributes.get("gen_ai.usage.completion_tokens")
-        ),
+        input_tokens=attributes.get("gen_ai.usage.input_tokens", attributes.get("gen_ai.usage.prompt_tokens")),
+        output_tokens=attributes.get("gen_ai.usage.output_tokens", attributes.get("gen_ai.usage.completion_tokens")),
         cost_usd=attributes.get("gen_ai.usage.cost.amount", attributes.get("operation.cost")),
         system_prompt_digest=messages.instructions_digest(attributes.get("gen_ai.system_instructions")),
         tool_names=names,
@@ -119,9 +116,7 @@ def _agent_events(span: Span) -> list[Event]:
         found.append(Event(event="input.resolved", state="user_prompt", time_ns=span.start_ns, content=text))
     echoed = [event for event in messages.proposals(made, state="echoed") if event.call_id]
     answered = [event for event in messages.answers(made) if event.call_id and event.state != "echoed"]
-    history = [
-        event for event in messages.answers(attributes.get("pydantic_ai.all_messages")) if event.call_id
-    ]
+    history = [event for event in messages.answers(attributes.get("pydantic_ai.all_messages")) if event.call_id]
     asked = [*messages.approvals(made), *_deferred_approvals(attributes.get("final_result"))]
     return found + _at(span.end_ns or span.start_ns, [*echoed, *answered, *history, *asked])
 
@@ -158,9 +153,7 @@ def _tool_events(span: Span) -> list[Event]:
         time_ns=span.start_ns,
         end_ns=span.end_ns or None,
         arguments=messages.load(
-            _first(
-                attributes, "gen_ai.tool.call.arguments", "tool_arguments", "gcp.vertex.agent.tool_call_args"
-            )
+            _first(attributes, "gen_ai.tool.call.arguments", "tool_arguments", "gcp.vertex.agent.tool_call_args")
         ),
         content=result,
     )
@@ -228,9 +221,7 @@ def _read_log(log: Log) -> Reading | None:
         reading.events = _at(log.time_ns, [messages.answer(part, None)] if body.get("id") else [])
     elif name == "gen_ai.choice":
         message = body.get("message")
-        reading.events = _at(
-            log.time_ns, messages.function_calls(message if isinstance(message, dict) else body)
-        )
+        reading.events = _at(log.time_ns, messages.function_calls(message if isinstance(message, dict) else body))
     return reading
 
 
@@ -238,9 +229,7 @@ def _guarded_tools(parameters: Any) -> set[str]:
     loaded = messages.load(parameters)
     tools = loaded.get("function_tools") if isinstance(loaded, dict) else None
     return {
-        str(tool.get("name"))
-        for tool in tools or []
-        if isinstance(tool, dict) and tool.get("kind") == "unapproved"
+        str(tool.get("name")) for tool in tools or [] if isinstance(tool, dict) and tool.get("kind") == "unapproved"
     }
 
 

@@ -21,7 +21,9 @@ _ID: Final = re.compile(r"id='([0-9a-f-]{8,64})'")
 
 
 def asked(span: Span) -> list[Event]:
-    """One `approval.requested` per action that the span's `GraphInterrupt` asks about; one without a tool if unreadable."""
+    """One `approval.requested` per action that the span's `GraphInterrupt` asks about; one without a tool if
+    unreadable.
+    """
     for event in span.events:
         kind = event.attributes.get("exception.type")
         if event.name != "exception" or not isinstance(kind, str) or not kind.endswith("GraphInterrupt"):

@@ -195,9 +195,7 @@ def asks_without_ids(value: Any) -> int:
 def user_text(value: Any, *, last_only: bool = False) -> str | None:
     """The text of the last user message that is no tool answer; with `last_only`, None unless it ends the list."""
     for message in reversed(messages(value)):
-        if message.get("role") == "user" and not any(
-            p.get("type") == "tool_call_response" for p in parts(message)
-        ):
+        if message.get("role") == "user" and not any(p.get("type") == "tool_call_response" for p in parts(message)):
             return _joined(message)
         if last_only:
             return None
@@ -283,9 +281,7 @@ def instructions_digest(value: Any) -> str | None:
 
 
 def _call(part: dict[str, Any], position: int, message: int) -> _Call:
-    return _Call(
-        _text(part.get("id")), _text(part.get("name")), load(part.get("arguments")), position, message
-    )
+    return _Call(_text(part.get("id")), _text(part.get("name")), load(part.get("arguments")), position, message)
 
 
 def _answered_call(part: dict[str, Any], calls: list[_Call]) -> _Call | None:

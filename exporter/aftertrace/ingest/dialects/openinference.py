@@ -1,7 +1,8 @@
 """OpenInference (Arize), flattened attributes: LangChain and LangGraph, OpenAI Agents, smolagents and others.
 
 Source: the OpenInference semantic conventions (`openinference.span.kind`, `llm.input_messages.N.message.*` …), and what
-the LangChain and OpenAI Agents instrumentations were seen to send. Tool spans carry no call id; LangGraph's `tools` node
+the LangChain and OpenAI Agents instrumentations were seen to send. Tool spans carry no call id; LangGraph's `tools`
+node
 above them does, and the result inside `output.value`.
 """
 
@@ -163,7 +164,7 @@ def _tool(span: Span) -> list[Event]:
     handoff = _HANDOFF.fullmatch(span.name) if "tool.name" not in attributes else None
     name = f"transfer_to_{handoff[1].replace(' ', '_').lower()}" if handoff else attributes.get("tool.name")
     output = messages.load(attributes.get("output.value"))
-    data = output.get("data") if isinstance(output, dict) and isinstance(output.get("data"), dict) else {}
+    data = _dict(output.get("data")) if isinstance(output, dict) else {}
     given = messages.load(attributes.get("input.value"))
     event = Event(
         event="tool.called",
@@ -225,9 +226,7 @@ def _chain(span: Span, metadata: dict[str, Any]) -> list[Event]:
     elif span.parent_span_id is None:
         text = _user_text(given)
         if text is not None:
-            found.append(
-                Event(event="input.resolved", state="user_prompt", time_ns=span.start_ns, content=text)
-            )
+            found.append(Event(event="input.resolved", state="user_prompt", time_ns=span.start_ns, content=text))
     return found
 
 
@@ -268,6 +267,10 @@ def _user_text(given: Any) -> str | None:
             content = item.get("content", (item.get("data") or {}).get("content"))
             return content if isinstance(content, str) else None
     return None
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _served(output: Any) -> str | None:

@@ -1,8 +1,10 @@
 """Refusals that exist only as text: what products, frameworks and harnesses tell a model when a call did not run.
 
-The table holds observed wordings. A verdict from it is always `inferred`: a tool may print the same words. Most wordings
+The table holds observed wordings. A verdict from it is always `inferred`: a tool may print the same words. Most
+wordings
 must stand at the very start, since a refusal *is* the message while a tool's output only quotes one; those that begin
-with ``.*`` come after a rule's own text and are looked for in the first `HEAD_CHARACTERS`. `VERSION` is raised with each
+with ``.*`` come after a rule's own text and are looked for in the first `HEAD_CHARACTERS`. `VERSION` is raised with
+each
 change, so that a reading can be made again under the old table.
 """
 
@@ -43,9 +45,7 @@ class Wording:
 
 
 WORDINGS: Final = (
-    Wording(
-        "adk_asked", r"This tool call requires confirmation, please approve", "asked", None, "Google ADK 2.13"
-    ),
+    Wording("adk_asked", r"This tool call requires confirmation, please approve", "asked", None, "Google ADK 2.13"),
     Wording("adk_rejected", r"This tool call is rejected\.", "refused", "human", "Google ADK 2.13"),
     Wording(
         "maf_rejected",
@@ -63,9 +63,7 @@ WORDINGS: Final = (
         "LangChain 1.4",
     ),
     Wording("pydantic_denied", r"The tool call was denied\.", "refused", "human", "Pydantic AI 2.68"),
-    Wording(
-        "openai_rejected", r"Tool execution was not approved\.", "refused", "human", "OpenAI Agents 0.24"
-    ),
+    Wording("openai_rejected", r"Tool execution was not approved\.", "refused", "human", "OpenAI Agents 0.24"),
     Wording(
         "user_declined",
         r"(The )?[Uu]ser (has )?(rejected|declined|denied|refused)\b",
@@ -73,9 +71,7 @@ WORDINGS: Final = (
         "human",
         "several",
     ),
-    Wording(
-        "by_user", r".*\b(rejected|denied|declined|cancelled) by (the )?user\b", "refused", "human", "several"
-    ),
+    Wording("by_user", r".*\b(rejected|denied|declined|cancelled) by (the )?user\b", "refused", "human", "several"),
     Wording(
         "claude_user",
         r"The user doesn't want to (proceed with|take) this",
@@ -83,9 +79,7 @@ WORDINGS: Final = (
         "human_or_program",
         "Claude Code 2.1",
     ),
-    Wording(
-        "claude_rule", r"Permission to use .{1,200} has been denied", "refused", "policy", "Claude Code 2.1"
-    ),
+    Wording("claude_rule", r"Permission to use .{1,200} has been denied", "refused", "policy", "Claude Code 2.1"),
     Wording(
         "claude_unanswered",
         r"Claude requested permissions to (use|write|read|edit) .{1,300}, but you haven't granted it yet",
@@ -116,9 +110,7 @@ WORDINGS: Final = (
         "policy",
         "Gemini CLI 0.61",
     ),
-    Wording(
-        "opencode_rule", r".*has specified a rule which prevents you", "refused", "policy", "opencode 1.18"
-    ),
+    Wording("opencode_rule", r".*has specified a rule which prevents you", "refused", "policy", "opencode 1.18"),
     Wording(
         "opencode_user",
         r".*rejected permission to use this specific tool call",

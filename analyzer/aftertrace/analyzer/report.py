@@ -1,0 +1,165 @@
+"""The near-miss report: what nearly happened, as Markdown, readable by someone who has never seen the product.
+
+Consequential near misses come first, rates carry their denominators and intervals, and each count says whether it is a
+floor. Telemetry is hostile input: every value from it is escaped, so that it is never markup.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import polars as pl
+
+from aftertrace.analyzer.analysis import Analysis
+from aftertrace.analyzer.select import Filter
+
+LISTED: Final = 20
+"""How many near misses the report lists one by one."""
+CELL_CHARACTERS: Final = 120
+_NOT_PLAIN: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
+_MARKUP: Final = re.compile(r"([\\`*_{}\[\]()#+!|<>~&])")
+
+_BESIDE: Final = {
+    "unresolved": "proposed, then nothing, in a run that ended",
+    "pending": "still open, or waiting for an answer",
+    "unknown_tool": "the tool does not exist",
+    "invalid_arguments": "the arguments failed validation",
+    "failed": "ran and returned an error",
+}
+
+
+def near_misses(analysis: Analysis, filter: Filter | None = None) -> str:  # noqa: A002  # the word users know
+    """The near-miss report over what a filter lets through, as Markdown."""
+    wanted = filter or Filter()
+    calls = analysis.select("calls", wanted)
+    missed = analysis.near_misses(wanted)
+    total = analysis.rates([], wanted).row(0, named=True)
+    parts = [
+        "# Near misses",
+        _period(calls, analysis.now_ns),
+        _headline(total, missed),
+        _list(missed),
+        _rates(analysis, wanted, "tool_name", "By tool"),
+        _rates(analysis, wanted, "agent_name", "By agent"),
+        _rates(analysis, wanted, "decided_by", "By who decided"),
+        _beside(calls),
+        _reading(),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def plain(value: Any, characters: int = CELL_CHARACTERS) -> str:
+    """A value as text that Markdown shows as it is: one line, cut, with invisible characters made visible."""
+    text = "" if value is None else str(value)
+    text = " ".join(text.split())
+    if len(text) > characters:
+        text = text[: characters - 1] + "…"
+    text = _NOT_PLAIN.sub(lambda match: f"‹U+{ord(match[0]):04X}›", text)
+    return _MARKUP.sub(r"\\\1", text)
+
+
+def _period(calls: pl.DataFrame, now_ns: int) -> str:
+    if not calls.height:
+        return f"No calls are recorded. Made {_moment(now_ns)}."
+    first, last = calls["first_ns"].min(), calls["first_ns"].max()
+    runs = calls["run_id"].n_unique()
+    return (
+        f"{calls.height:,} calls in {runs:,} runs, from {_moment(_whole(first))} to {_moment(_whole(last))}. "
+        f"Made {_moment(now_ns)}."
+    )
+
+
+def _headline(total: dict[str, Any], missed: pl.DataFrame) -> str:
+    if not total["calls"]:
+        return ""
+    floor = " at least (an emitter hides some refusals, so these counts are floors)" if total["floor"] else ""
+    lines = [
+        (
+            f"**{total['consequential']:,} consequential near misses**{floor}: "
+            "calls one control away from changing something."
+        ),
+        f"{total['near_misses']:,} near misses in {total['calls']:,} calls: {_share(total)}.",
+    ]
+    who = missed.group_by("decided_by").len().sort("len", "decided_by", descending=[True, False])
+    if who.height:
+        stopped = ", ".join(f"{plain(by or 'not stated')} {count:,}" for by, count in who.iter_rows())
+        lines.append(f"What held: {stopped}.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _list(missed: pl.DataFrame) -> str:
+    if not missed.height:
+        return "No near misses."
+    columns = ("when (UTC)", "tool", "risk", "outcome", "decided by", "basis", "agent", "arguments", "reason", "run")
+    head = f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}"
+    rows = [
+        "| "
+        + " | ".join(
+            (
+                _moment(row["first_ns"]),
+                plain(row["tool_name"]),
+                plain(row["risk"]) + (" (guess)" if row["risk_basis"] == "guess" else ""),
+                plain(row["outcome"]),
+                plain(row["decided_by"] or "not stated") + (f" ({plain(row['reviewer'])})" if row["reviewer"] else ""),
+                plain(row["basis"]),
+                plain(row["agent_name"] or row["service_name"]),
+                plain(row["arguments"]),
+                plain(row["reason"]),
+                plain(row["run_id"]),
+            )
+        )
+        + " |"
+        for row in missed.head(LISTED).iter_rows(named=True)
+    ]
+    more = f"\n\n{missed.height - LISTED:,} more: `aftertrace near-misses`." if missed.height > LISTED else ""
+    return "## What nearly happened\n\nConsequential ones first, then the latest.\n\n" + "\n".join([head, *rows]) + more
+
+
+def _rates(analysis: Analysis, wanted: Filter, by: str, title: str) -> str:
+    frame = analysis.rates([by], wanted)
+    if not frame.height:
+        return ""
+    head = "| | calls | near misses | consequential | rate | 95 % interval | count is |\n|---|--:|--:|--:|--:|---|---|"
+    rows = [
+        f"| {plain(row[by] or 'not stated')} | {row['calls']:,} | {row['near_misses']:,} | {row['consequential']:,} "
+        f"| {row['rate']:.1%} | {row['low']:.1%} to {row['high']:.1%} | {'a floor' if row['floor'] else 'complete'} |"
+        for row in frame.head(LISTED).iter_rows(named=True)
+    ]
+    return f"## {title}\n\n" + "\n".join([head, *rows])
+
+
+def _beside(calls: pl.DataFrame) -> str:
+    counts = dict(calls.group_by("outcome").len().iter_rows())
+    rows = [f"| {name} | {counts[name]:,} | {brief} |" for name, brief in _BESIDE.items() if counts.get(name)]
+    if not rows:
+        return ""
+    return "## Beside them, and in no rate\n\n| outcome | calls | what it is |\n|---|--:|---|\n" + "\n".join(rows)
+
+
+def _reading() -> str:
+    return (
+        "## How to read this\n\n"
+        "A near miss is a call that was refused, edited, left to expire, cancelled by a person, or considered and "
+        "dropped. "
+        "It is consequential if its tool can do more than read. The rate is near misses per call whose outcome says "
+        "something about a control; the interval is Wilson's, at 95 %. `explicit` means that a record says so, "
+        "`inferred` that it follows from a text or from what is missing."
+    )
+
+
+def _share(row: dict[str, Any]) -> str:
+    return f"{row['rate']:.1%} (95 % interval {row['low']:.1%} to {row['high']:.1%})"
+
+
+def _moment(time_ns: int | None) -> str:
+    if time_ns is None or time_ns <= 0:
+        return "unknown"
+    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
