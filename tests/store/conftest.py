@@ -24,11 +24,11 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     real_sync, real_sync_data, real_rename = os.fsync, os.fdatasync, os.rename
 
     def fsync(fd: int) -> None:
-        log.append(("fsync", Path(os.readlink(f"/proc/self/fd/{fd}")).name))
+        log.append(("fsync", Path(f"/proc/self/fd/{fd}").readlink().name))
         real_sync(fd)
 
     def fdatasync(fd: int) -> None:
-        log.append(("fsync", Path(os.readlink(f"/proc/self/fd/{fd}")).name))
+        log.append(("fsync", Path(f"/proc/self/fd/{fd}").readlink().name))
         real_sync_data(fd)
 
     def rename(source: str, target: str) -> None:

@@ -72,7 +72,7 @@ def read(folder: Path, version: int) -> Commit:
     try:
         actions = [json.loads(line) for line in content.splitlines() if line.strip()]
         return _commit(version, actions)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (AttributeError, LookupError, TypeError, ValueError):
         raise Corrupt(
             f"read {folder.parent.name}/_delta_log/{path.name}: not a whole commit; run `aftertrace fsck`"
         ) from None

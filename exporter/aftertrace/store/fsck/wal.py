@@ -12,7 +12,7 @@ from aftertrace.store.errors import Corrupt
 from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout, SegmentName, segments
-from aftertrace.store.segment import SegmentHeader, opened
+from aftertrace.store.segment import SegmentHeader, opened, tail
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.wal_reader import Damage, WalReader
 
@@ -81,18 +81,17 @@ def _frames(layout: Layout, receiver: str, stored_seq: int) -> tuple[list[Findin
     findings: list[Finding] = []
     rows: list[tuple[object, ...]] = []
     reader = WalReader(layout, receiver)
-    last_seq = stored_seq
     for found in reader.poll():
         if isinstance(found, Damage):
             findings.append(found.finding)
             continue
-        last_seq = found.seq
         if found.seq <= stored_seq:
             rows.append(_row(found))
     reader.close()
-    if last_seq < stored_seq:
-        message = f"ends at frame {last_seq}, and the tables at {stored_seq}"
-        findings.append(Finding("wal_behind", "warning", f"wal/{receiver}", message))
+    end = tail(layout.wal(receiver), receiver)
+    if segments(layout.wal(receiver)) and end.seq < stored_seq:
+        message = f"ends at frame {end.seq}, and the tables at {stored_seq}; it was lost or put back from an old copy"
+        findings.append(Finding("wal_behind", "error", f"wal/{receiver}", message))
     return findings, rows
 
 
