@@ -80,9 +80,7 @@ class Collector:
                 socket.create_connection(("127.0.0.1", self.http_port), timeout=1).close()
             except OSError:
                 if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError(
-                        f"the Collector did not start:\n{self.log.read_text()[-2000:]}"
-                    ) from None
+                    raise AssertionError(f"the Collector did not start:\n{self.log.read_text()[-2000:]}") from None
                 time.sleep(0.05)
             else:
                 return

@@ -67,21 +67,25 @@ class Sink:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def span_names(self) -> list[str]:
-        """Names of all spans that came, sorted, repeats included."""
+        """Names of the spans that came, sorted, each once: delivery is at least once, and aftertrace finds repeats."""
         return sorted(
-            span.name
-            for body in self.traces
-            for resource in ExportTraceServiceRequest.FromString(body).resource_spans
-            for scope in resource.scope_spans
-            for span in scope.spans
+            {
+                span.name
+                for body in self.traces
+                for resource in ExportTraceServiceRequest.FromString(body).resource_spans
+                for scope in resource.scope_spans
+                for span in scope.spans
+            }
         )
 
     def log_bodies(self) -> list[str]:
-        """Text bodies of all log records that came, sorted, repeats included."""
+        """Text bodies of the log records that came, sorted, each once."""
         return sorted(
-            record.body.string_value
-            for body in self.logs
-            for resource in ExportLogsServiceRequest.FromString(body).resource_logs
-            for scope in resource.scope_logs
-            for record in scope.log_records
+            {
+                record.body.string_value
+                for body in self.logs
+                for resource in ExportLogsServiceRequest.FromString(body).resource_logs
+                for scope in resource.scope_logs
+                for record in scope.log_records
+            }
         )

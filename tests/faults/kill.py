@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -71,8 +73,15 @@ def campaign(data: Path, *, cycles: int, seed: int, clients: int = 4, broken: st
         evidence=check(attempted, acknowledged, rows.evidence),
         duplicates=rows.duplicates,
         altered=len(rows.altered),
-        errors=load.errors + ([f"serve ended with {exit_code}"] if exit_code else []),
+        errors=load.errors + ([f"serve ended with {exit_code}"] if exit_code else []) + _fsck(data),
     )
+
+
+def _fsck(data: Path) -> list[str]:
+    """What the store's own check says against it."""
+    command = [sys.executable, "-m", "aftertrace.cli", "fsck", "--data", str(data)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    return [f"fsck: {result.stdout}{result.stderr}"] if result.returncode else []
 
 
 def _kill(serve: Serve, rng: random.Random) -> None:

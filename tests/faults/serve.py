@@ -40,12 +40,19 @@ class Serve:
     """
 
     def __init__(
-        self, data: Path, *, broken: str | None = None, under: Sequence[str] = (), log: Path | None = None
+        self,
+        data: Path,
+        *,
+        http: str = "127.0.0.1:0",
+        broken: str | None = None,
+        under: Sequence[str] = (),
+        log: Path | None = None,
     ) -> None:
         """Prepare it.
 
         Args:
             data: the data folder.
+            http: where it takes OTLP/HTTP; any free port if not given.
             broken: name of a fault under `broken/`, for negative controls.
             under: what the command runs under, such as `strace` and its options.
             log: where its standard error goes; beside the data folder if not given.
@@ -56,7 +63,7 @@ class Serve:
         self._command = [
             *under,
             *(sys.executable, "-m", "aftertrace.cli", "serve", "--data", str(data)),
-            *("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--no-dashboard"),
+            *("--http", http, "--grpc", "127.0.0.1:0", "--no-dashboard"),
         ]
         self._environment = dict(os.environ)
         if broken is not None:
