@@ -1,0 +1,172 @@
+"""The tables: durable commits, folding, and what readers see."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from aftertrace.store import compaction, durable, parquet
+from aftertrace.store.compaction import compact, vacuum
+from aftertrace.store.errors import Invalid
+from aftertrace.store.layout import Layout
+from aftertrace.store.quarantine import kept
+from aftertrace.store.schema import EVENTS, SPANS, TABLES
+from aftertrace.store.snapshot import Snapshot, scan
+from aftertrace.store.tables import CHECKPOINT_EVERY, TableWriter, files_of
+
+DAY = date(2026, 1, 2)
+
+
+def spans(*seqs: int, day: date = DAY, name: str = "chat") -> pa.Table:
+    """One span for each seq."""
+    rows = [
+        {"received_date": day, "receiver": "main", "seq": seq, "index": 0, "received_ns": seq, "name": name}
+        for seq in seqs
+    ]
+    return pa.Table.from_pylist(rows, SPANS)
+
+
+def seqs(layout: Layout) -> list[int]:
+    """What a reader of `spans` sees."""
+    rows = pl.scan_delta(str(layout.table("spans"))).select("seq").collect()
+    return sorted(rows["seq"].to_list())
+
+
+def test_what_is_committed_is_there_after_opening_again(layout: Layout) -> None:
+    """With what each receiver has stored, whichever of them committed last."""
+    table = TableWriter(layout, "spans")
+    table.append(spans(1, 2), {"main": 2})
+    table.append(spans(), {"import": 7})
+    again = TableWriter(layout, "spans")
+    assert (again.last_seq("main"), again.last_seq("import"), again.last_seq("other")) == (2, 7, 0)
+    assert seqs(layout) == [1, 2]
+
+
+def test_rows_of_two_days_go_to_two_partitions(layout: Layout) -> None:
+    """A batch may straddle midnight."""
+    other = date(2026, 1, 3)
+    table = TableWriter(layout, "spans")
+    table.append(pa.concat_tables([spans(1), spans(2, day=other)]), {"main": 2})
+    assert [day for _, _, day in files_of(table.delta)] == [DAY, other]
+    rows = pl.scan_delta(str(layout.table("spans"))).filter(pl.col("received_date") == other).collect()
+    assert rows["seq"].to_list() == [2]
+
+
+def test_a_commit_is_durable_in_order(layout: Layout, disk: list[tuple[str, str]]) -> None:
+    """File, its folders, commit, its folder."""
+    table = TableWriter(layout, "spans")
+    disk.clear()
+    table.append(spans(1), {"main": 1})
+    names = [Path(name).suffix or name for kind, name in disk if kind == "fsync"]
+    assert names == ["spans", ".parquet", f"received_date={DAY}", ".json", "_delta_log"]
+
+
+def test_a_commit_without_its_syncs_is_seen(
+    layout: Layout, disk: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control of the test above."""
+    table = TableWriter(layout, "spans")
+    disk.clear()
+    monkeypatch.setattr(durable, "sync_file", lambda _path: None)
+    table.append(spans(1), {"main": 1})
+    assert ".json" not in [Path(name).suffix for _, name in disk]
+
+
+def test_nothing_of_a_record_stands_in_the_log(layout: Layout) -> None:
+    """The log outlives what it describes."""
+    TableWriter(layout, "spans").append(spans(1, name="canary"), {"main": 1})
+    (path,) = layout.table("spans").glob("*/*.parquet")
+    assert all(b"canary" not in commit.read_bytes() for commit in layout.commits("spans").iterdir())
+    column = pa.parquet.read_metadata(path).row_group(0)
+    named = {column.column(n).path_in_schema: column.column(n).is_stats_set for n in range(column.num_columns)}
+    assert {name for name, is_set in named.items() if is_set} == {"seq", "received_ns", "start_ns", "end_ns"}
+
+
+def test_a_flipped_bit_in_a_page_is_not_read_as_data(layout: Layout) -> None:
+    """The file's own checksums catch it where digests are not compared."""
+    TableWriter(layout, "spans").append(spans(*range(500)), {"main": 500})
+    (path,) = layout.table("spans").glob("*/*.parquet")
+    content = path.read_bytes()
+    start = content.index(b"chat")
+    path.write_bytes(content[:start] + b"cHat" + content[start + 4 :])
+    with pytest.raises(OSError, match="CRC"):
+        parquet.read(path, DAY, SPANS)
+
+
+@pytest.mark.parametrize("torn", ["last", "checkpoint", "both"])
+def test_a_torn_checkpoint_is_put_aside(layout: Layout, torn: str) -> None:
+    """All commits are still there to begin from."""
+    table = TableWriter(layout, "spans")
+    for seq in range(1, CHECKPOINT_EVERY + 2):
+        table.append(spans(seq) if seq % 50 == 0 else spans(), {"main": seq})
+    log = layout.commits("spans")
+    (checkpoint,) = log.glob("*.checkpoint.parquet")
+    if torn != "checkpoint":
+        (log / "_last_checkpoint").write_bytes(b"")
+    if torn != "last":
+        os.truncate(checkpoint, 100)
+    again = TableWriter(layout, "spans")
+    assert again.last_seq("main") == CHECKPOINT_EVERY + 1
+    assert seqs(layout) == [50, 100]
+    assert {finding.code for finding in kept(layout)} == {"checkpoint_torn"}
+
+
+def test_folding_keeps_every_row(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers of an older version keep their files for an hour; then they go."""
+    table = TableWriter(layout, "spans")
+    for seq in range(1, 9):
+        table.append(spans(seq), {"main": seq})
+    older = table.version
+    assert table.small_files == 8
+    assert compact(layout, table, fold_at=8) == 0
+    assert compact(layout, table, fold_at=7) == 8
+    assert (table.small_files, table.last_seq("main"), seqs(layout)) == (1, 8, list(range(1, 9)))
+    assert vacuum(layout, table) == 0
+    old = pl.scan_delta(str(layout.table("spans")), version=older).select(pl.len()).collect().item()
+    assert old == 8
+    later = layout.table("spans").stat().st_mtime + compaction.KEEP_S + 60
+    assert vacuum(layout, table, now_s=later) == 8
+    assert seqs(layout) == list(range(1, 9))
+
+
+def test_a_damaged_file_is_not_folded(layout: Layout) -> None:
+    """Its rows would get a digest that says they are good."""
+    table = TableWriter(layout, "spans")
+    for seq in range(1, 5):
+        table.append(spans(seq), {"main": seq})
+    path = min(layout.table("spans").glob("*/*.parquet"))
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"x")
+    assert compact(layout, table, fold_at=1) == 3
+    assert path.exists()
+    assert [finding.code for finding in kept(layout)] == ["file_digest"]
+
+
+def test_a_store_without_tables_has_empty_ones(layout: Layout) -> None:
+    """With every column, so that a query does not depend on what was sent so far."""
+    for name, table in TABLES.items():
+        frame = scan(layout.data, name).collect()
+        assert (frame.height, frame.columns) == (0, table.schema.names)
+    assert scan(layout.data, "spans", columns=["seq"]).collect_schema().names() == ["seq"]
+    with pytest.raises(Invalid, match="no such table"):
+        scan(layout.data, "orders")
+
+
+def test_no_reader_sees_rows_that_another_table_lacks(layout: Layout) -> None:
+    """Between two commits of a drain, each receiver is cut at what all tables hold."""
+    for name, schema, upto in (("evidence", None, 3), ("spans", SPANS, 3), ("events", EVENTS, 2)):
+        rows = spans(1, 2, 3) if schema is SPANS else TABLES[name].schema.empty_table()
+        TableWriter(layout, name).append(rows, {"main": upto})
+    snapshot = Snapshot.of(layout.data)
+    assert (snapshot.watermarks, snapshot.uneven) == ((("main", 2),), True)
+    assert snapshot.scan("spans", columns=["seq"]).sort("seq").collect()["seq"].to_list() == [1, 2]
+    TableWriter(layout, "events").append(EVENTS.empty_table(), {"main": 3})
+    assert snapshot.scan("spans").collect().height == 2
+    newer = Snapshot.of(layout.data)
+    assert (newer.uneven, newer.scan("spans").collect().height) == (False, 3)
+    assert len({snapshot, newer, Snapshot.of(layout.data)}) == 2
