@@ -119,9 +119,7 @@ class Redactor:
         value = getattr(pair.value, kind)
         if kind == "bool_value" or not (value if kind in ("string_value", "bytes_value") else True):
             return
-        secret = (
-            value.encode() if kind == "string_value" else pair.value.SerializeToString(deterministic=True)
-        )
+        secret = value.encode() if kind == "string_value" else pair.value.SerializeToString(deterministic=True)
         if self._text.is_token(secret):
             return
         pair.value.string_value = self._text.token(rule, secret).decode()
