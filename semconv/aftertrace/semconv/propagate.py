@@ -102,7 +102,9 @@ def to_commit_message(message: str, run_id: str) -> str:
     body = message.rstrip()
     if not body:
         return f"{line}\n"
-    gap = "\n" if _is_trailers(_last_paragraph(body)) else "\n\n"
+    last = _last_paragraph(body)
+    # The first paragraph is the subject, even if it looks like a trailer ("Fix: the limit").
+    gap = "\n" if last != body.replace("\r\n", "\n") and _is_trailers(last) else "\n\n"
     return f"{body}{gap}{line}\n"
 
 
