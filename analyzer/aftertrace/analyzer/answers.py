@@ -17,6 +17,11 @@ from aftertrace.analyzer.emitters import EMITTERS, Emitter, Question
 from aftertrace.analyzer.identity import Identified
 
 State: TypeAlias = Literal["known", "partial", "unknown"]
+_PARTIES: Final = {
+    "human": "a person, not named",
+    "program": "a program, not named",
+    "human_or_program": "a person or a program, not named",
+}
 EVIDENCE_ROWS: Final = 5
 """How many evidence rows an answer names."""
 VALUE_CHARACTERS: Final = 400
@@ -194,7 +199,7 @@ def _reviewer(subject: _Subject) -> Answer:
         )
     parts = []
     for row in asked.iter_rows(named=True):
-        who = row["reviewer"] or (f"a {row['decided_by']}, not named" if row["decided_by"] else "nobody yet")
+        who = row["reviewer"] or _PARTIES.get(row["decided_by"], row["decided_by"] or "nobody yet")
         waited = f" after {row['wait_ns'] / 1e9:.1f} s" if row["wait_ns"] is not None else ""
         parts.append(f"{row['tool_name']}: {row['approval'] or row['outcome']} by {who}{waited}")
     named = asked.filter(pl.col("decided_by").is_in(("human", "human_or_program")))

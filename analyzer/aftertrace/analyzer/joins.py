@@ -61,10 +61,20 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     )
     found = _from_requests(_from_spans(found, spans))
     identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))
-    anonymous = found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null())
+    anonymous = _once(found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null()))
     twins = _twins(anonymous, identified)
     matched = _match(anonymous.join(twins, on="row", how="anti"), identified)
     return pl.concat([identified, twins, matched], how="diagonal").sort("row").drop("row", "done_ns")
+
+
+def _once(anonymous: pl.DataFrame) -> pl.DataFrame:
+    """Leave out what a harness says in a message of a call whose own span says it in the same words."""
+    feedback = (pl.col("group") == "feedback").fill_null(value=False)
+    spoken = anonymous.filter(~feedback & pl.col("reason").is_not_null())
+    said = anonymous.filter(feedback)
+    return pl.concat(
+        [anonymous.filter(~feedback), said.join(spoken, on=["scope", "tool_name", "reason"], how="anti")]
+    ).sort("row")
 
 
 def _twins(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:

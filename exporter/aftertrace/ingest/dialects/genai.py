@@ -99,6 +99,9 @@ def model_call_events(attributes: dict[str, Any], start_ns: int, end_ns: int) ->
     text = messages.user_text(given, last_only=True)
     if text is not None:
         found.append(Event(event="input.resolved", state="user_prompt", time_ns=start_ns, content=text))
+    system = messages.instructions_text(attributes.get("gen_ai.system_instructions"))
+    if system is not None and messages.opens_conversation(given):
+        found.append(Event(event="input.resolved", state="system_prompt", time_ns=start_ns, content=system))
     proposed = _at(end_ns or start_ns, messages.proposals(made))
     guarded = _guarded_tools(attributes.get("model_request_parameters"))
     for event in proposed:

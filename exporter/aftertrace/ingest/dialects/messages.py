@@ -246,6 +246,14 @@ def tool_names(value: Any) -> list[str] | None:
     return names
 
 
+def opens_conversation(value: Any) -> bool:
+    """Whether an input holds no message of the assistant yet: the first model call of a conversation.
+
+    What every model call repeats (the system prompt) is told as an event there, and only by its digest afterwards.
+    """
+    return not any(message.get("role") == "assistant" for message in messages(value))
+
+
 def value_digest(value: Any) -> str | None:
     """Tagged digest of a value's canonical JSON, whether it came as text or structured."""
     if value is None:

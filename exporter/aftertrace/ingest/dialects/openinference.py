@@ -93,10 +93,8 @@ def _who(span: Span, metadata: dict[str, Any]) -> Who:
 def _model_call(span: Span, who: Who) -> list[Event]:
     given, made = _unflatten(span.attributes)
     system = next((m for m in given if m["role"] in ("system", "developer")), None)
-    if system is not None:
-        who.system_prompt_digest = messages.instructions_digest(
-            "\n".join(str(part.get("content", "")) for part in system["parts"])
-        )
+    prompt = "\n".join(str(part.get("content", "")) for part in system["parts"]) if system is not None else None
+    who.system_prompt_digest = messages.instructions_digest(prompt)
     schemas = [messages.load(value) for key, value in sorted(span.attributes.items()) if _TOOL.fullmatch(key)]
     if schemas:
         who.tool_names, who.tools_digest = messages.tool_names(schemas), messages.value_digest(schemas)
@@ -105,6 +103,8 @@ def _model_call(span: Span, who: Who) -> list[Event]:
     text = messages.user_text(given, last_only=True)
     if text is not None:
         found.append(Event(event="input.resolved", state="user_prompt", content=text))
+    if prompt is not None and messages.opens_conversation(given):
+        found.append(Event(event="input.resolved", state="system_prompt", content=prompt))
     for event in found:
         event.time_ns = span.start_ns
     proposed = messages.proposals(made)

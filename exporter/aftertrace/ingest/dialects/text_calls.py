@@ -15,6 +15,9 @@ from aftertrace.ingest.dialects.events import Decider, Event
 MAX_CHARACTERS: Final = 20_000
 """Texts are looked at up to here."""
 
+FEEDBACK: Final = "feedback"
+"""`group` of what a harness says in a message: a span may tell of the same call, with the same words."""
+
 _REFUSED: Final = re.compile(r"function calling of (.{1,8000}?) has been refused", re.DOTALL)
 _LISTED: Final = re.compile(r"""function\\?['"]: ?\{\\?['"]name\\?['"]: ?\\?['"]([^'"\\]{1,200})""")
 _TIMED_OUT: Final = re.compile(
@@ -47,6 +50,7 @@ def _refusal(name: str, decided_by: Decider, rule: str, reason: str) -> Event:
         event="tool.called",
         state="refused",
         tool_name=name,
+        group=FEEDBACK,
         basis="inferred",
         decided_by=decided_by,
         reason=reason,
