@@ -1,0 +1,47 @@
+"""The dashboard: five pages over the analyzer. Started as `dashboards.launch.command` says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from aftertrace.dashboards import data, filters
+from aftertrace.dashboards.cards import empty_store
+from aftertrace.dashboards.plain import plain_lines
+
+_FOLDER = Path(__file__).parent
+
+# The icon is a file of ours: a Material one would be fetched from another host.
+st.set_page_config(page_title="aftertrace", page_icon=str(_FOLDER / "mark.svg"), layout="wide")
+st.logo(str(_FOLDER / "logo.svg"), size="large")
+
+OVERVIEW = st.Page("views/overview.py", title="Overview", icon=":material/dashboard:", default=True)
+RUNS = st.Page("views/runs.py", title="Runs", icon=":material/list_alt:")
+RUN = st.Page("views/run.py", title="Run", icon=":material/footprint:")
+NEAR_MISSES = st.Page("views/near_misses.py", title="Near misses", icon=":material/block:")
+APPROVALS = st.Page("views/approvals.py", title="Approvals", icon=":material/how_to_reg:")
+
+
+@st.fragment(run_every=data.REFRESH_S)
+def look_for_news(shown: str | None) -> None:
+    """Draw the page again when the store has moved on; what is chosen stays."""
+    if data.version() != shown:
+        st.rerun()
+
+
+page = st.navigation([OVERVIEW, NEAR_MISSES, RUNS, RUN, APPROVALS], position="top")
+shown = data.version()
+try:
+    analysis = data.analysis()
+except data.AftertraceError as error:
+    st.error("The store cannot be read. This page tries again by itself.", icon=":material/error:")
+    st.code(plain_lines(str(error)), language=None, wrap_lines=True)
+else:
+    if analysis.runs.is_empty() and analysis.calls.is_empty():
+        empty_store(data.settings())
+    else:
+        if page != RUN:
+            filters.bar(analysis)
+        page.run()
+look_for_news(shown)

@@ -1,0 +1,116 @@
+"""Small pieces that several pages draw: facts in a row, an answer, an approval, an empty store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import streamlit as st
+
+from aftertrace.dashboards import launch
+from aftertrace.dashboards.data import Answer
+from aftertrace.dashboards.marks import ANSWERS, UNSTATED, Mark
+from aftertrace.dashboards.plain import plain, plain_lines
+from aftertrace.dashboards.quantities import count, duration, moment
+
+_QUESTIONS: Final = {
+    "agent": "Agent",
+    "model": "Model and version",
+    "system_prompt": "System prompt",
+    "inputs": "Inputs",
+    "tools": "Tools considered, called, rejected",
+    "reviewer": "Who reviewed",
+    "trigger": "Trigger",
+    "checks": "Checks",
+    "effects": "Effects",
+}
+_MOST_CHARACTERS: Final = 320
+
+
+def badge(mark: Mark) -> None:
+    """A mark: its icon, its word, its colour."""
+    st.badge(mark.word, icon=mark.icon, color=mark.colour)
+
+
+def facts(pairs: Sequence[tuple[str, str]], widths: Sequence[float] | None = None) -> None:
+    """Facts side by side, each under its name. The names are ours; the values may be a sender's."""
+    for column, (name, value) in zip(st.columns(widths or len(pairs), gap="medium"), pairs, strict=True):
+        with column, st.container(gap=None):
+            st.caption(name)
+            st.text(plain(value, most=_MOST_CHARACTERS))
+
+
+def answer(given: Answer) -> None:
+    """One of the answers of a run: how sure it is, what it is, what it rests on, and what would make it known."""
+    with st.container(border=True, height="stretch", gap="xsmall"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{_QUESTIONS.get(given.question, UNSTATED.word)}**")
+            badge(ANSWERS.get(given.state, UNSTATED))
+        st.text(plain(given.value, most=_MOST_CHARACTERS) if given.value else "The telemetry does not say.")
+        if given.switch_on:
+            st.caption("To know it")
+            st.code(plain(given.switch_on), language=None, wrap_lines=True)
+        if given.evidence:
+            with st.popover(f"evidence: {count(len(given.evidence), 'record')}", type="tertiary"):
+                st.caption("receiver / request / record")
+                st.code("\n".join(plain(each) for each in given.evidence), language=None)
+
+
+def approval(row: Mapping[str, Any]) -> None:
+    """One request to a person or program in full: exactly what was shown, and what came of it."""
+    with st.container(border=True, gap="small"):
+        facts(
+            [
+                ("Tool", row["tool_name"] or UNSTATED.word),
+                ("Agent", row["agent_name"] or UNSTATED.word),
+                ("Decision", row["decision"] or UNSTATED.word),
+                ("Decided by", " · ".join(filter(None, (row["decided_by"], row["reviewer"]))) or UNSTATED.word),
+            ]
+        )
+        facts(
+            [
+                ("Asked", moment(row["asked_at"])),
+                ("Decided", moment(row["decided_at"]) if row["decision"] != "pending" else "not yet"),
+                ("Wait", duration(row["wait_ns"]) if row["decision"] != "pending" else "not over"),
+                ("Reviewer's identity", row["reviewer_identity"] or UNSTATED.word),
+            ]
+        )
+        st.caption("Exactly what was shown")
+        if row["shown"]:
+            st.code(plain_lines(row["shown"]), language=None, wrap_lines=True)
+            if row["shown_digest"]:
+                facts([("Digest of the whole text", row["shown_digest"])])
+        else:
+            st.text("The telemetry does not say what the reviewer saw.")
+        for name, column in (("Arguments as proposed", "arguments"), ("Arguments as approved", "approved_arguments")):
+            if row[column]:
+                st.caption(name)
+                st.code(plain_lines(row[column]), language=None, wrap_lines=True)
+        if row["reason"]:
+            facts([("Reason given", row["reason"])])
+        st.page_link(
+            "views/run.py", label="Open the run", icon=":material/arrow_forward:", query_params={"run": row["run_id"]}
+        )
+
+
+def empty_store(settings: launch.Settings) -> None:
+    """What to do first, where nothing has arrived yet."""
+    with st.container(border=True, width=860, gap="small"):
+        st.subheader(":material/sensors: Waiting for the first span", anchor=False)
+        st.markdown("This page fills by itself, about two seconds after an agent has sent something.")
+        st.markdown("**1 · Point an agent here.** Any OpenTelemetry SDK, in any language:")
+        st.code(
+            f"export OTEL_EXPORTER_OTLP_ENDPOINT=http://{settings.http}   # traces and logs, protobuf or JSON\n"
+            f"# over gRPC: http://{settings.grpc} with OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
+            language=None,
+        )
+        st.markdown("**2 · Let it say what matters.** The switches of each agent, those for refusals included:")
+        st.code("aftertrace connect claude-code", language=None)
+        st.markdown("**3 · Or look around first.** Recorded runs of real agents, or a file of yours:")
+        st.code("aftertrace demo\naftertrace import spans.jsonl", language=None)
+        facts([("This store", str(settings.data))])
+
+
+def nothing_matches() -> None:
+    """What a table says when the filters leave no row."""
+    st.info("Nothing matches these filters.", icon=":material/filter_alt_off:")

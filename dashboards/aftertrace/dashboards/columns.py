@@ -1,0 +1,85 @@
+"""How each column looks in a table, whichever table it stands in: its heading, width, unit and format."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import streamlit as st
+
+from aftertrace.dashboards.marks import DECISION_COLOURS, OUTCOME_COLOURS
+
+_COLUMNS: Final[dict[str, Any]] = {
+    "run": st.column_config.LinkColumn("run", display_text=r"run=(.{8})", width=84, help="opens the run's page"),
+    "ordinal": st.column_config.NumberColumn("#", width=40, help="order among the calls of its conversation, from 0"),
+    "outcome": st.column_config.MultiselectColumn(
+        "outcome", options=list(OUTCOME_COLOURS), color=list(OUTCOME_COLOURS.values()), width=130
+    ),
+    "decision": st.column_config.MultiselectColumn(
+        "decision", options=list(DECISION_COLOURS), color=list(DECISION_COLOURS.values()), width=96
+    ),
+    "tool_name": st.column_config.TextColumn("tool", width=130),
+    "agent_name": st.column_config.TextColumn("agent", width=130),
+    "model": st.column_config.TextColumn("model", width=130),
+    "state": st.column_config.TextColumn("state", width=80),
+    "decided_by": st.column_config.TextColumn("decided by", width=84),
+    "basis": st.column_config.TextColumn(
+        "basis", width=68, help="explicit: a record says so; inferred: from absence, or from a text"
+    ),
+    "risk": st.column_config.TextColumn(
+        "risk", width=110, help="class of the tool; a trailing ? marks a guess by its name"
+    ),
+    "reviewer": st.column_config.TextColumn("reviewer", width=110),
+    "reason": st.column_config.TextColumn("reason", width="medium"),
+    "arguments": st.column_config.TextColumn("arguments", width="medium"),
+    "prompt": st.column_config.TextColumn("first input", width="medium"),
+    "wait_s": st.column_config.NumberColumn("wait (s)", format="%.1f", width=70, help="how long the decision took"),
+    "duration_s": st.column_config.NumberColumn("duration (s)", format="%.2f", width=84),
+    "calls": st.column_config.NumberColumn("calls", width=56),
+    "near_misses": st.column_config.NumberColumn("near misses", width=84),
+    "consequential": st.column_config.NumberColumn("consequential", width=96, help="above the risk class read"),
+    "unresolved": st.column_config.NumberColumn("unresolved", width=80, help="proposed, and then nothing is known"),
+    "approvals": st.column_config.NumberColumn("approvals", width=74),
+    "input_tokens": st.column_config.NumberColumn("tokens in", format="localized", width=76),
+    "output_tokens": st.column_config.NumberColumn("tokens out", format="localized", width=76),
+    "cost_usd": st.column_config.NumberColumn("cost (US$)", format="%.4f", width=80),
+    "rate": st.column_config.NumberColumn("rate (%)", format="%.1f", width=70),
+    "low": st.column_config.NumberColumn(
+        "low (%)", format="%.1f", width=66, help="lower end of the 95 % Wilson interval"
+    ),
+    "high": st.column_config.NumberColumn(
+        "high (%)", format="%.1f", width=66, help="upper end of the 95 % Wilson interval"
+    ),
+    "count": st.column_config.TextColumn(
+        "count is",
+        width=84,
+        help="at least: an emitter in this row hides some refusals, so the true count may be higher",
+    ),
+    "what": st.column_config.TextColumn("event", width=150),
+    "lane": st.column_config.TextColumn("lane", width=64),
+    "detail": st.column_config.TextColumn("detail", width="large"),
+    "evidence": st.column_config.TextColumn("evidence", width=90, help="receiver / request / record"),
+    "identity": st.column_config.TextColumn("identity", width=96, help="how sure the name is"),
+    "requests": st.column_config.NumberColumn("requests", width=70),
+    "granted": st.column_config.NumberColumn("granted", width=66),
+    "rejected": st.column_config.NumberColumn("rejected", width=66),
+    "modified": st.column_config.NumberColumn("modified", width=66),
+    "expired": st.column_config.NumberColumn("expired", width=66),
+    "median_wait_s": st.column_config.NumberColumn("median wait (s)", format="%.1f", width=104),
+    "longest_wait_s": st.column_config.NumberColumn("longest wait (s)", format="%.1f", width=106),
+    "tool_call_id": st.column_config.TextColumn("call id", width=110),
+}
+_TIMES: Final = {
+    "first_at": "time (UTC)",
+    "started_at": "started (UTC)",
+    "asked_at": "asked (UTC)",
+    "at": "time (UTC)",
+}
+
+
+def config(column: str) -> Any:
+    """How a column is drawn; None leaves it to Streamlit."""
+    if column in _TIMES:
+        finest = "HH:mm:ss.SSS" if column == "at" else "YYYY-MM-DD HH:mm:ss"
+        width = 100 if column == "at" else 146
+        return st.column_config.DatetimeColumn(_TIMES[column], format=finest, timezone="UTC", width=width)
+    return _COLUMNS.get(column)

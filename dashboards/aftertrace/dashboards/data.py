@@ -1,0 +1,78 @@
+"""What the pages read: one pinned version of the store, opened once for everybody who looks at it.
+
+This is the only module that imports the analyzer or caches anything. A version of the tables is the cache key, so a
+page never mixes two states of the store, and an unchanged store is read once.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from aftertrace.analyzer import (
+    AftertraceError,
+    Analysis,
+    Answer,
+    Answers,
+    Filter,
+    Invalid,
+    current_version,
+    open_analysis,
+)
+from aftertrace.dashboards import launch
+
+__all__ = [
+    "REFRESH_S",
+    "AftertraceError",
+    "Analysis",
+    "Answer",
+    "Answers",
+    "Filter",
+    "Invalid",
+    "analysis",
+    "settings",
+    "version",
+]
+
+REFRESH_S: Final = 2
+"""How often an open page looks for a newer version of the store."""
+_JUDGED_NS: Final = 5 * 60 * 10**9
+"""How long an analysis stands where nothing new comes: a run that is open now may have ended by silence later."""
+
+
+def settings() -> launch.Settings:
+    """What the pages were started with."""
+    return launch.settings(sys.argv[1:])
+
+
+def version() -> str | None:
+    """What the pages would show now: changes with the store, and every few minutes; None where it cannot be read."""
+    try:
+        return _key(str(settings().data))
+    except AftertraceError:
+        return None
+
+
+def analysis() -> Analysis:
+    """The store as of now.
+
+    Raises:
+        AftertraceError: the store cannot be read.
+    """
+    data = str(settings().data)
+    return _opened(data, _key(data))
+
+
+@st.cache_data(ttl=1.0, max_entries=4, show_spinner=False)
+def _key(data: str) -> str:
+    """At most a second old, however many people look."""
+    return f"{current_version(Path(data))} {time.time_ns() // _JUDGED_NS}"
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the store …")
+def _opened(data: str, key: str) -> Analysis:  # noqa: ARG001  # the key under which it is kept
+    return open_analysis(Path(data))

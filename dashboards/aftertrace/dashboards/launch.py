@@ -1,0 +1,83 @@
+"""How the dashboard is started: as a process of its own, on loopback, telling nobody.
+
+Nothing here imports Streamlit, so that a program that only starts the pages stays light.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+LOOPBACK: Final = "127.0.0.1"
+_FOLDER: Final = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a page is told by whoever started it."""
+
+    data: Path
+    """Folder of the store."""
+    http: str
+    """Address where the receiver takes OTLP/HTTP, for the instructions of an empty store."""
+    grpc: str
+    """The same for OTLP/gRPC."""
+
+
+def settings(arguments: Sequence[str]) -> Settings:
+    """Read what stands after ``--`` on the command line of `streamlit run`."""
+    parser = ArgumentParser(prog="aftertrace dashboard", description="Pages over the store of aftertrace.")
+    parser.add_argument("--data", type=Path, default=Path("aftertrace-data"), help="folder of the store")
+    parser.add_argument("--http", default="127.0.0.1:4318", help="where the receiver takes OTLP/HTTP")
+    parser.add_argument("--grpc", default="127.0.0.1:4317", help="where the receiver takes OTLP/gRPC")
+    parsed = parser.parse_args(arguments)
+    return Settings(parsed.data, parsed.http, parsed.grpc)
+
+
+def arguments(
+    data: Path, host: str = LOOPBACK, port: int = 8501, *, http: str | None = None, grpc: str | None = None
+) -> list[str]:
+    """Arguments of `streamlit` that serve the pages of one store.
+
+    Args:
+        data: folder of the store.
+        host: address to listen on.
+        port: port to listen on.
+        http: address of the receiver's OTLP/HTTP, if it is not the usual one.
+        grpc: address of the receiver's OTLP/gRPC, if it is not the usual one.
+    """
+    told = [*(("--http", http) if http else ()), *(("--grpc", grpc) if grpc else ())]
+    return [
+        "run",
+        str(_FOLDER / "app.py"),
+        f"--server.address={host}",
+        f"--server.port={port}",
+        "--server.headless=true",
+        # Pages do not change while they are served; a watcher would walk every imported module.
+        "--server.fileWatcherType=none",
+        "--browser.gatherUsageStats=false",
+        "--client.toolbarMode=minimal",
+        # A traceback can quote telemetry, and tells a reader nothing.
+        "--client.showErrorDetails=none",
+        f"--theme.base={_FOLDER / 'theme.toml'}",
+        "--",
+        "--data",
+        str(data),
+        *told,
+    ]
+
+
+def command(
+    data: Path, host: str = LOOPBACK, port: int = 8501, *, http: str | None = None, grpc: str | None = None
+) -> list[str]:
+    """The whole command, for `subprocess`. Parameters as for `arguments`."""
+    return [sys.executable, "-m", "streamlit", *arguments(data, host, port, http=http, grpc=grpc)]
+
+
+def environment() -> dict[str, str]:
+    """What the process needs in its environment besides what it inherits."""
+    return {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false", "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,69 @@
+"""How states and outcomes look: a word, an icon and a colour, never the colour alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Colour = Literal["red", "orange", "yellow", "blue", "green", "violet", "gray"]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A word with an icon and a colour of Streamlit's palette."""
+
+    word: str
+    icon: str
+    colour: Colour
+
+
+ANSWERS: Final = {
+    "known": Mark("known", ":material/check_circle:", "green"),
+    "partial": Mark("partial", ":material/incomplete_circle:", "orange"),
+    "unknown": Mark("unknown", ":material/help:", "red"),
+}
+"""By state of an answer."""
+
+RUN_STATES: Final = {
+    "open": Mark("open", ":material/play_circle:", "blue"),
+    "waiting": Mark("waiting for an approval", ":material/hourglass_top:", "orange"),
+    "completed": Mark("completed", ":material/check_circle:", "gray"),
+    "failed": Mark("failed", ":material/error:", "red"),
+}
+"""By state of a run."""
+
+UNSTATED: Final = Mark("not stated", ":material/help:", "gray")
+"""Where a value is missing, or is none of ours."""
+
+OUTCOME_COLOURS: Final = {
+    "denied": "#d1495b",
+    "modified": "#e0952f",
+    "expired": "#8c6bd1",
+    "cancelled": "#3f8fc4",
+    "rejected_by_model": "#5a74d6",
+    "failed": "#a8623f",
+    "unresolved": "#a39b4f",
+    "unknown_tool": "#7f8fa6",
+    "invalid_arguments": "#6d7a8f",
+    "pending": "#c9a227",
+    "executed": "#4d9a6f",
+}
+"""One per outcome, legible on white and on near-black."""
+
+DECISION_COLOURS: Final = {
+    "pending": "#c9a227",
+    "rejected": "#d1495b",
+    "modified": "#e0952f",
+    "expired": "#8c6bd1",
+    "granted": "#4d9a6f",
+}
+"""One per decision of an approval, those that wait first."""
+
+LANE_COLOURS: Final = {
+    "agent": "#7f8fa6",
+    "model": "#5a74d6",
+    "tool": "#3f9c94",
+    "human": "#e0952f",
+    "control": "#d1495b",
+}
+"""One per lane of the timeline, from top to bottom."""

@@ -1,0 +1,70 @@
+"""Numbers with their units, as people read them. Times are UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+UNKNOWN: Final = "unknown"
+
+_MILLISECOND_NS: Final = 1_000_000
+_SECOND_NS: Final = 1_000_000_000
+_MINUTE_NS: Final = 60 * _SECOND_NS
+_HOUR_NS: Final = 60 * _MINUTE_NS
+DAY_NS: Final = 24 * _HOUR_NS
+HOUR_NS: Final = _HOUR_NS
+
+
+def count(number: int | None, noun: str | None = None) -> str:
+    """A whole number with thousands marked, and its noun: ``1,204 calls``, ``1 call``."""
+    if number is None:
+        return UNKNOWN
+    if noun is None:
+        return f"{number:,}"
+    return f"{number:,} {noun if number == 1 else _plural(noun)}"
+
+
+def _plural(noun: str) -> str:
+    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+def share(ratio: float | None) -> str:
+    """A ratio in per cent: ``12.5 %``."""
+    return UNKNOWN if ratio is None else f"{100 * ratio:.1f} %"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """An interval of ratios in per cent: ``8.1–18.9 %``."""
+    return UNKNOWN if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f} %"
+
+
+def duration(nanoseconds: int | None) -> str:
+    """A length of time in the two units that matter: ``320 ms``, ``4.7 s``, ``2 min 05 s``, ``1 d 03 h``."""
+    if nanoseconds is None:
+        return UNKNOWN
+    if nanoseconds < 0:
+        return "-" + duration(-nanoseconds)
+    if nanoseconds < _SECOND_NS:
+        return f"{nanoseconds / _MILLISECOND_NS:.0f} ms"
+    if nanoseconds < _MINUTE_NS:
+        return f"{nanoseconds / _SECOND_NS:.1f} s"
+    if nanoseconds < _HOUR_NS:
+        return f"{nanoseconds // _MINUTE_NS} min {nanoseconds % _MINUTE_NS // _SECOND_NS:02d} s"
+    if nanoseconds < DAY_NS:
+        return f"{nanoseconds // _HOUR_NS} h {nanoseconds % _HOUR_NS // _MINUTE_NS:02d} min"
+    return f"{nanoseconds // DAY_NS} d {nanoseconds % DAY_NS // _HOUR_NS:02d} h"
+
+
+def moment(when: datetime | int | None) -> str:
+    """A point in time, to the second: ``2026-11-21 10:02:03 UTC``. An integer is nanoseconds since the Unix epoch."""
+    if when is None:
+        return UNKNOWN
+    at = when if isinstance(when, datetime) else datetime.fromtimestamp(when // _SECOND_NS, UTC)
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def money(dollars: float | None) -> str:
+    """US dollars, as finely as small sums need: ``$ 0.0042``, ``$ 12.50``."""
+    if dollars is None:
+        return UNKNOWN
+    return f"$ {dollars:,.2f}" if dollars >= 1 or dollars == 0 else f"$ {dollars:.4f}"

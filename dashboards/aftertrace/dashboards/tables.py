@@ -1,0 +1,265 @@
+"""Frames of the analyzer as tables on a page: which columns, and in which order.
+
+Cells are text, numbers and times; none is markup. Links lead to pages of this dashboard alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+import polars as pl
+import streamlit as st
+
+from aftertrace.dashboards.columns import config
+from aftertrace.dashboards.plain import plain
+
+MOST_ROWS: Final = 1000
+"""How many rows a table sends to the browser. What is left out is said below it."""
+_MOST_CHARACTERS: Final = 2000
+_ROW_PIXELS: Final = 30
+_HEAD_PIXELS: Final = 32
+_TALLEST_PIXELS: Final = 520
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A table on a page."""
+
+    columns: Sequence[str | pl.Expr]
+    """What is shown, from left to right."""
+    order: Sequence[str | pl.Expr]
+    """What rows are sorted by."""
+    descending: Sequence[bool]
+    """One per entry of `order`."""
+
+
+def run_address(run_id: str) -> str:
+    """Address of a run's page, on this host."""
+    return f"/run?run={quote(run_id, safe='')}"
+
+
+def _run() -> pl.Expr:
+    return pl.col("run_id").map_elements(run_address, return_dtype=pl.String).alias("run")
+
+
+def _chip(column: str) -> pl.Expr:
+    """A one-element list: that is what a cell with a coloured label takes."""
+    return pl.when(pl.col(column).is_not_null()).then(pl.concat_list(column)).alias(column)
+
+
+def _seconds(column: str, name: str) -> pl.Expr:
+    return (pl.col(column) / 1e9).alias(name)
+
+
+_RISK: Final = (
+    pl.col("risk") + pl.when(pl.col("risk_basis") == "guess").then(pl.lit(" ?")).otherwise(pl.lit(""))
+).alias("risk")
+_WAIT: Final = _seconds("wait_ns", "wait_s")
+_FIRST: Final = pl.from_epoch(pl.col("first_ns"), time_unit="ns").dt.replace_time_zone("UTC").alias("first_at")
+
+NEAR_MISSES: Final = Layout(
+    columns=(
+        _run(),
+        _chip("outcome"),
+        "tool_name",
+        _RISK,
+        "decided_by",
+        "basis",
+        _FIRST,
+        "agent_name",
+        "arguments",
+        "reason",
+        "reviewer",
+        _WAIT,
+        "model",
+    ),
+    order=("consequential", "first_ns", "call_key"),
+    descending=(True, True, False),
+)
+"""Calls that nearly happened: consequential ones first, the newest first among them."""
+
+LATEST: Final = Layout(
+    columns=(_run(), _chip("outcome"), "tool_name", _RISK, "decided_by", _FIRST, "agent_name", "arguments"),
+    order=("first_ns", "call_key"),
+    descending=(True, False),
+)
+"""The newest near misses, in short."""
+
+CALLS: Final = Layout(
+    columns=(
+        "ordinal",
+        "tool_name",
+        _chip("outcome"),
+        "decided_by",
+        "basis",
+        _WAIT,
+        _RISK,
+        "arguments",
+        "reason",
+        "reviewer",
+        _FIRST,
+        "tool_call_id",
+    ),
+    order=("ordinal", "first_ns", "call_key"),
+    descending=(False, False, False),
+)
+"""The calls of one run, in their order."""
+
+RUNS: Final = Layout(
+    columns=(
+        _run(),
+        "agent_name",
+        "state",
+        "started_at",
+        _seconds("duration_ns", "duration_s"),
+        "calls",
+        "near_misses",
+        "consequential",
+        "unresolved",
+        "approvals",
+        "model",
+        "prompt",
+        "input_tokens",
+        "output_tokens",
+        "cost_usd",
+        "environment",
+        "tenant",
+    ),
+    order=("first_ns", "run_id"),
+    descending=(True, False),
+)
+"""Runs, the newest first."""
+
+APPROVALS: Final = Layout(
+    columns=(
+        _chip("decision"),
+        "tool_name",
+        _WAIT,
+        "decided_by",
+        "reviewer",
+        "asked_at",
+        "agent_name",
+        _run(),
+        _chip("outcome"),
+        "basis",
+    ),
+    order=(pl.col("decision") == "pending", "first_ns", "call_key"),
+    descending=(True, True, False),
+)
+"""Requests to people and programs: those that wait first, then the newest."""
+
+EVENTS: Final = Layout(
+    columns=(
+        pl.from_epoch(pl.col("time_ns"), time_unit="ns").dt.replace_time_zone("UTC").alias("at"),
+        "lane",
+        "what",
+        "tool_name",
+        ((pl.col("end_ns") - pl.col("time_ns")) / 1e9).alias("duration_s"),
+        "decided_by",
+        "detail",
+        "evidence",
+    ),
+    order=("time_ns", "evidence"),
+    descending=(False, False),
+)
+"""The timeline of one run as a list."""
+
+
+def rates(by: str) -> Layout:
+    """Near-miss rates per group, in per cent; each count says whether it is a floor."""
+    return Layout(
+        columns=(
+            by,
+            "near_misses",
+            "calls",
+            *((pl.col(column) * 100).alias(column) for column in ("rate", "low", "high")),
+            "consequential",
+            pl.when("floor").then(pl.lit("at least")).otherwise(pl.lit("exact")).alias("count"),
+        ),
+        order=("near_misses", "calls", by),
+        descending=(True, True, False),
+    )
+
+
+REVIEWERS: Final = Layout(
+    columns=(
+        "reviewer",
+        "identity",
+        "decided_by",
+        "requests",
+        "granted",
+        "rejected",
+        "modified",
+        "expired",
+        "median_wait_s",
+        "longest_wait_s",
+    ),
+    order=("requests", "reviewer", "decided_by"),
+    descending=(True, False, False),
+)
+"""Reviewers, those with most requests first."""
+
+
+def reviewers(approvals: pl.DataFrame) -> pl.DataFrame:
+    """Per reviewer: how many requests were answered, how, and how long it took."""
+    answers = ("granted", "rejected", "modified", "expired")
+    return (
+        approvals.filter(pl.col("decision") != "pending")
+        .group_by("reviewer", pl.col("reviewer_identity").alias("identity"), "decided_by")
+        .agg(
+            pl.len().alias("requests"),
+            *((pl.col("decision") == answer).sum().alias(answer) for answer in answers),
+            (pl.col("wait_ns").median() / 1e9).alias("median_wait_s"),
+            (pl.col("wait_ns").max() / 1e9).alias("longest_wait_s"),
+        )
+    )
+
+
+def shown(frame: pl.DataFrame, layout: Layout, rows: int = MOST_ROWS) -> pl.DataFrame:
+    """The first rows of a frame as a table shows them: ordered, chosen, every text of a sender made plain."""
+    ordered = frame.sort(*layout.order, descending=list(layout.descending), nulls_last=True)
+    chosen = ordered.head(rows).select(*layout.columns)
+    text = [name for name, kind in chosen.schema.items() if kind == pl.String and name != "run"]
+    return chosen.with_columns(pl.col(text).map_elements(_cell, return_dtype=pl.String)) if text else chosen
+
+
+def show(
+    frame: pl.DataFrame,
+    layout: Layout,
+    *,
+    key: str,
+    tallest: int = _TALLEST_PIXELS,
+    rows: int = MOST_ROWS,
+    **selection: Any,
+) -> Any:
+    """Draw a table, and say how many rows it leaves out.
+
+    Args:
+        frame: rows with the columns that the layout names.
+        layout: what is shown.
+        key: name of the table on its page, so that it keeps its place when new data comes.
+        tallest: height in pixels from which on the table scrolls.
+        rows: how many rows at most.
+        selection: `on_select` and its companions, as `st.dataframe` takes them.
+    """
+    cells = shown(frame, layout, rows)
+    state = st.dataframe(
+        cells,
+        key=key,
+        hide_index=True,
+        column_config={name: config(name) for name in cells.columns},
+        height=min(tallest, _ROW_PIXELS * cells.height + _HEAD_PIXELS),
+        row_height=_ROW_PIXELS,
+        placeholder="–",
+        **selection,
+    )
+    if frame.height > rows:
+        st.caption(f"The first {rows:,} of {frame.height:,} rows; the filters narrow them.")
+    return state
+
+
+def _cell(value: str) -> str:
+    return plain(value, most=_MOST_CHARACTERS)

@@ -1,0 +1,54 @@
+"""Overview: what nearly happened, how often, and who is waited for."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from aftertrace.dashboards import charts, data, filters, tables
+from aftertrace.dashboards.cards import nothing_matches
+from aftertrace.dashboards.quantities import count, interval, share
+
+_LATEST = 12
+
+analysis = data.analysis()
+chosen = filters.chosen()
+near_misses = analysis.near_misses(chosen)
+overall = analysis.rates([], chosen).row(0, named=True)
+approvals = analysis.select("approvals", chosen)
+runs = analysis.select("runs", chosen)
+destructive = near_misses.filter((pl.col("outcome") == "denied") & (pl.col("risk") == "destructive"))
+waiting = approvals.filter(pl.col("decision") == "pending")
+still_open = runs.filter(pl.col("state") == "open")
+floor = "at least · " if overall["floor"] else ""
+counted = f"{overall['near_misses']:,} of {count(overall['calls'], 'call')}"
+
+headlines = (
+    ("Consequential near misses", count(overall["consequential"]), f"{floor}risk above read"),
+    ("Near-miss rate", share(overall["rate"]), f"{interval(overall['low'], overall['high'])} · {counted}"),
+    ("Denied destructive calls", count(destructive.height), f"of {count(near_misses.height, 'near miss')}"),
+    ("Approvals waiting", count(waiting.height), f"of {count(approvals.height, 'request')}"),
+    ("Runs", count(runs.height), f"{count(still_open.height)} open"),
+)
+for column, (label, value, detail) in zip(st.columns(5, gap="small"), headlines, strict=True):
+    column.metric(label, value, delta=detail, delta_color="off", delta_arrow="off", border=True, height="stretch")
+
+if near_misses.is_empty():
+    nothing_matches()
+    st.stop()
+
+days, by_tool, by_agent = st.columns([5, 4, 4], gap="medium")
+with days:
+    st.subheader(f"Near misses per {charts.step(near_misses).name}", anchor=False)
+    st.altair_chart(charts.near_misses_over_time(near_misses))
+with by_tool:
+    st.subheader("Rate by tool", anchor=False)
+    st.altair_chart(charts.rates(analysis.rates(["tool_name"], chosen), "tool_name", most=7))
+with by_agent:
+    st.subheader("Rate by agent", anchor=False)
+    st.altair_chart(charts.rates(analysis.rates(["agent_name"], chosen), "agent_name", most=7))
+
+st.subheader("Latest near misses", anchor=False)
+tables.show(
+    near_misses.sort("first_ns", "call_key", descending=[True, False]).head(_LATEST), tables.LATEST, key="latest"
+)
