@@ -56,8 +56,7 @@ class ReceiverConfig:
                 raise Invalid(f"configure receiver: {field} is {port}, expected 0 (any free port) to 65535")
         if not 1 <= self.max_request_bytes <= MAX_REQUEST_BYTES:
             raise Invalid(
-                f"configure receiver: max_request_bytes is {self.max_request_bytes}, "
-                f"expected 1 to {MAX_REQUEST_BYTES}"
+                f"configure receiver: max_request_bytes is {self.max_request_bytes}, expected 1 to {MAX_REQUEST_BYTES}"
             )
         if self.max_in_flight_bytes < 2 * self.max_request_bytes:
             raise Invalid(

@@ -45,9 +45,7 @@ def inflate(body: bytes, name: str, max_bytes: int) -> bytes:
             # One byte more than is allowed tells "full" from "over".
             part = member.decompress(body, left + 1)
         except zlib.error as error:
-            raise Invalid(
-                "inflate request: the body is not gzip, expected what Content-Encoding says"
-            ) from error
+            raise Invalid("inflate request: the body is not gzip, expected what Content-Encoding says") from error
         if len(part) > left:
             raise too_large(max_bytes)
         inflated.append(part)

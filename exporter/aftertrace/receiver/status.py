@@ -77,7 +77,7 @@ class Refusal:
         """`google.rpc.Status` on the wire, with RetryInfo where there is something to wait for."""
         status = _number(1, self.grpc_code.value[0]) + _bytes(2, self.message.encode())
         if self.retry_after_s is not None:
-            seconds, nanos = divmod(round(self.retry_after_s * 1e9), 10**9)
+            seconds, nanos = self._retry_delay()
             retry_info = _bytes(1, _number(1, seconds) + _number(2, nanos))
             status += _bytes(3, _bytes(1, _RETRY_INFO.encode()) + _bytes(2, retry_info))
         return status
@@ -86,8 +86,14 @@ class Refusal:
         """`google.rpc.Status` in the proto3 JSON mapping."""
         status: dict[str, object] = {"code": self.grpc_code.value[0], "message": self.message}
         if self.retry_after_s is not None:
-            status["details"] = [{"@type": _RETRY_INFO, "retryDelay": f"{self.retry_after_s:g}s"}]
+            seconds, nanos = self._retry_delay()
+            delay = f"{seconds}.{nanos:09d}".rstrip("0").rstrip(".")
+            status["details"] = [{"@type": _RETRY_INFO, "retryDelay": f"{delay}s"}]
         return json.dumps(status, ensure_ascii=False).encode()
+
+    def _retry_delay(self) -> tuple[int, int]:
+        """Seconds and nanoseconds, as a protobuf Duration has them."""
+        return divmod(round((self.retry_after_s or 0) * 1e9), 10**9)
 
 
 def refusal(error: Exception) -> Refusal:
