@@ -90,7 +90,7 @@ class Drain:
         """Take the lock and open the tables.
 
         Raises:
-            Unavailable: another drain runs.
+            Unavailable: another drain runs, or the disk takes no new table.
             Corrupt: a table's log or the store's key is damaged.
         """
         self._layout = layout
@@ -98,11 +98,11 @@ class Drain:
         self._lock = Lock(layout.drain_lock, "drains this store")
         try:
             self._key = folder.store_key(layout)
-            self._tables = {name: TableWriter(layout, name) for name in TABLES}
+            self._open_tables()
+            self._known = {name: self._stored_digests(name) for name in _ORIGINS}
         except BaseException:
             self._lock.release()
             raise
-        self._known = {name: self._stored_digests(name) for name in _ORIGINS}
         self._window = DuplicateWindow(self._evidence_of)
         self._readers: dict[str, WalReader] = {}
         self._vacuumed_s = time.monotonic()
@@ -164,6 +164,8 @@ class Drain:
 
     def _collect(self, receiver: str) -> list[Frame | Damage]:
         """What can be read now, up to the bytes of one batch."""
+        if not self._tables:
+            self._open_tables()
         if receiver not in self._readers:
             self._readers[receiver] = WalReader(self._layout, receiver, self.stored_seq(receiver))
         found: list[Frame | Damage] = []
@@ -179,12 +181,18 @@ class Drain:
         try:
             return self._turn(receiver, found)
         except (OSError, DeltaError) as error:
-            # What was read is not stored: begin again from what the tables say, as after a crash.
+            # What was read is not stored: the next call begins from what the tables say, as after a crash.
             for reader in self._readers.values():
                 reader.close()
             self._readers.clear()
-            self._tables = {name: TableWriter(self._layout, name) for name in TABLES}
+            self._tables.clear()
             raise Unavailable(f"drain {receiver}: {error}; free disk space", 1.0) from error
+
+    def _open_tables(self) -> None:
+        try:
+            self._tables = {name: TableWriter(self._layout, name) for name in TABLES}
+        except (OSError, DeltaError) as error:
+            raise Unavailable(f"open tables: {error}; free disk space", 1.0) from error
 
     def _turn(self, receiver: str, found: list[Frame | Damage]) -> DrainReport:
         self._readers[receiver].sync()

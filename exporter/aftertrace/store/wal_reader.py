@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,32 +69,43 @@ class WalReader:
         self._last_seq: int | None = None
         self._last_digest: bytes | None = None
         self._unsynced: set[Path] = set()
+        self._ready: deque[Frame | Damage] = deque()
+        """Read and not handed out yet: the caller may stop at any item and come back."""
 
     def poll(self) -> Iterator[Frame | Damage]:
-        """What can be read now. Ends at the end of what was written, and can be called again."""
-        while at := self._at or self._open_next():
+        """What can be read now. Ends at the end of what was written; stop and call again as you like."""
+        while self._ready or self._advance():
+            while self._ready:
+                yield self._ready.popleft()
+
+    def _advance(self) -> bool:
+        """Go over the next frame, or what stands in its place. False at the end of what was written."""
+        at = self._at or self._open_next()
+        if at is None:
+            return False
+        found = at.frame()
+        if found is None:
+            following = self._following(at)
+            # The writer may have gone on in this segment before it began the next one.
             found = at.frame()
-            if found is None:
-                following = self._following(at)
-                # The writer may have gone on in this segment before it began the next one.
-                found = at.frame()
-            if found is not None:
-                yield from self._accept(at, found)
-                continue
-            if following is None and at.searched:
-                return
-            resume = at.file.next_frame(at.offset + 1)
-            at.searched = True
-            if resume is not None:
-                # Once more, since the frame may have been half written at the first look.
-                if at.frame() is None:
-                    yield self._damage(at, resume)
-                    at.offset = resume
-            elif following is None:
-                return
-            else:
-                yield from self._leave(at, following)
-                self._open_next()
+        if found is not None:
+            self._accept(at, found)
+            return True
+        if following is None and at.searched:
+            return False
+        resume = at.file.next_frame(at.offset + 1)
+        at.searched = True
+        if resume is not None:
+            # Once more, since the frame may have been half written at the first look.
+            if at.frame() is None:
+                self._ready.append(self._damage(at, resume))
+                at.offset = resume
+        elif following is None:
+            return False
+        else:
+            self._leave(at, following)
+            self._open_next()
+        return True
 
     def sync(self) -> None:
         """Bring the segments that were read from to stable storage.
@@ -152,8 +164,8 @@ class WalReader:
         order = _order(at.file.path)
         return next((path for path in segments(self._folder) if _order(path) > order), None)
 
-    def _accept(self, at: Position, found: Frame) -> Iterator[Frame | Damage]:
-        """Take a whole frame: pass it on unless it was before, and check that it follows the last."""
+    def _accept(self, at: Position, found: Frame) -> None:
+        """Take a whole frame: hand it out unless it was before, and check that it follows the last."""
         offset = at.offset
         at.offset += found.length_bytes
         self._unsynced.add(at.file.path)
@@ -161,23 +173,23 @@ class WalReader:
             return
         if self._last_seq is not None and found.seq > self._last_seq + 1:
             message = f"frame {found.seq} follows frame {self._last_seq}, expected {self._last_seq + 1}"
-            yield self._broken("sequence_gap", at, offset, message)
+            self._ready.append(self._broken("sequence_gap", at, offset, message))
         elif self._last_digest is not None and found.previous != self._last_digest:
             message = f"frame {found.seq} does not name the digest of the frame before it"
-            yield self._broken("chain_broken", at, offset, message)
+            self._ready.append(self._broken("chain_broken", at, offset, message))
         self._last_seq, self._last_digest = found.seq, found.digest
         if found.seq > self._after_seq:
-            yield found
+            self._ready.append(found)
 
-    def _leave(self, at: Position, following: Path) -> Iterator[Damage]:
+    def _leave(self, at: Position, following: Path) -> None:
         """Report what stands behind the last frame of a segment that is no longer written."""
         end = at.file.written_end(at.offset)
         lost = self._last_seq is not None and _order(following).first_seq > self._last_seq + 1
         if end > at.offset:
-            yield self._damage(at, end, torn=not lost)
+            self._ready.append(self._damage(at, end, torn=not lost))
         elif lost:
             message = f"the segment ends at frame {self._last_seq}, and {following.name} does not begin with the next"
-            yield self._broken("frames_missing", at, at.offset, message)
+            self._ready.append(self._broken("frames_missing", at, at.offset, message))
 
     def _damage(self, at: Position, end: int, *, torn: bool = False) -> Damage:
         length_bytes = end - at.offset
