@@ -8,17 +8,27 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+from aftertrace.semconv import metric_names
 from aftertrace.semconv.canonical import digest
 from aftertrace.semconv.instrument import (
     AuditTrail,
     Call,
     Configuration,
+    DecisionOutcome,
     Effect,
     InputType,
 )
+from aftertrace.semconv.instrument.emitter import Emitter
+from aftertrace.semconv.testing import CountingClock
 
 if TYPE_CHECKING:
     from tests.semconv.conftest import Trail
+
+
+DURATIONS = (metric_names.AFTERTRACE_RUN_DURATION, metric_names.AFTERTRACE_APPROVAL_DURATION)
 
 
 def test_content_leaves_only_when_asked_for(make_trail: type[Trail]) -> None:
@@ -76,6 +86,27 @@ def test_with_the_api_alone_nothing_happens(make_trail: type[Trail]) -> None:
     with audit.run(), audit.tool_call(make_trail.REFUND), audit.approval_requested(make_trail.REFUND) as approval:
         approval.granted(make_trail.REVIEWER)
     audit.effect_applied(Effect(system="stripe"))
+
+
+def test_decisions_waits_and_runs_are_counted(make_trail: type[Trail]) -> None:
+    """Refusals too, which no other metric counts."""
+    reader = InMemoryMetricReader()
+    trail = make_trail()
+    emitter = Emitter(meter_provider=MeterProvider(metric_readers=[reader]), clock_ns=CountingClock())
+    trail.audit = AuditTrail(emitter=emitter)
+    with trail.run():
+        trail.audit.policy_evaluated(make_trail.REFUND, DecisionOutcome.ASK)
+        trail.audit.approval_requested(make_trail.REFUND).rejected(make_trail.REVIEWER)
+    read = reader.get_metrics_data()
+    assert read is not None
+    metrics = {metric.name: metric for metric in read.resource_metrics[0].scope_metrics[0].metrics}
+    assert set(metrics) == {metric_names.AFTERTRACE_DECISIONS, *DURATIONS}
+    decisions = {
+        (point.attributes["aftertrace.decision.outcome"], point.attributes["aftertrace.actor.type"]): point.value
+        for point in metrics[metric_names.AFTERTRACE_DECISIONS].data.data_points
+    }
+    assert decisions == {("ask", "policy"): 1, ("deny", "human"): 1}
+    assert [(metrics[name].unit, metrics[name].data.data_points[0].count) for name in DURATIONS] == [("s", 1)] * 2
 
 
 KILLED = """

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from aftertrace.semconv import attributes, event_names, generate, metric_names
 from aftertrace.semconv.model import REGISTRY, InvalidRegistry, constant_name, load
@@ -102,6 +104,8 @@ def test_constants_carry_their_names() -> None:
             "the annotation `severity` is none of",
         ),
         ("run.yaml", "    kind: internal", "    kind: client", "every span here is of kind internal"),
+        ("run.yaml", "attributes:\n  - key", "entities: {a: b}\nattributes:\n  - key", "`entities` is not a list"),
+        ("run.yaml", "spans:\n", "things: []\nspans:\n", "section `things` is not known"),
         (
             "actor.yaml",
             "    annotations: {builds_on: []}",
@@ -154,3 +158,14 @@ def test_a_broken_registry_is_refused(tmp_path: Path, file: str, old: str, new: 
     with pytest.raises(InvalidRegistry) as refused:
         load(broken)
     assert finding in str(refused.value)
+
+
+def test_the_manifest_names_a_version_and_what_it_depends_on() -> None:
+    """As weaver wants it: schema URLs that end with a version, and where the dependencies are."""
+    manifest = yaml.safe_load((REGISTRY / "manifest.yaml").read_text(encoding="utf-8"))
+    urls = [manifest["schema_url"], *(dependency["schema_url"] for dependency in manifest["dependencies"])]
+    assert all(
+        re.fullmatch(r"https://[a-z.]+/schemas/(?:[a-z-]+/)?[0-9]+\.[0-9]+\.[0-9]+(?:-dev)?", url) for url in urls
+    )
+    assert all(dependency["registry_path"].endswith("[model]") for dependency in manifest["dependencies"])
+    assert manifest["stability"] == "development"

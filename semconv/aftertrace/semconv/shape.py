@@ -31,11 +31,8 @@ class Shape:
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
 
-    def findings(self, item: Any) -> Iterator[str]:
+    def findings(self, item: dict[str, Any]) -> Iterator[str]:
         """Yield what is wrong with the members of a definition."""
-        if not isinstance(item, dict):
-            yield f"found {type(item).__name__}, expected a mapping"
-            return
         for key in self.required:
             if key not in item:
                 yield f"`{key}` is missing"
@@ -71,6 +68,9 @@ def shape_findings(document: Any) -> Iterator[str]:
             continue
         if section not in SHAPES:
             yield f"section `{section}` is not known"
+            continue
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            yield f"section `{section}` is not a list of mappings"
             continue
         for item in items:
             name = next((item[key] for key in ("key", "id", "name", "type") if isinstance(item.get(key), str)), "?")
