@@ -35,6 +35,7 @@ MAX_DEPTH: Final = 200
 _ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, sort_keys=True, separators=(",", ":")
 )
+_PLAIN: Final = frozenset((str, bool, type(None)))
 _HEX_DIGITS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _DIGEST: Final = re.compile(r"([a-z0-9]{1,16}):([0-9a-f]{1,128})")
 
@@ -95,7 +96,7 @@ def _needs_care(value: object) -> bool:
     open_containers: list[Iterator[object]] = [iter((value,))]
     while open_containers:
         for item in open_containers[-1]:
-            if item is None or isinstance(item, str | bool):
+            if type(item) in _PLAIN or isinstance(item, str):
                 continue
             if isinstance(item, int):
                 if not -MAX_INTEGER <= item <= MAX_INTEGER:
@@ -111,7 +112,7 @@ def _needs_care(value: object) -> bool:
                 care |= _has_wide_keys(item)
                 open_containers.append(iter(item.values()))
                 break
-            elif isinstance(item, list | tuple):
+            elif isinstance(item, (list, tuple)):
                 open_containers.append(iter(item))
                 break
             else:
