@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from aftertrace.ingest.redact_text import REDACTION_ERROR, TextRedactor
 from aftertrace.ingest.secret_rules import FIELDS, SHAPES, FieldRule, ShapeRule
@@ -74,20 +75,21 @@ class Redactor:
         """
         hits: Counter[str] = Counter()
         self._message(request, 0, hits)
-        before = request.SerializeToString()
         known = type(request)()
         known.CopyFrom(request)
         known.DiscardUnknownFields()
-        after = known.SerializeToString()
-        if len(after) != len(before) and self._text.suspicions(after) != self._text.suspicions(before):
-            hits[UNKNOWN_FIELD] += 1
-            request.DiscardUnknownFields()
+        if known.ByteSize() != request.ByteSize():
+            suspicions = self._text.suspicions(request.SerializeToString())
+            if suspicions != self._text.suspicions(known.SerializeToString()):
+                hits[UNKNOWN_FIELD] += 1
+                request.DiscardUnknownFields()
         return hits
 
     def _message(self, message: Any, depth: int, hits: Counter[str]) -> None:
-        if depth == _RECORD_DEPTH and not self._text.suspects(message.SerializeToString()):
+        is_attribute = message.DESCRIPTOR is KeyValue.DESCRIPTOR
+        if (is_attribute or depth == _RECORD_DEPTH) and not self._text.suspects(message.SerializeToString()):
             return
-        if message.DESCRIPTOR.full_name == "opentelemetry.proto.common.v1.KeyValue":
+        if is_attribute:
             self._attribute(message, depth, hits)
             return
         for field, value in message.ListFields():

@@ -105,7 +105,9 @@ class TextRedactor:
             )
             for shape in shapes
         )
-        self._suspect = compile_pattern("|".join((names, *(shape.pattern for shape in shapes))), capture=False)
+        any_shape = "|".join(shape.pattern for shape in shapes)
+        self._shaped = compile_pattern(any_shape, capture=False) if shapes else None
+        self._suspect = compile_pattern("|".join(filter(None, (names, any_shape))), capture=False)
 
     def suspects(self, data: bytes) -> bool:
         """Whether there can be a secret in these bytes, a text or a whole message: one scan, and never a
@@ -141,6 +143,8 @@ class TextRedactor:
             return data
         data = self._replace(data, self._in_fields(data, self._assigned), hits)
         data = self._replace(data, self._in_fields(data, self._flagged), hits)
+        if self._shaped is None or not self._shaped.search(data):
+            return data
         for shape, pattern in self._shapes:
             data = self._replace(data, _in_shape(data, shape, pattern), hits)
         return data
