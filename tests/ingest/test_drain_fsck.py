@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -221,6 +222,16 @@ def test_a_commit_that_takes_back_what_is_stored_is_found(layout: Layout) -> Non
     lines[0]["commitInfo"]["aftertrace"]["stored"]["main"] = 1
     path.write_text("\n".join(json.dumps(line) for line in lines))
     assert "stored_seq" in codes(layout)
+
+
+def test_every_code_is_documented() -> None:
+    """In the table of exporter/README.md, and none that no longer exists."""
+    exporter = Path(__file__).parents[2] / "exporter"
+    sources = [*exporter.glob("aftertrace/store/**/*.py"), *exporter.glob("aftertrace/ingest/*.py")]
+    call = re.compile(r'(?:Finding|_places|_finding|_set_aside|_broken)\(\s*(?:layout, [^"]*?, )?"([a-z_]+)"')
+    used = {code for path in sources for code in call.findall(path.read_text())} | {"torn_tail", "frame_damaged"}
+    rows = [line.split("|")[1] for line in (exporter / "README.md").read_text().splitlines() if line.startswith("| `")]
+    assert {code for row in rows for code in re.findall("`([a-z_]+)`", row)} == used
 
 
 def test_findings_name_the_place_and_no_content(layout: Layout) -> None:

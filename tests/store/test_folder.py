@@ -21,6 +21,7 @@ def test_a_folder_is_opened_again_as_it_was_made(tmp_path: Path) -> None:
     assert open_folder(tmp_path / "a" / "b") == layout
     assert (store_key(layout), len(key)) == (key, 32)
     assert stat.S_IMODE(layout.store_key.stat().st_mode) == 0o600
+    assert stat.S_IMODE(layout.data.stat().st_mode) == 0o700
     assert layout.marker.read_text() == "aftertrace store 1\n"
 
 

@@ -244,6 +244,7 @@ class Drain:
     def _fold(self, name: str) -> None:
         if self._tables[name].small_files > self._options.fold_at:
             compact(self._layout, self._tables[name], self._options.fold_at)
+            vacuum(self._layout, self._tables[name])
 
     def _put_aside(self, report: DrainReport, finding: Finding, content: bytes) -> None:
         quarantine.keep(self._layout, finding, content)

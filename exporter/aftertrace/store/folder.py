@@ -23,7 +23,9 @@ def open_folder(data: Path) -> Layout:
     layout = Layout(data)
     if not layout.marker.exists():
         _refuse_foreign(data)
-        for folder in (data, layout.wal_folder, layout.tables_folder, layout.quarantine):
+        # Evidence is for its owner: the agents that are watched often run as other users of the same machine.
+        durable.make_folder(data, mode=0o700)
+        for folder in (layout.wal_folder, layout.tables_folder, layout.quarantine):
             durable.make_folder(folder)
         durable.create_file(layout.marker, f"{_PREFIX}{FORMAT_VERSION}\n".encode())
     check_format(layout)
