@@ -26,13 +26,15 @@ lint: $(VENV)/dev.stamp ## style, types, the import contracts, and docs that hav
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m aftertrace.semconv.generate --check
 	@$(BIN)/python -m aftertrace.cli.reference --check
 
 format: $(VENV)/dev.stamp ## mend what ruff can mend
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-docs: $(VENV)/dev.stamp ## write docs/REFERENCE.md anew from the code
+docs: $(VENV)/dev.stamp ## write semconv/REFERENCE.md and docs/REFERENCE.md anew
+	@$(BIN)/python -m aftertrace.semconv.generate
 	@$(BIN)/python -m aftertrace.cli.reference
 
 bench: $(VENV)/dev.stamp ## how fast: accepted and queryable spans per second, memory, bytes per span

@@ -57,7 +57,6 @@ _TABLES: Final = (
         "runs",
         "List runs: one execution of an agent for one trigger, over however many traces.",
         ("started_at", "agent_name", "model", "state", "calls", "near_misses", "approvals", "prompt", "run_id"),
-        ("agent", "tool", "tenant", "environment", "time"),
     ),
     Listing(
         "calls",

@@ -10,18 +10,18 @@ from aftertrace.cli import formats, settings
 from aftertrace.cli.output import output_options
 
 
-@click.command("sql")
+@click.command(
+    "sql",
+    epilog='Such as: aftertrace sql "select tool_name, outcome, count(*) as n from calls group by tool_name, outcome"',
+)
 @click.argument("statement", metavar="QUERY")
 @output_options
 @settings.data_option
 def query(statement: str, data: Path, form: formats.Format, out: Path | None, limit: int | None) -> None:
-    r"""Ask in SQL.
+    """Ask in SQL.
 
     QUERY reads the derived tables (calls, runs, near_misses, approvals, configurations) and the stored ones (spans,
     events). It reads no files and changes nothing.
-
-    \b
-    aftertrace sql "select tool_name, outcome, count(*) as n from calls group by all order by n desc"
     """
     from aftertrace.analyzer import open_analysis
 

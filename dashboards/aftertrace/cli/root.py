@@ -38,7 +38,11 @@ class InOrder(click.Group):
         return list(self.commands)
 
 
-@click.group(cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=InOrder,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine · 1 damage or findings · 2 wrong use or input · 75 try again later.",
+)
 @click.option(
     "--config",
     "file",
@@ -49,13 +53,10 @@ class InOrder(click.Group):
 @click.version_option(version("aftertrace"), "-V", "--version", message="aftertrace %(version)s")
 @click.pass_context
 def aftertrace(context: click.Context, file: Path | None) -> None:
-    r"""The audit trail for AI agents, on OpenTelemetry.
+    """The audit trail for AI agents, on OpenTelemetry.
 
     Start with `aftertrace demo`, or with `aftertrace serve` and `aftertrace connect EMITTER`. Every command that reads
     works while `serve` runs, and without it.
-
-    \b
-    Exit codes: 0 fine · 1 damage or findings · 2 wrong use or input · 75 try again later
     """
     context.obj = Settings(file)
 
@@ -82,8 +83,12 @@ def run(arguments: Sequence[str]) -> int:
         The exit code. Whatever was raised on purpose has become one line on standard error.
     """
     try:
-        code = aftertrace.main(args=list(arguments), prog_name="aftertrace", standalone_mode=False)
+        # Not `main()`: click would answer a broken pipe with exit code 1.
+        with aftertrace.make_context("aftertrace", list(arguments)) as context:
+            code = aftertrace.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help())
         return error.exit_code

@@ -32,15 +32,8 @@ class Settings:
 
 def current() -> config.Config:
     """The configuration of the running command. Raises `Invalid`."""
-    settings = click.get_current_context().find_root().ensure_object(_NoSettings)
-    return settings.config
-
-
-class _NoSettings(Settings):
-    """Settings of a command that runs without the `aftertrace` group around it."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
+    settings = click.get_current_context().find_object(Settings)
+    return settings.config if settings is not None else Settings(None).config
 
 
 def data_option(command: _Function) -> _Function:

@@ -1,0 +1,193 @@
+"""`docs/REFERENCE.md`, made from the code: commands, configuration, tables, emitters.
+
+``python -m aftertrace.cli.reference`` writes it, in a checkout; with ``--check`` it exits with 1 if the page is stale.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from aftertrace.analyzer import DERIVED, EMITTERS
+from aftertrace.cli import config
+from aftertrace.cli.root import aftertrace
+from aftertrace.store.schema import TABLES
+
+FILE: Final = Path("docs/REFERENCE.md")
+_HEAD: Final = """\
+# Reference
+
+Generated from the code by `make docs`; edit the docstrings there. The conventions that agents report with are in
+[semconv/REFERENCE.md](../semconv/REFERENCE.md), the files on disk in [exporter/FORMAT.md](../exporter/FORMAT.md).
+"""
+_EXIT_CODES: Final = """\
+## Exit codes
+
+| code | means |
+|--:|---|
+| 0 | fine |
+| 1 | `fsck` found damage, stored bytes are not what was written, or aftertrace has a defect |
+| 2 | wrong use, or input that cannot be accepted as it is |
+| 75 | try again later: a lock is held, a port or a disk is full |
+| 130 | interrupted |
+| 141 | whoever read the output went away (`aftertrace calls \\| head`) |
+
+Errors are one line on standard error that begins with `error:`. `AFTERTRACE_TRACEBACK=1` shows where a defect is.
+"""
+_FORMATS: Final = """\
+## Formats
+
+| `--format` | writes |
+|---|---|
+| `table` | the main columns, aligned; times in UTC to the second; cut to the terminal, at full width in a pipe |
+| `markdown` | the main columns as a Markdown table |
+| `json` | one JSON object per row and line, every column, in ASCII; times in ISO 8601, lengths in nanoseconds |
+| `csv` | a header and every column; RFC 4180 |
+| `parquet` | every column with its type; with `--out FILE`, or into a pipe |
+
+Text comes from agents, so it is hostile. In `table`, `markdown` and `csv`, characters that cannot be seen (controls,
+direction marks, zero-width and tag characters) are written as escapes such as `\\x1b`, and a CSV cell that a
+spreadsheet could run begins with `'`. `json` and `parquet` hold the exact text.
+"""
+
+
+def text() -> str:
+    """The whole page."""
+    parts = [
+        _HEAD,
+        "## Commands\n",
+        *_commands(),
+        _FORMATS,
+        _EXIT_CODES,
+        *_configuration(),
+        *_tables(),
+        *_emitters(),
+    ]
+    return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _commands() -> Iterator[str]:
+    for path, command in walk(aftertrace, ("aftertrace",)):
+        context = click.Context(command, info_name=" ".join(path))
+        usage = command.get_usage(context).removeprefix("Usage: ")
+        yield f"### {' '.join(path)}\n\n```\n{usage}\n```\n\n{_prose(command)}\n"
+        rows = [_option(parameter, context) for parameter in command.get_params(context)]
+        if any(rows):
+            yield "| option | |\n|---|---|\n" + "\n".join(row for row in rows if row) + "\n"
+
+
+def walk(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """A command and all commands below it, with their paths."""
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from walk(below, (*path, name))
+
+
+def _prose(command: click.Command) -> str:
+    return "\n\n".join(part for part in (inspect.cleandoc(command.help or ""), command.epilog) if part)
+
+
+def _option(parameter: click.Parameter, context: click.Context) -> str | None:
+    record = parameter.get_help_record(context)
+    if record is None or not record[1] or "--help" in parameter.opts:
+        return None
+    return "| " + " | ".join(_cell(part) for part in (f"`{record[0]}`", record[1])) + " |"
+
+
+def _configuration() -> Iterator[str]:
+    yield "## Configuration\n"
+    module = inspect.getdoc(config) or ""
+    yield module.split("\n\n", maxsplit=1)[1] + "\n"
+    yield "| section | key | default | environment | |\n|---|---|---|---|---|"
+    for section, kind in config.SECTIONS.items():
+        docs = field_docs(kind)
+        for item in fields(kind):
+            variable = f"AFTERTRACE_{section}_{item.name}".upper()
+            cells = (f"`{section}`", f"`{item.name}`", f"`{_toml(item.default)}`", f"`{variable}`", docs[item.name])
+            yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+    yield ""
+
+
+def field_docs(kind: type[Any]) -> dict[str, str]:
+    """The string below each field of a dataclass, by the field's name."""
+    (definition,) = ast.parse(inspect.cleandoc(inspect.getsource(kind))).body
+    body = definition.body if isinstance(definition, ast.ClassDef) else []
+    docs: dict[str, str] = {}
+    for node, below in zip(body, body[1:], strict=False):
+        if (
+            isinstance(node, ast.AnnAssign)
+            and isinstance(node.target, ast.Name)
+            and isinstance(below, ast.Expr)
+            and isinstance(below.value, ast.Constant)
+        ):
+            docs[node.target.id] = " ".join(str(below.value.value).split())
+    return docs
+
+
+def _tables() -> Iterator[str]:
+    yield (
+        "## Tables\n\n`calls`, `runs`, `approvals`, `configurations` and `near_misses` are derived from the stored "
+        "tables whenever they are asked for; `aftertrace sql` reads them, `spans` and `events`.\n"
+    )
+    for derived in DERIVED.values():
+        rows = [(name, str(kind), derived.briefs[name]) for name, kind in derived.schema.items()]
+        yield from _columns(derived.name, f"One row per {_noun(derived.brief)}.", rows)
+    for stored in TABLES.values():
+        rows = [
+            (column.name, str(column.type), (column.metadata or {}).get(b"brief", b"").decode())
+            for column in stored.schema
+        ]
+        yield from _columns(f"{stored.name} (stored)", f"One row per {_noun(stored.brief)}.", rows)
+
+
+def _columns(title: str, brief: str, rows: list[tuple[str, str, str]]) -> Iterator[str]:
+    yield f"### {title}\n\n{brief}\n\n| column | type | |\n|---|---|---|"
+    for name, kind, text in rows:
+        yield f"| `{name}` | {_cell(kind)} | {_cell(text)} |"
+    yield ""
+
+
+def _emitters() -> Iterator[str]:
+    yield "## Emitters\n\n`aftertrace connect EMITTER` prints the switches of each.\n"
+    yield "| name | emitter | observed in | signals | what even then is not seen |\n|---|---|---|---|---|"
+    for emitter in EMITTERS:
+        cells = (f"`{emitter.name}`", emitter.title, emitter.observed, ", ".join(emitter.signals), emitter.note)
+        yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+    yield ""
+
+
+def _noun(brief: str) -> str:
+    return brief.removeprefix("an ").removeprefix("a ")
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value).replace("'", '"')
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def main(arguments: list[str]) -> int:
+    """Write the page, or check it. The exit code: 1 if it is stale."""
+    made = text()
+    if "--check" in arguments:
+        if not FILE.is_file() or FILE.read_text(encoding="utf-8") != made:
+            sys.stderr.write(f"{FILE} is stale: run make docs\n")
+            return 1
+        return 0
+    FILE.parent.mkdir(exist_ok=True)
+    FILE.write_text(made, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,110 @@
+"""`serve`, as a process: ready, useful while it runs, and gone without a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from .conftest import Command
+from .served import gone, serving, until
+
+
+def calls(aftertrace: Command, data: Path) -> list[tuple[str, str, str]]:
+    """Conversation, outcome and decider of each call in a store."""
+    ended = aftertrace("calls", "--data", data, "--format", "json")
+    assert ended.code == 0, ended.err
+    rows = [json.loads(line) for line in ended.out.splitlines()]
+    return sorted((row["conversation_id"], row["outcome"], row["decided_by"]) for row in rows)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_what_was_accepted_is_there_while_it_runs_and_after(
+    aftertrace: Command, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Accepted data can be asked about within two seconds, and a polite end loses nothing: exit code 0, one line out."""
+    data = tmp_path / "data"
+    with serving(data, "--no-dashboard") as served:
+        assert set(served.ready) == {"http", "grpc", "data"}
+        assert served.post("first") == 200
+        asked_at = time.monotonic()
+        until(lambda: bool(calls(aftertrace, data)), within_s=2.0 + 3.0)
+        assert time.monotonic() - asked_at < 5.0
+        assert calls(aftertrace, data) == [("first", "denied", "policy")]
+        assert served.post("second") == 200
+        assert served.stop(number) == (0, "")
+        assert (data / "serving.json").exists() is False
+    assert calls(aftertrace, data) == [("first", "denied", "policy"), ("second", "denied", "policy")]
+    assert aftertrace("fsck", "--data", data).code == 0
+
+
+def test_a_drain_that_dies_is_started_again(aftertrace: Command, tmp_path: Path) -> None:
+    """And it is said, on standard error."""
+    data = tmp_path / "data"
+    with serving(data, "--no-dashboard") as served:
+        (drain,) = served.children()
+        os.kill(drain, signal.SIGKILL)
+        served.post("after")
+        until(lambda: calls(aftertrace, data) == [("after", "denied", "policy")])
+        until(lambda: any("drain ended with exit code -9; started again" in line for line in served.errors))
+
+
+def test_a_killed_serve_takes_its_children_with_it(aftertrace: Command, tmp_path: Path) -> None:
+    """Nobody keeps the lock or a port; what was acknowledged is stored by whoever asks next."""
+    data = tmp_path / "data"
+    with serving(data, "--no-dashboard") as served:
+        children = served.children()
+        served.post("last words")
+        served.process.kill()
+        served.process.wait()
+        gone(children)
+    assert calls(aftertrace, data) == [("last words", "denied", "policy")]
+    with serving(data, "--no-dashboard") as again:
+        assert again.post("next") == 200
+
+
+def test_the_pages_open_with_it_and_end_with_it(tmp_path: Path) -> None:
+    """The line names their address, and it answers at once."""
+    with serving(tmp_path / "data", "--dashboard", "127.0.0.1:0") as served:
+        with urllib.request.urlopen(f"{served.ready['dashboard']}/_stcore/health", timeout=10) as answer:
+            assert answer.read() == b"ok"
+        assert len(served.children()) == 2
+        assert served.stop()[0] == 0
+
+
+def test_a_port_that_was_asked_for_and_is_busy_ends_it(tmp_path: Path) -> None:
+    """Exit code 75: it may be free later."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = start_in_vain(tmp_path, "--http", f"127.0.0.1:{taken.getsockname()[1]}")
+    assert (ended.returncode, ended.stdout) == (75, "")
+    assert ended.stderr.startswith("error: listen on 127.0.0.1:")
+
+
+def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
+    """Exit code 2, and the way out."""
+    ended = start_in_vain(tmp_path, "--http", "0.0.0.0:0")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "not a loopback address" in ended.stderr
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    """Nothing is mixed into it."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "thesis.txt").write_text("x")
+    ended = start_in_vain(tmp_path, "--http", "127.0.0.1:0")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "holds 'thesis.txt', expected a store or an empty folder" in ended.stderr
+
+
+def start_in_vain(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A `serve` that should not start."""
+    command = [sys.executable, "-m", "aftertrace.cli", "serve", "--data", str(folder / "data"), "--no-dashboard"]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
