@@ -23,7 +23,8 @@ from aftertrace.store.errors import Invalid
 from .otlp_messages import requests
 from .otlp_text import otlp_json
 
-FIXTURES = Path(__file__).parents[2] / "../shared/fixtures"
+RECORDINGS = [Path(__file__).parents[1] / "testdata/otlp", Path(__file__).parents[2] / "../shared/fixtures"]
+"""Telemetry of real agents: a part is in the repository, all of it beside it where it is developed."""
 
 
 @given(requests, st.booleans())
@@ -228,10 +229,12 @@ def test_json_of_any_shape_is_read_or_refused(body: Any) -> None:
         return
 
 
-@pytest.mark.skipif(not FIXTURES.is_dir(), reason="the recordings of real agents are not here")
-def test_every_recording_of_real_agents_is_read() -> None:
+@pytest.mark.parametrize("recordings", RECORDINGS, ids=["own", "all"])
+def test_every_recording_of_real_agents_is_read(recordings: Path) -> None:
     """All recorded requests decode, and none becomes an empty one."""
-    for path in sorted(FIXTURES.glob("*/*.otlp.jsonl")):
+    if not recordings.is_dir():
+        pytest.skip(f"no recordings in {recordings.name}")
+    for path in sorted(recordings.glob("*/*.otlp.jsonl")):
         for line in path.read_bytes().splitlines():
             recorded = json.loads(line)
             request = decode(json.dumps(recorded["request"]).encode(), recorded["signal"])

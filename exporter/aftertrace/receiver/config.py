@@ -32,7 +32,7 @@ class ReceiverConfig:
     """Bytes of all requests that are read or wait for the disk. Over it: 503 or UNAVAILABLE, to be
     retried."""
     max_parses: int = 4
-    """How many requests are decoded and redacted at the same time; the others wait."""
+    """How many requests are decoded and redacted at the same time; the others wait. Large ones go one by one."""
     max_connections: int = 512
     """HTTP connections at the same time; one more is answered 503."""
     grpc_threads: int = 16

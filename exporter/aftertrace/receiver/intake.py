@@ -33,6 +33,10 @@ storage."""
 ANONYMOUS: Final = "anonymous"
 """The source of a request on an open loopback port: nobody was authenticated."""
 
+LARGE_BYTES: Final = 2 * 2**20
+"""Requests over this size are decoded one at a time, beside the small ones: a hostile one takes up to 88 bytes of
+memory for each of its own. Batches of the SDKs and the Collector are smaller."""
+
 EMPTY_ANSWER: Final[dict[Encoding, bytes]] = {"protobuf": b"", "json": b"{}"}
 """Full success: an empty `Export*ServiceResponse`, with `partial_success` unset."""
 
@@ -109,6 +113,7 @@ class Intake:
         self._append = append
         self._tally = tally
         self._parses = threading.BoundedSemaphore(config.max_parses)
+        self._large_parse = threading.BoundedSemaphore(1)
 
     def hold(self) -> Hold:
         """A hold on the bytes in flight, for one request."""
@@ -124,9 +129,10 @@ class Intake:
         """
         with self._parses:
             inflated = inflate(body, coding, self.config.max_request_bytes)
-            if inflated is not body:
-                hold.add(len(inflated))
-            request = Request(signal, encoding, inflated, ANONYMOUS, time.time_ns())
+        if inflated is not body:
+            hold.add(len(inflated))
+        request = Request(signal, encoding, inflated, ANONYMOUS, time.time_ns())
+        with self._large_parse if len(inflated) > LARGE_BYTES else self._parses:
             prepared = self._prepare(request)
         if prepared.store and prepared.records:
             self._wait(self._append(request, prepared))
