@@ -83,7 +83,7 @@ def who(attributes: dict[str, Any]) -> Who:
         cost_usd=attributes.get("gen_ai.usage.cost.amount", attributes.get("operation.cost")),
         system_prompt_digest=messages.instructions_digest(attributes.get("gen_ai.system_instructions")),
         tool_names=names,
-        tools_digest=messages.value_digest(definitions) if names is not None else None,
+        tools_digest=messages.repeated_digest(definitions) if names is not None else None,
     )
 
 

@@ -11,11 +11,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from aftertrace.ingest.dialects import refusals
 from aftertrace.ingest.dialects.events import Event
 from aftertrace.semconv.canonical import digest, digest_json
+
+REPEATED_TEXTS: Final = 512
+"""How many texts that come again and again are remembered."""
 
 REPLAYED_MESSAGES: Final = 64
 """How far back in a replayed history answers with ids are read. Every model call repeats the history, so reading all of
@@ -234,7 +238,22 @@ def function_calls(message: dict[str, Any]) -> list[Event]:
 
 def tool_names(value: Any) -> list[str] | None:
     """Names of the defined tools; None where the value is no list, which is unknown and not empty."""
-    loaded = load(value)
+    names = _tool_names_of_text(value) if isinstance(value, str) else _tool_names(value)
+    return None if names is None else list(names)
+
+
+# Every model call of a conversation repeats its tools and its system prompt, byte for byte: each is read once.
+@lru_cache(maxsize=REPEATED_TEXTS)
+def _tool_names_of_text(text: str) -> list[str] | None:
+    return _tool_names(load(text))
+
+
+@lru_cache(maxsize=REPEATED_TEXTS)
+def _digest_of_text(text: str) -> str:
+    return _digest(load(text))
+
+
+def _tool_names(loaded: Any) -> list[str] | None:
     if not isinstance(loaded, list):
         return None
     names: list[str] = []
@@ -258,7 +277,15 @@ def value_digest(value: Any) -> str | None:
     """Tagged digest of a value's canonical JSON, whether it came as text or structured."""
     if value is None:
         return None
-    loaded = load(value)
+    return _digest(load(value))
+
+
+def repeated_digest(value: Any) -> str | None:
+    """The same digest, of what comes again with every model call: the tools, the system prompt."""
+    return _digest_of_text(value) if isinstance(value, str) else value_digest(value)
+
+
+def _digest(loaded: Any) -> str:
     try:
         return digest_json(loaded)
     except ValueError:
@@ -284,8 +311,7 @@ def instructions_text(value: Any) -> str | None:
 
 def instructions_digest(value: Any) -> str | None:
     """Tagged digest of the system prompt's text, the same however the emitter wraps it."""
-    text = instructions_text(value)
-    return value_digest(text)
+    return repeated_digest(instructions_text(value))
 
 
 def _call(part: dict[str, Any], position: int, message: int) -> _Call:

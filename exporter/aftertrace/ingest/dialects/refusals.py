@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from aftertrace.ingest.dialects.events import Decider
@@ -182,7 +183,12 @@ _COMPILED: Final = tuple((re.compile(wording.pattern, re.DOTALL), wording) for w
 
 def classify(text: str) -> Verdict | None:
     """The verdict of the first wording that `text` starts with or, where the table says so, holds near its start."""
-    head = text[:HEAD_CHARACTERS].lstrip()
+    return _classify(text[:HEAD_CHARACTERS].lstrip())
+
+
+# Every model call repeats the answers before it.
+@lru_cache(maxsize=2048)
+def _classify(head: str) -> Verdict | None:
     for pattern, wording in _COMPILED:
         if pattern.match(head):
             return Verdict(wording.state, wording.decided_by, wording.rule)
