@@ -105,7 +105,7 @@ class TextRedactor:
             )
             for shape in shapes
         )
-        any_shape = "|".join(shape.pattern for shape in shapes)
+        any_shape = "|".join(shape.sign or shape.pattern for shape in shapes)
         self._shaped = compile_pattern(any_shape, capture=False) if shapes else None
         self._suspect = compile_pattern("|".join(filter(None, (names, any_shape))), capture=False)
 
