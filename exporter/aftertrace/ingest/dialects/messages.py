@@ -266,11 +266,14 @@ def _tool_names(loaded: Any) -> list[str] | None:
 
 
 def opens_conversation(value: Any) -> bool:
-    """Whether an input holds no message of the assistant yet: the first model call of a conversation.
+    """Whether an input holds neither an assistant's message nor an answer yet: the first model call of a turn.
 
     What every model call repeats (the system prompt) is told as an event there, and only by its digest afterwards.
     """
-    return not any(message.get("role") == "assistant" for message in messages(value))
+    return not any(
+        message.get("role") == "assistant" or any(part.get("type") == "tool_call_response" for part in parts(message))
+        for message in messages(value)
+    )
 
 
 def value_digest(value: Any) -> str | None:
