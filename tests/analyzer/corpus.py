@@ -1,0 +1,170 @@
+"""Recorded agent runs as telemetry, with the truth about every call, and the score of what the analyzer makes of them.
+
+The corpus is a folder of its own beside this project: its programs make export requests from published recordings, and
+compare calls with what really happened. Nothing of it is needed to use aftertrace.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from . import frames
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from aftertrace.store.request import Encoding, Signal
+
+SHARED: Final = Path(__file__).parents[2] / ".." / "shared"
+"""Where the corpus and the fixtures lie: beside the project."""
+CONVERT_WITHIN_S: Final = 600
+BAR: Final = 0.99
+"""Least precision and recall of an outcome."""
+CELL_ROWS: Final = 100
+"""Outcomes with fewer rows than this say too little to be held to the bar."""
+
+_OBSERVED: Final = (
+    "run_id",
+    "conversation_id",
+    "trace_id",
+    "tool_call_id",
+    "ordinal",
+    "tool_name",
+    "outcome",
+    "decided_by",
+    "basis",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way of turning the recordings into telemetry."""
+
+    dialect: str
+    approvals: bool = False
+    """With synthetic reviewers in front of every call that writes."""
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return self.dialect + (" with approvals" if self.approvals else "")
+
+    @property
+    def options(self) -> list[str]:
+        """What the converter is told."""
+        return ["--dialect", self.dialect, *(["--synthetic-approvals"] if self.approvals else [])]
+
+
+VARIANTS: Final = (
+    Variant("genai"),
+    Variant("openinference"),
+    Variant("claude_code"),
+    Variant("copilot"),
+    Variant("claude_code", approvals=True),
+    Variant("copilot", approvals=True),
+)
+"""The dialects that are read, and once more with approvals those that can tell of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """How well one outcome is found."""
+
+    outcome: str
+    truth: int
+    observed: int
+    correct: int
+
+    @property
+    def precision(self) -> float:
+        """Share of the observed that is right."""
+        return self.correct / self.observed if self.observed else 0.0
+
+    @property
+    def recall(self) -> float:
+        """Share of the true that is found."""
+        return self.correct / self.truth if self.truth else 0.0
+
+    @property
+    def holds(self) -> bool:
+        """Whether both reach the bar; an outcome of few rows always holds."""
+        few = max(self.truth, self.observed) < CELL_ROWS
+        return few or (self.precision >= BAR and self.recall >= BAR)
+
+
+def missing() -> str | None:
+    """Why the corpus cannot be used here, or None."""
+    if not (SHARED / "corpus" / "corpus.py").is_file():
+        return f"no corpus at {SHARED / 'corpus'}: lay it beside the project"
+    if find_spec("zstandard") is None:
+        return "the corpus is compressed with Zstandard: pip install zstandard"
+    return None
+
+
+def convert(folder: Path, options: Sequence[str]) -> None:
+    """Write `traces.pb` and `logs.pb`, as far as there are any, and `truth.parquet` into a folder."""
+    _run("corpus.py", "convert", str(SHARED / "data"), *options,
+         "--out", str(folder), "--truth", str(folder / "truth.parquet"))  # fmt: skip
+
+
+def read(folder: Path) -> frames.Frames:
+    """What is stored of a converted corpus."""
+    return frames.of_requests(_requests(folder))
+
+
+def score(folder: Path, calls: pl.DataFrame) -> tuple[list[Cell], dict[str, Any]]:
+    """How well `calls` tell the truth of a converted corpus: by outcome, and everything the scorer says."""
+    observed, result = folder / "observed.parquet", folder / "score.json"
+    calls.select(_OBSERVED).write_parquet(observed)
+    _run("score.py", "--truth", str(folder / "truth.parquet"), "--observed", str(observed), "--json", str(result))
+    scored: dict[str, Any] = json.loads(result.read_text("utf-8"))
+    rows = scored["design"]["per_fate"]
+    return [Cell(name, row["truth"], row["observed"], row["correct"]) for name, row in rows.items()], scored
+
+
+def table(cells: Sequence[Cell]) -> str:
+    """The score as a Markdown table."""
+    lines = ["| outcome | truth | observed | right | precision | recall |", "|---|---:|---:|---:|---:|---:|"]
+    lines += [
+        f"| `{cell.outcome}` | {cell.truth:,} | {cell.observed:,} | {cell.correct:,}"
+        f" | {cell.precision:.4f} | {cell.recall:.4f} |"
+        for cell in cells
+    ]
+    return "\n".join(lines)
+
+
+def _requests(folder: Path) -> Iterator[tuple[Signal, Encoding, bytes]]:
+    signals: tuple[Signal, ...] = ("traces", "logs")
+    for signal in signals:
+        path = folder / f"{signal}.pb"
+        if path.exists():
+            for body in _delimited(path):
+                yield signal, "protobuf", body
+
+
+def _delimited(path: Path) -> Iterator[bytes]:
+    """Messages with their length before each, as a base-128 number."""
+    with path.open("rb") as file:
+        while first := file.read(1):
+            length, shift, byte = 0, 0, first[0]
+            while True:
+                length |= (byte & 0x7F) << shift
+                shift += 7
+                if byte < 0x80:
+                    break
+                byte = file.read(1)[0]
+            yield file.read(length)
+
+
+def _run(program: str, *arguments: str) -> None:
+    command = [sys.executable, str(SHARED / "corpus" / program), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=CONVERT_WITHIN_S, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{program} ended with {done.returncode}: {done.stderr[-2000:]}")

@@ -1,0 +1,117 @@
+"""Export requests as the frames that the analyzer reads: the drain's own steps, without a disk.
+
+Receive times and pointers are counted up from fixed values, so that the same requests give the same frames.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+import pyarrow as pa
+
+from aftertrace.analyzer import Analysis, Tables, analyse
+from aftertrace.ingest.batch import read_batch, table_rows
+from aftertrace.ingest.duplicates import DuplicateWindow
+from aftertrace.ingest.prepare import Limits, make_prepare
+from aftertrace.ingest.redact import RedactionPolicy
+from aftertrace.store import schema
+from aftertrace.store.frame import Frame
+from aftertrace.store.request import Request
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from aftertrace.store.request import Encoding, Signal
+
+RECEIVED_NS: Final = 1_800_000_000 * 10**9
+"""When the first request was received; each later one a microsecond after."""
+LATER_NS: Final = RECEIVED_NS + 1_000 * 10**9
+"""When an analysis looks: minutes later, so that a run without a closed root is still open."""
+RECORDINGS: Final = Path(__file__).parents[1] / "testdata" / "otlp"
+
+_KEY: Final = bytes(32)
+_FRAMES_AT_ONCE: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """The rows of `spans` and `events`."""
+
+    spans: pl.DataFrame
+    events: pl.DataFrame
+
+    def analysis(self, now_ns: int = LATER_NS) -> Analysis:
+        """An analysis of them."""
+        return analyse(Tables(self.spans.lazy(), self.events.lazy()), version="test", now_ns=now_ns)
+
+
+def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]]) -> Frames:
+    """What is stored of export requests: prepared, split, read by the dialects, duplicates left out."""
+    prepare = make_prepare(RedactionPolicy(), limits=Limits(), key=_KEY)
+    window = DuplicateWindow(_nothing_before)
+    spans, events = [schema.SPANS.empty_table()], [schema.EVENTS.empty_table()]
+    for some in _batches(_frames(prepare, requests)):
+        batch = read_batch("main", some, _KEY, window)
+        assert batch.findings == []
+        for table, found in (("spans", spans), ("events", events)):
+            rows, unfit = table_rows(batch, table, 0)
+            assert unfit == []
+            found.append(rows)
+    return Frames(_polars(spans), _polars(events))
+
+
+def of_recording(path: Path) -> Frames:
+    """What is stored of a recording: a request per line, as `{"signal": ..., "request": ...}`."""
+    return of_requests(_lines(path))
+
+
+def recording(emitter: str, case: str) -> Frames:
+    """What is stored of a recording in `tests/testdata`."""
+    return of_recording(RECORDINGS / emitter / f"{case}.otlp.jsonl")
+
+
+def _lines(path: Path) -> Iterator[tuple[Signal, Encoding, bytes]]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            exported: dict[str, Any] = json.loads(line)
+            yield exported["signal"], "json", json.dumps(exported["request"]).encode()
+
+
+def _frames(prepare: Any, requests: Iterable[tuple[Signal, Encoding, bytes]]) -> Iterator[Frame]:
+    for seq, (signal, encoding, body) in zip(count(1), requests, strict=False):
+        received_ns = RECEIVED_NS + seq * 1_000
+        prepared = prepare(Request(signal, encoding, body, "anonymous", received_ns))
+        if prepared.store:
+            yield Frame(
+                seq=seq,
+                previous=b"",
+                digest=b"",
+                received_ns=received_ns,
+                signal=signal,
+                source="anonymous",
+                records=prepared.records,
+                keys=prepared.keys,
+                redactions=sum(times for _, times in prepared.redactions),
+                policy=prepared.policy,
+                payload=prepared.payload,
+            )
+
+
+def _nothing_before(_: date) -> pl.DataFrame:
+    columns = ["record_key", "receiver", "seq", "index", "duplicate_of"]
+    return pl.DataFrame(pl.from_arrow(schema.EVIDENCE.empty_table())).select(columns)
+
+
+def _polars(tables: list[pa.Table]) -> pl.DataFrame:
+    return pl.DataFrame(pl.from_arrow(pa.concat_tables(tables)))
+
+
+def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
+    while some := list(islice(frames, _FRAMES_AT_ONCE)):
+        yield some

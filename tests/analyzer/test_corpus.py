@@ -1,0 +1,56 @@
+"""Published recordings of agents, as telemetry of several emitters: precision and recall of every outcome.
+
+A sample by default; the whole public sets with `AFTERTRACE_WHOLE_CORPUS=1`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from . import corpus
+from .frames import LATER_NS
+
+WHOLE = os.environ.get("AFTERTRACE_WHOLE_CORPUS") == "1"
+SAMPLES = {
+    "attacked": ["--sets", "agentdyn", "--limit", "250"],
+    "conversations": ["--sets", "tau_bench,tau2_activegraph"],
+}
+CHOSEN = {"whole": []} if WHOLE else SAMPLES
+LEAST_CALLS = 30_000 if WHOLE else 500
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(corpus.missing() is not None, reason=str(corpus.missing())),
+]
+
+
+@pytest.mark.parametrize("sample", CHOSEN)
+@pytest.mark.parametrize("variant", corpus.VARIANTS, ids=[variant.title for variant in corpus.VARIANTS])
+def test_precision_and_recall_of_every_outcome_reach_the_bar(
+    variant: corpus.Variant, sample: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of each outcome with rows enough to say so."""
+    corpus.convert(tmp_path, [*variant.options, *CHOSEN[sample]])
+    calls = corpus.read(tmp_path).analysis(LATER_NS).calls
+    cells, _ = corpus.score(tmp_path, calls)
+    with capsys.disabled():
+        print(f"\n{variant.title}, {sample}\n{corpus.table(cells)}")
+    assert [cell for cell in cells if not cell.holds] == []
+    assert sum(cell.correct for cell in cells) >= LEAST_CALLS
+
+
+def test_the_score_sees_calls_that_are_told_wrong(tmp_path: Path) -> None:
+    """The control: every eighth refusal told as executed fails the bar."""
+    variant = corpus.Variant("copilot")
+    corpus.convert(tmp_path, [*variant.options, "--sets", "agentdyn", "--limit", "100"])
+    calls = corpus.read(tmp_path).analysis(LATER_NS).calls
+    eighth = (pl.col("outcome") == "denied") & (pl.col("ordinal") % 8 == 0)
+    wrong = calls.with_columns(outcome=pl.when(eighth).then(pl.lit("executed")).otherwise("outcome"))
+    right, _ = corpus.score(tmp_path, calls)
+    mistaken, _ = corpus.score(tmp_path, wrong)
+    assert [cell.outcome for cell in right if not cell.holds] == []
+    assert [cell.outcome for cell in mistaken if not cell.holds] != []
