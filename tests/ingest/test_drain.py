@@ -28,16 +28,26 @@ from aftertrace.store.tables import TableWriter
 from .drain_samples import DAY_NS, NOON_NS, logs, new_store, places, send, stored, traces
 
 
-@pytest.fixture
-def layout(tmp_path: Path) -> Layout:
-    """An empty store."""
-    return new_store(tmp_path / "data")
-
-
 def drain(layout: Layout, options: DrainOptions | None = None) -> None:
     """Drain once, as a process that starts and ends in order."""
     with Drain(layout, options) as draining:
         draining.once()
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """A store whose tables are made."""
+    layout = new_store(tmp_path_factory.mktemp("empty") / "data")
+    drain(layout)
+    return layout
+
+
+@pytest.fixture
+def layout(empty: Layout, tmp_path: Path) -> Layout:
+    """An empty store of this test's own."""
+    layout = Layout(tmp_path / "data")
+    shutil.copytree(empty.data, layout.data)
+    return layout
 
 
 def test_every_record_is_stored_once(layout: Layout) -> None:
@@ -130,9 +140,10 @@ ONE_FRAME = DrainOptions(batch_bytes=1)
 
 
 @pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+def waiting(empty: Layout) -> Layout:
     """A store with a WAL of five frames: a resend, logs, and one that cannot be split."""
-    layout = new_store(tmp_path_factory.mktemp("waiting") / "data")
+    layout = Layout(empty.data.with_name("waiting"))
+    shutil.copytree(empty.data, layout.data)
     send(layout, traces(1), traces(1), traces(2))
     send(layout, logs(3), traces(4)[:-1], signal="logs")
     return layout

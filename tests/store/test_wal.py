@@ -133,6 +133,7 @@ def test_a_group_is_written_then_synced_then_acknowledged(layout: Layout, disk: 
         seen = list(disk)
     name = "00000000000000000001.0000.wal"
     assert seen == [
+        ("fsync", "data"),
         ("fsync", "wal"),
         ("fsync", f".{name}.new"),
         ("rename", name),

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -69,10 +70,12 @@ def sync_folder(path: Path) -> None:
 def make_folder(path: Path, mode: int = 0o777) -> None:
     """Make a folder and its parents, each durably named; no harm if it is there."""
     if path.is_dir():
+        # Whoever made it may have been killed before its own sync. A parent that this user may not even list was
+        # made by somebody else, long ago.
+        with suppress(PermissionError):
+            sync_folder(path.parent)
         return
     make_folder(path.parent)
-    # Another process may make it at the same time; the sync below is needed all the same, since that
-    # process may not have come to its own yet.
     path.mkdir(mode=mode, exist_ok=True)
     sync_folder(path.parent)
 

@@ -53,7 +53,7 @@ class TableWriter:
         newest = commits.newest(self._log)
         self._stored = newest.stored if newest else {}
         self.small_files = count_small_files(self._delta)
-        """How many small files the newest partition has; compaction counts on it."""
+        """How many small files the partition with the most of them has, or a few more; folding begins by it."""
 
     @property
     def version(self) -> int:
@@ -78,8 +78,6 @@ class TableWriter:
         files = parquet.write(self._folder, rows) if rows.num_rows else []
         self._commit([_add(file, data_change=True) for file in files], files, upto)
         self.small_files += len(files)
-        if self.version % CHECKPOINT_EVERY == 0:
-            self._checkpoint()
 
     def rearrange(self, removed: list[str], day: date, rows: pa.Table) -> None:
         """Replace files of a partition by one that holds the same rows. Durable when this returns."""
@@ -114,6 +112,8 @@ class TableWriter:
         self._delta.update_incremental()
         self._sync()
         self._stored = stored
+        if self.version % CHECKPOINT_EVERY == 0:
+            self._checkpoint()
 
     def _sync(self) -> None:
         """Bring the commits since the last call to stable storage."""
@@ -188,7 +188,7 @@ def _can_repeat(layout: Layout, name: str, versions: list[int]) -> bool:
 
 
 def count_small_files(table: DeltaTable) -> int:
-    """How many files the partition with the most small files has."""
+    """How many small files the partition with the most of them has."""
     counts: dict[str, int] = {}
     for path, size_bytes, _ in files_of(table):
         if size_bytes < SMALL_BYTES:
