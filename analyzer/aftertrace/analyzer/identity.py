@@ -22,6 +22,9 @@ from aftertrace.analyzer.tables import Tables
 RESUME_WITHIN_NS: Final = 24 * 3600 * 10**9
 """A call id joins two traces only when they are no further apart than this."""
 
+AGENT_LEVELS: Final = 16
+"""How far up the nearest agent is looked for."""
+
 _SEPARATOR: Final = "\x1f"
 _RESOLVED: Final = (
     "completed",
@@ -52,6 +55,8 @@ class Identified:
 def identify(tables: Tables) -> Identified:
     """Give every span and event its conversation, thread and run."""
     spans, events = pl.collect_all([tables.spans, tables.events])
+    spans = _with_agents(spans)
+    events = _with_span_agents(events, spans)
     conversations = _trace_conversations(spans, events)
     spans, events = (_with_thread(frame, conversations) for frame in (spans, events))
     keyed = pl.concat([_keys(spans), _keys(events)]).unique()
@@ -63,6 +68,35 @@ def identify(tables: Tables) -> Identified:
         events=_with_run(events, runs),
         keys=runs.select("run_id", key="node").sort("run_id", "key"),
     )
+
+
+def _with_agents(spans: pl.DataFrame) -> pl.DataFrame:
+    """A span that names no agent acts for the nearest one above it that does."""
+    for _ in range(AGENT_LEVELS):
+        above = _agents(spans).rename({"span_id": "parent_span_id"})
+        wanting = spans.filter(pl.col("agent_name").is_null())
+        if not wanting.join(above, on=["trace_id", "parent_span_id"], how="semi").height:
+            break
+        spans = (
+            spans.join(above, on=["trace_id", "parent_span_id"], how="left")
+            .with_columns(agent_name=pl.coalesce("agent_name", "of_agent"))
+            .drop("of_agent")
+        )
+    return spans
+
+
+def _with_span_agents(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """An event that names no agent was done by that of its span."""
+    return (
+        events.join(_agents(spans), on=["trace_id", "span_id"], how="left")
+        .with_columns(agent_name=pl.coalesce("agent_name", "of_agent"))
+        .drop("of_agent")
+    )
+
+
+def _agents(spans: pl.DataFrame) -> pl.DataFrame:
+    named = spans.drop_nulls(["trace_id", "span_id", "agent_name"])
+    return named.group_by("trace_id", "span_id").agg(pl.col("agent_name").min().alias("of_agent"))
 
 
 def _trace_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
