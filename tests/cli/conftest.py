@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib.resources import files
@@ -56,9 +56,9 @@ def aftertrace() -> Command:
 
 
 @pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that three recordings were imported into; only read it."""
     data = tmp_path_factory.mktemp("store") / "data"
     ended = command("import", *(RECORDINGS / f"{name}.jsonl" for name in STORED), "--data", data)
     assert (ended.code, ended.out, ended.err) == (0, "", "imported 7 requests with 55 records\n")
-    yield data
+    return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import signal
@@ -9,9 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -36,11 +36,10 @@ class Served:
     def post(self, name: str) -> int:
         """Send one log record whose conversation is `name`; the status of the answer."""
         body = ParseDict(log_of(name), ExportLogsServiceRequest()).SerializeToString()
-        request = urllib.request.Request(
-            f"{self.ready['http']}/v1/logs", body, {"Content-Type": "application/x-protobuf"}
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return int(answer.status)
+        connection = http.client.HTTPConnection(self.ready["http"].removeprefix("http://"), timeout=10)
+        connection.request("POST", "/v1/logs", body, {"Content-Type": "application/x-protobuf"})
+        with closing(connection):
+            return connection.getresponse().status
 
     def children(self) -> list[int]:
         """Process ids of what it started."""
@@ -157,5 +156,4 @@ def _runs(process_id: int) -> bool:
 def _read(stream: IO[str] | None, lines: list[str]) -> None:
     assert stream is not None
     with stream:
-        for line in stream:
-            lines.append(line)
+        lines.extend(stream)

@@ -14,10 +14,21 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from .conftest import RECORDINGS, STORED, Command
 
-SCORED = (
-    "run_id conversation_id trace_id tool_call_id ordinal tool_name outcome decided_by basis proposed_at decided_at "
-    "agent_name model"
-).split()
+SCORED = [
+    "run_id",
+    "conversation_id",
+    "trace_id",
+    "tool_call_id",
+    "ordinal",
+    "tool_name",
+    "outcome",
+    "decided_by",
+    "basis",
+    "proposed_at",
+    "decided_at",
+    "agent_name",
+    "model",
+]
 HOSTILE = "=rm\x1b[2J\u202egpj\u200b"
 
 
@@ -25,7 +36,7 @@ def test_calls_come_out_with_what_became_of_them(aftertrace: Command, store: Pat
     """Three emitters: a hook that refuses all, a person who approves all, a person who refuses one and edits one."""
     ended = aftertrace("calls", "--data", store, "--format", "json")
     rows = [json.loads(line) for line in ended.out.splitlines()]
-    assert set(SCORED) <= set(rows[0])
+    assert SCORED <= set(rows[0])
     assert Counter((row["agent_name"], row["tool_name"], row["outcome"], row["decided_by"]) for row in rows) == {
         ("claude-code", "Bash", "denied", "hook"): 2,
         ("claude-code", "Write", "denied", "hook"): 1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,10 +37,8 @@ def test_times_are_read_as_people_write_them(text: str, expected_ns: int) -> Non
 @given(st.text(max_size=30))
 def test_any_other_text_is_a_value_error(text: str) -> None:
     """And nothing else, so that the command can say what it expects."""
-    try:
+    with suppress(ValueError, OverflowError):
         assert isinstance(instant_ns(text, now_ns=NOW_NS), int)
-    except (ValueError, OverflowError):
-        pass
 
 
 @pytest.mark.parametrize("command", LISTINGS, ids=lambda command: command.name)
@@ -54,6 +54,4 @@ def test_a_listing_offers_only_filters_that_its_table_can_answer(command: object
 
 def test_the_columns_shown_exist() -> None:
     """Whatever the schema becomes."""
-    assert {table: set(shown) - set(DERIVED[table].schema) for table, shown in SHOWN.items()} == dict.fromkeys(
-        SHOWN, set()
-    )
+    assert not [(table, name) for table, shown in SHOWN.items() for name in shown if name not in DERIVED[table].schema]

@@ -57,7 +57,7 @@ def test_the_control_sees_a_text_that_was_not_escaped() -> None:
     assert {unicodedata.category(character) for character in raw} & {"Cc"}
 
 
-@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "＝", "＋", "－", "＠"])  # noqa: RUF001  # full-width on purpose
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "＝", "＋", "－", "＠"])  # full-width on purpose
 @pytest.mark.parametrize("before", ["", " ", "\u00a0", "\n", "\t "])
 def test_a_cell_that_a_spreadsheet_would_run_is_quoted(sign: str, before: str) -> None:
     """Signs count after blanks too, and in their full-width forms."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,14 +30,12 @@ def calls(aftertrace: Command, data: Path) -> list[tuple[str, str, str]]:
 def test_what_was_accepted_is_there_while_it_runs_and_after(
     aftertrace: Command, tmp_path: Path, number: signal.Signals
 ) -> None:
-    """Accepted data can be asked about within two seconds, and a polite end loses nothing: exit code 0, one line out."""
+    """Accepted data can be asked about at once, and a polite end loses nothing: exit code 0, one line out."""
     data = tmp_path / "data"
     with serving(data, "--no-dashboard") as served:
         assert set(served.ready) == {"http", "grpc", "data"}
         assert served.post("first") == 200
-        asked_at = time.monotonic()
-        until(lambda: bool(calls(aftertrace, data)), within_s=2.0 + 3.0)
-        assert time.monotonic() - asked_at < 5.0
+        until(lambda: bool(calls(aftertrace, data)), within_s=5.0)
         assert calls(aftertrace, data) == [("first", "denied", "policy")]
         assert served.post("second") == 200
         assert served.stop(number) == (0, "")
@@ -74,8 +72,10 @@ def test_a_killed_serve_takes_its_children_with_it(aftertrace: Command, tmp_path
 def test_the_pages_open_with_it_and_end_with_it(tmp_path: Path) -> None:
     """The line names their address, and it answers at once."""
     with serving(tmp_path / "data", "--dashboard", "127.0.0.1:0") as served:
-        with urllib.request.urlopen(f"{served.ready['dashboard']}/_stcore/health", timeout=10) as answer:
-            assert answer.read() == b"ok"
+        page = http.client.HTTPConnection(served.ready["dashboard"].removeprefix("http://"), timeout=10)
+        with closing(page):
+            page.request("GET", "/_stcore/health")
+            assert page.getresponse().read() == b"ok"
         assert len(served.children()) == 2
         assert served.stop()[0] == 0
 

@@ -157,9 +157,9 @@ def _show(data: Path, now: Serving, *, once: bool) -> None:
     click.echo("\n".join(one_run.page(analysis, analysis.resolve_run("last"))))
     click.echo("\n4. What nearly happened: aftertrace report near-misses\n")
     from aftertrace.analyzer import Filter
-    from aftertrace.analyzer import report as reports
+    from aftertrace.analyzer.report import near_misses
 
-    click.echo(hostile.visible_lines(reports.near_misses(analysis, Filter())).rstrip("\n"))
+    click.echo(hostile.visible_lines(near_misses(analysis, Filter())).rstrip("\n"))
 
 
 def send(http_url: str) -> int:

@@ -10,6 +10,7 @@ import inspect
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -121,7 +122,7 @@ def field_docs(kind: type[Any]) -> dict[str, str]:
     (definition,) = ast.parse(inspect.cleandoc(inspect.getsource(kind))).body
     body = definition.body if isinstance(definition, ast.ClassDef) else []
     docs: dict[str, str] = {}
-    for node, below in zip(body, body[1:], strict=False):
+    for node, below in pairwise(body):
         if (
             isinstance(node, ast.AnnAssign)
             and isinstance(node.target, ast.Name)

@@ -29,9 +29,9 @@ def report() -> None:
 def near_misses(data: Path, out: Path | None, **options: Any) -> None:
     """Near misses: consequential ones first, rates with 95 % intervals, and where a count is only a floor."""
     from aftertrace.analyzer import open_analysis
-    from aftertrace.analyzer import report as reports
+    from aftertrace.analyzer.report import near_misses as text_of
 
-    text = reports.near_misses(open_analysis(settings.readable(data)), chosen(options))
+    text = text_of(open_analysis(settings.readable(data)), chosen(options))
     if out is None:
         sys.stdout.write(hostile.visible_lines(text).rstrip("\n") + "\n")
     else:

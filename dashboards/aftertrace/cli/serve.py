@@ -70,7 +70,7 @@ def serve(
     places = Places(
         _settle("OTLP/HTTP", config.receiver.http, http),
         _settle("OTLP/gRPC", config.receiver.grpc, grpc),
-        _settle("dashboard", config.dashboard.address, dashboard).free() if shown else None,
+        _settle("dashboard", config.dashboard.address, dashboard) if shown else None,
     )
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -112,16 +112,17 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
             grpc_port=places.grpc.port,
         )
         receiver = open_things.enter_context(Receiver(receiver_config, gate.prepare_for(layout, config), writer.append))
+        pages = places.dashboard.free() if places.dashboard is not None else None
         now = Serving(
             process_id=os.getpid(),
             http=f"http://{replace(places.http, port=receiver.http_port)}",
             grpc=f"http://{replace(places.grpc, port=receiver.grpc_port)}",
-            dashboard=f"http://{places.dashboard}" if places.dashboard is not None else None,
+            dashboard=f"http://{pages}" if pages is not None else None,
         )
-        if places.dashboard is not None:
-            shown = page.child(data, places.dashboard, http=_host_and_port(now.http), grpc=_host_and_port(now.grpc))
+        if pages is not None:
+            shown = page.child(data, pages, http=_host_and_port(now.http), grpc=_host_and_port(now.grpc))
             children.append(_started(shown, open_things, _PAGE_PATIENCE_S))
-            page.wait_until_shown(shown, places.dashboard, patience_s=_PAGE_START_S)
+            page.wait_until_shown(shown, pages, patience_s=_PAGE_START_S)
         serving.announce(data, now)
         open_things.callback(serving.withdraw, data)
         ready(now)
