@@ -20,7 +20,7 @@ SAMPLES = {
     "conversations": ["--sets", "tau_bench,tau2_activegraph"],
 }
 CHOSEN = {"whole": []} if WHOLE else SAMPLES
-LEAST_CALLS = 30_000 if WHOLE else 500
+LEAST_CALLS = 30_000 if WHOLE else 400
 
 pytestmark = [
     pytest.mark.slow,

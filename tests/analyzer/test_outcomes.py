@@ -1,0 +1,146 @@
+"""Every line of the judgement, each with the shortest story that it decides."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import polars as pl
+import pytest
+
+from aftertrace.analyzer.outcomes import RULES
+from aftertrace.analyzer.schemas import DECIDERS, OUTCOMES
+
+from .frames import LATER_NS
+from .stories import DAY_NS, calls_of, event, span
+
+PROPOSED: Final = event("action.proposed", "proposed", arguments='{"amount":900}')
+ASKED: Final = event("approval.requested", s=1)
+ANSWERED: Final = event("tool.called", "answered", s=9, basis="inferred", content="no, not today")
+COMPLETED: Final = event("tool.called", "completed", s=8, end_ns=None)
+ENDED: Final = event("run.completed", s=20, tool_name=None, call_id=None)
+PYDANTIC: Final = span("invoke_agent", scope_name="pydantic-ai")
+"""From an instrumentation that opens a span for every tool it runs."""
+
+TWO_DAYS_LATER_NS: Final = LATER_NS + 2 * DAY_NS
+
+
+def called(state: str, **columns: Any) -> dict[str, Any]:
+    """A `tool.called` eight seconds into the story."""
+    return event("tool.called", state, s=8, **columns)
+
+
+STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]]]] = {
+    "ran_edited": (
+        [PROPOSED, ASKED, event("approval.modified", s=4, decided_by="human", arguments='{"amount":5}'), COMPLETED],
+        ("modified", "explicit", "human"),
+    ),
+    "ran": ([PROPOSED, COMPLETED], ("executed", "explicit", None)),
+    "ran_failed": ([PROPOSED, called("failed", reason="no such account")], ("failed", "explicit", None)),
+    "cancelled": ([PROPOSED, called("started"), called("cancelled")], ("cancelled", "explicit", "human")),
+    "expired": ([PROPOSED, ASKED, event("approval.expired", s=60)], ("expired", "explicit", "timeout")),
+    "refused_by_decision": (
+        [PROPOSED, event("policy.evaluated", "deny", s=1, decided_by="hook"), called("entered")],
+        ("denied", "explicit", "hook"),
+    ),
+    "refused_by_field": ([PROPOSED, called("refused", decided_by="target")], ("denied", "explicit", "target")),
+    "unknown_tool": ([PROPOSED, called("unknown_tool", basis="inferred")], ("unknown_tool", "inferred", None)),
+    "invalid_arguments": ([PROPOSED, event("validation.failed", s=1)], ("invalid_arguments", "explicit", None)),
+    "refused_by_text": (
+        [PROPOSED, called("refused", basis="inferred", decided_by="policy", rule="text:codex_never")],
+        ("denied", "inferred", "policy"),
+    ),
+    "asked_and_answered_without_run": ([PROPOSED, ASKED, ANSWERED], ("denied", "inferred", "human")),
+    "answered_without_output": (
+        [PROPOSED, called("entered", rule="null_output"), ANSWERED],
+        ("denied", "inferred", "human"),
+    ),
+    "answered_without_span": ([PROPOSED, ANSWERED], ("denied", "inferred", None)),
+    "answered": ([PROPOSED, ANSWERED], ("executed", "inferred", None)),
+    "silent_control": (
+        [PROPOSED, event("policy.evaluated", "unknown", s=1), ENDED],
+        ("expired", "inferred", "timeout"),
+    ),
+    "asked_long_ago": ([PROPOSED, ASKED], ("expired", "inferred", "timeout")),
+    "waits": ([PROPOSED, ASKED], ("pending", "inferred", None)),
+    "considered": (
+        [event("tool.considered", "dropped")],
+        ("rejected_by_model", "explicit", "model"),
+    ),
+    "over": ([PROPOSED, ENDED], ("unresolved", "inferred", None)),
+    "open": ([PROPOSED], ("pending", "inferred", None)),
+}
+"""By rule: the events, and what the call becomes: outcome, basis, who decided."""
+
+WITH_A_SPAN_FOR_EVERY_RUN: Final = ("asked_and_answered_without_run", "answered_without_span")
+LATE: Final = ("asked_long_ago",)
+
+
+def judged(calls: pl.DataFrame) -> list[tuple[str, str, str | None, str]]:
+    """Outcome, basis, decider and deciding rule of each call."""
+    return [(row["outcome"], row["basis"], row["decided_by"], row["rules"][0]) for row in calls.to_dicts()]
+
+
+def test_every_rule_has_a_story() -> None:
+    """And in the order of the judgement."""
+    assert list(STORIES) == [rule.name for rule in RULES]
+
+
+@pytest.mark.parametrize("rule", STORIES)
+def test_a_rule_decides_its_story(rule: str) -> None:
+    """The whole judgement, and that it was this line of it."""
+    told, expected = STORIES[rule]
+    spans = (PYDANTIC,) if rule in WITH_A_SPAN_FOR_EVERY_RUN else ()
+    calls = calls_of(*told, spans=spans, now_ns=TWO_DAYS_LATER_NS if rule in LATE else LATER_NS)
+    assert judged(calls) == [(*expected, rule)]
+
+
+def test_the_judgement_speaks_the_words_of_the_design() -> None:
+    """Every outcome has a rule, and no rule has a word of its own."""
+    assert {rule.outcome for rule in RULES} == set(OUTCOMES)
+    assert {expected[2] for _, expected in STORIES.values()} - {None} <= set(DECIDERS)
+
+
+def test_a_result_outweighs_a_text_that_reads_like_a_refusal() -> None:
+    """A tool may print the words of a refusal."""
+    refusal = called("refused", basis="inferred", decided_by="human", rule="text:user_declined")
+    assert judged(calls_of(PROPOSED, COMPLETED, refusal)) == [("executed", "explicit", None, "ran")]
+
+
+def test_a_decision_outweighs_the_span_that_repeats_it_wrongly() -> None:
+    """Claude Code's span says `unknown` or `policy` where its log says that a hook refused."""
+    span_says = event("policy.evaluated", "deny", s=5, decided_by="policy", attributes='{"weight":"span"}')
+    log_says = event("policy.evaluated", "deny", s=1, decided_by="hook")
+    assert judged(calls_of(PROPOSED, span_says, log_says)) == [("denied", "explicit", "hook", "refused_by_decision")]
+
+
+def test_an_answer_by_a_person_is_timed_from_the_ask() -> None:
+    """The wait is between the ask and the decision, unless the sender states it."""
+    granted = event("approval.granted", s=4, decided_by="human", decider="ana", identity="asserted")
+    columns = ("approval_asked", "approval", "reviewer", "reviewer_identity", "wait_ns")
+    told = calls_of(PROPOSED, ASKED, granted, COMPLETED).select(columns)
+    stated = calls_of(PROPOSED, ASKED, {**granted, "wait_ns": 2_500_000_000}, COMPLETED).select(columns)
+    assert told.rows() == [(True, "granted", "ana", "asserted", 3_000_000_000)]
+    assert stated.rows() == [(True, "granted", "ana", "asserted", 2_500_000_000)]
+
+
+def test_a_call_held_back_by_its_siblings_ask_is_pending_and_not_unresolved() -> None:
+    """LangGraph stops a whole batch of calls while one of them waits."""
+    other = event("action.proposed", "proposed", call_id="c-2", tool_name="read_db")
+    calls = calls_of(PROPOSED, other, ASKED, ENDED)
+    assert dict(calls.select("tool_call_id", "outcome").rows()) == {"c-1": "pending", "c-2": "pending"}
+
+
+def test_an_unanswered_ask_of_a_program_that_cannot_ask_is_a_refusal_by_policy() -> None:
+    """And counts as asked, though nobody was there."""
+    refusal = event("policy.evaluated", "deny", s=1, decided_by="policy", rule="unanswered_ask")
+    columns = ("outcome", "decided_by", "approval_asked", "near_miss", "consequential", "risk", "risk_basis")
+    told = calls_of(PROPOSED, refusal).select(columns)
+    assert told.rows() == [("denied", "policy", True, True, True, "money", "guess")]
+
+
+def test_a_risk_that_is_declared_outweighs_the_name() -> None:
+    """`pay` reads like money; its sender says that it only reads."""
+    declared = {**PROPOSED, "attributes": '{"tool_risk_class":"read"}'}
+    refusal = event("policy.evaluated", "deny", s=1, decided_by="policy")
+    told = calls_of(declared, refusal).select("near_miss", "consequential", "risk", "risk_basis")
+    assert told.rows() == [(True, False, "read", "declared")]
