@@ -100,7 +100,7 @@ class HttpApp:
         reason: a sender whose connection is cut while it writes never sees the status and tries again.
         """
         limit_bytes = self._intake.config.max_request_bytes
-        chunks: list[bytes] = []
+        body = bytearray()
         size_bytes = 0
         if int(headers.get("content-length", "0")) > limit_bytes + _DRAIN_BYTES:
             raise too_large(limit_bytes)
@@ -116,9 +116,9 @@ class HttpApp:
                     size_bytes += len(chunk)
                     if size_bytes <= limit_bytes:
                         hold.add(len(chunk))
-                        chunks.append(chunk)
+                        body += chunk
                     else:
-                        chunks.clear()
+                        body.clear()
                         if size_bytes > limit_bytes + _DRAIN_BYTES:
                             break
         except TimeoutError as error:
@@ -127,7 +127,7 @@ class HttpApp:
             ) from error
         if size_bytes > limit_bytes:
             raise too_large(limit_bytes)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return bytes(body)
 
 
 class _Answer:
