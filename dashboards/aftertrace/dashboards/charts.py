@@ -5,6 +5,7 @@ Texts of senders stand on axes and in tooltips, where Vega draws them as text; t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,62 +26,70 @@ _MUTED: Final = "#7f8fa6"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A length of time that bars stand for."""
+    """A length of time that a bar stands for."""
 
     name: str
+    length_ns: int
     truncate: str
     """In Polars' words."""
     format: str
     """Of the axis, in d3's words."""
 
 
-_MINUTE_NS: Final = 60 * 10**9
+_MINUTE_NS: Final = HOUR_NS // 60
 _STEPS: Final = (
-    (_MINUTE_NS, Step("minute", "1m", "%H:%M")),
-    (10 * _MINUTE_NS, Step("10 minutes", "10m", "%H:%M")),
-    (HOUR_NS, Step("hour", "1h", "%d %b %H:%M")),
-    (DAY_NS, Step("day", "1d", "%d %b")),
-    (7 * DAY_NS, Step("week", "1w", "%d %b %Y")),
+    Step("minute", _MINUTE_NS, "1m", "%H:%M"),
+    Step("10 minutes", 10 * _MINUTE_NS, "10m", "%H:%M"),
+    Step("hour", HOUR_NS, "1h", "%d %b %H:%M"),
+    Step("day", DAY_NS, "1d", "%d %b"),
+    Step("week", 7 * DAY_NS, "1w", "%d %b %Y"),
 )
-"""Steps with their lengths, from short to long."""
+"""From short to long."""
 _MOST_STEPS: Final = 60
 """Bars beside each other; more are no longer seen apart."""
+_MOST_LABELS: Final = 6
 
 
 def step(near_misses: pl.DataFrame) -> Step:
     """The shortest step that shows these rows of `calls` with no more than `_MOST_STEPS` bars, else weeks."""
     first_ns, last_ns = near_misses.select(pl.col("first_ns").min(), pl.col("first_ns").max().alias("last")).row(0)
     span_ns = 0 if first_ns is None else last_ns - first_ns
-    return next((step for length_ns, step in _STEPS if span_ns < _MOST_STEPS * length_ns), _STEPS[-1][1])
+    return next((step for step in _STEPS if span_ns < _MOST_STEPS * step.length_ns), _STEPS[-1])
 
 
 def near_misses_over_time(near_misses: pl.DataFrame, height: int = 230) -> alt.Chart:
     """Near misses per `step` (UTC), stacked by outcome. Takes rows of `calls`."""
     by = step(near_misses)
+    length_ms = by.length_ns // 1_000_000
     bins = (
-        near_misses.with_columns(
-            pl.from_epoch(pl.col("first_ns"), time_unit="ns").dt.truncate(by.truncate).alias("start")
+        near_misses.group_by(
+            pl.from_epoch(pl.col("first_ns"), time_unit="ns").dt.truncate(by.truncate).dt.epoch("ms").alias("start"),
+            "outcome",
         )
-        .group_by("start", "outcome")
         .agg(pl.len().alias("near misses"))
-        .with_columns(pl.col("start").dt.offset_by(by.truncate).alias("end"))
+        .with_columns((pl.col("start") + length_ms).alias("end"))
         .sort("start", "outcome")
-        .with_columns(pl.col("start", "end").dt.epoch("ms").cast(pl.Float64))
     )
+    begin_ms, end_ms = bins.select(pl.col("start").min(), pl.col("end").max()).row(0)
+    every_ms = length_ms * max(1, math.ceil((end_ms - begin_ms) / length_ms / _MOST_LABELS))
     outcomes = [name for name in OUTCOME_COLOURS if name in bins.get_column("outcome")]
     chart: alt.Chart = (
         alt.Chart(bins)
         .mark_bar(orient="vertical", x2Offset=-1)
         .encode(
+            # Numbers on a linear scale: a temporal one labels seconds where there are few bars.
             x=alt.X(
-                "start:T",
+                "start:Q",
                 title=None,
-                scale=alt.Scale(type="utc"),
+                scale=alt.Scale(zero=False, nice=False, domain=[begin_ms, end_ms]),
                 axis=alt.Axis(
-                    format=by.format, labelAngle=0, labelOverlap=True, labelFlush=False, grid=False, tickCount=6
+                    values=list(range(begin_ms, end_ms + 1, every_ms)),
+                    labelExpr=f"utcFormat(datum.value, '{by.format}')",
+                    labelFlush=False,
+                    grid=False,
                 ),
             ),
-            x2="end:T",
+            x2="end:Q",
             y=alt.Y("near misses:Q", title=None, stack="zero", axis=alt.Axis(tickMinStep=1, format="d", tickCount=5)),
             color=alt.Color(
                 "outcome:N",
@@ -196,4 +205,7 @@ def waits(approvals: pl.DataFrame, height: int = 200) -> alt.Chart:
 
 def label(name: str | None) -> str:
     """A sender's name on an axis."""
-    return "not stated" if name is None else plain(name, most=_LABEL_CHARACTERS)
+    if name is None:
+        return "not stated"
+    shown = plain(name)
+    return shown if len(shown) <= _LABEL_CHARACTERS else shown[: _LABEL_CHARACTERS - 1] + "…"

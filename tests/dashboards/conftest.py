@@ -1,0 +1,63 @@
+"""Pages run in this process, on stores that went the whole way in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+import streamlit as st
+from dashboards import stores
+from streamlit.testing.v1 import AppTest
+
+from aftertrace.analyzer import Analysis, open_analysis
+from aftertrace.dashboards import launch
+from aftertrace.store.folder import open_folder
+
+APP = Path(launch.__file__).with_name("app.py")
+PAGES = ("overview", "near_misses", "runs", "run", "approvals")
+
+OpenPage: TypeAlias = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="session")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of recordings of real agents."""
+    return stores.recorded(tmp_path_factory.mktemp("recorded") / "data")
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which every text attacks the reader."""
+    return stores.hostile(tmp_path_factory.mktemp("hostile") / "data")
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which nothing has arrived."""
+    return open_folder(tmp_path_factory.mktemp("empty") / "data").data
+
+
+@pytest.fixture(scope="session")
+def analysis(recorded: Path) -> Analysis:
+    """The analyzer's own view of the recordings, to hold the pages against."""
+    return open_analysis(recorded)
+
+
+@pytest.fixture
+def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
+    """Opens a page of a store at an address, as a browser would."""
+
+    def opened(page: str, data: Path, **query: str) -> AppTest:
+        monkeypatch.setattr("sys.argv", ["app.py", "--data", str(data)])
+        st.cache_data.clear()
+        test = AppTest.from_file(str(APP), default_timeout=30)
+        for name, value in query.items():
+            test.query_params[name] = value
+        if page == "overview":
+            return test.run()
+        test.switch_page(f"views/{page}.py")
+        return test.run()
+
+    return opened

@@ -1,0 +1,127 @@
+"""Stores for pages to show: of recorded telemetry, of an agent that attacks the reader, and with nothing in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from aftertrace.ingest.drain import Drain
+from aftertrace.ingest.prepare import Limits, make_prepare
+from aftertrace.ingest.redact import RedactionPolicy
+from aftertrace.store.folder import open_folder, store_key
+from aftertrace.store.request import Request
+from aftertrace.store.wal import WalWriter
+
+RECORDINGS: Final = Path(__file__).parents[1] / "testdata" / "otlp"
+RECEIVED_NS: Final = 1_800_000_000_000_000_000
+RECORDED: Final = (
+    "claude-code/tty_approve",
+    "claude-code/tty_reject",
+    "claude-code/hook_deny",
+    "copilot-cli/headless_content",
+    "langchain/openinference_reject_edit",
+    "pydantic-ai/v5_pending",
+    "pydantic-ai/v2_deny_approve",
+)
+"""A person who agrees, one who refuses, a hook, a policy, an edit, and one nobody has answered yet."""
+
+HOSTILE: Final = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "![x](http://attacker.example/pixel.png)",
+    "[click](javascript:alert(1))",
+    "# Heading **bold** `code` $x^2$ :red[red] :material/delete: :smile:",
+    "</span><iframe src=http://attacker.example></iframe>",
+    '=HYPERLINK("http://attacker.example")',
+    "rm -rf /\u202e gnihtyna\u202c \u200bhidden\ufeff",
+    "\x1b[31mred\x1b[0m\x07\x00",
+    "{{7*7}} {%raw%} ${7*7}",
+    "http://attacker.example/ www.attacker.example me@attacker.example",
+    "| a | b |\n|---|---|\n| 1 | 2 |",
+    "🏴\U000e0067\U000e0062 e\u0301\u0489 \ud7ff",
+)
+"""What a prompt-injected agent may write anywhere: markup, remote images, links, formulas, marks that nobody sees."""
+MARKER: Final = "attacker.example"
+
+
+def make(folder: Path, requests: Iterable[tuple[str, dict[str, Any]]]) -> Path:
+    """Bring requests (signal, OTLP JSON) the whole way into the tables of a store."""
+    layout = open_folder(folder)
+    prepare = make_prepare(RedactionPolicy(), limits=Limits(), key=store_key(layout))
+    with WalWriter(layout, "test") as writer:
+        for number, (signal, body) in enumerate(requests):
+            request = Request(signal, "json", json.dumps(body).encode(), "anonymous", RECEIVED_NS + number)  # type: ignore[arg-type]
+            prepared = prepare(request)
+            if prepared.store and prepared.records:
+                writer.append(request, prepared).result()
+    with Drain(layout) as drain:
+        drain.once()
+    return folder
+
+
+def recorded(folder: Path, names: Iterable[str] = RECORDED) -> Path:
+    """A store of recordings of real agents."""
+    lines = (line for name in names for line in (RECORDINGS / f"{name}.otlp.jsonl").read_text().splitlines())
+    return make(folder, ((line["signal"], line["request"]) for line in map(json.loads, lines)))
+
+
+def hostile(folder: Path) -> Path:
+    """A store in which every name and text is an attack: one run per attack, refused and edited calls in each."""
+    return make(folder, (("logs", _attack(number, text)) for number, text in enumerate(HOSTILE)))
+
+
+def _attack(number: int, text: str) -> dict[str, Any]:
+    call = {"gen_ai.tool.name": text, "gen_ai.tool.call.id": f"{number} {text}"}
+    arguments = {"gen_ai.tool.call.arguments": json.dumps({text: text})}
+    person = {
+        "aftertrace.actor.type": "human",
+        "aftertrace.actor.id": text,
+        "aftertrace.reason.text": text,
+        "aftertrace.approval.wait_s": 1.5,
+    }
+    edited = {**call, "gen_ai.tool.call.id": f"{number} edited {text}"}
+    asked = {"aftertrace.approval.shown.text": text}
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("run.created", {}),
+        ("input.resolved", {"aftertrace.input.type": "user_prompt", "aftertrace.input.content": text}),
+        ("input.resolved", {"aftertrace.input.type": "system_prompt", "aftertrace.input.content": text}),
+        ("action.proposed", {**call, **arguments}),
+        ("policy.evaluated", {**call, "aftertrace.decision.outcome": text}),
+        ("approval.requested", {**call, **asked}),
+        ("approval.rejected", {**call, **person}),
+        ("action.proposed", {**edited, **arguments}),
+        ("approval.requested", {**edited, **asked}),
+        ("approval.modified", {**edited, **person, "gen_ai.tool.call.arguments": json.dumps({"edited": text})}),
+        ("tool.called", {**edited, "aftertrace.tool.state": "completed", "gen_ai.tool.call.result": text}),
+        ("effect.applied", {**edited, "aftertrace.effect.system": text}),
+        ("run.failed", {"error.type": text}),
+    ]
+    who = {
+        "aftertrace.run.id": f"{number} {text}",
+        "gen_ai.conversation.id": f"{number} {text}",
+        "gen_ai.agent.name": text,
+        "gen_ai.agent.version": text,
+        "gen_ai.request.model": text,
+        "gen_ai.response.model": text,
+        "user.id": text,
+    }
+    resource = {"service.name": text, "deployment.environment.name": text}
+    records = [
+        {
+            "timeUnixNano": str(RECEIVED_NS + number * 10**9 + place * 10**6),
+            "eventName": f"aftertrace.{event}",
+            "attributes": _attributes({**who, **attributes}),
+        }
+        for place, (event, attributes) in enumerate(told)
+    ]
+    scope = {"scope": {"name": text}, "logRecords": records}
+    return {"resourceLogs": [{"resource": {"attributes": _attributes(resource)}, "scopeLogs": [scope]}]}
+
+
+def _attributes(values: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"key": key, "value": {"doubleValue": value} if isinstance(value, float) else {"stringValue": value}}
+        for key, value in values.items()
+    ]

@@ -1,0 +1,120 @@
+"""Telemetry is hostile: no page may take a word of it for markup, a link, or an instruction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from dashboards import stores
+from dashboards.conftest import PAGES, OpenPage
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from streamlit.testing.v1 import AppTest
+
+from aftertrace.analyzer import open_analysis
+
+AS_TEXT = frozenset(
+    {
+        "text.body",
+        "code.code_text",
+        "selectbox.options",
+        "text_input.value",
+        "text_input.default",
+        "vega_lite_chart.spec",
+    }
+)
+"""The only fields in which a text of a sender may stand: the browser shows them as they are. Cells are Arrow bytes and
+looked at below; where in a chart such a text may stand is in `test_charts`."""
+
+
+def words(element: Message, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every text of an element of a page, with the name of its field."""
+    for field, value in element.ListFields():
+        inner = f"{path}.{field.name}".lstrip(".")
+        values = value if field.is_repeated else [value]
+        if field.type == FieldDescriptor.TYPE_STRING:
+            yield from ((inner, text) for text in values)
+        elif field.type == FieldDescriptor.TYPE_MESSAGE and not field.message_type.GetOptions().map_entry:
+            for each in values:
+                yield from words(each, inner)
+
+
+def leaks(page: AppTest) -> set[str]:
+    """Fields that hold a text of the attacks, or a part of one, outside those that show text as it is."""
+    fragments = ("attacker", "alert(1)", "**bold**", "7*7", "\u202e", "\u200b", "\x1b", "gnihtyna", "HYPERLINK")
+    found = set()
+    for element in page._tree:
+        proto: Any = getattr(element, "proto", None)
+        if not isinstance(proto, Message):
+            continue
+        for field, text in words(proto, element.type):
+            unseen = any(mark in text for mark in ("\u202e", "\u200b", "\x1b"))
+            if unseen or (field not in AS_TEXT and any(fragment in text for fragment in fragments)):
+                found.add(field)
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_takes_a_text_of_a_sender_for_markup(name: str, hostile: Path, open_page: OpenPage) -> None:
+    """Whatever element it is: Markdown, caption, label, tooltip, metric, badge, link."""
+    page = open_page(name, hostile)
+    assert [each.message for each in page.exception] == []
+    assert leaks(page) == set()
+
+
+def test_every_run_of_an_attack_has_a_page_that_shows_it_as_text(hostile: Path, open_page: OpenPage) -> None:
+    """Each attack in turn, on the page that shows most of a sender's words."""
+    for run_id in open_analysis(hostile).runs["run_id"]:
+        page = open_page("run", hostile, run=run_id)
+        assert [each.message for each in page.exception] == []
+        assert leaks(page) == set()
+
+
+@pytest.mark.parametrize("text", stores.HOSTILE)
+def test_a_filter_can_be_set_to_an_attack(text: str, hostile: Path, open_page: OpenPage) -> None:
+    """An agent with such a name can still be looked at."""
+    page = open_page("near_misses", hostile)
+    page.selectbox(key="agent").select(text).run()
+    assert [each.message for each in page.exception] == []
+    assert page.dataframe[0].value.shape[0] == 2
+    assert leaks(page) == set()
+
+
+@pytest.mark.parametrize("name", ["overview", "near_misses", "runs", "approvals", "run"])
+def test_cells_are_visible_text_and_links_lead_home(name: str, hostile: Path, open_page: OpenPage) -> None:
+    """No table draws a cell as a link, an image or Markdown, but for the links to runs that are made here."""
+    for table in open_page(name, hostile).dataframe:
+        kinds = {
+            column: each.get("type_config", {}).get("type") for column, each in json.loads(table.proto.columns).items()
+        }
+        assert set(kinds.values()) <= {"text", "number", "datetime", "link", "multiselect", None}
+        for column, values in table.value.items():
+            texts = [value for value in values if isinstance(value, str)]
+            if kinds.get(column) == "link":
+                assert all(value.startswith("/run?run=") and value.isascii() for value in texts)
+            assert not [text for text in texts if any(mark in text for mark in "\u202e\u200b\x1b\n")]
+
+
+def test_the_check_sees_a_text_in_a_markdown_element() -> None:
+    """A negative control: a page that does it wrong is found out."""
+
+    def careless() -> None:
+        import streamlit as st
+
+        st.caption("agent <img src=x onerror=alert(1)>")
+        st.metric("calls", 1, help="www.attacker.example")
+        st.text("\u202eturned")
+        st.text("<script>alert(1)</script>")
+
+    page = AppTest.from_function(careless).run()
+    assert {field.split(".")[1] for field in leaks(page)} == {"body", "help"}
+    assert "text.body" in leaks(page)
+
+
+def test_streamlit_shows_a_text_element_as_text() -> None:
+    """What the list of safe fields rests on: `st.text` and `st.code` say so themselves."""
+    assert "without Markdown or HTML parsing" in str(st.text.__doc__)

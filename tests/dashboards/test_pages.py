@@ -1,0 +1,199 @@
+"""Each page shows what the analyzer says, for the filter in its address."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+from dashboards import stores
+from dashboards.conftest import PAGES, OpenPage
+from streamlit.testing.v1 import AppTest
+
+from aftertrace.analyzer import Analysis, Filter
+from aftertrace.dashboards import tables
+from aftertrace.dashboards.quantities import count, interval, share
+
+
+def headings(page: AppTest) -> list[str]:
+    """The headings of a page, from top to bottom."""
+    return [each.value for each in page.subheader]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_opens_on_recordings_without_an_exception(name: str, recorded: Path, open_page: OpenPage) -> None:
+    """The simplest promise: a page appears."""
+    page = open_page(name, recorded)
+    assert [each.message for each in page.exception] == []
+    assert not page.error
+    assert page.subheader
+
+
+def test_overview_counts_what_the_analyzer_counts(recorded: Path, analysis: Analysis, open_page: OpenPage) -> None:
+    """Headline by headline, with the interval and the denominator of the rate."""
+    overall = analysis.rates([]).row(0, named=True)
+    destructive = analysis.near_misses().filter((pl.col("outcome") == "denied") & (pl.col("risk") == "destructive"))
+    pending = analysis.approvals.filter(pl.col("decision") == "pending")
+    page = open_page("overview", recorded)
+    assert {each.label: each.value for each in page.metric} == {
+        "Consequential near misses": count(overall["consequential"]),
+        "Near-miss rate": share(overall["rate"]),
+        "Denied destructive calls": count(destructive.height),
+        "Approvals waiting": count(pending.height),
+        "Runs": count(analysis.runs.height),
+    }
+    assert page.metric[1].delta == (
+        f"{interval(overall['low'], overall['high'])} · {overall['near_misses']} of {overall['calls']} calls"
+    )
+    assert (overall["near_misses"], pending.height > 0) == (analysis.near_misses().height, True)
+
+
+@pytest.mark.parametrize("outcome", ["denied", "modified"])
+def test_a_filter_in_the_address_narrows_every_number(
+    outcome: str, recorded: Path, analysis: Analysis, open_page: OpenPage
+) -> None:
+    """What is sent to a colleague shows the colleague the same."""
+    wanted = Filter(outcome=outcome)
+    near_misses = analysis.near_misses(wanted)
+    page = open_page("near_misses", recorded, outcome=outcome)
+    assert page.selectbox(key="outcome").value == outcome
+    assert headings(page)[0] == (
+        f"{count(near_misses.height, 'near miss')}, {near_misses['consequential'].sum()} consequential"
+    )
+    assert page.dataframe[0].value.shape[0] == near_misses.height < analysis.near_misses().height
+
+
+def test_a_filter_stays_when_another_page_is_opened(recorded: Path, open_page: OpenPage) -> None:
+    """Whoever looks at one agent keeps looking at it."""
+    page = open_page("near_misses", recorded, agent="dbbot")
+    page.switch_page("views/runs.py").run()
+    assert page.query_params == {"agent": "dbbot"}
+    assert set(page.dataframe[0].value["agent_name"]) == {"dbbot"}
+
+
+def test_a_value_that_no_filter_has_is_ignored(recorded: Path, analysis: Analysis, open_page: OpenPage) -> None:
+    """An old address still opens."""
+    page = open_page("runs", recorded, agent="gone", period="never")
+    assert not page.exception
+    assert page.dataframe[0].value.shape[0] == analysis.runs.height
+
+
+def test_near_misses_list_the_consequential_ones_first(recorded: Path, open_page: OpenPage) -> None:
+    """Nobody should have to look for what could have done harm."""
+    shown = open_page("near_misses", recorded).dataframe[0].value
+    risks = [risk.removesuffix(" ?") != "read" for risk in shown["risk"]]
+    assert risks == sorted(risks, reverse=True)
+    assert shown.shape[0] > 5
+
+
+@pytest.mark.parametrize("by", [("tool", "tool_name"), ("agent", "agent_name"), ("decider", "decided_by")])
+def test_rates_are_those_of_the_analyzer(
+    by: tuple[str, str], recorded: Path, analysis: Analysis, open_page: OpenPage
+) -> None:
+    """Group by group, each with its interval and whether its count is a floor."""
+    word, column = by
+    expected = tables.shown(analysis.rates([column]).filter(pl.col("calls") > 0), tables.rates(column))
+    page = open_page("near_misses", recorded, by=word)
+    shown = page.dataframe[1].value
+    assert shown[column].fillna("–").to_list() == expected[column].fill_null("–").to_list()
+    assert shown["rate"].to_list() == pytest.approx(expected["rate"].to_list())
+    assert shown["low"].to_list() == pytest.approx(expected["low"].to_list())
+    assert shown["count"].to_list() == expected["count"].to_list()
+    assert set(expected["count"]) <= {"at least", "exact"}
+
+
+def test_runs_lists_every_run_with_a_link_to_its_page(recorded: Path, analysis: Analysis, open_page: OpenPage) -> None:
+    """The newest first, and the links lead nowhere but to the run page of this dashboard."""
+    page = open_page("runs", recorded)
+    newest_first = analysis.runs.sort("first_ns", "run_id", descending=[True, False])["run_id"]
+    assert page.dataframe[0].value["run"].to_list() == [f"/run?run={run_id}" for run_id in newest_first]
+    columns = json.loads(page.dataframe[0].proto.columns)
+    kinds = {name: each.get("type_config", {}).get("type") for name, each in columns.items()}
+    assert [name for name, kind in kinds.items() if kind == "link"] == ["run"]
+
+
+def test_the_run_page_answers_six_questions_with_their_states(
+    recorded: Path, analysis: Analysis, open_page: OpenPage
+) -> None:
+    """In the order of the questions; what is unknown says what to switch on."""
+    run_id = analysis.runs.filter(pl.col("agent_name") == "claude-code")["run_id"][0]
+    answers = analysis.answers(run_id)
+    page = open_page("run", recorded, run=run_id)
+    badges = [each.value for each in page.markdown if "-badge[" in each.value]
+    states = [re.fullmatch(r":\w+-badge\[:material/\w+: (\w+)\]", badge)[1] for badge in badges]  # type: ignore[index]
+    assert states[1:7] == [answer.state for answer in answers.six]
+    texts = [each.value for each in page.text]
+    assert [answer.value for answer in answers.six if answer.value in texts] == [answer.value for answer in answers.six]
+    switches = [answer.switch_on for answer in (*answers.six, *answers.more) if answer.switch_on]
+    assert switches
+    assert set(switches) <= {each.value for each in page.code}
+    assert run_id in [each.value for each in page.code]
+
+
+def test_the_run_page_lists_its_calls_in_order(recorded: Path, analysis: Analysis, open_page: OpenPage) -> None:
+    """Every call of the run and none of another."""
+    run_id = analysis.runs.sort("calls", descending=True)["run_id"][0]
+    calls = analysis.select("calls", Filter(run_id=run_id)).sort("ordinal")
+    page = open_page("run", recorded, run=run_id)
+    shown = page.dataframe[0].value
+    assert shown["ordinal"].to_list() == calls["ordinal"].to_list()
+    assert shown["tool_name"].to_list() == calls["tool_name"].to_list()
+    assert [each[0] for each in shown["outcome"]] == calls["outcome"].to_list()
+    assert page.dataframe[1].value.shape[0] == analysis.timeline(run_id).height
+
+
+def test_a_run_that_is_not_there_is_said_so(recorded: Path, open_page: OpenPage) -> None:
+    """With the way out, and without an exception."""
+    page = open_page("run", recorded, run="feedfeedfeed")
+    assert [each.value for each in page.warning] == ["There is no such run."]
+    assert "feedfeedfeed" in page.code[0].value
+    assert not page.exception
+
+
+def test_approvals_that_wait_come_first_with_what_was_shown(
+    recorded: Path, analysis: Analysis, open_page: OpenPage
+) -> None:
+    """The first of them is opened, word for word."""
+    page = open_page("approvals", recorded)
+    decisions = [each[0] for each in page.dataframe[0].value["decision"]]
+    pending = sum(decision == "pending" for decision in decisions)
+    assert (pending > 0, decisions[:pending]) == (True, ["pending"] * pending)
+    assert headings(page)[0] == f"{count(analysis.approvals.height, 'request')}, {pending} waiting"
+    ordered = analysis.approvals.sort(
+        pl.col("decision") == "pending", "first_ns", "call_key", descending=[True, True, False], nulls_last=True
+    )
+    assert ordered["arguments"][0] in [each.value for each in page.code]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_an_empty_store_says_how_to_send_the_first_span(name: str, empty: Path, open_page: OpenPage) -> None:
+    """On every page, with the endpoint and the commands."""
+    page = open_page(name, empty)
+    assert headings(page) == [":material/sensors: Waiting for the first span"]
+    said = "\n".join(each.value for each in page.code)
+    assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318" in said
+    assert "aftertrace connect claude-code" in said
+    assert not page.exception
+
+
+def test_a_folder_without_a_store_is_an_error_with_a_way_out(tmp_path: Path, open_page: OpenPage) -> None:
+    """Not a traceback."""
+    page = open_page("overview", tmp_path / "nothing")
+    assert [each.value for each in page.error] == ["The store cannot be read. This page tries again by itself."]
+    assert str(tmp_path / "nothing") in page.code[0].value
+    assert not page.exception
+
+
+def test_new_data_shows_up_in_an_open_page(tmp_path: Path, open_page: OpenPage) -> None:
+    """The page that waited for the first span shows it at the next look, with no click."""
+    data = stores.make(tmp_path / "data", [])
+    page = open_page("overview", data)
+    assert not page.metric
+    stores.recorded(data, ["claude-code/hook_deny"])
+    import streamlit
+
+    streamlit.cache_data.clear()  # a second passes
+    page.run()
+    assert page.metric[4].value == "1"
