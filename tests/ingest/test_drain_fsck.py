@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import threading
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -17,12 +18,15 @@ import pytest
 from aftertrace.ingest.drain import Drain, DrainOptions
 from aftertrace.store import commits, parquet
 from aftertrace.store.errors import Invalid
+from aftertrace.store.finding import Finding
 from aftertrace.store.fsck import fsck
 from aftertrace.store.layout import Layout, segments
+from aftertrace.store.request import Prepared, Request
 from aftertrace.store.schema import TABLES
 from aftertrace.store.tables import TableWriter, files_of
+from aftertrace.store.wal import WalWriter
 
-from .drain_samples import logs, new_store, send, traces
+from .drain_samples import NOON_NS, SMALL, logs, new_store, send, traces
 
 DAY = date(2025, 11, 25)
 
@@ -62,6 +66,25 @@ def test_a_sound_store_gives_no_findings(sound: Layout) -> None:
     assert fsck(sound) == []
     with Drain(sound):
         assert fsck(sound) == []
+
+
+def test_a_store_in_use_gives_no_errors(tmp_path: Path) -> None:
+    """While requests come in, are drained and folded, and segments retire."""
+    layout, stop = new_store(tmp_path / "data"), threading.Event()
+    found: list[Finding] = []
+    with Drain(layout, DrainOptions(linger_s=0.01, fold_at=3)) as draining, WalWriter(layout, "main", SMALL) as writer:
+        thread = threading.Thread(target=draining.follow, args=(stop, 0.01))
+        thread.start()
+        for number in range(1, 61):
+            payload = traces(number)
+            prepared = Prepared(payload, 2, b"", (), "sha256:policy")
+            writer.append(Request("traces", "protobuf", payload, "anonymous", NOON_NS), prepared).result(5)
+            if number % 6 == 0:
+                found += fsck(layout)
+        stop.set()
+        thread.join(20)
+    assert {finding.code for finding in found} <= {"tables_uneven"}
+    assert fsck(layout) == []
 
 
 def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:
