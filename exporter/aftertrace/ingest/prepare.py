@@ -55,9 +55,7 @@ class Limits:
                 raise Invalid(f"configure limits: {name} is {getattr(self, name)}, expected at least 1")
 
 
-def make_prepare(
-    policy: RedactionPolicy, *, limits: Limits, store_metrics: bool = False, key: bytes
-) -> Prepare:
+def make_prepare(policy: RedactionPolicy, *, limits: Limits, store_metrics: bool = False, key: bytes) -> Prepare:
     """The function that a receiver applies to each request.
 
     Args:
@@ -80,8 +78,7 @@ def make_prepare(
             if hits:
                 payload = message.SerializeToString()
                 keys = b"".join(
-                    record_key(key, each.resource, each.scope, each.record)
-                    for each in split(received, signal)
+                    record_key(key, each.resource, each.scope, each.record) for each in split(received, signal)
                 )
                 redactions = tuple(sorted(hits.items()))
         return Prepared(
@@ -107,14 +104,11 @@ def _decode(request: Request, limits: Limits) -> tuple[Message, bytes]:
         # Before decoding, since a message in memory is up to 88 times larger than on the wire.
         if count(payload, signal, limits.max_records) > limits.max_records:
             raise TooLarge(
-                f"prepare {signal} request: more than {limits.max_records} records, "
-                "make the sender's batches smaller"
+                f"prepare {signal} request: more than {limits.max_records} records, make the sender's batches smaller"
             )
         return otlp_json.REQUESTS[signal].FromString(payload), payload
     except (DecodeError, EncodeError) as error:
-        hint = (
-            "logs go to /v1/logs and metrics to /v1/metrics" if signal == "traces" else "check the endpoint"
-        )
+        hint = "logs go to /v1/logs and metrics to /v1/metrics" if signal == "traces" else "check the endpoint"
         raise Invalid(
             f"prepare {signal} request: the body does not decode, expected an OTLP export of {signal}; {hint}"
         ) from error
