@@ -77,22 +77,22 @@ def read_batch(receiver: str, frames: Sequence[Frame], key: bytes, window: Dupli
             found = list(_items(frame, key))
         except Invalid as error:
             # `prepare` refuses what cannot be split, so the fault is ours: the frame is kept and told of.
-            findings.append(
-                (_finding("frame_unreadable", receiver, frame.seq, None, str(error)), frame.payload)
-            )
+            findings.append((_finding("frame_unreadable", receiver, frame.seq, str(error)), frame.payload))
             continue
         if len(found) != frame.records:
             message = f"{len(found)} records, expected {frame.records}"
-            findings.append((_finding("record_count", receiver, frame.seq, None, message), frame.payload))
+            findings.append((_finding("record_count", receiver, frame.seq, message), frame.payload))
         items += found
     _mark_duplicates(receiver, items, window)
+    unread: list[tuple[Item, str]] = []
     for item in items:
         if item.duplicate_of is None and item.frame.signal != "metrics":
             try:
                 item.span, item.events = rows_of(_record(item))
             except DIALECT_FAULTS as error:
                 # The message could quote the record, so only its kind is kept; the record is in `evidence`.
-                findings.append((_unreadable(receiver, item, type(error).__name__), b""))
+                unread.append((item, type(error).__name__))
+    findings += [(finding, b"") for finding in _unreadable(receiver, unread)]
     return Batch(receiver, frames[-1].seq, items, findings)
 
 
@@ -109,15 +109,15 @@ def table_rows(batch: Batch, table: str, after_seq: int) -> tuple[pa.Table, list
     except ROW_FAULTS:
         pass
     good: list[Row] = []
-    findings: list[Finding] = []
+    unread: list[tuple[Item, str]] = []
     for item in items:
         rows = make(batch.receiver, item)
         try:
             pa.Table.from_pylist(rows, schema)
             good += rows
         except ROW_FAULTS as error:
-            findings.append(_unreadable(batch.receiver, item, type(error).__name__))
-    return pa.Table.from_pylist(good, schema), findings
+            unread.append((item, type(error).__name__))
+    return pa.Table.from_pylist(good, schema), _unreadable(batch.receiver, unread)
 
 
 def origin_rows(batch: Batch, table: str) -> dict[str, Row]:
@@ -217,10 +217,16 @@ def _event_rows(receiver: str, item: Item) -> list[Row]:
     return [{**row, **pointer} for row in item.events]
 
 
-def _unreadable(receiver: str, item: Item, fault: str) -> Finding:
-    return _finding("record_unreadable", receiver, item.frame.seq, item.index, f"its dialect raised {fault}")
+def _unreadable(receiver: str, unread: list[tuple[Item, str]]) -> list[Finding]:
+    """One finding for each frame and fault, so that a sender of many bad records does not fill the quarantine."""
+    indexes: dict[tuple[int, str], list[str]] = {}
+    for item, fault in unread:
+        indexes.setdefault((item.frame.seq, fault), []).append(str(item.index))
+    return [
+        Finding("record_unreadable", "warning", f"evidence {receiver}/{seq}/{','.join(found)}", f"raised {fault}")
+        for (seq, fault), found in indexes.items()
+    ]
 
 
-def _finding(code: str, receiver: str, seq: int, index: int | None, message: str) -> Finding:
-    where = f"evidence {receiver}/{seq}" + ("" if index is None else f"/{index}")
-    return Finding(code, "error" if index is None else "warning", where, message)
+def _finding(code: str, receiver: str, seq: int, message: str) -> Finding:
+    return Finding(code, "error", f"evidence {receiver}/{seq}", message)

@@ -89,7 +89,7 @@ def newest(folder: Path) -> Commit | None:
         return None
     try:
         return read(folder, found[-1])
-    except Corrupt:
+    except (Corrupt, FileNotFoundError):
         return read(folder, found[-2]) if len(found) > 1 else None
 
 

@@ -28,7 +28,7 @@ def check_rows(layout: Layout, snapshot: Snapshot, unsound: set[str]) -> list[Fi
     """
     if "evidence" in unsound:
         return _unchecked("evidence")
-    unread = {found.where.removeprefix("evidence ") for found in kept(layout) if found.code == "record_unreadable"}
+    unread = _unread(layout)
     findings = [*_frames(snapshot), *_duplicates(snapshot)]
     if not {"resources", "scopes"} & unsound:
         findings += _keys(layout, snapshot)
@@ -131,6 +131,16 @@ def _events(snapshot: Snapshot) -> Iterator[Finding]:
     yield from _places("event_strange", strange, "points at no evidence, or at a duplicate", "events")
     double = counted.filter(pl.col("rows") > 1).select(_PLACE).collect()
     yield from _places("event_twice", double, "more than one row of one ordinal", "events")
+
+
+def _unread(layout: Layout) -> set[str]:
+    """Records that no dialect could read, as `receiver/seq/index`."""
+    places: set[str] = set()
+    for found in kept(layout):
+        if found.code == "record_unreadable":
+            frame, _, indexes = found.where.removeprefix("evidence ").rpartition("/")
+            places.update(f"{frame}/{index}" for index in indexes.split(","))
+    return places
 
 
 def _unchecked(table: str) -> list[Finding]:
