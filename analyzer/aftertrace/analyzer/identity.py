@@ -36,6 +36,7 @@ _RESOLVED: Final = (
     "cancelled",
 )
 _OWNER: Final = ("source", "service_name")
+_POINTER: Final = ("receiver", "seq", "index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,10 @@ def identify(tables: Tables) -> Identified:
     edges = pl.concat([keyed.select("first", "second").drop_nulls(), _links(spans), _resumed(events)]).unique()
     nodes = pl.concat([keyed.select(node="first"), keyed.select(node="second")]).drop_nulls().unique().sort("node")
     runs = _components(nodes, edges)
+    # Rows come in any order; what is told of them must not depend on it where times are equal.
     return Identified(
-        spans=_with_run(spans, runs),
-        events=_with_run(events, runs),
+        spans=_with_run(spans, runs).sort(*_POINTER),
+        events=_with_run(events, runs).sort(*_POINTER, "ordinal"),
         keys=runs.select("run_id", key="node").sort("run_id", "key"),
     )
 
@@ -170,7 +172,7 @@ def _resumed(events: pl.DataFrame) -> pl.DataFrame:
     )
     conversation = pl.when(pl.col("conversation_id").is_not_null()).then("thread").otherwise(pl.lit(""))
     per_trace = touched.group_by(*_OWNER, conversation.alias("scope"), "call_id", "part").agg(
-        pl.col("tool_name").drop_nulls().first().alias("tool"),
+        pl.col("tool_name").min().alias("tool"),
         pl.col("time_ns").min().alias("from_ns"),
         pl.col("time_ns").max().alias("to_ns"),
         (

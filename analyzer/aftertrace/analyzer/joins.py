@@ -110,7 +110,11 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("calls") == 1)
         .drop("calls")
     )
-    parents = spans.select("trace_id", "span_id", above="parent_span_id").drop_nulls().unique(["trace_id", "span_id"])
+    parents = (
+        spans.select("trace_id", "span_id", above="parent_span_id")
+        .drop_nulls()
+        .unique(["trace_id", "span_id"], keep="first")
+    )
     wanting = events.filter(
         pl.col("call_id").is_null()
         & pl.col("span_id").is_not_null()
@@ -147,8 +151,8 @@ def _from_requests(events: pl.DataFrame) -> pl.DataFrame:
     positional = pl.col("position").is_not_null() & pl.col("call_id").is_null() & pl.col("group").is_not_null()
     requests = (
         events.filter((pl.col("event") == "approval.requested") & positional)
+        .sort("time_ns", "row")
         .select("scope", "position", "time_ns", of_tool="tool_name", of_arguments="arguments_digest")
-        .sort("time_ns")
     )
     answers = events.filter(
         pl.col("event").is_in(("approval.granted", "approval.rejected", "approval.modified"))

@@ -1,0 +1,203 @@
+"""What must hold for any telemetry: order, division and repetition of the input change nothing, nor do schemas vary."""
+
+from __future__ import annotations
+
+from functools import cache
+from random import Random
+from typing import Any, Final
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from aftertrace.analyzer import DERIVED, Analysis
+from aftertrace.analyzer.schemas import RATES_SCHEMA, TIMELINE_SCHEMA
+
+from . import frames
+from .frames import RECORDINGS, Frames
+from .stories import event, stored
+
+TABLES: Final = ("calls", "runs", "near_misses", "approvals", "configurations")
+PER_THREAD: Final = ("calls", "runs", "near_misses", "approvals")
+"""Tables whose rows rest on one conversation alone; a configuration is seen by many."""
+SLOW: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@cache
+def everything() -> Frames:
+    """All recordings in one store, each from a source of its own."""
+    parts = [(path, frames.of_recording(path)) for path in sorted(RECORDINGS.glob("*/*.otlp.jsonl"))]
+    renamed = [
+        Frames(*(frame.with_columns(receiver=pl.lit(name), source=pl.lit(name)) for frame in (part.spans, part.events)))
+        for path, part in parts
+        if (name := f"{path.parent.name}-{path.name.split('.')[0]}")
+    ]
+    return union(*renamed)
+
+
+def union(*parts: Frames) -> Frames:
+    """All rows of several stores."""
+    return Frames(pl.concat([part.spans for part in parts]), pl.concat([part.events for part in parts]))
+
+
+def only(whole: Frames, column: str, values: set[str | None]) -> Frames:
+    """The rows whose column holds one of some values."""
+    kept = [frame.filter(pl.col(column).is_in(list(values), nulls_equal=True)) for frame in (whole.spans, whole.events)]
+    return Frames(*kept)
+
+
+def shuffled(whole: Frames, random: Random) -> Frames:
+    """The same rows in another order."""
+    return Frames(*(frame.sample(fraction=1, shuffle=True, seed=random.randrange(2**32)) for frame in
+                    (whole.spans, whole.events)))  # fmt: skip
+
+
+def assert_same(found: Analysis, expected: Analysis, tables: tuple[str, ...] = TABLES) -> None:
+    """Every value of every table, and the order of the rows."""
+    for table in tables:
+        assert_frame_equal(found.select(table), expected.select(table))
+
+
+def united(analyses: list[Analysis], table: str) -> pl.DataFrame:
+    """The rows of one table of several analyses, in one order."""
+    rows = pl.concat([analysis.select(table) for analysis in analyses])
+    return rows.sort("call_key" if "call_key" in rows.columns else "run_id")
+
+
+MOMENTS: Final = (
+    ("action.proposed", "proposed"),
+    ("action.proposed", "echoed"),
+    ("tool.considered", "dropped"),
+    ("approval.requested", None),
+    ("approval.granted", None),
+    ("approval.rejected", None),
+    ("approval.modified", None),
+    ("policy.evaluated", "allow"),
+    ("policy.evaluated", "deny"),
+    ("policy.evaluated", "unknown"),
+    ("tool.called", "entered"),
+    ("tool.called", "started"),
+    ("tool.called", "completed"),
+    ("tool.called", "failed"),
+    ("tool.called", "answered"),
+    ("tool.called", "refused"),
+    ("input.resolved", "user_prompt"),
+    ("run.completed", None),
+)
+
+
+@st.composite
+def some_events(draw: st.DrawFn) -> Frames:
+    """Events of a few calls, tools and conversations in any order, many at the same time, some without ids."""
+    rows: list[dict[str, Any]] = []
+    for name, state in draw(st.lists(st.sampled_from(MOMENTS), min_size=1, max_size=14)):
+        conversation = draw(st.sampled_from(("s-1", "s-2", "s-3")))
+        digest = draw(st.sampled_from((None, "sha256:a", "sha256:b")))
+        columns = {
+            "conversation_id": conversation,
+            "trace_id": f"{conversation[-1]}{draw(st.sampled_from('ab'))}".rjust(32, "0"),
+            "call_id": draw(st.sampled_from((None, "c-1", "c-2"))),
+            "tool_name": draw(st.sampled_from(("pay", "read_db"))),
+            "arguments_digest": digest,
+            "position": draw(st.sampled_from((None, 0, 1))),
+            "basis": draw(st.sampled_from(("explicit", "inferred"))),
+            "decided_by": draw(st.sampled_from((None, "human", "policy"))),
+        }
+        rows.append(event(name, state, s=draw(st.integers(0, 4)), **columns))
+    return stored(*rows)
+
+
+@settings(SLOW, max_examples=6)
+@given(random=st.randoms(use_true_random=False))
+def test_the_order_of_the_rows_does_not_matter(random: Random) -> None:
+    """For all recordings together."""
+    assert_same(shuffled(everything(), random).analysis(), everything().analysis())
+
+
+@settings(SLOW, max_examples=40)
+@given(whole=some_events(), random=st.randoms(use_true_random=False))
+def test_the_order_of_any_events_does_not_matter(whole: Frames, random: Random) -> None:
+    """Also for events of the same time, and for those without ids."""
+    assert_same(shuffled(whole, random).analysis(), whole.analysis())
+
+
+@settings(SLOW, max_examples=5)
+@given(data=st.data())
+def test_dividing_the_recordings_and_uniting_the_results_changes_nothing(data: st.DataObject) -> None:
+    """By source, into two parts."""
+    whole = everything()
+    sources = sorted(whole.events["source"].unique().to_list())
+    some = set(data.draw(st.sets(st.sampled_from(sources))))
+    parts = [only(whole, "source", some).analysis(), only(whole, "source", set(sources) - some).analysis()]
+    for table in PER_THREAD:
+        assert_frame_equal(united(parts, table), united([whole.analysis()], table))
+
+
+@settings(SLOW, max_examples=25)
+@given(whole=some_events())
+def test_dividing_any_events_by_conversation_changes_nothing(whole: Frames) -> None:
+    """Each conversation is analysed alone."""
+    conversations = whole.events["conversation_id"].unique().to_list()
+    parts = [only(whole, "conversation_id", {conversation}).analysis() for conversation in conversations]
+    for table in PER_THREAD:
+        assert_frame_equal(united(parts, table), united([whole.analysis()], table))
+
+
+@settings(SLOW, max_examples=5)
+@given(data=st.data())
+def test_late_data_changes_only_the_runs_it_touches(data: st.DataObject) -> None:
+    """One source's last records come late: what is told of the others is the same before and after."""
+    whole = everything()
+    late = data.draw(st.sampled_from(sorted(whole.events["source"].unique().to_list())))
+    seqs = whole.events.filter(pl.col("source") == late)["seq"]
+    cut = data.draw(st.integers(int(seqs.min() or 0), int(seqs.max() or 0)))  # type: ignore[call-overload]  # int64
+    known = (pl.col("source") != late) | (pl.col("seq") < cut)
+    before, after = Frames(whole.spans.filter(known), whole.events.filter(known)).analysis(), whole.analysis()
+    for table in PER_THREAD:
+        others = pl.col("source") != late
+        assert_frame_equal(before.select(table).filter(others), after.select(table).filter(others))
+
+
+@pytest.mark.parametrize(
+    ("emitter", "case"),
+    [("claude-code", "tty_approve"), ("langchain", "openinference_reject_edit"), ("pydantic-ai", "v5_deny_approve")],
+)
+def test_what_is_sent_twice_is_told_once(emitter: str, case: str) -> None:
+    """Every request of a recording is sent once more: the drain shows one copy."""
+    path = RECORDINGS / emitter / f"{case}.otlp.jsonl"
+    lines = list(frames._lines(path))
+    once, twice = frames.of_requests(lines), frames.of_requests([*lines, *lines])
+    assert_frame_equal(once.events, twice.events)
+    assert_same(twice.analysis(), once.analysis())
+
+
+@pytest.mark.parametrize("table", TABLES)
+@settings(SLOW, max_examples=12)
+@given(whole=st.one_of(st.just(stored()), some_events()))
+def test_a_schema_never_varies_with_the_data(table: str, whole: Frames) -> None:
+    """Not even for an empty store."""
+    assert whole.analysis().select(table).schema == DERIVED[table].schema
+
+
+@pytest.mark.parametrize("whole", [stored(), everything()], ids=["empty", "everything"])
+def test_all_schemas_are_as_declared(whole: Frames) -> None:
+    """Of the derived tables, of rates and of a timeline."""
+    analysis = whole.analysis()
+    assert {table: analysis.select(table).schema for table in TABLES} == {
+        table: DERIVED[table].schema for table in TABLES
+    }
+    assert analysis.rates([]).schema == RATES_SCHEMA
+    by_tool = analysis.rates(["tool_name", "outcome"]).schema
+    assert by_tool == pl.Schema({"tool_name": pl.String, "outcome": pl.String, **RATES_SCHEMA})
+    assert analysis.timeline("no such run").schema == TIMELINE_SCHEMA
+
+
+def test_the_comparison_sees_a_row_that_is_lost() -> None:
+    """The control: without one decision, the calls are not the same."""
+    whole = everything()
+    rejected = whole.events["event"].is_in(["approval.rejected", "policy.evaluated"])
+    less = Frames(whole.spans, whole.events.filter(~rejected | (whole.events["source"] != "claude-code-tty_reject")))
+    with pytest.raises(AssertionError):
+        assert_same(less.analysis(), whole.analysis(), ("calls",))
