@@ -52,6 +52,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
     def opened(page: str, data: Path, **query: str) -> AppTest:
         monkeypatch.setattr("sys.argv", ["app.py", "--data", str(data)])
         st.cache_data.clear()
+        st.cache_resource.clear()
         test = AppTest.from_file(str(APP), default_timeout=30)
         for name, value in query.items():
             test.query_params[name] = value

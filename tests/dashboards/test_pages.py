@@ -8,12 +8,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import streamlit
 from dashboards import stores
 from dashboards.conftest import PAGES, OpenPage
 from streamlit.testing.v1 import AppTest
 
 from aftertrace.analyzer import Analysis, Filter
-from aftertrace.dashboards import tables
+from aftertrace.dashboards import data, tables
 from aftertrace.dashboards.quantities import count, interval, share
 
 
@@ -188,12 +189,28 @@ def test_a_folder_without_a_store_is_an_error_with_a_way_out(tmp_path: Path, ope
 
 def test_new_data_shows_up_in_an_open_page(tmp_path: Path, open_page: OpenPage) -> None:
     """The page that waited for the first span shows it at the next look, with no click."""
-    data = stores.make(tmp_path / "data", [])
-    page = open_page("overview", data)
+    store = stores.make(tmp_path / "data", [])
+    page = open_page("overview", store)
     assert not page.metric
-    stores.recorded(data, ["claude-code/hook_deny"])
-    import streamlit
-
-    streamlit.cache_data.clear()  # a second passes
+    stores.recorded(store, ["claude-code/hook_deny"])
+    _let_pass(store)
     page.run()
     assert page.metric[4].value == "1"
+
+
+def test_a_store_that_is_dear_to_read_is_read_less_often(tmp_path: Path, open_page: OpenPage) -> None:
+    """A page that is looked at must not cost all the time there is; it says when it was analysed."""
+    store = stores.recorded(tmp_path / "data", ["claude-code/hook_deny"])
+    page = open_page("overview", store)
+    stores.recorded(store, ["claude-code/tty_approve"])
+    _let_pass(store, took_s=60.0)
+    assert page.run().metric[4].value == "1"
+    _let_pass(store)
+    assert int(page.run().metric[4].value) > 1
+    assert page.caption[-1].value.startswith("Analysed 20")
+
+
+def _let_pass(store: Path, took_s: float = 0.0) -> None:
+    """A second passes, and the last reading of the store took so long."""
+    streamlit.cache_data.clear()
+    data.pace(str(store)).took_s = took_s

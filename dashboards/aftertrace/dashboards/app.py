@@ -9,6 +9,7 @@ import streamlit as st
 from aftertrace.dashboards import data, filters
 from aftertrace.dashboards.cards import empty_store
 from aftertrace.dashboards.plain import plain_lines
+from aftertrace.dashboards.quantities import moment
 
 _FOLDER = Path(__file__).parent
 
@@ -44,4 +45,5 @@ else:
         if page != RUN:
             filters.bar(analysis)
         page.run()
+        st.caption(f"Analysed {moment(analysis.now_ns)}")
 look_for_news(shown)

@@ -48,7 +48,7 @@ def answer(given: Answer) -> None:
             badge(ANSWERS.get(given.state, UNSTATED))
         st.text(plain(given.value, most=_MOST_CHARACTERS) if given.value else "The telemetry does not say.")
         if given.switch_on:
-            st.caption("To know it")
+            st.caption("What would tell it")
             st.code(plain(given.switch_on), language=None, wrap_lines=True)
         if given.evidence:
             with st.popover(f"evidence: {count(len(given.evidence), 'record')}", type="tertiary"):

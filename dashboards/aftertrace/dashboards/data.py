@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +34,9 @@ __all__ = [
     "Answers",
     "Filter",
     "Invalid",
+    "Pace",
     "analysis",
+    "pace",
     "settings",
     "version",
 ]
@@ -67,12 +70,42 @@ def analysis() -> Analysis:
     return _opened(data, _key(data))
 
 
+@dataclass(slots=True)
+class Pace:
+    """When a store was last read, and what that cost: what is dear is read less often."""
+
+    key: str = ""
+    """Key of what was read."""
+    read_s: float = 0.0
+    """When, by the monotonic clock."""
+    took_s: float = 0.0
+
+    def rests(self) -> bool:
+        """Whether to show what there is for a while: reading never takes more than a fifth of the time."""
+        return bool(self.key) and time.monotonic() - self.read_s < 4 * self.took_s
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def pace(data: str) -> Pace:  # noqa: ARG001  # the key under which it is kept
+    """The pace of one store, shared by everybody who looks at it."""
+    return Pace()
+
+
 @st.cache_data(ttl=1.0, max_entries=4, show_spinner=False)
 def _key(data: str) -> str:
     """At most a second old, however many people look."""
+    if pace(data).rests():
+        return pace(data).key
     return f"{current_version(Path(data))} {time.time_ns() // _JUDGED_NS}"
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the store …")
-def _opened(data: str, key: str) -> Analysis:  # noqa: ARG001  # the key under which it is kept
-    return open_analysis(Path(data))
+def _opened(data: str, key: str) -> Analysis:
+    began_s = time.monotonic()
+    opened = open_analysis(Path(data))
+    # The derived tables are made when they are first asked for; every page needs the last of them.
+    opened.runs  # noqa: B018
+    now_s = time.monotonic()
+    kept = pace(data)
+    kept.key, kept.read_s, kept.took_s = key, now_s, now_s - began_s
+    return opened

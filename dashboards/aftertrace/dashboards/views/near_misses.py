@@ -44,7 +44,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     )
 column = _GROUPS[group or "tool"]
 rates = analysis.rates([column], chosen).filter(pl.col("calls") > 0)
-chart, table = st.columns(2, gap="medium")
+chart, table = st.columns([5, 6], gap="medium")
 with chart:
     st.altair_chart(charts.rates(rates, column, most=12))
 with table:
