@@ -17,6 +17,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -140,8 +142,9 @@ class Drain:
 
     def tidy(self) -> None:
         """Remove files that were replaced more than an hour ago."""
-        for table in self._tables.values():
-            vacuum(self._layout, table)
+        with self._starting_over("old files"):
+            for table in self._tables.values():
+                vacuum(self._layout, table)
         self._vacuumed_s = time.monotonic()
 
     def close(self) -> None:
@@ -170,18 +173,27 @@ class Drain:
             self._readers[receiver] = WalReader(self._layout, receiver, self.stored_seq(receiver))
         found: list[Frame | Damage] = []
         taken_bytes = 0
-        for item in self._readers[receiver].poll():
-            found.append(item)
-            taken_bytes += _payload_bytes([item])
-            if taken_bytes >= self._options.batch_bytes:
-                break
+        with self._starting_over(receiver):
+            for item in self._readers[receiver].poll():
+                found.append(item)
+                taken_bytes += _payload_bytes([item])
+                if taken_bytes >= self._options.batch_bytes:
+                    break
         return found
 
     def _store(self, receiver: str, found: list[Frame | Damage]) -> DrainReport:
-        try:
+        with self._starting_over(receiver):
             return self._turn(receiver, found)
+
+    @contextmanager
+    def _starting_over(self, receiver: str) -> Iterator[None]:
+        """When the disk fails, forget what was read and not stored.
+
+        The next call then begins from what the tables say, as after a crash.
+        """
+        try:
+            yield
         except (OSError, DeltaError) as error:
-            # What was read is not stored: the next call begins from what the tables say, as after a crash.
             for reader in self._readers.values():
                 reader.close()
             self._readers.clear()
