@@ -119,7 +119,7 @@ def _consider(audit: AuditTrail) -> None:
     """Two ways to make it good: the model takes one and drops the other."""
     audit.tool_considered(Call("refund", id="call_2"), selected=True, rank=1)
     audit.tool_considered(
-        Call("store_credit", {"order": 1042, "amount_eur": 120}, risk=Risk(ToolRiskClass.MONEY)),
+        Call("store_credit", risk=Risk(ToolRiskClass.MONEY)),
         selected=False,
         rank=2,
         reason=Reason("less_suitable", "the customer asked for money back"),

@@ -13,7 +13,14 @@ EXIT_FINDINGS = 1
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(("table", "json")), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("table", "json")),
+    default="table",
+    show_default=True,
+    help="How to write findings.",
+)
 @settings.data_option
 def fsck(data: Path, form: formats.Format) -> int:
     """Check the store: write-ahead log, tables and evidence against each other.

@@ -22,6 +22,8 @@ _TEXT_CELLS: Final = 96
 _MARKS: Final = {"known": "+", "partial": "~", "unknown": "?"}
 _CALL_COLUMNS: Final = ("ordinal", "tool_name", "outcome", "decided_by", "basis", "reviewer", "reason")
 _TIMELINE_COLUMNS: Final = ("time", "lane", "what", "tool_name", "decided_by", "detail")
+_NEVER: Final = "does not tell this"
+"""How the analyzer says that no switch would help."""
 _SHOWN_CALLS: Final = 15
 """Calls on the screen; the rest is counted, and `calls` lists all."""
 
@@ -30,7 +32,9 @@ _SHOWN_CALLS: Final = 15
 @click.argument("run_id", metavar="RUN_ID|last")
 @click.option("--timeline", is_flag=True, help="Show every event, in order.")
 @click.option("--evidence", is_flag=True, help="Show which stored records each answer rests on.")
-@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to write it."
+)
 @settings.data_option
 def run_page(run_id: str, timeline: bool, evidence: bool, form: Literal["text", "json"], data: Path) -> None:
     """Show one run: who acted, on what model, prompt and inputs, what it called and what was refused, and who let it.
@@ -86,7 +90,7 @@ def _answer(answer: Answer, *, evidence: bool) -> list[str]:
     ) or [label]
     if answer.switch_on:
         lines += textwrap.wrap(
-            f"switch on: {hostile.visible(answer.switch_on)}",
+            ("" if answer.switch_on.endswith(_NEVER) else "switch on: ") + hostile.visible(answer.switch_on),
             _TEXT_CELLS,
             initial_indent=" " * _QUESTION_CELLS,
             subsequent_indent=" " * _QUESTION_CELLS,
