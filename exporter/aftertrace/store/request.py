@@ -1,4 +1,4 @@
-"""What travels between receiver, `prepare` and WAL: plain values, so that receiver and ingest never import each other."""
+"""What travels between receiver, `prepare` and WAL: plain values, so that receiver and ingest need not meet."""
 
 from __future__ import annotations
 
