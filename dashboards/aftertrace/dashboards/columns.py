@@ -31,6 +31,9 @@ _COLUMNS: Final[dict[str, Any]] = {
     "reviewer": st.column_config.TextColumn("reviewer", width=110),
     "reason": st.column_config.TextColumn("reason", width="medium"),
     "arguments": st.column_config.TextColumn("arguments", width="medium"),
+    "executed_arguments": st.column_config.TextColumn(
+        "ran with", width=130, help="its arguments, where they are known"
+    ),
     "prompt": st.column_config.TextColumn("first input", width="medium"),
     "wait_s": st.column_config.NumberColumn("wait (s)", format="%.1f", width=70, help="how long the decision took"),
     "duration_s": st.column_config.NumberColumn("duration (s)", format="%.2f", width=84),

@@ -99,6 +99,7 @@ CALLS: Final = Layout(
         _RISK,
         "arguments",
         "reason",
+        "executed_arguments",
         "reviewer",
         _FIRST,
         "tool_call_id",
