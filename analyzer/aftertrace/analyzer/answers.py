@@ -7,6 +7,7 @@ trigger, the checks and the effects.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
@@ -227,11 +228,17 @@ def _checks(subject: _Subject) -> Answer:
 
 def _effects(subject: _Subject) -> Answer:
     rows = subject.events.filter(pl.col("event").is_in(("effect.applied", "effect.blocked")))
-    if rows.height:
-        value = ", ".join(dict.fromkeys(f"{row['event'].removeprefix('effect.')}: {row['attributes'] or '{}'}"
-                                        for row in rows.iter_rows(named=True)))  # fmt: skip
-        return subject.answer("effects", "known", value, rows)
-    return subject.answer("effects", "unknown", "no receipt is recorded", rows)
+    if not rows.height:
+        return subject.answer("effects", "unknown", "no receipt is recorded", rows)
+    told = [f"{row['event'].removeprefix('effect.')} {_receipt(row)}" for row in rows.iter_rows(named=True)]
+    return subject.answer("effects", "known", "; ".join(dict.fromkeys(told)), rows)
+
+
+def _receipt(row: dict[str, Any]) -> str:
+    """What a receipt names: the operation, the system, the object and where to see it."""
+    told = json.loads(row["attributes"] or "{}")
+    words = [told.get(f"effect_{part}") for part in ("operation", "system", "object_type", "object_id", "object_url")]
+    return " ".join(str(word) for word in words if word) or str(told.get("input", "a change"))
 
 
 def _inputs_of(subject: _Subject, state: str) -> pl.DataFrame:
