@@ -69,7 +69,7 @@ def make_prepare(policy: RedactionPolicy, *, limits: Limits, store_metrics: bool
 
     def prepare(request: Request) -> Prepared:
         signal = request.signal
-        message, received = _decode(request, limits)
+        message, received, records = _decode(request, limits)
         _hold_to(message, signal, limits)
         payload, keys = received, b""
         redactions: tuple[tuple[str, int], ...] = ()
@@ -83,7 +83,7 @@ def make_prepare(policy: RedactionPolicy, *, limits: Limits, store_metrics: bool
                 redactions = tuple(sorted(hits.items()))
         return Prepared(
             payload=payload,
-            records=count(payload, signal),
+            records=records,
             keys=keys,
             redactions=redactions,
             policy=digest,
@@ -93,8 +93,8 @@ def make_prepare(policy: RedactionPolicy, *, limits: Limits, store_metrics: bool
     return prepare
 
 
-def _decode(request: Request, limits: Limits) -> tuple[Message, bytes]:
-    """The request as a message, and as the protobuf bytes it is kept as where nothing is redacted."""
+def _decode(request: Request, limits: Limits) -> tuple[Message, bytes, int]:
+    """The request as a message, as the protobuf bytes it is kept as where nothing is redacted, and its records."""
     signal = request.signal
     try:
         if request.encoding == "json":
@@ -102,11 +102,12 @@ def _decode(request: Request, limits: Limits) -> tuple[Message, bytes]:
         else:
             payload = request.body
         # Before decoding, since a message in memory is up to 88 times larger than on the wire.
-        if count(payload, signal, limits.max_records) > limits.max_records:
+        records = count(payload, signal, limits.max_records)
+        if records > limits.max_records:
             raise TooLarge(
                 f"prepare {signal} request: more than {limits.max_records} records, make the sender's batches smaller"
             )
-        return otlp_json.REQUESTS[signal].FromString(payload), payload
+        return otlp_json.REQUESTS[signal].FromString(payload), payload, records
     except (DecodeError, EncodeError) as error:
         hint = "logs go to /v1/logs and metrics to /v1/metrics" if signal == "traces" else "check the endpoint"
         raise Invalid(
