@@ -74,6 +74,8 @@ class Child:
         """
         if self.process is None or self.process.poll() is None:
             return None
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         code, now = self.process.returncode, time.monotonic()
         self.ended = [moment for moment in self.ended if now - moment < _PERIOD_S] + [now]
         if len(self.ended) > _RESTARTS:
@@ -81,8 +83,6 @@ class Child:
                 f"run {self.name}: it ended {len(self.ended)} times in {_PERIOD_S:.0f} s, the last time with exit code "
                 f"{code}; read what it wrote above"
             )
-        if self.process.stdin is not None:
-            self.process.stdin.close()
         time.sleep(_PAUSE_S)
         self.start()
         return f"{self.name} ended with exit code {code}; started again"

@@ -35,7 +35,7 @@ _PATHS: Final = {"traces": "/v1/traces", "logs": "/v1/logs"}
 _ANY: Final = Address("127.0.0.1", 0)
 
 
-@click.command()
+@click.command(short_help="See it work, with recorded agents.")
 @click.option(
     "--once", is_flag=True, help="Without a terminal and without pages: a scripted reviewer answers; then end."
 )

@@ -12,7 +12,7 @@ from aftertrace.cli import formats, hostile, settings
 EXIT_FINDINGS = 1
 
 
-@click.command()
+@click.command(short_help="Check what is stored.")
 @click.option(
     "--format",
     "form",

@@ -33,6 +33,8 @@ class Listing:
     """Name of the command."""
     table: str
     """Name of the derived table."""
+    short: str
+    """What `aftertrace --help` says of it."""
     help: str
     shown: tuple[str, ...]
     """Columns of `--format table`; the other formats hold all."""
@@ -55,18 +57,21 @@ _TABLES: Final = (
     Listing(
         "runs",
         "runs",
+        "List runs.",
         "List runs: one execution of an agent for one trigger, over however many traces.",
         ("started_at", "agent_name", "model", "state", "calls", "near_misses", "approvals", "prompt", "run_id"),
     ),
     Listing(
         "calls",
         "calls",
+        "List tool calls and their outcomes.",
         "List tool calls and what became of each.",
         _CALL_COLUMNS,
     ),
     Listing(
         "near-misses",
         "near_misses",
+        "List calls one control away from happening.",
         "List near misses: calls that were refused, edited, left to expire, cancelled by a person, or considered and "
         "dropped. One control away from happening.",
         _CALL_COLUMNS,
@@ -74,12 +79,14 @@ _TABLES: Final = (
     Listing(
         "approvals",
         "approvals",
+        "List approvals: asked, answered, by whom.",
         "List approvals: who was asked, for how long, and what they answered.",
         ("first_ns", "agent_name", "tool_name", "decision", "decided_by", "reviewer", "wait_ns", "reason", "run_id"),
     ),
     Listing(
         "configurations",
         "configurations",
+        "List what runs were made of.",
         "List configurations: agent version, model, system prompt and tools, as runs saw them.",
         ("first_at", "last_at", "agent_name", "agent_version", "model", "runs", "configuration_id"),
         ("agent", "tenant", "environment"),
@@ -88,7 +95,7 @@ _TABLES: Final = (
 
 
 def _command(listing: Listing) -> click.Command:
-    @click.command(listing.name, help=listing.help)
+    @click.command(listing.name, help=listing.help, short_help=listing.short)
     @filter_options(listing.filters)
     @output_options
     @settings.data_option

@@ -28,7 +28,7 @@ _SHOWN_CALLS: Final = 15
 """Calls on the screen; the rest is counted, and `calls` lists all."""
 
 
-@click.command("run")
+@click.command("run", short_help="Show one run: the six answers.")
 @click.argument("run_id", metavar="RUN_ID|last")
 @click.option("--timeline", is_flag=True, help="Show every event, in order.")
 @click.option("--evidence", is_flag=True, help="Show which stored records each answer rests on.")

@@ -49,7 +49,7 @@ class Places:
     dashboard: Address | None
 
 
-@click.command()
+@click.command(short_help="Receive telemetry, store it, show it.")
 @click.option("--http", metavar="HOST:PORT", type=Where(), help="OTLP/HTTP.  [default: 127.0.0.1:4318]")
 @click.option("--grpc", metavar="HOST:PORT", type=Where(), help="OTLP/gRPC.  [default: 127.0.0.1:4317]")
 @click.option("--dashboard", metavar="HOST:PORT", type=Where(), help="The pages.  [default: 127.0.0.1:8501]")
