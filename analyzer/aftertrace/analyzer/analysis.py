@@ -119,7 +119,7 @@ class Analysis:
 
     def timeline(self, run_id: str) -> pl.DataFrame:
         """The timeline of a run, columns as in `schemas.TIMELINE`."""
-        return timeline.timeline(self.identified, run_id)
+        return timeline.timeline(self.identified, self.call_events, run_id)
 
     def resolve_run(self, text: str) -> str:
         """The run that `text` names: `last`, an id or its beginning, a trace id, or a conversation with one run.

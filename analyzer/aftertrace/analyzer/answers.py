@@ -16,6 +16,7 @@ import polars as pl
 
 from aftertrace.analyzer.emitters import EMITTERS, Emitter, Question
 from aftertrace.analyzer.identity import Identified
+from aftertrace.analyzer.joins import DECISIONS
 
 State: TypeAlias = Literal["known", "partial", "unknown"]
 _PARTIES: Final = {
@@ -188,7 +189,7 @@ def _tools(subject: _Subject) -> Answer:
 
 def _reviewer(subject: _Subject) -> Answer:
     asked = subject.calls.filter(pl.col("approval_asked"))
-    rows = subject.events.filter(pl.col("event").str.starts_with("approval."))
+    rows = subject.events.filter(pl.col("event").str.starts_with("approval.") | (pl.col("event") == "policy.evaluated"))
     if not subject.calls.height:
         return subject.answer("reviewer", "known", "no calls, nobody to ask", rows)
     if not asked.height:

@@ -127,6 +127,10 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
             & pl.col("outcome").is_in(("executed", "denied", "failed"))
         )
     )
+    # A person who refused or edited was asked, even where the emitter keeps the question to itself.
+    asked |= ((pl.col("decided_by") == "human") & pl.col("outcome").is_in(("denied", "modified"))).fill_null(
+        value=False
+    )
     asked &= ~(pl.col("is_output_missing") & pl.col("answer").is_in(NO_RESULT)).fill_null(value=False)
     # Without a record of the answer, what went on after the ask followed it.
     answered_ns = pl.coalesce("decided_ns", pl.when(asked & pl.col("asked_ns").is_not_null()).then("resumed_ns"))

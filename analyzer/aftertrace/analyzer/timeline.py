@@ -28,16 +28,25 @@ _LANES: Final = {
 _OPERATIONS: Final = {"invoke_agent": "agent", "chat": "model", "guardrail": "control", "approval": "human"}
 
 
-def timeline(identified: Identified, run_id: str) -> pl.DataFrame:
-    """Rows of one run, columns as in `schemas.TIMELINE`, by time. Repetitions of the message history are left out."""
+def timeline(identified: Identified, call_events: pl.DataFrame, run_id: str) -> pl.DataFrame:
+    """Rows of one run, columns as in `schemas.TIMELINE`, by time. Repetitions of the message history are left out.
+
+    Args:
+        identified: events and spans with their runs.
+        call_events: the events that speak of a call (`joins.call_events`), with tool and id of their span.
+        run_id: the run.
+    """
+    resolved = call_events.lazy().select("pointer", "ordinal", of_tool="tool_name", of_call="call_id")
     events = (
         identified.events.lazy()
         .filter((pl.col("run_id") == run_id) & (pl.col("state") != "echoed").fill_null(value=True))
+        .join(resolved, on=["pointer", "ordinal"], how="left")
         .with_columns(
+            tool_name=pl.coalesce("tool_name", "of_tool"),
+            tool_call_id=pl.coalesce("call_id", "of_call"),
             lane=pl.col("event").replace_strict(_LANES, default="agent"),
             what=pl.concat_str("event", "state", separator=" ", ignore_nulls=True),
             detail=pl.coalesce("reason", "content", "arguments"),
-            tool_call_id="call_id",
             evidence="pointer",
             # A decision tells how long it took: the wait is drawn from the ask to the answer.
             begin=pl.when(pl.col("wait_ns") > 0).then(pl.coalesce("end_ns", "time_ns") - pl.col("wait_ns")),
@@ -66,8 +75,9 @@ def timeline(identified: Identified, run_id: str) -> pl.DataFrame:
     )
     columns = [pl.col(name).cast(kind) for name, kind in TIMELINE_SCHEMA.items()]
     return (
-        pl.concat([events.select(columns), spans.select(columns)])
+        pl.concat([events.select(*columns, "ordinal"), spans.select(*columns, ordinal=pl.lit(-1, pl.Int32))])
         .with_columns(pl.col("detail").str.slice(0, DETAIL_CHARACTERS))
-        .sort("time_ns", "end_ns", "evidence", "what", nulls_last=True)
+        .sort("time_ns", "end_ns", "evidence", "ordinal", "what", nulls_last=True)
+        .drop("ordinal")
         .collect()
     )

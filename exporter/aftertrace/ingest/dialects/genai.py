@@ -73,8 +73,8 @@ def who(attributes: dict[str, Any]) -> Who:
         agent_name=attributes.get("gen_ai.agent.name") or attributes.get("agent_name"),
         agent_id=attributes.get("gen_ai.agent.id"),
         agent_version=attributes.get("gen_ai.agent.version"),
-        model=attributes.get("gen_ai.request.model"),
-        model_served=attributes.get("gen_ai.response.model"),
+        model=_named(attributes.get("gen_ai.request.model")),
+        model_served=_named(attributes.get("gen_ai.response.model")),
         user_id=attributes.get("user.id") or attributes.get("enduser.id"),
         tool_name=_real_tool(attributes.get("gen_ai.tool.name")),
         call_id=attributes.get("gen_ai.tool.call.id") or attributes.get("gen_ai.tool.call_id"),
@@ -96,12 +96,12 @@ def model_call_events(attributes: dict[str, Any], start_ns: int, end_ns: int) ->
         Event(event="approval.requested", time_ns=start_ns, position=index, rule="ask_without_id")
         for index in range(asked)
     ]
-    text = messages.user_text(given, last_only=True)
-    if text is not None:
-        found.append(Event(event="input.resolved", state="user_prompt", time_ns=start_ns, content=text))
     system = messages.instructions_text(attributes.get("gen_ai.system_instructions"))
     if system is not None and messages.opens_conversation(given):
         found.append(Event(event="input.resolved", state="system_prompt", time_ns=start_ns, content=system))
+    text = messages.user_text(given, last_only=True)
+    if text is not None:
+        found.append(Event(event="input.resolved", state="user_prompt", time_ns=start_ns, content=text))
     proposed = _at(end_ns or start_ns, messages.proposals(made))
     guarded = _guarded_tools(attributes.get("model_request_parameters"))
     for event in proposed:
@@ -255,6 +255,11 @@ def _reason(metadata: Any) -> str | None:
 
 def _first(attributes: dict[str, Any], *keys: str) -> Any:
     return next((attributes[key] for key in keys if attributes.get(key) is not None), None)
+
+
+def _named(model: Any) -> Any:
+    """A model's name; OpenLLMetry writes `unknown` where it has none."""
+    return None if model == "unknown" else model
 
 
 def _real_tool(name: Any) -> Any:
