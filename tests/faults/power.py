@@ -91,8 +91,8 @@ def cut_under_load(scratch: Path, *, cuts: int, seed: int, broken: str | None = 
     return taken
 
 
-def judge_cut(scratch: Path, cut: Cut) -> Verdict[SpanId]:
-    """Start again on what the power cut left, let it catch up, and compare."""
+def judge_cut(scratch: Path, cut: Cut, *, quiet_s: float = 30.0) -> Verdict[SpanId]:
+    """Start again on what the power cut left, let it catch up for as long as something comes, and compare."""
     with (
         mounted(cut.image, scratch / "after") as disk,
         Serve(disk / "data", log=scratch / "after.log") as serve,
@@ -100,7 +100,7 @@ def judge_cut(scratch: Path, cut: Cut) -> Verdict[SpanId]:
         acknowledged = spans(cut.acknowledged)
         serve.start()
         serve.wait_ready()
-        wait_drained(disk / "data", acknowledged)
+        wait_drained(disk / "data", acknowledged, quiet_s=quiet_s)
         serve.stop()
         verdict = check(spans(cut.attempted), acknowledged, span_ids(disk / "data"))
     cut.image.unlink()

@@ -21,7 +21,7 @@ BROKEN: Final = Path(__file__).with_name("broken")
 """One folder per fault; each has a `sitecustomize.py` that breaks the interpreter it is put before."""
 
 START_LIMIT_S: Final = 60.0
-STOP_LIMIT_S: Final = 20.0
+STOP_LIMIT_S: Final = 60.0
 _ADDRESS: Final = re.compile(r"127\.0\.0\.1:(\d+)")
 
 

@@ -37,6 +37,6 @@ def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
 def test_a_missing_fsync_is_caught(tmp_path: Path) -> None:
     """Negative control: with fsync stubbed out the same cut loses what was acknowledged."""
     (cut,) = cuts_or_skip(tmp_path, 1, broken="no_fsync")
-    verdict = judge_cut(tmp_path, cut)
+    verdict = judge_cut(tmp_path, cut, quiet_s=5.0)
     print(verdict)
     assert verdict.lost
