@@ -61,7 +61,7 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
         ("expired", "inferred", "timeout"),
     ),
     "asked_long_ago": ([PROPOSED, ASKED], ("expired", "inferred", "timeout")),
-    "waits": ([PROPOSED, ASKED], ("pending", "inferred", None)),
+    "waits": ([PROPOSED, ASKED], ("pending", "explicit", None)),
     "considered": (
         [event("tool.considered", "dropped")],
         ("rejected_by_model", "explicit", "model"),

@@ -186,7 +186,7 @@ RULES: Final = (
         "waits",
         pl.col("was_asked") | (pl.col("run_waits") & ~pl.col("is_quiet")),
         "pending",
-        _INFERRED,
+        pl.when(pl.col("was_asked")).then(_EXPLICIT).otherwise(_INFERRED),
         _NOBODY,
         "It waits for an approval, or is held back while a sibling waits.",
     ),
