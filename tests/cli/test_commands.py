@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from .conftest import RECORDINGS, STORED, Command
 
-SCORED = [
+SCORED = {
     "run_id",
     "conversation_id",
     "trace_id",
@@ -28,7 +28,7 @@ SCORED = [
     "decided_at",
     "agent_name",
     "model",
-]
+}
 HOSTILE = "=rm\x1b[2J\u202egpj\u200b"
 
 
