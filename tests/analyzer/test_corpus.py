@@ -54,3 +54,16 @@ def test_the_score_sees_calls_that_are_told_wrong(tmp_path: Path) -> None:
     mistaken, _ = corpus.score(tmp_path, wrong)
     assert [cell.outcome for cell in right if not cell.holds] == []
     assert [cell.outcome for cell in mistaken if not cell.holds] != []
+
+
+def test_no_result_of_a_call_that_ran_reads_like_a_refusal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In these conversations every call ran: the table of refusals must know none of the results."""
+    corpus.convert(tmp_path, ["--dialect", "genai", "--sets", "tau_bench"])
+    events = corpus.read(tmp_path).events
+    results = events.filter(
+        pl.col("event") == "tool.called", pl.col("state").is_in(["answered", "completed", "failed"])
+    )
+    mistaken = events.filter(pl.col("rule").str.starts_with("text:"))
+    with capsys.disabled():
+        print(f"\nrefusals seen in results of executed calls: {mistaken.height} of {results.height:,} readings")
+    assert (results.height > 500, mistaken.height) == (True, 0)

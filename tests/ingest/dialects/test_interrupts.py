@@ -1,0 +1,135 @@
+"""LangGraph interrupts: the text of an exception is read as a literal, never evaluated."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aftertrace.ingest.dialects.events import Event
+from aftertrace.ingest.dialects.interrupts import MAX_CHARACTERS, answered, asked
+from aftertrace.ingest.records import Span, SpanEvent
+
+from .recordings import make_span, named, read_recording, values
+
+REQUESTS = [{"name": "delete_db", "args": {"q": "it's {b}"}, "description": "Delete?"}, {"name": "pay", "args": {}}]
+
+
+def interrupted(message: Any, kind: Any = "langgraph.errors.GraphInterrupt") -> Span:
+    """A span that ended in an exception."""
+    told = {"exception.type": kind, "exception.message": message}
+    return make_span("HumanInTheLoop", {}, events=[SpanEvent("exception", 7, told)])
+
+
+def asks(message: Any) -> list[tuple[Any, ...]]:
+    """Tool, arguments, position and group of what is asked."""
+    return [(e.tool_name, e.arguments, e.position, e.group) for e in asked(interrupted(message))]
+
+
+def test_an_interrupt_asks_about_each_of_its_actions_in_order() -> None:
+    """Strings may hold braces and quotes."""
+    value = {"action_requests": REQUESTS, "review_configs": [{"allowed_decisions": ["approve", "edit"]}]}
+    message = f"(Interrupt(value={value!r}, id='0123456789abcdef'),)"
+    assert asked(interrupted(message)) == [
+        Event(event="approval.requested", time_ns=7, tool_name="delete_db", arguments={"q": "it's {b}"}, position=0,
+              group="0123456789abcdef", content="Delete?", rule="graph_interrupt"),
+        Event(event="approval.requested", time_ns=7, tool_name="pay", arguments={}, position=1,
+              group="0123456789abcdef", rule="graph_interrupt"),
+    ]  # fmt: skip
+
+
+def test_the_interrupt_of_a_recording_asks_about_its_two_actions() -> None:
+    """As LangChain 1.4 writes it."""
+    (span,) = [
+        span
+        for span in read_recording("langchain", "openinference_reject_edit")
+        if isinstance(span, Span) and span.parent_span_id and asked(span)
+    ]
+    assert [(e.tool_name, e.arguments, e.position) for e in asked(span)] == [
+        ("delete_db", {"q": "b"}, 0),
+        ("pay", {"amount": 900}, 1),
+    ]
+    assert named([span], span.name) == [span]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "(Interrupt(value='approve?', id='0123456789'),)",
+        "(Interrupt(value={'action_requests': [{'name': 'pay'",
+        "(Interrupt(value={'action_requests': 3}),)",
+        "(Interrupt(value={'action_requests': [object()]}),)",
+        "(Interrupt(value=" + "{" * 5_000,
+        "(Interrupt(value={'a': " + "[" * 50_000 + "]" * 50_000 + "}),)",
+        "x" * (MAX_CHARACTERS + 1),
+        None,
+        3,
+    ],
+    ids=lambda message: str(message)[:24],
+)
+def test_an_interrupt_that_cannot_be_read_still_asks(message: Any) -> None:
+    """Somebody was asked, about what is not known; the call stays open and is not lost."""
+    (event,) = asked(interrupted(message))
+    assert (event.event, event.tool_name, event.arguments, event.position) == ("approval.requested", None, None, 0)
+
+
+def test_code_in_an_interrupt_is_not_run(tmp_path: Path) -> None:
+    """It comes from a prompt-injected agent."""
+    mark = tmp_path / "mark"
+    attack = f"__import__('pathlib').Path({str(mark)!r}).touch()"
+    for message in (f"(Interrupt(value={{'action_requests': [{attack}]}}),)", f"(Interrupt(value={{**{attack}}}),)"):
+        assert asks(message) == [(None, None, 0, "0" * 15 + "1")]
+    assert not mark.exists()
+
+
+def test_hostile_text_is_read_in_bounded_time() -> None:
+    """As long as is read at all, and made to be slow."""
+    start = time.perf_counter()
+    for filling in ("{", "{'a':", "'", "\\", "{}", "-", "(" * 99 + ")" * 99, "1+", "[[", "id='", "value={"):
+        asked(interrupted(("(Interrupt(value={'a': " + filling * MAX_CHARACTERS)[:MAX_CHARACTERS]))
+        asked(interrupted(("(Interrupt(value={'a': " + filling * MAX_CHARACTERS)[: MAX_CHARACTERS - 2] + "}}"))
+    assert time.perf_counter() - start < 10
+
+
+def test_other_exceptions_ask_nothing() -> None:
+    """A failure is no interrupt."""
+    assert asked(interrupted("(Interrupt(value={'action_requests': []}),)", kind="ValueError")) == []
+    assert asked(make_span("tools", {})) == []
+
+
+def test_a_resume_answers_by_position() -> None:
+    """Approved, edited, rejected; what is none of these is no answer."""
+    edit = {"type": "edit", "edited_action": {"name": "pay", "args": {"amount": 5}}}
+    resume = {"decisions": [{"type": "approve"}, edit, {"type": "reject", "message": "not on prod"}, {"type": "?"}, 3]}
+    shared = {"time_ns": 9, "decided_by": "human", "identity": "inferred", "rule": "resume_decision"}
+    expected = [
+        Event(event="approval.granted", position=0, **shared),
+        Event(event="approval.modified", position=1, tool_name="pay", arguments={"amount": 5}, **shared),
+        Event(event="approval.rejected", position=2, reason="not on prod", **shared),
+    ]
+    assert answered(resume, 9) == expected
+    by_interrupt = answered({"0123456789abcdef": resume}, 9)
+    assert [(event.event, event.group) for event in by_interrupt] == [
+        (event.event, "0123456789abcdef") for event in expected
+    ]
+
+
+@given(message=values, kind=values, resume=values)
+def test_any_exception_and_any_resume_are_read_without_an_error(message: Any, kind: Any, resume: Any) -> None:
+    """Whatever their attributes hold."""
+    asked(interrupted(message, kind))
+    answered(resume, 1)
+    answered({"decisions": resume}, 1)
+    answered({"decisions": [resume, {"type": "edit", "edited_action": resume}]}, 1)
+
+
+@given(st.text(max_size=60))
+def test_any_text_after_the_marker_is_read_without_an_error(text: str) -> None:
+    """Cut, nested or nonsense."""
+    asked(interrupted(f"(Interrupt(value={{{text}"))
+    asked(interrupted(f"(Interrupt(value={{{text}}}),)"))
