@@ -150,10 +150,10 @@ trace_exporter = {{ otlp-http = {{ endpoint = "{http}/v1/traces", protocol = "bi
         scopes=("gemini-cli",),
         signals=("logs", "traces"),
         switches="""\
-export GEMINI_TELEMETRY_ENABLED=true GEMINI_TELEMETRY_TARGET=local
+export GEMINI_TELEMETRY_ENABLED=true
 export OTEL_EXPORTER_OTLP_ENDPOINT={grpc}            # gRPC; for HTTP: GEMINI_TELEMETRY_OTLP_PROTOCOL=http
 export GEMINI_TELEMETRY_TRACES_ENABLED=true          # system prompt, tool list, arguments
-export GEMINI_TELEMETRY_LOG_PROMPTS=true
+export GEMINI_TELEMETRY_LOG_PROMPTS=true             # the default; false hides prompts and arguments
 """,
         note="It never says who decided, and logs `reject` for a call that was allowed for all future sessions.",
         gives={
@@ -207,7 +207,7 @@ export OTEL_EXPORTER_OTLP_ENDPOINT={http}
         switches=_SDK
         + """\
 # Without a change to the program, if logfire is installed:
-logfire run app.py
+LOGFIRE_SEND_TO_LOGFIRE=false logfire run app.py
 # Or in it, with content (the default):
 Agent.instrument_all(InstrumentationSettings(include_content=True))
 """,
