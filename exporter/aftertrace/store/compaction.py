@@ -18,8 +18,8 @@ from aftertrace.store.tables import SMALL_BYTES, TableWriter, files_of
 
 FOLD_AT: Final = 64
 """A partition with more small files than this is folded."""
-FOLD_BYTES: Final = 64 << 20
-"""One fold reads files up to this many bytes, which bounds its memory."""
+FOLD_BYTES: Final = 32 << 20
+"""One fold reads files up to this many bytes, which bounds its memory and how long the drain waits for it."""
 KEEP_S: Final = 3600
 """A file that was replaced stays this long: somebody may be reading the version that holds it."""
 
@@ -31,14 +31,16 @@ class _Group:
 
 
 def compact(layout: Layout, table: TableWriter, fold_at: int = FOLD_AT) -> int:
-    """Fold the small files of each partition that has more than `fold_at`.
+    """Fold one group of small files, if a partition has more than `fold_at` of them.
+
+    One alone, since what was acknowledged waits meanwhile: the next call after the next commits takes the next.
 
     Returns:
         How many files were folded into others. A file whose bytes are not those that were committed is left where it
         is and put in quarantine: folding would give damaged rows a good digest.
     """
     folded = 0
-    for group in _groups(table, fold_at):
+    for group in _groups(table, fold_at)[:1]:
         known = commits.digests(layout.commits(table.name), set(group.paths), table.version)
         sound = [path for path in group.paths if _is_sound(layout, table.name, path, known.get(path))]
         if len(sound) > 1:

@@ -30,7 +30,7 @@ from aftertrace.store.schema import PARTITION, SCHEMA_VERSION, TABLES
 
 CHECKPOINT_EVERY: Final = 100
 """Versions between two checkpoints of a log. Older commits stay: they hold the digests of the files."""
-SMALL_BYTES: Final = 32 << 20
+SMALL_BYTES: Final = 16 << 20
 """A file below this is folded into another with its neighbours."""
 _LAST_CHECKPOINT: Final = "_last_checkpoint"
 
