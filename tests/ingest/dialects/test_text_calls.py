@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.ingest.dialects.events import Event
+from aftertrace.ingest.dialects.events import Decider, Event
 from aftertrace.ingest.dialects.text_calls import MAX_CHARACTERS, told
 
 
-def refused(tool: str, decided_by: str, rule: str, text: str) -> Event:
+def refused(tool: str, decided_by: Decider, rule: str, text: str) -> Event:
     """A call that was refused, as far as its harness says."""
     return Event(event="tool.called", state="refused", tool_name=tool, group="feedback", basis="inferred",
-                 decided_by=decided_by, reason=text, rule=rule)  # type: ignore[arg-type]  # fmt: skip  # a decider
+                 decided_by=decided_by, reason=text, rule=rule)  # fmt: skip
 
 
 def test_drift_tells_of_the_calls_it_refused() -> None:
