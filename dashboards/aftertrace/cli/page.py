@@ -9,6 +9,7 @@ import os
 import sys
 import time
 import urllib.request
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.error import URLError
 
@@ -24,7 +25,13 @@ _POLL_S: Final = 0.1
 
 
 def child(data: Path, at: Address, *, http: str, grpc: str) -> Child:
-    """The process that shows the pages of a store; `http` and `grpc` are where its receiver listens."""
+    """The process that shows the pages of a store; `http` and `grpc` are where its receiver listens.
+
+    Raises:
+        ModuleNotFoundError: Streamlit is not installed; said here, in one line, instead of by a child that ends.
+    """
+    if find_spec("streamlit") is None:
+        raise ModuleNotFoundError("streamlit", name="streamlit")
     told = launch.arguments(data, at.host, at.port, http=http, grpc=grpc)
     return Child("dashboard", ["-m", "aftertrace.cli.page", *told], launch.environment())
 
