@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, messages
 from aftertrace.ingest.dialects.events import Event, Identity, Reading, Who
+from aftertrace.ingest.dialects.values import duration_ns
 from aftertrace.ingest.records import Log, Record, Span
 from aftertrace.semconv import attributes as names
 
@@ -114,7 +115,9 @@ def _event(name: str, attributes: dict[str, Any], time_ns: int) -> Event:
         reason=_reason(attributes),
         content=attributes.get(_CONTENT.get(kind, "")),
         content_digest=_text(attributes.get(_CONTENT_DIGEST.get(kind, ""))),
-        wait_ns=int(wait_s * 1e9) if isinstance(wait_s, int | float) and not isinstance(wait_s, bool) else None,
+        wait_ns=duration_ns(wait_s * 1_000)
+        if isinstance(wait_s, int | float) and not isinstance(wait_s, bool)
+        else None,
         attributes={
             key.removeprefix(_PREFIX).replace(".", "_"): value
             for key, value in attributes.items()
