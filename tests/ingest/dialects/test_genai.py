@@ -190,6 +190,14 @@ def test_a_tool_that_needs_an_approval_marks_its_proposals() -> None:
     assert [(event.tool_name, event.attributes) for event in told] == [("pay", {"needs_approval": True}), ("read", {})]
 
 
+@pytest.mark.parametrize("listed", [None, 3, True, "pay", {"pay": 1}, [None, 3, "pay", {}]])
+def test_odd_parameters_of_a_model_call_guard_nothing(listed: Any) -> None:
+    """They are the sender's."""
+    made = [{"role": "assistant", "parts": [{"type": "tool_call", "id": "c-1", "name": "pay"}]}]
+    told = {"gen_ai.output.messages": made, "model_request_parameters": {"function_tools": listed}}
+    assert [event.attributes for event in genai.model_call_events(told, 1, 2)] == [{}]
+
+
 def test_the_deprecated_log_events_are_read() -> None:
     """`gen_ai.choice` proposes, `gen_ai.tool.message` answers."""
     choice = make_log({"message": {"tool_calls": [{"id": "c-1", "function": {"name": "pay", "arguments": "{}"}}]}},

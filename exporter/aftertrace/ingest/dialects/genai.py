@@ -231,9 +231,8 @@ def _read_log(log: Log) -> Reading | None:
 def _guarded_tools(parameters: Any) -> set[str]:
     loaded = messages.load(parameters)
     tools = loaded.get("function_tools") if isinstance(loaded, dict) else None
-    return {
-        str(tool.get("name")) for tool in tools or [] if isinstance(tool, dict) and tool.get("kind") == "unapproved"
-    }
+    listed = tools if isinstance(tools, list) else []
+    return {str(tool.get("name")) for tool in listed if isinstance(tool, dict) and tool.get("kind") == "unapproved"}
 
 
 def _interrupted(span: Span) -> bool:

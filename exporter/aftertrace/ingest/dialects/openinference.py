@@ -264,7 +264,7 @@ def _user_text(given: Any) -> str | None:
     listed = given.get("messages") if isinstance(given, dict) else None
     for item in reversed(listed if isinstance(listed, list) else []):
         if isinstance(item, dict) and item.get("role", item.get("type")) in ("user", "human"):
-            content = item.get("content", (item.get("data") or {}).get("content"))
+            content = item.get("content", _dict(item.get("data")).get("content"))
             return content if isinstance(content, str) else None
     return None
 
