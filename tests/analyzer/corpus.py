@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from aftertrace.analyzer import OUTCOMES
 
 from . import frames
 
@@ -137,6 +139,17 @@ def table(cells: Sequence[Cell]) -> str:
         f" | {cell.precision:.4f} | {cell.recall:.4f} |"
         for cell in cells
     ]
+    return "\n".join(lines)
+
+
+def summary(scores: Mapping[str, Sequence[Cell]]) -> str:
+    """All scores as one Markdown table: precision, recall and number of true calls by outcome and variant."""
+    outcomes = [name for name in OUTCOMES if any(cell.outcome == name for cells in scores.values() for cell in cells)]
+    lines = [f"| outcome | {' | '.join(scores)} |", "|---|" + "---|" * len(scores)]
+    for outcome in outcomes:
+        found = [next((cell for cell in cells if cell.outcome == outcome), None) for cells in scores.values()]
+        shown = [f"{cell.precision:.4f} / {cell.recall:.4f} ({cell.truth:,})" if cell else "" for cell in found]
+        lines.append(f"| `{outcome}` | {' | '.join(shown)} |")
     return "\n".join(lines)
 
 
