@@ -110,15 +110,19 @@ class Drain:
         self._vacuumed_s = time.monotonic()
 
     def once(self) -> DrainReport:
-        """Store everything that the WALs hold now.
+        """Store everything that the WALs hold now. What is received meanwhile is left to the next call: a drain that is
+        about to end must not be kept by a receiver that goes on.
 
         Raises:
             Unavailable: the disk did not take it; what was not stored is read again by the next call.
         """
         report = DrainReport()
+        called_ns = time.time_ns()
         for receiver in self._layout.receivers():
             while found := self._collect(receiver):
                 report.add(self._store(receiver, found))
+                if any(isinstance(item, Frame) and item.received_ns > called_ns for item in found):
+                    break
         return report
 
     def follow(self, stop: threading.Event, poll_s: float = 0.05) -> DrainReport:

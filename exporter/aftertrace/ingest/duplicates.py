@@ -82,9 +82,7 @@ class DuplicateWindow:
 
     def _known(self, day: date, keys: pl.Series) -> dict[int, Place]:
         found = self._seen(day).find(keys)
-        return {
-            key: (self._receivers[receiver], seq, index) for key, receiver, seq, index in found.iter_rows()
-        }
+        return {key: (self._receivers[receiver], seq, index) for key, receiver, seq, index in found.iter_rows()}
 
     def _seen(self, day: date) -> Seen:
         if day not in self._days:
