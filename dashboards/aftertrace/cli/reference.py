@@ -1,4 +1,4 @@
-"""`docs/REFERENCE.md`, made from the code: commands, configuration, tables, emitters.
+"""`docs/REFERENCE.md`, made from the code: commands, configuration, tables, outcomes, dialects, emitters.
 
 ``python -m aftertrace.cli.reference`` writes it, in a checkout; with ``--check`` it exits with 1 if the page is stale.
 """
@@ -17,8 +17,11 @@ from typing import Any, Final
 import click
 
 from aftertrace.analyzer import DERIVED, EMITTERS
+from aftertrace.analyzer.outcomes import RULES
 from aftertrace.cli import config
 from aftertrace.cli.root import aftertrace
+from aftertrace.ingest.dialects import DIALECTS
+from aftertrace.ingest.dialects.refusals import WORDINGS
 from aftertrace.store.schema import TABLES
 
 FILE: Final = Path("docs/REFERENCE.md")
@@ -69,6 +72,8 @@ def text() -> str:
         _EXIT_CODES,
         *_configuration(),
         *_tables(),
+        *_outcomes(),
+        *_dialects(),
         *_emitters(),
     ]
     return "\n".join(parts).rstrip("\n") + "\n"
@@ -154,6 +159,30 @@ def _columns(title: str, brief: str, rows: list[tuple[str, str, str]]) -> Iterat
     for name, kind, text in rows:
         yield f"| `{name}` | {_cell(kind)} | {_cell(text)} |"
     yield ""
+
+
+def _outcomes() -> Iterator[str]:
+    yield (
+        "## Outcomes\n\nThe first rule that applies decides what became of a call; its name stands first in the call's "
+        "`rules`. `text:` rules below it are the wordings in which a refusal was read.\n"
+    )
+    yield "| rule | outcome | |\n|---|---|---|"
+    for rule in RULES:
+        yield f"| `{rule.name}` | `{rule.outcome}` | {_cell(rule.brief)} |"
+    yield "\n| wording | state | decided by | seen in |\n|---|---|---|---|"
+    for wording in WORDINGS:
+        cells = (f"`text:{wording.rule}`", wording.state, wording.decided_by or "", wording.seen_in)
+        yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+    yield ""
+
+
+def _dialects() -> Iterator[str]:
+    yield "## Dialects\n\nWhat each dialect reads, and what that becomes; the first that knows a record reads it.\n"
+    for dialect in DIALECTS:
+        yield f"### {dialect.name} (dialect)\n\n| found | becomes |\n|---|---|"
+        for found, becomes in dialect.reads:
+            yield f"| {_cell(found)} | {_cell(becomes)} |"
+        yield ""
 
 
 def _emitters() -> Iterator[str]:
