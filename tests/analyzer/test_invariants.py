@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -22,7 +22,6 @@ from .stories import event, stored
 TABLES: Final = ("calls", "runs", "near_misses", "approvals", "configurations")
 PER_THREAD: Final = ("calls", "runs", "near_misses", "approvals")
 """Tables whose rows rest on one conversation alone; a configuration is seen by many."""
-SLOW: Final = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @cache
@@ -109,21 +108,21 @@ def some_events(draw: st.DrawFn) -> Frames:
     return stored(*rows)
 
 
-@settings(SLOW, max_examples=6)
+@settings(max_examples=6)
 @given(random=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_does_not_matter(random: Random) -> None:
     """For all recordings together."""
     assert_same(shuffled(everything(), random).analysis(), everything().analysis())
 
 
-@settings(SLOW, max_examples=40)
+@settings(max_examples=40)
 @given(whole=some_events(), random=st.randoms(use_true_random=False))
 def test_the_order_of_any_events_does_not_matter(whole: Frames, random: Random) -> None:
     """Also for events of the same time, and for those without ids."""
     assert_same(shuffled(whole, random).analysis(), whole.analysis())
 
 
-@settings(SLOW, max_examples=5)
+@settings(max_examples=5)
 @given(data=st.data())
 def test_dividing_the_recordings_and_uniting_the_results_changes_nothing(data: st.DataObject) -> None:
     """By source, into two parts."""
@@ -135,7 +134,7 @@ def test_dividing_the_recordings_and_uniting_the_results_changes_nothing(data: s
         assert_frame_equal(united(parts, table), united([whole.analysis()], table))
 
 
-@settings(SLOW, max_examples=25)
+@settings(max_examples=25)
 @given(whole=some_events())
 def test_dividing_any_events_by_conversation_changes_nothing(whole: Frames) -> None:
     """Each conversation is analysed alone."""
@@ -145,7 +144,7 @@ def test_dividing_any_events_by_conversation_changes_nothing(whole: Frames) -> N
         assert_frame_equal(united(parts, table), united([whole.analysis()], table))
 
 
-@settings(SLOW, max_examples=5)
+@settings(max_examples=5)
 @given(data=st.data())
 def test_late_data_changes_only_the_runs_it_touches(data: st.DataObject) -> None:
     """One source's last records come late: what is told of the others is the same before and after."""
@@ -174,7 +173,7 @@ def test_what_is_sent_twice_is_told_once(emitter: str, case: str) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-@settings(SLOW, max_examples=12)
+@settings(max_examples=12)
 @given(whole=st.one_of(st.just(stored()), some_events()))
 def test_a_schema_never_varies_with_the_data(table: str, whole: Frames) -> None:
     """Not even for an empty store."""

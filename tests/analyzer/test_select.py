@@ -115,3 +115,14 @@ def test_a_conversation_that_goes_on_in_another_trace_counts_its_calls_on() -> N
     """Ordinals are per conversation."""
     calls = calls_of(*told("c-1", conversation_id="s"), *told("c-2", conversation_id="s"), *told("c-3"))
     assert calls.select("conversation_id", "ordinal").rows() == [("s", 0), ("s", 1), ("s-3", 0)]
+
+
+def test_conversations_of_two_senders_that_share_a_name_never_meet() -> None:
+    """Each counts its own calls, and is a run of its own."""
+    other = told("c-1", conversation_id="s", source="other", trace_id="9" * 32)
+    calls = calls_of(*told("c-1", conversation_id="s"), *other)
+    assert calls.select("source", "ordinal", "outcome").sort("source").rows() == [
+        ("anonymous", 0, "executed"),
+        ("other", 0, "executed"),
+    ]
+    assert calls["run_id"].n_unique() == 2

@@ -145,7 +145,7 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
             pl.when(ran).then(_time("started_ns")).alias("started_at"),
             pl.when(ran).then(_time("ended_ns")).alias("ended_at"),
             ordinal=pl.int_range(pl.len(), dtype=pl.Int64).over(
-                pl.coalesce("conversation_id", "run_id"),
+                pl.when(pl.col("conversation_id").is_null()).then("run_id").otherwise("thread"),
                 order_by=["first_ns", "position", "call_key"],
             ),
             consequential=pl.col("near_miss") & (pl.col("risk") != "read"),
