@@ -33,6 +33,12 @@ def test_a_busy_default_port_gives_way_to_the_next_free_one() -> None:
             settle(busy, busy)
 
 
+def test_a_port_that_is_promised_to_another_is_not_taken() -> None:
+    """The defaults are neighbours: when both are busy, they must not both move to the same port."""
+    free = Address("127.0.0.1", 0).free()
+    assert settle(free, None, [free.port]).port > free.port
+
+
 def test_port_zero_stays_zero_until_something_listens() -> None:
     """The receiver picks the port itself, so that nobody can take it in between."""
     anywhere = Address("127.0.0.1", 0)

@@ -100,8 +100,9 @@ def test_the_live_agent_does_as_its_reviewer_says(
     assert sent[deleted:] == ["action.proposed", "policy.evaluated", "run.completed"]
 
 
-def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
-    """While the live agent waits for an answer: the demo ends, and nothing of it stays."""
+@pytest.mark.parametrize("moment", ["APPROVAL NEEDED", "Ctrl-C ends the demo"])
+def test_ctrl_c_ends_everything(tmp_path: Path, moment: str) -> None:
+    """While the live agent waits for an answer, or while there is time to look around: nothing of it stays."""
     command = [sys.executable, "-m", "aftertrace.cli", "demo", "--folder", str(tmp_path / "demo")]
     process = subprocess.Popen(
         command,
@@ -115,7 +116,11 @@ def test_ctrl_c_ends_everything(tmp_path: Path) -> None:
     try:
         assert process.stdout is not None
         for line in process.stdout:
-            if "APPROVAL NEEDED" in line:
+            if "APPROVAL NEEDED" in line and moment not in line:
+                assert process.stdin is not None
+                process.stdin.write("n\n")
+                process.stdin.flush()
+            if moment in line:
                 break
         os.killpg(process.pid, signal.SIGINT)
         out, err = process.communicate(timeout=LIMIT_S)

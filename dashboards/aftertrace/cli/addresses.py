@@ -5,9 +5,12 @@ from __future__ import annotations
 import socket
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aftertrace.store.errors import Invalid, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _TRIES: Final = 50
 """How many ports after a busy default are tried."""
@@ -57,12 +60,13 @@ class Address:
             return Address(self.host, int(probe.getsockname()[1]))
 
 
-def settle(default: Address, asked_for: Address | None) -> Address:
+def settle(default: Address, asked_for: Address | None, taken: Collection[int] = ()) -> Address:
     """Where to listen.
 
     Args:
         default: of the configuration; when it is busy, the next free port after it is taken.
         asked_for: what the command line says; it is taken or refused.
+        taken: ports that are already promised to something that does not listen yet.
 
     Raises:
         Unavailable: the port that was asked for is busy, or so are all that were tried.
@@ -75,6 +79,6 @@ def settle(default: Address, asked_for: Address | None) -> Address:
         return default
     for port in range(default.port, min(default.port + _TRIES, 65536)):
         candidate = Address(default.host, port)
-        if candidate.is_free():
+        if port not in taken and candidate.is_free():
             return candidate
     raise Unavailable(f"listen on {default}: it and the {_TRIES - 1} ports after it are busy; take port 0")

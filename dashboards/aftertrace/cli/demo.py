@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import click
 
 from aftertrace.cli import hostile, one_run, recording, serve, serving, settings
-from aftertrace.cli.addresses import Address, settle
+from aftertrace.cli.addresses import Address
 from aftertrace.cli.serving import Serving
 from aftertrace.store.errors import Invalid, Unavailable
 
@@ -53,7 +53,7 @@ def demo(once: bool, folder: Path) -> None:
     Everything stays on this machine. Ctrl-C ends everything.
     """
     data = clean(folder.absolute())
-    places = serve.Places(_ANY, _ANY, None) if once else _usual_places()
+    places = serve.Places(_ANY, _ANY, None) if once else serve.settled(settings.current(), None, None, None, shown=True)
     try:
         with served(data, places) as now:
             _show(data, now, once=once)
@@ -61,7 +61,9 @@ def demo(once: bool, folder: Path) -> None:
                 click.echo(
                     f"\nLook around: {now.dashboard}\nor ask: aftertrace runs --data {data}\nCtrl-C ends the demo."
                 )
-                threading.Event().wait()
+                # With a pause that ends: a library's handler restarts a wait without one, and Ctrl-C would go unheard.
+                while True:
+                    time.sleep(_POLL_S)
     except KeyboardInterrupt:
         if once:
             raise
@@ -132,15 +134,6 @@ def served(data: Path, places: serve.Places) -> Iterator[Serving]:
         thread.join(_STOP_S)
     if failures:
         raise failures[0]
-
-
-def _usual_places() -> serve.Places:
-    receiver, dashboard = settings.current().receiver, settings.current().dashboard
-    return serve.Places(
-        settle(Address.parse(receiver.http), None),
-        settle(Address.parse(receiver.grpc), None),
-        settle(Address.parse(dashboard.address), None),
-    )
 
 
 def _show(data: Path, now: Serving, *, once: bool) -> None:

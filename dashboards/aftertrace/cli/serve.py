@@ -18,6 +18,7 @@ import click
 from aftertrace.cli import gate, page, serving, settings
 from aftertrace.cli.addresses import Address, settle
 from aftertrace.cli.children import Child
+from aftertrace.cli.config import Config
 from aftertrace.cli.serving import Serving
 
 _WATCH_S: Final = 0.5
@@ -67,11 +68,7 @@ def serve(
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     config = settings.current()
     shown = config.dashboard.enabled and not no_dashboard
-    places = Places(
-        _settle("OTLP/HTTP", config.receiver.http, http),
-        _settle("OTLP/gRPC", config.receiver.grpc, grpc),
-        _settle("dashboard", config.dashboard.address, dashboard) if shown else None,
-    )
+    places = settled(config, http, grpc, dashboard, shown=shown)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
@@ -139,12 +136,26 @@ def ready_line(now: Serving, data: Path) -> str:
     return "ready " + " ".join(f"{what}={where}" for what, where in pairs.items() if where is not None)
 
 
-def _settle(what: str, default: str, asked_for: Address | None) -> Address:
-    first = Address.parse(default)
-    settled = settle(first, asked_for)
-    if asked_for is None and settled != first:
-        _log.warning("%s: %s is busy, taking %s", what, first, settled)
-    return settled
+def settled(
+    config: Config, http: Address | None, grpc: Address | None, dashboard: Address | None, *, shown: bool
+) -> Places:
+    """Where to listen: what was asked for, else the configuration's, else the next free port; no port twice.
+
+    Raises:
+        Invalid: an address of the configuration is not one.
+        Unavailable: a port that was asked for is busy.
+    """
+    found: list[Address] = []
+    for what, default, asked_for in (
+        ("OTLP/gRPC", config.receiver.grpc, grpc),
+        ("OTLP/HTTP", config.receiver.http, http),
+        *((("dashboard", config.dashboard.address, dashboard),) if shown else ()),
+    ):
+        first = Address.parse(default)
+        found.append(settle(first, asked_for, [address.port for address in found]))
+        if asked_for is None and found[-1] != first:
+            _log.warning("%s: %s is busy, taking %s", what, first, found[-1])
+    return Places(found[1], found[0], found[2] if shown else None)
 
 
 def _started(child: Child, open_things: ExitStack, patience_s: float) -> Child:
