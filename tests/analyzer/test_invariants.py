@@ -93,10 +93,12 @@ def some_events(draw: st.DrawFn) -> Frames:
     rows: list[dict[str, Any]] = []
     for name, state in draw(st.lists(st.sampled_from(MOMENTS), min_size=1, max_size=14)):
         conversation = draw(st.sampled_from(("s-1", "s-2", "s-3")))
+        source = draw(st.sampled_from(("anonymous", "other")))
         digest = draw(st.sampled_from((None, "sha256:a", "sha256:b")))
         columns = {
+            "source": source,
             "conversation_id": conversation,
-            "trace_id": f"{conversation[-1]}{draw(st.sampled_from('ab'))}".rjust(32, "0"),
+            "trace_id": f"{len(source)}{conversation[-1]}{draw(st.sampled_from('ab'))}".rjust(32, "0"),
             "call_id": draw(st.sampled_from((None, "c-1", "c-2"))),
             "tool_name": draw(st.sampled_from(("pay", "read_db"))),
             "arguments_digest": digest,
@@ -137,9 +139,13 @@ def test_dividing_the_recordings_and_uniting_the_results_changes_nothing(data: s
 @settings(max_examples=25)
 @given(whole=some_events())
 def test_dividing_any_events_by_conversation_changes_nothing(whole: Frames) -> None:
-    """Each conversation is analysed alone."""
-    conversations = whole.events["conversation_id"].unique().to_list()
-    parts = [only(whole, "conversation_id", {conversation}).analysis() for conversation in conversations]
+    """Each conversation of each sender is analysed alone; two senders use the same names."""
+    senders = [only(whole, "source", {source}) for source in whole.events["source"].unique()]
+    parts = [
+        only(sender, "conversation_id", {conversation}).analysis()
+        for sender in senders
+        for conversation in sender.events["conversation_id"].unique()
+    ]
     for table in PER_THREAD:
         assert_frame_equal(united(parts, table), united([whole.analysis()], table))
 

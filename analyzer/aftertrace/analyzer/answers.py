@@ -16,7 +16,6 @@ import polars as pl
 
 from aftertrace.analyzer.emitters import EMITTERS, Emitter, Question
 from aftertrace.analyzer.identity import Identified
-from aftertrace.analyzer.joins import DECISIONS
 
 State: TypeAlias = Literal["known", "partial", "unknown"]
 _PARTIES: Final = {
