@@ -206,28 +206,24 @@ def _match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
     proposals = _numbered_proposals(anonymous)
     calls = pl.concat([_open_calls(identified), proposals.select(_OPEN)], how="vertical")
     rest = anonymous.join(proposals.select("row"), on="row", how="anti")
-    kinds = _KINDS
     done: list[pl.DataFrame] = [proposals.select("row", "call_key")]
-    for kind, is_kind in kinds:
-        wanting = rest.filter(is_kind).sort("scope", "time_ns", "row")
-        wanting = wanting.unique(["scope", "tool_name", "position", "asked_digest"], maintain_order=True) if (
-            kind == "answer"
-        ) else wanting  # fmt: skip
+    for kind, is_kind in _KINDS:
+        wanting = rest.filter(is_kind).with_columns(digest="asked_digest").sort("scope", "time_ns", "row")
+        if kind == "answer":
+            wanting = wanting.unique(["scope", "tool_name", "position", "digest"], maintain_order=True)
         for by in (["scope", "tool_name", "digest"], ["scope", "tool_name"]):
-            met = _in_order(wanting.with_columns(digest="asked_digest"), calls, by, kind)
+            # A run may differ from its proposal by an edit; anything else that gives arguments must give the same.
+            eligible = wanting if "digest" in by or kind == "run" else wanting.filter(pl.col("digest").is_null())
+            met = _in_order(eligible, calls, by, kind)
             done.append(met)
             calls = calls.with_columns(
                 pl.when(pl.col("call_key").is_in(met["call_key"].implode())).then(True).otherwise(kind).alias(kind)
             )
             wanting = wanting.join(met, on="row", how="anti")
-            if kind != "run":
-                wanting = wanting.filter(pl.col("asked_digest").is_null())
         if kind in ("run", "consider", "ask"):
-            fresh = wanting.select(
-                "row", call_key=_row_key(), scope="scope", tool_name="tool_name", digest="asked_digest"
-            )
+            fresh = wanting.with_columns(call_key=_row_key())
             done.append(fresh.select("row", "call_key"))
-            calls = pl.concat([calls, _as_open(fresh.join(wanting.select("row", "time_ns"), on="row"), kind)])
+            calls = pl.concat([calls, _as_open(fresh, kind)])
     return anonymous.join(pl.concat(done), on="row", how="inner")
 
 
@@ -261,7 +257,7 @@ def _row_key() -> pl.Expr:
 
 
 def _numbered_proposals(anonymous: pl.DataFrame) -> pl.DataFrame:
-    """Proposals without an id: each is a call; the same proposal told by two spans at one time is one."""
+    """Proposals without an id: each is a call."""
     proposals = anonymous.filter((pl.col("event") == "action.proposed") & (pl.col("state") == "proposed"))
     return proposals.with_columns(
         call_key=_row_key(),
