@@ -102,7 +102,7 @@ def test_a_run_that_cannot_be_told_is_refused_with_the_way_out(analysis: Analysi
     cases = [
         (analysis, short, f"run '{short}': {unknown}"),
         (analysis, "s-9", f"run 's-9': {unknown}"),
-        (twice, "s", f"run 's': 2 runs answer to it ({ids} …), expected one; give more of the id"),
+        (twice, "s", f"run 's': 2 runs answer to it ({ids}), expected one; give more of the id"),
         (stored().analysis(), "last", f"run 'last': {none_yet}"),
     ]
     for over, text, reason in cases:

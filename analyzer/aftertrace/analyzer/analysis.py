@@ -140,8 +140,8 @@ class Analysis:
             raise Invalid(
                 f"run {text!r}: not found; give an id, its first {PREFIX_CHARACTERS} characters, a trace id, or `last`"
             )
-        some = ", ".join(found["run_id"].head(5).to_list())
-        raise Invalid(f"run {text!r}: {found.height} runs answer to it ({some} …), expected one; give more of the id")
+        some = ", ".join(found["run_id"].head(5).to_list()) + (" …" if found.height > 5 else "")
+        raise Invalid(f"run {text!r}: {found.height} runs answer to it ({some}), expected one; give more of the id")
 
     def sql(self, text: str) -> pl.DataFrame:
         """Run a reading SQL statement over the stored and derived tables. Raises `Invalid`."""

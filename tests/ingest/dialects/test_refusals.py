@@ -18,7 +18,7 @@ OBSERVED = {
     "Note: a human reviewer replaced this tool call; it ran as pay(amount=5)": ("edited", "human", "langchain_edited"),
     "The tool call was denied.": ("refused", "human", "pydantic_denied"),
     "Tool execution was not approved.": ("refused", "human", "openai_rejected"),
-    "The user has declined this operation": ("refused", "human", "user_declined"),
+    "The user has declined this operation": ("refused", "human_or_program", "opencode_user"),
     "exec_command rejected by user": ("refused", "human", "by_user"),
     "The user doesn't want to proceed with this tool use.": ("refused", "human_or_program", "claude_user"),
     "Permission to use Bash with command rm -rf has been denied.": ("refused", "policy", "claude_rule"),
@@ -37,7 +37,7 @@ OBSERVED = {
         "refused", "policy", "gemini_headless",
     ),
     "The user has specified a rule which prevents you from using this tool": ("refused", "policy", "opencode_rule"),
-    "The user rejected permission to use this specific tool call.": ("refused", "human", "user_declined"),
+    "The user rejected permission to use this specific tool call.": ("refused", "human_or_program", "opencode_user"),
     "Tool 'send_money' is not allowed. Please try other tools or arguments": ("refused", "policy", "progent"),
     "The function calling of send_money has been refused": ("refused", "guardrail", "drift"),
     "Error: nope is not a valid tool, try one of [pay].": ("unknown_tool", None, "tool_not_valid"),
@@ -115,6 +115,6 @@ def test_no_line_of_the_table_can_be_made_slow(wording: object) -> None:
 
 def test_a_wording_beyond_the_head_is_not_looked_for() -> None:
     """The bound of the search."""
-    told = "x" * (HEAD_CHARACTERS - 40) + " denied by policy"
+    told = "x" * (HEAD_CHARACTERS - 40) + " Please try other tools or arguments"
     assert classify(told) is not None
-    assert classify("x" * HEAD_CHARACTERS + " denied by policy") is None
+    assert classify("x" * HEAD_CHARACTERS + " Please try other tools or arguments") is None

@@ -66,13 +66,20 @@ WORDINGS: Final = (
     Wording("pydantic_denied", r"The tool call was denied\.", "refused", "human", "Pydantic AI 2.68"),
     Wording("openai_rejected", r"Tool execution was not approved\.", "refused", "human", "OpenAI Agents 0.24"),
     Wording(
+        "opencode_user",
+        r".*rejected permission to use this specific tool call",
+        "refused",
+        "human_or_program",
+        "opencode 1.18",
+    ),
+    Wording(
         "user_declined",
         r"(The )?[Uu]ser (has )?(rejected|declined|denied|refused)\b",
         "refused",
         "human",
         "several",
     ),
-    Wording("by_user", r".*\b(rejected|denied|declined|cancelled) by (the )?user\b", "refused", "human", "several"),
+    Wording("by_user", r".{0,200}?\b(rejected|denied|declined) by (the )?user\b", "refused", "human", "several"),
     Wording(
         "claude_user",
         r"The user doesn't want to (proceed with|take) this",
@@ -103,7 +110,7 @@ WORDINGS: Final = (
         "Copilot CLI 1.0",
     ),
     Wording("codex_never", r".*approval policy is Never; reject command", "refused", "policy", "Codex 0.169"),
-    Wording("gemini_policy", r".*denied by policy\b", "refused", "policy", "Gemini CLI 0.61"),
+    Wording("gemini_policy", r".{0,200}?\bdenied by policy\b", "refused", "policy", "Gemini CLI 0.61"),
     Wording(
         "gemini_headless",
         r".*requires user confirmation, which is not supported in non-interactive mode",
@@ -112,13 +119,6 @@ WORDINGS: Final = (
         "Gemini CLI 0.61",
     ),
     Wording("opencode_rule", r".*has specified a rule which prevents you", "refused", "policy", "opencode 1.18"),
-    Wording(
-        "opencode_user",
-        r".*rejected permission to use this specific tool call",
-        "refused",
-        "human_or_program",
-        "opencode 1.18",
-    ),
     Wording(
         "progent",
         r".*Please try other tools or arguments",
