@@ -18,7 +18,7 @@ OBSERVED = {
     "Note: a human reviewer replaced this tool call; it ran as pay(amount=5)": ("edited", "human", "langchain_edited"),
     "The tool call was denied.": ("refused", "human", "pydantic_denied"),
     "Tool execution was not approved.": ("refused", "human", "openai_rejected"),
-    "The user has declined this operation": ("refused", "human_or_program", "opencode_user"),
+    "The user has declined this operation": ("refused", "human", "user_declined"),
     "exec_command rejected by user": ("refused", "human", "by_user"),
     "The user doesn't want to proceed with this tool use.": ("refused", "human_or_program", "claude_user"),
     "Permission to use Bash with command rm -rf has been denied.": ("refused", "policy", "claude_rule"),
@@ -79,9 +79,9 @@ def test_an_observed_wording_is_known(text: str) -> None:
     assert (verdict.state, verdict.decided_by, verdict.rule) == OBSERVED[text]
 
 
-def test_every_line_of_the_table_is_observed_but_the_one_that_a_wider_line_covers() -> None:
-    """`opencode_user` begins as several products' do, which stand before it."""
-    assert {wording.rule for wording in WORDINGS} - {rule for _, _, rule in OBSERVED.values()} == {"opencode_user"}
+def test_every_line_of_the_table_is_observed_and_none_hides_another() -> None:
+    """Each has a wording of its own here that it is the first to know."""
+    assert {wording.rule for wording in WORDINGS} == {rule for _, _, rule in OBSERVED.values()}
 
 
 @pytest.mark.parametrize("text", RESULTS)
