@@ -85,7 +85,7 @@ def test_a_port_that_was_asked_for_and_is_busy_ends_it(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ended = start_in_vain(tmp_path, "--http", f"127.0.0.1:{taken.getsockname()[1]}")
     assert (ended.returncode, ended.stdout) == (75, "")
-    assert ended.stderr.startswith("error: listen on 127.0.0.1:")
+    assert ended.stderr.splitlines()[-1].startswith("error: listen on 127.0.0.1:")
 
 
 def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
