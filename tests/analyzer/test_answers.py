@@ -41,7 +41,7 @@ ANSWERS = {
         reviewer (partial): Bash: granted by a person, not named after 5.0 s; Write: granted by a person, not named \
 after 4.0 s -> sign in, so that user.email is sent; the person at the terminal is not named otherwise
         trigger (known): user 2c280a33c5c38f07ecf6bcd5d553fa17a338bc5fad2995c554de1aa9ae80b19b
-        checks (known): policy allow×3
+        checks (known): policy allow×1
         effects (unknown): no receipt is recorded""",
     ("copilot-cli", "headless_content"): """\
         agent (known): github-copilot 1.0.102

@@ -11,11 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftertrace.analyzer import OUTCOMES, Filter
-from aftertrace.analyzer.near_misses import Z_95, wilson, wilson_interval
+from aftertrace.analyzer.near_misses import Z_95, wilson
 
 from .stories import calls_of, event, stored
 
 DENIED = ("denied", "hook")
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float] | None:
+    """The interval for two numbers, by its formula; None without trials."""
+    if trials == 0:
+        return None
+    share, spread = successes / trials, Z_95**2 / trials
+    centre = (share + spread / 2) / (1 + spread)
+    half = (Z_95 / (1 + spread)) * sqrt(share * (1 - share) / trials + spread / (4 * trials))
+    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def story(call: str, tool: str, ending: dict[str, Any], **columns: Any) -> list[dict[str, Any]]:

@@ -36,6 +36,7 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
     ),
     "ran": ([PROPOSED, COMPLETED], ("executed", "explicit", None)),
     "ran_failed": ([PROPOSED, called("failed", reason="no such account")], ("failed", "explicit", None)),
+    "receipt": ([PROPOSED, event("effect.applied", s=8)], ("executed", "explicit", None)),
     "cancelled": ([PROPOSED, called("started"), called("cancelled")], ("cancelled", "explicit", "human")),
     "expired": ([PROPOSED, ASKED, event("approval.expired", s=60)], ("expired", "explicit", "timeout")),
     "refused_by_decision": (
@@ -43,6 +44,7 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
         ("denied", "explicit", "hook"),
     ),
     "refused_by_field": ([PROPOSED, called("refused", decided_by="target")], ("denied", "explicit", "target")),
+    "effect_blocked": ([PROPOSED, event("effect.blocked", s=8)], ("denied", "explicit", "target")),
     "unknown_tool": ([PROPOSED, called("unknown_tool", basis="inferred")], ("unknown_tool", "inferred", None)),
     "invalid_arguments": ([PROPOSED, event("validation.failed", s=1)], ("invalid_arguments", "explicit", None)),
     "refused_by_text": (
@@ -126,8 +128,50 @@ def test_an_answer_by_a_person_is_timed_from_the_ask() -> None:
 def test_a_call_held_back_by_its_siblings_ask_is_pending_and_not_unresolved() -> None:
     """LangGraph stops a whole batch of calls while one of them waits."""
     other = event("action.proposed", "proposed", call_id="c-2", tool_name="read_db")
-    calls = calls_of(PROPOSED, other, ASKED, ENDED)
+    calls = calls_of(PROPOSED, other, ASKED, spans=(span("invoke_agent"),))
     assert dict(calls.select("tool_call_id", "outcome").rows()) == {"c-1": "pending", "c-2": "pending"}
+
+
+def test_an_agent_that_ends_its_run_waits_for_nobody() -> None:
+    """Its word outweighs the pause that a closed root may be."""
+    other = event("action.proposed", "proposed", call_id="c-2", tool_name="read_db")
+    calls = calls_of(PROPOSED, other, ASKED, ENDED)
+    assert dict(calls.select("tool_call_id", "outcome").rows()) == {"c-1": "expired", "c-2": "unresolved"}
+
+
+def test_a_refused_call_that_is_proposed_again_under_its_id_is_two_calls() -> None:
+    """The refusal is a near miss, whatever became of the second try."""
+    refused = event("approval.rejected", s=2, decided_by="human")
+    again = event("action.proposed", "proposed", s=5, arguments='{"amount":9}')
+    calls = calls_of(PROPOSED, ASKED, refused, again, COMPLETED).sort("ordinal")
+    assert calls.select("outcome", "near_miss").rows() == [("denied", True), ("executed", False)]
+
+
+def test_two_agents_that_count_from_the_same_id_have_two_calls() -> None:
+    """A sub-agent's ids begin anew, in the trace of the agent that called it."""
+    outer = event("action.proposed", "proposed", call_id="call_0", tool_name="delegate")
+    inner = event("action.proposed", "proposed", s=2, call_id="call_0", tool_name="rm")
+    denied = event("policy.evaluated", "deny", s=3, call_id="call_0", tool_name="rm", decided_by="policy")
+    ran = event("tool.called", "completed", s=1, end_ns=None, call_id="call_0", tool_name="delegate")
+    calls = calls_of(outer, inner, denied, ran)
+    assert dict(calls.select("tool_name", "outcome").rows()) == {"delegate": "executed", "rm": "denied"}
+
+
+def test_an_id_that_a_later_trace_proposes_itself_joins_nothing() -> None:
+    """Programs without conversation ids count from `call_0` in every run."""
+    first = event("action.proposed", "proposed", conversation_id=None, trace_id="a" * 32)
+    second = event("action.proposed", "proposed", s=9, conversation_id=None, trace_id="b" * 32)
+    calls = calls_of(first, second)
+    assert (calls.height, calls["run_id"].n_unique()) == (2, 2)
+
+
+def test_events_of_our_own_without_an_id_find_their_call() -> None:
+    """By the tool: a failed validation, a receipt."""
+    anonymous = {"call_id": None, "arguments": None}
+    failed = event("validation.failed", s=1, **anonymous)
+    applied = event("effect.applied", s=1, **anonymous)
+    assert calls_of(PROPOSED, failed)["outcome"].to_list() == ["invalid_arguments"]
+    assert calls_of(PROPOSED, applied)["outcome"].to_list() == ["executed"]
 
 
 def test_an_unanswered_ask_of_a_program_that_cannot_ask_is_a_refusal_by_policy() -> None:

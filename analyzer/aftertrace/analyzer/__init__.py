@@ -2,8 +2,7 @@
 
 The pure functions take frames and give frames: `identity.identify`, `joins.call_events`, `calls.calls`, `runs.runs`,
 `near_misses.near_misses`, `approvals.approvals`, `configurations.configurations`. `open_analysis` puts them together
-over
-one version of a store.
+over one version of a store.
 """
 
 from aftertrace.analyzer.analysis import Analysis, analyse, current_version, open_analysis

@@ -1,8 +1,7 @@
 """The six answers about a run, each with an honest *unknown*, the evidence behind it and what would tell it.
 
 Agent, model and version, system prompt, inputs, tools considered, called and rejected, and who reviewed; beside them
-the
-trigger, the checks and the effects.
+the trigger, the checks and the effects.
 """
 
 from __future__ import annotations
@@ -190,6 +189,8 @@ def _reviewer(subject: _Subject) -> Answer:
     asked = subject.calls.filter(pl.col("approval_asked"))
     rows = subject.events.filter(pl.col("event").str.starts_with("approval.") | (pl.col("event") == "policy.evaluated"))
     if not subject.calls.height:
+        if subject.run["tools_available"] is None:
+            return subject.answer("reviewer", "unknown", "no call is recorded", rows)
         return subject.answer("reviewer", "known", "no calls, nobody to ask", rows)
     if not asked.height:
         by = sorted({by for by in subject.calls["decided_by"].to_list() if by})
@@ -219,7 +220,12 @@ def _trigger(subject: _Subject) -> Answer:
 
 def _checks(subject: _Subject) -> Answer:
     rows = subject.events.filter(pl.col("event").is_in(("policy.evaluated", "validation.passed", "validation.failed")))
-    counts = Counter((row["decided_by"] or "?", row["state"] or row["event"]) for row in rows.iter_rows(named=True))
+    # A record that only repeats a decision, told by another of the same call, is marked with a weight.
+    said = rows.filter(pl.col("attributes").str.json_path_match("$.weight").is_null())
+    counts = Counter(
+        (row["decided_by"] or "?", row["state"] or row["event"])
+        for row in (said if said.height else rows).iter_rows(named=True)
+    )
     if counts:
         value = ", ".join(f"{by} {state}×{n}" for (by, state), n in sorted(counts.items()))
         return subject.answer("checks", "known", value, rows)

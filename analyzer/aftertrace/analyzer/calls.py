@@ -35,7 +35,7 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
         _blank_asks(gathered, identified)
         .join(states, on="run_id", how="left")
         .join(certain, on="run_id", how="left")
-        .with_columns(pl.col("is_span_certain", "is_over", "is_quiet").fill_null(value=False))
+        .with_columns(pl.col("is_span_certain", *RUN_STATES).fill_null(value=False))
         .with_columns(run_waits=_waits().any().over("run_id"))
     )
     return _columns(_person_or_program(judged, identified))

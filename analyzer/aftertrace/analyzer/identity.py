@@ -2,9 +2,8 @@
 
 Run identity, in order: the explicit run id; the sender's own turn or invocation id inside its conversation; span links;
 the same tool call id in a later trace while the call was still open (a resumed approval); the trace id. Each of these
-is
-a *wire key*; keys that one record carries together, or that a link or a resumed call joins, are one run. A run's id is
-the digest of its least key, so it does not depend on the order of arrival.
+is a *wire key*; keys that one record carries together, or that a link or a resumed call joins, are one run. A run's id
+is the digest of its least key, so it does not depend on the order of arrival.
 
 Ids are scoped by source and service: session `s1` of two programs never meet.
 """
@@ -18,15 +17,9 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.tables import Tables
+from aftertrace.store.snapshot import collected
 
-RESUME_WITHIN_NS: Final = 24 * 3600 * 10**9
-"""A call id joins two traces only when they are no further apart than this."""
-
-AGENT_LEVELS: Final = 16
-"""How far up the nearest agent is looked for."""
-
-_SEPARATOR: Final = "\x1f"
-_RESOLVED: Final = (
+RESOLVED: Final = (
     "completed",
     "failed",
     "refused",
@@ -35,6 +28,15 @@ _RESOLVED: Final = (
     "answered",
     "cancelled",
 )
+"""States of `tool.called` after which a call is no longer open."""
+
+RESUME_WITHIN_NS: Final = 24 * 3600 * 10**9
+"""A call id joins two traces only when they are no further apart than this."""
+
+AGENT_LEVELS: Final = 16
+"""How far up the nearest agent is looked for."""
+
+_SEPARATOR: Final = "\x1f"
 _OWNER: Final = ("source", "service_name")
 _POINTER: Final = ("receiver", "seq", "index")
 
@@ -54,8 +56,12 @@ class Identified:
 
 
 def identify(tables: Tables) -> Identified:
-    """Give every span and event its conversation, thread and run."""
-    spans, events = pl.collect_all([tables.spans, tables.events])
+    """Give every span and event its conversation, thread and run.
+
+    Raises:
+        Corrupt: a stored file is damaged or missing.
+    """
+    spans, events = collected(tables.spans, tables.events)
     spans = _with_agents(spans)
     events = _with_span_agents(events, spans)
     conversations = _trace_conversations(spans, events)
@@ -176,8 +182,9 @@ def _resumed(events: pl.DataFrame) -> pl.DataFrame:
         pl.col("time_ns").min().alias("from_ns"),
         pl.col("time_ns").max().alias("to_ns"),
         (
-            (pl.col("event") == "tool.called") & pl.col("state").is_in(_RESOLVED)
+            (pl.col("event") == "tool.called") & pl.col("state").is_in(RESOLVED)
         ).any().alias("resolved"),
+        ((pl.col("event") == "action.proposed") & (pl.col("state") == "proposed")).any().alias("proposes"),
     )  # fmt: skip
     keys = [*_OWNER, "scope", "call_id"]
     ordered = per_trace.sort("from_ns", "part").with_columns(
@@ -189,6 +196,7 @@ def _resumed(events: pl.DataFrame) -> pl.DataFrame:
     return ordered.filter(
         pl.col("previous").is_not_null()
         & pl.col("open_before")
+        & ~pl.col("proposes").fill_null(value=False)
         & (pl.col("tool").is_null() | pl.col("previous_tool").is_null() | (pl.col("tool") == pl.col("previous_tool")))
         & (pl.col("from_ns") - pl.col("previous_ns") <= RESUME_WITHIN_NS)
     ).select(first=_trace_key("previous"), second=_trace_key("part"))

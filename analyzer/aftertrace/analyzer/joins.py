@@ -15,6 +15,8 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.identity import RESOLVED
+
 DECISIONS: Final = (
     "policy.evaluated",
     "approval.requested",
@@ -34,15 +36,6 @@ CALL_EVENTS: Final = (
     "effect.blocked",
 )
 _RAN: Final = ("completed", "failed")
-_TERMINAL: Final = (
-    "completed",
-    "failed",
-    "refused",
-    "unknown_tool",
-    "invalid_arguments",
-    "answered",
-    "cancelled",
-)
 _SEPARATOR: Final = "\x1f"
 _LEVELS: Final = 3
 TWIN_WITHIN_NS: Final = 50_000_000
@@ -177,14 +170,22 @@ def _from_requests(events: pl.DataFrame) -> pl.DataFrame:
 
 def _occurrences(events: pl.DataFrame) -> pl.DataFrame:
     """Step 3: `call_key` of events with an id. An id used again after a result names another call."""
-    keys = ["scope", "call_id"]
+    # Nested agents count from the same `call_0`: an id that two tools are proposed under names two calls.
+    rivals = pl.col("tool_name").filter(pl.col("event") == "action.proposed").n_unique().over("scope", "call_id") > 1
+    silent = pl.col("tool_name").is_null().any().over("scope", "call_id")
+    events = events.with_columns(of_tool=pl.when(rivals & ~silent).then("tool_name"))
+    keys = ["scope", "call_id", "of_tool"]
     begins = (pl.col("event") == "action.proposed") & (pl.col("state") == "proposed").fill_null(value=False)
-    ends = (pl.col("event") == "tool.called") & pl.col("state").is_in(_TERMINAL).fill_null(value=False)
+    ends = (
+        ((pl.col("event") == "tool.called") & pl.col("state").is_in(RESOLVED))
+        | pl.col("event").is_in(("approval.rejected", "approval.expired"))
+        | ((pl.col("event") == "policy.evaluated") & (pl.col("state") == "deny"))
+    ).fill_null(value=False)
     ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(_RAN).fill_null(value=False)
     decided = pl.col("event").is_in(DECISIONS)
     ordered = events.with_columns(
         begins=begins, ends=ends, ran=ran, decided=decided, proposed=begins.any().over(keys)
-    ).sort("scope", "call_id", "done_ns", "ran", "row")  # a quick call is decided and has run in one millisecond
+    ).sort(*keys, "done_ns", "ran", "row")  # a quick call is decided and has run in one millisecond
     # Where proposals are told, one begins a call; where they are not (log-only emitters), a decision after a run does.
     start = pl.when("proposed").then("begins").otherwise("decided")
     finish = pl.when("proposed").then("ends").otherwise("ran")
@@ -193,11 +194,20 @@ def _occurrences(events: pl.DataFrame) -> pl.DataFrame:
         at_start=pl.when("start").then("finished").forward_fill().shift().over(keys)
     )
     again = pl.col("start") & (pl.col("finished") > pl.col("at_start")).fill_null(value=False)
-    return ordered.with_columns(occurrence=again.cast(pl.Int32).cum_sum().over(keys)).select(
-        *events.columns,
-        call_key=pl.concat_str(
-            pl.lit("id"), "scope", "call_id", pl.col("occurrence").cast(pl.String), separator=_SEPARATOR
-        ),
+    return (
+        ordered.with_columns(occurrence=again.cast(pl.Int32).cum_sum().over(keys))
+        .select(
+            *events.columns,
+            call_key=pl.concat_str(
+                pl.lit("id"),
+                "scope",
+                "call_id",
+                pl.col("of_tool").fill_null(""),
+                pl.col("occurrence").cast(pl.String),
+                separator=_SEPARATOR,
+            ),
+        )
+        .drop("of_tool")
     )
 
 
@@ -237,15 +247,22 @@ _OPEN: Final = (
     "enter",
     "answer",
     "consider",
+    "check",
+    "effect",
     "ask",
     "decide",
 )
 _CALLED: Final = pl.col("event") == "tool.called"
 _KINDS: Final = (
-    ("run", _CALLED & ~pl.col("state").is_in(("entered", "answered")) & pl.col("position").is_null()),
+    (
+        "run",
+        _CALLED & ~pl.col("state").is_in(("entered", "answered")).fill_null(value=False) & pl.col("position").is_null(),
+    ),
     ("enter", _CALLED & (pl.col("state") == "entered")),
     ("answer", _CALLED & pl.col("position").is_not_null()),
     ("consider", pl.col("event") == "tool.considered"),
+    ("check", pl.col("event").is_in(("validation.passed", "validation.failed"))),
+    ("effect", pl.col("event").is_in(("effect.applied", "effect.blocked"))),
     ("ask", pl.col("event") == "approval.requested"),
     ("decide", pl.col("event").is_in(DECISIONS) & (pl.col("event") != "approval.requested")),
 )  # fmt: skip

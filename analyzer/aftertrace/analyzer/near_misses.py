@@ -7,7 +7,6 @@ validation stand beside them and never in a rate.
 
 from __future__ import annotations
 
-from math import sqrt
 from typing import Final
 
 import polars as pl
@@ -62,16 +61,6 @@ def wilson(successes: pl.Expr, trials: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     half = (Z_95 / (1 + spread)) * (share * (1 - share) / trials + spread / (4 * trials)).sqrt()
     some = trials > 0
     return pl.when(some).then((centre - half).clip(0.0, 1.0)), pl.when(some).then((centre + half).clip(0.0, 1.0))
-
-
-def wilson_interval(successes: int, trials: int) -> tuple[float, float] | None:
-    """The same interval for two numbers; None without trials."""
-    if trials == 0:
-        return None
-    share, spread = successes / trials, Z_95**2 / trials
-    centre = (share + spread / 2) / (1 + spread)
-    half = (Z_95 / (1 + spread)) * sqrt(share * (1 - share) / trials + spread / (4 * trials))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def hides_refusals() -> pl.Expr:

@@ -1,10 +1,8 @@
 """What became of a call: one judgement, made of named rules in order.
 
 The evidence is a lattice, *considered → proposed → asked → decided → started → result seen*. A span alone does not
-prove
-that a tool ran, and no span does not prove that it was refused; each rule says which facts it needs. The first rule
-that
-applies decides the outcome, its basis and who decided, and its name is kept with the call.
+prove that a tool ran, and no span does not prove that it was refused; each rule says which facts it needs. The first
+rule that applies decides the outcome, its basis and who decided, and its name is kept with the call.
 """
 
 from __future__ import annotations
@@ -76,6 +74,14 @@ RULES: Final = (
     ),
     Rule("ran_failed", _RAN, "failed", pl.col("run_basis"), _LET_THROUGH, "It ran and returned an error."),
     Rule(
+        "receipt",
+        pl.col("has_receipt"),
+        "executed",
+        _EXPLICIT,
+        _LET_THROUGH,
+        "A receipt says that it changed something.",
+    ),
+    Rule(
         "cancelled",
         pl.col("was_cancelled"),
         "cancelled",
@@ -106,6 +112,14 @@ RULES: Final = (
         _EXPLICIT,
         pl.col("refused_by"),
         "A field of a span or answer says that it was refused.",
+    ),
+    Rule(
+        "effect_blocked",
+        pl.col("is_effect_blocked"),
+        "denied",
+        _EXPLICIT,
+        pl.coalesce("blocked_by", pl.lit("target")),
+        "A record says that its effect was kept from happening.",
     ),
     Rule(
         "unknown_tool",
@@ -176,15 +190,15 @@ RULES: Final = (
     ),
     Rule(
         "asked_long_ago",
-        pl.col("was_asked") & pl.col("is_quiet"),
+        pl.col("was_asked") & (pl.col("is_quiet") | pl.col("is_told_over")),
         "expired",
         _INFERRED,
         pl.lit("timeout"),
-        "Asked, and never answered within the time in which a call can be resumed.",
+        "Asked, and never answered before the agent ended its run, or within the time in which a call can be resumed.",
     ),
     Rule(
         "waits",
-        pl.col("was_asked") | (pl.col("run_waits") & ~pl.col("is_quiet")),
+        pl.col("was_asked") | (pl.col("run_waits") & ~pl.col("is_quiet") & ~pl.col("is_told_over")),
         "pending",
         pl.when(pl.col("was_asked")).then(_EXPLICIT).otherwise(_INFERRED),
         _NOBODY,

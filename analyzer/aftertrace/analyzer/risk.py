@@ -10,8 +10,6 @@ from typing import Final
 
 import polars as pl
 
-CLASSES: Final = ("read", "write", "destructive", "external", "money", "permission")
-
 _WORDS: Final = {
     "money": "pay payment refund transfer_money send_money charge purchase checkout wire withdraw buy",
     "permission": (

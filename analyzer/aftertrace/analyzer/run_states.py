@@ -15,7 +15,7 @@ from aftertrace.analyzer.identity import RESUME_WITHIN_NS, Identified
 QUIET_NS: Final = 30 * 60 * 10**9
 """A run whose root is not known to have closed is over after this long without a record."""
 
-RUN_STATES: Final = ("is_over", "is_quiet")
+RUN_STATES: Final = ("is_over", "is_quiet", "is_told_over")
 
 
 def run_states(identified: Identified, now_ns: int) -> pl.DataFrame:
@@ -50,5 +50,6 @@ def run_states(identified: Identified, now_ns: int) -> pl.DataFrame:
         "run_id",
         is_over=(closed | (silence >= QUIET_NS)).fill_null(value=False),
         is_quiet=silence >= RESUME_WITHIN_NS,
+        is_told_over=pl.col("told_over").fill_null(value=False),
         is_failed=(pl.col("root_failed").fill_null(value=False) | pl.col("told_failed").fill_null(value=False)),
     ).sort("run_id")

@@ -71,7 +71,7 @@ def test_an_answer_says_who_gave_it_and_how_long_it_took() -> None:
     ("name", "told", "state"),
     [
         ("run.created", {}, None),
-        ("tool.called", {}, "entered"),
+        ("tool.called", {}, "started"),
         ("tool.called", {"aftertrace.tool.state": "completed"}, "completed"),
         ("policy.evaluated", {}, "unknown"),
         ("policy.evaluated", {"aftertrace.decision.outcome": "deny"}, "deny"),

@@ -140,7 +140,7 @@ def _state(kind: str, attributes: dict[str, Any]) -> str | None:
         case "action.proposed":
             return "proposed"
         case "tool.called":
-            return _text(attributes.get(names.AFTERTRACE_TOOL_STATE)) or "entered"
+            return _text(attributes.get(names.AFTERTRACE_TOOL_STATE)) or "started"
         case "policy.evaluated":
             return _text(attributes.get(names.AFTERTRACE_DECISION_OUTCOME)) or "unknown"
         case "input.resolved":

@@ -2,8 +2,7 @@
 
 Source: the OpenInference semantic conventions (`openinference.span.kind`, `llm.input_messages.N.message.*` …), and what
 the LangChain and OpenAI Agents instrumentations were seen to send. Tool spans carry no call id; LangGraph's `tools`
-node
-above them does, and the result inside `output.value`.
+node above them does, and the result inside `output.value`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
 """Refusals that exist only as text: what products, frameworks and harnesses tell a model when a call did not run.
 
 The table holds observed wordings. A verdict from it is always `inferred`: a tool may print the same words. Most
-wordings
-must stand at the very start, since a refusal *is* the message while a tool's output only quotes one; those that begin
-with ``.*`` come after a rule's own text and are looked for in the first `HEAD_CHARACTERS`. `VERSION` is raised with
-each
-change, so that a reading can be made again under the old table.
+wordings must stand at the very start, since a refusal *is* the message while a tool's output only quotes one; those
+that begin with ``.*`` come after a rule's own text and are looked for in the first `HEAD_CHARACTERS`. `VERSION` is
+raised with each change, so that a reading can be made again under the old table.
 """
 
 from __future__ import annotations

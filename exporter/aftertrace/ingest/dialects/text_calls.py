@@ -1,8 +1,7 @@
 """Calls that exist only as text: harnesses that write tool calls and refusals into ordinary messages.
 
 Only what the harness says is read. A call that a model merely writes about cannot be told from a quotation, but a
-harness
-that answers "the function calling of X has been refused" states that X was proposed and did not run.
+harness that answers "the function calling of X has been refused" states that X was proposed and did not run.
 """
 
 from __future__ import annotations
