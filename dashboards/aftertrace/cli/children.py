@@ -22,6 +22,8 @@ _RESTARTS: Final = 5
 _PERIOD_S: Final = 60.0
 _PAUSE_S: Final = 0.5
 """Between the end of a child and the next attempt."""
+_HELPLESS_PAUSE_S: Final = 30.0
+"""The same when a person must act first."""
 
 
 @dataclass(slots=True)
@@ -35,7 +37,11 @@ class Child:
     """What it is told beside this process's environment."""
     output: int | None = None
     """File descriptor for its standard output; None sends it to this process's standard error."""
+    helpless_code: int | None = None
+    """Exit code by which it says that a person must act first. It is then tried again for ever, slowly."""
     process: subprocess.Popen[bytes] | None = None
+    retry_at_s: float | None = None
+    """When a helpless one is tried again, by the monotonic clock."""
     ended: list[float] = field(default_factory=list)
     """When it ended unasked, by the monotonic clock."""
 
@@ -64,19 +70,19 @@ class Child:
             self.process.stdin.close()
 
     def revive(self) -> str | None:
-        """Start it again if it has ended.
+        """Start it again if it has ended, a helpless one after a while.
 
         Returns:
-            What happened, to be told; None if it runs.
+            What happened, to be told; None if nothing did.
 
         Raises:
             Unavailable: it ends again and again.
         """
         if self.process is None or self.process.poll() is None:
             return None
-        if self.process.stdin is not None:
-            self.process.stdin.close()
         code, now = self.process.returncode, time.monotonic()
+        if code == self.helpless_code:
+            return self._retry(now)
         self.ended = [moment for moment in self.ended if now - moment < _PERIOD_S] + [now]
         if len(self.ended) > _RESTARTS:
             raise Unavailable(
@@ -84,8 +90,26 @@ class Child:
                 f"{code}; read what it wrote above"
             )
         time.sleep(_PAUSE_S)
-        self.start()
+        self._start_again()
         return f"{self.name} ended with exit code {code}; started again"
+
+    def _retry(self, now: float) -> str | None:
+        if self.retry_at_s is None:
+            self.retry_at_s = now + _HELPLESS_PAUSE_S
+            return (
+                f"{self.name} cannot go on until somebody mends what it wrote above; the rest of `serve` goes on, and "
+                f"{self.name} is tried again every {_HELPLESS_PAUSE_S:.0f} s"
+            )
+        if now < self.retry_at_s:
+            return None
+        self.retry_at_s = None
+        self._start_again()
+        return f"{self.name} is tried again"
+
+    def _start_again(self) -> None:
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+        self.start()
 
 
 def when_parent_ends(act: Callable[[], object]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import logging
 import signal
 import sys
@@ -16,7 +17,7 @@ import click
 
 from aftertrace.cli import settings
 from aftertrace.cli.children import when_parent_ends
-from aftertrace.store.errors import Unavailable
+from aftertrace.store.errors import Held
 
 if TYPE_CHECKING:
     from aftertrace.store.layout import Layout
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _LOCK_PATIENCE_S: Final = 30.0
 """A process that was killed lets go of its locks at once; one that ends in order may need this long."""
 _LOCK_POLL_S: Final = 0.1
+_GARBAGE_AFTER: Final = 200_000
+"""Objects made and not freed before Python looks for cycles; its own default is 700."""
 
 _log = logging.getLogger("aftertrace.drain")
 
@@ -57,6 +60,8 @@ def run(data: Path, *, follow: bool, stopping: threading.Event) -> None:
 
     layout = open_folder(data)
     wait_for_lock(layout.drain_lock)
+    if follow:
+        _collect_garbage_seldom()
     with Drain(layout) as draining:
         done = draining.follow(stopping) if follow else draining.once()
     for finding in done.findings:
@@ -64,10 +69,20 @@ def run(data: Path, *, follow: bool, stopping: threading.Event) -> None:
     _log.info("stored %d requests with %d records; %d duplicates", done.frames, done.records, done.duplicates)
 
 
+def _collect_garbage_seldom() -> None:
+    """Rows in the making are millions of young objects without cycles: looking for cycles among them is lost time."""
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_AFTER, 10, 10)
+
+
 def until_stored(layout: Layout, receiver: str, seq: int, waiting: Callable[[], object]) -> None:
     """Return when every table holds a receiver's requests up to a seq, whoever drains: a running `serve`, or this call.
 
     `waiting` is called again and again in the meantime.
+
+    Raises:
+        Unavailable: the disk takes nothing; what was accepted waits in the log.
+        Corrupt: a table is damaged.
     """
     from aftertrace.ingest.drain import Drain
     from aftertrace.store.snapshot import Snapshot
@@ -77,7 +92,7 @@ def until_stored(layout: Layout, receiver: str, seq: int, waiting: Callable[[], 
         try:
             with Drain(layout) as draining:
                 draining.once()
-        except Unavailable:
+        except Held:
             # Somebody else drains, and will come to it.
             time.sleep(_LOCK_POLL_S)
 

@@ -20,6 +20,7 @@ from aftertrace.cli.addresses import Address, settle
 from aftertrace.cli.children import Child
 from aftertrace.cli.config import Config
 from aftertrace.cli.serving import Serving
+from aftertrace.store.errors import Corrupt
 
 _WATCH_S: Final = 0.5
 """How often the children are looked at."""
@@ -98,7 +99,9 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
     layout = open_folder(data)
     children: list[Child] = []
     with ExitStack() as open_things:
-        drain = Child("drain", ["-m", "aftertrace.cli", "drain", "--follow", "--data", str(data)])
+        arguments = ["-m", "aftertrace.cli", "drain", "--follow", "--data", str(data)]
+        # Senders are not refused for a damaged table: what they send waits in the WAL.
+        drain = Child("drain", arguments, helpless_code=Corrupt.exit_code)
         children.append(_started(drain, open_things, _DRAIN_PATIENCE_S))
         writer = open_things.enter_context(gate.open_log(layout, config.receiver.name))
         receiver_config = replace(

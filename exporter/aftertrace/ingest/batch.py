@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
@@ -21,6 +21,9 @@ from aftertrace.store.frame import Frame
 from aftertrace.store.schema import TABLES
 
 Row: TypeAlias = dict[str, Any]
+
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_DAY_NS: Final = 86_400 * 10**9
 
 DIALECT_FAULTS: Final = (
     ArithmeticError,
@@ -136,8 +139,8 @@ def origin_rows(batch: Batch, table: str) -> dict[str, Row]:
 
 def received_date(frame: Frame) -> date:
     """Day of receipt in UTC; the first or last day there is for a clock that is beyond."""
-    seconds = min(max(frame.received_ns // 1_000_000_000, -62_135_596_800), 253_402_300_799)
-    return datetime.fromtimestamp(seconds, UTC).date()
+    day = _EPOCH_DAY + frame.received_ns // _DAY_NS
+    return date.fromordinal(min(max(day, date.min.toordinal()), date.max.toordinal()))
 
 
 def _items(frame: Frame, key: bytes) -> Iterator[Item]:

@@ -33,12 +33,13 @@ from aftertrace.ingest.duplicates import DuplicateWindow
 from aftertrace.store import folder, quarantine, wal_reader
 from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.compaction import FOLD_AT, compact, vacuum
-from aftertrace.store.errors import Unavailable
+from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
 from aftertrace.store.lock import Lock
 from aftertrace.store.schema import PARTITION, TABLES
+from aftertrace.store.snapshot import collected
 from aftertrace.store.tables import TableWriter
 from aftertrace.store.wal_reader import Damage, WalReader
 
@@ -58,7 +59,7 @@ class DrainOptions:
     linger_s: float = 0.5
     """How long `follow` collects after the first frame of a batch, so that commits are not tiny."""
     fold_at: int = FOLD_AT
-    """A partition with more small files is folded."""
+    """A partition with more small files is folded when nothing waits, and at twice as many at once."""
     vacuum_s: float = 3600.0
     """How often `follow` looks for files that nobody needs."""
 
@@ -92,7 +93,8 @@ class Drain:
         """Take the lock and open the tables.
 
         Raises:
-            Unavailable: another drain runs, or the disk takes no new table.
+            Held: another drain runs.
+            Unavailable: the disk takes no new table.
             Corrupt: a table's log or the store's key is damaged.
         """
         self._layout = layout
@@ -107,6 +109,7 @@ class Drain:
             raise
         self._window = DuplicateWindow(self._evidence_of)
         self._readers: dict[str, WalReader] = {}
+        self._foldable: set[str] = set()
         self._vacuumed_s = time.monotonic()
 
     def once(self) -> DrainReport:
@@ -115,6 +118,7 @@ class Drain:
 
         Raises:
             Unavailable: the disk did not take it; what was not stored is read again by the next call.
+            Corrupt: evidence that duplicates are looked for in is damaged; nothing is stored before it is mended.
         """
         report = DrainReport()
         called_ns = time.time_ns()
@@ -123,19 +127,28 @@ class Drain:
                 report.add(self._store(receiver, found))
                 if any(isinstance(item, Frame) and item.received_ns > called_ns for item in found):
                     break
+        self._fold_waiting()
         return report
 
     def follow(self, stop: threading.Event, poll_s: float = 0.05) -> DrainReport:
-        """Store what comes until `stop` is set, then what is left. A full disk is waited out."""
+        """Store what comes until `stop` is set, then what is left. A full disk is waited out.
+
+        Raises:
+            Corrupt: as `once`.
+        """
         report = DrainReport()
         while not stop.wait(poll_s):
             try:
+                idle = True
                 for receiver in self._layout.receivers():
                     if found := self._collect(receiver):
+                        idle = False
                         if _payload_bytes(found) < self._options.batch_bytes:
                             stop.wait(self._options.linger_s)
                             found += self._collect(receiver)
                         report.add(self._store(receiver, found))
+                if idle:
+                    self._fold_waiting()
                 if time.monotonic() - self._vacuumed_s >= self._options.vacuum_s:
                     self.tidy()
             except Unavailable as refusal:
@@ -235,7 +248,7 @@ class Drain:
             fresh = [row for digest, row in rows.items() if digest not in known]
             if fresh:
                 self._tables[name].append(pa.Table.from_pylist(fresh, TABLES[name].schema), {})
-                self._fold(name)
+                self._appended(name)
             known.update(dict.fromkeys(rows))
             for digest in list(known)[: max(0, len(known) - _KNOWN_ORIGINS)]:
                 del known[digest]
@@ -251,13 +264,27 @@ class Drain:
                 self._put_aside(report, finding, b"")
             # Committed without rows too: the seq in the commit is what readers and the next turn go by.
             table.append(rows, {batch.receiver: batch.last_seq})
-            self._fold(name)
+            self._appended(name)
             if name == "spans":
                 report.spans = rows.num_rows
             elif name == "events":
                 report.events = rows.num_rows
 
+    def _appended(self, name: str) -> None:
+        """Fold at once only when twice as many files wait: fresh data waits meanwhile."""
+        self._foldable.add(name)
+        if self._tables[name].small_files > 2 * self._options.fold_at:
+            self._fold(name)
+
+    def _fold_waiting(self) -> None:
+        """Fold the tables that grew, now that nothing waits to be stored."""
+        with self._starting_over("small files"):
+            for name in sorted(self._foldable & self._tables.keys()):
+                self._fold(name)
+
     def _fold(self, name: str) -> None:
+        # Tried once for each append: damaged files stay small, and are hashed at each attempt.
+        self._foldable.discard(name)
         if self._tables[name].small_files > self._options.fold_at:
             compact(self._layout, self._tables[name], self._options.fold_at)
             vacuum(self._layout, self._tables[name])
@@ -268,12 +295,18 @@ class Drain:
 
     def _stored_digests(self, name: str) -> dict[str, None]:
         """Digests that a table of origins has, oldest first, as many as are kept in memory."""
-        stored = self._scan(name).select("digest").tail(_KNOWN_ORIGINS).collect()
+        try:
+            (stored,) = collected(self._scan(name).select("digest").tail(_KNOWN_ORIGINS))
+        except Corrupt as damage:
+            # Origins that are stored once more do no harm; records that wait for a person would.
+            _log.warning("%s: %s", name, damage)
+            return {}
         return dict.fromkeys(stored["digest"].to_list())
 
     def _evidence_of(self, day: date) -> pl.DataFrame:
         columns = ("record_key", "receiver", "seq", "index", "duplicate_of")
-        return self._scan("evidence").filter(pl.col(PARTITION) == day).select(columns).collect()
+        (evidence,) = collected(self._scan("evidence").filter(pl.col(PARTITION) == day).select(columns))
+        return evidence
 
     def _scan(self, name: str) -> pl.LazyFrame:
         return pl.scan_delta(str(self._layout.table(name)), version=self._tables[name].version)

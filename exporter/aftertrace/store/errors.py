@@ -42,6 +42,10 @@ class Unavailable(AftertraceError):
         self.retry_after_s = retry_after_s
 
 
+class Held(Unavailable):
+    """Another process does this already: it holds the lock."""
+
+
 class Corrupt(AftertraceError):
     """Stored bytes are damaged. Nothing is deleted: what is damaged is reported and kept."""
 

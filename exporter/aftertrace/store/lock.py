@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from aftertrace.store.errors import Unavailable
+from aftertrace.store.errors import Held, Unavailable
 
 
 class Lock:
@@ -18,14 +18,20 @@ class Lock:
         """Take the lock at once or not at all.
 
         Raises:
-            Unavailable: another holder has it; `what` names in the message what that holder does.
+            Held: another holder has it; `what` names in the message what that holder does.
+            Unavailable: the file cannot be opened for writing, as on a read-only file system.
         """
-        self._fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+        try:
+            self._fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise Unavailable(
+                f"lock {path}: {error.strerror}, expected to write there; make the folder writable"
+            ) from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._fd)
-            raise Unavailable(
+            raise Held(
                 f"lock {path}: held, expected it free; another process {what}: wait for it or stop it", 1.0
             ) from None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aftertrace.store import commits
-from aftertrace.store.errors import Invalid
+from aftertrace.store.errors import Corrupt, Invalid
 from aftertrace.store.folder import check_format
 from aftertrace.store.layout import Layout
 from aftertrace.store.schema import TABLES
@@ -72,6 +72,23 @@ class Snapshot:
             stored = [(pl.col("receiver") == receiver) & (pl.col("seq") <= seq) for receiver, seq in self.watermarks]
             frame = frame.filter(pl.any_horizontal(stored))
         return frame if columns is None else frame.select(columns)
+
+
+def collected(*frames: pl.LazyFrame) -> list[pl.DataFrame]:
+    """The rows of lazy frames over stored tables, read at once.
+
+    Raises:
+        Corrupt: a file of a table is damaged or missing.
+    """
+    import polars as pl
+
+    try:
+        return pl.collect_all(frames)
+    # The Parquet reader of Polars panics at a file that was cut off.
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise Corrupt(
+            f"read tables: {type(error).__name__}, expected files as they were committed; run `aftertrace fsck`"
+        ) from error
 
 
 def scan(data: Path, table: str, *, columns: Sequence[str] | None = None) -> pl.LazyFrame:
