@@ -63,6 +63,26 @@ def test_a_child_that_will_not_stay_is_given_up() -> None:
         revive_for_ever(child)
 
 
+def test_a_child_that_needs_a_person_is_tried_again_slowly_and_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said once each time, and the next attempt comes no sooner than its pause is over."""
+    now = 0.0
+    monkeypatch.setattr(children.time, "monotonic", lambda: now)
+    child = made("raise SystemExit(1)")
+    child.helpless_code = 1
+    child.start()
+    for _ in range(8):
+        assert child.process is not None
+        child.process.wait()
+        first = child.process
+        assert "cannot go on until somebody mends" in str(child.revive())
+        now += 29
+        assert child.revive() is None
+        assert child.process is first
+        now += 1
+        assert child.revive() == "helper is tried again"
+    child.stop(5)
+
+
 def revive_for_ever(child: Child) -> None:
     """Start it again whenever it has ended."""
     while child.process is not None:

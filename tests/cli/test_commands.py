@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +12,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from aftertrace.store.snapshot import Snapshot
 
 from .conftest import RECORDINGS, STORED, Command
 
@@ -66,6 +69,28 @@ def test_filters_narrow_near_misses(aftertrace: Command, store: Path, filters: l
     """Several filters must all hold."""
     ended = aftertrace("near-misses", "--data", store, "--format", "json", *filters)
     assert sorted(json.loads(line)["tool_name"] for line in ended.out.splitlines()) == tools
+
+
+@pytest.mark.parametrize("table", ["runs", "calls", "near-misses", "approvals", "configurations"])
+def test_the_main_columns_of_each_listing_exist(aftertrace: Command, store: Path, table: str) -> None:
+    """Whatever the schema becomes."""
+    ended = aftertrace(table, "--data", store, "--format", "table")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.count("\n") > 1
+
+
+@pytest.mark.parametrize(
+    ("option", "word", "known"),
+    [("--outcome", "foo", "'executed', 'failed', 'denied'"), ("--decided-by", "nobody", "'model', 'policy'")],
+)
+def test_a_word_that_no_call_can_have_is_refused(
+    aftertrace: Command, store: Path, option: str, word: str, known: str
+) -> None:
+    """An empty list would say that there was none."""
+    ended = aftertrace("near-misses", option, word, "--data", store)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"Invalid value for '{option}': '{word}' is not one of {known}" in ended.err
+    assert ended.err.count("\n") == 1
 
 
 def test_every_format_holds_the_same_calls(aftertrace: Command, store: Path, tmp_path: Path) -> None:
@@ -170,6 +195,18 @@ def test_a_bad_line_is_told_and_the_others_are_stored(aftertrace: Command, tmp_p
     assert len(aftertrace("calls", "--data", tmp_path / "data", "--format", "json").out.splitlines()) == 3
 
 
+def test_what_stands_before_a_broken_file_is_stored_and_told(aftertrace: Command, tmp_path: Path) -> None:
+    """What was acknowledged is in the tables when the command ends, and the tally says how much it is."""
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("{not json\n")
+    ended = aftertrace("import", RECORDINGS / f"{STORED[0]}.jsonl", bad, "--data", tmp_path / "data")
+    told, error = ended.err.splitlines()
+    assert (ended.code, ended.out) == (2, "")
+    assert (told.startswith("imported "), error.startswith(f"error: read {bad}")) == (True, True)
+    assert not told.startswith("imported 0 ")
+    assert Snapshot.of(tmp_path / "data").watermarks[0][0] == "import"
+
+
 @pytest.mark.parametrize("form", ["table", "json", "csv", "markdown"])
 def test_a_hostile_tool_name_reaches_no_terminal(aftertrace: Command, tmp_path: Path, form: str) -> None:
     """From OTLP bytes to the output: only what can be seen, and nothing that a spreadsheet runs."""
@@ -236,6 +273,26 @@ def test_fsck_passes_a_sound_store_and_fails_a_damaged_one(aftertrace: Command, 
     assert {json.loads(line)["severity"] for line in damaged.out.splitlines()} >= {"error"}
 
 
+@pytest.mark.parametrize("table", ["spans", "events"])
+@pytest.mark.parametrize(
+    "arguments", [["runs"], ["calls"], ["report", "near-misses"], ["run", "last"], ["sql", "select * from spans"]]
+)
+def test_a_damaged_table_is_one_line_that_says_what_to_do(
+    aftertrace: Command, store: Path, tmp_path: Path, table: str, arguments: list[str]
+) -> None:
+    """Damage is no defect of the program; the same command reads a store that is sound."""
+    data = tmp_path / "data"
+    shutil.copytree(store, data)
+    assert aftertrace(*arguments, "--data", data).code == 0
+    for file in (data / "tables" / table).rglob("received_date=*/*.parquet"):
+        file.unlink()
+    ended = aftertrace(*arguments, "--data", data)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == (
+        "error: read tables: FileNotFoundError, expected files as they were committed; run `aftertrace fsck`\n"
+    )
+
+
 def test_a_reader_that_goes_away_is_no_error(store: Path) -> None:
     """`aftertrace calls | head -1` in a real shell: no message, and the code of SIGPIPE."""
     script = f"{sys.executable} -m aftertrace.cli calls --format json --data {store} 2>&1 >&3 3>&- | cat"
@@ -247,6 +304,57 @@ def test_a_reader_that_goes_away_is_no_error(store: Path) -> None:
         check=False,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (141, "", "")
+
+
+@pytest.mark.parametrize("arguments", [["calls"], ["calls", "--format", "parquet"], ["report", "near-misses"]])
+def test_a_file_that_cannot_be_written_is_one_line(aftertrace: Command, store: Path, arguments: list[str]) -> None:
+    """It is no defect of aftertrace."""
+    ended = aftertrace(*arguments, "--data", store, "--out", "nodir/x")
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert ended.err.startswith("error: ")
+    assert [part for part in ("nodir/x", "No such file or directory") if part not in ended.err] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_an_output_that_is_full_is_one_line(store: Path) -> None:
+    """Also when nothing is left to flush it but the end of the process."""
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "aftertrace.cli", "calls", "--format", "csv", "--data", store],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (2, "error: input or output: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["runs"], ["fsck"], ["sql", "select 1"], ["drain"], ["import", "x.jsonl"], ["report", "near-misses"]]
+)
+def test_a_broken_configuration_is_an_error_also_beside_data(
+    aftertrace: Command, store: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    """Nothing is done, and no folder is made."""
+    (tmp_path / "x.jsonl").write_text("")
+    (tmp_path / "aftertrace.toml").write_text("[stor]")
+    data = tmp_path / "data" if arguments[0] == "import" else store
+    for options, message in (
+        ([], "error: read aftertrace.toml: unknown section [stor]; did you mean 'store'?\n"),
+        (["--config", "nope.toml"], "error: read nope.toml: "),
+    ):
+        ended = aftertrace(*options, *arguments, "--data", data)
+        assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+        assert ended.err.startswith(message)
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_demo_makes_nothing_beside_a_broken_configuration(aftertrace: Command, tmp_path: Path) -> None:
+    """As the other commands, though it has a folder of its own."""
+    (tmp_path / "aftertrace.toml").write_text("[stor]")
+    ended = aftertrace("demo", "--once", "--folder", "demo")
+    assert (ended.code, (tmp_path / "demo").exists()) == (2, False)
 
 
 def test_version_and_help_need_no_configuration(aftertrace: Command, tmp_path: Path) -> None:

@@ -55,6 +55,25 @@ def test_a_drain_that_dies_is_started_again(aftertrace: Command, tmp_path: Path)
         until(lambda: any("drain ended with exit code -9; started again" in line for line in served.errors))
 
 
+def test_damage_in_a_table_stops_the_drain_and_no_sender(aftertrace: Command, tmp_path: Path) -> None:
+    """What comes waits in the log while the way out is said; with the file back, all of it is there."""
+    data = tmp_path / "data"
+    with serving(data, "--no-dashboard") as served:
+        assert served.post("before") == 200
+    file = next((data / "tables" / "evidence").rglob("received_date=*/*.parquet"))
+    whole = file.read_bytes()
+    file.write_bytes(bytes(len(whole)))
+    with serving(data, "--no-dashboard") as served:
+        assert served.post("meanwhile") == 200
+        until(lambda: any("drain cannot go on until somebody mends" in line for line in served.errors))
+        assert any("run `aftertrace fsck`" in line for line in served.errors)
+        assert served.post("later") == 200
+        assert served.stop() == (0, "")
+    assert aftertrace("fsck", "--data", data).code == 1
+    file.write_bytes(whole)
+    assert [row[0] for row in calls(aftertrace, data)] == ["before", "later", "meanwhile"]
+
+
 def test_a_killed_serve_takes_its_children_with_it(aftertrace: Command, tmp_path: Path) -> None:
     """Nobody keeps the lock or a port; what was acknowledged is stored by whoever asks next."""
     data = tmp_path / "data"

@@ -22,7 +22,7 @@ RETRIED = {429, 502, 503, 504}
     ("error", "code", "http_status", "retry_after_s"),
     [
         (Invalid("m"), grpc.StatusCode.INVALID_ARGUMENT, 400, None),
-        (TooSlow("m"), grpc.StatusCode.DEADLINE_EXCEEDED, 408, None),
+        (TooSlow("m"), grpc.StatusCode.DEADLINE_EXCEEDED, 503, 1.0),
         (TooLarge("m"), grpc.StatusCode.RESOURCE_EXHAUSTED, 413, None),
         (Unsupported("m"), grpc.StatusCode.UNIMPLEMENTED, 415, None),
         (Unavailable("m"), grpc.StatusCode.UNAVAILABLE, 503, 1.0),
@@ -37,6 +37,12 @@ def test_each_error_has_one_answer_on_both_transports(
     answer = refusal(error)
     assert answer == Refusal(code, http_status, "m", retry_after_s)
     assert (answer.retry_after_s is not None) == (answer.http_status in RETRIED)
+
+
+def test_a_connection_with_an_unread_body_is_closed() -> None:
+    """What is still on its way would be taken for the next request; other refusals leave it open."""
+    kinds = (TooSlow, TooLarge, Unavailable, Invalid, Corrupt)
+    assert [kind for kind in kinds if refusal(kind("m")).hangs_up] == [TooSlow, TooLarge]
 
 
 def test_every_error_of_aftertrace_is_in_the_table() -> None:

@@ -66,8 +66,7 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
+        self._close_pipe()
 
     def revive(self) -> str | None:
         """Start it again if it has ended, a helpless one after a while.
@@ -81,6 +80,7 @@ class Child:
         if self.process is None or self.process.poll() is None:
             return None
         code, now = self.process.returncode, time.monotonic()
+        self._close_pipe()
         if code == self.helpless_code:
             return self._retry(now)
         self.ended = [moment for moment in self.ended if now - moment < _PERIOD_S] + [now]
@@ -90,7 +90,7 @@ class Child:
                 f"{code}; read what it wrote above"
             )
         time.sleep(_PAUSE_S)
-        self._start_again()
+        self.start()
         return f"{self.name} ended with exit code {code}; started again"
 
     def _retry(self, now: float) -> str | None:
@@ -103,13 +103,12 @@ class Child:
         if now < self.retry_at_s:
             return None
         self.retry_at_s = None
-        self._start_again()
+        self.start()
         return f"{self.name} is tried again"
 
-    def _start_again(self) -> None:
+    def _close_pipe(self) -> None:
         if self.process is not None and self.process.stdin is not None:
             self.process.stdin.close()
-        self.start()
 
 
 def when_parent_ends(act: Callable[[], object]) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from aftertrace.cli import hostile, serving, settings
+from aftertrace.cli import serving, settings
+from aftertrace.dashboards.plain import plain
 from aftertrace.store.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def listen(
             if signal not in heard.signals and (first := _first(emitter, data, signal, since_ns, heard.others)):
                 heard.signals[signal] = first
                 heard.at_s = heard.at_s or time.monotonic()
-                tell(f"first of its {signal}: {hostile.visible(first)}")
+                tell(f"first of its {signal}: {plain(first)}")
         if len(heard.signals) == len(emitter.signals):
             break
         if heard.at_s is not None and time.monotonic() - heard.at_s > _SETTLE_S:
@@ -119,9 +120,7 @@ def verdict(emitter: Emitter, heard: Heard) -> str:
     """What came and what is missing, in one line or a few."""
     missing = [signal for signal in emitter.signals if signal not in heard.signals]
     if not heard.signals:
-        others = (
-            f"; {', '.join(hostile.visible(name) for name in sorted(heard.others))} reported" if heard.others else ""
-        )
+        others = f"; {', '.join(plain(name) for name in sorted(heard.others))} reported" if heard.others else ""
         return f"nothing from {emitter.title} yet{others}"
     if missing:
         return (

@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from aftertrace.cli import hostile, one_run, recording, serve, serving, settings
+from aftertrace.cli import one_run, recording, serve, serving, settings
 from aftertrace.cli.addresses import Address
 from aftertrace.cli.serving import Serving
+from aftertrace.dashboards.plain import plain_lines
 from aftertrace.store.errors import Invalid, Unavailable
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ def demo(once: bool, folder: Path) -> None:
 
     Everything stays on this machine. Ctrl-C ends everything.
     """
+    config = settings.current()
     data = clean(folder.absolute())
-    places = serve.Places(_ANY, _ANY, None) if once else serve.settled(settings.current(), None, None, None, shown=True)
+    places = serve.Places(_ANY, _ANY, None) if once else serve.settled(config, None, None, None, shown=True)
     try:
         with served(data, places) as now:
             _show(data, now, once=once)
@@ -152,7 +154,7 @@ def _show(data: Path, now: Serving, *, once: bool) -> None:
     from aftertrace.analyzer import Filter
     from aftertrace.analyzer.report import near_misses
 
-    click.echo(hostile.visible_lines(near_misses(analysis, Filter())).rstrip("\n"))
+    click.echo(plain_lines(near_misses(analysis, Filter())).rstrip("\n"))
 
 
 def send(http_url: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -15,22 +15,41 @@ if TYPE_CHECKING:
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-_NS_PER_S: Final = 1_000_000_000
 _AGO: Final = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 _OPTIONS: Final = {
     "agent": ("NAME", "Only this agent."),
     "tool": ("NAME", "Only this tool; of runs, those that named it."),
-    "outcome": ("OUTCOME", "Only this outcome, such as denied, modified, expired or executed."),
+    "outcome": (
+        "OUTCOME",
+        (
+            "Only this outcome: executed, failed, denied, modified, expired, cancelled, unresolved, "
+            "rejected_by_model, unknown_tool, invalid_arguments or pending."
+        ),
+    ),
     "decided_by": (
         "WHO",
-        "Only what was decided by human, policy, hook, guardrail, program, model, target or timeout.",
+        "Only what was decided by model, policy, guardrail, hook, human, program, human_or_program, target or timeout.",
     ),
     "reviewer": ("NAME", "Only what this reviewer decided, as the sender names them."),
     "tenant": ("NAME", "Only this tenant."),
     "environment": ("NAME", "Only this deployment environment."),
 }
+
+
+class Word(click.ParamType[str]):
+    """One of the words that the analyzer knows."""
+
+    name = "word"
+
+    def __init__(self, known: Callable[[], Sequence[str]]) -> None:
+        """`known` is asked when there is a word to check: the analyzer brings Polars, which help does without."""
+        self._known = known
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word; click says which are known where it is none of them."""
+        return click.Choice(self._known()).convert(value, param, ctx)
 
 
 class Instant(click.ParamType[int]):
@@ -60,6 +79,21 @@ def instant_ns(text: str, *, now_ns: int) -> int:
     return since_epoch // timedelta(microseconds=1) * 1000
 
 
+def _outcomes() -> Sequence[str]:
+    from aftertrace.analyzer import OUTCOMES
+
+    return OUTCOMES
+
+
+def _deciders() -> Sequence[str]:
+    from aftertrace.analyzer import DECIDERS
+
+    return DECIDERS
+
+
+_WORDS: Final = {"outcome": Word(_outcomes), "decided_by": Word(_deciders)}
+
+
 def filter_options(names: Iterable[str]) -> Callable[[_Function], _Function]:
     """Add the named filters, and ``--since`` and ``--until`` where `time` is among the names."""
     wanted = list(names)
@@ -72,7 +106,9 @@ def filter_options(names: Iterable[str]) -> Callable[[_Function], _Function]:
             )(command)
         for name in reversed([name for name in wanted if name != "time"]):
             metavar, text = _OPTIONS[name]
-            command = click.option(f"--{name.replace('_', '-')}", metavar=metavar, help=text)(command)
+            command = click.option(
+                f"--{name.replace('_', '-')}", metavar=metavar, type=_WORDS.get(name, str), help=text
+            )(command)
         return command
 
     return add

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 from rich.cells import cell_len, set_cell_size
 
 from aftertrace.cli import hostile
+from aftertrace.dashboards.plain import plain
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
@@ -113,9 +114,9 @@ def markdown_lines(frame: pl.DataFrame) -> Iterable[str]:
 
 def table_lines(frame: pl.DataFrame, *, width: int | None) -> list[str]:
     """Aligned columns under a header; cut to `width` terminal cells, or as wide as they need where that is None."""
-    header = [hostile.visible(name) for name in frame.columns]
+    header = [plain(name) for name in frame.columns]
     right = [dtype.is_numeric() for dtype in frame.dtypes]
-    rows = [[hostile.visible(_text(value)) for value in row] for row in frame.iter_rows()]
+    rows = [[plain(_text(value)) for value in row] for row in frame.iter_rows()]
     widths = [max(cell_len(row[at]) for row in (header, *rows)) for at in range(len(header))]
     if width is not None:
         widths = _fit(widths, width)

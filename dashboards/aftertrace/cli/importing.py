@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final, get_args
 
 import click
 
-from aftertrace.cli import draining, gate, hostile, otlp_files, settings
+from aftertrace.cli import draining, gate, otlp_files, settings
 from aftertrace.cli.progress import Progress, size
+from aftertrace.dashboards.plain import plain
 from aftertrace.store.errors import Invalid
 from aftertrace.store.request import Request, Signal
 
@@ -38,6 +39,8 @@ class Tally:
     records: int = 0
     refused: int = 0
     last_seq: int = 0
+    stopped: Invalid | None = None
+    """Why it ended before the last file did."""
     pending: deque[Future[int]] = field(default_factory=deque)
 
     def settle(self, *, upto: int) -> None:
@@ -68,6 +71,8 @@ def import_files(files: tuple[Path, ...], signal: Signal | None, data: Path) -> 
         tally = take(files, signal, writer, gate.prepare_for(layout, settings.current()))
     _store(layout, tally.last_seq)
     sys.stderr.write(f"imported {tally.requests} requests with {tally.records} records\n")
+    if tally.stopped is not None:
+        raise tally.stopped
     if tally.refused:
         raise Invalid(f"import: {tally.refused} requests refused, see above; the others are stored")
 
@@ -75,21 +80,25 @@ def import_files(files: tuple[Path, ...], signal: Signal | None, data: Path) -> 
 def take(files: Sequence[Path], signal: Signal | None, writer: WalWriter, prepare: Prepare) -> Tally:
     """Bring the requests of files to stable storage, in order. One that cannot be decoded is told and passed over.
 
+    A file that is not what it should be from some point on ends it there, and the tally says why.
+
     Raises:
-        Invalid: a file is not what it should be from some point on. What stands before that is stored.
         Unavailable: the disk does not take more.
     """
     tally = Tally()
     total_bytes, before_bytes = sum(file.stat().st_size for file in files), 0
     with Progress() as progress:
-        for file in files:
-            for item in otlp_files.read(file, signal):
-                _take(item, writer, prepare, tally)
-                progress.show(
-                    f"importing {hostile.visible(file.name)}: {size(before_bytes + item.end_bytes)} of "
-                    f"{size(total_bytes)}, {tally.requests} requests, {tally.records} records"
-                )
-            before_bytes += file.stat().st_size
+        try:
+            for file in files:
+                for item in otlp_files.read(file, signal):
+                    _take(item, writer, prepare, tally)
+                    progress.show(
+                        f"importing {plain(file.name)}: {size(before_bytes + item.end_bytes)} of "
+                        f"{size(total_bytes)}, {tally.requests} requests, {tally.records} records"
+                    )
+                before_bytes += file.stat().st_size
+        except Invalid as error:
+            tally.stopped = error
         tally.settle(upto=0)
     return tally
 
@@ -99,7 +108,7 @@ def _take(item: otlp_files.Item, writer: WalWriter, prepare: Prepare, tally: Tal
     try:
         prepared = prepare(request)
     except Invalid as error:
-        sys.stderr.write(f"refused {hostile.visible(item.where)}: {hostile.visible(str(error))}\n")
+        sys.stderr.write(f"refused {plain(item.where)}: {plain(str(error))}\n")
         tally.refused += 1
         return
     tally.requests += 1

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from aftertrace.cli import formats, hostile, settings
+from aftertrace.cli import formats, settings
+from aftertrace.dashboards.plain import plain
 
 EXIT_FINDINGS = 1
 
@@ -42,5 +43,5 @@ def fsck(data: Path, form: formats.Format) -> int:
         formats.write(frame, form)
     errors = sum(finding.severity == "error" for finding in findings)
     verdict = f"{errors} errors" if errors else "sound"
-    sys.stderr.write(f"{hostile.visible(str(data))}: {verdict}, {len(findings) - errors} notes\n")
+    sys.stderr.write(f"{plain(str(data))}: {verdict}, {len(findings) - errors} notes\n")
     return EXIT_FINDINGS if errors else 0

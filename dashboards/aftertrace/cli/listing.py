@@ -111,6 +111,3 @@ def _command(listing: Listing) -> click.Command:
 
 LISTINGS: Final = tuple(_command(listing) for listing in _TABLES)
 """One command per derived table."""
-
-SHOWN: Final = {listing.table: listing.shown for listing in _TABLES}
-"""What `--format table` shows of each table."""

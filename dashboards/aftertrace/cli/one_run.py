@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
-from aftertrace.cli import formats, hostile, settings
+from aftertrace.cli import formats, settings
+from aftertrace.dashboards.plain import plain
 
 if TYPE_CHECKING:
     import polars as pl
@@ -83,14 +84,14 @@ def page(analysis: Analysis, run_id: str, *, evidence: bool = False) -> list[str
 def _answer(answer: Answer, *, evidence: bool) -> list[str]:
     label = f"{_MARKS[answer.state]} {answer.question.replace('_', ' ')}".ljust(_QUESTION_CELLS)
     lines = textwrap.wrap(
-        hostile.visible(answer.value),
+        plain(answer.value),
         _TEXT_CELLS,
         initial_indent=label,
         subsequent_indent=" " * _QUESTION_CELLS,
     ) or [label]
     if answer.switch_on:
         lines += textwrap.wrap(
-            ("" if answer.switch_on.endswith(_NEVER) else "switch on: ") + hostile.visible(answer.switch_on),
+            ("" if answer.switch_on.endswith(_NEVER) else "switch on: ") + plain(answer.switch_on),
             _TEXT_CELLS,
             initial_indent=" " * _QUESTION_CELLS,
             subsequent_indent=" " * _QUESTION_CELLS,

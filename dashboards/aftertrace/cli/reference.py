@@ -38,8 +38,8 @@ _EXIT_CODES: Final = """\
 |--:|---|
 | 0 | fine |
 | 1 | `fsck` found damage, stored bytes are not what was written, or aftertrace has a defect |
-| 2 | wrong use, or input that cannot be accepted as it is |
-| 75 | try again later: a lock is held, a port or a disk is full |
+| 2 | wrong use, input that cannot be accepted as it is, or a file that cannot be read or written |
+| 75 | try again later: a lock is held, a port is taken, or the store's disk is full |
 | 130 | interrupted |
 | 141 | whoever read the output went away (`aftertrace calls \\| head`) |
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from aftertrace.cli import hostile, settings
+from aftertrace.cli import settings
 from aftertrace.cli.filters import chosen, filter_options
+from aftertrace.dashboards.plain import plain_lines
 
 
 @click.group("report")
@@ -33,6 +34,6 @@ def near_misses(data: Path, out: Path | None, **options: Any) -> None:
 
     text = text_of(open_analysis(settings.readable(data)), chosen(options))
     if out is None:
-        sys.stdout.write(hostile.visible_lines(text).rstrip("\n") + "\n")
+        sys.stdout.write(plain_lines(text).rstrip("\n") + "\n")
     else:
         out.write_text(text, encoding="utf-8")

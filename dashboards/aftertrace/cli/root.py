@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from aftertrace.cli import hostile, missing
+from aftertrace.cli import missing
 from aftertrace.cli.connect import connect
 from aftertrace.cli.demo import demo
 from aftertrace.cli.draining import drain
@@ -23,6 +23,7 @@ from aftertrace.cli.query import query
 from aftertrace.cli.reporting import report
 from aftertrace.cli.serve import serve
 from aftertrace.cli.settings import Settings
+from aftertrace.dashboards.plain import plain
 from aftertrace.store.errors import AftertraceError
 
 EXIT_INTERRUPTED: Final = 130
@@ -41,7 +42,7 @@ class InOrder(click.Group):
 @click.group(
     cls=InOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 fine · 1 damage or findings · 2 wrong use or input · 75 try again later.",
+    epilog="Exit codes: 0 fine · 1 damage or findings · 2 wrong use, input or file · 75 try again later.",
 )
 @click.option(
     "--config",
@@ -106,12 +107,23 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Python would complain once more while it flushes standard output at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         return EXIT_BROKEN_PIPE
+    except OSError as error:
+        if error.errno is None:
+            # Polars' own, which says all in its text.
+            return _ended(str(error), 2)
+        if error.filename is None:
+            _abandon_output()
+        return _ended(f"{error.filename or 'input or output'}: {error.strerror}", 2)
     return code if isinstance(code, int) else 0
 
 
+def _abandon_output() -> None:
+    """Let go of what standard output did not take: Python would complain once more while it flushes it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _ended(message: str, exit_code: int) -> int:
-    sys.stderr.write(f"error: {hostile.visible(message)}\n")
+    sys.stderr.write(f"error: {plain(message)}\n")
     return exit_code

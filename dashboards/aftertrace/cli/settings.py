@@ -74,4 +74,6 @@ def readable(data: Path) -> Path:
 
 
 def _data(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path:
-    return value if value is not None else Path(current().store.data)
+    # Also where `--data` is given: a file with a misspelt key must not look as if it were in force.
+    configured = Path(current().store.data)
+    return value if value is not None else configured

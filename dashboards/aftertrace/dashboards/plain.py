@@ -1,9 +1,9 @@
-"""Text from telemetry as a page may show it: what an agent wrote never steers what a reader sees.
+"""Text from telemetry as a page or a terminal may show it: what an agent wrote never steers what a reader sees.
 
-Data goes to places that take text as text (`st.text`, `st.code(language=None)`, cells, options of a select box) and
-never to one that reads Markdown or HTML: no `st.markdown`, no caption, label, metric or tooltip of a widget. That
-leaves the characters themselves: direction marks that turn `rm` around, zero-width and tag characters that hide words,
-controls. Here they are written out.
+On pages, data goes to places that take text as text (`st.text`, `st.code(language=None)`, cells, options of a select
+box) and never to one that reads Markdown or HTML: no `st.markdown`, no caption, label, metric or tooltip of a widget.
+That leaves the characters themselves: direction marks that turn `rm` around, zero-width and tag characters that hide
+words, and controls that steer a terminal. Here they are written out.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def _refused(refusal: Refusal, encoding: Encoding) -> _Answer:
     headers = []
     if refusal.retry_after_s is not None:
         headers.append(("retry-after", refusal.retry_after_header))
-    if refusal.http_status in (408, 413):
+    if refusal.hangs_up:
         headers.append(("connection", "close"))
     return _Answer(refusal.http_status, refusal.body(encoding), CONTENT_TYPES[encoding], headers)
 

@@ -30,6 +30,7 @@ CONTENT_TYPES: Final[dict[Encoding, str]] = {
 }
 """Media type of a request and of its answer, by encoding."""
 
+_RETRIED: Final = 503
 _RETRY_INFO: Final = "type.googleapis.com/google.rpc.RetryInfo"
 
 
@@ -38,17 +39,17 @@ class Unsupported(Invalid):
 
 
 class TooSlow(Invalid):
-    """A client that did not send its body in time. HTTP 408."""
+    """A client that did not send its body in time. HTTP 503: after 408, a sender would throw the data away."""
 
 
 _ANSWERS: Final[tuple[tuple[type[AftertraceError], grpc.StatusCode, int], ...]] = (
     (TooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED, 413),
     (Unsupported, grpc.StatusCode.UNIMPLEMENTED, 415),
-    (TooSlow, grpc.StatusCode.DEADLINE_EXCEEDED, 408),
+    (TooSlow, grpc.StatusCode.DEADLINE_EXCEEDED, _RETRIED),
     (Invalid, grpc.StatusCode.INVALID_ARGUMENT, 400),
-    (Unavailable, grpc.StatusCode.UNAVAILABLE, 503),
+    (Unavailable, grpc.StatusCode.UNAVAILABLE, _RETRIED),
     # A person can mend a damaged store, and the sender should still have the data then.
-    (Corrupt, grpc.StatusCode.UNAVAILABLE, 503),
+    (Corrupt, grpc.StatusCode.UNAVAILABLE, _RETRIED),
 )
 """First match wins. What is not here is a defect of aftertrace: INTERNAL, 500, so that a request which trips
 it is not sent again and again."""
@@ -63,6 +64,11 @@ class Refusal:
     message: str
     retry_after_s: float | None = None
     """Set exactly when the sender should try again."""
+
+    @property
+    def hangs_up(self) -> bool:
+        """Whether the rest of the request may still be on its way, so that the connection is of no more use."""
+        return self.grpc_code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED)
 
     @property
     def retry_after_header(self) -> str:
@@ -101,7 +107,7 @@ def refusal(error: Exception) -> Refusal:
     for kind, code, http_status in _ANSWERS:
         if isinstance(error, kind):
             retry_after_s = None
-            if code is grpc.StatusCode.UNAVAILABLE:
+            if http_status == _RETRIED:
                 retry_after_s = getattr(error, "retry_after_s", None) or DEFAULT_RETRY_AFTER_S
             return Refusal(code, http_status, str(error), retry_after_s)
     return Refusal(grpc.StatusCode.INTERNAL, 500, "internal error; the receiver's log tells more")

@@ -63,14 +63,7 @@ class AuditTrail(Inputs, Checks, Approvals, Calls):
             NotARunId: the given run id would not survive its way through headers, git and SQL.
         """
         parent = Identity.current().run_id
-        identity = Identity(
-            run_id=propagate.checked_run_id(run_id or self._emitter.new_id()),
-            agent=configuration.agent,
-            model=configuration.model,
-            conversation_id=conversation_id,
-            session_id=session_id,
-            user_id=user_id,
-        )
+        identity = _identity(run_id or self._emitter.new_id(), configuration, conversation_id, session_id, user_id)
         described = {
             **configuration.attributes(with_content=self._with_content),
             names.AFTERTRACE_RUN_PARENT_ID: parent,
@@ -92,14 +85,7 @@ class AuditTrail(Inputs, Checks, Approvals, Calls):
         pause_on: tuple[type[BaseException], ...] = (),
     ) -> Iterator[Run]:
         """Go on with a run that was paused, here or in another process: as `run`, without ``run.created``."""
-        identity = Identity(
-            run_id=propagate.checked_run_id(run_id),
-            agent=configuration.agent,
-            model=configuration.model,
-            conversation_id=conversation_id,
-            session_id=session_id,
-            user_id=user_id,
-        )
+        identity = _identity(run_id, configuration, conversation_id, session_id, user_id)
         described = {
             **configuration.attributes(with_content=self._with_content),
             names.AFTERTRACE_RUN_RESUMED: True,
@@ -141,3 +127,17 @@ class AuditTrail(Inputs, Checks, Approvals, Calls):
                 max(0, ended_ns - started_ns) / NS_PER_S,
                 known({names.GEN_AI_AGENT_NAME: identity.agent, **failed}),
             )
+
+
+def _identity(
+    run_id: str, configuration: Configuration, conversation_id: str | None, session_id: str | None, user_id: str | None
+) -> Identity:
+    """Who carries out a run, for whom. Raises `NotARunId`."""
+    return Identity(
+        run_id=propagate.checked_run_id(run_id),
+        agent=configuration.agent,
+        model=configuration.model,
+        conversation_id=conversation_id,
+        session_id=session_id,
+        user_id=user_id,
+    )
