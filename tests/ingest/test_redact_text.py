@@ -55,6 +55,14 @@ def quoted(value: object, times: int) -> str:
         (f"postgres://user:{CANARY}@host:5432/db", "url-credentials"),
         (f"https:\\/\\/user:{CANARY}@host\\/path", "url-credentials"),
         (f"Bearer {CANARY}", "bearer-header"),
+        (f"curl -sS -u admin:{CANARY} http://x", "curl-credentials"),
+        (f'["curl", "-u", "admin:{CANARY}"]', "curl-credentials"),
+        (f'curl -H "A: b" --user "admin:{CANARY}" http://x', "curl-credentials"),
+        (f'{{"command": "curl --proxy-user=\\"u:{CANARY}\\" http://x"}}', "curl-credentials"),
+        (f"x-amz-security-token: {CANARY}", "token-field"),
+        (f'{{"id_token": "{CANARY}"}}', "token-field"),
+        (f"GITHUB_TOKEN={CANARY} make", "token-field"),
+        (f'DbConnectionString="{CANARY}"', "connection-string-field"),
     ],
 )
 def test_the_value_of_a_denied_field_is_replaced_where_it_stands(text: str, rule: str) -> None:
@@ -136,6 +144,7 @@ def test_a_private_key_that_was_cut_off_is_still_one() -> None:
         "http://localhost:4318/v1/traces user@example.com at 12:30@noon",
         "-----BEGIN CERTIFICATE-----\nMIIabc\n-----END CERTIFICATE-----",
         "password == other and secret != none",
+        "curl http://x; docker run -u 1000:1000 -v a:b image",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:

@@ -48,9 +48,29 @@ FIELDS: Final = (
     FieldRule("api-key-field", ("api~key", "api~keys", "api~token")),
     FieldRule(
         "token-field",
-        ("access~token", "refresh~token", "auth~token", "bearer~token", "session~token", "oauth~token"),
+        (
+            "access~token",
+            "refresh~token",
+            "auth~token",
+            "bearer~token",
+            "session~token",
+            "oauth~token",
+            "id~token",
+            "security~token",
+            "csrf~token",
+            "bot~token",
+            "deploy~token",
+            "github~token",
+            "gh~token",
+            "gitlab~token",
+            "npm~token",
+            "slack~token",
+            "vault~token",
+            "hf~token",
+        ),
     ),
     FieldRule("secret-field", ("secret", "secrets", "secret~key", "secret~access~key")),
+    FieldRule("connection-string-field", ("connection~string",)),
     FieldRule("private-key-field", ("private~key", "signing~key", "encryption~key")),
 )
 """Counts such as `gen_ai.usage.input_tokens` or `llm.token_count.total` end otherwise and are kept."""
@@ -87,6 +107,12 @@ SHAPES: Final = (
     ShapeRule("jwt", r"eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]*"),
     ShapeRule("bearer-header", r"(?i:bearer)\s+([A-Za-z0-9._~+/-]{8,}=*)", "digit"),
     ShapeRule("basic-header", r"(?i:basic)\s+([A-Za-z0-9+/]{8,}={0,2})", "basic"),
+    # Not every `-u user:password`: `docker run -u 1000:1000` names no secret.
+    ShapeRule(
+        "curl-credentials",
+        r"curl\b[^\r\n|;]*?[ \t\"',]-(?:u|-user|U|-proxy-user)[ \t=\"',\\]*[^\s:\"',\\]+:([^\s\"'\\]+)",
+        sign=r"-(?:u|-user|U|-proxy-user)[ \t=\"',\\]*[^\s:\"'\\]+:[^\s\"'\\]",
+    ),
     ShapeRule(
         "url-credentials",
         r"[A-Za-z][A-Za-z0-9+.-]{1,20}:\\*/\\*/[^\s/?#:@\"'<>\\]{0,256}:([^\s/?#@\"'<>\\]{1,1000})@",
