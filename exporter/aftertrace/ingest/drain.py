@@ -56,7 +56,7 @@ class DrainOptions:
 
     batch_bytes: int = 8 << 20
     """Payload of one commit; a commit under load takes about a second."""
-    linger_s: float = 0.5
+    linger_s: float = 0.25
     """How long `follow` collects after the first frame of a batch, so that commits are not tiny."""
     fold_at: int = FOLD_AT
     """A partition with more small files is folded when nothing waits, and at twice as many at once."""
