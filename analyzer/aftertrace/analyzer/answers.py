@@ -62,7 +62,7 @@ class _Subject:
     calls: pl.DataFrame
     events: pl.DataFrame
     spans: pl.DataFrame
-    emitter: Emitter | None
+    emitter: Emitter
 
     def answer(self, question: str, state: State, value: str, rows: pl.DataFrame) -> Answer:
         evidence = rows["pointer"].unique(maintain_order=True).head(EVIDENCE_ROWS).to_list() if rows.height else []
@@ -75,8 +75,6 @@ class _Subject:
         )
 
     def _switch(self, question: str) -> str | None:
-        if self.emitter is None:
-            return None
         wanted: Question | None = next((q for q in self.emitter.gives if q == question), None)
         return (
             (self.emitter.gives[wanted] or f"{self.emitter.title} does not tell this") if wanted is not None else None
@@ -94,7 +92,8 @@ def answers(run: dict[str, Any], calls: pl.DataFrame, identified: Identified) ->
     run_id = run["run_id"]
     events = identified.events.filter(pl.col("run_id") == run_id).sort("time_ns")
     spans = identified.spans.filter(pl.col("run_id") == run_id).sort("start_ns")
-    subject = _Subject(run, calls, events, spans, _emitter(run, spans, events))
+    scopes = pl.concat([spans["scope_name"], events["scope_name"]]).drop_nulls().unique().sort().to_list()
+    subject = _Subject(run, calls, events, spans, emitter_of(run["service_name"], scopes))
     return Answers(
         run_id,
         (
@@ -109,12 +108,10 @@ def answers(run: dict[str, Any], calls: pl.DataFrame, identified: Identified) ->
     )
 
 
-def _emitter(run: dict[str, Any], spans: pl.DataFrame, events: pl.DataFrame) -> Emitter | None:
-    scopes = pl.concat([spans["scope_name"], events["scope_name"]]).drop_nulls().unique().sort().to_list()
-    for emitter in EMITTERS:
-        if any(emitter.sends(run["service_name"], scope) for scope in scopes or [None]):
-            return emitter
-    return None
+def emitter_of(service: str | None, scopes: list[str]) -> Emitter:
+    """The emitter of a run that these scopes of a service report; the general one where none is known."""
+    spoken: list[str | None] = [*scopes] or [None]
+    return next(emitter for emitter in EMITTERS if any(emitter.sends(service, scope) for scope in spoken))
 
 
 def _agent(subject: _Subject) -> Answer:

@@ -131,33 +131,14 @@ def verdict(emitter: Emitter, heard: Heard) -> str:
 
 
 def _first(emitter: Emitter, data: Path, signal: Signal, since_ns: int, others: set[str]) -> str | None:
-    """What first spoke of a signal, as `service (scope)`; remembers who else reported.
-
-    It asks the evidence and not the events, so that a record which no dialect understands is heard too.
-    """
-    import polars as pl
-
-    from aftertrace.ingest.records import origin
+    """What first spoke of a signal, as `service (scope)`; remembers who else reported."""
+    from aftertrace.cli.senders import senders
     from aftertrace.store.snapshot import Snapshot
 
-    snapshot = Snapshot.of(data)
-    resources = snapshot.scan("resources", columns=["digest", "bytes"]).unique("digest")
-    scopes = snapshot.scan("scopes", columns=["digest", "bytes"]).unique("digest")
-    speakers = (
-        snapshot.scan("evidence")
-        .filter((pl.col("received_ns") >= since_ns) & (pl.col("signal") == signal))
-        .group_by("resource_digest", "scope_digest")
-        .agg(pl.col("received_ns").min())
-        .join(resources, left_on="resource_digest", right_on="digest")
-        .join(scopes, left_on="scope_digest", right_on="digest", suffix="_scope")
-        .sort("received_ns")
-        .select("bytes", "bytes_scope")
-        .collect()
-    )
-    for resource, scope in speakers.iter_rows():
-        found = origin(resource, scope)
-        service = str(found.resource.get("service.name", "unnamed service"))
-        if emitter.sends(service, found.scope_name):
-            return f"{service} ({found.scope_name})" if found.scope_name else service
-        others.add(service)
+    for sender in senders(Snapshot.of(data), since_ns=since_ns):
+        if sender.signal != signal:
+            continue
+        if emitter.sends(sender.service, sender.scope):
+            return str(sender)
+        others.add(sender.service)
     return None

@@ -14,6 +14,7 @@ import click
 from aftertrace.cli import missing
 from aftertrace.cli.connect import connect
 from aftertrace.cli.demo import demo
+from aftertrace.cli.doctor import doctor
 from aftertrace.cli.draining import drain
 from aftertrace.cli.importing import import_files
 from aftertrace.cli.integrity import fsck
@@ -71,6 +72,7 @@ for command in (
     run_page,
     report,
     query,
+    doctor,
     fsck,
     drain,
 ):

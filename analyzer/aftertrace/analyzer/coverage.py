@@ -1,0 +1,82 @@
+"""How much of their runs emitters tell: which answers are known, and how often."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from aftertrace.analyzer.answers import emitter_of
+
+if TYPE_CHECKING:
+    from aftertrace.analyzer.analysis import Analysis
+    from aftertrace.analyzer.emitters import Emitter
+
+JUDGED_RUNS: Final = 50
+"""How many runs of an emitter are asked, the newest first: what it sent long ago is no measure of its switches now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How often one of the six questions is answered."""
+
+    question: str
+    known: int
+    partial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the runs of one emitter tell."""
+
+    emitter: Emitter
+    runs: int
+    judged: int
+    """How many of them the answers are counted over."""
+    told: tuple[Told, ...]
+    calls: int
+    unresolved: int
+    """Calls of which nobody says what became of them."""
+    undecided: int
+    """Calls of which nobody says who let them through or refused them."""
+
+
+def coverage(analysis: Analysis, *, judged: int = JUDGED_RUNS) -> tuple[Coverage, ...]:
+    """What is known of the runs of each emitter that has any, in the order of `EMITTERS`."""
+    runs: dict[str, tuple[Emitter, list[str]]] = {}
+    scopes = _scopes(analysis)
+    for run_id, service in analysis.runs.select("run_id", "service_name").iter_rows():
+        emitter = emitter_of(service, scopes.get(run_id, []))
+        runs.setdefault(emitter.name, (emitter, []))[1].append(run_id)
+    found = [_covered(analysis, emitter, ids, judged) for emitter, ids in runs.values()]
+    return tuple(sorted(found, key=lambda each: each.emitter.title))
+
+
+def _scopes(analysis: Analysis) -> dict[str, list[str]]:
+    spoken = [
+        frame.select("run_id", "scope_name").drop_nulls()
+        for frame in (analysis.identified.spans, analysis.identified.events)
+    ]
+    grouped = pl.concat(spoken).group_by("run_id").agg(pl.col("scope_name").unique().sort())
+    return dict(grouped.iter_rows())
+
+
+def _covered(analysis: Analysis, emitter: Emitter, run_ids: list[str], judged: int) -> Coverage:
+    known: Counter[str] = Counter()
+    partial: Counter[str] = Counter()
+    for run_id in run_ids[:judged]:
+        for answer in analysis.answers(run_id).six:
+            known[answer.question] += answer.state == "known"
+            partial[answer.question] += answer.state == "partial"
+    calls = analysis.calls.filter(pl.col("run_id").is_in(run_ids))
+    return Coverage(
+        emitter=emitter,
+        runs=len(run_ids),
+        judged=len(run_ids[:judged]),
+        told=tuple(Told(question, times, partial[question]) for question, times in known.items()),
+        calls=calls.height,
+        unresolved=calls.filter(pl.col("outcome") == "unresolved").height,
+        undecided=calls.filter(pl.col("decided_by").is_null()).height,
+    )
