@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.reviews import signals
 from aftertrace.analyzer.schemas import DERIVED
 
 SCHEMA: Final = DERIVED["approvals"].schema
@@ -62,6 +63,7 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
                 "approved_arguments",
                 pl.when(pl.col("decision") == "modified").then("executed_arguments"),
             ),
+            signals=signals(),
         )
         .sort(pl.col("decision") == "pending", "first_ns", "call_key", descending=[True, True, False])
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())

@@ -6,22 +6,16 @@ floor. Telemetry is hostile input: every value from it is escaped, so that it is
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import polars as pl
 
 from aftertrace.analyzer.analysis import Analysis
+from aftertrace.analyzer.markdown import moment, plain
 from aftertrace.analyzer.select import Filter
 
 LISTED: Final = 20
 """How many near misses the report lists one by one."""
-CELL_CHARACTERS: Final = 120
-_NOT_PLAIN: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
-)
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]()#+!|<>~&])")
 
 _BESIDE: Final = {
     "unresolved": "proposed, then nothing, in a run that ended",
@@ -52,24 +46,14 @@ def near_misses(analysis: Analysis, filter: Filter | None = None) -> str:  # noq
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def plain(value: Any, characters: int = CELL_CHARACTERS) -> str:
-    """A value as text that Markdown shows as it is: one line, cut, with invisible characters made visible."""
-    text = "" if value is None else str(value)
-    text = " ".join(text.split())
-    if len(text) > characters:
-        text = text[: characters - 1] + "…"
-    text = _NOT_PLAIN.sub(lambda match: f"‹U+{ord(match[0]):04X}›", text)
-    return _MARKUP.sub(r"\\\1", text)
-
-
 def _period(calls: pl.DataFrame, now_ns: int) -> str:
     if not calls.height:
-        return f"No calls are recorded. Made {_moment(now_ns)}."
+        return f"No calls are recorded. Made {moment(now_ns)}."
     first, last = calls["first_ns"].min(), calls["first_ns"].max()
     runs = calls["run_id"].n_unique()
     return (
-        f"{calls.height:,} calls in {runs:,} runs, from {_moment(_whole(first))} to {_moment(_whole(last))}. "
-        f"Made {_moment(now_ns)}."
+        f"{calls.height:,} calls in {runs:,} runs, from {moment(_whole(first))} to {moment(_whole(last))}. "
+        f"Made {moment(now_ns)}."
     )
 
 
@@ -100,7 +84,7 @@ def _list(missed: pl.DataFrame) -> str:
         "| "
         + " | ".join(
             (
-                _moment(row["first_ns"]),
+                moment(row["first_ns"]),
                 plain(row["tool_name"]),
                 plain(row["risk"]) + (" (guess)" if row["risk_basis"] == "guess" else ""),
                 plain(row["outcome"]),
@@ -153,12 +137,6 @@ def _reading() -> str:
 
 def _share(row: dict[str, Any]) -> str:
     return f"{row['rate']:.1%} (95 % interval {row['low']:.1%} to {row['high']:.1%})"
-
-
-def _moment(time_ns: int | None) -> str:
-    if time_ns is None or time_ns <= 0:
-        return "unknown"
-    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _whole(value: Any) -> int | None:

@@ -149,6 +149,10 @@ APPROVALS: Final = {
     "approved_arguments": (pl.String, "arguments as approved, when edited"),
     "outcome": (pl.String, "what became of the call"),
     "basis": (pl.String, "`explicit`: the decision is recorded; `inferred`: from what followed"),
+    "signals": (
+        pl.List(pl.String),
+        "what is odd: `ran_refused`, `ran_before`, `other_arguments`, `self_approved`, `hasty`",
+    ),
     "conversation_id": (pl.String, "conversation"),
     "source": (pl.String, "who sent it"),
     "tenant": (pl.String, "tenant"),
@@ -184,6 +188,23 @@ RATES: Final = {
     "low": (pl.Float64, "lower end of the 95 % Wilson interval"),
     "high": (pl.Float64, "upper end of the 95 % Wilson interval"),
     "floor": (pl.Boolean, "true where an emitter hides some refusals, so that the count is a floor"),
+}
+
+REVIEWS: Final = {
+    "requests": (pl.Int64, "requests"),
+    "granted": (pl.Int64, "granted as asked"),
+    "modified": (pl.Int64, "granted with an edit"),
+    "rejected": (pl.Int64, "rejected"),
+    "expired": (pl.Int64, "never answered"),
+    "pending": (pl.Int64, "not answered yet"),
+    "answers": (pl.Int64, "granted, modified and rejected"),
+    "approval_rate": (pl.Float64, "granted and modified per answer"),
+    "low": (pl.Float64, "lower end of its 95 % Wilson interval"),
+    "high": (pl.Float64, "upper end of its 95 % Wilson interval"),
+    "wait_p50_ns": (pl.Int64, "half of the known waits were at most so long"),
+    "wait_p90_ns": (pl.Int64, "nine in ten were"),
+    "wait_max_ns": (pl.Int64, "the longest"),
+    "signals": (pl.Int64, "signals on these approvals"),
 }
 
 TIMELINE: Final = {
@@ -234,4 +255,5 @@ DERIVED: Final = {
 """Derived tables by name."""
 
 RATES_SCHEMA: Final = pl.Schema({column: kind for column, (kind, _) in RATES.items()})
+REVIEWS_SCHEMA: Final = pl.Schema({column: kind for column, (kind, _) in REVIEWS.items()})
 TIMELINE_SCHEMA: Final = pl.Schema({column: kind for column, (kind, _) in TIMELINE.items()})

@@ -18,6 +18,7 @@ import click
 
 from aftertrace.analyzer import DERIVED, EMITTERS
 from aftertrace.analyzer.outcomes import RULES
+from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.cli import config
 from aftertrace.cli.root import aftertrace
 from aftertrace.ingest.dialects import DIALECTS
@@ -173,6 +174,12 @@ def _outcomes() -> Iterator[str]:
     for wording in WORDINGS:
         cells = (f"`text:{wording.rule}`", wording.state, wording.decided_by or "", wording.seen_in)
         yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+    yield (
+        "\n## Signals\n\nWhat can be odd about an approval: `aftertrace approvals` has the column, `aftertrace report "
+        "approvals` counts them.\n\n| signal | |\n|---|---|"
+    )
+    for signal in SIGNALS:
+        yield f"| `{signal.name}` | {_cell(signal.brief)} |"
     yield ""
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import streamlit as st
 
+from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.dashboards import launch
 from aftertrace.dashboards.data import Answer
 from aftertrace.dashboards.marks import ANSWERS, UNSTATED, Mark
@@ -75,6 +76,9 @@ def approval(row: Mapping[str, Any]) -> None:
                 ("Reviewer's identity", row["reviewer_identity"] or UNSTATED.word),
             ]
         )
+        for signal in SIGNALS:
+            if signal.name in row["signals"]:
+                st.warning(signal.brief.capitalize() + ".", icon=":material/warning:")
         st.caption("Exactly what was shown")
         if row["shown"]:
             st.code(plain_lines(row["shown"]), language=None, wrap_lines=True)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import polars as pl
 import streamlit as st
 
+from aftertrace.analyzer.reviews import reviews
 from aftertrace.dashboards.columns import config
 from aftertrace.dashboards.plain import plain
 
@@ -195,6 +196,7 @@ REVIEWERS: Final = Layout(
         "rejected",
         "modified",
         "expired",
+        "signals",
         "median_wait_s",
         "longest_wait_s",
     ),
@@ -205,17 +207,17 @@ REVIEWERS: Final = Layout(
 
 
 def reviewers(approvals: pl.DataFrame) -> pl.DataFrame:
-    """Per reviewer: how many requests were answered, how, and how long it took."""
-    answers = ("granted", "rejected", "modified", "expired")
+    """Per reviewer: how many requests were answered, how, how long it took, and what was odd."""
+    answered = approvals.lazy().filter(pl.col("decision") != "pending")
+    by = ["reviewer", "reviewer_identity", "decided_by"]
     return (
-        approvals.filter(pl.col("decision") != "pending")
-        .group_by("reviewer", pl.col("reviewer_identity").alias("identity"), "decided_by")
-        .agg(
-            pl.len().alias("requests"),
-            *((pl.col("decision") == answer).sum().alias(answer) for answer in answers),
-            (pl.col("wait_ns").median() / 1e9).alias("median_wait_s"),
-            (pl.col("wait_ns").max() / 1e9).alias("longest_wait_s"),
+        reviews(answered, by)
+        .with_columns(
+            identity="reviewer_identity",
+            median_wait_s=pl.col("wait_p50_ns") / 1e9,
+            longest_wait_s=pl.col("wait_max_ns") / 1e9,
         )
+        .collect()
     )
 
 

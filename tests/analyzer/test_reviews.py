@@ -1,0 +1,153 @@
+"""Reviewing as a control: what is odd about an approval, and how reviewers answer, in numbers."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aftertrace.analyzer import Filter
+from aftertrace.analyzer.review_report import approvals as report
+from aftertrace.analyzer.reviews import CHARACTERS_PER_S, LONG_CHARACTERS, SIGNALS, reviews
+
+from .stories import event, stored
+
+LONG: Final = "x" * (10 * CHARACTERS_PER_S)
+"""Nobody reads it in less than ten seconds."""
+PROPOSED: Final = event("action.proposed", "proposed", arguments='{"eur":9}')
+ASKED: Final = event("approval.requested", s=1)
+ASKED_LONG: Final = event("approval.requested", s=1, content=LONG)
+RAN: Final = event("tool.called", "completed", s=30, end_ns=None, arguments='{"eur":9}')
+
+
+def granted(s: float, **columns: Any) -> dict[str, Any]:
+    """A person's yes."""
+    return event("approval.granted", s=s, **{"decided_by": "human", "decider": "ana", **columns})
+
+
+STORIES: Final = {
+    "in order": ([PROPOSED, ASKED, granted(20), RAN], []),
+    "read and granted": ([PROPOSED, ASKED_LONG, granted(12), RAN], []),
+    "granted at a glance": ([PROPOSED, ASKED, granted(1.1), RAN], []),
+    "hasty": ([PROPOSED, ASKED_LONG, granted(9), RAN], ["hasty"]),
+    "a program may be fast": ([PROPOSED, ASKED_LONG, granted(1.1, decided_by="program"), RAN], []),
+    "a standing grant is not read again": (
+        [PROPOSED, ASKED_LONG, granted(1.1, attributes='{"standing":true}'), RAN],
+        [],
+    ),
+    "too late": ([PROPOSED, ASKED, RAN, granted(40)], ["ran_before"]),
+    "within the tolerance of clocks": ([PROPOSED, ASKED, RAN, granted(30.9)], []),
+    "though rejected": (
+        [PROPOSED, ASKED, event("approval.rejected", s=5, decided_by="human"), RAN],
+        ["ran_refused"],
+    ),
+    "though expired": ([PROPOSED, ASKED, event("approval.expired", s=20), RAN], ["ran_refused"]),
+    "rejected and not run": ([PROPOSED, ASKED, event("approval.rejected", s=5, decided_by="human")], []),
+    "with other arguments": (
+        [PROPOSED, ASKED, granted(20), {**RAN, "arguments": '{"eur":900}'}],
+        ["other_arguments"],
+    ),
+    "with the edit that was approved": (
+        [
+            PROPOSED,
+            ASKED,
+            event("approval.modified", s=20, decided_by="human", arguments='{"eur":5}'),
+            {**RAN, "arguments": '{"eur":5}'},
+        ],
+        [],
+    ),
+    "by itself": ([PROPOSED, ASKED, granted(20, decider="clerk"), RAN], ["self_approved"]),
+    "answered by nobody that is recorded": ([PROPOSED, ASKED, RAN], []),
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_signal_is_raised_by_what_records_state_and_by_nothing_else(name: str) -> None:
+    """One story each; the quiet ones show that the loud ones are heard for their own reason."""
+    events, signals = STORIES[name]
+    approvals = stored(*events).analysis().approvals
+    assert [list(found) for found in approvals["signals"]] == [signals]
+
+
+def test_every_signal_has_a_story() -> None:
+    """A new one must come with its own."""
+    told = {signal for _, signals in STORIES.values() for signal in signals}
+    assert told == {signal.name for signal in SIGNALS}
+    assert len(LONG) >= LONG_CHARACTERS
+
+
+def several() -> pl.DataFrame:
+    """Ana grants twice, once hastily, and rejects once; one request to nobody is open."""
+    stories = [
+        [PROPOSED, ASKED, granted(3), RAN],
+        [PROPOSED, ASKED_LONG, granted(2), RAN],
+        [PROPOSED, ASKED, event("approval.rejected", s=11, decided_by="human", decider="ana")],
+        [PROPOSED, ASKED],
+    ]
+    rows = [
+        {**row, "call_id": f"c-{number}", "conversation_id": f"s-{number}", "trace_id": f"{number + 1:032x}"}
+        for number, story in enumerate(stories)
+        for row in story
+    ]
+    return stored(*rows).analysis().approvals
+
+
+def test_answers_and_waits_are_counted_by_reviewer() -> None:
+    """Waits by nearest rank; what nobody answered is in no rate."""
+    found = reviews(several().lazy(), ["reviewer"]).collect().to_dicts()
+    ana, nobody = found
+    assert {name: value for name, value in ana.items() if name not in ("low", "high")} == {
+        "reviewer": "ana",
+        "requests": 3,
+        "granted": 2,
+        "modified": 0,
+        "rejected": 1,
+        "expired": 0,
+        "pending": 0,
+        "answers": 3,
+        "approval_rate": 2 / 3,
+        "wait_p50_ns": 2 * 10**9,
+        "wait_p90_ns": 10 * 10**9,
+        "wait_max_ns": 10 * 10**9,
+        "signals": 1,
+    }
+    assert ana["low"] < 2 / 3 < ana["high"]
+    assert {name: nobody[name] for name in ("reviewer", "pending", "answers", "approval_rate", "wait_p50_ns")} == {
+        "reviewer": None,
+        "pending": 1,
+        "answers": 0,
+        "approval_rate": None,
+        "wait_p50_ns": None,
+    }
+
+
+@given(st.lists(st.sampled_from(("granted", "modified", "rejected", "expired", "pending")), max_size=12))
+def test_every_request_is_counted_once(decisions: list[str]) -> None:
+    """Whatever they are, and over an empty frame too."""
+    frame = pl.LazyFrame(
+        {"decision": decisions, "wait_ns": [None] * len(decisions), "signals": [[] for _ in decisions]},
+        schema={"decision": pl.String, "wait_ns": pl.Int64, "signals": pl.List(pl.String)},
+    )
+    (row,) = reviews(frame, []).collect().to_dicts()
+    counted = {name: row[name] for name in ("granted", "modified", "rejected", "expired", "pending")}
+    assert counted == {name: decisions.count(name) for name in counted}
+    assert (row["requests"], row["answers"]) == (
+        len(decisions),
+        sum(decisions.count(name) for name in ("granted", "modified", "rejected")),
+    )
+
+
+def test_the_report_says_what_is_odd_and_escapes_it() -> None:
+    """What the agent showed is hostile; the Markdown around it is ours."""
+    shown = "| [pay](http://evil) \u202e" + LONG
+    asked = {**ASKED_LONG, "content": shown}
+    text = report(stored(PROPOSED, asked, granted(2), RAN).analysis())
+    assert "- **Signals that a review may not have been one: 1.**\n" in text
+    assert "| `hasty` | 1 | approved faster than the text can be read: more than 100 characters a second |\n" in text
+    assert "| ana | 1.0 s | \\| \\[pay\\]\\(http://evil\\) ‹U\\+202E›xxx" in text
+    assert "| ana | 1 | 1 | 100.0% (20.7% to 100.0%) | 1.0 s | 1.0 s | 1 |\n" in text
+    nobody = report(stored(PROPOSED).analysis(), Filter())
+    assert nobody.startswith("# Approvals\n\nNobody was asked anything, as far as is recorded. Made ")
