@@ -33,6 +33,7 @@ IN_SCOPE: Final = (
     "openai-agents/zero_code_wrapper",
     "google-adk/v2_*",
     "ai-sdk-7/reject_approve",
+    "strands/*",
 )
 """Recordings whose dialect is read by now."""
 

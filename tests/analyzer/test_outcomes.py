@@ -108,6 +108,33 @@ def test_a_result_outweighs_a_text_that_reads_like_a_refusal() -> None:
     assert judged(calls_of(PROPOSED, COMPLETED, refusal)) == [("executed", "explicit", None, "ran")]
 
 
+STRANDS: Final = {"dialect": "strands", "scope_name": "strands.telemetry.tracer"}
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("error", ("denied", "inferred", "hook", "answered_without_span")),
+        ("success", ("executed", "inferred", None, "answered")),
+    ],
+)
+def test_an_answer_without_a_span_is_a_hooks_unless_it_is_marked_as_a_success(
+    status: str, expected: tuple[str, str, str | None, str]
+) -> None:
+    """In Strands a hook's words answer the call it cancels; a lost span, or a tool in the background, succeeds."""
+    answered = {**ANSWERED, **STRANDS, "attributes": f'{{"answer_status":"{status}"}}'}
+    calls = calls_of({**PROPOSED, **STRANDS}, answered, spans=(span("invoke_agent", **STRANDS),))
+    assert judged(calls) == [expected]
+
+
+def test_the_reason_of_a_refusal_is_what_the_model_was_told() -> None:
+    """Where no decision gives one."""
+    answered = {**ANSWERED, **STRANDS, "reason": "blocked by change freeze"}
+    calls = calls_of({**PROPOSED, **STRANDS}, answered, spans=(span("invoke_agent", **STRANDS),))
+    ran = calls_of(PROPOSED, COMPLETED, {**ANSWERED, "reason": "blocked by change freeze"})
+    assert [*calls["reason"], *ran["reason"]] == ["blocked by change freeze", None]
+
+
 def test_a_decision_outweighs_the_span_that_repeats_it_wrongly() -> None:
     """Claude Code's span says `unknown` or `policy` where its log says that a hook refused."""
     span_says = event("policy.evaluated", "deny", s=5, decided_by="policy", attributes='{"weight":"span"}')

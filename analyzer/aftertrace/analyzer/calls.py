@@ -154,7 +154,12 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
             approval=approval,
             wait_ns=pl.when(waited >= 0).then(waited),
             standing=pl.col("standing").fill_null(value=False),
-            reason=pl.coalesce("decision_reason", "refusal", "error"),
+            reason=pl.coalesce(
+                "decision_reason",
+                "refusal",
+                "error",
+                pl.when(pl.col("outcome") == "denied").then("answer_reason"),
+            ),
             arguments=pl.coalesce("proposed_arguments", "whole_arguments", "any_arguments"),
             executed_arguments=pl.when(ran).then(pl.coalesce("run_arguments", "approved_arguments")),
         )

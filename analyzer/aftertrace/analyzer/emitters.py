@@ -300,21 +300,21 @@ adk run my_agent
     Emitter(
         name="strands",
         title="Strands Agents",
-        observed="1.62",
+        observed="1.62.0",
         services=("strands-agents*",),
-        scopes=("strands.*",),
+        scopes=("strands.*", "strands-agents"),
         signals=("traces",),
         switches=_SDK
         + """\
 export OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental,gen_ai_tool_definitions
+# Do not set gen_ai_unredacted_attributes=… there: what it does not name is replaced by [REDACTED].
 opentelemetry-instrument python app.py
+# In the program, so that resumed runs are one and people have names:
+Agent(trace_attributes={{"session.id": "…", "user.id": "…"}}, …)
 """,
-        note="A cancelled or interrupted call has no span; only the text given to the model tells of it.",
-        gives={
-            "system_prompt": "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental",
-            "tools": "OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_tool_definitions",
-            "reviewer": "put it into the agent's trace_attributes as user.id",
-        },
+        note="A call that a hook cancels or holds back has no span: the text given to the model tells of it. The "
+        "answer to an interrupt is not sent. Without session.id a resumed run is joined by the ids of its calls.",
+        gives={"reviewer": "put it into the agent's trace_attributes as user.id"},
     ),
     Emitter(
         name="ai-sdk",

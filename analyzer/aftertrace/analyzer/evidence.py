@@ -110,6 +110,8 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             (pl.col("rule") == "null_output").fill_null(value=False).any().alias("is_output_missing"),
             (called & (state == "answered")).any().alias("was_answered"),
             pl.col("content").filter(called & (state == "answered")).last().alias("answer"),
+            pl.col("reason").filter(called & (state == "answered")).drop_nulls().last().alias("answer_reason"),
+            (called & (_attribute("answer_status") == "success")).fill_null(value=False).any().alias("is_answer_good"),
             pl.col("time_ns").filter(called & state.is_in(("answered", "refused"))).min().alias("answered_ns"),
             (called & (state == "answered") & (pl.col("rule") == "text:langchain_edited"))
             .fill_null(value=False)

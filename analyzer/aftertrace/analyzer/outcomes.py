@@ -14,7 +14,13 @@ import polars as pl
 
 from aftertrace.analyzer.evidence import NO_RESULT
 
-SPAN_FOR_EVERY_RUN: Final = ("pydantic-ai", "agent_framework", "strands-agents", "gcp.vertex.agent")
+SPAN_FOR_EVERY_RUN: Final = (
+    "pydantic-ai",
+    "agent_framework",
+    "strands.telemetry.tracer",
+    "strands-agents",
+    "gcp.vertex.agent",
+)
 """Scopes of instrumentations that open a span for every tool they run: an answer without one tells of a refusal."""
 
 
@@ -46,6 +52,7 @@ _LET_THROUGH: Final = (
     .when(pl.col("dialect") == "copilot")
     .then(pl.lit("policy"))
 )
+_NO_SPAN_BY: Final = pl.when(pl.col("dialect") == "strands").then(pl.lit("hook"))
 _EDITED: Final = (
     (pl.col("verdict") == "modified").fill_null(value=False)
     | pl.col("is_edit_told")
@@ -149,7 +156,7 @@ RULES: Final = (
         "asked_and_answered_without_run",
         pl.col("was_answered")
         & (pl.col("was_asked") | pl.col("is_guarded"))
-        & (pl.col("verdict").is_null() & pl.col("is_span_certain")),
+        & (pl.col("verdict").is_null() & pl.col("is_span_certain") & ~pl.col("is_answer_good")),
         "denied",
         _INFERRED,
         pl.lit("human"),
@@ -166,11 +173,12 @@ RULES: Final = (
     ),
     Rule(
         "answered_without_span",
-        pl.col("was_answered") & pl.col("is_span_certain") & ~pl.col("is_output_missing"),
+        pl.col("was_answered") & pl.col("is_span_certain") & ~(pl.col("is_output_missing") | pl.col("is_answer_good")),
         "denied",
         _INFERRED,
-        _NOBODY,
-        "The model was given an answer, and an emitter that opens a span for every run opened none.",
+        _NO_SPAN_BY,
+        "The model was given an answer, and an emitter that opens a span for every run opened none. In Strands it is a "
+        "hook that may answer in a tool's place. An answer that the emitter marks as a success is one.",
     ),
     Rule(
         "answered",

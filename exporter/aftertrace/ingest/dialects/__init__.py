@@ -23,6 +23,7 @@ from aftertrace.ingest.dialects import (
     genai,
     openinference,
     plain,
+    strands,
 )
 from aftertrace.ingest.dialects.events import Reading
 from aftertrace.ingest.records import Record
@@ -42,6 +43,7 @@ DIALECTS: Final = (
     Dialect(aftertrace_events.NAME, aftertrace_events.READS, aftertrace_events.read),
     Dialect(claude_code.NAME, claude_code.READS, claude_code.read),
     Dialect(copilot.NAME, copilot.READS, copilot.read),
+    Dialect(strands.NAME, strands.READS, strands.read),
     Dialect(openinference.NAME, openinference.READS, openinference.read),
     Dialect(genai.NAME, genai.READS, genai.read),
     Dialect(plain.NAME, plain.READS, plain.read),

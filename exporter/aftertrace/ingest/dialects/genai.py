@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import messages, text_calls
+from aftertrace.ingest.dialects import messages, span_messages, text_calls
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.records import Log, Record, Span
 
@@ -26,6 +26,9 @@ READS: Final = (
      "approval.requested, approval.granted, approval.rejected"),
     ("span, log: gen_ai.system_instructions, gen_ai.tool.definitions", "system_prompt_digest, tool_names"),
     ("log gen_ai.client.inference.operation.details", "as span chat"),
+    ("span event gen_ai.client.inference.operation.details", "as the attributes of its span"),
+    ("span event gen_ai.{system,user,assistant,tool}.message, gen_ai.choice (deprecated)", "as its span's messages"),
+    ("span event gen_ai.content.prompt, gen_ai.content.completion (deprecated)", "as its span's messages"),
     ("log gen_ai.tool.message, gen_ai.choice (deprecated)", "tool.called answered, action.proposed"),
     ("span, log: gen_ai.conversation.id, session.id", "conversation_id"),
     ("span: gen_ai.agent.call.id, gcp.vertex.agent.invocation_id", "turn_id"),
@@ -47,13 +50,15 @@ def read(record: Record) -> Reading | None:
     if not any(key.startswith("gen_ai.") for key in attributes):
         return None
     operation = attributes.get("gen_ai.operation.name")
+    if operation in (*_MODEL_CALLS, *_AGENTS):
+        attributes = {**span_messages.told(record.events), **attributes}
     reading = Reading(dialect=NAME, who=who(attributes))
     if operation in _MODEL_CALLS:
         reading.operation = "chat"
         reading.events = model_call_events(attributes, record.start_ns, record.end_ns)
     elif operation in _AGENTS:
         reading.operation = "invoke_agent"
-        reading.events = _agent_events(record)
+        reading.events = _agent_events(record, attributes)
     elif operation == "execute_tool":
         reading.operation = "execute_tool"
         reading.events = _tool_events(record)
@@ -110,8 +115,7 @@ def model_call_events(attributes: dict[str, Any], start_ns: int, end_ns: int) ->
     return found + proposed
 
 
-def _agent_events(span: Span) -> list[Event]:
-    attributes = span.attributes
+def _agent_events(span: Span, attributes: dict[str, Any]) -> list[Event]:
     given, made = attributes.get("gen_ai.input.messages"), attributes.get("gen_ai.output.messages")
     found = _at(span.start_ns, messages.approvals(given))
     text = messages.user_text(given)

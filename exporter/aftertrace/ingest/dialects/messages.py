@@ -141,6 +141,8 @@ def answer(part: dict[str, Any], name: str | None, call: _Call | None = None) ->
         basis="inferred",
         content=response,
     )
+    if _text(part.get("status")) is not None:
+        event.attributes["answer_status"] = part["status"]
     if isinstance(response, dict) and response.get("denied") is True:
         event.state, event.basis, event.decided_by = "refused", "explicit", "human"
         event.reason, event.rule = _text(response.get("reason")), "denied_response"
