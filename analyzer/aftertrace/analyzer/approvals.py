@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.edits import difference
 from aftertrace.analyzer.reviews import signals
 from aftertrace.analyzer.schemas import DERIVED
 
@@ -64,6 +65,11 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
                 pl.when(pl.col("decision") == "modified").then("executed_arguments"),
             ),
             signals=signals(),
+        )
+        .with_columns(
+            edits=pl.struct("arguments", "approved_arguments").map_elements(
+                lambda row: difference(row["arguments"], row["approved_arguments"]), return_dtype=pl.String
+            )
         )
         .sort(pl.col("decision") == "pending", "first_ns", "call_key", descending=[True, True, False])
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())

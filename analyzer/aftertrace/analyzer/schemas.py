@@ -147,6 +147,7 @@ APPROVALS: Final = {
     "reason": (pl.String, "reason given"),
     "arguments": (pl.String, "arguments as proposed"),
     "approved_arguments": (pl.String, "arguments as approved, when edited"),
+    "edits": (pl.String, "JSON list of what the edit changed: `path` (RFC 6901), `before`, `after`"),
     "outcome": (pl.String, "what became of the call"),
     "basis": (pl.String, "`explicit`: the decision is recorded; `inferred`: from what followed"),
     "signals": (

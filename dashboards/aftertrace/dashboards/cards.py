@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ _QUESTIONS: Final = {
     "effects": "Effects",
 }
 _MOST_CHARACTERS: Final = 320
+_SIDES: Final = ("before", "after")
 
 
 def badge(mark: Mark) -> None:
@@ -90,11 +92,23 @@ def approval(row: Mapping[str, Any]) -> None:
             if row[column]:
                 st.caption(name)
                 st.code(plain_lines(row[column]), language=None, wrap_lines=True)
+        if row["edits"]:
+            st.caption("What the edit changed")
+            st.code("\n".join(map(plain, edits(row["edits"]))), language=None, wrap_lines=True)
         if row["reason"]:
             facts([("Reason given", row["reason"])])
         st.page_link(
             "views/run.py", label="Open the run", icon=":material/arrow_forward:", query_params={"run": row["run_id"]}
         )
+
+
+def edits(changes: str) -> list[str]:
+    """One line per change of a JSON list of changes (`analyzer.edits`): where, what it was, what it became."""
+    lines = []
+    for change in json.loads(changes):
+        sides = [json.dumps(change[side], ensure_ascii=False) if side in change else "nothing" for side in _SIDES]
+        lines.append(f"{change['path'] or 'all'}: {' → '.join(sides)}")
+    return lines
 
 
 def empty_store(settings: launch.Settings) -> None:

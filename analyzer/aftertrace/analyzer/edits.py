@@ -1,0 +1,45 @@
+"""What an edit changed: the difference of two JSON values, member by member."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+ABSENT: Final = object()
+
+
+def difference(before: str | None, after: str | None) -> str | None:
+    """What changed between two JSON texts, as a JSON list of `{"path", "before", "after"}`; None if one is unknown.
+
+    Objects are compared by member and lists of one length by item; of anything else the whole value is told. `before`
+    is missing where something was added, `after` where it was removed. Paths are JSON Pointers (RFC 6901).
+    """
+    if before is None or after is None:
+        return None
+    changes = [
+        {"path": path, **{side: value for side, value in (("before", old), ("after", new)) if value is not ABSENT}}
+        for path, old, new in _changes(_loaded(before), _loaded(after), "")
+    ]
+    return msgspec.json.encode(changes).decode()
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        # The sender gave no JSON: the text itself is the value.
+        return text
+
+
+def _changes(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in sorted({*before, *after}):
+            below = f"{path}/{name.replace('~', '~0').replace('/', '~1')}"
+            yield from _changes(before.get(name, ABSENT), after.get(name, ABSENT), below)
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _changes(old, new, f"{path}/{index}")
+    elif type(before) is not type(after) or before != after:
+        yield path, before, after

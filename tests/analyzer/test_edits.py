@@ -1,0 +1,90 @@
+"""What an edit changed."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aftertrace.analyzer.edits import difference
+
+from .stories import event, stored
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+def told(before: Any, after: Any) -> list[dict[str, Any]]:
+    """The changes between two values."""
+    text = difference(json.dumps(before), json.dumps(after))
+    assert text is not None
+    return list(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changes"),
+    [
+        ({"eur": 9}, {"eur": 9}, []),
+        ({"eur": 9}, {"eur": 5}, [{"path": "/eur", "before": 9, "after": 5}]),
+        ({"a": 1, "b": 2}, {"b": 2, "c": 3}, [{"path": "/a", "before": 1}, {"path": "/c", "after": 3}]),
+        ({"to": ["x", {"n": 1}]}, {"to": ["x", {"n": 2}]}, [{"path": "/to/1/n", "before": 1, "after": 2}]),
+        ({"to": ["x"]}, {"to": ["x", "y"]}, [{"path": "/to", "before": ["x"], "after": ["x", "y"]}]),
+        ({"a/b~c": 1}, {"a/b~c": 2}, [{"path": "/a~1b~0c", "before": 1, "after": 2}]),
+        ({"eur": 1}, {"eur": True}, [{"path": "/eur", "before": 1, "after": True}]),
+        ([1], {"a": 1}, [{"path": "", "before": [1], "after": {"a": 1}}]),
+        ({"a": None}, {}, [{"path": "/a", "before": None}]),
+    ],
+)
+def test_each_change_is_told_where_it_is(before: Any, after: Any, changes: list[dict[str, Any]]) -> None:
+    """Added, removed and replaced; what stayed is not told."""
+    assert told(before, after) == changes
+
+
+def test_what_is_no_json_is_compared_as_text() -> None:
+    """Some senders cut arguments, or give a plain text; what is unknown has no difference."""
+    assert difference("rm -rf x", "rm x") == '[{"path":"","before":"rm -rf x","after":"rm x"}]'
+    assert (difference(None, "{}"), difference("{}", None)) == (None, None)
+
+
+@given(JSON, JSON)
+def test_the_changes_lead_from_one_value_to_the_other(before: Any, after: Any) -> None:
+    """Applied to the proposed arguments they give the approved ones; none are told exactly where both are equal."""
+    changes = told(before, after)
+    assert applied(before, changes) == after
+    assert (changes == []) == (json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True))
+
+
+def applied(value: Any, changes: list[dict[str, Any]]) -> Any:
+    """The value after the changes."""
+    root = {"": copy.deepcopy(value)}
+    for change in changes:
+        names = [name.replace("~1", "/").replace("~0", "~") for name in change["path"].split("/")]
+        holder: Any = root
+        for name in names[:-1]:
+            holder = holder[int(name) if isinstance(holder, list) else name]
+        last = int(names[-1]) if isinstance(holder, list) else names[-1]
+        if "after" in change:
+            holder[last] = change["after"]
+        else:
+            del holder[last]
+    return root[""]
+
+
+def test_an_approval_with_an_edit_says_what_was_edited() -> None:
+    """And one without says nothing."""
+    proposed = event("action.proposed", "proposed", arguments='{"eur":900,"to":"bob"}')
+    asked = event("approval.requested", s=1)
+    edited = event("approval.modified", s=4, decided_by="human", arguments='{"eur":50,"to":"bob"}')
+    ran = event("tool.called", "completed", s=5, arguments='{"eur":50,"to":"bob"}')
+    (row,) = stored(proposed, asked, edited, ran).analysis().approvals.to_dicts()
+    assert (row["decision"], row["edits"]) == ("modified", '[{"path":"/eur","before":900,"after":50}]')
+    granted = event("approval.granted", s=4, decided_by="human")
+    (row,) = stored(proposed, asked, granted).analysis().approvals.to_dicts()
+    assert (row["decision"], row["edits"]) == ("granted", None)
