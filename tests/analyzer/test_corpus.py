@@ -39,7 +39,7 @@ def test_precision_and_recall_of_every_outcome_reach_the_bar(
     cells, _ = corpus.score(tmp_path, calls)
     with capsys.disabled():
         print(f"\n{variant.title}, {sample}\n{corpus.table(cells)}")
-    assert [cell for cell in cells if not cell.holds] == []
+    assert [cell for cell in cells if not cell.holds and cell.outcome not in variant.blurred] == []
     assert sum(cell.correct for cell in cells) >= LEAST_CALLS
 
 

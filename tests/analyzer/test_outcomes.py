@@ -51,6 +51,7 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
         [PROPOSED, called("refused", basis="inferred", decided_by="policy", rule="text:codex_never")],
         ("denied", "inferred", "policy"),
     ),
+    "answered_outside_tool_list": ([PROPOSED, ANSWERED], ("unknown_tool", "inferred", None)),
     "asked_and_answered_without_run": ([PROPOSED, ASKED, ANSWERED], ("denied", "inferred", "human")),
     "answered_without_output": (
         [PROPOSED, called("entered", rule="null_output"), ANSWERED],
@@ -73,7 +74,13 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
 }
 """By rule: the events, and what the call becomes: outcome, basis, who decided."""
 
-WITH_A_SPAN_FOR_EVERY_RUN: Final = ("asked_and_answered_without_run", "answered_without_span")
+OTHER_TOOLS: Final = span("chat", scope_name="pydantic-ai", tool_names='["mail"]')
+"""From the same, with a tool list that does not hold the tool."""
+SPANS: Final = {
+    "answered_outside_tool_list": (PYDANTIC, OTHER_TOOLS),
+    "asked_and_answered_without_run": (PYDANTIC,),
+    "answered_without_span": (PYDANTIC,),
+}
 LATE: Final = ("asked_long_ago",)
 
 
@@ -91,8 +98,7 @@ def test_every_rule_has_a_story() -> None:
 def test_a_rule_decides_its_story(rule: str) -> None:
     """The whole judgement, and that it was this line of it."""
     told, expected = STORIES[rule]
-    spans = (PYDANTIC,) if rule in WITH_A_SPAN_FOR_EVERY_RUN else ()
-    calls = calls_of(*told, spans=spans, now_ns=TWO_DAYS_LATER_NS if rule in LATE else LATER_NS)
+    calls = calls_of(*told, spans=SPANS.get(rule, ()), now_ns=TWO_DAYS_LATER_NS if rule in LATE else LATER_NS)
     assert judged(calls) == [(*expected, rule)]
 
 
@@ -199,6 +205,66 @@ def test_events_of_our_own_without_an_id_find_their_call() -> None:
     applied = event("effect.applied", s=1, **anonymous)
     assert calls_of(PROPOSED, failed)["outcome"].to_list() == ["invalid_arguments"]
     assert calls_of(PROPOSED, applied)["outcome"].to_list() == ["executed"]
+
+
+def test_a_tool_outside_an_unknown_list_is_not_unknown() -> None:
+    """Neither where no list was told, nor where one of the run's agents lists it, nor where it ran."""
+    listed = span("chat", scope_name="pydantic-ai", tool_names='["pay"]', s=1)
+    for told, spans in (
+        ([PROPOSED, ANSWERED], (PYDANTIC,)),
+        ([PROPOSED, ANSWERED], (OTHER_TOOLS, listed)),
+        ([PROPOSED, COMPLETED, ANSWERED], (OTHER_TOOLS,)),
+        ([PROPOSED, ANSWERED], (span("chat", scope_name="shop", tool_names='["mail"]'),)),
+    ):
+        assert "unknown_tool" not in calls_of(*told, spans=spans)["outcome"].to_list()
+
+
+NINE_HUNDRED: Final = {"arguments": '{"amount":900}', "arguments_digest": "900"}
+FIVE: Final = {"arguments": '{"amount":5}', "arguments_digest": "5"}
+
+
+def repeated(**columns: Any) -> dict[str, Any]:
+    """A proposal told again under the id of its item, which no other record has."""
+    return event("action.proposed", "echoed", s=6, call_id=None, rule="item_id", position=0, **columns)
+
+
+def test_a_repeated_proposal_that_names_its_item_joins_the_call_of_the_same_arguments() -> None:
+    """OpenLLMetry tells so of the calls of the OpenAI Agents SDK; two records that repeat one are both its evidence."""
+    five = event("action.proposed", "proposed", **FIVE)
+    nine_hundred = event("action.proposed", "proposed", s=1, call_id="c-2", **NINE_HUNDRED)
+    calls = calls_of(five, nine_hundred, repeated(**NINE_HUNDRED), repeated(**NINE_HUNDRED), ENDED)
+    assert [(row["tool_call_id"], len(row["evidence"])) for row in calls.to_dicts()] == [("c-1", 1), ("c-2", 3)]
+
+
+@pytest.mark.parametrize("lost", [FIVE, {**NINE_HUNDRED, "tool_name": "mail"}], ids=["arguments", "tool"])
+def test_a_repeated_proposal_whose_call_is_lost_is_no_call_of_its_own(lost: dict[str, Any]) -> None:
+    """Nor does it join one with other arguments, or of another tool."""
+    calls = calls_of(event("action.proposed", "proposed", **NINE_HUNDRED), repeated(**lost), ENDED)
+    assert [(row["tool_call_id"], len(row["evidence"])) for row in calls.to_dicts()] == [("c-1", 1)]
+
+
+def asked_twice(scope: str, *, s: float) -> list[dict[str, Any]]:
+    """An interrupt about one call and its answer, as one instrumentation of LangGraph tells them."""
+    shared = {"call_id": None, "position": 0, "scope_name": scope}
+    return [
+        event("approval.requested", s=1 + s, group="i-1", arguments='{"amount":900}', **shared),
+        event("approval.rejected", s=4 + s, decided_by="human", tool_name=None, **shared),
+    ]
+
+
+def test_an_interrupt_that_two_instrumentations_tell_of_is_one_ask_and_one_answer() -> None:
+    """Both are evidence of the one call; a second call of the same tool is left as it was."""
+    second = event("action.proposed", "proposed", call_id="c-2", arguments='{"amount":900}', position=1)
+    calls = calls_of(PROPOSED, second, *asked_twice("openinference", s=0), *asked_twice("openllmetry", s=0.004), ENDED)
+    assert [(row["outcome"], len(row["evidence"])) for row in calls.to_dicts()] == [("denied", 5), ("unresolved", 1)]
+
+
+def test_an_interrupt_that_one_instrumentation_answers_again_is_another_answer() -> None:
+    """The control: the second rejection of a later run is of the second call."""
+    first, later = asked_twice("openllmetry", s=0), asked_twice("openllmetry", s=9)
+    second = event("action.proposed", "proposed", s=8, call_id="c-2", arguments='{"amount":900}')
+    calls = calls_of(PROPOSED, *first, second, {**later[0], "group": "i-2"}, later[1], ENDED)
+    assert [(row["outcome"], len(row["evidence"])) for row in calls.to_dicts()] == [("denied", 3), ("denied", 3)]
 
 
 def test_an_unanswered_ask_of_a_program_that_cannot_ask_is_a_refusal_by_policy() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aftertrace.analyzer.emitters import EMITTERS, QUESTIONS, Emitter, of
+from aftertrace.analyzer.emitter import QUESTIONS, Emitter
+from aftertrace.analyzer.emitters import EMITTERS, of
 from aftertrace.cli import connect, recording
 from aftertrace.cli.connect import Heard
 
@@ -41,6 +42,9 @@ def test_the_help_lists_every_emitter(aftertrace: Command) -> None:
         ("github-copilot", "github.copilot", "copilot-cli"),
         ("codex_exec", "codex_otel.log_only", "codex"),
         ("dbbot-service", "openinference.instrumentation.langchain", "langgraph"),
+        ("dbbot-service", "opentelemetry.instrumentation.langchain", "openllmetry"),
+        ("dbbot-service", "langsmith", "langsmith"),
+        ("unknown_service:python", "logfire.openai_agents", "logfire"),
         ("dbbot-service", "pydantic-ai", "pydantic-ai"),
         ("my-agent", "aiohttp", "any-otel"),
         (None, None, "any-otel"),

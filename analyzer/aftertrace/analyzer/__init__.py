@@ -7,7 +7,8 @@ over one version of a store.
 
 from aftertrace.analyzer.analysis import Analysis, analyse, current_version, open_analysis
 from aftertrace.analyzer.answers import Answer, Answers
-from aftertrace.analyzer.emitters import EMITTERS, Emitter
+from aftertrace.analyzer.emitter import Emitter
+from aftertrace.analyzer.emitters import EMITTERS
 from aftertrace.analyzer.schemas import DECIDERS, DERIVED, NEAR_MISS_OUTCOMES, OUTCOMES
 from aftertrace.analyzer.select import Filter
 from aftertrace.analyzer.tables import Tables

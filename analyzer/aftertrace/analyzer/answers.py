@@ -13,7 +13,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 import polars as pl
 
-from aftertrace.analyzer.emitters import EMITTERS, Emitter, Question
+from aftertrace.analyzer.emitter import Emitter, Question
+from aftertrace.analyzer.emitters import EMITTERS
 from aftertrace.analyzer.identity import Identified
 
 State: TypeAlias = Literal["known", "partial", "unknown"]

@@ -35,10 +35,26 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
         _blank_asks(gathered, identified)
         .join(states, on="run_id", how="left")
         .join(certain, on="run_id", how="left")
-        .with_columns(pl.col("is_span_certain", *RUN_STATES).fill_null(value=False))
+        .join(_tool_lists(identified), on="run_id", how="left")
+        .with_columns(
+            pl.col("is_span_certain", *RUN_STATES).fill_null(value=False),
+            is_unlisted=(~pl.col("listed").list.contains(pl.col("tool_name"))).fill_null(value=False),
+        )
         .with_columns(run_waits=_waits().any().over("run_id"))
     )
     return _columns(_person_or_program(judged, identified))
+
+
+def _tool_lists(identified: Identified) -> pl.LazyFrame:
+    """Per run, `listed`: the tools in any of its tool lists; runs whose lists are unknown or empty are left out."""
+    lists = identified.spans.lazy().select("run_id", "tool_names").drop_nulls().unique()
+    names = lists.select("run_id", listed=pl.col("tool_names").str.json_decode(pl.List(pl.String)))
+    return (
+        names.explode("listed", empty_as_null=True, keep_nulls=True)
+        .drop_nulls()
+        .group_by("run_id")
+        .agg(pl.col("listed").unique())
+    )
 
 
 def _person_or_program(judged: pl.LazyFrame, identified: Identified) -> pl.LazyFrame:

@@ -12,7 +12,7 @@ from aftertrace.analyzer.answers import emitter_of
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.analysis import Analysis
-    from aftertrace.analyzer.emitters import Emitter
+    from aftertrace.analyzer.emitter import Emitter
 
 JUDGED_RUNS: Final = 50
 """How many runs of an emitter are asked, the newest first: what it sent long ago is no measure of its switches now."""

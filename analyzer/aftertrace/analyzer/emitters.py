@@ -6,59 +6,9 @@ was observed in the version that `observed` names; products change, so it is wor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-Signal: TypeAlias = Literal["traces", "logs"]
-Question: TypeAlias = Literal["agent", "model", "system_prompt", "inputs", "tools", "reviewer", "decisions"]
-
-QUESTIONS: Final[tuple[Question, ...]] = (
-    "agent",
-    "model",
-    "system_prompt",
-    "inputs",
-    "tools",
-    "reviewer",
-    "decisions",
-)
-"""The six answers of a run, and the decisions on its calls."""
-
-
-@dataclass(frozen=True, slots=True)
-class Emitter:
-    """An agent, SDK or framework that reports with OpenTelemetry."""
-
-    name: str
-    """What `aftertrace connect` calls it."""
-    title: str
-    """What it calls itself."""
-    observed: str
-    """The version these facts were observed in."""
-    services: tuple[str, ...]
-    """Values of `service.name` that it sends; a trailing `*` stands for any ending."""
-    scopes: tuple[str, ...]
-    """Names of its instrumentation scopes, in the same form."""
-    signals: tuple[Signal, ...]
-    """What it should send once everything below is switched on."""
-    switches: str
-    """What to set, ready to paste. `{http}` and `{grpc}` stand for the receiver's URLs."""
-    note: str = ""
-    """What even then is not seen, or what to beware of."""
-    gives: Mapping[Question, str] = field(default_factory=dict)
-    """What to switch on for an answer. A question that is missing here is answered without any switch; an empty text
-    says that this emitter cannot answer it."""
-
-    def sends(self, service: str | None, scope: str | None) -> bool:
-        """Whether a record of this service and scope comes from this emitter."""
-        return any(_matches(service or "", pattern) for pattern in self.services) or any(
-            _matches(scope or "", pattern) for pattern in self.scopes
-        )
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
-
+from aftertrace.analyzer.emitter import Emitter
 
 _GENAI_CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_AND_EVENT"
 
@@ -223,19 +173,15 @@ Agent.instrument_all(InstrumentationSettings(include_content=True))
         title="LangChain and LangGraph through OpenInference",
         observed="langgraph 1.2.22, openinference-instrumentation-langchain 0.1.80",
         services=(),
-        scopes=(
-            "openinference.instrumentation.langchain",
-            "opentelemetry.instrumentation.langchain",
-            "langsmith",
-        ),
+        scopes=("openinference.instrumentation.langchain",),
         signals=("traces",),
         switches=_SDK
         + """\
 pip install openinference-instrumentation-langchain opentelemetry-distro opentelemetry-exporter-otlp
 opentelemetry-instrument python app.py
 """,
-        note="It alone puts the request, the verdict, the edit and the reason on the wire; it names no reviewer. "
-        " Leave OPENINFERENCE_HIDE_INPUTS and OPENINFERENCE_HIDE_OUTPUTS unset. With OpenLLMetry beside it, "
+        note="It puts the request, the verdict, the edit and the reason on the wire; it names no reviewer. "
+        "Leave OPENINFERENCE_HIDE_INPUTS and OPENINFERENCE_HIDE_OUTPUTS unset. With OpenLLMetry beside it, "
         "every span comes twice.",
         gives={"reviewer": "put the reviewer into the thread's metadata as user_id"},
     ),
@@ -244,7 +190,7 @@ opentelemetry-instrument python app.py
         title="OpenAI Agents SDK through OpenInference",
         observed="openai-agents 0.24.0, openinference-instrumentation-openai-agents 2.6.0",
         services=(),
-        scopes=("openinference.instrumentation.openai_agents", "opentelemetry.instrumentation.openai_agents"),
+        scopes=("openinference.instrumentation.openai_agents",),
         signals=("traces",),
         switches=_SDK
         + """\
@@ -253,6 +199,67 @@ opentelemetry-instrument python app.py
 """,
         note="A call that waits for approval and one that returned nothing look alike until the run goes on; "
         "approvals and their reviewers are not sent.",
+        gives={"reviewer": "record the answer with aftertrace.semconv.instrument"},
+    ),
+    Emitter(
+        name="openllmetry",
+        title="LangChain, LangGraph and the OpenAI Agents SDK through OpenLLMetry",
+        observed="0.62.4, and its flattened form of 0.40",
+        services=(),
+        scopes=(
+            "opentelemetry.instrumentation.langchain",
+            "opentelemetry.instrumentation.openai_agents",
+            "traceloop.*",
+        ),
+        signals=("traces",),
+        switches=_SDK
+        + """\
+pip install opentelemetry-instrumentation-langchain opentelemetry-instrumentation-openai-agents
+pip install opentelemetry-distro opentelemetry-exporter-otlp
+export TRACELOOP_TRACE_CONTENT=true                  # the default; false hides messages, arguments and results
+opentelemetry-instrument python app.py
+""",
+        note="Of the OpenAI Agents SDK it sends neither guardrails nor the group of a resumed run, and a call that "
+        "waits for approval looks like one that returned nothing until the run goes on.",
+        gives={
+            "system_prompt": "TRACELOOP_TRACE_CONTENT=true",
+            "inputs": "TRACELOOP_TRACE_CONTENT=true",
+            "tools": "TRACELOOP_TRACE_CONTENT=true",
+            "reviewer": "put the reviewer into the thread's metadata as user_id",
+            "decisions": "TRACELOOP_TRACE_CONTENT=true",
+        },
+    ),
+    Emitter(
+        name="langsmith",
+        title="LangChain and LangGraph through LangSmith's OpenTelemetry export",
+        observed="langsmith 0.14.17",
+        services=(),
+        scopes=("langsmith",),
+        signals=("traces",),
+        switches=_SDK
+        + """\
+pip install 'langsmith[otel]'
+export LANGSMITH_TRACING=true LANGSMITH_OTEL_ENABLED=true
+export LANGSMITH_OTEL_ONLY=true                      # nothing to LangSmith itself
+""",
+        note="Leave LANGSMITH_HIDE_INPUTS and LANGSMITH_HIDE_OUTPUTS unset. It names no reviewer.",
+        gives={"reviewer": "put the reviewer into the thread's metadata as user_id"},
+    ),
+    Emitter(
+        name="logfire",
+        title="OpenAI Agents SDK through Logfire",
+        observed="openai-agents 0.24.0, logfire 5.2.0",
+        services=(),
+        scopes=("logfire.openai_agents",),
+        signals=("traces",),
+        switches=_SDK
+        + """\
+# In the program:
+logfire.configure(send_to_logfire=False)
+logfire.instrument_openai_agents()
+""",
+        note="A call that waits for approval and one that returned nothing look alike until the run goes on; approvals "
+        "and their reviewers are not sent. Give runs a group_id: a resumed one is then of the same conversation.",
         gives={"reviewer": "record the answer with aftertrace.semconv.instrument"},
     ),
     Emitter(

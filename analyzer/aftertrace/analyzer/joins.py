@@ -4,7 +4,10 @@
    span, a LangChain tool under LangGraph's `tools` node.
 2. Answers of a reviewer that carry a position alone take the request in the same position of the interrupt before them.
 3. Calls with an id are told apart by it, and by order where a sender uses an id again.
-4. What has no id is matched by tool, canonical arguments and order; then by tool and order.
+4. What has no id is matched by tool, canonical arguments and order; then by tool and order. So is a repeated proposal
+   that names its item and not its call (`item_id`: the OpenAI Agents SDK through OpenLLMetry).
+5. What a second instrumentation tells once more belongs to the call of the first: the run of a tool at the same time,
+   an interrupt of the same id and position, its answer in the same position at the same time.
 
 Every step is a pure function on frames, and none looks at what an event *means*.
 """
@@ -39,7 +42,9 @@ _RAN: Final = ("completed", "failed")
 _SEPARATOR: Final = "\x1f"
 _LEVELS: Final = 3
 TWIN_WITHIN_NS: Final = 50_000_000
-"""Two instrumentations of one tool call begin and end within this of each other."""
+"""Two instrumentations of one tool call, or of one resume, tell of it within this of each other."""
+ITEM_ID: Final = "item_id"
+"""Dialects' `rule` of a repeated proposal whose own id is not told."""
 
 
 def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
@@ -55,9 +60,13 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     found = _from_requests(_from_spans(found, spans))
     identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))
     anonymous = _once(found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null()))
+    repeated = _repeated(anonymous)
+    anonymous = anonymous.join(repeated, on="row", how="anti")
     twins = _twins(anonymous, identified)
     matched = _match(anonymous.join(twins, on="row", how="anti"), identified)
-    return pl.concat([identified, twins, matched], how="diagonal").sort("row").drop("row", "done_ns")
+    found = pl.concat([identified, twins, matched], how="diagonal")
+    again = repeated.join(found.select(of_row="row", call_key="call_key"), on="of_row", how="inner").drop("of_row")
+    return pl.concat([found, again], how="diagonal").sort("row").drop("row", "done_ns")
 
 
 def _once(anonymous: pl.DataFrame) -> pl.DataFrame:
@@ -68,6 +77,35 @@ def _once(anonymous: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(
         [anonymous.filter(~feedback), said.join(spoken, on=["scope", "tool_name", "reason"], how="anti")]
     ).sort("row")
+
+
+def _repeated(anonymous: pl.DataFrame) -> pl.DataFrame:
+    """Step 5: events that tell once more what `of_row` tells: the same interrupt, its answers, a repeated proposal."""
+    positional = pl.col("position").is_not_null() & pl.col("event").str.starts_with("approval.")
+    asks = anonymous.filter(positional & (pl.col("event") == "approval.requested") & pl.col("group").is_not_null())
+    items = anonymous.filter((pl.col("rule") == ITEM_ID).fill_null(value=False))
+    told = [
+        group.sort("time_ns", "row").with_columns(of_row=pl.col("row").first().over(by))
+        for group, by in (
+            (asks, ["scope", "group", "position", "tool_name"]),
+            (items, ["scope", "tool_name", "asked_digest", "position"]),
+        )
+    ]
+    answers = anonymous.filter(positional & (pl.col("event") != "approval.requested")).sort("time_ns", "row")
+    same = ["scope", "event", "group", "position", "tool_name", "asked_digest"]
+    first_ns = pl.col("time_ns").first().over(same)
+    first_scope = pl.col("scope_name").first().over(same)
+    told.append(
+        answers.with_columns(
+            of_row=pl.when(
+                (pl.col("scope_name") != first_scope).fill_null(value=False)
+                & (pl.col("time_ns") - first_ns <= TWIN_WITHIN_NS)
+            )
+            .then(pl.col("row").first().over(same))
+            .otherwise("row")
+        )
+    )
+    return pl.concat(told).filter(pl.col("of_row") != pl.col("row"))
 
 
 def _twins(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
@@ -251,6 +289,7 @@ _OPEN: Final = (
     "effect",
     "ask",
     "decide",
+    "repeat",
 )
 _CALLED: Final = pl.col("event") == "tool.called"
 _KINDS: Final = (
@@ -265,6 +304,7 @@ _KINDS: Final = (
     ("effect", pl.col("event").is_in(("effect.applied", "effect.blocked"))),
     ("ask", pl.col("event") == "approval.requested"),
     ("decide", pl.col("event").is_in(DECISIONS) & (pl.col("event") != "approval.requested")),
+    ("repeat", (pl.col("event") == "action.proposed") & (pl.col("rule") == ITEM_ID).fill_null(value=False)),
 )  # fmt: skip
 
 

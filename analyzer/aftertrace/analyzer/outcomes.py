@@ -30,7 +30,8 @@ class Rule:
 
     name: str
     when: pl.Expr
-    """Over the columns of `evidence.gather` and `run_state`, `run_waits`, `is_quiet`, `is_span_certain`."""
+    """Over the columns of `evidence.gather` and `run_state`, `run_waits`, `is_quiet`, `is_span_certain`,
+    `is_unlisted`."""
     outcome: str
     basis: pl.Expr
     decided_by: pl.Expr
@@ -151,6 +152,15 @@ RULES: Final = (
         _INFERRED,
         pl.col("refused_by"),
         "The model was told a refusal in an observed wording, and nothing shows that the call ran.",
+    ),
+    Rule(
+        "answered_outside_tool_list",
+        pl.col("was_answered") & pl.col("is_span_certain") & pl.col("is_unlisted") & ~pl.col("is_output_missing"),
+        "unknown_tool",
+        _INFERRED,
+        _NOBODY,
+        "The model was given an answer, an emitter that opens a span for every run opened none, and the tool is in "
+        "none of the run's tool lists (Pydantic AI without content, where the answer has no text).",
     ),
     Rule(
         "asked_and_answered_without_run",

@@ -15,7 +15,7 @@ from aftertrace.dashboards.plain import plain
 from aftertrace.store.errors import Unavailable
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.emitters import Emitter, Signal
+    from aftertrace.analyzer.emitter import Emitter, Signal
 
 _POLL_S: Final = 0.5
 _SETTLE_S: Final = 5.0

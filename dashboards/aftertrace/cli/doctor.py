@@ -17,7 +17,7 @@ from aftertrace.dashboards.plain import plain
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.coverage import Coverage, Told
-    from aftertrace.analyzer.emitters import Emitter
+    from aftertrace.analyzer.emitter import Emitter
     from aftertrace.cli.senders import Sender
 
 ANY: Final = "any-otel"

@@ -96,9 +96,20 @@ def test_hostile_text_is_read_in_bounded_time() -> None:
     assert time.perf_counter() - start < 10
 
 
+def test_langsmith_names_an_interrupt_in_the_text_of_an_exception() -> None:
+    """The trace that follows is no part of it."""
+    value = {"action_requests": REQUESTS}
+    message = f"GraphInterrupt((Interrupt(value={value!r}, id='0123456789abcdef'),))Traceback (most recent call last):"
+    assert [(e.tool_name, e.group) for e in asked(interrupted(message, kind="Exception"))] == [
+        ("delete_db", "0123456789abcdef"),
+        ("pay", "0123456789abcdef"),
+    ]
+
+
 def test_other_exceptions_ask_nothing() -> None:
     """A failure is no interrupt."""
     assert asked(interrupted("(Interrupt(value={'action_requests': []}),)", kind="ValueError")) == []
+    assert asked(interrupted("ValueError('GraphInterrupt(')", kind="Exception")) == []
     assert asked(make_span("tools", {})) == []
 
 
@@ -113,6 +124,7 @@ def test_a_resume_answers_by_position() -> None:
         Event(event="approval.rejected", position=2, reason="not on prod", **shared),
     ]
     assert answered(resume, 9) == expected
+    assert answered(resume["decisions"], 9) == expected
     by_interrupt = answered({"0123456789abcdef": resume}, 9)
     assert [(event.event, event.group) for event in by_interrupt] == [
         (event.event, "0123456789abcdef") for event in expected

@@ -21,7 +21,10 @@ from aftertrace.ingest.dialects import (
     claude_code,
     copilot,
     genai,
+    langsmith,
+    logfire,
     openinference,
+    openllmetry,
     plain,
     strands,
 )
@@ -45,6 +48,9 @@ DIALECTS: Final = (
     Dialect(copilot.NAME, copilot.READS, copilot.read),
     Dialect(strands.NAME, strands.READS, strands.read),
     Dialect(openinference.NAME, openinference.READS, openinference.read),
+    Dialect(openllmetry.NAME, openllmetry.READS, openllmetry.read),
+    Dialect(langsmith.NAME, langsmith.READS, langsmith.read),
+    Dialect(logfire.NAME, logfire.READS, logfire.read),
     Dialect(genai.NAME, genai.READS, genai.read),
     Dialect(plain.NAME, plain.READS, plain.read),
 )

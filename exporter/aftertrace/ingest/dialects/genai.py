@@ -165,7 +165,7 @@ def _tool_events(span: Span) -> list[Event]:
         content=result,
     )
     deferral = attributes.get("pydantic_ai.tool.deferral.name")
-    if deferral == "ApprovalRequired" or _interrupted(span):
+    if deferral == "ApprovalRequired" or is_interrupted(span):
         event.event, event.state, event.rule = "approval.requested", None, "deferral"
         event.reason = _reason(attributes.get("pydantic_ai.tool.deferral.metadata"))
     elif deferral is not None:
@@ -175,11 +175,12 @@ def _tool_events(span: Span) -> list[Event]:
     elif not span.end_ns:
         event.state = "started"
     else:
-        _judge(event, span, result)
+        judge(event, span, result)
     return [event]
 
 
-def _judge(event: Event, span: Span, result: Any) -> None:
+def judge(event: Event, span: Span, result: Any) -> None:
+    """Settle what the span of a tool says: by its status, its error, and the wording of its result."""
     loaded = messages.load(result)
     failed = span.status == 2
     error_type = str(span.attributes.get("error.type") or "")
@@ -239,7 +240,8 @@ def _guarded_tools(parameters: Any) -> set[str]:
     return {str(tool.get("name")) for tool in listed if isinstance(tool, dict) and tool.get("kind") == "unapproved"}
 
 
-def _interrupted(span: Span) -> bool:
+def is_interrupted(span: Span) -> bool:
+    """Whether a tool's span ended because an approval was wanted."""
     return str(_exception(span, "exception.type") or "").endswith(("GraphInterrupt", "ApprovalRequired"))
 
 

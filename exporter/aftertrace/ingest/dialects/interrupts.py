@@ -1,5 +1,6 @@
 """LangGraph interrupts and their resumes: who was asked, and what was answered.
 
+The three instrumentations of LangGraph wrap them differently and quote the same text, which is read here.
 `HumanInTheLoopMiddleware` raises `GraphInterrupt` with `action_requests`, in the order of the calls that need a review;
 the resume carries `decisions` in the same order and no ids. So both are stated with a `position`, and the analyzer maps
 them. The exception's message is the Python `repr` of the interrupt: it is read as a literal, never evaluated.
@@ -25,11 +26,10 @@ def asked(span: Span) -> list[Event]:
     unreadable.
     """
     for event in span.events:
-        kind = event.attributes.get("exception.type")
-        if event.name != "exception" or not isinstance(kind, str) or not kind.endswith("GraphInterrupt"):
-            continue
         text = event.attributes.get("exception.message")
         text = text if isinstance(text, str) else ""
+        if event.name != "exception" or not _is_interrupt(event.attributes.get("exception.type"), text):
+            continue
         found_id = _ID.search(text)
         group = found_id[1] if found_id else span.span_id
         requests = _action_requests(text)
@@ -50,7 +50,9 @@ def asked(span: Span) -> list[Event]:
 
 
 def answered(resume: Any, time_ns: int) -> list[Event]:
-    """The decisions of a resume, each with its position; also where they are keyed by interrupt id."""
+    """The decisions of a resume, each with its position: in a list, under `decisions`, or keyed by interrupt id."""
+    if isinstance(resume, list):
+        return _decisions(resume, None, time_ns)
     if not isinstance(resume, dict):
         return []
     if "decisions" in resume:
@@ -60,6 +62,13 @@ def answered(resume: Any, time_ns: int) -> list[Event]:
         if isinstance(value, dict):
             found += _decisions(value.get("decisions"), str(group), time_ns)
     return found
+
+
+def _is_interrupt(kind: Any, text: str) -> bool:
+    """Whether an exception is an interrupt; LangSmith writes each one as `Exception`, with its name in the text."""
+    if kind == "Exception":
+        return text.startswith("GraphInterrupt(")
+    return isinstance(kind, str) and kind.endswith("GraphInterrupt")
 
 
 def _decisions(decisions: Any, group: str | None, time_ns: int) -> list[Event]:

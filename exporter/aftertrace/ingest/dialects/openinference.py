@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import interrupts, messages, text_calls
+from aftertrace.ingest.dialects import langgraph, messages, text_calls
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.records import Log, Record, Span
 
@@ -161,7 +161,7 @@ def _message(flat: dict[str, Any]) -> dict[str, Any]:
 def _tool(span: Span) -> list[Event]:
     attributes = span.attributes
     handoff = _HANDOFF.fullmatch(span.name) if "tool.name" not in attributes else None
-    name = f"transfer_to_{handoff[1].replace(' ', '_').lower()}" if handoff else attributes.get("tool.name")
+    name = messages.handoff_tool(handoff[1]) if handoff else attributes.get("tool.name")
     output = messages.load(attributes.get("output.value"))
     data = _dict(output.get("data")) if isinstance(output, dict) else {}
     given = messages.load(attributes.get("input.value"))
@@ -216,56 +216,8 @@ def _guardrail(span: Span) -> Event:
 
 def _chain(span: Span, metadata: dict[str, Any]) -> list[Event]:
     attributes = span.attributes
-    found = interrupts.asked(span)
-    given = messages.load(attributes.get("input.value"))
-    if isinstance(given, dict) and "resume" in given:
-        found += interrupts.answered(given["resume"], span.start_ns)
-    elif metadata.get("langgraph_node") == "tools" or span.name == "tools":
-        found += _tool_node(span, given)
-    elif span.parent_span_id is None:
-        text = _user_text(given)
-        if text is not None:
-            found.append(Event(event="input.resolved", state="user_prompt", time_ns=span.start_ns, content=text))
-    return found
-
-
-def _tool_node(span: Span, given: Any) -> list[Event]:
-    """The LangGraph node above a tool: the call with its id, and what the graph was given back."""
-    calls = [item for item in given if isinstance(item, dict)] if isinstance(given, list) else []
-    found = [
-        Event(
-            event="tool.called",
-            state="entered",
-            time_ns=span.start_ns,
-            tool_name=item.get("name"),
-            call_id=item.get("id"),
-            arguments=item.get("args"),
-            rule="langgraph_tools",
-        )
-        for item in calls
-        if item.get("type") == "tool_call" and isinstance(item.get("name"), str)
-    ]
-    output = messages.load(span.attributes.get("output.value"))
-    listed = output.get("messages") if isinstance(output, dict) else None
-    for item in listed if isinstance(listed, list) else []:
-        data = item.get("data") if isinstance(item, dict) else None
-        if isinstance(data, dict) and data.get("type") == "tool" and data.get("tool_call_id"):
-            part = {"id": data["tool_call_id"], "name": data.get("name"), "response": data.get("content")}
-            event = messages.answer(part, None)
-            event.time_ns = span.end_ns or span.start_ns
-            found.append(event)
-    return found
-
-
-def _user_text(given: Any) -> str | None:
-    if isinstance(given, str):
-        return given
-    listed = given.get("messages") if isinstance(given, dict) else None
-    for item in reversed(listed if isinstance(listed, list) else []):
-        if isinstance(item, dict) and item.get("role", item.get("type")) in ("user", "human"):
-            content = item.get("content", _dict(item.get("data")).get("content"))
-            return content if isinstance(content, str) else None
-    return None
+    node = langgraph.TOOLS if span.name == langgraph.TOOLS else metadata.get("langgraph_node")
+    return langgraph.step_events(span, attributes.get("input.value"), attributes.get("output.value"), node)
 
 
 def _dict(value: Any) -> dict[str, Any]:
