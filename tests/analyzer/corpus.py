@@ -75,6 +75,7 @@ VARIANTS: Final = (
     Variant("openllmetry"),
     Variant("claude_code"),
     Variant("copilot"),
+    Variant("codex"),
     Variant("claude_code", approvals=True),
     Variant("copilot", approvals=True),
 )

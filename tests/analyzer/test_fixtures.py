@@ -25,6 +25,7 @@ IN_SCOPE: Final = (
     "claude-code/*",
     "claude-agent-sdk/*",
     "copilot-cli/*",
+    "codex/*",
     "pydantic-ai/*",
     "agent-framework/*",
     "langchain/*",

@@ -11,7 +11,7 @@ from aftertrace.analyzer.outcomes import RULES
 from aftertrace.analyzer.schemas import DECIDERS, OUTCOMES
 
 from .frames import LATER_NS
-from .stories import DAY_NS, calls_of, event, span
+from .stories import AT_NS, DAY_NS, calls_of, event, span
 
 PROPOSED: Final = event("action.proposed", "proposed", arguments='{"amount":900}')
 ASKED: Final = event("approval.requested", s=1)
@@ -33,6 +33,10 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
     "ran_edited": (
         [PROPOSED, ASKED, event("approval.modified", s=4, decided_by="human", arguments='{"amount":5}'), COMPLETED],
         ("modified", "explicit", "human"),
+    ),
+    "sandbox_denied": (
+        [PROPOSED, event("effect.blocked", s=8, decided_by="policy", rule="sandbox_outcome"), COMPLETED],
+        ("failed", "explicit", None),
     ),
     "ran": ([PROPOSED, COMPLETED], ("executed", "explicit", None)),
     "ran_failed": ([PROPOSED, called("failed", reason="no such account")], ("failed", "explicit", None)),
@@ -156,6 +160,40 @@ def test_an_answer_by_a_person_is_timed_from_the_ask() -> None:
     stated = calls_of(PROPOSED, ASKED, {**granted, "wait_ns": 2_500_000_000}, COMPLETED).select(columns)
     assert told.rows() == [(True, "granted", "ana", "asserted", 3_000_000_000)]
     assert stated.rows() == [(True, "granted", "ana", "asserted", 2_500_000_000)]
+
+
+def test_an_answer_alone_is_timed_from_where_the_record_that_holds_the_wait_begins() -> None:
+    """Codex tells of no ask; its result lasts from when the call was received, and the call ran once it was let."""
+    granted = event("approval.granted", s=4, decided_by="human")
+    result = event("tool.called", "completed", s=1, end_ns=AT_NS + 6 * 10**9, attributes='{"includes_wait":true}')
+    columns = ("approval_asked", "wait_ns", pl.col("started_at").dt.epoch("ns") - AT_NS)
+    told = calls_of(granted, result).select(columns)
+    plain = calls_of(granted, {**result, "attributes": None}).select(columns)
+    assert told.rows() == [(True, 3_000_000_000, 4_000_000_000)]
+    assert plain.rows() == [(True, None, 1_000_000_000)]
+
+
+def test_a_policy_that_lets_a_call_through_waits_for_nobody() -> None:
+    """However long the call then took."""
+    allowed = event("policy.evaluated", "allow", s=1, decided_by="policy")
+    result = event("tool.called", "completed", end_ns=AT_NS + 6 * 10**9, attributes='{"includes_wait":true}')
+    told = calls_of(allowed, result).select("approval_asked", "wait_ns", "decided_by")
+    assert told.rows() == [(False, None, "policy")]
+
+
+def test_a_failure_in_the_log_outweighs_the_span_that_calls_it_a_success() -> None:
+    """Codex's span event says `success` where its log holds the exit code."""
+    logged = event("tool.called", "failed", s=8, end_ns=None, reason="Process exited with code 1")
+    repeated = event("tool.called", "completed", s=9, end_ns=None, attributes='{"weight":"span"}')
+    assert judged(calls_of(PROPOSED, logged, repeated)) == [("failed", "explicit", None, "ran_failed")]
+    unmarked = {**repeated, "attributes": None}
+    assert judged(calls_of(PROPOSED, logged, unmarked)) == [("executed", "explicit", None, "ran")]
+
+
+def test_only_a_sandbox_makes_a_success_a_failure() -> None:
+    """Any other blocked effect of a call that completed is told beside it."""
+    blocked = event("effect.blocked", s=8, decided_by="target")
+    assert judged(calls_of(PROPOSED, blocked, COMPLETED)) == [("executed", "explicit", None, "ran")]
 
 
 def test_a_call_held_back_by_its_siblings_ask_is_pending_and_not_unresolved() -> None:

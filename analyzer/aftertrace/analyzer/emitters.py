@@ -71,25 +71,27 @@ export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true           # argum
         name="codex",
         title="Codex CLI",
         observed="0.169.0",
-        services=("codex*",),
+        services=("codex*", "Codex*"),
         scopes=("codex_otel*",),
-        signals=("logs",),
+        signals=("logs", "traces"),
         switches="""\
 # It ignores OTEL_EXPORTER_OTLP_ENDPOINT. In ~/.codex/config.toml:
 [otel]
-log_user_prompt = true
+log_user_prompt = true                               # inputs
+log_guardian_assessments = true                      # why the automatic reviewer decided
 exporter = {{ otlp-http = {{ endpoint = "{http}/v1/logs", protocol = "binary" }} }}
-# Traces are about 900 internal spans a turn; they add turn ids and cancelled calls:
+# Traces are about 900 internal spans a turn. They alone tell of turns, and of calls that a person cancelled:
 trace_exporter = {{ otlp-http = {{ endpoint = "{http}/v1/traces", protocol = "binary" }} }}
 """,
-        note="System prompt and tool list are not exported. A call that the approval policy forbids, or that a person "
-        "cancels, leaves no decision.",
+        note="System prompt and tool list are not exported. A call that the approval policy forbids leaves but a text, "
+        "one that a person cancels only a span. A hook that lets a call through reads like the configuration. Output "
+        "is cut at 2 KiB unless tool_result.max_bytes says otherwise.",
         gives={
             "system_prompt": "",
             "inputs": "log_user_prompt = true under [otel]",
             "tools": "",
             "reviewer": "sign in, so that user.email is sent",
-            "decisions": "exporter = … under [otel]",
+            "decisions": "exporter = … and trace_exporter = … under [otel]",
         },
     ),
     Emitter(

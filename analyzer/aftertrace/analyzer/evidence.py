@@ -1,7 +1,8 @@
 """What the events of a call say, gathered into one row per call: facts, and no judgement yet.
 
 Where two records disagree about a decision, the one of more weight counts: dialects mark what only repeats a decision
-with `weight` (`result`, `span`). Claude Code's `blocked_on_user` span says `unknown` where its log says `accept`.
+with `weight` (`result`, `span`). Claude Code's `blocked_on_user` span says `unknown` where its log says `accept`. The
+same goes for a result: Codex's span tells of success where its log holds the exit code of a command that failed.
 """
 
 from __future__ import annotations
@@ -104,7 +105,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             .any()
             .alias("is_resumed"),
             (called & (state == "failed")).any().alias("was_failed"),
-            state.filter(ran).last().alias("last_run_state"),
+            state.filter(ran).sort_by(_weight().filter(ran), maintain_order=True).last().alias("last_run_state"),
             (called & (state == "started")).any().alias("was_started"),
             (called & (state == "entered")).any().alias("was_entered"),
             (pl.col("rule") == "null_output").fill_null(value=False).any().alias("is_output_missing"),
@@ -125,6 +126,10 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             refused.any().alias("is_refused"),
             (event == "effect.applied").any().alias("has_receipt"),
             (event == "effect.blocked").any().alias("is_effect_blocked"),
+            ((event == "effect.blocked") & (pl.col("rule") == "sandbox_outcome"))
+            .fill_null(value=False)
+            .any()
+            .alias("is_sandbox_denied"),
             pl.col("decided_by").filter(event == "effect.blocked").drop_nulls().first().alias("blocked_by"),
             pl.col("decided_by").filter(refused).sort_by(basis.filter(refused)).drop_nulls().first().alias("refused_by"),
             pl.col("reason").filter(refused).drop_nulls().first().alias("refusal"),
@@ -133,6 +138,10 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             ((event == "policy.evaluated") & (state == "unknown")).any().alias("is_control_silent"),
             (event == "approval.requested").any().alias("was_asked"),
             pl.col("time_ns").filter(asking).min().alias("asked_ns"),
+            pl.col("time_ns")
+            .filter(pl.col("attributes").str.contains('"includes_wait":true', literal=True).fill_null(value=False))
+            .min()
+            .alias("received_call_ns"),
             pl.col("content").filter(event == "approval.requested").drop_nulls().first().alias("shown"),
             pl.col("content_digest").filter(event == "approval.requested").drop_nulls().first().alias("shown_digest"),
             pl.col("attributes").str.contains('"needs_approval":true', literal=True).fill_null(value=False).any()
@@ -156,7 +165,24 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.col("trace_id").filter(proposed).first().alias("proposal_trace"),
         )
         .with_columns(was_asked=pl.col("was_asked") | pl.col("decision_rule").is_in(UNANSWERED).fill_null(value=False))
+        .with_columns(_without_wait(), asked_ns=pl.coalesce("asked_ns", _asked_on_receipt()))
+        .drop("received_call_ns")
     )  # fmt: skip
+
+
+def _asked_on_receipt() -> pl.Expr:
+    """When a reviewer was asked whose answer alone is told: as the call was received, where a record holds the wait."""
+    return pl.when(pl.col("verdict").is_in(tuple(_VERDICTS.values()))).then("received_call_ns")
+
+
+def _without_wait() -> pl.Expr:
+    """A call whose record holds the wait began to run once it was let through."""
+    let = pl.col("received_call_ns").is_not_null() & pl.col("verdict").is_in(("granted", "modified", "allow"))
+    return pl.when(let).then(pl.max_horizontal("started_ns", "decided_ns")).otherwise("started_ns").alias("started_ns")
+
+
+def _weight() -> pl.Expr:
+    return _attribute("weight").replace_strict(_WEIGHTS, default=_UNMARKED, return_dtype=pl.Int8)
 
 
 def _attribute(name: str) -> pl.Expr:
@@ -169,8 +195,7 @@ def _first(name: str) -> pl.Expr:
 
 def _deciding(deciding: pl.Expr) -> list[pl.Expr]:
     """The decision that counts: told by a log record before a span, then the latest."""
-    weight = _attribute("weight").replace_strict(_WEIGHTS, default=_UNMARKED, return_dtype=pl.Int8)
-    order = [weight.filter(deciding), pl.col("time_ns").filter(deciding)]
+    order = [_weight().filter(deciding), pl.col("time_ns").filter(deciding)]
 
     def last(column: str | pl.Expr) -> pl.Expr:
         expression = pl.col(column) if isinstance(column, str) else column

@@ -73,6 +73,14 @@ RULES: Final = (
         "It ran with arguments other than those proposed, by an edit that is recorded.",
     ),
     Rule(
+        "sandbox_denied",
+        _RAN & pl.col("is_sandbox_denied"),
+        "failed",
+        _EXPLICIT,
+        _LET_THROUGH,
+        "It ran, and the sandbox kept it from what it tried. The result says `success` all the same (Codex).",
+    ),
+    Rule(
         "ran",
         _RAN & (pl.col("last_run_state") == "completed"),
         "executed",

@@ -32,6 +32,18 @@ OBSERVED = {
         "refused", "policy", "copilot_unanswered",
     ),
     "approval policy is Never; reject command - you cannot ask": ("refused", "policy", "codex_never"),
+    "`rm -rf build` rejected: policy forbids commands starting with `rm`": ("refused", "policy", "codex_rule"),
+    "patch rejected: writing outside of the project; rejected by user approval settings": (
+        "refused", "policy", "codex_settings",
+    ),
+    "rejected by configuration": ("refused", "hook", "codex_configuration"),
+    "Command blocked by PreToolUse hook: not on Fridays. Command: rm a": ("refused", "hook", "codex_hook"),
+    "This action was rejected due to unacceptable risk.\nReason: it deletes": (
+        "refused", "guardrail", "codex_reviewer",
+    ),
+    "approval request timed out": ("refused", "timeout", "codex_timeout"),
+    "user cancelled MCP tool call": ("refused", "human", "codex_mcp_cancelled"),
+    "approval required by policy, but AskForApproval is set to Never": ("refused", "policy", "codex_unasked"),
     'Tool execution for "Shell" denied by policy.': ("refused", "policy", "gemini_policy"),
     'Tool execution for "WriteFile" requires user confirmation, which is not supported in non-interactive mode.': (
         "refused", "policy", "gemini_headless",

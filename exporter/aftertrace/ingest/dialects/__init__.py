@@ -19,6 +19,7 @@ from typing import Final
 from aftertrace.ingest.dialects import (
     aftertrace_events,
     claude_code,
+    codex,
     copilot,
     genai,
     langsmith,
@@ -45,6 +46,7 @@ class Dialect:
 DIALECTS: Final = (
     Dialect(aftertrace_events.NAME, aftertrace_events.READS, aftertrace_events.read),
     Dialect(claude_code.NAME, claude_code.READS, claude_code.read),
+    Dialect(codex.NAME, codex.READS, codex.read),
     Dialect(copilot.NAME, copilot.READS, copilot.read),
     Dialect(strands.NAME, strands.READS, strands.read),
     Dialect(openinference.NAME, openinference.READS, openinference.read),

@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from aftertrace.ingest.dialects.events import Decider
 
-VERSION: Final = 1
+VERSION: Final = 2
 HEAD_CHARACTERS: Final = 4000
 
 State: TypeAlias = Literal["refused", "unknown_tool", "invalid_arguments", "asked", "edited"]
@@ -63,6 +63,37 @@ WORDINGS: Final = (
     ),
     Wording("pydantic_denied", r"The tool call was denied\.", "refused", "human", "Pydantic AI 2.68"),
     Wording("openai_rejected", r"Tool execution was not approved\.", "refused", "human", "OpenAI Agents 0.24"),
+    Wording("codex_rule", r"`.{1,8000}?` rejected: ", "refused", "policy", "Codex 0.169"),
+    Wording(
+        "codex_settings",
+        r".{0,300}?\brejected by user approval settings",
+        "refused",
+        "policy",
+        "Codex 0.169",
+    ),
+    Wording("codex_configuration", r"rejected by configuration$", "refused", "hook", "Codex 0.169"),
+    Wording(
+        "codex_hook",
+        r"(Command|Tool call) blocked by PreToolUse hook",
+        "refused",
+        "hook",
+        "Codex 0.169",
+    ),
+    Wording(
+        "codex_reviewer",
+        r"(This action was rejected due to unacceptable risk|automatic approval review denied)",
+        "refused",
+        "guardrail",
+        "Codex 0.169",
+    ),
+    Wording(
+        "codex_timeout",
+        r"(approval request timed out|The automatic permission approval review did not finish)",
+        "refused",
+        "timeout",
+        "Codex 0.169",
+    ),
+    Wording("codex_mcp_cancelled", r"user cancelled MCP tool call", "refused", "human", "Codex 0.169"),
     Wording(
         "opencode_user",
         r".*rejected permission to use this specific tool call",
@@ -108,6 +139,7 @@ WORDINGS: Final = (
         "Copilot CLI 1.0",
     ),
     Wording("codex_never", r".*approval policy is Never; reject command", "refused", "policy", "Codex 0.169"),
+    Wording("codex_unasked", r"approval required by policy\b", "refused", "policy", "Codex 0.169"),
     Wording("gemini_policy", r".{0,200}?\bdenied by policy\b", "refused", "policy", "Gemini CLI 0.61"),
     Wording(
         "gemini_headless",
@@ -155,7 +187,7 @@ WORDINGS: Final = (
     ),
     Wording("unknown_tool", r"(Error: )?Unknown tool:? ", "unknown_tool", None, "Strands 1.62"),
     Wording("dojo_unknown", r"Invalid tool ", "unknown_tool", None, "AgentDojo"),
-    Wording("codex_unknown", r"unsupported call: ", "unknown_tool", None, "Codex 0.169"),
+    Wording("codex_unknown", r"unsupported (custom tool )?call: ", "unknown_tool", None, "Codex 0.169"),
     Wording(
         "claude_unknown",
         r"(<tool_use_error>)?(Error: )?No such tool available",
