@@ -31,6 +31,7 @@ IN_SCOPE: Final = (
     "langchain/*",
     "openai-agents/*",
     "google-adk/v2_*",
+    "gemini-cli/*",
     "ai-sdk-7/reject_approve",
     "strands/*",
 )

@@ -38,6 +38,10 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
         [PROPOSED, event("effect.blocked", s=8, decided_by="policy", rule="sandbox_outcome"), COMPLETED],
         ("failed", "explicit", None),
     ),
+    "ran_under_saved_grant": (
+        [PROPOSED, ASKED, event("approval.granted", s=4, decided_by="human", rule="reject_of_a_run"), COMPLETED],
+        ("executed", "explicit", "human"),
+    ),
     "ran": ([PROPOSED, COMPLETED], ("executed", "explicit", None)),
     "ran_failed": ([PROPOSED, called("failed", reason="no such account")], ("failed", "explicit", None)),
     "receipt": ([PROPOSED, event("effect.applied", s=8)], ("executed", "explicit", None)),

@@ -8,6 +8,7 @@ import polars as pl
 
 from aftertrace.analyzer import evidence, risk
 from aftertrace.analyzer.evidence import NO_RESULT
+from aftertrace.analyzer.held import held
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.outcomes import SPAN_FOR_EVERY_RUN, judge
 from aftertrace.analyzer.run_states import RUN_STATES
@@ -32,7 +33,7 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
     )
     states = run_states.lazy().select("run_id", *RUN_STATES)
     judged = judge(
-        _blank_asks(gathered, identified)
+        _held(_blank_asks(gathered, identified), call_events)
         .join(states, on="run_id", how="left")
         .join(certain, on="run_id", how="left")
         .join(_tool_lists(identified), on="run_id", how="left")
@@ -108,6 +109,22 @@ def _blank_asks(gathered: pl.LazyFrame, identified: Identified) -> pl.LazyFrame:
             .otherwise("resumed_ns"),
         )
         .drop("was_blankly_asked")
+    )
+
+
+def _held(gathered: pl.LazyFrame, call_events: pl.DataFrame) -> pl.LazyFrame:
+    """Who let a call run, where its records say only that it was accepted: told by how long it was held."""
+    told = pl.col("held_rule").is_not_null()
+    return (
+        gathered.join(held(call_events).lazy(), on="call_key", how="left")
+        .with_columns(
+            was_asked=pl.col("was_asked") | pl.col("held_ns").is_not_null(),
+            asked_ns=pl.coalesce("asked_ns", "control_ns"),
+            stated_wait_ns=pl.coalesce("stated_wait_ns", "held_ns"),
+            decider_class=pl.coalesce("decider_class", "held_by"),
+            rules=pl.when(told).then(pl.concat_list("rules", "held_rule")).otherwise("rules"),
+        )
+        .drop("held_rule", "held_by", "held_ns", "control_ns")
     )
 
 

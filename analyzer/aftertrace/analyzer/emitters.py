@@ -104,30 +104,41 @@ trace_exporter = {{ otlp-http = {{ endpoint = "{http}/v1/traces", protocol = "bi
         switches="""\
 export GEMINI_TELEMETRY_ENABLED=true
 export OTEL_EXPORTER_OTLP_ENDPOINT={grpc}            # gRPC; for HTTP: GEMINI_TELEMETRY_OTLP_PROTOCOL=http
-export GEMINI_TELEMETRY_TRACES_ENABLED=true          # system prompt, tool list, arguments
-export GEMINI_TELEMETRY_LOG_PROMPTS=true             # the default; false hides prompts and arguments
+export GEMINI_TELEMETRY_TRACES_ENABLED=true          # the calls of each batch with results, refused ones too
+export GEMINI_TELEMETRY_LOG_PROMPTS=true             # the default; false hides prompts, arguments, proposals
 """,
-        note="It never says who decided, and logs `reject` for a call that was allowed for all future sessions.",
+        note="It never says who decided: `accept` stands for its policy and for a person, who is told by the time for "
+        "which the call was held, unless others were scheduled with it. It logs `reject` for a call that was allowed "
+        "for all future sessions; service.version is Node's; attributes of spans are cut at 10,000 characters.",
         gives={
             "system_prompt": "GEMINI_TELEMETRY_TRACES_ENABLED=true",
             "inputs": "GEMINI_TELEMETRY_LOG_PROMPTS=true",
             "tools": "GEMINI_TELEMETRY_TRACES_ENABLED=true",
             "reviewer": "",
+            "decisions": "GEMINI_TELEMETRY_ENABLED=true, and the traces for what was held for a person",
         },
     ),
     Emitter(
         name="qwen-code",
         title="Qwen Code",
-        observed="2026-08",
+        observed="0.15.10",
         services=("qwen-code*",),
         scopes=("qwen-code",),
-        signals=("logs",),
+        signals=("logs", "traces"),
         switches="""\
 export QWEN_TELEMETRY_ENABLED=true
 export OTEL_EXPORTER_OTLP_ENDPOINT={http} QWEN_TELEMETRY_OTLP_PROTOCOL=http
+export QWEN_TELEMETRY_LOG_PROMPTS=true               # the default; false hides prompts
+export QWEN_TELEMETRY_INCLUDE_SENSITIVE_SPAN_ATTRIBUTES=true   # newer versions: system prompt, tools, results
 """,
-        note="Logs alone: no call ids, no system prompt, no tool list, no reviewer.",
-        gives={"system_prompt": "", "tools": "", "reviewer": ""},
+        note="Version 0.15.10 sends logs alone: no call ids, no system prompt, no tool list. Later ones send spans "
+        "with call ids and waits. `auto_accept` is what its policy let through, and also a person's `always`.",
+        gives={
+            "system_prompt": "QWEN_TELEMETRY_INCLUDE_SENSITIVE_SPAN_ATTRIBUTES=true, in a version that sends spans",
+            "inputs": "QWEN_TELEMETRY_LOG_PROMPTS=true",
+            "tools": "QWEN_TELEMETRY_INCLUDE_SENSITIVE_SPAN_ATTRIBUTES=true, in a version that sends spans",
+            "reviewer": "",
+        },
     ),
     Emitter(
         name="opencode",

@@ -1,8 +1,9 @@
 """What the events of a call say, gathered into one row per call: facts, and no judgement yet.
 
 Where two records disagree about a decision, the one of more weight counts: dialects mark what only repeats a decision
-with `weight` (`result`, `span`). Claude Code's `blocked_on_user` span says `unknown` where its log says `accept`. The
-same goes for a result: Codex's span tells of success where its log holds the exit code of a command that failed.
+with `weight` (`result`, `span`; `check` for a control before the one that decides). Claude Code's `blocked_on_user`
+span says `unknown` where its log says `accept`. The same goes for a result: Codex's span tells of success where its log
+holds the exit code of a command that failed.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import polars as pl
 
 from aftertrace.analyzer.joins import DECISIONS
 
-_WEIGHTS: Final = {"span": 0, "result": 1}
-_UNMARKED: Final = 2
+_WEIGHTS: Final = {"check": 0, "span": 1, "result": 2}
+_UNMARKED: Final = 3
 _VERDICTS: Final = {
     "approval.granted": "granted",
     "approval.rejected": "rejected",
@@ -27,6 +28,7 @@ UNANSWERED: Final = (
     "text:copilot_unanswered",
     "text:claude_unanswered",
     "text:gemini_headless",
+    "text:qwen_unanswered",
 )
 """Rules by which a refusal was an ask that nobody could answer."""
 NO_RESULT: Final = ("None", "null", "", '""', "undefined")
@@ -201,6 +203,9 @@ def _deciding(deciding: pl.Expr) -> list[pl.Expr]:
         expression = pl.col(column) if isinstance(column, str) else column
         return expression.filter(deciding).sort_by(order).last()
 
+    asked = pl.col("event").is_in(DECISIONS)
+    # Gemini CLI's log tells the wait and the run as one time.
+    with_run = pl.col("attributes").str.contains('"wait_includes_run":true', literal=True).fill_null(value=False)
     verdict = (
         pl.when(pl.col("event") == "policy.evaluated")
         .then("state")
@@ -215,6 +220,8 @@ def _deciding(deciding: pl.Expr) -> list[pl.Expr]:
         last("rule").alias("decision_rule"),
         last("basis").alias("decision_basis"),
         last(pl.coalesce("end_ns", "time_ns")).alias("decided_ns"),
-        pl.col("wait_ns").filter(pl.col("event").is_in(DECISIONS)).max().alias("stated_wait_ns"),
+        pl.coalesce(
+            pl.col("wait_ns").filter(asked & ~with_run).max(), pl.col("wait_ns").filter(asked & with_run).max()
+        ).alias("stated_wait_ns"),
         pl.col("attributes").filter(deciding).str.contains('"standing":true', literal=True).any().alias("standing"),
     ]

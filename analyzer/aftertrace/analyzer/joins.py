@@ -1,7 +1,7 @@
 """Which call an event speaks of: the steps that come before any judgement.
 
 1. An event without a call id takes that of the span it lies in: `permission` and `blocked_on_user` under their tool's
-   span, a LangChain tool under LangGraph's `tools` node.
+   span, a LangChain tool under LangGraph's `tools` node, a Gemini log record in the span of its batch.
 2. Answers of a reviewer that carry a position alone take the request in the same position of the interrupt before them.
 3. Calls with an id are told apart by it, and by order where a sender uses an id again.
 4. What has no id is matched by tool, canonical arguments and order; then by tool and order. So is a repeated proposal
@@ -18,6 +18,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.batches import companions, of_batches
 from aftertrace.analyzer.identity import RESOLVED
 
 DECISIONS: Final = (
@@ -57,16 +58,31 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         scope=pl.when(pl.col("conversation_id").is_not_null()).then("thread").otherwise("run_id"),
         done_ns=pl.coalesce("end_ns", "time_ns"),
     )
-    found = _from_requests(_from_spans(found, spans))
+    together = companions(found)
+    found = _from_requests(_from_spans(_from_batches(found, spans, together), spans, found))
     identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))
     anonymous = _once(found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null()))
     repeated = _repeated(anonymous)
     anonymous = anonymous.join(repeated, on="row", how="anti")
     twins = _twins(anonymous, identified)
-    matched = _match(anonymous.join(twins, on="row", how="anti"), identified)
-    found = pl.concat([identified, twins, matched], how="diagonal")
+    rest = anonymous.join(twins, on="row", how="anti")
+    matched = pl.concat([twins, _match(rest.join(together, on="row", how="anti"), identified)], how="diagonal")
+    keys = matched.select("call_key", lead="row")
+    following = rest.join(together, on="row", how="inner").join(keys, on="lead", how="inner").drop("lead")
+    found = pl.concat([identified, matched, following], how="diagonal")
     again = repeated.join(found.select(of_row="row", call_key="call_key"), on="of_row", how="inner").drop("of_row")
     return pl.concat([found, again], how="diagonal").sort("row").drop("row", "done_ns")
+
+
+def _from_batches(events: pl.DataFrame, spans: pl.DataFrame, together: pl.DataFrame) -> pl.DataFrame:
+    """Step 1, in a span of several calls: the call that the record's result is of, for all its events."""
+    met = of_batches(events, spans)
+    following = together.join(met, left_on="lead", right_on="row", how="inner").select("row", "of_call")
+    return (
+        events.join(pl.concat([met, following]), on="row", how="left")
+        .with_columns(call_id=pl.coalesce("call_id", "of_call"))
+        .drop("of_call")
+    )
 
 
 def _once(anonymous: pl.DataFrame) -> pl.DataFrame:
@@ -126,10 +142,10 @@ def _twins(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
     return twins.sort("row", nearest, "call_key").unique("row", keep="first").select(*anonymous.columns, "call_key")
 
 
-def _from_spans(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """Step 1: take call id and tool from the nearest span above that names exactly one call."""
+def _from_spans(events: pl.DataFrame, spans: pl.DataFrame, naming: pl.DataFrame) -> pl.DataFrame:
+    """Step 1: take call id and tool from the nearest span above that names exactly one call by an event of `naming`."""
     named = (
-        events.filter(
+        naming.filter(
             (pl.col("event") == "tool.called") & pl.col("call_id").is_not_null() & pl.col("span_id").is_not_null()
         )
         .group_by("trace_id", "span_id")
@@ -155,11 +171,7 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     for _ in range(_LEVELS):
         met = wanting.join(named, left_on=["trace_id", "at"], right_on=["trace_id", "span_id"], how="inner")
         # A tool span under another tool's is a call of its own (an agent used as a tool).
-        fits = met.filter(
-            pl.col("event").is_in(DECISIONS)
-            | pl.col("tool_name").is_null()
-            | (pl.col("tool_name") == pl.col("of_tool"))
-        )
+        fits = met.filter(pl.col("tool_name").is_null() | (pl.col("tool_name") == pl.col("of_tool")))
         given.append(fits.select("row", "of_call", "of_tool"))
         wanting = (
             wanting.join(met.select("row"), on="row", how="anti")

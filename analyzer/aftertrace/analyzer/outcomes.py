@@ -81,6 +81,15 @@ RULES: Final = (
         "It ran, and the sandbox kept it from what it tried. The result says `success` all the same (Codex).",
     ),
     Rule(
+        "ran_under_saved_grant",
+        _RAN & (pl.col("last_run_state") == "completed") & pl.col("rules").list.contains("reject_of_a_run"),
+        "executed",
+        pl.col("run_basis"),
+        _LET_THROUGH,
+        "The log says `reject` of a call that ran: a person allowed it for all future sessions, which Gemini CLI's log "
+        "has no word for.",
+    ),
+    Rule(
         "ran",
         _RAN & (pl.col("last_run_state") == "completed"),
         "executed",
@@ -99,11 +108,11 @@ RULES: Final = (
     ),
     Rule(
         "cancelled",
-        pl.col("was_cancelled"),
+        pl.col("was_cancelled") & (pl.col("verdict") != "rejected").fill_null(value=True),
         "cancelled",
         _EXPLICIT,
         pl.coalesce("decider_class", pl.lit("human")),
-        "A person interrupted it.",
+        "A person interrupted it, and had not refused it before.",
     ),
     Rule(
         "expired",

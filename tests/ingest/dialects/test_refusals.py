@@ -48,6 +48,13 @@ OBSERVED = {
     'Tool execution for "WriteFile" requires user confirmation, which is not supported in non-interactive mode.': (
         "refused", "policy", "gemini_headless",
     ),
+    "[Operation Cancelled] Reason: User denied execution.": ("refused", "human", "gemini_rejected"),
+    'Qwen Code requires permission to use "edit", but that permission was declined (non-interactive mode cannot …': (
+        "refused", "policy", "qwen_unanswered",
+    ),
+    'Qwen Code requires permission to use "edit", but that permission was declined. Matching deny rule: "edit".': (
+        "refused", "policy", "qwen_declined",
+    ),
     "The user has specified a rule which prevents you from using this tool": ("refused", "policy", "opencode_rule"),
     "The user rejected permission to use this specific tool call.": ("refused", "human_or_program", "opencode_user"),
     "Tool 'send_money' is not allowed. Please try other tools or arguments": ("refused", "policy", "progent"),

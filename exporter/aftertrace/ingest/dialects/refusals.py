@@ -148,6 +148,27 @@ WORDINGS: Final = (
         "policy",
         "Gemini CLI 0.61",
     ),
+    Wording(
+        "gemini_rejected",
+        r"\[Operation Cancelled\] Reason: User denied execution\.",
+        "refused",
+        "human",
+        "Gemini CLI 0.61",
+    ),
+    Wording(
+        "qwen_unanswered",
+        r"Qwen Code requires permission to use .{1,300}, but that permission was declined \(non-interactive mode",
+        "refused",
+        "policy",
+        "Qwen Code 0.15",
+    ),
+    Wording(
+        "qwen_declined",
+        r"Qwen Code requires permission to use .{1,300}, but that permission was declined",
+        "refused",
+        "policy",
+        "Qwen Code 0.15",
+    ),
     Wording("opencode_rule", r".*has specified a rule which prevents you", "refused", "policy", "opencode 1.18"),
     Wording(
         "progent",
