@@ -73,6 +73,10 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
     ),
     "asked_long_ago": ([PROPOSED, ASKED], ("expired", "inferred", "timeout")),
     "waits": ([PROPOSED, ASKED], ("pending", "explicit", None)),
+    "waits_without_output": (
+        [PROPOSED, called("entered", rule="null_output")],
+        ("pending", "inferred", None),
+    ),
     "considered": (
         [event("tool.considered", "dropped")],
         ("rejected_by_model", "explicit", "model"),
@@ -84,7 +88,10 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
 
 OTHER_TOOLS: Final = span("chat", scope_name="pydantic-ai", tool_names='["mail"]')
 """From the same, with a tool list that does not hold the tool."""
+CLOSED: Final = span("invoke_agent", s=19, parent_span_id=None)
+"""The root of a run, closed."""
 SPANS: Final = {
+    "waits_without_output": (CLOSED,),
     "answered_outside_tool_list": (PYDANTIC, OTHER_TOOLS),
     "asked_and_answered_without_run": (PYDANTIC,),
     "answered_without_span": (PYDANTIC,),
@@ -294,11 +301,46 @@ def asked_twice(scope: str, *, s: float) -> list[dict[str, Any]]:
     ]
 
 
+def test_a_call_without_output_waits_until_it_is_answered_or_too_old() -> None:
+    """Somebody is being asked, as far as can be told; a day later nobody will be."""
+    told = [PROPOSED, called("entered", rule="null_output")]
+    seen = [
+        calls_of(*told, spans=(CLOSED,)),
+        calls_of(*told, spans=(CLOSED,), now_ns=TWO_DAYS_LATER_NS),
+        calls_of(*told, event("tool.called", "answered", s=18, basis="inferred", content="None"), spans=(CLOSED,)),
+        calls_of(*told),
+    ]
+    assert [(row["outcome"], row["approval_asked"]) for calls in seen for row in calls.to_dicts()] == [
+        ("pending", True),
+        ("unresolved", False),
+        ("executed", False),
+        ("pending", False),
+    ]
+
+
 def test_an_interrupt_that_two_instrumentations_tell_of_is_one_ask_and_one_answer() -> None:
     """Both are evidence of the one call; a second call of the same tool is left as it was."""
     second = event("action.proposed", "proposed", call_id="c-2", arguments='{"amount":900}', position=1)
     calls = calls_of(PROPOSED, second, *asked_twice("openinference", s=0), *asked_twice("openllmetry", s=0.004), ENDED)
     assert [(row["outcome"], len(row["evidence"])) for row in calls.to_dicts()] == [("denied", 5), ("unresolved", 1)]
+
+
+def test_each_round_of_two_instrumentations_is_one_answer() -> None:
+    """Also where a later round asks the same again."""
+    rounds = [
+        {**told, "group": told.get("group") and f"i-{s}"}
+        for s in (0, 9)
+        for scope, late in (("openinference", 0.0), ("openllmetry", 0.004))
+        for told in asked_twice(scope, s=s + late)
+    ]
+    second = event("action.proposed", "proposed", s=8, call_id="c-2", arguments='{"amount":900}')
+    third = event("action.proposed", "proposed", s=18, call_id="c-3", arguments='{"amount":900}')
+    calls = calls_of(PROPOSED, second, third, *rounds, ENDED)
+    assert [(row["outcome"], len(row["evidence"])) for row in calls.to_dicts()] == [
+        ("denied", 5),
+        ("denied", 5),
+        ("unresolved", 1),
+    ]
 
 
 def test_an_interrupt_that_one_instrumentation_answers_again_is_another_answer() -> None:

@@ -159,6 +159,7 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
             & pl.col("is_resumed")
             & pl.col("outcome").is_in(("executed", "denied", "failed"))
         )
+        | (pl.col("is_output_missing") & pl.col("is_over") & (pl.col("outcome") == "pending"))
     )
     # A person who refused or edited was asked, even where the emitter keeps the question to itself.
     asked |= ((pl.col("decided_by") == "human") & pl.col("outcome").is_in(("denied", "modified"))).fill_null(

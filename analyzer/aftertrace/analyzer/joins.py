@@ -109,18 +109,11 @@ def _repeated(anonymous: pl.DataFrame) -> pl.DataFrame:
     ]
     answers = anonymous.filter(positional & (pl.col("event") != "approval.requested")).sort("time_ns", "row")
     same = ["scope", "event", "group", "position", "tool_name", "asked_digest"]
-    first_ns = pl.col("time_ns").first().over(same)
-    first_scope = pl.col("scope_name").first().over(same)
-    told.append(
-        answers.with_columns(
-            of_row=pl.when(
-                (pl.col("scope_name") != first_scope).fill_null(value=False)
-                & (pl.col("time_ns") - first_ns <= TWIN_WITHIN_NS)
-            )
-            .then(pl.col("row").first().over(same))
-            .otherwise("row")
-        )
-    )
+    is_again = (pl.col("scope_name") != pl.col("scope_name").shift().over(same)).fill_null(value=False) & (
+        pl.col("time_ns") - pl.col("time_ns").shift().over(same) <= TWIN_WITHIN_NS
+    ).fill_null(value=False)
+    answers = answers.with_columns(answer=(~is_again).cum_sum().over(same))
+    told.append(answers.with_columns(of_row=pl.col("row").first().over(*same, "answer")).drop("answer"))
     return pl.concat(told).filter(pl.col("of_row") != pl.col("row"))
 
 

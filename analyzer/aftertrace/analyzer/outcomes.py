@@ -240,6 +240,15 @@ RULES: Final = (
         "It waits for an approval, or is held back while a sibling waits.",
     ),
     Rule(
+        "waits_without_output",
+        pl.col("is_output_missing") & pl.col("is_over") & ~pl.col("is_quiet") & ~pl.col("is_told_over"),
+        "pending",
+        _INFERRED,
+        _NOBODY,
+        "Its span has no output, the trace ended, and the model was never told a result: so an OpenAI Agents run stops "
+        "that waits for an approval.",
+    ),
+    Rule(
         "considered",
         pl.col("was_considered") & ~pl.col("was_proposed") & (pl.col("was_dropped") | pl.col("is_over")),
         "rejected_by_model",
