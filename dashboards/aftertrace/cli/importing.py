@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 import click
 
-from aftertrace.cli import draining, gate, otlp_files, settings
+from aftertrace.cli import draining, gate, otlp_files, session_files, settings
 from aftertrace.cli.progress import Progress, size
 from aftertrace.dashboards.plain import plain
 from aftertrace.store.errors import Invalid
@@ -60,9 +60,10 @@ class Tally:
 def import_files(files: tuple[Path, ...], signal: Signal | None, data: Path) -> None:
     """Import recorded telemetry.
 
-    A FILE holds OTLP JSON lines, lines of {"signal": ..., "request": ...}, or length-delimited protobuf. It is redacted
-    and stored like what arrives over the network, and can be asked about when the command ends. Importing a file twice
-    adds nothing: duplicates are found.
+    A FILE holds OTLP JSON lines, lines of {"signal": ..., "request": ...}, or length-delimited protobuf; or it is a
+    session of Claude Code (~/.claude/projects/*/*.jsonl), for agents whose telemetry was never switched on. It is
+    redacted and stored like what arrives over the network, and can be asked about when the command ends. Importing a
+    file twice adds nothing: duplicates are found.
     """
     from aftertrace.store.folder import open_folder
 
@@ -90,7 +91,8 @@ def take(files: Sequence[Path], signal: Signal | None, writer: WalWriter, prepar
     with Progress() as progress:
         try:
             for file in files:
-                for item in otlp_files.read(file, signal):
+                items = session_files.read(file) if session_files.is_session(file) else otlp_files.read(file, signal)
+                for item in items:
                     _take(item, writer, prepare, tally)
                     progress.show(
                         f"importing {plain(file.name)}: {size(before_bytes + item.end_bytes)} of "

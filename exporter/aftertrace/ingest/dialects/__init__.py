@@ -19,6 +19,7 @@ from typing import Final
 from aftertrace.ingest.dialects import (
     aftertrace_events,
     claude_code,
+    claude_code_session,
     codex,
     copilot,
     gemini,
@@ -46,6 +47,7 @@ class Dialect:
 
 DIALECTS: Final = (
     Dialect(aftertrace_events.NAME, aftertrace_events.READS, aftertrace_events.read),
+    Dialect(claude_code_session.NAME, claude_code_session.READS, claude_code_session.read),
     Dialect(claude_code.NAME, claude_code.READS, claude_code.read),
     Dialect(codex.NAME, codex.READS, codex.read),
     Dialect(copilot.NAME, copilot.READS, copilot.read),

@@ -56,10 +56,10 @@ def response_events(body: str, who: Who, time_ns: int) -> list[Event]:
     """What an answer of the model shows: the calls it proposes. Fills the model that answered into `who`."""
     members, _ = _members(body)
     who.model_served = text(members.get("model"))
-    found = _proposed(members.get("content"), "proposed")
+    found = proposed(members.get("content"), "proposed")
     for event in found:
         event.group = text(members.get("id"))
-    return _at(time_ns, found + _answered(members.get("content")))
+    return _at(time_ns, found + answered(members.get("content")))
 
 
 def context_events(new_context: Any, time_ns: int) -> list[Event]:
@@ -111,16 +111,17 @@ def _tail(listed: Any) -> list[Event]:
     last = max((i for i, message in enumerate(spoken) if message.get("role") == "assistant"), default=None)
     if last is None:
         return []
-    found = _proposed(spoken[last].get("content"), "echoed")
+    found = proposed(spoken[last].get("content"), "echoed")
     for message in spoken[last + 1 :]:
-        found += _answered(message.get("content"))
+        found += answered(message.get("content"))
     names = {event.call_id: event.tool_name for event in found if event.event == "action.proposed"}
     for event in found:
         event.tool_name = event.tool_name or names.get(event.call_id)
     return found
 
 
-def _proposed(content: Any, state: str) -> list[Event]:
+def proposed(content: Any, state: str) -> list[Event]:
+    """The calls that the content of an Anthropic message proposes."""
     calls = [block for block in _blocks(content) if str(block.get("type")).endswith("tool_use")]
     return [
         Event(
@@ -135,7 +136,8 @@ def _proposed(content: Any, state: str) -> list[Event]:
     ]
 
 
-def _answered(content: Any) -> list[Event]:
+def answered(content: Any) -> list[Event]:
+    """What the tool results in the content of an Anthropic message tell; an error is marked in `attributes`."""
     found: list[Event] = []
     for block in _blocks(content):
         if str(block.get("type")).endswith("tool_result"):

@@ -1,0 +1,108 @@
+"""Lines of Claude Code's session files: what each states, and that nothing in them is too odd to read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aftertrace.ingest.dialects import claude_code_session
+from aftertrace.ingest.records import Log, Origin
+from aftertrace.ingest.rows import rows_of
+
+from .recordings import values
+
+PARTS: Final = ("tool_use", "tool_result", "text", "thinking", "image")
+
+
+def log(body: Any, scope: str = claude_code_session.SCOPE, **attributes: Any) -> Log:
+    """A record as the import makes them."""
+    origin = Origin({"service.name": "claude-code", "service.version": "2.1"}, scope)
+    return Log(origin, None, None, 7, claude_code_session.EVENT, 0, body, attributes, [])
+
+
+def user(content: Any, **more: Any) -> dict[str, Any]:
+    """An entry of the user."""
+    return {"type": "user", "sessionId": "s", "uuid": "u", "message": {"role": "user", "content": content}, **more}
+
+
+@pytest.mark.parametrize(
+    ("entry", "prompt"),
+    [
+        (user("do it"), True),
+        (user([{"type": "text", "text": "do it"}, {"type": "image"}]), True),
+        (user("do it", isSidechain=True), False),
+        (user("do it", isMeta=True), False),
+        (user("This session is being continued …", isCompactSummary=True), False),
+        (user("[Request interrupted by user for tool use]"), False),
+        (user("<command-name>/clear</command-name>"), False),
+        (user("<local-command-stdout>x</local-command-stdout>"), False),
+        (user([{"type": "tool_result", "tool_use_id": "t", "content": "x"}]), False),
+        (user(""), False),
+        ({"type": "assistant", "message": {"content": "do it"}}, False),
+        ({"type": "summary"}, False),
+    ],
+)
+def test_a_prompt_is_what_a_person_asked(entry: dict[str, Any], prompt: bool) -> None:
+    """Nothing that the product or an agent wrote in the person's place."""
+    assert claude_code_session.is_prompt(entry) is prompt
+
+
+def test_only_records_of_the_import_are_read() -> None:
+    """The same text in somebody else's log is somebody else's."""
+    body = json.dumps(user("do it"))
+    reading = claude_code_session.read(log(body))
+    assert reading is not None
+    assert [(event.event, event.state, event.content) for event in reading.events] == [
+        ("input.resolved", "user_prompt", "do it")
+    ]
+    assert claude_code_session.read(log(body, "com.anthropic.claude_code.events")) is None
+
+
+entries = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(("user", "assistant", "system")) | values,
+        "message": st.fixed_dictionaries(
+            {},
+            optional={
+                "content": st.lists(
+                    st.dictionaries(
+                        st.sampled_from(("type", "id", "name", "input", "tool_use_id", "content", "is_error", "text")),
+                        st.sampled_from(PARTS) | values,
+                        max_size=5,
+                    )
+                    | values,
+                    max_size=3,
+                )
+                | values,
+                "model": values,
+                "usage": values,
+                "id": values,
+            },
+        )
+        | values,
+        "toolUseResult": values,
+        "sessionId": values,
+        "agentId": values,
+        "isSidechain": values,
+    },
+)
+
+
+@given(entries)
+def test_any_entry_is_read(entry: dict[str, Any]) -> None:
+    """Whatever a later version writes, it becomes rows of events and never an error."""
+    body = json.dumps(entry, default=repr)
+    span, events = rows_of(log(body, **{claude_code_session.FIRST: True}))
+    assert span is None
+    assert {event["dialect"] for event in events} <= {"claude_code_session"}
+
+
+@given(values)
+def test_any_body_is_read(body: Any) -> None:
+    """Also one that is no entry at all."""
+    assert rows_of(log(body)) == (None, [])
