@@ -32,13 +32,16 @@ IN_SCOPE: Final = (
     "openai-agents/*",
     "google-adk/v2_*",
     "gemini-cli/*",
-    "ai-sdk-7/reject_approve",
     "strands/*",
+    "ai-sdk-6/*",
+    "ai-sdk-7/*",
+    "opencode/*",
 )
 """Recordings whose dialect is read by now."""
 
 EXCEPTIONS: Final = {
-    ("ai-sdk-7/reject_approve", "client_tool", "decided_by"): "the client runs it itself; its answer names nobody",
+    ("ai-sdk-6/pending", "delete_db", "approval_asked"): "an ask is told with its answer, a client's call looks alike",
+    ("ai-sdk-6/pending", "pay", "approval_asked"): "an ask is told with its answer, a client's call looks alike",
     ("claude-code/v2_1_329_headless_default", "Bash", "approval_asked"): "an unanswered ask reads like a deny rule",
     ("claude-code/v2_1_329_headless_default", "Write", "approval_asked"): "an unanswered ask reads like a deny rule",
 }

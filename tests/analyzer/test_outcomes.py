@@ -17,6 +17,7 @@ PROPOSED: Final = event("action.proposed", "proposed", arguments='{"amount":900}
 ASKED: Final = event("approval.requested", s=1)
 ANSWERED: Final = event("tool.called", "answered", s=9, basis="inferred", content="no, not today")
 COMPLETED: Final = event("tool.called", "completed", s=8, end_ns=None)
+HANDED_BACK: Final = event("action.proposed", "echoed", s=2, attributes='{"handed_back":true}')
 ENDED: Final = event("run.completed", s=20, tool_name=None, call_id=None)
 PYDANTIC: Final = span("invoke_agent", scope_name="pydantic-ai")
 """From an instrumentation that opens a span for every tool it runs."""
@@ -51,6 +52,10 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
         [PROPOSED, event("policy.evaluated", "deny", s=1, decided_by="hook"), called("entered")],
         ("denied", "explicit", "hook"),
     ),
+    "refused_unasked": (
+        [PROPOSED, called("refused", decided_by="human", rule="denied_response")],
+        ("denied", "explicit", "policy"),
+    ),
     "refused_by_field": ([PROPOSED, called("refused", decided_by="target")], ("denied", "explicit", "target")),
     "effect_blocked": ([PROPOSED, event("effect.blocked", s=8)], ("denied", "explicit", "target")),
     "unknown_tool": ([PROPOSED, called("unknown_tool", basis="inferred")], ("unknown_tool", "inferred", None)),
@@ -66,7 +71,9 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
         ("denied", "inferred", "human"),
     ),
     "answered_without_span": ([PROPOSED, ANSWERED], ("denied", "inferred", None)),
+    "supplied": ([PROPOSED, HANDED_BACK, ANSWERED], ("executed", "inferred", "program")),
     "answered": ([PROPOSED, ANSWERED], ("executed", "inferred", None)),
+    "not_offered": ([{**PROPOSED, "tool_names": '["read_db"]'}], ("unknown_tool", "inferred", None)),
     "silent_control": (
         [PROPOSED, event("policy.evaluated", "unknown", s=1), ENDED],
         ("expired", "inferred", "timeout"),
@@ -77,6 +84,7 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
         [PROPOSED, called("entered", rule="null_output")],
         ("pending", "inferred", None),
     ),
+    "handed_back": ([PROPOSED, HANDED_BACK], ("pending", "inferred", None)),
     "considered": (
         [event("tool.considered", "dropped")],
         ("rejected_by_model", "explicit", "model"),
@@ -212,6 +220,86 @@ def test_a_call_held_back_by_its_siblings_ask_is_pending_and_not_unresolved() ->
     other = event("action.proposed", "proposed", call_id="c-2", tool_name="read_db")
     calls = calls_of(PROPOSED, other, ASKED, spans=(span("invoke_agent"),))
     assert dict(calls.select("tool_call_id", "outcome").rows()) == {"c-1": "pending", "c-2": "pending"}
+
+
+def test_a_persons_denial_in_the_trace_of_the_question_stays_a_persons() -> None:
+    """A program may ask and go on within one trace; without the question it was its own rule."""
+    denied = called("refused", decided_by="human", rule="denied_response")
+    replayed = event("approval.requested", s=7, rule="replayed_ask")
+    later = {**denied, "trace_id": "b" * 32}
+    assert judged(calls_of(PROPOSED, replayed, denied)) == [("denied", "explicit", "human", "refused_by_field")]
+    assert judged(calls_of(PROPOSED, later)) == [("denied", "explicit", "human", "refused_by_field")]
+
+
+def test_a_call_that_was_handed_back_is_no_longer_resumed_after_days() -> None:
+    """And then it is not known what became of it; somebody who was asked did not answer."""
+    asked = calls_of(PROPOSED, HANDED_BACK, ASKED, now_ns=TWO_DAYS_LATER_NS)
+    assert judged(calls_of(PROPOSED, HANDED_BACK, now_ns=TWO_DAYS_LATER_NS)) == [
+        ("unresolved", "inferred", None, "over")
+    ]
+    assert judged(asked) == [("expired", "inferred", "timeout", "asked_long_ago")]
+
+
+def test_an_approval_counts_where_only_the_next_prompt_tells_that_the_call_ran() -> None:
+    """AI SDK 7 opens no span for it: a person let it pass, and no client supplied the result."""
+    granted = event("approval.granted", s=7, decided_by="human")
+    calls = calls_of(PROPOSED, HANDED_BACK, granted, ANSWERED)
+    assert judged(calls) == [("executed", "inferred", "human", "answered")]
+
+
+def test_a_tool_that_is_listed_or_whose_list_is_not_known_is_not_unknown() -> None:
+    """Nor one whose model call lists no tools at all, nor one that ran all the same."""
+    listed = {**PROPOSED, "tool_names": '["read_db","pay"]'}
+    empty = {**PROPOSED, "tool_names": "[]"}
+    unlisted = {**PROPOSED, "tool_names": '["read_db"]'}
+    told = [judged(calls_of(*rows))[0][0] for rows in ([listed], [PROPOSED], [empty], [unlisted, COMPLETED])]
+    assert told == ["pending", "pending", "pending", "executed"]
+
+
+def test_an_ask_that_is_only_told_with_its_answer_is_as_old_as_the_proposal() -> None:
+    """Where the proposal was lost, so was the time of the ask; an ask with a time of its own keeps it."""
+    replayed = event("approval.requested", s=7, rule="replayed_ask")
+    granted = event("approval.granted", s=7, decided_by="human")
+    columns = ("approval_asked", "wait_ns")
+    told = [
+        calls_of(*rows).select(columns).row(0)
+        for rows in (
+            [PROPOSED, replayed, granted, COMPLETED],
+            [replayed, granted, COMPLETED],
+            [PROPOSED, {**replayed, "rule": None}, granted, COMPLETED],
+        )
+    ]
+    assert told == [(True, 7_000_000_000), (True, None), (True, 0)]
+
+
+def test_records_of_a_sub_agent_belong_to_its_conversation() -> None:
+    """Opencode's permissions name no session: they have that of the nearest span above, in a trace of several."""
+    outer = event("tool.called", "completed", tool_name="task", call_id="c-0", span_id="1" * 16)
+    inner = event("tool.called", "completed", s=2, conversation_id="s-2", span_id="2" * 16)
+    allowed = event(
+        "policy.evaluated",
+        "allow",
+        s=1,
+        tool_name=None,
+        call_id=None,
+        conversation_id=None,
+        span_id="3" * 16,
+        decided_by="policy",
+    )
+    spans = tuple(
+        span(operation, span_id=number * 16, parent_span_id=above * 16, conversation_id=conversation)
+        for number, above, operation, conversation in (
+            ("1", "f", "execute_tool", "s-1"),
+            ("2", "1", "execute_tool", "s-2"),
+            ("3", "2", "approval", None),
+        )
+    )
+    calls = calls_of(outer, inner, allowed, spans=spans)
+    columns = ("conversation_id", "tool_name", "outcome", "decided_by")
+    assert sorted(calls.select(columns).rows()) == [
+        ("s-1", "task", "executed", None),
+        ("s-2", "pay", "executed", "policy"),
+    ]
 
 
 def test_an_agent_that_ends_its_run_waits_for_nobody() -> None:

@@ -152,7 +152,8 @@ export OTEL_EXPORTER_OTLP_ENDPOINT={http}
 # Arguments, system prompt and tool list, in opencode.json:
 {{ "experimental": {{ "openTelemetry": true }} }}
 """,
-        note="The last batch of spans is lost when the process exits: final calls of a headless run can be missing.",
+        note="The last batch of spans is lost when the process exits: final calls of a headless run can be missing. A "
+        "rule and a person are told apart by how long the permission took; nobody is named.",
         gives={
             "system_prompt": "experimental.openTelemetry: true",
             "inputs": "experimental.openTelemetry: true",
@@ -339,22 +340,26 @@ Agent(trace_attributes={{"session.id": "…", "user.id": "…"}}, …)
     Emitter(
         name="ai-sdk",
         title="Vercel AI SDK",
-        observed="6, 7",
+        observed="6.0.326, 7.0.173",
         services=(),
         scopes=("ai", "gen_ai", "@ai-sdk/*"),
         signals=("traces",),
         switches=_SDK
         + """\
-// AI SDK 6, in each call:
-experimental_telemetry: {{ isEnabled: true, recordInputs: true, recordOutputs: true, functionId: "my-agent" }}
+// AI SDK 6, in each call; sessionId joins a conversation, userId names for whom:
+experimental_telemetry: {{ isEnabled: true, recordInputs: true, recordOutputs: true, functionId: "my-agent",
+  metadata: {{ sessionId, userId }} }}
 // AI SDK 7, once:
-registerTelemetry(new OpenTelemetry())
+registerTelemetry(new OpenTelemetry())         // LegacyOpenTelemetry keeps the approvals' ids and answers
 """,
-        note="Version 7 sends no session id: a resumed run is joined by the ids of its calls.",
+        note="Version 7 sends no session id: a resumed run is joined by the ids of its calls. Until then a call that "
+        "waits for a person looks like one that is left to the client.",
         gives={
             "system_prompt": "recordInputs: true",
             "inputs": "recordInputs: true",
+            "tools": "recordInputs: true",
             "reviewer": "record the answer with aftertrace's events, from any OpenTelemetry SDK",
+            "decisions": "recordInputs: true",
         },
     ),
     Emitter(

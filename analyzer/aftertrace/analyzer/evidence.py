@@ -148,6 +148,13 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.col("content_digest").filter(event == "approval.requested").drop_nulls().first().alias("shown_digest"),
             pl.col("attributes").str.contains('"needs_approval":true', literal=True).fill_null(value=False).any()
             .alias("is_guarded"),
+            pl.col("attributes").str.contains('"handed_back":true', literal=True).fill_null(value=False).any()
+            .alias("is_handed_back"),
+            (proposed & _is_not_offered()).fill_null(value=False).any().alias("is_not_offered"),
+            (
+                (pl.col("trace_id").filter(pl.col("rule") == "denied_response").first())
+                == pl.col("trace_id").filter(proposed).first()
+            ).fill_null(value=False).alias("is_denied_in_run"),
             *_deciding(deciding),
             pl.col("arguments").filter(event == "action.proposed").drop_nulls().first().alias("proposed_arguments"),
             _attribute("parameters_digest").filter(deciding).drop_nulls().first().alias("decided_parameters"),
@@ -185,6 +192,12 @@ def _without_wait() -> pl.Expr:
 
 def _weight() -> pl.Expr:
     return _attribute("weight").replace_strict(_WEIGHTS, default=_UNMARKED, return_dtype=pl.Int8)
+
+
+def _is_not_offered() -> pl.Expr:
+    """Whether the record that proposes a call lists its tools without this one. An empty list is not relied on."""
+    name = pl.concat_str(pl.lit('"'), "tool_name", pl.lit('"'))
+    return (pl.col("tool_names") != "[]") & ~pl.col("tool_names").str.contains(name, literal=True)
 
 
 def _attribute(name: str) -> pl.Expr:

@@ -33,8 +33,8 @@ RESOLVED: Final = (
 RESUME_WITHIN_NS: Final = 24 * 3600 * 10**9
 """A call id joins two traces only when they are no further apart than this."""
 
-AGENT_LEVELS: Final = 16
-"""How far up the nearest agent is looked for."""
+LEVELS_ABOVE: Final = 16
+"""How far up the nearest agent, or conversation, is looked for."""
 
 _SEPARATOR: Final = "\x1f"
 _OWNER: Final = ("source", "service_name")
@@ -62,8 +62,9 @@ def identify(tables: Tables) -> Identified:
         Corrupt: a stored file is damaged or missing.
     """
     spans, events = collected(tables.spans, tables.events)
-    spans = _with_agents(spans)
-    events = _with_span_agents(events, spans)
+    spans = _with_above(spans, "agent_name")
+    events = _with_span(events, spans, "agent_name")
+    spans, events = _with_conversations(spans, events)
     conversations = _trace_conversations(spans, events)
     spans, events = (_with_thread(frame, conversations) for frame in (spans, events))
     keyed = pl.concat([_keys(spans), _keys(events)]).unique()
@@ -78,33 +79,51 @@ def identify(tables: Tables) -> Identified:
     )
 
 
-def _with_agents(spans: pl.DataFrame) -> pl.DataFrame:
-    """A span that names no agent acts for the nearest one above it that does."""
-    for _ in range(AGENT_LEVELS):
-        above = _agents(spans).rename({"span_id": "parent_span_id"})
-        wanting = spans.filter(pl.col("agent_name").is_null())
+def _with_above(spans: pl.DataFrame, column: str) -> pl.DataFrame:
+    """A span that does not tell its agent, or its conversation, has that of the nearest one above it that does."""
+    for _ in range(LEVELS_ABOVE):
+        above = _told(spans, column).rename({"span_id": "parent_span_id"})
+        wanting = spans.filter(pl.col(column).is_null())
         if not wanting.join(above, on=["trace_id", "parent_span_id"], how="semi").height:
             break
         spans = (
             spans.join(above, on=["trace_id", "parent_span_id"], how="left")
-            .with_columns(agent_name=pl.coalesce("agent_name", "of_agent"))
-            .drop("of_agent")
+            .with_columns(pl.coalesce(column, "told").alias(column))
+            .drop("told")
         )
     return spans
 
 
-def _with_span_agents(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """An event that names no agent was done by that of its span."""
+def _with_span(events: pl.DataFrame, spans: pl.DataFrame, column: str) -> pl.DataFrame:
+    """An event that does not tell its agent, or its conversation, has that of its span."""
     return (
-        events.join(_agents(spans), on=["trace_id", "span_id"], how="left")
-        .with_columns(agent_name=pl.coalesce("agent_name", "of_agent"))
-        .drop("of_agent")
+        events.join(_told(spans, column), on=["trace_id", "span_id"], how="left")
+        .with_columns(pl.coalesce(column, "told").alias(column))
+        .drop("told")
     )
 
 
-def _agents(spans: pl.DataFrame) -> pl.DataFrame:
-    named = spans.drop_nulls(["trace_id", "span_id", "agent_name"])
-    return named.group_by("trace_id", "span_id").agg(pl.col("agent_name").min().alias("of_agent"))
+def _told(spans: pl.DataFrame, column: str) -> pl.DataFrame:
+    named = spans.drop_nulls(["trace_id", "span_id", column])
+    return named.group_by("trace_id", "span_id").agg(pl.col(column).min().alias("told"))
+
+
+def _with_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """In a trace of several conversations (opencode's sub-agents), each record has that of the nearest span above."""
+    several = (
+        spans.group_by("trace_id")
+        .agg(pl.col("conversation_id").drop_nulls().n_unique().alias("conversations"))
+        .filter(pl.col("conversations") > 1)
+        .drop_nulls("trace_id")
+    )
+    if not several.height:
+        return spans, events
+    of_several = _with_above(spans.join(several, on="trace_id", how="semi"), "conversation_id")
+    spans = pl.concat([spans.join(several, on="trace_id", how="anti"), of_several])
+    told = events.join(several, on="trace_id", how="semi")
+    return spans, pl.concat(
+        [events.join(several, on="trace_id", how="anti"), _with_span(told, of_several, "conversation_id")]
+    )
 
 
 def _trace_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

@@ -8,6 +8,7 @@
    that names its item and not its call (`item_id`: the OpenAI Agents SDK through OpenLLMetry).
 5. What a second instrumentation tells once more belongs to the call of the first: the run of a tool at the same time,
    an interrupt of the same id and position, its answer in the same position at the same time.
+6. An ask that is only told together with its answer is given the time of the proposal.
 
 Every step is a pure function on frames, and none looks at what an event *means*.
 """
@@ -39,6 +40,8 @@ CALL_EVENTS: Final = (
     "effect.applied",
     "effect.blocked",
 )
+REPLAYED_ASK: Final = "replayed_ask"
+"""Rule of an ask that its answer repeats."""
 _RAN: Final = ("completed", "failed")
 _SEPARATOR: Final = "\x1f"
 _LEVELS: Final = 3
@@ -71,7 +74,19 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     following = rest.join(together, on="row", how="inner").join(keys, on="lead", how="inner").drop("lead")
     found = pl.concat([identified, matched, following], how="diagonal")
     again = repeated.join(found.select(of_row="row", call_key="call_key"), on="of_row", how="inner").drop("of_row")
-    return pl.concat([found, again], how="diagonal").sort("row").drop("row", "done_ns")
+    return _replayed(pl.concat([found, again], how="diagonal").sort("row").drop("row", "done_ns"))
+
+
+def _replayed(events: pl.DataFrame) -> pl.DataFrame:
+    """Step 6: an ask that is first heard of when it is answered (AI SDK) was made when the call was proposed.
+
+    Where the proposal was lost, so is the time of the ask.
+    """
+    proposed = (pl.col("event") == "action.proposed") & (pl.col("state") == "proposed")
+    proposed_ns = pl.col("time_ns").filter(proposed).min().over("call_key")
+    return events.with_columns(
+        time_ns=pl.when((pl.col("rule") == REPLAYED_ASK).fill_null(value=False)).then(proposed_ns).otherwise("time_ns")
+    )
 
 
 def _from_batches(events: pl.DataFrame, spans: pl.DataFrame, together: pl.DataFrame) -> pl.DataFrame:

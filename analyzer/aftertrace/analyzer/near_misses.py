@@ -70,5 +70,5 @@ def hides_refusals() -> pl.Expr:
     tell nothing of proposals. See `emitters`.
     """
     without_traces = (pl.col("dialect") == "claude_code") & pl.col("trace_id").is_null()
-    without_content = pl.col("dialect").is_in(("genai", "copilot")) & pl.col("proposed_at").is_null()
+    without_content = pl.col("dialect").is_in(("genai", "copilot", "ai_sdk")) & pl.col("proposed_at").is_null()
     return (without_traces | without_content).fill_null(value=False)

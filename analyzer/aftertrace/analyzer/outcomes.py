@@ -131,6 +131,15 @@ RULES: Final = (
         "A decision record refuses it, and nothing shows that it ran.",
     ),
     Rule(
+        "refused_unasked",
+        pl.col("is_refused_explicitly") & pl.col("is_denied_in_run") & ~pl.col("was_asked"),
+        "denied",
+        _EXPLICIT,
+        pl.lit("policy"),
+        "The model was told of a denial in the trace of its proposal, and nobody had been asked (AI SDK 7's automatic "
+        "approvals): a person's answer comes with a later trace, or with a record of the question.",
+    ),
+    Rule(
         "refused_by_field",
         pl.col("is_refused_explicitly"),
         "denied",
@@ -208,12 +217,31 @@ RULES: Final = (
         "hook that may answer in a tool's place. An answer that the emitter marks as a success is one.",
     ),
     Rule(
+        "supplied",
+        pl.col("was_answered") & pl.col("is_handed_back") & ~pl.col("was_asked") & pl.col("verdict").is_null(),
+        "executed",
+        _INFERRED,
+        pl.lit("program"),
+        "The agent ended with the call open and unasked, and the program that runs it gave the model a result (the AI "
+        "SDK's client-side tools).",
+    ),
+    Rule(
         "answered",
         pl.col("was_answered"),
         "executed",
         _INFERRED,
         _LET_THROUGH,
         "The model was given a result (tools run by the client or the provider, spans that were lost).",
+    ),
+    Rule(
+        "not_offered",
+        pl.col("is_not_offered")
+        & ~(pl.col("was_asked") | pl.col("is_control_silent") | pl.col("was_entered") | pl.col("was_started")),
+        "unknown_tool",
+        _INFERRED,
+        _NOBODY,
+        "The model call that proposed it lists its tools, this is none of them, and nothing more is heard of it (a run "
+        "that ended before the model was told).",
     ),
     Rule(
         "silent_control",
@@ -247,6 +275,15 @@ RULES: Final = (
         _NOBODY,
         "Its span has no output, the trace ended, and the model was never told a result: so an OpenAI Agents run stops "
         "that waits for an approval.",
+    ),
+    Rule(
+        "handed_back",
+        pl.col("is_handed_back") & ~pl.col("is_quiet") & ~pl.col("is_told_over"),
+        "pending",
+        _INFERRED,
+        _NOBODY,
+        "The agent ended with the call open, for a person to approve or its client to run, and can still be resumed "
+        "(AI SDK).",
     ),
     Rule(
         "considered",

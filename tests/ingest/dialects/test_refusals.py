@@ -57,6 +57,7 @@ OBSERVED = {
     ),
     "The user has specified a rule which prevents you from using this tool": ("refused", "policy", "opencode_rule"),
     "The user rejected permission to use this specific tool call.": ("refused", "human_or_program", "opencode_user"),
+    "The read tool was called with invalid arguments: filePath": ("invalid_arguments", None, "opencode_invalid"),
     "Tool 'send_money' is not allowed. Please try other tools or arguments": ("refused", "policy", "progent"),
     "The function calling of send_money has been refused": ("refused", "guardrail", "drift"),
     "Error: nope is not a valid tool, try one of [pay].": ("unknown_tool", None, "tool_not_valid"),

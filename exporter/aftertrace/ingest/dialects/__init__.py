@@ -18,6 +18,7 @@ from typing import Final
 
 from aftertrace.ingest.dialects import (
     aftertrace_events,
+    ai_sdk,
     claude_code,
     claude_code_session,
     codex,
@@ -26,6 +27,7 @@ from aftertrace.ingest.dialects import (
     genai,
     langsmith,
     logfire,
+    opencode,
     openinference,
     openllmetry,
     plain,
@@ -53,6 +55,8 @@ DIALECTS: Final = (
     Dialect(copilot.NAME, copilot.READS, copilot.read),
     Dialect(strands.NAME, strands.READS, strands.read),
     Dialect(gemini.NAME, gemini.READS, gemini.read),
+    Dialect(opencode.NAME, opencode.READS, opencode.read),
+    Dialect(ai_sdk.NAME, ai_sdk.READS, ai_sdk.read),
     Dialect(openinference.NAME, openinference.READS, openinference.read),
     Dialect(openllmetry.NAME, openllmetry.READS, openllmetry.read),
     Dialect(langsmith.NAME, langsmith.READS, langsmith.read),

@@ -41,6 +41,9 @@ _SERVER_KIND: Final = 2
 _ADK: Final = "gcp.vertex.agent"
 """Scope of Google ADK: in its own tool span, the fixed text of a rejection is the framework's word, not a tool's."""
 
+_AI_SDK: Final = "gen_ai"
+"""Scope of AI SDK 7, whose agent ends with `tool-calls` when it leaves calls to its caller."""
+
 
 def read(record: Record) -> Reading | None:
     """Read a span or log record with `gen_ai.*` attributes."""
@@ -122,6 +125,9 @@ def _agent_events(span: Span, attributes: dict[str, Any]) -> list[Event]:
     if text is not None:
         found.append(Event(event="input.resolved", state="user_prompt", time_ns=span.start_ns, content=text))
     echoed = [event for event in messages.proposals(made, state="echoed") if event.call_id]
+    if span.origin.scope_name == _AI_SDK and _finished(attributes) == "tool-calls":
+        for event in echoed:
+            event.attributes["handed_back"] = True
     answered = [event for event in messages.answers(made) if event.call_id and event.state != "echoed"]
     history = [event for event in messages.answers(attributes.get("pydantic_ai.all_messages")) if event.call_id]
     asked = [*messages.approvals(made), *_deferred_approvals(attributes.get("final_result"))]
@@ -260,6 +266,11 @@ def _reason(metadata: Any) -> str | None:
 
 def _first(attributes: dict[str, Any], *keys: str) -> Any:
     return next((attributes[key] for key in keys if attributes.get(key) is not None), None)
+
+
+def _finished(attributes: dict[str, Any]) -> Any:
+    reasons = attributes.get("gen_ai.response.finish_reasons")
+    return reasons[-1] if isinstance(reasons, list) and reasons else None
 
 
 def _named(model: Any) -> Any:

@@ -171,6 +171,13 @@ WORDINGS: Final = (
     ),
     Wording("opencode_rule", r".*has specified a rule which prevents you", "refused", "policy", "opencode 1.18"),
     Wording(
+        "opencode_invalid",
+        r"The \S{1,200} tool was called with invalid arguments",
+        "invalid_arguments",
+        None,
+        "opencode 1.18",
+    ),
+    Wording(
         "progent",
         r".*Please try other tools or arguments",
         "refused",
@@ -224,7 +231,13 @@ WORDINGS: Final = (
         "Claude Code 2.1",
     ),
     Wording("pydantic_invalid", r"\d+ validation errors? for ", "invalid_arguments", None, "Pydantic"),
-    Wording("sdk_invalid", r"AI_InvalidToolInputError", "invalid_arguments", None, "AI SDK 7"),
+    Wording(
+        "sdk_invalid",
+        r"(AI_InvalidToolInputError|Invalid input for tool |Error repairing tool call: )",
+        "invalid_arguments",
+        None,
+        "AI SDK 6, 7",
+    ),
     Wording("codex_invalid", r"failed to parse function arguments", "invalid_arguments", None, "Codex 0.169"),
     Wording("dojo_invalid", r".*Input schema", "invalid_arguments", None, "Progent on AgentDojo"),
 )
