@@ -1,5 +1,6 @@
 """Which call an event speaks of: the steps that come before any judgement.
 
+0. What the two ends of an MCP connection tell of an agent's call is left out (`copies`).
 1. An event without a call id takes that of the span it lies in: `permission` and `blocked_on_user` under their tool's
    span, a LangChain tool under LangGraph's `tools` node, a Gemini log record in the span of its batch.
 2. Answers of a reviewer that carry a position alone take the request in the same position of the interrupt before them.
@@ -20,6 +21,7 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.batches import companions, of_batches
+from aftertrace.analyzer.copies import without_copies
 from aftertrace.analyzer.identity import RESOLVED
 
 DECISIONS: Final = (
@@ -61,6 +63,7 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         scope=pl.when(pl.col("conversation_id").is_not_null()).then("thread").otherwise("run_id"),
         done_ns=pl.coalesce("end_ns", "time_ns"),
     )
+    found = without_copies(found)
     together = companions(found)
     found = _from_requests(_from_spans(_from_batches(found, spans, together), spans, found))
     identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))

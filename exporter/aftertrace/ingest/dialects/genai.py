@@ -37,7 +37,6 @@ READS: Final = (
 _MODEL_CALLS: Final = ("chat", "generate_content", "text_completion", "fetch_response")
 _AGENTS: Final = ("invoke_agent", "invoke_workflow", "create_agent", "handle_conversation_turn")
 _PSEUDO_TOOLS: Final = ("(merged tools)",)
-_SERVER_KIND: Final = 2
 _ADK: Final = "gcp.vertex.agent"
 """Scope of Google ADK: in its own tool span, the fixed text of a rejection is the framework's word, not a tool's."""
 
@@ -155,9 +154,6 @@ def _deferred_approvals(final_result: Any) -> list[Event]:
 def _tool_events(span: Span) -> list[Event]:
     attributes = span.attributes
     if attributes.get("gen_ai.tool.name") in _PSEUDO_TOOLS:
-        return []
-    if span.kind == _SERVER_KIND and "mcp.method.name" in attributes:
-        # The tool's server tells of a call that the agent's own span tells of too, without its id.
         return []
     result = _first(attributes, "gen_ai.tool.call.result", "tool_response", "gcp.vertex.agent.tool_response")
     event = Event(

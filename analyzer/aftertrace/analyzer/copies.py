@@ -1,0 +1,84 @@
+"""Calls that the other end of a connection tells of once more: MCP clients and servers.
+
+An agent's tool span, its MCP client's and the server's tell of one call, and only the first has the call's id. A span
+of the protocol is left out where an agent tells of the run of that tool in the same trace, or of one that encloses it
+in time, since not every client passes its trace on; a client's too where its server's stands, which alone knows that a
+tool failed. What is left is a call that nobody else tells of: it is kept, or joined to the proposal it answers.
+
+Agents name a tool of an MCP server `server__tool` or `mcp__server__tool`, the protocol only `tool`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+PROTOCOL: Final = "mcp"
+"""The dialect of the protocol's own spans."""
+
+_CALLED: Final = pl.col("event") == "tool.called"
+_COPY: Final = (pl.col("dialect") == PROTOCOL).fill_null(value=False) & _CALLED
+_RAN: Final = _CALLED & pl.col("state").is_in(("started", "completed", "failed", "refused"))
+_TAIL: Final = pl.col("tool_name").str.split("__").list.last()
+
+
+def without_copies(events: pl.DataFrame) -> pl.DataFrame:
+    """The call events without those that tell of another's once more; a copy that stays goes by the agent's name.
+
+    Args:
+        events: call events with `row`, `scope` and `done_ns`.
+    """
+    told = events.filter(_COPY)
+    if not told.height:
+        return events
+    told = told.with_columns(tail=_TAIL, side=pl.col("attributes").str.json_path_match("$.side"))
+    others = events.filter(~_COPY & pl.col("tool_name").is_not_null()).with_columns(tail=_TAIL)
+    ran = others.filter(_RAN)
+    copies = pl.concat(
+        [
+            told.join(ran, on=["trace_id", "tail"], how="semi").select("row"),
+            _served(told),
+            _enclosed(told, ran),
+        ]
+    )
+    return _renamed(events.join(copies, on="row", how="anti"), others)
+
+
+def _served(told: pl.DataFrame) -> pl.DataFrame:
+    """Rows of clients whose request a server of the same trace tells of; one that failed may not have come that far."""
+    servers = told.filter(pl.col("side") == "server").select("trace_id", "tail", served_ns="time_ns")
+    met = told.filter(pl.col("side") == "client").join(servers, on=["trace_id", "tail"], how="inner")
+    within = pl.col("served_ns").is_between(pl.col("time_ns"), pl.col("done_ns"))
+    return met.filter((pl.col("state") == "completed") | within).select("row").unique()
+
+
+def _enclosed(told: pl.DataFrame, ran: pl.DataFrame) -> pl.DataFrame:
+    """Rows that lie in time within the last run of their tool that began before them, of the same sender or another."""
+    spans = ran.filter(pl.col("done_ns") > pl.col("time_ns")).select("source", "tail", "time_ns", until_ns="done_ns")
+    return (
+        told.sort("time_ns")
+        .join_asof(spans.sort("time_ns"), on="time_ns", by=["source", "tail"], check_sortedness=False)
+        .filter(pl.col("done_ns") <= pl.col("until_ns"))
+        .select("row")
+    )
+
+
+def _renamed(events: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """A copy takes name and scope of a proposal of its tool in its trace, so that it is matched to it."""
+    proposed = (
+        others.filter(pl.col("event") == "action.proposed")
+        .drop_nulls("trace_id")
+        .sort("row")
+        .unique(["trace_id", "tail"], keep="first", maintain_order=True)
+        .select("trace_id", "tail", of_tool="tool_name", of_scope="scope")
+    )
+    return (
+        events.with_columns(tail=pl.when(_COPY).then(_TAIL))
+        .join(proposed, on=["trace_id", "tail"], how="left", maintain_order="left")
+        .with_columns(
+            tool_name=pl.coalesce("of_tool", "tool_name"),
+            scope=pl.coalesce("of_scope", "scope"),
+        )
+        .drop("tail", "of_tool", "of_scope")
+    )

@@ -1,0 +1,76 @@
+"""Model Context Protocol: what clients and servers tell of the requests between them.
+
+Source: the MCP conventions (`mcp.client`, `mcp.server`) and the Python SDK 2.1, which writes a CLIENT span `MCP send
+tools/call <tool>` and a SERVER span `tools/call <tool>`, both by default and neither with the model's call id. The
+agent that made the request mostly tells of the same call: the analyzer leaves these out then. Where an agent carries
+`mcp.method.name` on its own tool span, that span stays the agent's.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from aftertrace.ingest.dialects import genai, messages
+from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.values import text
+from aftertrace.ingest.records import Record, Span
+
+NAME: Final = "mcp"
+READS: Final = (
+    ("span CLIENT, SERVER: mcp.method.name=tools/call, status, error.type", "tool.called completed, failed, refused"),
+    ("span CLIENT, SERVER: gen_ai.tool.name, else the span's name", "tool_name"),
+    ("span CLIENT, SERVER: gen_ai.tool.call.arguments, gen_ai.tool.call.result", "arguments, content"),
+    ("span CLIENT, SERVER: rpc.system=mcp, rpc.method (older FastMCP)", "as mcp.method.name"),
+)
+
+_SERVER: Final = 2
+_CLIENT: Final = 3
+_ERROR: Final = 2
+_NAMED: Final = re.compile(r"(?:MCP send )?tools/call (.{1,256})", re.DOTALL)
+
+
+def read(record: Record) -> Reading | None:
+    """Read a span of an MCP client or server; the tool span of an agent, which has the call's id, is left to others."""
+    if not isinstance(record, Span) or record.kind not in (_SERVER, _CLIENT):
+        return None
+    attributes = record.attributes
+    method = _method(attributes)
+    if method is None or "gen_ai.tool.call.id" in attributes:
+        return None
+    reading = Reading(dialect=NAME, who=genai.who(attributes))
+    if method == "tools/call":
+        reading.operation = "mcp"
+        reading.who.tool_name = text(attributes.get("gen_ai.tool.name")) or _name_in(record.name)
+        reading.events = [_called(record)]
+    return reading
+
+
+def _method(attributes: dict[str, Any]) -> str | None:
+    older = attributes.get("rpc.method") if attributes.get("rpc.system") == "mcp" else None
+    return text(attributes.get("mcp.method.name")) or text(older)
+
+
+def _name_in(name: str) -> str | None:
+    found = _NAMED.fullmatch(name)
+    return None if found is None else found[1]
+
+
+def _called(span: Span) -> Event:
+    attributes = span.attributes
+    event = Event(
+        event="tool.called",
+        state="completed" if span.end_ns else "started",
+        time_ns=span.start_ns,
+        end_ns=span.end_ns or None,
+        arguments=messages.load(attributes.get("gen_ai.tool.call.arguments")),
+        content=messages.load(attributes.get("gen_ai.tool.call.result")),
+        attributes={"side": "server" if span.kind == _SERVER else "client"},
+    )
+    kind = str(attributes.get("error.type") or "")
+    if kind in ("401", "403"):
+        event.state, event.decided_by, event.rule = "refused", "target", "target_status"
+    elif kind or span.status == _ERROR:
+        event.state = "failed"
+        event.reason = text(span.status_message) or kind or None
+    return event

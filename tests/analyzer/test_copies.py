@@ -1,0 +1,94 @@
+"""A call is counted once, however many ends of a connection tell of it, and seen where only one does."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from .stories import calls_of, event, span
+
+ELSEWHERE: Final = "e" * 32
+RAN: Final = event("tool.called", "completed", s=1, end_ns=None)
+PROPOSED: Final = event("action.proposed", "proposed")
+
+
+def told_by(side: str, s: float, until_s: float, **columns: Any) -> dict[str, Any]:
+    """What a client or server tells of a request; the server is another service."""
+    began = event("", s=s)["time_ns"]
+    return event(
+        "tool.called",
+        "completed",
+        s=s,
+        end_ns=began + int((until_s - s) * 1e9),
+        call_id=None,
+        dialect="mcp",
+        scope_name="mcp-python-sdk",
+        conversation_id=None,
+        attributes=f'{{"side":"{side}"}}',
+        **({"service_name": "payments", "agent_name": None} if side == "server" else {}),
+        **columns,
+    )
+
+
+CLIENT: Final = told_by("client", 1.1, 1.9)
+SERVER: Final = told_by("server", 1.2, 1.8)
+LASTING: Final = {**RAN, "end_ns": RAN["time_ns"] + 10**9}
+
+
+@pytest.mark.parametrize("name", ["pay", "mcp__bank__pay", "bank__pay"])
+def test_client_and_server_of_an_agents_call_are_that_call(name: str) -> None:
+    """Whatever the agent calls the server's tool."""
+    own = [{**PROPOSED, "tool_name": name}, {**RAN, "tool_name": name}]
+    calls = calls_of(*own, CLIENT, SERVER, spans=(span("invoke_agent"),))
+    assert calls.select("tool_name", "tool_call_id", "outcome").rows() == [(name, "c-1", "executed")]
+
+
+def test_an_agent_whose_tool_spans_have_no_ids_has_its_call_once() -> None:
+    """OpenAI Agents, smolagents."""
+    own = {**RAN, "call_id": None}
+    assert calls_of(own, CLIENT, SERVER).height == 1
+
+
+def test_a_server_that_was_given_no_trace_is_met_by_time() -> None:
+    """Not every client passes its trace on."""
+    apart = {**SERVER, "trace_id": ELSEWHERE}
+    later = told_by("server", 7, 8, trace_id=ELSEWHERE)
+    assert calls_of(PROPOSED, LASTING, apart).height == 1
+    assert calls_of(PROPOSED, LASTING, later).height == 2
+
+
+def test_a_request_without_any_agent_is_a_call() -> None:
+    """Told by the client, by the server, or by both."""
+    for told in ([CLIENT], [SERVER], [CLIENT, SERVER]):
+        calls = calls_of(*told)
+        assert calls.select("tool_name", "outcome", "basis").rows() == [("pay", "executed", "explicit")]
+
+
+def test_the_server_alone_knows_that_its_tool_failed() -> None:
+    """To the client, an answer that tells of an error is an answer."""
+    failed = {**SERVER, "state": "failed", "reason": "tool_error"}
+    assert calls_of(CLIENT, failed)["outcome"].to_list() == ["failed"]
+
+
+def test_a_request_that_never_reached_the_server_is_not_taken_for_one_that_did() -> None:
+    """It failed before the other one was served."""
+    lost = {**told_by("client", 0.1, 0.5), "state": "refused", "decided_by": "target"}
+    assert calls_of(lost, CLIENT, SERVER)["outcome"].to_list() == ["denied", "executed"]
+
+
+def test_two_requests_without_an_agent_are_two_calls() -> None:
+    """The control: only the two ends of one request are one."""
+    again = [told_by("client", 3.1, 3.9), told_by("server", 3.2, 3.8)]
+    assert calls_of(CLIENT, SERVER, *again).height == 2
+
+
+def test_a_proposal_without_a_tool_span_is_proved_by_the_request() -> None:
+    """An agent that only tells what its model proposed."""
+    proposed = {**PROPOSED, "tool_name": "mcp__bank__pay"}
+    other = {**PROPOSED, "tool_name": "mcp__bank__refund", "call_id": "c-2"}
+    calls = calls_of(proposed, other, SERVER).sort("tool_name")
+    assert calls.select("tool_name", "tool_call_id", "outcome").rows() == [
+        ("mcp__bank__pay", "c-1", "executed"),
+        ("mcp__bank__refund", "c-2", "pending"),
+    ]

@@ -1,0 +1,117 @@
+"""MCP spans state a call that ran, at one end or the other; an agent's own tool span is not theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aftertrace.ingest.dialects import mcp
+from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.records import Span
+
+from .recordings import make_log, make_span, values
+
+SERVER, CLIENT, INTERNAL = 2, 3, 1
+REQUEST = {"mcp.method.name": "tools/call", "mcp.protocol.version": "2025-11-25", "jsonrpc.request.id": "7"}
+SERVED = {**REQUEST, "gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "pay"}
+
+
+def of_kind(kind: int, name: str, attributes: dict[str, Any], **more: Any) -> Span:
+    """A span of the Python SDK."""
+    span = make_span(name, attributes, scope="mcp-python-sdk", **more)
+    span.kind = kind
+    return span
+
+
+def test_a_server_states_that_its_tool_ran() -> None:
+    """Without an id of the call, which the protocol does not pass on."""
+    assert mcp.read(of_kind(SERVER, "tools/call pay", SERVED)) == Reading(
+        dialect="mcp",
+        who=Who(tool_name="pay"),
+        operation="mcp",
+        events=[
+            Event(
+                event="tool.called",
+                state="completed",
+                time_ns=1_000,
+                end_ns=5_000_001_000,
+                attributes={"side": "server"},
+            )
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "attributes", "tool"),
+    [
+        ("MCP send tools/call pay", REQUEST, "pay"),
+        ("tools/call pay", {"rpc.system": "mcp", "rpc.method": "tools/call"}, "pay"),
+        ("anything", SERVED, "pay"),
+        ("anything", REQUEST, None),
+    ],
+)
+def test_a_client_names_its_tool_in_an_attribute_or_in_the_name_of_the_span(
+    name: str, attributes: dict[str, Any], tool: str | None
+) -> None:
+    """The Python SDK's client only in the latter."""
+    reading = mcp.read(of_kind(CLIENT, name, attributes))
+    assert reading is not None
+    assert (reading.who.tool_name, reading.events[0].attributes) == (tool, {"side": "client"})
+
+
+@pytest.mark.parametrize(
+    ("attributes", "status", "expected"),
+    [
+        ({"error.type": "tool_error"}, 2, ("failed", None, "tool_error")),
+        ({"error.type": "-32602"}, 2, ("failed", None, "-32602")),
+        ({"error.type": "403"}, 2, ("refused", "target", None)),
+        ({}, 2, ("failed", None, None)),
+        ({}, 1, ("completed", None, None)),
+    ],
+)
+def test_a_request_that_failed_is_told_from_one_that_was_refused(
+    attributes: dict[str, Any], status: int, expected: tuple[str, str | None, str | None]
+) -> None:
+    """By the type of the error: a status of HTTP, a code of JSON-RPC, or a tool's own error."""
+    reading = mcp.read(of_kind(SERVER, "tools/call pay", {**SERVED, **attributes}, status=status))
+    assert reading is not None
+    (event,) = reading.events
+    assert (event.state, event.decided_by, event.reason) == expected
+
+
+def test_a_request_of_another_method_states_nothing() -> None:
+    """Listing tools calls none."""
+    assert mcp.read(of_kind(CLIENT, "MCP send tools/list", {"mcp.method.name": "tools/list"})) == Reading(
+        dialect="mcp", who=Who()
+    )
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        of_kind(INTERNAL, "execute_tool pay", SERVED),
+        of_kind(CLIENT, "execute_tool pay", {**SERVED, "gen_ai.tool.call.id": "c1"}),
+        of_kind(CLIENT, "POST", {"http.request.method": "POST", "rpc.system": "grpc", "rpc.method": "tools/call"}),
+        make_log("tools/call", REQUEST),
+    ],
+)
+def test_records_of_others_are_left_to_others(record: Any) -> None:
+    """The conventions let an agent add the protocol's attributes to its own tool span."""
+    assert mcp.read(record) is None
+
+
+@given(
+    kind=st.sampled_from([SERVER, CLIENT]),
+    name=st.text(max_size=30),
+    attributes=st.dictionaries(
+        st.sampled_from(["rpc.system", "gen_ai.tool.name", "error.type", "gen_ai.tool.call.arguments"]), values
+    ),
+    method=st.just("tools/call") | values,
+)
+def test_no_span_makes_it_fail(kind: int, name: str, attributes: dict[str, Any], method: Any) -> None:
+    """Whatever the attributes hold."""
+    reading = mcp.read(of_kind(kind, name, {"mcp.method.name": method, **attributes}, status=2))
+    assert reading is None or reading.dialect == "mcp"
