@@ -30,7 +30,7 @@ IN_SCOPE: Final = (
     "agent-framework/*",
     "langchain/*",
     "openai-agents/*",
-    "google-adk/v2_*",
+    "google-adk/*",
     "gemini-cli/*",
     "strands/*",
     "ai-sdk-6/*",

@@ -22,6 +22,7 @@ ENDED: Final = event("run.completed", s=20, tool_name=None, call_id=None)
 PYDANTIC: Final = span("invoke_agent", scope_name="pydantic-ai")
 """From an instrumentation that opens a span for every tool it runs."""
 
+ADK: Final = {"scope_name": "gcp.vertex.agent"}
 TWO_DAYS_LATER_NS: Final = LATER_NS + 2 * DAY_NS
 
 
@@ -44,6 +45,10 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
         ("executed", "explicit", "human"),
     ),
     "ran": ([PROPOSED, COMPLETED], ("executed", "explicit", None)),
+    "ran_again_refused": (
+        [PROPOSED, {**COMPLETED, **ADK}, called("failed", **ADK, trace_id="a" * 32, reason="TOOL_ERROR")],
+        ("denied", "inferred", "human"),
+    ),
     "ran_failed": ([PROPOSED, called("failed", reason="no such account")], ("failed", "explicit", None)),
     "receipt": ([PROPOSED, event("effect.applied", s=8)], ("executed", "explicit", None)),
     "cancelled": ([PROPOSED, called("started"), called("cancelled")], ("cancelled", "explicit", "human")),
@@ -135,6 +140,16 @@ def test_a_result_outweighs_a_text_that_reads_like_a_refusal() -> None:
     """A tool may print the words of a refusal."""
     refusal = called("refused", basis="inferred", decided_by="human", rule="text:user_declined")
     assert judged(calls_of(PROPOSED, COMPLETED, refusal)) == [("executed", "explicit", None, "ran")]
+
+
+def test_a_call_that_adk_opens_in_two_traces_was_asked_about() -> None:
+    """Without content its first span looks like an execution; within one trace, it is one."""
+    again = {**COMPLETED, **ADK, "trace_id": "a" * 32, "time_ns": COMPLETED["time_ns"] + 2 * 10**9}
+    columns = ("outcome", "decided_by", "approval_asked", "wait_ns")
+    assert calls_of(PROPOSED, {**COMPLETED, **ADK}, again).select(columns).rows() == [
+        ("executed", "human", True, 2_000_000_000)
+    ]
+    assert calls_of(PROPOSED, {**COMPLETED, **ADK}).select(columns).rows() == [("executed", None, False, None)]
 
 
 STRANDS: Final = {"dialect": "strands", "scope_name": "strands.telemetry.tracer"}

@@ -23,6 +23,8 @@ _VERDICTS: Final = {
     "approval.expired": "expired",
 }
 BEGUN: Final = ("started", "completed", "failed")
+ADK: Final = "gcp.vertex.agent"
+"""Scope of Google ADK, which runs a call again under its id after a confirmation, and only then."""
 UNANSWERED: Final = (
     "unanswered_ask",
     "text:copilot_unanswered",
@@ -49,12 +51,19 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
     deciding = event.is_in(DECISIONS) & (event != "approval.requested") & (state != "unknown").fill_null(value=True)
     ran = called & state.is_in(("completed", "failed"))
     # OpenAI Agents open a span without output for a call that waits for an answer.
-    asking = (event == "approval.requested") | (pl.col("rule") == "null_output").fill_null(value=False)
+    # Without content, ADK's span of a call that waits for a confirmation looks like one that ran: the call runs again.
+    ran_by_adk = ran & (pl.col("scope_name") == ADK).fill_null(value=False)
+    first_trace = pl.col("trace_id").filter(ran_by_adk).first().over("call_key")
+    run_again = pl.col("trace_id").filter(ran_by_adk).n_unique().over("call_key") > 1
+    asking = (event == "approval.requested") | (
+        (pl.col("rule") == "null_output") | (run_again & ran_by_adk & (pl.col("trace_id") == first_trace))
+    ).fill_null(value=False)
     return (
         events.sort("time_ns", "receiver", "seq", "index", "ordinal")
         .with_columns(
             asking_ns=pl.col("time_ns").filter(asking).min().over("call_key"),
             asking_trace=pl.col("trace_id").filter(asking).first().over("call_key"),
+            run_again=run_again,
         )
         .group_by("call_key")
         .agg(
@@ -138,7 +147,8 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             denied.any().alias("is_denied"),
             allowed.any().alias("is_allowed"),
             ((event == "policy.evaluated") & (state == "unknown")).any().alias("is_control_silent"),
-            (event == "approval.requested").any().alias("was_asked"),
+            ((event == "approval.requested") | pl.col("run_again")).any().alias("was_asked"),
+            pl.col("run_again").any().alias("is_run_again"),
             pl.col("time_ns").filter(asking).min().alias("asked_ns"),
             pl.col("time_ns")
             .filter(pl.col("attributes").str.contains('"includes_wait":true', literal=True).fill_null(value=False))

@@ -97,6 +97,15 @@ RULES: Final = (
         _LET_THROUGH,
         "A result or an execution-specific record was seen. It outweighs any text that reads like a refusal.",
     ),
+    Rule(
+        "ran_again_refused",
+        _RAN & pl.col("is_run_again") & (pl.col("error") == "TOOL_ERROR").fill_null(value=False),
+        "denied",
+        _INFERRED,
+        pl.lit("human"),
+        "It was opened in one trace and ended in another with an error that is no exception: a confirmation was asked "
+        "for and refused (Google ADK without content).",
+    ),
     Rule("ran_failed", _RAN, "failed", pl.col("run_basis"), _LET_THROUGH, "It ran and returned an error."),
     Rule(
         "receipt",

@@ -213,3 +213,51 @@ def test_any_input_and_output_of_a_node_are_read_without_an_error(value: Any) ->
         assert openinference.read(span) is not None
         span.parent_span_id = "0" * 15 + "2"
         assert openinference.read(span) is not None
+
+
+SMOLAGENTS = "openinference.instrumentation.smolagents"
+
+
+@pytest.mark.parametrize(
+    ("given_value", "arguments"),
+    [
+        ('{"args": [], "sanitize_inputs_outputs": true, "kwargs": {"amount": 900}}', {"amount": 900}),
+        ('{"args": [900], "sanitize_inputs_outputs": true, "kwargs": {}}', None),
+        ('{"kwargs": {"amount": 900}}', {"kwargs": {"amount": 900}}),
+    ],
+)
+def test_a_tool_of_smolagents_has_the_arguments_that_its_wrapper_was_given(
+    given_value: str, arguments: dict[str, Any] | None
+) -> None:
+    """Those by position have no names; another's tool may have a parameter named `kwargs`."""
+    reading = openinference.read(tool("paid", scope=SMOLAGENTS, **{"input.value": given_value}))
+    assert reading is not None
+    assert [event.arguments for event in reading.events] == [arguments]
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "key", "states"),
+    [
+        (SMOLAGENTS, "agent.step_recovery", "message", ["unknown_tool"]),
+        (SMOLAGENTS, "exception", "exception.message", ["unknown_tool"]),
+        ("another", "exception", "exception.message", []),
+    ],
+)
+def test_a_step_of_smolagents_tells_of_a_tool_that_does_not_exist(
+    scope: str, name: str, key: str, states: list[str]
+) -> None:
+    """Such a call has no span of its own."""
+    events = [SpanEvent(name, 9, {key: "Unknown tool nope, should be one of: pay, final_answer."})]
+    step = make_span("Step 2", {"openinference.span.kind": "CHAIN"}, scope=scope, events=events)
+    step.parent_span_id = "0" * 15 + "2"
+    reading = openinference.read(step)
+    assert reading is not None
+    assert [(event.state, event.tool_name) for event in reading.events] == [(state, "nope") for state in states]
+
+
+def test_an_agent_of_smolagents_names_its_tools() -> None:
+    """A list of names, not of definitions."""
+    attributes = {"openinference.span.kind": "AGENT", "smolagents.tools_names": ["pay", "final_answer"]}
+    reading = openinference.read(make_span("ToolCallingAgent.run", attributes, scope=SMOLAGENTS))
+    assert reading is not None
+    assert reading.who.tool_names == ["pay", "final_answer"]

@@ -84,7 +84,7 @@ def who(attributes: dict[str, Any]) -> Who:
         model_served=_named(attributes.get("gen_ai.response.model")),
         user_id=attributes.get("user.id") or attributes.get("enduser.id"),
         tool_name=_real_tool(attributes.get("gen_ai.tool.name")),
-        call_id=attributes.get("gen_ai.tool.call.id") or attributes.get("gen_ai.tool.call_id"),
+        call_id=_specified(attributes.get("gen_ai.tool.call.id") or attributes.get("gen_ai.tool.call_id")),
         input_tokens=attributes.get("gen_ai.usage.input_tokens", attributes.get("gen_ai.usage.prompt_tokens")),
         output_tokens=attributes.get("gen_ai.usage.output_tokens", attributes.get("gen_ai.usage.completion_tokens")),
         cost_usd=attributes.get("gen_ai.usage.cost.amount", attributes.get("operation.cost")),
@@ -272,6 +272,11 @@ def _finished(attributes: dict[str, Any]) -> Any:
 def _named(model: Any) -> Any:
     """A model's name; OpenLLMetry writes `unknown` where it has none."""
     return None if model == "unknown" else model
+
+
+def _specified(call_id: Any) -> Any:
+    """A call's id; ADK writes `<not specified>` where the model gave none."""
+    return None if call_id == "<not specified>" else call_id
 
 
 def _real_tool(name: Any) -> Any:

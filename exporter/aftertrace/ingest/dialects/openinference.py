@@ -28,6 +28,8 @@ READS: Final = (
         "span CHAIN: input.value resume.decisions",
         "approval.granted, approval.rejected, approval.modified by position",
     ),
+    ("span CHAIN Step N (smolagents): event agent.step_recovery, exception", "tool.called unknown_tool"),
+    ("span AGENT: smolagents.tools_names", "tool_names"),
     ("span GUARDRAIL", "policy.evaluated unknown: whether it tripped is not exported"),
     ("span: session.id, metadata.thread_id", "conversation_id"),
     ("span: llm.tools.N.tool.json_schema", "tool_names"),
@@ -38,6 +40,7 @@ _FLAT: Final = re.compile(r"llm\.(input|output)_messages\.(\d{1,6})\.message\.(.
 _CALL: Final = re.compile(r"tool_calls\.(\d{1,6})\.tool_call\.(id|function\.name|function\.arguments)")
 _TEXT: Final = re.compile(r"contents\.(\d{1,6})\.message_content\.text")
 _TOOL: Final = re.compile(r"llm\.tools\.(\d{1,6})\.tool\.json_schema")
+_NO_SUCH_TOOL: Final = re.compile(r"Unknown tool (\S{1,200}), should be one of")
 _HANDOFF: Final = re.compile(r"handoff to (.{1,200})")
 
 
@@ -86,6 +89,9 @@ def _who(span: Span, metadata: dict[str, Any]) -> Who:
         input_tokens=attributes.get("llm.token_count.prompt"),
         output_tokens=attributes.get("llm.token_count.completion"),
         cost_usd=attributes.get("llm.cost.total"),
+        tool_names=messages.tool_names(attributes["smolagents.tools_names"])
+        if "smolagents.tools_names" in attributes
+        else None,
     )
 
 
@@ -172,7 +178,7 @@ def _tool(span: Span) -> list[Event]:
         end_ns=span.end_ns or None,
         tool_name=name if isinstance(name, str) else span.name,
         call_id=data.get("tool_call_id") if isinstance(data.get("tool_call_id"), str) else None,
-        arguments=given if isinstance(given, dict) and not handoff else None,
+        arguments=_arguments(given) if isinstance(given, dict) and not handoff else None,
         content=data.get("content", output),
     )
     if span.status == 2:
@@ -186,6 +192,33 @@ def _tool(span: Span) -> list[Event]:
         event.state = "failed"
         messages.judged(event, messages.response_text(data.get("content")))
     return [event]
+
+
+def _arguments(given: dict[str, Any]) -> dict[str, Any] | None:
+    """The arguments of a tool; smolagents tells of the call of its wrapper, which holds them."""
+    if "sanitize_inputs_outputs" not in given:
+        return given
+    inner = given.get("kwargs")
+    return inner if isinstance(inner, dict) and not given.get("args") else None
+
+
+def _unknown_tool(span: Span) -> list[Event]:
+    """A tool that does not exist has no span in smolagents; the step that proposed it tells of it."""
+    if "smolagents" not in span.origin.scope_name:
+        return []
+    told = [item.attributes.get("message", item.attributes.get("exception.message")) for item in span.events]
+    found = [(text, match) for text in told if isinstance(text, str) and (match := _NO_SUCH_TOOL.search(text))]
+    return [
+        Event(
+            event="tool.called",
+            state="unknown_tool",
+            time_ns=span.end_ns or span.start_ns,
+            tool_name=match[1],
+            reason=text,
+            rule="smolagents_step",
+        )
+        for text, match in found[:1]
+    ]
 
 
 def _failed(event: Event, span: Span) -> None:
@@ -217,7 +250,8 @@ def _guardrail(span: Span) -> Event:
 def _chain(span: Span, metadata: dict[str, Any]) -> list[Event]:
     attributes = span.attributes
     node = langgraph.TOOLS if span.name == langgraph.TOOLS else metadata.get("langgraph_node")
-    return langgraph.step_events(span, attributes.get("input.value"), attributes.get("output.value"), node)
+    steps = langgraph.step_events(span, attributes.get("input.value"), attributes.get("output.value"), node)
+    return [*steps, *_unknown_tool(span)]
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -1,0 +1,96 @@
+"""Google ADK under its first schema (`ADK_TELEMETRY_SCHEMA_VERSION_OPT_IN=1`, and every version before 2.13).
+
+What its model was given and made lies in a `call_llm` span, in the form of the Gemini API and under names of its own. A
+second span for the same model call, `generate_content`, comes with some versions and holds no content; both tell the
+tokens. All other spans, and those of the second schema, follow the GenAI conventions and are read there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aftertrace.ingest.dialects import genai, messages
+from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.records import Record, Span
+
+NAME: Final = "google-adk"
+READS: Final = (
+    ("span call_llm: gcp.vertex.agent.llm_response function_call", "action.proposed"),
+    ("span call_llm: gcp.vertex.agent.llm_request function_response", "tool.called answered, refused …"),
+    ("span call_llm: gcp.vertex.agent.llm_request system_instruction, tools", "system_prompt_digest, tool_names"),
+    ("span call_llm: gcp.vertex.agent.session_id, invocation_id", "conversation_id, turn_id"),
+    ("span call_llm: gen_ai.usage.*", "model.called"),
+)
+
+_SCOPE: Final = "gcp.vertex.agent"
+_REQUEST: Final = "gcp.vertex.agent.llm_request"
+_RESPONSE: Final = "gcp.vertex.agent.llm_response"
+_ROLES: Final = {"model": "assistant"}
+
+
+def read(record: Record) -> Reading | None:
+    """Read a `call_llm` span; its tool spans carry the same names with nothing in them and are left to `genai`."""
+    if record.origin.scope_name != _SCOPE or not isinstance(record, Span) or record.name != "call_llm":
+        return None
+    request = _dict(messages.load(record.attributes.get(_REQUEST)))
+    response = _dict(messages.load(record.attributes.get(_RESPONSE)))
+    attributes = {**_standard(request, response), **record.attributes}
+    who = genai.who(attributes)
+    who.conversation_id = who.conversation_id or attributes.get("gcp.vertex.agent.session_id")
+    called = Event(event="model.called", time_ns=record.start_ns, end_ns=record.end_ns or None)
+    found = genai.model_call_events(attributes, record.start_ns, record.end_ns)
+    return Reading(dialect=NAME, who=who, operation="step", events=[called, *found])
+
+
+def _standard(request: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
+    config = _dict(request.get("config"))
+    contents = request.get("contents")
+    given = [_message(item) for item in contents if isinstance(item, dict)] if isinstance(contents, list) else []
+    told = {
+        "gen_ai.input.messages": given or None,
+        "gen_ai.output.messages": [_message(response["content"])]
+        if isinstance(response.get("content"), dict)
+        else None,
+        "gen_ai.system_instructions": config.get("system_instruction"),
+        "gen_ai.tool.definitions": _declared(config.get("tools")),
+        "gen_ai.response.model": response.get("model_version"),
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _declared(tools: Any) -> list[Any] | None:
+    """The functions that the model could call; None where none are told of, which is unknown and not empty."""
+    if not isinstance(tools, list):
+        return None
+    listed = [tool.get("function_declarations") for tool in tools if isinstance(tool, dict)]
+    return [function for functions in listed if isinstance(functions, list) for function in functions]
+
+
+def _message(content: dict[str, Any]) -> dict[str, Any]:
+    listed = content.get("parts")
+    parts = [_part(part) for part in listed if isinstance(part, dict)] if isinstance(listed, list) else []
+    role = content.get("role")
+    return {"role": _ROLES.get(role, role) if isinstance(role, str) else "user", "parts": parts}
+
+
+def _part(part: dict[str, Any]) -> dict[str, Any]:
+    called, answered = part.get("function_call"), part.get("function_response")
+    if isinstance(called, dict):
+        return {
+            "type": "tool_call",
+            "id": called.get("id"),
+            "name": called.get("name"),
+            "arguments": called.get("args"),
+        }
+    if isinstance(answered, dict):
+        return {
+            "type": "tool_call_response",
+            "id": answered.get("id"),
+            "name": answered.get("name"),
+            "response": answered.get("response"),
+        }
+    return {"type": "text", "content": part.get("text")}
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
