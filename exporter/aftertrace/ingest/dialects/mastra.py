@@ -1,0 +1,110 @@
+"""Mastra (`@mastra/otel-exporter` 1.4): spans with GenAI attributes, and its own `mastra.*` beside them.
+
+What sets the emitter apart:
+
+- An agent that waits for an approval ends its `agent_run` with the status `suspended`; the answer is the input of the
+  next one, in the same trace. A call that was declined has no span of its own.
+- `model_step` holds the proposals. `chat` lasts over all steps and the tools between them: it only repeats them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aftertrace.ingest.dialects import genai, messages
+from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.values import text
+from aftertrace.ingest.records import Record, Span
+
+NAME: Final = "mastra"
+READS: Final = (
+    ("span: gen_ai.*", "as the dialect genai"),
+    ("span model_step: mastra.model_step.output, toolCalls", "action.proposed"),
+    ("span agent_run: mastra.agent_run.output, status=suspended, reason=tool-call-approval", "approval.requested"),
+    ("span agent_run: mastra.agent_run.input, approved, toolCallId", "approval.granted, approval.rejected"),
+    ("span: mastra.metadata.runId", "turn_id"),
+    ("span: gen_ai.conversation.id, mastra.metadata.threadId", "conversation_id"),
+    ("span: mastra.metadata.userId, mastra.metadata.resourceId", "user_id"),
+)  # fmt: skip
+
+_APPROVAL: Final = "tool-call-approval"
+
+
+def read(record: Record) -> Reading | None:
+    """Read a span of Mastra."""
+    kind = record.attributes.get("mastra.span.type")
+    if not isinstance(record, Span) or not isinstance(kind, str):
+        return None
+    attributes = record.attributes
+    reading = genai.read(record) or Reading(dialect=NAME, who=genai.who(attributes), operation="step")
+    reading.dialect = NAME
+    who = reading.who
+    who.turn_id = text(attributes.get("mastra.metadata.runId"))
+    who.conversation_id = who.conversation_id or text(attributes.get("mastra.metadata.threadId"))
+    who.user_id = (
+        who.user_id
+        or text(attributes.get("mastra.metadata.userId"))
+        or text(attributes.get("mastra.metadata.resourceId"))
+    )
+    if kind == "model_step":
+        reading.events = _proposals(record)
+    elif kind == "agent_run":
+        reading.events += _approvals(record)
+    for event in reading.events:
+        if event.event == "action.proposed" and kind != "model_step":
+            event.state = "echoed"
+    return reading
+
+
+def _proposals(span: Span) -> list[Event]:
+    output = messages.load(span.attributes.get("mastra.model_step.output"))
+    listed = output.get("toolCalls") if isinstance(output, dict) else None
+    found: list[Event] = []
+    for item in listed if isinstance(listed, list) else []:
+        inner = item.get("payload", item) if isinstance(item, dict) else None
+        if isinstance(inner, dict) and inner.get("providerExecuted") is not True:
+            found.append(
+                Event(
+                    event="action.proposed",
+                    state="proposed",
+                    time_ns=span.end_ns or span.start_ns,
+                    tool_name=text(inner.get("toolName")),
+                    call_id=text(inner.get("toolCallId")),
+                    arguments=messages.load(inner.get("args", inner.get("input"))),
+                    position=len(found),
+                )
+            )
+    return found
+
+
+def _approvals(span: Span) -> list[Event]:
+    given = messages.load(span.attributes.get("mastra.agent_run.input"))
+    made = messages.load(span.attributes.get("mastra.agent_run.output"))
+    found: list[Event] = []
+    call_id = _call_id(given)
+    if call_id is not None and isinstance(given["approved"], bool):
+        found.append(
+            Event(
+                event="approval.granted" if given["approved"] else "approval.rejected",
+                time_ns=span.start_ns,
+                call_id=call_id,
+                decided_by="human",
+                identity="inferred",
+                reason=text(given.get("reason")),
+            )
+        )
+    if isinstance(made, dict) and made.get("status") == "suspended" and made.get("reason") == _APPROVAL:
+        found.append(
+            Event(
+                event="approval.requested",
+                time_ns=span.end_ns or span.start_ns,
+                tool_name=text(made.get("toolName")),
+                call_id=text(made.get("toolCallId")),
+                arguments=messages.load(made.get("args")),
+            )
+        )
+    return [event for event in found if event.call_id is not None]
+
+
+def _call_id(given: Any) -> str | None:
+    return text(given.get("toolCallId")) if isinstance(given, dict) and "approved" in given else None
