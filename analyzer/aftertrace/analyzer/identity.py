@@ -17,6 +17,7 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.tables import Tables
+from aftertrace.analyzer.turns import in_turns
 from aftertrace.store.snapshot import collected
 
 RESOLVED: Final = (
@@ -67,6 +68,7 @@ def identify(tables: Tables) -> Identified:
     spans, events = _with_conversations(spans, events)
     conversations = _trace_conversations(spans, events)
     spans, events = (_with_thread(frame, conversations) for frame in (spans, events))
+    events = in_turns(events, spans)
     keyed = pl.concat([_keys(spans), _keys(events)]).unique()
     edges = pl.concat([keyed.select("first", "second").drop_nulls(), _links(spans), _resumed(events)]).unique()
     nodes = pl.concat([keyed.select(node="first"), keyed.select(node="second")]).drop_nulls().unique().sort("node")
