@@ -111,6 +111,8 @@ def _wrong(told: str | None) -> str:
 
 def _tool_event(span: Span) -> Event:
     event = ai_sdk.tool_event(span)
+    # It is entered before the question, so that its end is when the call is known to have run.
+    event.time_ns, event.end_ns = span.end_ns or span.start_ns, None
     kind, told = ai_sdk.exception(span)
     if _interrupted(span):
         event.state, event.reason = "cancelled", None
