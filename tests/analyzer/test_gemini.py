@@ -158,6 +158,14 @@ def test_a_call_is_one_call_whichever_signals_tell_of_it(signals: tuple[str, ...
     assert found.analysis().calls["run_id"].n_unique() == 1
 
 
+@pytest.mark.parametrize("lost", range(len(BOTH)))
+def test_a_record_that_is_lost_makes_no_call_another_nor_one_more(lost: int) -> None:
+    """Every call is told twice: by its log record, and by the spans of its run and its batch."""
+    columns = ("tool_call_id", "outcome", "decided_by")
+    found = told(stored(*BOTH[:lost], *BOTH[lost + 1 :]), *columns)
+    assert sorted(found) == sorted(told(stored(*BOTH), *columns))
+
+
 @pytest.mark.parametrize(
     ("began", "expected"),
     [(1.1, ("policy", False, None)), (1.5, (None, False, None)), (5, ("human", True, 4 * 10**9))],
