@@ -388,6 +388,18 @@ def test_a_repeated_proposal_that_names_its_item_joins_the_call_of_the_same_argu
     assert [(row["tool_call_id"], len(row["evidence"])) for row in calls.to_dicts()] == [("c-1", 1), ("c-2", 3)]
 
 
+def test_a_proposal_that_names_its_item_is_a_call_where_no_other_record_proposes_it() -> None:
+    """Twice the same tool and arguments: the first is told by two instrumentations, the second by one."""
+    item = {"call_id": None, "rule": "item_id", "position": 0, **NINE_HUNDRED}
+    calls = calls_of(
+        event("action.proposed", "proposed", **NINE_HUNDRED),
+        event("action.proposed", "proposed", s=0.001, **item),
+        event("action.proposed", "proposed", s=5, **item),
+        ENDED,
+    )
+    assert [(row["tool_call_id"], len(row["evidence"])) for row in calls.to_dicts()] == [("c-1", 2), (None, 1)]
+
+
 @pytest.mark.parametrize("lost", [FIVE, {**NINE_HUNDRED, "tool_name": "mail"}], ids=["arguments", "tool"])
 def test_a_repeated_proposal_whose_call_is_lost_is_no_call_of_its_own(lost: dict[str, Any]) -> None:
     """Nor does it join one with other arguments, or of another tool."""

@@ -50,7 +50,8 @@ _LEVELS: Final = 3
 TWIN_WITHIN_NS: Final = 50_000_000
 """Two instrumentations of one tool call, or of one resume, tell of it within this of each other."""
 ITEM_ID: Final = "item_id"
-"""Dialects' `rule` of a repeated proposal whose own id is not told."""
+"""Dialects' `rule` of a proposal that names its item, and not its call."""
+_IS_ITEM: Final = (pl.col("event") == "action.proposed") & (pl.col("rule") == ITEM_ID).fill_null(value=False)
 
 
 def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
@@ -117,7 +118,7 @@ def _repeated(anonymous: pl.DataFrame) -> pl.DataFrame:
     """Step 5: events that tell once more what `of_row` tells: the same interrupt, its answers, a repeated proposal."""
     positional = pl.col("position").is_not_null() & pl.col("event").str.starts_with("approval.")
     asks = anonymous.filter(positional & (pl.col("event") == "approval.requested") & pl.col("group").is_not_null())
-    items = anonymous.filter((pl.col("rule") == ITEM_ID).fill_null(value=False))
+    items = anonymous.filter(_IS_ITEM & (pl.col("state") == "echoed"))
     told = [
         group.sort("time_ns", "row").with_columns(of_row=pl.col("row").first().over(by))
         for group, by in (
@@ -274,10 +275,14 @@ def _occurrences(events: pl.DataFrame) -> pl.DataFrame:
 
 def _match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
     """Step 4: `call_key` of events without an id."""
-    proposals = _numbered_proposals(anonymous)
-    calls = pl.concat([_open_calls(identified), proposals.select(_OPEN)], how="vertical")
-    rest = anonymous.join(proposals.select("row"), on="row", how="anti")
-    done: list[pl.DataFrame] = [proposals.select("row", "call_key")]
+    calls = _open_calls(identified)
+    # Under the SDK's own model call lies that of its client, which names the items of the same calls.
+    items = anonymous.filter(_IS_ITEM & (pl.col("state") == "proposed")).with_columns(digest="asked_digest")
+    again = _in_order(items, calls, ["scope", "tool_name", "digest"], "repeat")
+    proposals = _numbered_proposals(anonymous.join(again, on="row", how="anti"))
+    calls = pl.concat([calls, proposals.select(_OPEN)], how="vertical")
+    done: list[pl.DataFrame] = [again, proposals.select("row", "call_key")]
+    rest = anonymous.join(pl.concat(done), on="row", how="anti")
     for kind, is_kind in _KINDS:
         wanting = rest.filter(is_kind).with_columns(digest="asked_digest").sort("scope", "time_ns", "row")
         if kind == "answer":
@@ -327,7 +332,7 @@ _KINDS: Final = (
     ("effect", pl.col("event").is_in(("effect.applied", "effect.blocked"))),
     ("ask", pl.col("event") == "approval.requested"),
     ("decide", pl.col("event").is_in(DECISIONS) & (pl.col("event") != "approval.requested")),
-    ("repeat", (pl.col("event") == "action.proposed") & (pl.col("rule") == ITEM_ID).fill_null(value=False)),
+    ("repeat", _IS_ITEM),
 )  # fmt: skip
 
 

@@ -164,6 +164,14 @@ def test_an_item_id_in_the_input_names_no_call() -> None:
     ]
 
 
+def test_a_proposal_under_an_item_id_names_no_call() -> None:
+    """OpenAI's own client is instrumented beneath the SDK's spans."""
+    made = {"gen_ai.completion.0.role": "assistant", "gen_ai.completion.0.tool_calls.0.id": "fc_1",
+            "gen_ai.completion.0.tool_calls.0.name": "pay", "llm.request.type": "chat"}  # fmt: skip
+    (proposed,) = read(make_span("openai.response", made, scope="opentelemetry.instrumentation.openai.v1")).events
+    assert (proposed.state, proposed.tool_name, proposed.call_id, proposed.rule) == ("proposed", "pay", None, "item_id")
+
+
 def test_a_hand_off_that_names_its_agent_is_a_call() -> None:
     """Where the instrumentation does not know the agent, the result in the next input tells."""
     known = {"traceloop.span.kind": "handoff", "gen_ai.handoff.to_agent": "Billing agent"}

@@ -17,8 +17,8 @@ NAME: Final = "openllmetry"
 READS: Final = (
     ("span chat: gen_ai.input.messages, gen_ai.output.messages", "as in dialect genai"),
     ("span chat: gen_ai.prompt.N, gen_ai.completion.N (flattened)", "tool.called answered, refused …, action.proposed"),
-    ("span chat of the OpenAI Agents SDK: ids of calls in gen_ai.input.messages",
-     "item ids, of no call: action.proposed echoed without an id"),
+    ("span openai.response: ids of calls in gen_ai.input.messages, and fc_... wherever they are",
+     "item ids, of no call: action.proposed without an id"),
     ("span tool: status, traceloop.entity.input, traceloop.entity.output, gen_ai.tool.call.*",
      "tool.called completed, failed …"),
     ("span tool of the OpenAI Agents SDK without gen_ai.tool.call.result", "tool.called entered: it may only wait"),
@@ -116,7 +116,9 @@ def _model_call(span: Span, who: Who, *, agents_sdk: bool) -> list[Event]:
     read = {"gen_ai.input.messages": given, "gen_ai.output.messages": made, "gen_ai.system_instructions": system}
     found = genai.model_call_events(read, span.start_ns, span.end_ns)
     for event in found:
-        if agents_sdk and event.state == "echoed" and event.call_id is None:
+        if event.event == "action.proposed" and (event.call_id or "").startswith(openllmetry_messages.ITEM):
+            event.call_id, event.rule = None, openllmetry_messages.ITEM_ID
+        elif agents_sdk and event.state == "echoed" and event.call_id is None:
             event.rule = openllmetry_messages.ITEM_ID
     return found
 

@@ -2,7 +2,8 @@
 
 The Responses API gives a call two ids: its item's (`fc_...`) and its own (`call_...`). The instrumentation of the
 OpenAI Agents SDK writes the call's own where the model proposes it and where its result is given, and the item's where
-the input repeats the call. An item id names no call, so it is left out; what repeats is joined by tool and arguments.
+the input repeats the call; that of OpenAI's client writes the item's alone. An item id names no call, so it is left
+out; such a proposal is joined by tool and arguments.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import message_forms, messages
 
+ITEM: Final = "fc_"
+"""What the id of an item begins with that is a call."""
 ITEM_ID: Final = "item_id"
-"""`rule` of a repeated proposal whose own id is not told."""
+"""`rule` of a proposal that names its item, and not its call."""
 
 _PROMPT: Final = "gen_ai.prompt."
 _COMPLETION: Final = "gen_ai.completion."
