@@ -363,6 +363,55 @@ registerTelemetry(new OpenTelemetry())         // LegacyOpenTelemetry keeps the 
         },
     ),
     Emitter(
+        name="goose",
+        title="Goose",
+        observed="its source, 2026",
+        services=("goose*",),
+        scopes=("goose*",),
+        signals=("traces", "logs"),
+        switches="""\
+export OTEL_EXPORTER_OTLP_ENDPOINT={http}            # http/protobuf; nothing else is needed
+""",
+        note="A call that is denied is not dispatched and leaves no span; no decision is sent.",
+        gives={"reviewer": "", "decisions": ""},
+    ),
+    Emitter(
+        name="vscode-copilot",
+        title="GitHub Copilot Chat in VS Code",
+        observed="its documentation, 2026",
+        services=("copilot-chat*",),
+        scopes=("copilot-chat*",),
+        signals=("traces", "logs"),
+        switches="""\
+export COPILOT_OTEL_ENABLED=true COPILOT_OTEL_PROTOCOL=http
+export COPILOT_OTEL_ENDPOINT={http}
+export COPILOT_OTEL_CAPTURE_CONTENT=true             # prompts, arguments, results
+""",
+        note="Whether a person allowed or refused a call is not sent.",
+        gives={
+            "system_prompt": "COPILOT_OTEL_CAPTURE_CONTENT=true",
+            "inputs": "COPILOT_OTEL_CAPTURE_CONTENT=true",
+            "tools": "COPILOT_OTEL_CAPTURE_CONTENT=true",
+            "reviewer": "",
+            "decisions": "",
+        },
+    ),
+    Emitter(
+        name="openhands",
+        title="OpenHands",
+        observed="its source, SDK 1.58.2",
+        services=("openhands*",),
+        scopes=("lmnr*",),
+        signals=("traces",),
+        switches="""\
+export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={http}/v1/traces
+export OTEL_EXPORTER=otlp_http                       # gRPC otherwise
+""",
+        note="A rejected action has a span like one that ran; by its output it is told apart. Calls that a hook blocks "
+        "have none.",
+        gives={"reviewer": "give the conversation a user_id"},
+    ),
+    Emitter(
         name="any-otel",
         title="any program with an OpenTelemetry SDK",
         observed="OTLP 1.10",

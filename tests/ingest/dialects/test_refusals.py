@@ -14,6 +14,8 @@ OBSERVED = {
     "This tool call requires confirmation, please approve or reject.": ("asked", None, "adk_asked"),
     "This tool call is rejected.": ("refused", "human", "adk_rejected"),
     "Error: Tool call invocation was rejected by user.": ("refused", "human", "maf_rejected"),
+    "Action rejected: Blocked by hook": ("refused", "hook", "openhands_hook"),
+    "Action rejected: not on Fridays": ("refused", "human", "openhands_rejected"),
     "User rejected the tool call for `delete_db` with id call_del1": ("refused", "human", "langchain_rejected"),
     "Note: a human reviewer replaced this tool call; it ran as pay(amount=5)": ("edited", "human", "langchain_edited"),
     "The tool call was denied.": ("refused", "human", "pydantic_denied"),

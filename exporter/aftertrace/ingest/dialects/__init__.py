@@ -26,6 +26,7 @@ from aftertrace.ingest.dialects import (
     gemini,
     genai,
     google_adk,
+    laminar,
     langsmith,
     logfire,
     mastra,
@@ -67,6 +68,7 @@ DIALECTS: Final = (
     Dialect(openllmetry.NAME, openllmetry.READS, openllmetry.read),
     Dialect(langsmith.NAME, langsmith.READS, langsmith.read),
     Dialect(logfire.NAME, logfire.READS, logfire.read),
+    Dialect(laminar.NAME, laminar.READS, laminar.read),
     Dialect(genai.NAME, genai.READS, genai.read),
     Dialect(plain.NAME, plain.READS, plain.read),
 )

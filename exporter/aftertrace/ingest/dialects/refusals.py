@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from aftertrace.ingest.dialects.events import Decider
 
-VERSION: Final = 2
+VERSION: Final = 3
 HEAD_CHARACTERS: Final = 4000
 
 State: TypeAlias = Literal["refused", "unknown_tool", "invalid_arguments", "asked", "edited"]
@@ -53,6 +53,8 @@ WORDINGS: Final = (
         "human",
         "Agent Framework 1.23",
     ),
+    Wording("openhands_hook", r"Action rejected: Blocked by hook", "refused", "hook", "OpenHands SDK 1.58"),
+    Wording("openhands_rejected", r"Action rejected: ", "refused", "human", "OpenHands SDK 1.58"),
     Wording("langchain_rejected", r"User rejected the tool call for", "refused", "human", "LangChain 1.4"),
     Wording(
         "langchain_edited",
