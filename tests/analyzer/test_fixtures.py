@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from . import frames
+from . import frames, seen
 
 FATES: Final = {"error": "failed"}
 """Words of the truth that the analyzer has another for."""
@@ -185,3 +185,8 @@ def test_the_comparison_sees_a_wrong_outcome() -> None:
     truths = [truth for _, truth in truth_of(path)]
     assert {row["outcome"] for row in rows}.isdisjoint({"denied"})
     assert [truth.outcome for truth in truths].count("denied") == 3
+
+
+def test_the_page_of_what_is_seen_is_true() -> None:
+    """Measured anew; `make docs` writes it."""
+    assert seen.PAGE.read_text(encoding="utf-8") == seen.text(), "stale: run make docs"

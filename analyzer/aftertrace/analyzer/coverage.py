@@ -44,14 +44,18 @@ class Coverage:
 
 
 def coverage(analysis: Analysis, *, judged: int = JUDGED_RUNS) -> tuple[Coverage, ...]:
-    """What is known of the runs of each emitter that has any, in the order of `EMITTERS`."""
+    """What is known of the runs of each emitter that has any."""
+    return tuple(_covered(analysis, emitter, run_ids, judged) for emitter, run_ids in runs_by_emitter(analysis))
+
+
+def runs_by_emitter(analysis: Analysis) -> list[tuple[Emitter, list[str]]]:
+    """The runs of each emitter that has any, the newest first; emitters by title."""
     runs: dict[str, tuple[Emitter, list[str]]] = {}
     scopes = _scopes(analysis)
     for run_id, service in analysis.runs.select("run_id", "service_name").iter_rows():
         emitter = emitter_of(service, scopes.get(run_id, []))
         runs.setdefault(emitter.name, (emitter, []))[1].append(run_id)
-    found = [_covered(analysis, emitter, ids, judged) for emitter, ids in runs.values()]
-    return tuple(sorted(found, key=lambda each: each.emitter.title))
+    return sorted(runs.values(), key=lambda each: each[0].title)
 
 
 def _scopes(analysis: Analysis) -> dict[str, list[str]]:
