@@ -245,12 +245,13 @@ RULES: Final = (
     Rule(
         "not_offered",
         pl.col("is_not_offered")
+        & (pl.col("is_handed_back") | ~pl.col("is_over"))
         & ~(pl.col("was_asked") | pl.col("is_control_silent") | pl.col("was_entered") | pl.col("was_started")),
         "unknown_tool",
         _INFERRED,
         _NOBODY,
-        "The model call that proposed it lists its tools, this is none of them, and nothing more is heard of it (a run "
-        "that ended before the model was told).",
+        "The model call that proposed it lists its tools, this is none of them, and the agent goes on, or ended with "
+        "the call open before the model was told (AI SDK).",
     ),
     Rule(
         "silent_control",
