@@ -15,13 +15,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import polars as pl
-
 from aftertrace.analyzer import OUTCOMES
 
 from . import frames
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from aftertrace.store.request import Encoding, Signal
 
 SHARED: Final = Path(__file__).parents[2] / ".." / "shared"
@@ -130,12 +130,9 @@ def read(folder: Path) -> frames.Frames:
 
 def score(folder: Path, calls: pl.DataFrame) -> tuple[list[Cell], dict[str, Any]]:
     """How well `calls` tell the truth of a converted corpus: by outcome, and everything the scorer says."""
-    observed, result, visible = (folder / name for name in ("observed.parquet", "score.json", "visible.parquet"))
+    observed, result = folder / "observed.parquet", folder / "score.json"
     calls.select(_OBSERVED).write_parquet(observed)
-    # The scorer pairs calls without an id in their order: those of which nothing is on the wire must not count there.
-    unseen = (pl.col("evidence") == "absence") & (pl.col("form") == "text")
-    pl.read_parquet(folder / "truth.parquet").filter(~unseen).write_parquet(visible)
-    _run("score.py", "--truth", str(visible), "--observed", str(observed), "--json", str(result))
+    _run("score.py", "--truth", str(folder / "truth.parquet"), "--observed", str(observed), "--json", str(result))
     scored: dict[str, Any] = json.loads(result.read_text("utf-8"))
     rows = scored["design"]["per_fate"]
     return [Cell(name, row["truth"], row["observed"], row["correct"]) for name, row in rows.items()], scored
