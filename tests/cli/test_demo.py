@@ -35,7 +35,7 @@ def test_it_shows_what_happened_and_what_nearly_did_and_does_so_again(tmp_path: 
         ended = demonstrate(tmp_path / "demo")
         assert ended.returncode == 0, ended.stderr
         lines = ended.stdout.splitlines()
-        assert "1. 21 recorded runs of real agents, replayed over OTLP" in lines
+        assert "1. 25 recorded runs of real agents, replayed over OTLP" in lines
         assert "# Near misses" in lines
         assert any(line.startswith("+ reviewer") and "modified by scripted-reviewer" in line for line in lines)
         assert any("delete" in line and "denied" in line and "policy" in line for line in lines)

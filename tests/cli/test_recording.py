@@ -69,15 +69,19 @@ def test_a_replay_ends_a_minute_ago_and_holds_every_recording() -> None:
     requests = [MESSAGES[export.signal].FromString(export.body) for export in recording.replay(NOW_NS)]
     seen = [time_ns for request in requests for time_ns in times(request) if time_ns]
     assert NOW_NS - max(seen) == 60 * 10**9
-    assert len(recording.names()) == 21
+    assert len(recording.names()) == 25
     assert {name.partition(".")[0] for name in recording.names()} == {
         "agent-framework",
+        "ai-sdk-6",
         "claude-agent-sdk",
         "claude-code",
+        "codex",
         "copilot-cli",
+        "google-adk",
         "langchain",
         "openai-agents",
         "pydantic-ai",
+        "strands",
     }
 
 
