@@ -153,6 +153,15 @@ def test_a_run_that_is_not_there_is_said_so(recorded: Path, open_page: OpenPage)
     assert not page.exception
 
 
+@pytest.mark.parametrize("name", PAGES)
+def test_no_column_of_a_table_is_hidden(name: str, recorded: Path, open_page: OpenPage) -> None:
+    """Streamlit hides a column whose configuration is empty; each has one, with a width."""
+    for table in open_page(name, recorded).dataframe:
+        drawn = json.loads(table.proto.columns)
+        assert [column for column in table.value.columns if "width" not in drawn.get(column, {})] == []
+        assert [column for column, each in drawn.items() if each.get("hidden") and column != "_index"] == []
+
+
 def test_approvals_that_wait_come_first_with_what_was_shown(
     recorded: Path, analysis: Analysis, open_page: OpenPage
 ) -> None:

@@ -67,8 +67,11 @@ _COLUMNS: Final[dict[str, Any]] = {
     "rejected": st.column_config.NumberColumn("rejected", width=66),
     "modified": st.column_config.NumberColumn("modified", width=66),
     "expired": st.column_config.NumberColumn("expired", width=66),
+    "signals": st.column_config.NumberColumn("odd", width=54, help="signals that an approval was no review"),
     "median_wait_s": st.column_config.NumberColumn("median wait (s)", format="%.1f", width=104),
     "longest_wait_s": st.column_config.NumberColumn("longest wait (s)", format="%.1f", width=106),
+    "environment": st.column_config.TextColumn("environment", width=96),
+    "tenant": st.column_config.TextColumn("tenant", width=90),
     "tool_call_id": st.column_config.TextColumn("call id", width=110),
 }
 _TIMES: Final = {
@@ -80,9 +83,9 @@ _TIMES: Final = {
 
 
 def config(column: str) -> Any:
-    """How a column is drawn; None leaves it to Streamlit."""
+    """How a column is drawn. Raises `KeyError` for a column that is not here: Streamlit would hide it."""
     if column in _TIMES:
         finest = "HH:mm:ss.SSS" if column == "at" else "YYYY-MM-DD HH:mm:ss"
         width = 100 if column == "at" else 146
         return st.column_config.DatetimeColumn(_TIMES[column], format=finest, timezone="UTC", width=width)
-    return _COLUMNS.get(column)
+    return _COLUMNS[column]
