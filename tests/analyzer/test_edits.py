@@ -53,6 +53,15 @@ def test_what_is_no_json_is_compared_as_text() -> None:
     assert (difference(None, "{}"), difference("{}", None)) == (None, None)
 
 
+def test_values_of_any_depth_have_a_difference() -> None:
+    """However deep they are nested, and wherever the reader gives up before the comparison does."""
+    for depth in range(900, 1010):
+        before, after = (f"{'[' * depth}{leaf}{']' * depth}" for leaf in "12")
+        (change,) = json.loads(difference(before, after) or "")
+        assert change["path"] in ("/0" * depth, "")
+        assert difference(before, before) == "[]"
+
+
 @given(JSON, JSON)
 def test_the_changes_lead_from_one_value_to_the_other(before: Any, after: Any) -> None:
     """Applied to the proposed arguments they give the approved ones; none are told exactly where both are equal."""

@@ -18,9 +18,15 @@ def difference(before: str | None, after: str | None) -> str | None:
     """
     if before is None or after is None:
         return None
+    one, other = _loaded(before), _loaded(after)
+    try:
+        found = list(_changes(one, other, ""))
+    except RecursionError:
+        # Nested deeper than can be compared: the texts are told whole.
+        found = [("", before, after)] if before != after else []
     changes = [
         {"path": path, **{side: value for side, value in (("before", old), ("after", new)) if value is not ABSENT}}
-        for path, old, new in _changes(_loaded(before), _loaded(after), "")
+        for path, old, new in found
     ]
     return msgspec.json.encode(changes).decode()
 
