@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, messages
 from aftertrace.ingest.dialects.events import Event, Identity, Reading, Who
-from aftertrace.ingest.dialects.values import duration_ns
+from aftertrace.ingest.dialects.values import duration_ns, has_prefix
 from aftertrace.ingest.records import Log, Record, Span
 from aftertrace.semconv import attributes as names
 
@@ -67,7 +67,7 @@ def read(record: Record) -> Reading | None:
         event = _event(name, record.attributes, record.time_ns)
         return Reading(NAME, _who(record.attributes), events=[event])
     ours = [event for event in record.events if event.name.startswith(_PREFIX)]
-    if not ours and not any(key.startswith(_PREFIX) for key in record.attributes):
+    if not ours and not has_prefix(record.attributes, (_PREFIX,)):
         return None
     base = genai.read(record)
     reading = Reading(NAME, _who(record.attributes), base.operation if base else None, _span_events(base, record))

@@ -53,9 +53,10 @@ def read(record: Record) -> Reading | None:
     if isinstance(record, Log) and not isinstance(name, str):
         name = record.event_name
     told = isinstance(name, str) and name.startswith(_PREFIXES)
-    if record.origin.scope_name not in (_GEMINI, _QWEN) and not told:
+    scope = record.origin.scope_name
+    if not told and scope not in (_GEMINI, _QWEN):
         return None
-    product = _QWEN if record.origin.scope_name == _QWEN or (told and str(name).startswith(_QWEN)) else _GEMINI
+    product = _QWEN if scope == _QWEN or (told and str(name).startswith(_QWEN)) else _GEMINI
     reading = Reading(dialect=NAME, who=_who(record, product))
     kind = str(name).split(".", 1)[1] if told else name
     if isinstance(kind, str):

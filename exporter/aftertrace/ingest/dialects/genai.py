@@ -52,7 +52,7 @@ def read(record: Record) -> Reading | None:
     if not any(key.startswith("gen_ai.") for key in attributes):
         return None
     operation = attributes.get("gen_ai.operation.name")
-    if operation in (*_MODEL_CALLS, *_AGENTS):
+    if record.events and operation in (*_MODEL_CALLS, *_AGENTS):
         attributes = {**span_messages.told(record.events), **attributes}
     reading = Reading(dialect=NAME, who=who(attributes))
     if operation in _MODEL_CALLS:

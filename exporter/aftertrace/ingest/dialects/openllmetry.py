@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, langgraph, message_forms, messages, openllmetry_messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
-from aftertrace.ingest.dialects.values import text
+from aftertrace.ingest.dialects.values import has_prefix, text
 from aftertrace.ingest.records import Log, Record, Span
 
 NAME: Final = "openllmetry"
@@ -36,7 +36,9 @@ _AGENTS_SDK: Final = "opentelemetry.instrumentation.openai_agents"
 _AGENTS_SDK_CHAT: Final = "openai.response"
 """Name of its model calls: the one kind of its spans that carries no attribute of Traceloop's."""
 _ASSOCIATED: Final = "traceloop.association.properties."
-_TRACED: Final = ("traceloop.", "gen_ai.prompt.0.", "gen_ai.completion.0.", "llm.request.")
+_TRACED: Final = ("traceloop.",)
+_FLAT: Final = ("llm.request.type", "gen_ai.prompt.0.role", "gen_ai.completion.0.role")
+"""Attributes of a flattened model call, with content or without."""
 _OPERATIONS: Final = {"workflow": "invoke_agent", "agent": "invoke_agent", "tool": "execute_tool"}
 
 
@@ -47,7 +49,7 @@ def read(record: Record) -> Reading | None:
     attributes = record.attributes
     agents_sdk = record.origin.scope_name == _AGENTS_SDK
     model_call = agents_sdk and record.name == _AGENTS_SDK_CHAT
-    if not model_call and not any(key.startswith(_TRACED) for key in attributes):
+    if not (model_call or has_prefix(attributes, _TRACED) or any(map(attributes.__contains__, _FLAT))):
         return None
     kind = attributes.get("traceloop.span.kind")
     reading = Reading(dialect=NAME, who=_who(attributes, kind), operation=_OPERATIONS.get(str(kind), "step"))

@@ -13,6 +13,16 @@ def text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def has_prefix(attributes: dict[str, Any], prefixes: tuple[str, ...]) -> bool:
+    """Whether any key begins with one of the prefixes."""
+    # Nearly every record is somebody else's: one search in all keys costs less than to look at each of them.
+    keys = "".join(attributes)
+    for prefix in prefixes:
+        if prefix in keys:
+            return any(key.startswith(prefixes) for key in attributes)
+    return False
+
+
 def flag(value: Any) -> bool | None:
     """A boolean, also where it came as text; None for anything else."""
     if isinstance(value, str):
