@@ -54,6 +54,15 @@ def test_proposals_are_read_in_order_whether_text_or_structured() -> None:
     assert messages.proposals(json.dumps(made)) == expected
 
 
+def test_what_the_provider_ran_itself_is_left_out() -> None:
+    """Pydantic AI 1 marks its call and its result, in one message of the model."""
+    own = {"builtin": True}
+    made = [message("assistant", {**call("web_search", "w-1"), **own}, response("w-1", "found", **own),
+                    call("pay", "c-1"))]  # fmt: skip
+    assert facts(messages.proposals(made)) == [("action.proposed", "proposed", "pay", "c-1", None, None)]
+    assert facts(messages.answers(made)) == [("action.proposed", "echoed", "pay", "c-1", None, None)]
+
+
 def test_answers_name_their_call_by_id_and_repeat_the_last_turn() -> None:
     """A result, a refusal in an observed wording, and one that a field states."""
     given_messages = [

@@ -78,10 +78,13 @@ def messages(value: Any) -> list[dict[str, Any]]:
 
 
 def parts(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The parts of a message; a bare `content` text counts as a text part."""
+    """The parts of a message; a bare `content` text counts as a text part.
+
+    What is marked `builtin` (Pydantic AI 1) was called and run by the model's provider, and is left out.
+    """
     listed = message.get("parts")
     if isinstance(listed, list):
-        yield from (part for part in listed if isinstance(part, dict))
+        yield from (part for part in listed if isinstance(part, dict) and part.get("builtin") is not True)
     elif isinstance(message.get("content"), str):
         yield {"type": "text", "content": message["content"]}
 
