@@ -92,3 +92,33 @@ def test_a_proposal_without_a_tool_span_is_proved_by_the_request() -> None:
         ("mcp__bank__pay", "c-1", "executed"),
         ("mcp__bank__refund", "c-2", "pending"),
     ]
+
+
+def test_a_refusal_does_not_hide_the_run_of_another_call() -> None:
+    """The agent tells of a call that was refused; only its client tells of the next one, which ran."""
+    refused = event("tool.called", "refused", s=0.5, decided_by="human")
+    second = event("action.proposed", "proposed", s=0.8, call_id="c-2")
+    calls = calls_of(PROPOSED, refused, second, CLIENT)
+    assert calls.select("tool_call_id", "outcome").rows() == [("c-1", "denied"), ("c-2", "executed")]
+
+
+def test_a_refusal_that_both_ends_tell_is_one() -> None:
+    """A server that answers 403 refuses the agent's call."""
+    refused = event("tool.called", "refused", s=0.5, decided_by="target")
+    assert calls_of(PROPOSED, refused, {**CLIENT, "state": "refused"}).height == 1
+
+
+def test_thousands_of_requests_in_one_trace_are_each_met_once() -> None:
+    """The time and memory that this takes grow with their number, not with its square."""
+    requests = range(3000)
+    told = [told_by(side, s, s + 0.5) for s in requests for side in ("client", "server")]
+    assert calls_of(*told).height == len(requests)
+    twins = [
+        row
+        for s in requests
+        for row in (
+            event("tool.called", "completed", s=s, call_id=f"c-{s}"),
+            event("tool.called", "completed", s=s + 0.01, call_id=None, scope_name="second"),
+        )
+    ]
+    assert calls_of(*twins).height == len(requests)

@@ -19,7 +19,8 @@ PROTOCOL: Final = "mcp"
 
 _CALLED: Final = pl.col("event") == "tool.called"
 _COPY: Final = (pl.col("dialect") == PROTOCOL).fill_null(value=False) & _CALLED
-_RAN: Final = _CALLED & pl.col("state").is_in(("started", "completed", "failed", "refused"))
+_RAN: Final = _CALLED & pl.col("state").is_in(("started", "completed", "failed"))
+_REFUSED: Final = _CALLED & (pl.col("state") == "refused")
 _TAIL: Final = pl.col("tool_name").str.split("__").list.last()
 
 
@@ -38,6 +39,8 @@ def without_copies(events: pl.DataFrame) -> pl.DataFrame:
     copies = pl.concat(
         [
             told.join(ran, on=["trace_id", "tail"], how="semi").select("row"),
+            # That an agent's call was refused says nothing of another one that ran.
+            told.filter(_REFUSED).join(others.filter(_REFUSED), on=["trace_id", "tail"], how="semi").select("row"),
             _served(told),
             _enclosed(told, ran),
         ]
@@ -47,10 +50,20 @@ def without_copies(events: pl.DataFrame) -> pl.DataFrame:
 
 def _served(told: pl.DataFrame) -> pl.DataFrame:
     """Rows of clients whose request a server of the same trace tells of; one that failed may not have come that far."""
-    servers = told.filter(pl.col("side") == "server").select("trace_id", "tail", served_ns="time_ns")
-    met = told.filter(pl.col("side") == "client").join(servers, on=["trace_id", "tail"], how="inner")
-    within = pl.col("served_ns").is_between(pl.col("time_ns"), pl.col("done_ns"))
-    return met.filter((pl.col("state") == "completed") | within).select("row").unique()
+    servers = told.filter(pl.col("side") == "server").drop_nulls("trace_id").sort("time_ns")
+    clients = told.filter(pl.col("side") == "client")
+    done = clients.filter(pl.col("state") == "completed").join(servers, on=["trace_id", "tail"], how="semi")
+    # A trace may hold thousands of requests of one tool: each client meets the first server after its start alone.
+    met = clients.sort("time_ns").join_asof(
+        servers.select("trace_id", "tail", served_ns="time_ns"),
+        left_on="time_ns",
+        right_on="served_ns",
+        by=["trace_id", "tail"],
+        strategy="forward",
+        check_sortedness=False,
+    )
+    within = met.filter(pl.col("served_ns") <= pl.col("done_ns"))
+    return pl.concat([done.select("row"), within.select("row")]).unique()
 
 
 def _enclosed(told: pl.DataFrame, ran: pl.DataFrame) -> pl.DataFrame:
