@@ -122,6 +122,16 @@ def test_every_rule_has_a_story() -> None:
     assert list(STORIES) == [rule.name for rule in RULES]
 
 
+@pytest.mark.parametrize(("refusal", "state"), [("policy.evaluated", "deny"), ("approval.rejected", None)])
+def test_what_was_refused_before_it_was_cancelled_was_denied(refusal: str, state: str | None) -> None:
+    """Whoever refused it: the turn that is stopped afterwards adds nothing. A call let through was cancelled."""
+    decided = event(refusal, state, s=1, decided_by="policy")
+    (row,) = calls_of(PROPOSED, decided, called("cancelled")).select("outcome", "decided_by", "near_miss").rows()
+    assert row == ("denied", "policy", True)
+    allowed = event("policy.evaluated", "allow", s=1, decided_by="policy")
+    assert calls_of(PROPOSED, allowed, called("cancelled"))["outcome"].to_list() == ["cancelled"]
+
+
 @pytest.mark.parametrize("rule", STORIES)
 def test_a_rule_decides_its_story(rule: str) -> None:
     """The whole judgement, and that it was this line of it."""

@@ -117,11 +117,11 @@ RULES: Final = (
     ),
     Rule(
         "cancelled",
-        pl.col("was_cancelled") & (pl.col("verdict") != "rejected").fill_null(value=True),
+        pl.col("was_cancelled") & ~_REFUSING,
         "cancelled",
         _EXPLICIT,
         pl.coalesce("decider_class", pl.lit("human")),
-        "A person interrupted it, and had not refused it before.",
+        "A person interrupted it, and nobody had refused it before.",
     ),
     Rule(
         "expired",
