@@ -50,10 +50,18 @@ def test_a_rejected_action_is_refused_although_it_has_a_span() -> None:
                 decided_by="human",
                 reason="Action rejected: not on Fridays",
                 content=REJECTED,
-                rule="rejected_action",
+                rule="text:openhands_rejected",
             )
         ],
     )
+
+
+def test_a_hook_that_rejects_an_action_is_told_from_a_person() -> None:
+    """The rejection says so itself."""
+    blocked = {"role": "tool", "content": [{"type": "text", "text": "Action rejected: Blocked by hook: no network"}]}
+    reading = laminar.read(action(blocked))
+    assert reading is not None
+    assert [(event.state, event.decided_by) for event in reading.events] == [("refused", "hook")]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +70,7 @@ def test_a_rejected_action_is_refused_although_it_has_a_span() -> None:
         (action({"kind": "ExecuteBashObservation", "is_error": False, "content": [{"text": "done"}]}), ["completed"]),
         (action({"kind": "ExecuteBashObservation", "is_error": True, "content": [{"text": "exit 1"}]}), ["failed"]),
         (action({"content": [{"text": "Action rejected: quoted"}]}), ["completed"]),
+        (action({"role": "tool", "tool_call_id": "call_1", "content": "paid"}), ["completed"]),
         (action("", status=2), ["failed"]),
         (action("", name="MCPToolExecutor.call_tool"), []),
     ],

@@ -62,9 +62,9 @@ def _called(span: Span) -> Event:
     if span.status == _ERROR or told.get("is_error") is True:
         event.state, event.reason = "failed", text(span.status_message) or messages.response_text(told.get("content"))
     elif told.get("role") == "tool":
-        # What the model is told stands in the place of what a tool observed: the action did not run.
-        event.state, event.decided_by, event.rule = "refused", "human", "rejected_action"
-        event.basis, event.reason = "inferred", messages.response_text(told.get("content"))
+        # A message to the model stands in the place of what a tool observed. Its wording tells that the action did not
+        # run: a program's own tool may return such a message as well.
+        messages.judged(event, messages.response_text(told.get("content")))
     return event
 
 
