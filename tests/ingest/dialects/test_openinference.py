@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aftertrace.ingest import dialects
 from aftertrace.ingest.dialects import openinference
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.dialects.messages import instructions_digest, value_digest
@@ -173,6 +174,16 @@ def test_records_of_others_are_left_to_them() -> None:
     assert openinference.read(make_span("chat", {"gen_ai.operation.name": "chat"})) is None
     assert openinference.read(make_span("chat", {"openinference.span.kind": 3})) is None
     assert openinference.read(make_log("hello", {"openinference.span.kind": "LLM"})) is None
+
+
+def test_a_span_of_pydantic_ai_stays_its_own_whatever_a_processor_adds() -> None:
+    """Its own attributes alone tell that the tool only waits. A span without them is OpenInference's."""
+    added = {"openinference.span.kind": "TOOL", "tool.name": "pay"}
+    own = {"gen_ai.operation.name": "execute_tool", "pydantic_ai.tool.deferral.name": "ApprovalRequired"}
+    span = make_span("execute_tool pay", {**own, **added}, scope="pydantic-ai")
+    reading = dialects.read(span)
+    assert (reading.dialect, [event.event for event in reading.events]) == ("genai", ["approval.requested"])
+    assert dialects.read(make_span("pay", added, scope="pydantic-ai")).dialect == "openinference"
 
 
 attributes = st.dictionaries(st.sampled_from(KEYS), values | values.map(repr), max_size=10)

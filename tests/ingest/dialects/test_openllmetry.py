@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aftertrace.ingest import dialects
 from aftertrace.ingest.dialects import openllmetry
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.dialects.messages import instructions_digest, value_digest
@@ -213,6 +214,16 @@ def test_records_of_others_are_left_alone() -> None:
         assert openllmetry.read(make_span("chat", attributes)) is None
     assert openllmetry.read(make_span("chat m", {"gen_ai.operation.name": "chat"}, scope=AGENTS_SDK)) is None
     assert openllmetry.read(make_log("x", {"traceloop.span.kind": "tool"})) is None
+
+
+def test_a_span_of_another_instrumentation_stays_its_own_whatever_the_sdk_adds() -> None:
+    """Traceloop's SDK names workflow and thread on every span of the program; a call that waits still waits."""
+    stamped = {THREAD: "t-1", "traceloop.workflow.name": "shop"}
+    own = {"gen_ai.operation.name": "execute_tool", "pydantic_ai.tool.deferral.name": "ApprovalRequired"}
+    reading = dialects.read(make_span("execute_tool pay", {**own, **stamped}, scope="pydantic-ai"))
+    assert (reading.dialect, [event.event for event in reading.events]) == ("genai", ["approval.requested"])
+    ours = make_span("step", stamped, scope="opentelemetry.instrumentation.langchain")
+    assert dialects.read(ours).dialect == "openllmetry"
 
 
 @given(

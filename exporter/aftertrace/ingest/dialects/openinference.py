@@ -36,6 +36,7 @@ READS: Final = (
     ("span: llm.model_name, output.value response_metadata.model_name", "model, model_served"),
 )
 
+_PYDANTIC_AI: Final = "pydantic-ai"
 _FLAT: Final = re.compile(r"llm\.(input|output)_messages\.(\d{1,6})\.message\.(.+)")
 _CALL: Final = re.compile(r"tool_calls\.(\d{1,6})\.tool_call\.(id|function\.name|function\.arguments)")
 _TEXT: Final = re.compile(r"contents\.(\d{1,6})\.message_content\.text")
@@ -50,6 +51,9 @@ def read(record: Record) -> Reading | None:
         return None
     kind = record.attributes.get("openinference.span.kind")
     if not isinstance(kind, str):
+        return None
+    if record.origin.scope_name == _PYDANTIC_AI and "gen_ai.operation.name" in record.attributes:
+        # Its own span, to which a span processor added names of OpenInference: only its own tell of an approval.
         return None
     metadata = messages.load(record.attributes.get("metadata"))
     metadata = metadata if isinstance(metadata, dict) else {}

@@ -37,21 +37,25 @@ _AGENTS_SDK_CHAT: Final = "openai.response"
 """Name of its model calls: the one kind of its spans that carries no attribute of Traceloop's."""
 _ASSOCIATED: Final = "traceloop.association.properties."
 _TRACED: Final = ("traceloop.",)
-_FLAT: Final = ("llm.request.type", "gen_ai.prompt.0.role", "gen_ai.completion.0.role")
-"""Attributes of a flattened model call, with content or without."""
+"""Attributes that Traceloop's SDK puts on every span of a program, also on those of other instrumentations."""
+_SCOPES: Final = ("opentelemetry.instrumentation.", "traceloop.", "@traceloop/")
+_KIND: Final = "traceloop.span.kind"
+_OWN: Final = (_KIND, "llm.request.type", "gen_ai.prompt.0.role", "gen_ai.completion.0.role")
+"""Attributes that its instrumentations alone write, on a decorated function or a flattened model call."""
 _OPERATIONS: Final = {"workflow": "invoke_agent", "agent": "invoke_agent", "tool": "execute_tool"}
 
 
 def read(record: Record) -> Reading | None:
-    """Read a span with Traceloop's attributes, or a flattened model call."""
+    """Read a span of Traceloop's instrumentations, or a flattened model call."""
     if isinstance(record, Log):
         return None
     attributes = record.attributes
     agents_sdk = record.origin.scope_name == _AGENTS_SDK
     model_call = agents_sdk and record.name == _AGENTS_SDK_CHAT
-    if not (model_call or has_prefix(attributes, _TRACED) or any(map(attributes.__contains__, _FLAT))):
+    is_own = model_call or any(map(attributes.__contains__, _OWN))
+    if not is_own and not (record.origin.scope_name.startswith(_SCOPES) and has_prefix(attributes, _TRACED)):
         return None
-    kind = attributes.get("traceloop.span.kind")
+    kind = attributes.get(_KIND)
     reading = Reading(dialect=NAME, who=_who(attributes, kind), operation=_OPERATIONS.get(str(kind), "step"))
     if kind == "tool" or attributes.get("gen_ai.operation.name") == "execute_tool":
         reading.operation = "execute_tool"
