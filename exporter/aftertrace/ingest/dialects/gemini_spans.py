@@ -12,7 +12,7 @@ from aftertrace.ingest.dialects import gemini_messages, messages
 from aftertrace.ingest.dialects.events import Event, Who
 from aftertrace.ingest.dialects.gemini_decisions import OUTCOMES, Told
 from aftertrace.ingest.dialects.gemini_decisions import events as call_events
-from aftertrace.ingest.dialects.values import NS_PER_MS, duration_ns, text
+from aftertrace.ingest.dialects.values import NS_PER_MS, duration_ns, mapping, text
 from aftertrace.ingest.records import Span
 
 # Every command typed at a terminal opens a `user_prompt`, `/quit` too: it is no sign of an agent.
@@ -65,8 +65,8 @@ def _model_call(span: Span, who: Who) -> list[Event]:
 
 def _run(span: Span, who: Who) -> list[Event]:
     """A tool that began to run, with its result where content is sent."""
-    completed = _mapping(gemini_messages.whole(span.attributes.get("gen_ai.output.messages")))
-    request = _mapping(completed.get("request")) or _mapping(
+    completed = mapping(gemini_messages.whole(span.attributes.get("gen_ai.output.messages")))
+    request = mapping(completed.get("request")) or mapping(
         gemini_messages.whole(span.attributes.get("gen_ai.input.messages"))
     )
     _complete(who, request)
@@ -97,15 +97,15 @@ def _batch(span: Span, who: Who) -> list[Event]:
     found: list[Event] = []
     told_ids: set[str | None] = set()
     for completed in listed if isinstance(listed, list) else []:
-        call = _mapping(completed)
-        request = _mapping(call.get("request"))
+        call = mapping(completed)
+        request = mapping(call.get("request"))
         if request:
             _complete(who, request)
             told_ids.add(text(request.get("callId")))
             found += call_events(_told(call, request, span, start_ns=span.start_ns, run_ns=0, batch=False))
     asked = gemini_messages.whole(span.attributes.get("gen_ai.input.messages"))
     for item in asked if isinstance(asked, list) else [asked]:
-        request = _mapping(item)
+        request = mapping(item)
         if text(request.get("callId")) not in told_ids and text(request.get("name")):
             _complete(who, request)
             found.append(
@@ -124,7 +124,7 @@ def _batch(span: Span, who: Who) -> list[Event]:
 def _told(
     call: dict[str, Any], request: dict[str, Any], span: Span, *, start_ns: int, run_ns: int, batch: bool
 ) -> Told:
-    response = _mapping(call.get("response"))
+    response = mapping(call.get("response"))
     outcome = text(call.get("outcome"))
     status = text(call.get("status"))
     return Told(
@@ -151,24 +151,20 @@ def _error(response: dict[str, Any]) -> str | None:
     """The text that the model was given in place of a result."""
     parts = response.get("responseParts")
     for part in parts if isinstance(parts, list) else []:
-        told = _mapping(_mapping(_mapping(part).get("functionResponse")).get("response"))
+        told = mapping(mapping(mapping(part).get("functionResponse")).get("response"))
         if text(told.get("error")):
             return text(told["error"])
     return None
 
 
 def _is_edited(response: dict[str, Any]) -> bool:
-    counted = _mapping(_mapping(response.get("resultDisplay")).get("diffStat"))
+    counted = mapping(mapping(response.get("resultDisplay")).get("diffStat"))
     lines = (counted.get(f"user_{change}_lines") for change in ("added", "removed"))
     return any(isinstance(count, int) and count > 0 for count in lines)
 
 
 def _complete(who: Who, request: dict[str, Any]) -> None:
     who.turn_id = text(request.get("prompt_id")) or who.turn_id
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _time_ns(milliseconds: Any) -> int | None:

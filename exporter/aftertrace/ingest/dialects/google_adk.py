@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, messages
 from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.values import mapping
 from aftertrace.ingest.records import Record, Span
 
 NAME: Final = "google-adk"
@@ -32,8 +33,8 @@ def read(record: Record) -> Reading | None:
     """Read a `call_llm` span; its tool spans carry the same names with nothing in them and are left to `genai`."""
     if record.origin.scope_name != _SCOPE or not isinstance(record, Span) or record.name != "call_llm":
         return None
-    request = _dict(messages.load(record.attributes.get(_REQUEST)))
-    response = _dict(messages.load(record.attributes.get(_RESPONSE)))
+    request = mapping(messages.load(record.attributes.get(_REQUEST)))
+    response = mapping(messages.load(record.attributes.get(_RESPONSE)))
     attributes = {**_standard(request, response), **record.attributes}
     who = genai.who(attributes)
     who.conversation_id = who.conversation_id or attributes.get("gcp.vertex.agent.session_id")
@@ -43,7 +44,7 @@ def read(record: Record) -> Reading | None:
 
 
 def _standard(request: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
-    config = _dict(request.get("config"))
+    config = mapping(request.get("config"))
     contents = request.get("contents")
     given = [_message(item) for item in contents if isinstance(item, dict)] if isinstance(contents, list) else []
     told = {
@@ -90,7 +91,3 @@ def _part(part: dict[str, Any]) -> dict[str, Any]:
             "response": answered.get("response"),
         }
     return {"type": "text", "content": part.get("text")}
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

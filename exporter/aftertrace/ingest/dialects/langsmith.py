@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, interrupts, langgraph, message_forms, messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
-from aftertrace.ingest.dialects.values import text
+from aftertrace.ingest.dialects.values import mapping, text
 from aftertrace.ingest.records import Log, Record, Span
 
 NAME: Final = "langsmith"
@@ -77,7 +77,7 @@ def _model_call(span: Span, who: Who, given: Any, made: Any) -> list[Event]:
     system = message_forms.instructions(asked)
     who.system_prompt_digest = messages.instructions_digest(system)
     metadata = said[0].get("response_metadata") if said else None
-    served = _dict(metadata).get("model_name", _dict(metadata).get("model"))
+    served = mapping(metadata).get("model_name", mapping(metadata).get("model"))
     who.model_served = who.model_served or text(served)
     read = {
         "gen_ai.input.messages": asked,
@@ -151,7 +151,3 @@ def _failed(event: Event, span: Span) -> None:
 
 def _first(value: Any, *keys: str) -> Any:
     return next((value[key] for key in keys if value.get(key) is not None), None) if isinstance(value, dict) else None
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

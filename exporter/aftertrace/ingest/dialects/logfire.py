@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, message_forms, messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
-from aftertrace.ingest.dialects.values import flag, text
+from aftertrace.ingest.dialects.values import flag, mapping, text
 from aftertrace.ingest.records import Log, Record, Span
 
 NAME: Final = "logfire"
@@ -86,11 +86,11 @@ def _who(attributes: dict[str, Any]) -> Who:
 
 def _model_call(span: Span, who: Who) -> list[Event]:
     attributes = {key: messages.load(value) for key, value in span.attributes.items()}
-    request, response = _dict(attributes.get("request_data")), _dict(attributes.get("response"))
+    request, response = mapping(attributes.get("request_data")), mapping(attributes.get("response"))
     made = response.get("output", attributes.get("output"))
     given = attributes.get("raw_input", attributes.get("input", request.get("messages")))
     if made is None:
-        made = _dict(attributes.get("response_data")).get("message")
+        made = mapping(attributes.get("response_data")).get("message")
     if made is None:
         # `events` tells input and output as one list: the output is what the model said last.
         asked, said = _split(message_forms.normal(attributes.get("events")))
@@ -122,7 +122,7 @@ def _split(told: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[
 def _function(span: Span) -> Event:
     attributes = span.attributes
     given, output = messages.load(attributes.get("input")), messages.load(attributes.get("output"))
-    error = _dict(messages.load(attributes.get("error")))
+    error = mapping(messages.load(attributes.get("error")))
     event = Event(
         event="tool.called",
         state="completed",
@@ -134,7 +134,9 @@ def _function(span: Span) -> Event:
     )
     if error or span.status == 2:
         event.state = "failed"
-        event.reason = text(_dict(error.get("data")).get("error")) or text(error.get("message")) or span.status_message
+        event.reason = (
+            text(mapping(error.get("data")).get("error")) or text(error.get("message")) or span.status_message
+        )
         messages.judged(event, event.reason)
     elif not span.end_ns:
         event.state = "started"
@@ -176,7 +178,3 @@ def _guardrail(span: Span) -> Event:
 def _text(value: Any) -> str | None:
     """A text; None for the text `null`, which stands for nothing."""
     return None if value == "null" else text(value)
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import langgraph, messages, text_calls
 from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.values import mapping
 from aftertrace.ingest.records import Log, Record, Span
 
 NAME: Final = "openinference"
@@ -173,7 +174,7 @@ def _tool(span: Span) -> list[Event]:
     handoff = _HANDOFF.fullmatch(span.name) if "tool.name" not in attributes else None
     name = messages.handoff_tool(handoff[1]) if handoff else attributes.get("tool.name")
     output = messages.load(attributes.get("output.value"))
-    data = _dict(output.get("data")) if isinstance(output, dict) else {}
+    data = mapping(output.get("data")) if isinstance(output, dict) else {}
     given = messages.load(attributes.get("input.value"))
     event = Event(
         event="tool.called",
@@ -256,10 +257,6 @@ def _chain(span: Span, metadata: dict[str, Any]) -> list[Event]:
     node = langgraph.TOOLS if span.name == langgraph.TOOLS else metadata.get("langgraph_node")
     steps = langgraph.step_events(span, attributes.get("input.value"), attributes.get("output.value"), node)
     return [*steps, *_unknown_tool(span)]
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _served(output: Any) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, langgraph, message_forms, messages, openllmetry_messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
-from aftertrace.ingest.dialects.values import has_prefix, text
+from aftertrace.ingest.dialects.values import has_prefix, mapping, text
 from aftertrace.ingest.records import Log, Record, Span
 
 NAME: Final = "openllmetry"
@@ -131,12 +131,14 @@ def _model_call(span: Span, who: Who, *, agents_sdk: bool) -> list[Event]:
 
 def _tool(span: Span, who: Who, *, agents_sdk: bool) -> Event:
     attributes = span.attributes
-    given = _dict(messages.load(attributes.get("traceloop.entity.input", attributes.get("gen_ai.tool.call.arguments"))))
+    given = mapping(
+        messages.load(attributes.get("traceloop.entity.input", attributes.get("gen_ai.tool.call.arguments")))
+    )
     output = messages.load(attributes.get("traceloop.entity.output", attributes.get("gen_ai.tool.call.result")))
     result = output.get("output") if isinstance(output, dict) and {"output", "kwargs"} <= output.keys() else output
     answer = message_forms.plain_fields(result)
     is_message = answer.get("type") == "tool"
-    who.call_id = who.call_id or text(_dict(given.get("kwargs")).get("tool_call_id"))
+    who.call_id = who.call_id or text(mapping(given.get("kwargs")).get("tool_call_id"))
     if is_message:
         who.call_id = who.call_id or text(answer.get("tool_call_id"))
         result = answer.get("content")
@@ -186,7 +188,3 @@ def _handoff(span: Span) -> list[Event]:
             content=to_agent,
         )
     ]
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -23,6 +23,11 @@ def has_prefix(attributes: dict[str, Any], prefixes: tuple[str, ...]) -> bool:
     return False
 
 
+def mapping(value: Any) -> dict[str, Any]:
+    """A mapping; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
 def flag(value: Any) -> bool | None:
     """A boolean, also where it came as text; None for anything else."""
     if isinstance(value, str):

@@ -1,0 +1,200 @@
+"""Emitters that are programs: coding agents, with the switches that each of them has of its own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aftertrace.analyzer.emitter import Emitter
+
+CODING_AGENTS: Final[tuple[Emitter, ...]] = (
+    Emitter(
+        name="claude-code",
+        title="Claude Code and the Claude Agent SDK",
+        observed="2.1.197, 2.1.329",
+        services=("claude-code*",),
+        scopes=("com.anthropic.claude_code.*",),
+        signals=("logs", "traces"),
+        switches="""\
+export CLAUDE_CODE_ENABLE_TELEMETRY=1
+export OTEL_EXPORTER_OTLP_ENDPOINT={http}
+export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf     # without it nothing is sent, and nothing says so
+export OTEL_LOGS_EXPORTER=otlp                       # tool decisions
+export OTEL_TRACES_EXPORTER=otlp CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1   # refusals that leave no log, waiting times
+export OTEL_LOG_TOOL_DETAILS=1 OTEL_LOG_TOOL_CONTENT=1                   # arguments and results
+export OTEL_LOG_USER_PROMPTS=1 OTEL_LOG_ASSISTANT_RESPONSES=1            # inputs and answers
+export OTEL_LOG_RAW_API_BODIES=1                     # system prompt, tool list, calls to tools that do not exist
+""",
+        note="Raw bodies are cut at 60 KB, and the tool list comes last in them. In the Agent SDK a refusal by your "
+        "can_use_tool callback is reported as the user's.",
+        gives={
+            "system_prompt": "OTEL_LOG_RAW_API_BODIES=1",
+            "inputs": "OTEL_LOG_USER_PROMPTS=1",
+            "tools": "OTEL_LOG_RAW_API_BODIES=1 OTEL_LOG_TOOL_DETAILS=1",
+            "reviewer": "sign in, so that user.email is sent; the person at the terminal is not named otherwise",
+            "decisions": "OTEL_LOGS_EXPORTER=otlp, OTEL_TRACES_EXPORTER=otlp CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1",
+        },
+    ),
+    Emitter(
+        name="copilot-cli",
+        title="GitHub Copilot CLI",
+        observed="1.0.102",
+        services=("github-copilot*", "copilot*"),
+        scopes=("github.copilot",),
+        signals=("traces",),
+        switches="""\
+export OTEL_EXPORTER_OTLP_ENDPOINT={http}            # http/json; it does not speak gRPC
+export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true           # arguments, results, system prompt, tools
+""",
+        note="It names no reviewer: the person at the terminal is only known as a person.",
+        gives={
+            "system_prompt": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+            "inputs": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+            "tools": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+            "reviewer": "",
+        },
+    ),
+    Emitter(
+        name="codex",
+        title="Codex CLI",
+        observed="0.169.0",
+        services=("codex*", "Codex*"),
+        scopes=("codex_otel*",),
+        signals=("logs", "traces"),
+        switches="""\
+# It ignores OTEL_EXPORTER_OTLP_ENDPOINT. In ~/.codex/config.toml:
+[otel]
+log_user_prompt = true                               # inputs
+log_guardian_assessments = true                      # why the automatic reviewer decided
+exporter = {{ otlp-http = {{ endpoint = "{http}/v1/logs", protocol = "binary" }} }}
+# Traces are about 900 internal spans a turn. They alone tell of turns, and of calls that a person cancelled:
+trace_exporter = {{ otlp-http = {{ endpoint = "{http}/v1/traces", protocol = "binary" }} }}
+""",
+        note="System prompt and tool list are not exported. A call that the approval policy forbids leaves but a text, "
+        "one that a person cancels only a span. A hook that lets a call through reads like the configuration. Output "
+        "is cut at 2 KiB unless tool_result.max_bytes says otherwise.",
+        gives={
+            "system_prompt": "",
+            "inputs": "log_user_prompt = true under [otel]",
+            "tools": "",
+            "reviewer": "sign in, so that user.email is sent",
+            "decisions": "exporter = … and trace_exporter = … under [otel]",
+        },
+    ),
+    Emitter(
+        name="gemini-cli",
+        title="Gemini CLI",
+        observed="0.61.0",
+        services=("gemini-cli*",),
+        scopes=("gemini-cli",),
+        signals=("logs", "traces"),
+        switches="""\
+export GEMINI_TELEMETRY_ENABLED=true
+export OTEL_EXPORTER_OTLP_ENDPOINT={grpc}            # gRPC; for HTTP: GEMINI_TELEMETRY_OTLP_PROTOCOL=http
+export GEMINI_TELEMETRY_TRACES_ENABLED=true          # the calls of each batch with results, refused ones too
+export GEMINI_TELEMETRY_LOG_PROMPTS=true             # the default; false hides prompts, arguments, proposals
+""",
+        note="It never says who decided: `accept` stands for its policy and for a person, who is told by the time for "
+        "which the call was held, unless others were scheduled with it. It logs `reject` for a call that was allowed "
+        "for all future sessions; service.version is Node's; attributes of spans are cut at 10,000 characters.",
+        gives={
+            "system_prompt": "GEMINI_TELEMETRY_TRACES_ENABLED=true",
+            "inputs": "GEMINI_TELEMETRY_LOG_PROMPTS=true",
+            "tools": "GEMINI_TELEMETRY_TRACES_ENABLED=true",
+            "reviewer": "",
+            "decisions": "GEMINI_TELEMETRY_ENABLED=true, and the traces for what was held for a person",
+        },
+    ),
+    Emitter(
+        name="qwen-code",
+        title="Qwen Code",
+        observed="0.15.10",
+        services=("qwen-code*",),
+        scopes=("qwen-code",),
+        signals=("logs", "traces"),
+        switches="""\
+export QWEN_TELEMETRY_ENABLED=true
+export OTEL_EXPORTER_OTLP_ENDPOINT={http} QWEN_TELEMETRY_OTLP_PROTOCOL=http
+export QWEN_TELEMETRY_LOG_PROMPTS=true               # the default; false hides prompts
+export QWEN_TELEMETRY_INCLUDE_SENSITIVE_SPAN_ATTRIBUTES=true   # newer versions: system prompt, tools, results
+""",
+        note="Version 0.15.10 sends logs alone: no call ids, no system prompt, no tool list. Later ones send spans "
+        "with call ids and waits. `auto_accept` is what its policy let through, and also a person's `always`.",
+        gives={
+            "system_prompt": "QWEN_TELEMETRY_INCLUDE_SENSITIVE_SPAN_ATTRIBUTES=true, in a version that sends spans",
+            "inputs": "QWEN_TELEMETRY_LOG_PROMPTS=true",
+            "tools": "QWEN_TELEMETRY_INCLUDE_SENSITIVE_SPAN_ATTRIBUTES=true, in a version that sends spans",
+            "reviewer": "",
+        },
+    ),
+    Emitter(
+        name="opencode",
+        title="opencode",
+        observed="1.18.33",
+        services=("opencode*",),
+        scopes=("opencode",),
+        signals=("traces",),
+        switches="""\
+export OTEL_EXPORTER_OTLP_ENDPOINT={http}
+# Arguments, system prompt and tool list, in opencode.json:
+{{ "experimental": {{ "openTelemetry": true }} }}
+""",
+        note="The last batch of spans is lost when the process exits: final calls of a headless run can be missing. A "
+        "rule and a person are told apart by how long the permission took; nobody is named.",
+        gives={
+            "system_prompt": "experimental.openTelemetry: true",
+            "inputs": "experimental.openTelemetry: true",
+            "tools": "experimental.openTelemetry: true",
+            "reviewer": "",
+        },
+    ),
+    Emitter(
+        name="goose",
+        title="Goose",
+        observed="its source, 2026",
+        services=("goose*",),
+        scopes=("goose*",),
+        signals=("traces", "logs"),
+        switches="""\
+export OTEL_EXPORTER_OTLP_ENDPOINT={http}            # http/protobuf; nothing else is needed
+""",
+        note="A call that is denied is not dispatched and leaves no span; no decision is sent.",
+        gives={"reviewer": "", "decisions": ""},
+    ),
+    Emitter(
+        name="vscode-copilot",
+        title="GitHub Copilot Chat in VS Code",
+        observed="its documentation, 2026",
+        services=("copilot-chat*",),
+        scopes=("copilot-chat*",),
+        signals=("traces", "logs"),
+        switches="""\
+export COPILOT_OTEL_ENABLED=true COPILOT_OTEL_PROTOCOL=http
+export COPILOT_OTEL_ENDPOINT={http}
+export COPILOT_OTEL_CAPTURE_CONTENT=true             # prompts, arguments, results
+""",
+        note="Whether a person allowed or refused a call is not sent.",
+        gives={
+            "system_prompt": "COPILOT_OTEL_CAPTURE_CONTENT=true",
+            "inputs": "COPILOT_OTEL_CAPTURE_CONTENT=true",
+            "tools": "COPILOT_OTEL_CAPTURE_CONTENT=true",
+            "reviewer": "",
+            "decisions": "",
+        },
+    ),
+    Emitter(
+        name="openhands",
+        title="OpenHands",
+        observed="its source, SDK 1.58.2",
+        services=("openhands*",),
+        scopes=("lmnr*",),
+        signals=("traces",),
+        switches="""\
+export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={http}/v1/traces
+export OTEL_EXPORTER=otlp_http                       # gRPC otherwise
+""",
+        note="A rejected action has a span like one that ran; by its output it is told apart. Calls that a hook blocks "
+        "have none.",
+        gives={"reviewer": "give the conversation a user_id"},
+    ),
+)
+"""In the order in which `aftertrace connect` lists them."""
