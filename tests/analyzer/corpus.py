@@ -68,8 +68,9 @@ class Variant:
 
 VARIANTS: Final = (
     Variant("genai"),
-    # Without the answer's text, a policy that refuses a tool that does not exist reads like a tool that does not exist.
-    Variant("genai-nocontent", blurred=("unknown_tool",)),
+    # Without the answer's text, a policy that refuses a tool that does not exist reads like a tool that does not exist;
+    # without ids and arguments, the scorer pairs calls in order, and one that leaves no trace shifts those after it.
+    Variant("genai-nocontent", blurred=("unknown_tool", "failed")),
     Variant("genai-error-span"),
     Variant("openinference"),
     Variant("openllmetry"),
