@@ -82,6 +82,13 @@ def test_answers_name_their_call_by_id_and_repeat_the_last_turn() -> None:
     assert [event.basis for event in messages.answers(given_messages)[3:]] == ["inferred", "inferred", "explicit"]
 
 
+def test_a_tool_that_answers_that_somebody_is_denied_has_run() -> None:
+    """Its own words are more than the two of a refusal."""
+    turn = [message("assistant", call("may", "c-1")),
+            message("tool", response("c-1", {"denied": True, "account": "c-19"}))]  # fmt: skip
+    assert facts(messages.answers(turn))[-1] == ("tool.called", "answered", "may", "c-1", None, None)
+
+
 def test_answers_without_ids_take_the_calls_of_the_last_turn_in_order_and_by_name() -> None:
     """With their arguments, so that they can be told apart; older turns are not read again."""
     turn = [message("assistant", call("pay", None, amount=1), call("pay", None, amount=2)),

@@ -149,7 +149,8 @@ def answer(part: dict[str, Any], name: str | None, call: _Call | None = None) ->
     )
     if _text(part.get("status")) is not None:
         event.attributes["answer_status"] = part["status"]
-    if isinstance(response, dict) and response.get("denied") is True:
+    # AI SDK 7's account of a refusal; a tool that answers a question of its own says more than that.
+    if isinstance(response, dict) and response.get("denied") is True and response.keys() <= {"denied", "reason"}:
         event.state, event.basis, event.decided_by = "refused", "explicit", "human"
         event.reason, event.rule = _text(response.get("reason")), "denied_response"
         return event
