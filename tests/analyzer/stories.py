@@ -61,6 +61,13 @@ def span(operation: str | None, *, s: float = 0.0, **columns: Any) -> dict[str, 
     }
 
 
+PROPOSED: Final = event("action.proposed", "proposed", arguments='{"amount":900}')
+ASKED: Final = event("approval.requested", s=1)
+COMPLETED: Final = event("tool.called", "completed", s=8, end_ns=None)
+ENDED: Final = event("run.completed", s=20, tool_name=None, call_id=None)
+"""The usual course of a story: nine hundred are to be paid, somebody is asked, it runs, the agent ends."""
+
+
 def stored(*events: dict[str, Any], spans: tuple[dict[str, Any], ...] = ()) -> Frames:
     """The rows as frames; each comes in a request of its own, a millisecond after the one before."""
     return Frames(_frame(spans, SPANS, len(events)), _frame(events, EVENTS, 0))

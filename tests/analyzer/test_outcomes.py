@@ -11,14 +11,10 @@ from aftertrace.analyzer.outcomes import RULES
 from aftertrace.analyzer.schemas import DECIDERS, OUTCOMES
 
 from .frames import LATER_NS
-from .stories import AT_NS, DAY_NS, calls_of, event, span
+from .stories import ASKED, AT_NS, COMPLETED, DAY_NS, ENDED, PROPOSED, calls_of, event, span
 
-PROPOSED: Final = event("action.proposed", "proposed", arguments='{"amount":900}')
-ASKED: Final = event("approval.requested", s=1)
 ANSWERED: Final = event("tool.called", "answered", s=9, basis="inferred", content="no, not today")
-COMPLETED: Final = event("tool.called", "completed", s=8, end_ns=None)
 HANDED_BACK: Final = event("action.proposed", "echoed", s=2, attributes='{"handed_back":true}')
-ENDED: Final = event("run.completed", s=20, tool_name=None, call_id=None)
 PYDANTIC: Final = span("invoke_agent", scope_name="pydantic-ai")
 """From an instrumentation that opens a span for every tool it runs."""
 
@@ -297,76 +293,11 @@ def test_an_ask_that_is_only_told_with_its_answer_is_as_old_as_the_proposal() ->
     assert told == [(True, 7_000_000_000), (True, None), (True, 0)]
 
 
-def test_records_of_a_sub_agent_belong_to_its_conversation() -> None:
-    """Opencode's permissions name no session: they have that of the nearest span above, in a trace of several."""
-    outer = event("tool.called", "completed", tool_name="task", call_id="c-0", span_id="1" * 16)
-    inner = event("tool.called", "completed", s=2, conversation_id="s-2", span_id="2" * 16)
-    allowed = event(
-        "policy.evaluated",
-        "allow",
-        s=1,
-        tool_name=None,
-        call_id=None,
-        conversation_id=None,
-        span_id="3" * 16,
-        decided_by="policy",
-    )
-    spans = tuple(
-        span(operation, span_id=number * 16, parent_span_id=above * 16, conversation_id=conversation)
-        for number, above, operation, conversation in (
-            ("1", "f", "execute_tool", "s-1"),
-            ("2", "1", "execute_tool", "s-2"),
-            ("3", "2", "approval", None),
-        )
-    )
-    calls = calls_of(outer, inner, allowed, spans=spans)
-    columns = ("conversation_id", "tool_name", "outcome", "decided_by")
-    assert sorted(calls.select(columns).rows()) == [
-        ("s-1", "task", "executed", None),
-        ("s-2", "pay", "executed", "policy"),
-    ]
-
-
 def test_an_agent_that_ends_its_run_waits_for_nobody() -> None:
     """Its word outweighs the pause that a closed root may be."""
     other = event("action.proposed", "proposed", call_id="c-2", tool_name="read_db")
     calls = calls_of(PROPOSED, other, ASKED, ENDED)
     assert dict(calls.select("tool_call_id", "outcome").rows()) == {"c-1": "expired", "c-2": "unresolved"}
-
-
-def test_a_refused_call_that_is_proposed_again_under_its_id_is_two_calls() -> None:
-    """The refusal is a near miss, whatever became of the second try."""
-    refused = event("approval.rejected", s=2, decided_by="human")
-    again = event("action.proposed", "proposed", s=5, arguments='{"amount":9}')
-    calls = calls_of(PROPOSED, ASKED, refused, again, COMPLETED).sort("ordinal")
-    assert calls.select("outcome", "near_miss").rows() == [("denied", True), ("executed", False)]
-
-
-def test_two_agents_that_count_from_the_same_id_have_two_calls() -> None:
-    """A sub-agent's ids begin anew, in the trace of the agent that called it."""
-    outer = event("action.proposed", "proposed", call_id="call_0", tool_name="delegate")
-    inner = event("action.proposed", "proposed", s=2, call_id="call_0", tool_name="rm")
-    denied = event("policy.evaluated", "deny", s=3, call_id="call_0", tool_name="rm", decided_by="policy")
-    ran = event("tool.called", "completed", s=1, end_ns=None, call_id="call_0", tool_name="delegate")
-    calls = calls_of(outer, inner, denied, ran)
-    assert dict(calls.select("tool_name", "outcome").rows()) == {"delegate": "executed", "rm": "denied"}
-
-
-def test_an_id_that_a_later_trace_proposes_itself_joins_nothing() -> None:
-    """Programs without conversation ids count from `call_0` in every run."""
-    first = event("action.proposed", "proposed", conversation_id=None, trace_id="a" * 32)
-    second = event("action.proposed", "proposed", s=9, conversation_id=None, trace_id="b" * 32)
-    calls = calls_of(first, second)
-    assert (calls.height, calls["run_id"].n_unique()) == (2, 2)
-
-
-def test_events_of_our_own_without_an_id_find_their_call() -> None:
-    """By the tool: a failed validation, a receipt."""
-    anonymous = {"call_id": None, "arguments": None}
-    failed = event("validation.failed", s=1, **anonymous)
-    applied = event("effect.applied", s=1, **anonymous)
-    assert calls_of(PROPOSED, failed)["outcome"].to_list() == ["invalid_arguments"]
-    assert calls_of(PROPOSED, applied)["outcome"].to_list() == ["executed"]
 
 
 def test_a_tool_outside_an_unknown_list_is_not_unknown() -> None:
@@ -379,51 +310,6 @@ def test_a_tool_outside_an_unknown_list_is_not_unknown() -> None:
         ([PROPOSED, ANSWERED], (span("chat", scope_name="shop", tool_names='["mail"]'),)),
     ):
         assert "unknown_tool" not in calls_of(*told, spans=spans)["outcome"].to_list()
-
-
-NINE_HUNDRED: Final = {"arguments": '{"amount":900}', "arguments_digest": "900"}
-FIVE: Final = {"arguments": '{"amount":5}', "arguments_digest": "5"}
-
-
-def repeated(**columns: Any) -> dict[str, Any]:
-    """A proposal told again under the id of its item, which no other record has."""
-    return event("action.proposed", "echoed", s=6, call_id=None, rule="item_id", position=0, **columns)
-
-
-def test_a_repeated_proposal_that_names_its_item_joins_the_call_of_the_same_arguments() -> None:
-    """OpenLLMetry tells so of the calls of the OpenAI Agents SDK; two records that repeat one are both its evidence."""
-    five = event("action.proposed", "proposed", **FIVE)
-    nine_hundred = event("action.proposed", "proposed", s=1, call_id="c-2", **NINE_HUNDRED)
-    calls = calls_of(five, nine_hundred, repeated(**NINE_HUNDRED), repeated(**NINE_HUNDRED), ENDED)
-    assert [(row["tool_call_id"], len(row["evidence"])) for row in calls.to_dicts()] == [("c-1", 1), ("c-2", 3)]
-
-
-def test_a_proposal_that_names_its_item_is_a_call_where_no_other_record_proposes_it() -> None:
-    """Twice the same tool and arguments: the first is told by two instrumentations, the second by one."""
-    item = {"call_id": None, "rule": "item_id", "position": 0, **NINE_HUNDRED}
-    calls = calls_of(
-        event("action.proposed", "proposed", **NINE_HUNDRED),
-        event("action.proposed", "proposed", s=0.001, **item),
-        event("action.proposed", "proposed", s=5, **item),
-        ENDED,
-    )
-    assert [(row["tool_call_id"], len(row["evidence"])) for row in calls.to_dicts()] == [("c-1", 2), (None, 1)]
-
-
-@pytest.mark.parametrize("lost", [FIVE, {**NINE_HUNDRED, "tool_name": "mail"}], ids=["arguments", "tool"])
-def test_a_repeated_proposal_whose_call_is_lost_is_no_call_of_its_own(lost: dict[str, Any]) -> None:
-    """Nor does it join one with other arguments, or of another tool."""
-    calls = calls_of(event("action.proposed", "proposed", **NINE_HUNDRED), repeated(**lost), ENDED)
-    assert [(row["tool_call_id"], len(row["evidence"])) for row in calls.to_dicts()] == [("c-1", 1)]
-
-
-def asked_twice(scope: str, *, s: float) -> list[dict[str, Any]]:
-    """An interrupt about one call and its answer, as one instrumentation of LangGraph tells them."""
-    shared = {"call_id": None, "position": 0, "scope_name": scope}
-    return [
-        event("approval.requested", s=1 + s, group="i-1", arguments='{"amount":900}', **shared),
-        event("approval.rejected", s=4 + s, decided_by="human", tool_name=None, **shared),
-    ]
 
 
 def test_a_call_without_output_waits_until_it_is_answered_or_too_old() -> None:
@@ -441,39 +327,6 @@ def test_a_call_without_output_waits_until_it_is_answered_or_too_old() -> None:
         ("executed", False),
         ("pending", False),
     ]
-
-
-def test_an_interrupt_that_two_instrumentations_tell_of_is_one_ask_and_one_answer() -> None:
-    """Both are evidence of the one call; a second call of the same tool is left as it was."""
-    second = event("action.proposed", "proposed", call_id="c-2", arguments='{"amount":900}', position=1)
-    calls = calls_of(PROPOSED, second, *asked_twice("openinference", s=0), *asked_twice("openllmetry", s=0.004), ENDED)
-    assert [(row["outcome"], len(row["evidence"])) for row in calls.to_dicts()] == [("denied", 5), ("unresolved", 1)]
-
-
-def test_each_round_of_two_instrumentations_is_one_answer() -> None:
-    """Also where a later round asks the same again."""
-    rounds = [
-        {**told, "group": told.get("group") and f"i-{s}"}
-        for s in (0, 9)
-        for scope, late in (("openinference", 0.0), ("openllmetry", 0.004))
-        for told in asked_twice(scope, s=s + late)
-    ]
-    second = event("action.proposed", "proposed", s=8, call_id="c-2", arguments='{"amount":900}')
-    third = event("action.proposed", "proposed", s=18, call_id="c-3", arguments='{"amount":900}')
-    calls = calls_of(PROPOSED, second, third, *rounds, ENDED)
-    assert [(row["outcome"], len(row["evidence"])) for row in calls.to_dicts()] == [
-        ("denied", 5),
-        ("denied", 5),
-        ("unresolved", 1),
-    ]
-
-
-def test_an_interrupt_that_one_instrumentation_answers_again_is_another_answer() -> None:
-    """The control: the second rejection of a later run is of the second call."""
-    first, later = asked_twice("openllmetry", s=0), asked_twice("openllmetry", s=9)
-    second = event("action.proposed", "proposed", s=8, call_id="c-2", arguments='{"amount":900}')
-    calls = calls_of(PROPOSED, *first, second, {**later[0], "group": "i-2"}, later[1], ENDED)
-    assert [(row["outcome"], len(row["evidence"])) for row in calls.to_dicts()] == [("denied", 3), ("denied", 3)]
 
 
 def test_an_unanswered_ask_of_a_program_that_cannot_ask_is_a_refusal_by_policy() -> None:
