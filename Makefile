@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench faults docs lock clean
+.PHONY: help demo test lint format bench faults live docs lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -44,12 +44,15 @@ bench: $(VENV)/dev.stamp ## how fast: accepted and queryable spans per second, m
 faults: $(VENV)/dev.stamp ## kill -9, torn writes, damaged disks: nothing acknowledged may be lost
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
+live: $(VENV)/dev.stamp ## real agents from their registries against a real serve, as docs/LIVE.md says (ARGS='pydantic-ai --record DIR')
+	@$(BIN)/python -m tests.live $(ARGS)
+
 lock: $(VENV)/dev.stamp ## renew requirements/all.txt and requirements/dev.txt
 	@$(PIP) pip-tools
 	@PATH="$(abspath $(BIN)):$$PATH" requirements/lock.sh
 
-clean: ## remove .venv and what tools leave behind
-	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+clean: ## remove .venv, the agents of `make live`, and what tools leave behind
+	@rm -rf $(VENV) .live build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
 $(VENV)/users.stamp: pyproject.toml requirements/all.txt
 	@test -n "$(PY)" || { echo "aftertrace needs Python 3.11 or newer and found none; say which: make PY=/path/to/python3.11"; exit 2; }

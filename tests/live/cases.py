@@ -1,0 +1,16 @@
+"""Every live case there is. A module of cases is added here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from .agent import Agent
+from .python_agents import pydantic_ai
+
+ALL: Final[tuple[Agent, ...]] = (*pydantic_ai.AGENTS,)
+
+
+def chosen(names: Sequence[str]) -> tuple[Agent, ...]:
+    """The cases whose names begin with one of `names`; all of them without names."""
+    return tuple(agent for agent in ALL if not names or agent.name.startswith(tuple(names)))

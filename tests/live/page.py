@@ -1,0 +1,73 @@
+"""docs/LIVE.md: the last result of every live case. A run writes the rows of the cases it ran and keeps the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "LIVE.md"
+_HEAD: Final = """# Live tests
+
+Real agents with a scripted model, exporting over OTLP into a real `aftertrace serve`. What `aftertrace calls` says of
+every call is compared with what the script made happen: outcome, who decided, whether somebody was asked, how long the
+answer took (within 10 %), the basis and the arguments; and the number of runs. `make live` installs the agents, runs
+them and writes this page; `make live ARGS='pydantic-ai'` runs the cases whose names begin so.
+
+"""
+_COLUMNS: Final = ("case", "version", "calls", "right", "remarks")
+_ROW: Final = re.compile(r"^\| `([^`]+)` \| (.*) \| (\d*) \| (\d*) \| (.*) \|$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One case on the page."""
+
+    name: str
+    version: str
+    calls: int | None
+    """Calls of the truth; None: it was asked to run and could not."""
+    right: int | None
+    remarks: str
+    """What was wrong, what the telemetry cannot tell, or why it could not run."""
+
+
+def read(text: str) -> dict[str, Row]:
+    """The rows of a page, by case."""
+    return {
+        name: Row(name, version, int(calls) if calls else None, int(right) if right else None, _plain(remarks))
+        for name, version, calls, right, remarks in _ROW.findall(text)
+    }
+
+
+def text(rows: Mapping[str, Row]) -> str:
+    """The page of these rows, in the order of their names."""
+    ran = [row for row in rows.values() if row.calls is not None]
+    calls, right = sum(row.calls or 0 for row in ran), sum(row.right or 0 for row in ran)
+    total = f"{len(ran)} cases ran with {calls} calls, {right} of them right; {len(rows) - len(ran)} could not run.\n\n"
+    return _HEAD + total + "\n".join(_table(rows[name] for name in sorted(rows))) + "\n"
+
+
+def write(path: Path, new: Iterable[Row], names: Iterable[str]) -> None:
+    """Put the rows of a run onto the page; rows of cases that there are no more go."""
+    old = read(path.read_text(encoding="utf-8")) if path.exists() else {}
+    rows = {**old, **{row.name: row for row in new}}
+    path.write_text(text({name: rows[name] for name in names if name in rows}), encoding="utf-8")
+
+
+def _table(rows: Iterable[Row]) -> list[str]:
+    lines = [f"| {' | '.join(_COLUMNS)} |", "|---|---|---|---|---|"]
+    for row in rows:
+        numbers = ["" if number is None else str(number) for number in (row.calls, row.right)]
+        lines.append(f"| `{row.name}` | {row.version} | {' | '.join(numbers)} | {_escaped(row.remarks)} |")
+    return lines
+
+
+def _escaped(remarks: str) -> str:
+    return " ".join(remarks.split()).replace("|", "\\|")
+
+
+def _plain(remarks: str) -> str:
+    return remarks.replace("\\|", "|")

@@ -1,0 +1,85 @@
+"""What the scripted programs share. It is run by the agents' own Pythons and needs nothing of the harness.
+
+The tools log that they ran: that is the truth that cannot be argued with.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+Turn = str | list[tuple[str, dict[str, Any]]]
+"""What the model says in one turn: a text, or calls as `(tool, arguments)`."""
+
+
+def ran(tool: str) -> None:
+    """Log that a tool's body runs."""
+    with Path(os.environ["LIVE_TOOL_LOG"]).open("a", encoding="utf-8") as log:
+        log.write(f"{tool}\n")
+
+
+def read_db(q: str) -> str:
+    """Read rows."""
+    ran("read_db")
+    return f"rows of {q}"
+
+
+def delete_db(q: str) -> str:
+    """Delete rows."""
+    ran("delete_db")
+    return f"deleted {q}"
+
+
+def pay(amount: int) -> str:
+    """Pay an amount."""
+    ran("pay")
+    return f"paid {amount}"
+
+
+def void() -> None:
+    """Do something and return nothing."""
+    ran("void")
+
+
+def broken(q: str) -> str:
+    """Fail."""
+    ran("broken")
+    raise RuntimeError(f"no connection for {q}")
+
+
+def reviewer_thinks(seconds: float) -> None:
+    """Let the answer to an approval take its time."""
+    time.sleep(seconds)
+
+
+def tracer_provider(service: str) -> Any:
+    """The official SDK as a user sets it up: the exporter reads the usual environment. Flushed at the end."""
+    from opentelemetry import trace
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider(resource=Resource.create({"service.name": service}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    atexit.register(provider.shutdown)
+    return provider
+
+
+def logger_provider(service: str) -> Any:
+    """The same for log records."""
+    from opentelemetry._logs import set_logger_provider
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+    from opentelemetry.sdk.resources import Resource
+
+    provider = LoggerProvider(resource=Resource.create({"service.name": service}))
+    provider.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter()))
+    set_logger_provider(provider)
+    atexit.register(provider.shutdown)
+    return provider
