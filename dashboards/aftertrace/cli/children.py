@@ -57,16 +57,18 @@ class Child:
         )
 
     def stop(self, patience_s: float) -> None:
-        """Ask it to end, wait, and end it by force when it does not."""
+        """Ask it to end by closing its pipe, wait, and end it by force when it does not.
+
+        SIGTERM would kill a drain that is still starting, with what it should have stored left in the log.
+        """
         if self.process is None:
             return
-        self.process.terminate()
+        self._close_pipe()
         try:
             self.process.wait(patience_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self._close_pipe()
 
     def revive(self) -> str | None:
         """Start it again if it has ended, a helpless one after a while.

@@ -46,6 +46,11 @@ class ReceiverSection:
     """Address for OTLP/HTTP, protobuf and JSON; port 0 takes any free one."""
     max_request_bytes: int = 16 * 2**20
     """Largest request, as sent and as inflated; at most 67108864. A larger one is refused with 413."""
+    max_backlog_bytes: int = 4 * 2**30
+    """How much may be accepted and not be in the tables yet; at least 134217728. Over it, senders
+    are told to try again."""
+    disk_reserve_bytes: int = 512 * 2**20
+    """How much of the disk is left free for the tables. Below it, senders are told to try again."""
     name: str = "receiver"
     """Name of this receiver in `evidence.receiver`; receivers that share a store need names of their own."""
 

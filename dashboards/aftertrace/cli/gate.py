@@ -27,13 +27,17 @@ def prepare_for(layout: Layout, config: Config) -> Prepare:
     )
 
 
-def open_log(layout: Layout, receiver: str) -> WalWriter:
+def open_log(layout: Layout, receiver: str, config: Config) -> WalWriter:
     """The write-ahead log of a receiver, once whoever held it a moment ago has let go of it.
 
     Raises:
         Unavailable: another process goes on writing it, or the disk takes nothing.
+        Invalid: for a configuration that cannot hold.
     """
-    from aftertrace.store.wal import WalWriter
+    from aftertrace.store.wal import WalOptions, WalWriter
 
     wait_for_lock(layout.wal_lock(receiver))
-    return WalWriter(layout, receiver)
+    limits = WalOptions(
+        backlog_bytes=config.receiver.max_backlog_bytes, reserve_bytes=config.receiver.disk_reserve_bytes
+    )
+    return WalWriter(layout, receiver, limits)

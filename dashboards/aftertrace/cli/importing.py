@@ -16,12 +16,13 @@ import click
 from aftertrace.cli import draining, gate, otlp_files, session_files, settings
 from aftertrace.cli.progress import Progress, size
 from aftertrace.dashboards.plain import plain
+from aftertrace.store.backlog import LOOK_EVERY_S, Full
 from aftertrace.store.errors import Invalid
 from aftertrace.store.request import Request, Signal
 
 if TYPE_CHECKING:
     from aftertrace.store.layout import Layout
-    from aftertrace.store.request import Prepare
+    from aftertrace.store.request import Prepare, Prepared
     from aftertrace.store.wal import WalWriter
 
 RECEIVER: Final = "import"
@@ -49,6 +50,15 @@ class Tally:
             self.last_seq = max(self.last_seq, self.pending.popleft().result())
 
 
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Where an import goes."""
+
+    layout: Layout
+    writer: WalWriter
+    prepare: Prepare
+
+
 @click.command("import")
 @click.argument(
     "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -68,8 +78,10 @@ def import_files(files: tuple[Path, ...], signal: Signal | None, data: Path) -> 
     from aftertrace.store.folder import open_folder
 
     layout = open_folder(data.absolute())
-    with gate.open_log(layout, RECEIVER) as writer:
-        tally = take(files, signal, writer, gate.prepare_for(layout, settings.current()))
+    config = settings.current()
+    with gate.open_log(layout, RECEIVER, config) as writer:
+        log = Log(layout, writer, gate.prepare_for(layout, config))
+        tally = take(files, signal, log)
     _store(layout, tally.last_seq)
     sys.stderr.write(f"imported {tally.requests} requests with {tally.records} records\n")
     if tally.stopped is not None:
@@ -78,7 +90,7 @@ def import_files(files: tuple[Path, ...], signal: Signal | None, data: Path) -> 
         raise Invalid(f"import: {tally.refused} requests refused, see above; the others are stored")
 
 
-def take(files: Sequence[Path], signal: Signal | None, writer: WalWriter, prepare: Prepare) -> Tally:
+def take(files: Sequence[Path], signal: Signal | None, log: Log) -> Tally:
     """Bring the requests of files to stable storage, in order. One that cannot be decoded is told and passed over.
 
     A file that is not what it should be from some point on ends it there, and the tally says why.
@@ -93,7 +105,7 @@ def take(files: Sequence[Path], signal: Signal | None, writer: WalWriter, prepar
             for file in files:
                 items = session_files.read(file) if session_files.is_session(file) else otlp_files.read(file, signal)
                 for item in items:
-                    _take(item, writer, prepare, tally)
+                    _take(item, log, tally)
                     progress.show(
                         f"importing {plain(file.name)}: {size(before_bytes + item.end_bytes)} of "
                         f"{size(total_bytes)}, {tally.requests} requests, {tally.records} records"
@@ -105,10 +117,10 @@ def take(files: Sequence[Path], signal: Signal | None, writer: WalWriter, prepar
     return tally
 
 
-def _take(item: otlp_files.Item, writer: WalWriter, prepare: Prepare, tally: Tally) -> None:
+def _take(item: otlp_files.Item, log: Log, tally: Tally) -> None:
     request = Request(item.signal, item.encoding, item.body, RECEIVER, time.time_ns())
     try:
-        prepared = prepare(request)
+        prepared = log.prepare(request)
     except Invalid as error:
         sys.stderr.write(f"refused {plain(item.where)}: {plain(str(error))}\n")
         tally.refused += 1
@@ -116,8 +128,19 @@ def _take(item: otlp_files.Item, writer: WalWriter, prepare: Prepare, tally: Tal
     tally.requests += 1
     tally.records += prepared.records
     if prepared.store and prepared.records:
-        tally.pending.append(writer.append(request, prepared))
+        tally.pending.append(_append(request, prepared, log, tally))
         tally.settle(upto=_WAITING)
+
+
+def _append(request: Request, prepared: Prepared, log: Log, tally: Tally) -> Future[int]:
+    """Hand a request over; where the log may not grow, what it holds goes into the tables first."""
+    appended = log.writer.append(request, prepared)
+    if appended.done() and isinstance(appended.exception(), Full):
+        tally.settle(upto=0)
+        _store(log.layout, tally.last_seq)
+        time.sleep(LOOK_EVERY_S)
+        appended = log.writer.append(request, prepared)
+    return appended
 
 
 def _store(layout: Layout, seq: int) -> None:

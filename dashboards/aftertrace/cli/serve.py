@@ -103,7 +103,7 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
         # Senders are not refused for a damaged table: what they send waits in the WAL.
         drain = Child("drain", arguments, helpless_code=Corrupt.exit_code)
         children.append(_started(drain, open_things, _DRAIN_PATIENCE_S))
-        writer = open_things.enter_context(gate.open_log(layout, config.receiver.name))
+        writer = open_things.enter_context(gate.open_log(layout, config.receiver.name, config))
         receiver_config = replace(
             ReceiverConfig(max_request_bytes=config.receiver.max_request_bytes),
             http_host=places.http.host,

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from aftertrace.store import commits, durable, frame
+from aftertrace.store.backlog import Backlog
 from aftertrace.store.errors import Invalid, Unavailable
 from aftertrace.store.frame import Sealed
 from aftertrace.store.layout import Layout
@@ -37,6 +38,11 @@ class WalOptions:
     """A group that shares one sync is closed when it has so many bytes of payload."""
     waiting_bytes: int = 64 << 20
     """When so many bytes of payload wait to be written, further requests are refused."""
+    backlog_bytes: int = 4 << 30
+    """How long all segments may be together, with the space that they reserve; further requests are refused until the
+    drain has removed some. At least two segments."""
+    reserve_bytes: int = 512 << 20
+    """How much of the disk stays free for the tables, without which the drain could not make room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,14 @@ class WalWriter:
 
         Raises:
             Unavailable: another process writes this WAL, or the disk takes no segment.
+            Invalid: the backlog would be shorter than two segments.
         """
         self._options = options or WalOptions()
+        if self._options.backlog_bytes < 2 * self._options.segment_bytes:
+            raise Invalid(
+                f"configure WAL: a backlog of {self._options.backlog_bytes} bytes, expected at least "
+                f"{2 * self._options.segment_bytes}, two segments; raise receiver.max_backlog_bytes"
+            )
         self._folder = layout.wal(receiver)
         durable.make_folder(self._folder)
         self._lock = Lock(layout.wal_lock(receiver), f"writes the WAL of {receiver!r}")
@@ -76,6 +88,7 @@ class WalWriter:
         except BaseException:
             self._lock.release()
             raise
+        self._backlog = Backlog(self._folder, self._options.backlog_bytes, self._options.reserve_bytes)
         self._unsettled: list[Sealed] = []
         self._waiting: deque[Waiting] = deque()
         self._waiting_bytes = 0
@@ -88,27 +101,32 @@ class WalWriter:
         """Hand over a request.
 
         Returns:
-            Resolves to the frame's seq once the frame is on stable storage; fails with `Unavailable` (try again) or
-            `Invalid`. A future that is cancelled before its group is written is not stored.
+            Resolves to the frame's seq once the frame is on stable storage; fails with `Full` (the drain has to catch
+            up), another `Unavailable` (try again) or `Invalid`. A future that is cancelled before its group is written
+            is not stored.
         """
         future: Future[int] = Future()
+        waiting = Waiting(request, prepared, future)
         try:
             frame.check(request, prepared)
-        except Invalid as error:
-            future.set_exception(error)
-            return future
-        with self._handed_over:
-            if self._closing:
-                future.set_exception(Unavailable(f"append to {self._folder.name}: it is closing; try again later", 1.0))
-            elif self._waiting_bytes > self._options.waiting_bytes:
-                future.set_exception(
-                    Unavailable(f"append to {self._folder.name}: the disk does not keep up; try again later", 1.0)
-                )
-            else:
-                self._waiting.append(Waiting(request, prepared, future))
+            with self._handed_over:
+                self._admit(waiting)
+                self._waiting.append(waiting)
                 self._waiting_bytes += len(prepared.payload)
                 self._handed_over.notify()
+        except (Invalid, Unavailable) as error:
+            future.set_exception(error)
         return future
+
+    def _admit(self, waiting: Waiting) -> None:
+        if self._closing:
+            raise Unavailable(f"append to {self._folder.name}: it is closing; try again later", 1.0)
+        if self._waiting_bytes > self._options.waiting_bytes:
+            raise Unavailable(f"append to {self._folder.name}: the disk does not keep up; try again later", 1.0)
+        try:
+            self._backlog.admit(_frame_bytes(waiting))
+        except OSError as error:
+            raise Unavailable(f"append to {self._folder.name}: {error.strerror}; try again later", 1.0) from error
 
     def close(self) -> None:
         """Write what is waiting, end the segment and let go of the lock."""

@@ -1,0 +1,37 @@
+"""Importing more than the log may hold."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from aftertrace.cli import gate
+from aftertrace.cli.config import Config
+from aftertrace.cli.draining import until_stored
+from aftertrace.cli.importing import RECEIVER, Log, take
+from aftertrace.store.folder import open_folder
+from aftertrace.store.snapshot import Snapshot
+from aftertrace.store.wal import WalOptions, WalWriter
+
+from .served import log_of
+
+REQUESTS = 24
+NARROW = WalOptions(segment_bytes=4096, backlog_bytes=2 * 4096)
+"""Room for about a dozen of the requests below."""
+
+
+def test_an_import_that_is_longer_than_the_log_may_be_is_stored_as_it_goes(tmp_path: Path) -> None:
+    """It stores what the log holds and goes on; senders over the network are told to wait instead."""
+    file = tmp_path / "recorded.jsonl"
+    file.write_text("".join(json.dumps(log_of(f"s-{number}")) + "\n" for number in range(REQUESTS)))
+    layout = open_folder(tmp_path / "data")
+    with WalWriter(layout, RECEIVER, NARROW) as writer:
+        tally = take([file], None, Log(layout, writer, gate.prepare_for(layout, Config())))
+        early = Snapshot.of(layout.data).scan("events").select(pl.len()).collect().item()
+    until_stored(layout, RECEIVER, tally.last_seq, lambda: None)
+    whole = Snapshot.of(layout.data).scan("events").select("conversation_id").collect()["conversation_id"]
+    assert (tally.requests, tally.last_seq, tally.stopped) == (REQUESTS, REQUESTS, None)
+    assert 0 < early < REQUESTS
+    assert sorted(whole) == sorted(f"s-{number}" for number in range(REQUESTS))
