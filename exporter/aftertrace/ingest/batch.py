@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
@@ -139,8 +140,12 @@ def origin_rows(batch: Batch, table: str) -> dict[str, Row]:
 
 def received_date(frame: Frame) -> date:
     """Day of receipt in UTC; the first or last day there is for a clock that is beyond."""
-    day = _EPOCH_DAY + frame.received_ns // _DAY_NS
-    return date.fromordinal(min(max(day, date.min.toordinal()), date.max.toordinal()))
+    return _date(_EPOCH_DAY + frame.received_ns // _DAY_NS)
+
+
+@lru_cache(maxsize=16)
+def _date(ordinal: int) -> date:
+    return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))
 
 
 def _items(frame: Frame, key: bytes) -> Iterator[Item]:
