@@ -10,9 +10,11 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from aftertrace.cli import session_files
+from aftertrace.ingest import files
 from aftertrace.ingest.dialects import claude_code_session
+from aftertrace.ingest.files import claude_code, pieces
 
 from .conftest import Command
 
@@ -149,18 +151,21 @@ def test_what_a_subagent_does_belongs_to_the_prompt(aftertrace: Command, tmp_pat
     assert rows(aftertrace, data, "calls", "tool_name", "outcome") == [("Task", "executed"), ("WebSearch", "executed")]
 
 
-def test_a_broken_line_is_named_and_what_stands_before_it_is_stored(aftertrace: Command, tmp_path: Path) -> None:
-    """The way a killed process leaves a file."""
+def test_a_broken_line_is_named_and_nothing_else_is_lost(aftertrace: Command, tmp_path: Path) -> None:
+    """A process was killed while it wrote, and another went on."""
     file, data = tmp_path / "session.jsonl", tmp_path / "data"
-    session(file)
+    script = session(file)
     with file.open("a") as out:
-        out.write('{"type":"user","mess')
+        out.write('{"type":"user","mess\n')
+    script.calls("m-4", ("t-6", "LS", {}))
     ended = aftertrace("import", file, "--data", data)
     assert ended.code == 2
-    assert ended.err.splitlines()[-1] == (
-        f"error: read {file}:17: not a JSON object, expected an entry of a Claude Code session"
-    )
-    assert len(rows(aftertrace, data, "calls", "tool_call_id")) == 5
+    assert ended.err.splitlines() == [
+        f"refused {file}:17: not a JSON object, expected an entry of a Claude Code session",
+        "imported 2 requests with 17 records",
+        "error: import: 1 requests refused, see above; the others are stored",
+    ]
+    assert len(rows(aftertrace, data, "calls", "tool_call_id")) == 6
 
 
 def test_secrets_in_a_session_are_redacted_before_they_are_stored(aftertrace: Command, tmp_path: Path) -> None:
@@ -175,19 +180,11 @@ def test_secrets_in_a_session_are_redacted_before_they_are_stored(aftertrace: Co
     assert "redacted:password-field" in aftertrace("calls", "--data", data, "--format", "json").out
 
 
-def test_other_files_are_no_sessions(tmp_path: Path) -> None:
-    """OTLP stays OTLP; and what cannot be read is for the other reader to tell."""
-    for name, text in {
-        "otlp.jsonl": '{"resourceLogs": []}\n',
-        "empty.jsonl": "",
-        "list.jsonl": "[1]\n",
-        "bytes.pb": "\x00\x01",
-    }.items():
-        (tmp_path / name).write_text(text)
-        assert not session_files.is_session(tmp_path / name)
-    assert not session_files.is_session(tmp_path / "absent.jsonl")
-    session(tmp_path / "session.jsonl")
-    assert session_files.is_session(tmp_path / "session.jsonl")
+def test_other_files_are_no_sessions() -> None:
+    """OTLP stays OTLP."""
+    for text in (b'{"resourceLogs": []}\n', b"", b"[1]\n", b"\x00\x01", b'{"uuid": 1}\n'):
+        assert not claude_code.is_session(pieces.look(text, is_whole=True))
+    assert claude_code.is_session(pieces.look(b'{"x": 1}\n{"uuid": 1, "sessionId": 2}\n', is_whole=True))
 
 
 JSON: Final = st.recursive(
@@ -202,14 +199,17 @@ NAMES: Final = ("type", "message", "uuid", "parentUuid", "sessionId", "promptId"
 def test_any_objects_become_one_record_each(tmp_path_factory: pytest.TempPathFactory, entries: list[Any]) -> None:
     """Whatever a later version writes; nothing is left out, and the line is kept word for word."""
     file = tmp_path_factory.mktemp("any") / "session.jsonl"
-    file.write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
+    first = {"sessionId": "s", "uuid": "u"}
+    file.write_text("".join(json.dumps(entry) + "\n" for entry in [first, *entries]), encoding="utf-8")
     kept = []
-    for item in session_files.read(file):
-        request = session_files.ExportLogsServiceRequest.FromString(item.body)
-        for scoped in request.resource_logs[0].scope_logs:
-            assert scoped.scope.name == claude_code_session.SCOPE
-            kept += [json.loads(log.body.string_value) for log in scoped.log_records]
-    assert kept == entries
+    with files.opened(file) as source:
+        for item in files.read(source):
+            assert isinstance(item, files.Item)
+            request = ExportLogsServiceRequest.FromString(item.body)
+            for scoped in request.resource_logs[0].scope_logs:
+                assert scoped.scope.name == claude_code_session.SCOPE
+                kept += [json.loads(log.body.string_value) for log in scoped.log_records]
+    assert kept == [first, *entries]
 
 
 @pytest.mark.skipif(not SESSIONS.is_dir(), reason="recorded sessions are not here: ../shared/data/claude_code_happy")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Final, get_args
 
 import click
 
-from aftertrace.cli import draining, gate, otlp_files, session_files, settings
+from aftertrace.cli import draining, gate, settings
 from aftertrace.cli.progress import Progress, size
 from aftertrace.dashboards.plain import plain
+from aftertrace.ingest import files as importable
+from aftertrace.ingest.files import Item, Opened, Refused
 from aftertrace.store.backlog import LOOK_EVERY_S, Full
 from aftertrace.store.errors import Invalid
 from aftertrace.store.request import Request, Signal
@@ -39,9 +41,10 @@ class Tally:
     requests: int = 0
     records: int = 0
     refused: int = 0
+    """How many requests and places in files could not be read."""
     last_seq: int = 0
     stopped: Invalid | None = None
-    """Why it ended before the last file did."""
+    """Why the last of those files could not be read, or not to its end, of which that is so."""
     pending: deque[Future[int]] = field(default_factory=deque)
 
     def settle(self, *, upto: int) -> None:
@@ -59,9 +62,16 @@ class Log:
     prepare: Prepare
 
 
-@click.command("import")
+@click.command(
+    "import",
+    epilog="Formats beside OTLP: " + "; ".join(f"{known.title} ({known.found})" for known in importable.FORMATS) + ".",
+)
 @click.argument(
-    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, exists=True, dir_okay=False)
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True),
 )
 @click.option(
     "--signal", type=click.Choice(get_args(Signal)), help="Signal of protobuf files whose name does not tell it."
@@ -70,10 +80,13 @@ class Log:
 def import_files(files: tuple[Path, ...], signal: Signal | None, data: Path) -> None:
     """Import recorded telemetry.
 
-    A FILE holds OTLP JSON lines, lines of {"signal": ..., "request": ...}, or length-delimited protobuf; or it is a
-    session of Claude Code (~/.claude/projects/*/*.jsonl), for agents whose telemetry was never switched on. It is
-    redacted and stored like what arrives over the network, and can be asked about when the command ends. Importing a
-    file twice adds nothing: duplicates are found.
+    A FILE holds OTLP (JSON lines, lines of {"signal": ..., "request": ...}, length-delimited protobuf), or what an
+    agent logged whose telemetry was never switched on: the formats are listed below. Its content tells which; it may
+    be gzipped, and - is standard input.
+
+    It is redacted and stored like what arrives over the network, and can be asked about when the command ends.
+    Importing a file twice, or once more when it has grown, adds only what is new. A line that cannot be read is named,
+    and the others are stored.
     """
     from aftertrace.store.folder import open_folder
 
@@ -91,39 +104,47 @@ def import_files(files: tuple[Path, ...], signal: Signal | None, data: Path) -> 
 
 
 def take(files: Sequence[Path], signal: Signal | None, log: Log) -> Tally:
-    """Bring the requests of files to stable storage, in order. One that cannot be decoded is told and passed over.
-
-    A file that is not what it should be from some point on ends it there, and the tally says why.
+    """Bring the requests of files to stable storage, in order. What cannot be read is told and passed over.
 
     Raises:
         Unavailable: the disk does not take more.
     """
     tally = Tally()
-    total_bytes, before_bytes = sum(file.stat().st_size for file in files), 0
+    total_bytes, before_bytes = sum(map(_size_bytes, files)), 0
     with Progress() as progress:
-        try:
-            for file in files:
-                items = session_files.read(file) if session_files.is_session(file) else otlp_files.read(file, signal)
-                for item in items:
-                    _take(item, log, tally)
-                    progress.show(
-                        f"importing {plain(file.name)}: {size(before_bytes + item.end_bytes)} of "
-                        f"{size(total_bytes)}, {tally.requests} requests, {tally.records} records"
-                    )
-                before_bytes += file.stat().st_size
-        except Invalid as error:
-            tally.stopped = error
+        for file in files:
+            for source in _taken(file, signal, log, tally):
+                progress.show(
+                    f"importing {plain(source.name)}: {size(before_bytes + source.read_bytes())} of "
+                    f"{size(total_bytes)}, {tally.requests} requests, {tally.records} records"
+                )
+            before_bytes += _size_bytes(file)
         tally.settle(upto=0)
     return tally
 
 
-def _take(item: otlp_files.Item, log: Log, tally: Tally) -> None:
+def _taken(file: Path, signal: Signal | None, log: Log, tally: Tally) -> Iterator[Opened]:
+    """Take what a file gives; the file after each of it, for progress."""
+    try:
+        with importable.opened(file) as source:
+            for item in importable.read(source, signal):
+                if isinstance(item, Refused):
+                    _refuse(f"{item.where}: {item.why}", tally)
+                else:
+                    _take(item, log, tally)
+                yield source
+    except Invalid as error:
+        if tally.stopped is not None:
+            _refuse(str(tally.stopped).removeprefix("read "), tally)
+        tally.stopped = error
+
+
+def _take(item: Item, log: Log, tally: Tally) -> None:
     request = Request(item.signal, item.encoding, item.body, RECEIVER, time.time_ns())
     try:
         prepared = log.prepare(request)
     except Invalid as error:
-        sys.stderr.write(f"refused {plain(item.where)}: {plain(str(error))}\n")
-        tally.refused += 1
+        _refuse(f"{item.where}: {error}", tally)
         return
     tally.requests += 1
     tally.records += prepared.records
@@ -141,6 +162,15 @@ def _append(request: Request, prepared: Prepared, log: Log, tally: Tally) -> Fut
         time.sleep(LOOK_EVERY_S)
         appended = log.writer.append(request, prepared)
     return appended
+
+
+def _refuse(why: str, tally: Tally) -> None:
+    sys.stderr.write(f"refused {plain(why)}\n")
+    tally.refused += 1
+
+
+def _size_bytes(file: Path) -> int:
+    return 0 if file == importable.STANDARD_INPUT else file.stat().st_size
 
 
 def _store(layout: Layout, seq: int) -> None:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any, Final
 
-from aftertrace.cli import otlp_files
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -53,9 +51,12 @@ def replay(now_ns: int) -> Iterator[Export]:
 
 def moved(path: Path, ends_ns: int) -> Iterator[Export]:
     """The requests of a recording, moved so that its last time is `ends_ns`."""
+    from aftertrace.ingest import files as importable
     from aftertrace.ingest import otlp_json
 
-    requests = [(item.signal, otlp_json.decode(item.body, item.signal)) for item in otlp_files.read(path, None)]
+    with importable.opened(path) as source:
+        items = [item for item in importable.read(source) if isinstance(item, importable.Item)]
+    requests = [(item.signal, otlp_json.decode(item.body, item.signal)) for item in items]
     last_ns = max((time_ns for _, request in requests for time_ns in _times(request)), default=ends_ns)
     for signal, request in requests:
         _move(request, ends_ns - last_ns)

@@ -23,6 +23,7 @@ from aftertrace.cli import config
 from aftertrace.cli.root import aftertrace
 from aftertrace.ingest.dialects import DIALECTS
 from aftertrace.ingest.dialects.refusals import WORDINGS
+from aftertrace.ingest.files import FORMATS
 from aftertrace.store.schema import TABLES
 
 FILE: Final = Path("docs/REFERENCE.md")
@@ -74,6 +75,7 @@ def text() -> str:
         *_configuration(),
         *_tables(),
         *_outcomes(),
+        *_files(),
         *_dialects(),
         *_emitters(),
     ]
@@ -180,6 +182,17 @@ def _outcomes() -> Iterator[str]:
     )
     for signal in SIGNALS:
         yield f"| `{signal.name}` | {_cell(signal.brief)} |"
+    yield ""
+
+
+def _files() -> Iterator[str]:
+    yield (
+        "## Files\n\nWhat `aftertrace import` reads beside OTLP. A file's content tells its format; its records are "
+        "read by the dialect.\n\n| format | found | dialect | what it cannot tell |\n|---|---|---|---|"
+    )
+    for known in FORMATS:
+        cells = (known.title, known.found, f"`{known.dialect}`", known.hides)
+        yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
     yield ""
 
 

@@ -1,0 +1,77 @@
+"""Files that `aftertrace import` reads: recorded OTLP, and logs that were written by agents that never reported it.
+
+A format is known by its content. What is no OTLP becomes OTLP here, piece by piece: each piece of a file (a line, a
+message, an event) becomes one record that holds it word for word, with what the piece does not say itself in
+attributes that depend on nothing that comes after it. So a record is the same whenever its piece is read, and a file
+that went on can be imported again. What a piece means is said by its dialect, as for any other record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from aftertrace.ingest.files import claude_code, otlp, pieces
+from aftertrace.ingest.files.item import Item, Made, Refused, packed
+from aftertrace.ingest.files.opened import HEAD_BYTES, STANDARD_INPUT, Opened, opened
+from aftertrace.ingest.files.pieces import Look
+from aftertrace.store.errors import Invalid
+from aftertrace.store.request import Signal
+
+__all__ = ["FORMATS", "STANDARD_INPUT", "Format", "Item", "Opened", "Refused", "opened", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A kind of file that is no OTLP."""
+
+    name: str
+    title: str
+    """What it is, for people."""
+    found: str
+    """Where it is found, or what its content looks like."""
+    dialect: str
+    """Who reads its records."""
+    hides: str
+    """What it cannot tell."""
+    is_of: Callable[[Look], bool]
+    read: Callable[[Opened, Look], Iterator[Made | Refused]]
+
+
+FORMATS: Final = (
+    Format(
+        name="claude-code-session",
+        title="session files of Claude Code",
+        found="`~/.claude/projects/*/*.jsonl`: lines with `sessionId` and `uuid`",
+        dialect="claude_code_session",
+        hides="rules and hooks that let a call through; how long a person took; the system prompt and the tools",
+        is_of=claude_code.is_session,
+        read=claude_code.read,
+    ),
+)
+"""In the order in which they are asked."""
+
+
+def read(source: Opened, signal: Signal | None = None) -> Iterator[Item | Refused]:
+    """The requests of a file, in order, and the places where it holds something else.
+
+    Args:
+        source: the file.
+        signal: of a protobuf file; None reads it from the file's name.
+
+    Raises:
+        Invalid: it is of no known format, or from some point on it cannot be read.
+    """
+    if not source.head:
+        return iter(())
+    look = pieces.look(source.head, is_whole=len(source.head) < HEAD_BYTES)
+    if otlp.is_json(look):
+        return otlp.read(source, look)
+    for known in FORMATS:
+        if known.is_of(look):
+            return packed(known.read(source, look))
+    if signal is not None or otlp.is_protobuf(source.head):
+        return otlp.read_protobuf(source, signal)
+    names = ", ".join(["OTLP (JSON, or length-delimited protobuf with --signal)", *(known.title for known in FORMATS)])
+    raise Invalid(f"read {source.name}: of no known format, expected one of: {names}")
