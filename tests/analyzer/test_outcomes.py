@@ -81,6 +81,10 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
     ),
     "asked_long_ago": ([PROPOSED, ASKED], ("expired", "inferred", "timeout")),
     "waits": ([PROPOSED, ASKED], ("pending", "explicit", None)),
+    "went_on": (
+        [PROPOSED, called("entered", rule="null_output", span_id="1" * 16)],
+        ("executed", "inferred", None),
+    ),
     "waits_without_output": (
         [PROPOSED, called("entered", rule="null_output")],
         ("pending", "inferred", None),
@@ -99,7 +103,12 @@ OTHER_TOOLS: Final = span("chat", scope_name="pydantic-ai", tool_names='["mail"]
 """From the same, with a tool list that does not hold the tool."""
 CLOSED: Final = span("invoke_agent", s=19, parent_span_id=None)
 """The root of a run, closed."""
+AGENT: Final = span("invoke_agent", span_id="a" * 16)
+TOOL: Final = span("execute_tool", s=8, span_id="1" * 16, parent_span_id="a" * 16)
+NEXT_TURN: Final = span("chat", s=12, parent_span_id="a" * 16)
+"""One agent's spans: its call, and what its model was asked after it."""
 SPANS: Final = {
+    "went_on": (AGENT, TOOL, NEXT_TURN, CLOSED),
     "waits_without_output": (CLOSED,),
     "answered_outside_tool_list": (PYDANTIC, OTHER_TOOLS),
     "asked_and_answered_without_run": (PYDANTIC,),

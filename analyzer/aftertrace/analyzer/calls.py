@@ -8,6 +8,7 @@ import polars as pl
 
 from aftertrace.analyzer import evidence, risk
 from aftertrace.analyzer.evidence import NO_RESULT
+from aftertrace.analyzer.followed import followed
 from aftertrace.analyzer.held import held
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.outcomes import SPAN_FOR_EVERY_RUN, judge
@@ -31,14 +32,16 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
         .group_by("run_id")
         .agg(pl.col("scope_name").is_in(SPAN_FOR_EVERY_RUN).fill_null(value=False).any().alias("is_span_certain"))
     )
+    went_on = followed(call_events, identified.spans).lazy().with_columns(is_followed=pl.lit(value=True))
     states = run_states.lazy().select("run_id", *RUN_STATES)
     judged = judge(
         _held(_blank_asks(gathered, identified), call_events)
         .join(states, on="run_id", how="left")
         .join(certain, on="run_id", how="left")
+        .join(went_on, on="call_key", how="left")
         .join(_tool_lists(identified), on="run_id", how="left")
         .with_columns(
-            pl.col("is_span_certain", *RUN_STATES).fill_null(value=False),
+            pl.col("is_span_certain", "is_followed", *RUN_STATES).fill_null(value=False),
             is_unlisted=(~pl.col("listed").list.contains(pl.col("tool_name"))).fill_null(value=False),
         )
         .with_columns(run_waits=_waits().any().over("run_id"))

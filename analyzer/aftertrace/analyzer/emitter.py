@@ -20,6 +20,17 @@ QUESTIONS: Final[tuple[Question, ...]] = (
 )
 """The six answers of a run, and the decisions on its calls."""
 
+GENAI_CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_AND_EVENT"
+"""The switch for content of instrumentations by the GenAI conventions."""
+
+SDK: Final = """\
+export OTEL_EXPORTER_OTLP_ENDPOINT={http}
+export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+export OTEL_TRACES_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp
+export OTEL_SERVICE_NAME=my-agent
+"""
+"""What every OpenTelemetry SDK reads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Emitter:

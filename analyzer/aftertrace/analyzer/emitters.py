@@ -9,17 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 from aftertrace.analyzer.coding_agents import CODING_AGENTS
-from aftertrace.analyzer.emitter import Emitter
-
-_GENAI_CONTENT: Final = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_AND_EVENT"
-
-_SDK: Final = """\
-export OTEL_EXPORTER_OTLP_ENDPOINT={http}
-export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
-export OTEL_TRACES_EXPORTER=otlp OTEL_LOGS_EXPORTER=otlp
-export OTEL_SERVICE_NAME=my-agent
-"""
-"""What every OpenTelemetry SDK reads."""
+from aftertrace.analyzer.emitter import GENAI_CONTENT, SDK, Emitter
+from aftertrace.analyzer.instrumentations import INSTRUMENTATIONS
 
 EMITTERS: Final[tuple[Emitter, ...]] = (
     *CODING_AGENTS,
@@ -30,7 +21,7 @@ EMITTERS: Final[tuple[Emitter, ...]] = (
         services=(),
         scopes=("pydantic-ai",),
         signals=("traces",),
-        switches=_SDK
+        switches=SDK
         + """\
 # Without a change to the program, if logfire is installed:
 LOGFIRE_SEND_TO_LOGFIRE=false logfire run app.py
@@ -44,100 +35,7 @@ Agent.instrument_all(InstrumentationSettings(include_content=True))
             "reviewer": "record the answer with aftertrace.semconv.instrument",
         },
     ),
-    Emitter(
-        name="langgraph",
-        title="LangChain and LangGraph through OpenInference",
-        observed="langgraph 1.2.22, openinference-instrumentation-langchain 0.1.80",
-        services=(),
-        scopes=("openinference.instrumentation.langchain",),
-        signals=("traces",),
-        switches=_SDK
-        + """\
-pip install openinference-instrumentation-langchain opentelemetry-distro opentelemetry-exporter-otlp
-opentelemetry-instrument python app.py
-""",
-        note="It puts the request, the verdict, the edit and the reason on the wire; it names no reviewer. "
-        "Leave OPENINFERENCE_HIDE_INPUTS and OPENINFERENCE_HIDE_OUTPUTS unset. With OpenLLMetry beside it, "
-        "every span comes twice.",
-        gives={"reviewer": "put the reviewer into the thread's metadata as user_id"},
-    ),
-    Emitter(
-        name="openai-agents",
-        title="OpenAI Agents SDK through OpenInference",
-        observed="openai-agents 0.24.0, openinference-instrumentation-openai-agents 2.6.0",
-        services=(),
-        scopes=("openinference.instrumentation.openai_agents",),
-        signals=("traces",),
-        switches=_SDK
-        + """\
-pip install openinference-instrumentation-openai-agents opentelemetry-distro opentelemetry-exporter-otlp
-opentelemetry-instrument python app.py
-""",
-        note="A call that waits for approval and one that returned nothing look alike until the run goes on; "
-        "approvals and their reviewers are not sent.",
-        gives={"reviewer": "record the answer with aftertrace.semconv.instrument"},
-    ),
-    Emitter(
-        name="openllmetry",
-        title="LangChain, LangGraph and the OpenAI Agents SDK through OpenLLMetry",
-        observed="0.62.4, and its flattened form of 0.40",
-        services=(),
-        scopes=(
-            "opentelemetry.instrumentation.langchain",
-            "opentelemetry.instrumentation.openai_agents",
-            "traceloop.*",
-        ),
-        signals=("traces",),
-        switches=_SDK
-        + """\
-pip install opentelemetry-instrumentation-langchain opentelemetry-instrumentation-openai-agents
-pip install opentelemetry-distro opentelemetry-exporter-otlp
-export TRACELOOP_TRACE_CONTENT=true                  # the default; false hides messages, arguments and results
-opentelemetry-instrument python app.py
-""",
-        note="Of the OpenAI Agents SDK it sends neither guardrails nor the group of a resumed run, and a call that "
-        "waits for approval looks like one that returned nothing until the run goes on.",
-        gives={
-            "system_prompt": "TRACELOOP_TRACE_CONTENT=true",
-            "inputs": "TRACELOOP_TRACE_CONTENT=true",
-            "tools": "TRACELOOP_TRACE_CONTENT=true",
-            "reviewer": "put the reviewer into the thread's metadata as user_id",
-            "decisions": "TRACELOOP_TRACE_CONTENT=true",
-        },
-    ),
-    Emitter(
-        name="langsmith",
-        title="LangChain and LangGraph through LangSmith's OpenTelemetry export",
-        observed="langsmith 0.14.17",
-        services=(),
-        scopes=("langsmith",),
-        signals=("traces",),
-        switches=_SDK
-        + """\
-pip install 'langsmith[otel]'
-export LANGSMITH_TRACING=true LANGSMITH_OTEL_ENABLED=true
-export LANGSMITH_OTEL_ONLY=true                      # nothing to LangSmith itself
-""",
-        note="Leave LANGSMITH_HIDE_INPUTS and LANGSMITH_HIDE_OUTPUTS unset. It names no reviewer.",
-        gives={"reviewer": "put the reviewer into the thread's metadata as user_id"},
-    ),
-    Emitter(
-        name="logfire",
-        title="OpenAI Agents SDK through Logfire",
-        observed="openai-agents 0.24.0, logfire 5.2.0",
-        services=(),
-        scopes=("logfire.openai_agents",),
-        signals=("traces",),
-        switches=_SDK
-        + """\
-# In the program:
-logfire.configure(send_to_logfire=False)
-logfire.instrument_openai_agents()
-""",
-        note="A call that waits for approval and one that returned nothing look alike until the run goes on; approvals "
-        "and their reviewers are not sent. Give runs a group_id: a resumed one is then of the same conversation.",
-        gives={"reviewer": "record the answer with aftertrace.semconv.instrument"},
-    ),
+    *INSTRUMENTATIONS,
     Emitter(
         name="agent-framework",
         title="Microsoft Agent Framework",
@@ -145,7 +43,7 @@ logfire.instrument_openai_agents()
         services=("agent_framework*",),
         scopes=("agent_framework*",),
         signals=("traces",),
-        switches=_SDK
+        switches=SDK
         + """\
 export ENABLE_INSTRUMENTATION=true
 export ENABLE_SENSITIVE_DATA=true                    # messages, arguments, approvals
@@ -167,17 +65,17 @@ opentelemetry-instrument python app.py
         services=(),
         scopes=("gcp.vertex.agent",),
         signals=("traces",),
-        switches=_SDK
+        switches=SDK
         + f"""\
-export {_GENAI_CONTENT}   # `true` gives nothing on spans
+export {GENAI_CONTENT}   # `true` gives nothing on spans
 adk run my_agent
 """,
         note="Without content, a call that waits for a confirmation cannot be told from one that ran.",
         gives={
-            "system_prompt": _GENAI_CONTENT,
-            "inputs": _GENAI_CONTENT,
+            "system_prompt": GENAI_CONTENT,
+            "inputs": GENAI_CONTENT,
             "reviewer": "record the answer with aftertrace.semconv.instrument",
-            "decisions": _GENAI_CONTENT,
+            "decisions": GENAI_CONTENT,
         },
     ),
     Emitter(
@@ -187,7 +85,7 @@ adk run my_agent
         services=("strands-agents*",),
         scopes=("strands.*", "strands-agents"),
         signals=("traces",),
-        switches=_SDK
+        switches=SDK
         + """\
 export OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental,gen_ai_tool_definitions
 # Do not set gen_ai_unredacted_attributes=… there: what it does not name is replaced by [REDACTED].
@@ -206,7 +104,7 @@ Agent(trace_attributes={{"session.id": "…", "user.id": "…"}}, …)
         services=(),
         scopes=("ai", "gen_ai", "@ai-sdk/*"),
         signals=("traces",),
-        switches=_SDK
+        switches=SDK
         + """\
 // AI SDK 6, in each call; sessionId joins a conversation, userId names for whom:
 experimental_telemetry: {{ isEnabled: true, recordInputs: true, recordOutputs: true, functionId: "my-agent",
@@ -231,9 +129,9 @@ registerTelemetry(new OpenTelemetry())         // LegacyOpenTelemetry keeps the 
         services=("*",),
         scopes=(),
         signals=("traces", "logs"),
-        switches=_SDK
+        switches=SDK
         + f"""\
-export {_GENAI_CONTENT}
+export {GENAI_CONTENT}
 # Python, without a change to the program:
 pip install opentelemetry-distro opentelemetry-exporter-otlp && opentelemetry-bootstrap -a install
 opentelemetry-instrument python app.py
@@ -243,8 +141,8 @@ opentelemetry-instrument python app.py
         gives={
             "agent": "gen_ai.agent.name on the agent's spans",
             "model": "gen_ai.request.model on the model's spans",
-            "system_prompt": _GENAI_CONTENT,
-            "inputs": _GENAI_CONTENT,
+            "system_prompt": GENAI_CONTENT,
+            "inputs": GENAI_CONTENT,
             "tools": "gen_ai.tool.definitions on the model's spans",
             "reviewer": "record the answer with aftertrace.semconv.instrument",
             "decisions": "record them with aftertrace.semconv.instrument",

@@ -307,7 +307,7 @@ def _match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
                 pl.when(pl.col("call_key").is_in(met["call_key"].implode())).then(True).otherwise(kind).alias(kind)
             )
             wanting = wanting.join(met, on="row", how="anti")
-        if kind in ("run", "consider", "ask"):
+        if kind in ("run", "enter", "consider", "ask"):
             fresh = wanting.with_columns(call_key=_row_key())
             done.append(fresh.select("row", "call_key"))
             calls = pl.concat([calls, _as_open(fresh, kind)])

@@ -31,7 +31,7 @@ class Rule:
     name: str
     when: pl.Expr
     """Over the columns of `evidence.gather` and `run_state`, `run_waits`, `is_quiet`, `is_span_certain`,
-    `is_unlisted`."""
+    `is_unlisted`, `is_followed`."""
     outcome: str
     basis: pl.Expr
     decided_by: pl.Expr
@@ -276,6 +276,15 @@ RULES: Final = (
         pl.when(pl.col("was_asked")).then(_EXPLICIT).otherwise(_INFERRED),
         _NOBODY,
         "It waits for an approval, or is held back while a sibling waits.",
+    ),
+    Rule(
+        "went_on",
+        pl.col("is_followed"),
+        "executed",
+        _INFERRED,
+        _LET_THROUGH,
+        "Its span has no output, and its agent called its model again: nothing waited, so it returned nothing, or what "
+        "it returned was not sent (OpenAI Agents, also without content).",
     ),
     Rule(
         "waits_without_output",

@@ -49,7 +49,7 @@ class EmitterName(click.ParamType[str]):
 @click.command(
     short_help="Print an agent's switches; wait for it.",
     epilog="Emitters: claude-code, copilot-cli, codex, gemini-cli, qwen-code, opencode, pydantic-ai, langgraph, "
-    "openai-agents, openllmetry, langsmith, logfire, agent-framework, google-adk, strands, ai-sdk, "
+    "openai-agents, openllmetry, langsmith, logfire, otel-genai, agent-framework, google-adk, strands, ai-sdk, "
     "goose, vscode-copilot, openhands; any-otel for everything else.",
 )
 @click.argument("emitter", type=EmitterName(), metavar="EMITTER")

@@ -137,6 +137,12 @@ def test_a_tool_span_says_what_became_of_its_call(span: Span, expected: tuple[An
     assert (event.event, reading.who.tool_name, event.arguments) == ("tool.called", "pay", {"amount": 5})
 
 
+def test_a_tool_span_without_any_content_says_even_less() -> None:
+    """Its call may have run: nothing hints at an approval (TRACELOOP_TRACE_CONTENT=false)."""
+    (event,) = read(tool({}, scope=AGENTS_SDK)).events
+    assert (event.state, event.rule) == ("entered", "no_content")
+
+
 def test_a_tool_that_interrupts_its_graph_asks() -> None:
     """The exception is none: the tool did not run yet."""
     span = tool(CALLBACK, status=2)

@@ -156,7 +156,7 @@ def _tool(span: Span, who: Who, *, agents_sdk: bool) -> Event:
         event.state = "started"
     elif agents_sdk and result is None and span.status != 2:
         # A call that waits for an approval and one that returned None look alike here.
-        event.state, event.rule = "entered", "null_output"
+        event.state, event.rule = "entered", "no_content" if event.arguments is None else "null_output"
     elif is_message and answer.get("status") == "error":
         event.state = "failed"
         messages.judged(event, messages.response_text(result))

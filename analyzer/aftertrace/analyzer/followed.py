@@ -1,0 +1,59 @@
+"""Calls whose agent went on: what tells one that returned nothing from one that waits for an approval.
+
+The OpenAI Agents SDK ends a run as soon as one of its calls waits. Where the same agent's span holds a later call of
+its model, nothing waited: a call without an output ran and returned None, or its output was not sent.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.identity import LEVELS_ABOVE
+
+SILENT: Final = ("null_output", "no_content")
+"""Rules of dialects by which a tool's span has no output, with its arguments and without them."""
+
+
+def followed(call_events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """`call_key` of the calls without an output after which their agent called its model again.
+
+    Args:
+        call_events: the events that speak of a call, with `call_key`.
+        spans: the identified spans.
+    """
+    silent = call_events.filter(pl.col("rule").is_in(SILENT).fill_null(value=False)).drop_nulls(["trace_id", "span_id"])
+    if not silent.height:
+        return silent.select("call_key")
+    traced = spans.join(silent, on="trace_id", how="semi")
+    agents = _agents(traced)
+    models = (
+        traced.filter(pl.col("operation") == "chat")
+        .join(agents, on=["trace_id", "span_id"], how="inner")
+        .select("trace_id", "agent_span", asked_ns="start_ns")
+    )
+    latest = models.group_by("trace_id", "agent_span").agg(pl.col("asked_ns").max())
+    return (
+        silent.join(agents, on=["trace_id", "span_id"], how="inner")
+        .join(latest, on=["trace_id", "agent_span"], how="inner")
+        .filter(pl.col("asked_ns") >= pl.coalesce("end_ns", "time_ns"))
+        .select("call_key")
+        .unique()
+    )
+
+
+def _agents(spans: pl.DataFrame) -> pl.DataFrame:
+    """`trace_id`, `span_id`, `agent_span`: the nearest agent's span above each span that has one."""
+    told = spans.drop_nulls(["trace_id", "span_id"]).unique(["trace_id", "span_id"], keep="first")
+    above = told.select(
+        "trace_id", at="span_id", above="parent_span_id", is_agent=pl.col("operation") == "invoke_agent"
+    )
+    wanting = told.select("trace_id", "span_id", at="parent_span_id")
+    found: list[pl.DataFrame] = []
+    for _ in range(LEVELS_ABOVE):
+        met = wanting.join(above, on=["trace_id", "at"], how="inner")
+        is_agent = pl.col("is_agent").fill_null(value=False)
+        found.append(met.filter(is_agent).select("trace_id", "span_id", agent_span="at"))
+        wanting = met.filter(~is_agent).select("trace_id", "span_id", at="above")
+    return pl.concat(found)
