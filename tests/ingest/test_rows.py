@@ -18,12 +18,12 @@ from aftertrace.store import schema
 
 from .dialects.recordings import CASES, make_log, make_span, read_recording, values
 
-POINTER = {"received_date", "receiver", "seq", "index", "received_ns", "source"}
+FROM_THE_FRAME = {"received_date", "receiver", "seq", "index", "received_ns", "source", "tenant"}
 
 
 def in_columns(row: dict[str, Any], of: pa.Schema) -> dict[str, Any]:
     """The row as it is stored; fails where a value does not fit its column."""
-    assert set(row) == set(of.names) - POINTER
+    assert set(row) == set(of.names) - FROM_THE_FRAME
     return dict(pa.Table.from_pylist([row], of).to_pylist()[0])
 
 

@@ -26,6 +26,7 @@ from aftertrace.store.folder import store_key
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
 from aftertrace.store.request import Prepare, Prepared, Request
+from aftertrace.store.sources import Sources
 from aftertrace.store.wal import WalWriter
 from aftertrace.store.wal_reader import WalReader
 
@@ -79,11 +80,13 @@ class Station:
 
     def __init__(self, layout: Layout, *, prepare: Prepare | None = None, append: Any = None, **settings: Any) -> None:
         """Start with these settings of `ReceiverConfig`; `prepare` and `append` stand in for the real ones."""
+        config = ReceiverConfig(http_port=0, grpc_port=0, **settings)
         self.layout = layout
         self._forgotten = 0
         self._log = WalWriter(layout, "main")
         self.receiver = Receiver(
-            ReceiverConfig(http_port=0, grpc_port=0, **settings),
+            config,
+            Sources(layout, required=config.require_token).identify,
             prepare or make_prepare(RedactionPolicy(), limits=Limits(), store_metrics=True, key=store_key(layout)),
             append or self._log.append,
         )

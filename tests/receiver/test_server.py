@@ -180,7 +180,7 @@ def test_a_busy_port_is_named_and_leaves_nothing_behind(station: Station, taken:
     before = set(threading.enumerate())
     port = getattr(station.receiver, taken)
     ports = {"http_port": 0, "grpc_port": 0, taken: port}
-    receiver = Receiver(ReceiverConfig(**ports), lambda request: request, lambda *_: Future())  # type: ignore[arg-type, return-value]
+    receiver = Receiver(ReceiverConfig(**ports), str, lambda request: request, lambda *_: Future())  # type: ignore[arg-type, return-value]
     with pytest.raises(Unavailable, match=rf":{port}: Address already in use; choose another port"):
         receiver.start()
     # Those of earlier tests may end meanwhile.
@@ -196,7 +196,7 @@ def test_it_can_be_started_again_on_the_same_ports(open_station: Callable[..., S
     port = station.receiver.http_port
     assert send(station, "http") == 200
     station.receiver.stop(1)
-    again = Receiver(ReceiverConfig(http_port=port, grpc_port=0), None, station.append)  # type: ignore[arg-type]
+    again = Receiver(ReceiverConfig(http_port=port, grpc_port=0), str, None, station.append)  # type: ignore[arg-type]
     with again:
         assert again.http_port == port
 

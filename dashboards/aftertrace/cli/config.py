@@ -51,6 +51,16 @@ class ReceiverSection:
     are told to try again."""
     disk_reserve_bytes: int = 512 * 2**20
     """How much of the disk is left free for the tables. Below it, senders are told to try again."""
+    require_token: bool = False
+    """Whether every request must show the token of a source (`aftertrace source add`). Without it a request with no
+    token is `anonymous`, and one with a wrong token is refused as soon as there is a source."""
+    tls_certificate: str = ""
+    """PEM file of the server's certificate and its chain: both ports then speak TLS. Needed beyond loopback, with
+    `tls_key` and `require_token`."""
+    tls_key: str = ""
+    """PEM file of the certificate's key, without a password."""
+    tls_client_ca: str = ""
+    """PEM file of roots: clients must then show a certificate that leads to one of them, beside their token."""
     name: str = "receiver"
     """Name of this receiver in `evidence.receiver`; receivers that share a store need names of their own."""
 
@@ -98,8 +108,23 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Config:
     config = Config()
     if asked_for is not None or file.is_file():
         config = parse(_read(file), where=str(file))
-        config = replace(config, store=replace(config.store, data=str(file.parent / config.store.data)))
+        config = _from_folder(config, file.parent)
     return _with_environment(config, environment)
+
+
+def _from_folder(config: Config, folder: Path) -> Config:
+    """Relative paths in the file count from its folder."""
+    receiver = config.receiver
+    return replace(
+        config,
+        store=replace(config.store, data=str(folder / config.store.data)),
+        receiver=replace(
+            receiver,
+            tls_certificate=receiver.tls_certificate and str(folder / receiver.tls_certificate),
+            tls_key=receiver.tls_key and str(folder / receiver.tls_key),
+            tls_client_ca=receiver.tls_client_ca and str(folder / receiver.tls_client_ca),
+        ),
+    )
 
 
 def parse(text: str, *, where: str) -> Config:

@@ -21,6 +21,12 @@ _POLL_S: Final = 0.5
 _SETTLE_S: Final = 5.0
 """After the first record, how long the other signals may take before they are called missing."""
 
+_ASKED_FOR: Final = """This receiver asks for a token. Make one and add it to the switches:
+
+aftertrace source add NAME
+export OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20<token>'
+"""
+
 
 @dataclass(slots=True)
 class Heard:
@@ -69,9 +75,12 @@ def connect(emitter: str, no_wait: bool, timeout: float | None, data: Path) -> N
     chosen = next(candidate for candidate in EMITTERS if candidate.name == emitter)
     now = serving.find(data)
     receiver = settings.current().receiver
-    http = now.http if now is not None else f"http://{receiver.http}"
-    grpc = now.grpc if now is not None else f"http://{receiver.grpc}"
+    scheme = "https" if receiver.tls_certificate else "http"
+    http = now.http if now is not None else f"{scheme}://{receiver.http}"
+    grpc = now.grpc if now is not None else f"{scheme}://{receiver.grpc}"
     click.echo(instructions(chosen, http=http, grpc=grpc))
+    if receiver.require_token:
+        click.echo(_ASKED_FOR)
     if no_wait:
         return
     if now is None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aftertrace.cli.draining import wait_for_lock
+from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
     from aftertrace.cli.config import Config
+    from aftertrace.receiver.config import Tls
     from aftertrace.store.layout import Layout
-    from aftertrace.store.request import Prepare
+    from aftertrace.store.request import Identify, Prepare
     from aftertrace.store.wal import WalWriter
 
 
@@ -25,6 +28,30 @@ def prepare_for(layout: Layout, config: Config) -> Prepare:
         store_metrics=config.store.metrics,
         key=store_key(layout),
     )
+
+
+def identify_for(layout: Layout, config: Config) -> Identify:
+    """Who sends, told by the tokens of the store."""
+    from aftertrace.store.sources import Sources
+
+    return Sources(layout, required=config.receiver.require_token).identify
+
+
+def tls_for(config: Config) -> Tls | None:
+    """The certificates that the configuration names; None if it names none.
+
+    Raises:
+        Invalid: it names some and not the others, or files that do not go together.
+    """
+    from aftertrace.receiver.config import Tls
+
+    receiver = config.receiver
+    if not (receiver.tls_certificate or receiver.tls_key or receiver.tls_client_ca):
+        return None
+    if not (receiver.tls_certificate and receiver.tls_key):
+        raise Invalid("configure receiver: TLS needs both receiver.tls_certificate and receiver.tls_key; set both")
+    client_ca = Path(receiver.tls_client_ca) if receiver.tls_client_ca else None
+    return Tls(Path(receiver.tls_certificate), Path(receiver.tls_key), client_ca)
 
 
 def open_log(layout: Layout, receiver: str, config: Config) -> WalWriter:

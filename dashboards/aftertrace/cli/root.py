@@ -24,6 +24,7 @@ from aftertrace.cli.query import query
 from aftertrace.cli.reporting import report
 from aftertrace.cli.serve import serve
 from aftertrace.cli.settings import Settings
+from aftertrace.cli.source import source
 from aftertrace.dashboards.plain import plain
 from aftertrace.store.errors import AftertraceError
 
@@ -66,6 +67,7 @@ def aftertrace(context: click.Context, file: Path | None) -> None:
 for command in (
     demo,
     serve,
+    source,
     connect,
     import_files,
     *LISTINGS,

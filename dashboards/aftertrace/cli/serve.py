@@ -62,9 +62,10 @@ def serve(
 ) -> None:
     """Receive telemetry, store it, and show it.
 
-    Takes OTLP over gRPC and HTTP on loopback, and says in one line on standard output when it is ready. Port 0 takes
-    any free port; a default port that is busy gives way to the next free one. Ctrl-C or SIGTERM ends it: what was
-    accepted is stored first.
+    Takes OTLP over gRPC and HTTP, and says in one line on standard output when it is ready. It listens on loopback;
+    elsewhere only with TLS and tokens (receiver.tls_certificate, tls_key, require_token). Port 0 takes any free port; a
+    default port that is busy gives way to the next free one. Ctrl-C or SIGTERM ends it: what was accepted is stored
+    first.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     config = settings.current()
@@ -93,10 +94,22 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
     from aftertrace.receiver.config import ReceiverConfig
     from aftertrace.receiver.server import Receiver
     from aftertrace.store.folder import open_folder
+    from aftertrace.store.sources import tokens
 
     config = settings.current()
+    receiver_config = ReceiverConfig(
+        http_host=places.http.host,
+        http_port=places.http.port,
+        grpc_host=places.grpc.host,
+        grpc_port=places.grpc.port,
+        tls=gate.tls_for(config),
+        require_token=config.receiver.require_token,
+        max_request_bytes=config.receiver.max_request_bytes,
+    )
     data = data.absolute()
     layout = open_folder(data)
+    if config.receiver.require_token and not tokens(layout):
+        _log.warning("every request needs a token and there is none yet: aftertrace source add NAME")
     children: list[Child] = []
     with ExitStack() as open_things:
         arguments = ["-m", "aftertrace.cli", "drain", "--follow", "--data", str(data)]
@@ -104,19 +117,20 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
         drain = Child("drain", arguments, helpless_code=Corrupt.exit_code)
         children.append(_started(drain, open_things, _DRAIN_PATIENCE_S))
         writer = open_things.enter_context(gate.open_log(layout, config.receiver.name, config))
-        receiver_config = replace(
-            ReceiverConfig(max_request_bytes=config.receiver.max_request_bytes),
-            http_host=places.http.host,
-            http_port=places.http.port,
-            grpc_host=places.grpc.host,
-            grpc_port=places.grpc.port,
+        receiver = open_things.enter_context(
+            Receiver(
+                receiver_config,
+                gate.identify_for(layout, config),
+                gate.prepare_for(layout, config),
+                writer.append,
+            )
         )
-        receiver = open_things.enter_context(Receiver(receiver_config, gate.prepare_for(layout, config), writer.append))
         pages = places.dashboard.free() if places.dashboard is not None else None
+        scheme = "http" if receiver_config.tls is None else "https"
         now = Serving(
             process_id=os.getpid(),
-            http=f"http://{replace(places.http, port=receiver.http_port)}",
-            grpc=f"http://{replace(places.grpc, port=receiver.grpc_port)}",
+            http=f"{scheme}://{replace(places.http, port=receiver.http_port)}",
+            grpc=f"{scheme}://{replace(places.grpc, port=receiver.grpc_port)}",
             dashboard=f"http://{pages}" if pages is not None else None,
         )
         if pages is not None:
@@ -168,4 +182,4 @@ def _started(child: Child, open_things: ExitStack, patience_s: float) -> Child:
 
 
 def _host_and_port(url: str) -> str:
-    return url.removeprefix("http://")
+    return url.partition("://")[2]

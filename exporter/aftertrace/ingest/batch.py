@@ -20,6 +20,7 @@ from aftertrace.store.errors import Invalid
 from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.schema import TABLES
+from aftertrace.store.sources import tenant_of
 
 Row: TypeAlias = dict[str, Any]
 
@@ -217,12 +218,16 @@ def _evidence_rows(receiver: str, item: Item) -> list[Row]:
 
 
 def _span_rows(receiver: str, item: Item) -> list[Row]:
-    return [] if item.span is None else [{**item.span, **_pointer(receiver, item)}]
+    return [] if item.span is None else [{**item.span, **_frame_columns(receiver, item)}]
 
 
 def _event_rows(receiver: str, item: Item) -> list[Row]:
-    pointer = _pointer(receiver, item) if item.events else {}
-    return [{**row, **pointer} for row in item.events]
+    columns = _frame_columns(receiver, item) if item.events else {}
+    return [{**row, **columns} for row in item.events]
+
+
+def _frame_columns(receiver: str, item: Item) -> Row:
+    return {**_pointer(receiver, item), "tenant": tenant_of(item.frame.source)}
 
 
 def _unreadable(receiver: str, unread: list[tuple[Item, str]]) -> list[Finding]:

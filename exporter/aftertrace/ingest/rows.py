@@ -1,6 +1,7 @@
 """From a reading to rows of `spans` and `events`: the last step before the tables, pure.
 
-Columns that point at the evidence (`receiver`, `seq`, `index`, `received_ns` …) are the drain's to fill in.
+Columns that come with the frame (`receiver`, `seq`, `index`, `received_ns`, `source`, `tenant`) are the drain's to
+fill in.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ def rows_of(record: Record) -> tuple[dict[str, Any] | None, list[dict[str, Any]]
 def _who_columns(record: Record, reading: Reading) -> dict[str, Any]:
     who, resource = reading.who, record.origin.resource
     return {
-        "tenant": None,
         "service_name": _text(resource.get("service.name")),
         "service_version": _text(resource.get("service.version")),
         "environment": _text(resource.get("deployment.environment.name", resource.get("deployment.environment"))),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from aftertrace.store.errors import Invalid
@@ -16,6 +18,31 @@ MAX_REQUEST_BYTES: Final = 64 * MIB
 byte."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The files of TLS, PEM each; both transports use them. Raises `Invalid` for files that do not go together."""
+
+    certificate: Path
+    """The server's certificate, and what leads from it to its root."""
+    key: Path
+    client_ca: Path | None = None
+    """Roots that a client's certificate must lead to. None: clients need no certificate."""
+
+    def __post_init__(self) -> None:
+        """Load them once, so that a wrong file is told at the start and not at the first handshake."""
+        try:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self.certificate, self.key, password=_no_password)
+            if self.client_ca is not None:
+                context.load_verify_locations(self.client_ca)
+        except (OSError, ValueError) as error:
+            files = ", ".join(str(path) for path in (self.certificate, self.key, self.client_ca) if path is not None)
+            said = getattr(error, "strerror", None) or str(error)
+            raise Invalid(
+                f"configure receiver: {files}: {said}; expected a PEM certificate and its key without a password"
+            ) from error
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverConfig:
     """Where a receiver listens and what it refuses. Raises `Invalid` for values that cannot hold."""
@@ -26,6 +53,10 @@ class ReceiverConfig:
     grpc_host: str = "127.0.0.1"
     grpc_port: int = DEFAULT_GRPC_PORT
     """Port of OTLP/gRPC; 0 takes any free one."""
+    tls: Tls | None = None
+    """Speak TLS on both ports; None: in the clear, on loopback only."""
+    require_token: bool = False
+    """Whether every request must show the token of a source. Always so beyond loopback."""
     max_request_bytes: int = 16 * MIB
     """Largest request, as sent and as inflated. A larger one gets 413 or RESOURCE_EXHAUSTED."""
     max_in_flight_bytes: int = 128 * MIB
@@ -45,11 +76,11 @@ class ReceiverConfig:
     def __post_init__(self) -> None:
         """Refuse what would expose the receiver or make its limits meaningless."""
         for field, host in (("http_host", self.http_host), ("grpc_host", self.grpc_host)):
-            if not _is_loopback(host):
+            if not (_is_loopback(host) or (self.tls is not None and self.require_token and host)):
                 raise Invalid(
-                    f"configure receiver: {field} {host!r} is not a loopback address, expected 127.0.0.1, "
-                    "::1 or localhost; senders are not authenticated yet, so put a Collector in front to "
-                    "receive from afar"
+                    f"configure receiver: {field} {host!r} is not a loopback address, expected 127.0.0.1, ::1 or "
+                    "localhost; to receive from afar set receiver.tls_certificate, receiver.tls_key and "
+                    "receiver.require_token"
                 )
         for field, port in (("http_port", self.http_port), ("grpc_port", self.grpc_port)):
             if not 0 <= port <= 65535:
@@ -72,6 +103,11 @@ class ReceiverConfig:
         ):
             if number <= 0:
                 raise Invalid(f"configure receiver: {field} is {number}, expected more than 0")
+
+
+def _no_password() -> str:
+    # Otherwise OpenSSL asks for it on the terminal.
+    raise ValueError("the key has a password")
 
 
 def _is_loopback(host: str) -> bool:

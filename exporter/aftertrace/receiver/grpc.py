@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
-from aftertrace.receiver.intake import EMPTY_ANSWER
+from aftertrace.receiver.intake import EMPTY_ANSWER, UNKNOWN
 from aftertrace.receiver.ports import listen
 from aftertrace.store.errors import Unavailable
 
@@ -63,7 +63,7 @@ class GrpcServer:
         try:
             # grpcio does not say why a port cannot be bound, and writes to stderr: find out before it tries.
             listen("OTLP/gRPC", config.grpc_host, config.grpc_port).close()
-            self.port: int = self._server.add_insecure_port(f"{host}:{config.grpc_port}")
+            self.port: int = self._bind(f"{host}:{config.grpc_port}")
             """The port it listens on."""
         except RuntimeError as error:
             raise Unavailable(
@@ -80,16 +80,35 @@ class GrpcServer:
         self._server.stop(grace_s).wait(grace_s + 2.0)
         self._workers.shutdown(wait=False, cancel_futures=True)
 
+    def _bind(self, address: str) -> int:
+        tls = self._intake.config.tls
+        if tls is None:
+            return self._server.add_insecure_port(address)
+        credentials = grpc.ssl_server_credentials(
+            [(tls.key.read_bytes(), tls.certificate.read_bytes())],
+            root_certificates=None if tls.client_ca is None else tls.client_ca.read_bytes(),
+            require_client_auth=tls.client_ca is not None,
+        )
+        return self._server.add_secure_port(address, credentials)
+
     def _export(self, signal: Signal) -> Callable[[bytes, grpc.ServicerContext], bytes]:
         def export(body: bytes, context: grpc.ServicerContext) -> bytes:
+            source = UNKNOWN
             try:
+                source = self._intake.identify(_authorization(context))
                 with self._intake.hold() as hold:
                     hold.add(len(body))
-                    self._intake.take(signal, "protobuf", body, "identity", hold)
+                    self._intake.take(signal, "protobuf", body, "identity", source, hold)
             except Exception as error:  # noqa: BLE001 - the edge: refuse logs what is not expected
-                answer = self._intake.refuse(signal, error)
+                answer = self._intake.refuse(signal, source, error)
                 context.set_trailing_metadata(((_STATUS_DETAILS, answer.status_protobuf()),))
                 context.abort(answer.grpc_code, answer.message)
             return EMPTY_ANSWER["protobuf"]
 
         return export
+
+
+def _authorization(context: grpc.ServicerContext) -> str | None:
+    """The header of this name. gRPC has names in lower case; of two values none is taken, since neither is the one."""
+    values = [str(value) for name, value in context.invocation_metadata() if name == "authorization"]
+    return values[0] if len(values) == 1 else None if not values else ""

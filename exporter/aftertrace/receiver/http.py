@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 
 from aftertrace.receiver.inflate import coding, too_large
-from aftertrace.receiver.intake import EMPTY_ANSWER
+from aftertrace.receiver.intake import EMPTY_ANSWER, UNKNOWN
 from aftertrace.receiver.ports import listen
 from aftertrace.receiver.status import CONTENT_TYPES, Refusal, TooSlow
 from aftertrace.store.errors import Unavailable
@@ -21,6 +22,7 @@ from aftertrace.store.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from aftertrace.receiver.config import ReceiverConfig
     from aftertrace.receiver.intake import Hold, Intake
     from aftertrace.store.request import Encoding, Signal
 
@@ -75,15 +77,17 @@ class HttpApp:
         encoding = _ENCODINGS.get(media)
         if encoding is None:
             return _text(415, f"expected content type {' or '.join(_ENCODINGS)}")
+        source = UNKNOWN
         try:
+            source = self._intake.identify(headers.get("authorization"))
             with self._intake.hold() as hold:
                 name = coding(headers.get("content-encoding", ""))
                 body = await self._body(headers, receive, hold)
                 await asyncio.get_running_loop().run_in_executor(
-                    self._workers, self._intake.take, signal, encoding, body, name, hold
+                    self._workers, self._intake.take, signal, encoding, body, name, source, hold
                 )
         except Exception as error:  # noqa: BLE001 - the edge: refuse logs what is not expected
-            return _refused(self._intake.refuse(signal, error), encoding)
+            return _refused(self._intake.refuse(signal, source, error), encoding)
         return _Answer(200, EMPTY_ANSWER[encoding], CONTENT_TYPES[encoding])
 
     def _probe(self, path: str, method: str) -> _Answer:
@@ -155,9 +159,24 @@ def _refused(refusal: Refusal, encoding: Encoding) -> _Answer:
     headers = []
     if refusal.retry_after_s is not None:
         headers.append(("retry-after", refusal.retry_after_header))
+    if refusal.http_status == 401:
+        headers.append(("www-authenticate", "Bearer"))
     if refusal.hangs_up:
         headers.append(("connection", "close"))
     return _Answer(refusal.http_status, refusal.body(encoding), CONTENT_TYPES[encoding], headers)
+
+
+def _tls(config: ReceiverConfig) -> dict[str, Any]:
+    """What uvicorn is told of certificates; nothing without them."""
+    if config.tls is None:
+        return {}
+    asked = {} if config.tls.client_ca is None else {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return {
+        "ssl_certfile": config.tls.certificate,
+        "ssl_keyfile": config.tls.key,
+        "ssl_ca_certs": config.tls.client_ca,
+        **asked,
+    }
 
 
 class HttpServer:
@@ -184,6 +203,7 @@ class HttpServer:
                 proxy_headers=False,
                 limit_concurrency=config.max_connections,
                 timeout_keep_alive=75,
+                **_tls(config),
             )
         )
         self._thread = threading.Thread(target=self._run, name="otlp-http", daemon=True)

@@ -1,4 +1,4 @@
-"""The one way in: what both transports do with a request once they have its bytes.
+"""The one way in: what both transports do with a request once they have its bytes and know its source.
 
 Caps, inflate, prepare (decode, validate, redact), append to the write-ahead log, wait for stable storage. A
 request is answered OK only when the future of its append has resolved: a crash before that leaves a sender
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
     from aftertrace.receiver.config import ReceiverConfig
     from aftertrace.receiver.tally import Tally
-    from aftertrace.store.request import Encoding, Signal
+    from aftertrace.store.request import Encoding, Identify, Signal
 
 Append: TypeAlias = Callable[[Request, Prepared], Future[int]]
 """Hand a prepared request to the log. The future resolves to its sequence number once it is on stable
 storage."""
 
-ANONYMOUS: Final = "anonymous"
-"""The source of a request on an open loopback port: nobody was authenticated."""
+UNKNOWN: Final = "unknown"
+"""Under whom a request is counted that was refused before its source was known."""
 
 LARGE_BYTES: Final = 2 * 2**20
 """Requests over this size are decoded one at a time, beside the small ones: a hostile one takes up to 88 bytes of
@@ -103,11 +103,14 @@ class Hold:
 class Intake:
     """Takes requests in, from whichever transport. Safe to use from any thread."""
 
-    def __init__(self, config: ReceiverConfig, prepare: Prepare, append: Append, tally: Tally) -> None:
-        """Wire the path: `prepare` and `append` come from outside, so that nothing here knows ingest or the
-        disk.
+    def __init__(
+        self, config: ReceiverConfig, identify: Identify, prepare: Prepare, append: Append, tally: Tally
+    ) -> None:
+        """Wire the path: `identify`, `prepare` and `append` come from outside, so that nothing here knows ingest or
+        the disk.
         """
         self.config = config
+        self.identify = identify
         self.budget = Budget(config.max_in_flight_bytes)
         self._prepare = prepare
         self._append = append
@@ -119,8 +122,8 @@ class Intake:
         """A hold on the bytes in flight, for one request."""
         return Hold(self.budget)
 
-    def take(self, signal: Signal, encoding: Encoding, body: bytes, coding: str, hold: Hold) -> None:
-        """Store one request, or find out why not. Returns when it is on stable storage.
+    def take(self, signal: Signal, encoding: Encoding, body: bytes, coding: str, source: str, hold: Hold) -> None:
+        """Store one request of a source, or find out why not. Returns when it is on stable storage.
 
         Raises:
             Invalid: it cannot be decoded, or is not what its headers say.
@@ -131,21 +134,21 @@ class Intake:
             inflated = inflate(body, coding, self.config.max_request_bytes)
         if inflated is not body:
             hold.add(len(inflated))
-        request = Request(signal, encoding, inflated, ANONYMOUS, time.time_ns())
+        request = Request(signal, encoding, inflated, source, time.time_ns())
         with self._large_parse if len(inflated) > LARGE_BYTES else self._parses:
             prepared = self._prepare(request)
         if prepared.store and prepared.records:
             self._wait(self._append(request, prepared))
         self._tally.accept(request, prepared)
 
-    def refuse(self, signal: Signal, error: Exception) -> Refusal:
+    def refuse(self, signal: Signal, source: str, error: Exception) -> Refusal:
         """Count a request that `take` did not take, and say what its sender is told."""
         answer = refusal(error)
         if not isinstance(error, AftertraceError):
             _log.error("take %s request: a defect, please report it", signal, exc_info=error)
         elif answer.retry_after_s is not None:
             _log.warning("take %s request: refused with %d: %s", signal, answer.http_status, error)
-        self._tally.refuse(signal, ANONYMOUS, answer.http_status)
+        self._tally.refuse(signal, source, answer.http_status)
         return answer
 
     def _wait(self, stored: Future[int]) -> None:

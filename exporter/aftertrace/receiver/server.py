@@ -15,21 +15,21 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from aftertrace.receiver.config import ReceiverConfig
-    from aftertrace.store.request import Prepare
+    from aftertrace.store.request import Identify, Prepare
 
 
 class Receiver:
-    """Both transports of OTLP in front of one `prepare` and one `append`.
+    """Both transports of OTLP in front of one `identify`, one `prepare` and one `append`.
 
     Use it as a context manager, or call `start` and `stop`. Stopping lets requests in flight finish, so it
     may be called from the handling of SIGTERM, outside of the signal handler itself.
     """
 
-    def __init__(self, config: ReceiverConfig, prepare: Prepare, append: Append) -> None:
+    def __init__(self, config: ReceiverConfig, identify: Identify, prepare: Prepare, append: Append) -> None:
         """Keep what to serve; nothing is bound yet."""
         self.tally = Tally()
         """What was taken and refused."""
-        self._intake = Intake(config, prepare, append, self.tally)
+        self._intake = Intake(config, identify, prepare, append, self.tally)
         self._http: HttpServer | None = None
         self._grpc: GrpcServer | None = None
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
-from aftertrace.store.errors import AftertraceError, Corrupt, Invalid, TooLarge, Unavailable
+from aftertrace.store.errors import AftertraceError, Corrupt, Invalid, TooLarge, Unauthenticated, Unavailable
 
 if TYPE_CHECKING:
     from aftertrace.store.request import Encoding
@@ -44,6 +44,7 @@ class TooSlow(Invalid):
 
 _ANSWERS: Final[tuple[tuple[type[AftertraceError], grpc.StatusCode, int], ...]] = (
     (TooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED, 413),
+    (Unauthenticated, grpc.StatusCode.UNAUTHENTICATED, 401),
     (Unsupported, grpc.StatusCode.UNIMPLEMENTED, 415),
     (TooSlow, grpc.StatusCode.DEADLINE_EXCEEDED, _RETRIED),
     (Invalid, grpc.StatusCode.INVALID_ARGUMENT, 400),

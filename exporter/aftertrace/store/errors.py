@@ -31,6 +31,10 @@ class TooLarge(Invalid):
     """The input is over a limit. HTTP 413, gRPC RESOURCE_EXHAUSTED without RetryInfo."""
 
 
+class Unauthenticated(Invalid):
+    """Nobody who may send. HTTP 401, gRPC UNAUTHENTICATED."""
+
+
 class Unavailable(AftertraceError):
     """The same input can succeed later: a lock is held, a queue or a disk is full."""
 

@@ -5,6 +5,7 @@
     <data>/FORMAT                                         which version of this layout the folder has
     <data>/drain.lock                                     held by the one drain
     <data>/keys/store.key                                 32 random bytes, mode 0600
+    <data>/keys/sources.json, sources.lock                who may send, mode 0600; locked while it is changed
     <data>/wal/<receiver>/lock                            held by the one writer of this WAL
     <data>/wal/<receiver>/<first seq>.<generation>.wal    a segment
     <data>/tables/<table>/received_date=…/….parquet       rows, with `_delta_log/` beside them
@@ -43,6 +44,16 @@ class Layout:
     def store_key(self) -> Path:
         """The key of the keyed record digests."""
         return self.data / "keys" / "store.key"
+
+    @property
+    def sources(self) -> Path:
+        """Who may send, with digests of their tokens."""
+        return self.data / "keys" / "sources.json"
+
+    @property
+    def sources_lock(self) -> Path:
+        """Locked while `sources` is changed."""
+        return self.data / "keys" / "sources.lock"
 
     @property
     def drain_lock(self) -> Path:

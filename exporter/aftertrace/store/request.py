@@ -44,3 +44,7 @@ class Prepared:
 
 Prepare: TypeAlias = Callable[[Request], Prepared]
 """Decode, validate and redact. Raises `Invalid` for what cannot be decoded, `TooLarge` for what is over a cap."""
+
+Identify: TypeAlias = Callable[[str | None], str]
+"""From the Authorization header of a request, None where it has none, to the name of its source. Raises
+`Unauthenticated`."""

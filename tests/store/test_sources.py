@@ -1,0 +1,115 @@
+"""Who may send: tokens that are given out, shown, taken back, and told from each other."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aftertrace.store.errors import Corrupt, Invalid, Unauthenticated
+from aftertrace.store.layout import Layout
+from aftertrace.store.sources import ANONYMOUS, TOKEN_PREFIX, Sources, add_token, remove_tokens, tenant_of, tokens
+
+HEADER = "authorization: Bearer TOKEN"
+
+
+def bearer(token: str) -> str:
+    """The header that shows a token."""
+    return f"Bearer {token}"
+
+
+def test_each_token_tells_its_source_and_is_kept_nowhere(layout: Layout) -> None:
+    """Only digests are on disk, for their owner alone."""
+    first, second = add_token(layout, "ci", 1), add_token(layout, "acme/refunds", 2)
+    sources = Sources(layout, required=True)
+    assert [sources.identify(bearer(token)) for token in (first, second)] == ["ci", "acme/refunds"]
+    assert [tenant_of(token.source) for token in tokens(layout)] == [None, "acme"]
+    assert [(token.source, token.added_ns) for token in tokens(layout)] == [("ci", 1), ("acme/refunds", 2)]
+    assert first.startswith(TOKEN_PREFIX)
+    stored = layout.sources.read_text()
+    assert first not in stored
+    assert first.removeprefix(TOKEN_PREFIX) not in stored
+    assert stat.S_IMODE(layout.sources.stat().st_mode) == 0o600
+
+
+def test_a_token_holds_from_the_next_request_on_until_it_is_taken_back(layout: Layout) -> None:
+    """A running receiver needs no restart; the other tokens of the source stay."""
+    sources = Sources(layout, required=True)
+    with pytest.raises(Unauthenticated, match=HEADER):
+        sources.identify(None)
+    old, new = add_token(layout, "ci", 1), add_token(layout, "ci", 2)
+    assert [sources.identify(bearer(token)) for token in (old, new)] == ["ci", "ci"]
+    (gone,) = remove_tokens(layout, "ci", tokens(layout)[0].id)
+    assert (gone.source, gone.added_ns) == ("ci", 1)
+    with pytest.raises(Unauthenticated, match="unknown token; make one with `aftertrace source add NAME`"):
+        sources.identify(bearer(old))
+    assert sources.identify(bearer(new)) == "ci"
+    remove_tokens(layout, "ci")
+    with pytest.raises(Unauthenticated, match="unknown token"):
+        sources.identify(bearer(new))
+
+
+def test_where_no_token_is_asked_for_one_that_is_shown_must_still_hold(layout: Layout) -> None:
+    """Without a source any header was meant for somebody else; with one, a wrong token is no anonymity."""
+    sources = Sources(layout, required=False)
+    assert [sources.identify(header) for header in (None, "Basic dXNlcjpwYXNz", "Bearer x")] == [ANONYMOUS] * 3
+    token = add_token(layout, "ci", 1)
+    assert [sources.identify(header) for header in (None, bearer(token))] == [ANONYMOUS, "ci"]
+    for header in ("Bearer x", bearer(token + "x"), bearer(token[:-1])):
+        with pytest.raises(Unauthenticated, match="unknown token"):
+            sources.identify(header)
+    for header in ("", "Basic dXNlcjpwYXNz", token, f"Bearer {token} {token}"):
+        with pytest.raises(Unauthenticated, match=HEADER):
+            sources.identify(header)
+
+
+def test_the_scheme_may_be_written_in_any_case(layout: Layout) -> None:
+    """RFC 9110, 11.1."""
+    token = add_token(layout, "ci", 1)
+    assert [Sources(layout, required=True).identify(f"{scheme} {token}") for scheme in ("bearer", "BEARER")] == [
+        "ci"
+    ] * 2
+
+
+@given(st.text())
+def test_no_header_passes_for_a_token(header: str) -> None:
+    """Whatever its characters; and nothing else is raised."""
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory() as folder:
+        layout = Layout(Path(folder))
+        add_token(layout, "ci", 1)
+        with pytest.raises(Unauthenticated):
+            Sources(layout, required=True).identify(header)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "anonymous", "import", "A", "a b", "a/b/c", "/a", "a/", "../x", "a\n", "é", "a" * 64]
+)
+def test_a_name_that_could_mislead_is_refused(layout: Layout, name: str) -> None:
+    """It becomes a column, and stands beside names that the server gives."""
+    with pytest.raises(Invalid, match=r"not a name that a source can have, expected NAME or TENANT/NAME"):
+        add_token(layout, name, 1)
+    assert tokens(layout) == ()
+
+
+def test_a_source_that_is_not_there_cannot_be_removed(layout: Layout) -> None:
+    """A slip of the pen must not look like a token that was taken back."""
+    token = add_token(layout, "ci", 1)
+    with pytest.raises(Invalid, match=r"remove source 'cd': no source; see `aftertrace source list`"):
+        remove_tokens(layout, "cd")
+    with pytest.raises(Invalid, match=r"remove source 'ci': no source with a token 00000000"):
+        remove_tokens(layout, "ci", "00000000")
+    assert Sources(layout, required=True).identify(bearer(token)) == "ci"
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[{}]", '[{"source": 1}]', "\xff"])
+def test_a_damaged_file_lets_nobody_in_and_is_told(layout: Layout, content: str) -> None:
+    """Failing open would make everybody anonymous."""
+    add_token(layout, "ci", 1)
+    layout.sources.write_text(content, "latin-1")
+    with pytest.raises(Corrupt, match=r"read .*sources\.json: .*expected a list of tokens; restore it"):
+        Sources(layout, required=False).identify(None)
