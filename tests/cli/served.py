@@ -35,9 +35,12 @@ class Served:
 
     def post(self, name: str) -> int:
         """Send one log record whose conversation is `name`; the status of the answer."""
-        body = ParseDict(log_of(name), ExportLogsServiceRequest()).SerializeToString()
+        return self.send("logs", ParseDict(log_of(name), ExportLogsServiceRequest()).SerializeToString())
+
+    def send(self, signal: str, body: bytes, **headers: str) -> int:
+        """Send a request as protobuf; the status of the answer."""
         connection = http.client.HTTPConnection(self.ready["http"].removeprefix("http://"), timeout=10)
-        connection.request("POST", "/v1/logs", body, {"Content-Type": "application/x-protobuf"})
+        connection.request("POST", f"/v1/{signal}", body, {"Content-Type": "application/x-protobuf", **headers})
         with closing(connection):
             return connection.getresponse().status
 

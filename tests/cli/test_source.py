@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-from contextlib import closing
 from pathlib import Path
 
 from google.protobuf.json_format import ParseDict
@@ -16,14 +14,8 @@ from .served import Served, log_of, serving
 
 def post(served: Served, name: str, token: str | None) -> int:
     """Send one log record with a token; the status of the answer."""
-    connection = http.client.HTTPConnection(served.ready["http"].removeprefix("http://"), timeout=10)
-    headers = {"Content-Type": "application/x-protobuf"}
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
-    with closing(connection):
-        body = ParseDict(log_of(name), ExportLogsServiceRequest()).SerializeToString()
-        connection.request("POST", "/v1/logs", body, headers)
-        return connection.getresponse().status
+    body = ParseDict(log_of(name), ExportLogsServiceRequest()).SerializeToString()
+    return served.send("logs", body, **({} if token is None else {"Authorization": f"Bearer {token}"}))
 
 
 def test_a_team_is_let_in_seen_and_shut_out(aftertrace: Command, tmp_path: Path) -> None:

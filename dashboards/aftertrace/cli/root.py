@@ -25,6 +25,7 @@ from aftertrace.cli.reporting import report
 from aftertrace.cli.serve import serve
 from aftertrace.cli.settings import Settings
 from aftertrace.cli.source import source
+from aftertrace.cli.status import status
 from aftertrace.dashboards.plain import plain
 from aftertrace.store.errors import AftertraceError
 
@@ -74,6 +75,7 @@ for command in (
     run_page,
     report,
     query,
+    status,
     doctor,
     fsck,
     drain,

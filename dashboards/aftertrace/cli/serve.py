@@ -10,8 +10,10 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from shutil import disk_usage
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -20,7 +22,13 @@ from aftertrace.cli.addresses import Address, settle
 from aftertrace.cli.children import Child
 from aftertrace.cli.config import Config
 from aftertrace.cli.serving import Serving
+from aftertrace.store.backlog import backlog_bytes
 from aftertrace.store.errors import Corrupt
+
+if TYPE_CHECKING:
+    from aftertrace.receiver.server import Receiver
+    from aftertrace.store.layout import Layout
+    from aftertrace.store.refusals import RefusalLog
 
 _WATCH_S: Final = 0.5
 """How often the children are looked at."""
@@ -94,6 +102,7 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
     from aftertrace.receiver.config import ReceiverConfig
     from aftertrace.receiver.server import Receiver
     from aftertrace.store.folder import open_folder
+    from aftertrace.store.refusals import RefusalLog
     from aftertrace.store.sources import tokens
 
     config = settings.current()
@@ -117,14 +126,16 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
         drain = Child("drain", arguments, helpless_code=Corrupt.exit_code)
         children.append(_started(drain, open_things, _DRAIN_PATIENCE_S))
         writer = open_things.enter_context(gate.open_log(layout, config.receiver.name, config))
-        receiver = open_things.enter_context(
-            Receiver(
-                receiver_config,
-                gate.identify_for(layout, config),
-                gate.prepare_for(layout, config),
-                writer.append,
-            )
+        receiver = Receiver(
+            receiver_config,
+            gate.identify_for(layout, config),
+            gate.prepare_for(layout, config),
+            writer.append,
+            lambda: _gauges(layout, config.receiver.name),
         )
+        refused = RefusalLog(layout, config.receiver.name)
+        open_things.callback(_keep_refusals, refused, receiver)
+        open_things.enter_context(receiver)
         pages = places.dashboard.free() if places.dashboard is not None else None
         scheme = "http" if receiver_config.tls is None else "https"
         now = Serving(
@@ -144,6 +155,7 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
             for child in children:
                 if told := child.revive():
                     _log.warning(told)
+            _keep_refusals(refused, receiver)
         _log.info("stopping: storing what was accepted")
 
 
@@ -173,6 +185,23 @@ def settled(
         if asked_for is None and found[-1] != first:
             _log.warning("%s: %s is busy, taking %s", what, first, found[-1])
     return Places(found[1], found[0], found[2] if shown else None)
+
+
+def _keep_refusals(refused: RefusalLog, receiver: Receiver) -> None:
+    since_start = [(each.source, each.signal, each.http_status, each.requests) for each in receiver.tally.refused()]
+    try:
+        refused.update(datetime.now(UTC).date().isoformat(), since_start)
+    except OSError as error:
+        # Counts must not end what they count; they are written once the disk takes them.
+        _log.warning("keep counts of refused requests: %s; tried again", error.strerror)
+
+
+def _gauges(layout: Layout, receiver: str) -> dict[str, tuple[str, float]]:
+    waiting = float(backlog_bytes(layout.wal(receiver)))
+    return {
+        "aftertrace_backlog_bytes": ("Length of the write-ahead log, with the space it reserves.", waiting),
+        "aftertrace_disk_free_bytes": ("Of the disk that the store is on.", float(disk_usage(layout.data).free)),
+    }
 
 
 def _started(child: Child, open_things: ExitStack, patience_s: float) -> Child:

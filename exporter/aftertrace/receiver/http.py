@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 
+from aftertrace.receiver import metrics
 from aftertrace.receiver.inflate import coding, too_large
 from aftertrace.receiver.intake import EMPTY_ANSWER, UNKNOWN
 from aftertrace.receiver.ports import listen
-from aftertrace.receiver.status import CONTENT_TYPES, Refusal, TooSlow
-from aftertrace.store.errors import Unavailable
+from aftertrace.receiver.status import CONTENT_TYPES, Refusal, TooSlow, refusal
+from aftertrace.store.errors import AftertraceError, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -32,6 +33,8 @@ PATHS: Final[dict[str, Signal]] = {"/v1/traces": "traces", "/v1/logs": "logs", "
 _ENCODINGS: Final[dict[str, Encoding]] = {media: encoding for encoding, media in CONTENT_TYPES.items()}
 _DRAIN_BYTES: Final = 64 * 2**20
 _START_TIMEOUT_S: Final = 10.0
+
+_CHALLENGE: Final = ("www-authenticate", "Bearer")
 
 _Headers = dict[str, str]
 
@@ -69,10 +72,10 @@ class HttpApp:
         path, method = scope["path"], scope["method"]
         signal = PATHS.get(path)
         if signal is None:
-            return self._probe(path, method)
+            return self._other(path, method, _headers(scope))
         if method != "POST":
             return _text(405, f"{path} takes POST only", ("allow", "POST"))
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers(scope)
         media = headers.get("content-type", "").partition(";")[0].strip().lower()
         encoding = _ENCODINGS.get(media)
         if encoding is None:
@@ -90,14 +93,25 @@ class HttpApp:
             return _refused(self._intake.refuse(signal, source, error), encoding)
         return _Answer(200, EMPTY_ANSWER[encoding], CONTENT_TYPES[encoding])
 
-    def _probe(self, path: str, method: str) -> _Answer:
-        if path not in ("/healthz", "/readyz"):
+    def _other(self, path: str, method: str, headers: _Headers) -> _Answer:
+        if path not in ("/healthz", "/readyz", "/metrics"):
             return _text(404, f"nothing here; OTLP goes to {', '.join(PATHS)}")
         if method not in ("GET", "HEAD"):
             return _text(405, f"{path} takes GET only", ("allow", "GET, HEAD"))
         if path == "/readyz" and not self.ready:
             return _text(503, "not ready", ("retry-after", "1"))
+        if path == "/metrics":
+            return self._metrics(headers)
         return _text(200, "ok")
+
+    def _metrics(self, headers: _Headers) -> _Answer:
+        try:
+            # It names the sources: whoever may not send may not read that either.
+            self._intake.identify(headers.get("authorization"))
+        except AftertraceError as error:
+            status = refusal(error).http_status
+            return _text(status, str(error), *((_CHALLENGE,) if status == 401 else ()))
+        return _Answer(200, self._intake.metrics(), metrics.CONTENT_TYPE)
 
     async def _body(self, headers: _Headers, receive: Callable[[], Awaitable[Any]], hold: Hold) -> bytes:
         """Read the body, chunked or not. What is over the limit is read to its end and thrown away, within
@@ -150,20 +164,24 @@ class _Answer:
         return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in own]
 
 
+def _headers(scope: dict[str, Any]) -> _Headers:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+
+
 def _text(status: int, message: str, *headers: tuple[str, str]) -> _Answer:
     """An answer outside OTLP: there is no encoding to speak in, so plain text."""
     return _Answer(status, f"{message}\n".encode(), "text/plain; charset=utf-8", headers)
 
 
-def _refused(refusal: Refusal, encoding: Encoding) -> _Answer:
+def _refused(given: Refusal, encoding: Encoding) -> _Answer:
     headers = []
-    if refusal.retry_after_s is not None:
-        headers.append(("retry-after", refusal.retry_after_header))
-    if refusal.http_status == 401:
-        headers.append(("www-authenticate", "Bearer"))
-    if refusal.hangs_up:
+    if given.retry_after_s is not None:
+        headers.append(("retry-after", given.retry_after_header))
+    if given.http_status == 401:
+        headers.append(_CHALLENGE)
+    if given.hangs_up:
         headers.append(("connection", "close"))
-    return _Answer(refusal.http_status, refusal.body(encoding), CONTENT_TYPES[encoding], headers)
+    return _Answer(given.http_status, given.body(encoding), CONTENT_TYPES[encoding], headers)
 
 
 def _tls(config: ReceiverConfig) -> dict[str, Any]:

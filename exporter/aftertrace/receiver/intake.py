@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from aftertrace.receiver.inflate import inflate
+from aftertrace.receiver.metrics import exposition, families
 from aftertrace.receiver.status import Refusal, refusal
 from aftertrace.store.errors import AftertraceError, Unavailable
 from aftertrace.store.request import Prepare, Prepared, Request
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 Append: TypeAlias = Callable[[Request, Prepared], Future[int]]
 """Hand a prepared request to the log. The future resolves to its sequence number once it is on stable
 storage."""
+
+Gauges: TypeAlias = Callable[[], Mapping[str, tuple[str, float]]]
+"""By name of the metric: what it is, and its value now."""
 
 UNKNOWN: Final = "unknown"
 """Under whom a request is counted that was refused before its source was known."""
@@ -104,10 +108,16 @@ class Intake:
     """Takes requests in, from whichever transport. Safe to use from any thread."""
 
     def __init__(
-        self, config: ReceiverConfig, identify: Identify, prepare: Prepare, append: Append, tally: Tally
+        self,
+        config: ReceiverConfig,
+        identify: Identify,
+        prepare: Prepare,
+        append: Append,
+        tally: Tally,
+        gauges: Gauges = dict,
     ) -> None:
         """Wire the path: `identify`, `prepare` and `append` come from outside, so that nothing here knows ingest or
-        the disk.
+        the disk; and so do `gauges`, further sizes to tell of.
         """
         self.config = config
         self.identify = identify
@@ -115,12 +125,19 @@ class Intake:
         self._prepare = prepare
         self._append = append
         self._tally = tally
+        self._gauges = gauges
         self._parses = threading.BoundedSemaphore(config.max_parses)
         self._large_parse = threading.BoundedSemaphore(1)
 
     def hold(self) -> Hold:
         """A hold on the bytes in flight, for one request."""
         return Hold(self.budget)
+
+    def metrics(self) -> bytes:
+        """What was taken, refused and redacted since the start, and sizes now, as Prometheus reads it."""
+        in_flight = ("Bytes of requests that are being read or wait for the disk.", float(self.budget.used_bytes))
+        gauges = {"aftertrace_in_flight_bytes": in_flight, **self._gauges()}
+        return exposition(families(self._tally, gauges))
 
     def take(self, signal: Signal, encoding: Encoding, body: bytes, coding: str, source: str, hold: Hold) -> None:
         """Store one request of a source, or find out why not. Returns when it is on stable storage.

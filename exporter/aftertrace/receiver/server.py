@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from aftertrace.receiver.grpc import GrpcServer
 from aftertrace.receiver.http import HttpServer
-from aftertrace.receiver.intake import Append, Intake
+from aftertrace.receiver.intake import Append, Gauges, Intake
 from aftertrace.receiver.tally import Tally
 from aftertrace.store.errors import AftertraceError
 
@@ -25,11 +25,18 @@ class Receiver:
     may be called from the handling of SIGTERM, outside of the signal handler itself.
     """
 
-    def __init__(self, config: ReceiverConfig, identify: Identify, prepare: Prepare, append: Append) -> None:
-        """Keep what to serve; nothing is bound yet."""
+    def __init__(
+        self,
+        config: ReceiverConfig,
+        identify: Identify,
+        prepare: Prepare,
+        append: Append,
+        gauges: Gauges = dict,
+    ) -> None:
+        """Keep what to serve; nothing is bound yet. `gauges` are told at `/metrics` beside the receiver's own."""
         self.tally = Tally()
         """What was taken and refused."""
-        self._intake = Intake(config, identify, prepare, append, self.tally)
+        self._intake = Intake(config, identify, prepare, append, self.tally, gauges)
         self._http: HttpServer | None = None
         self._grpc: GrpcServer | None = None
 

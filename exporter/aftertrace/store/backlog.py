@@ -67,8 +67,13 @@ class Backlog:
         self._free_bytes -= length_bytes
 
     def _look(self) -> None:
-        self._waiting_bytes = sum(map(_length_bytes, segments(self._folder)))
+        self._waiting_bytes = backlog_bytes(self._folder)
         self._free_bytes = shutil.disk_usage(self._folder).free
+
+
+def backlog_bytes(folder: Path) -> int:
+    """Length of all segments of a WAL folder, with the space that the last one reserves."""
+    return sum(map(_length_bytes, segments(folder)))
 
 
 def _length_bytes(segment: Path) -> int:

@@ -9,6 +9,7 @@
     <data>/wal/<receiver>/lock                            held by the one writer of this WAL
     <data>/wal/<receiver>/<first seq>.<generation>.wal    a segment
     <data>/tables/<table>/received_date=…/….parquet       rows, with `_delta_log/` beside them
+    <data>/refused/<receiver>.json                        how many requests were refused, by day
     <data>/quarantine/<name>.json, <name>.bin             what was damaged: what is known of it, and its bytes
 """
 
@@ -96,6 +97,10 @@ class Layout:
     def commits(self, name: str) -> Path:
         """The folder of a table's commits."""
         return self.table(name) / "_delta_log"
+
+    def refused(self, receiver: str) -> Path:
+        """How many requests a receiver refused, by day."""
+        return self.data / "refused" / f"{self.wal(receiver).name}.json"
 
     def receivers(self) -> list[str]:
         """Names of the receivers that have a WAL, in order."""

@@ -1,0 +1,111 @@
+"""`status`: does it receive, does it keep up, and what was lost on the way?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from aftertrace.cli import formats, serving, settings
+from aftertrace.cli.progress import size
+from aftertrace.dashboards.plain import plain
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from aftertrace.cli.arrivals import Arrivals
+    from aftertrace.cli.serving import Serving
+    from aftertrace.store.refusals import Refusals
+    from aftertrace.store.standing import Standing
+
+_LABEL_CELLS = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a store and what serves it stand."""
+
+    serving: Serving | None
+    """None: nobody serves it now."""
+    store: Standing
+    sources: Sequence[Arrivals]
+    refused: Sequence[Refusals]
+
+
+@click.command(short_help="Say whether it receives, keeps up, and what was lost.")
+@click.option(
+    "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to write it."
+)
+@settings.data_option
+def status(data: Path, form: Literal["text", "json"]) -> None:
+    """Say whether it receives and keeps up, who sends, and what was lost on the way.
+
+    Lost is what was refused (counted by day), what lies in the quarantine, what senders dropped by their own limits,
+    and spans whose parent never came. What was accepted and waits in the log is not lost.
+    """
+    found = look(settings.existing(data))
+    if form == "json":
+        click.echo(json.dumps(asdict(found)))
+        return
+    click.echo("\n".join(_lines(found)))
+    if found.sources:
+        sys.stdout.write("\n")
+        formats.write(_table(found.sources), "table")
+
+
+def look(data: Path) -> Status:
+    """How a store stands now.
+
+    Raises:
+        Corrupt: a stored file is damaged or missing.
+    """
+    from aftertrace.cli.arrivals import arrivals
+    from aftertrace.store.layout import Layout
+    from aftertrace.store.refusals import refusals
+    from aftertrace.store.snapshot import Snapshot
+    from aftertrace.store.standing import standing
+
+    layout = Layout(data)
+    return Status(serving.find(data), standing(layout), arrivals(Snapshot.of(data)), refusals(layout))
+
+
+def _lines(found: Status) -> Iterator[str]:
+    now = found.serving
+    if now is None:
+        yield _line("serving", "nobody; `aftertrace serve` receives")
+    else:
+        yield _line("serving", " ".join(filter(None, (now.http, now.grpc, now.dashboard))))
+    for log in found.store.logs:
+        state = f"{log.waiting:,} requests wait" if log.waiting else "all in the tables"
+        yield _line("log", f"{log.receiver}: {log.accepted_seq:,} accepted, {state}; {size(log.log_bytes)} on disk")
+    yield _line("disk", f"{size(found.store.free_bytes)} free")
+    kept = found.store.quarantined
+    yield _line("quarantine", f"{kept} findings; see `aftertrace fsck`" if kept else "empty")
+    refused: Counter[tuple[int, str]] = Counter()
+    for each in found.refused:
+        refused[each.http_status, each.source] += each.requests
+    told = ", ".join(
+        f"{requests:,} of {plain(source)} with {http_status}"
+        for (http_status, source), requests in sorted(refused.items())
+    )
+    yield _line("refused", f"{told}, since {found.refused[0].day}" if told else "nothing")
+
+
+def _line(label: str, text: str) -> str:
+    return label.ljust(_LABEL_CELLS) + text
+
+
+def _table(sources: Sequence[Arrivals]) -> pl.DataFrame:
+    import polars as pl
+
+    rows = pl.DataFrame([asdict(source) for source in sources])
+    moment = "%Y-%m-%d %H:%M:%S"
+    return rows.with_columns(
+        pl.from_epoch(f"{at}_ns", "ns").dt.strftime(moment).alias(at) for at in ("first", "last")
+    ).drop("first_ns", "last_ns")
