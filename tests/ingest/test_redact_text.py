@@ -63,6 +63,16 @@ def quoted(value: object, times: int) -> str:
         (f'{{"id_token": "{CANARY}"}}', "token-field"),
         (f"GITHUB_TOKEN={CANARY} make", "token-field"),
         (f'DbConnectionString="{CANARY}"', "connection-string-field"),
+        (
+            f'[{{"name": "Authorization", "value": "{CANARY}"}}, {{"name": "Accept", "value": "*/*"}}]',
+            "authorization-field",
+        ),
+        (f"{{'name': 'set-cookie',\n  'value': '{CANARY}'}}", "cookie-field"),
+        (f'{{\\"name\\":\\"X-Api-Key\\",\\n\\"value\\":\\"{CANARY}\\"}}', "api-key-field"),
+        (f"<server><username>ci</username><password>{CANARY}</password></server>", "password-field"),
+        (f"<ns:clientSecret>{CANARY}</ns:clientSecret>", "secret-field"),
+        (f"\\u003cpassword\\u003e{CANARY}\\u003c/password\\u003e", "password-field"),
+        (f"<password>{CANARY}", "password-field"),
     ],
 )
 def test_the_value_of_a_denied_field_is_replaced_where_it_stands(text: str, rule: str) -> None:
@@ -99,6 +109,7 @@ def test_arrays_maps_and_numbers_under_a_denied_name_are_replaced_whole(times: i
     ("rule", "secret"),
     [
         ("aws-access-id", "AKIAIOSFODNN7EXAMPLE"),
+        ("aftertrace", "aftertrace_" + "a1B-_2c" * 6 + "x"),
         ("github", "ghp_" + "a1B2" * 9),
         ("github", "github_pat_" + "a1B2" * 6),
         ("gitlab", "glpat-" + "a1B2-" * 4),
@@ -138,6 +149,10 @@ def test_a_private_key_that_was_cut_off_is_still_one() -> None:
         "mysql -p$PASSWORD --password=${PASSWORD} password=****",
         "Bearer authentication and basic functionality",
         "Authorization: required",
+        '"required": ["password", "user"], "value": "x"',
+        '{"name": "accept", "value": "text/html"}',
+        "<password></password><password> </password><password>${DB_PASSWORD}</password><secret>null</secret>",
+        "if passwords<tokens> then",
         "gen_ai.usage.input_tokens: 123, max_tokens=4096, llm.token_count.total=9",
         '{"token_count": 17, "tokens": [1, 2], "passwordless": true}',
         "sk-learn-is-not-a-key-at-all task-2024-01-list-of-many-things-12345678",

@@ -4,7 +4,8 @@ look.
 One scan over the raw bytes finds the requests that can hold a secret; only those are looked into and encoded
 anew. Looked into is everything that is text: attribute values at any depth of arrays and maps, keys, bodies,
 names, status messages, of records, events, links, resources and scopes; JSON inside texts, at any depth of
-quoting; and bytes values. What a denied key holds is replaced whole, of whatever type it is. Not looked into:
+quoting, also where a pair of name and value stands for a field; elements of XML; and bytes values. What a
+denied key holds is replaced whole, of whatever type it is. Not looked into:
 base64, compressed or encrypted text.
 """
 
@@ -32,7 +33,7 @@ UNKNOWN_FIELD: Final = "unknown-field"
 ERROR: Final = "redaction-error"
 """Rule name for values that were replaced because redaction failed on them."""
 
-_POLICY_VERSION: Final = 1
+_POLICY_VERSION: Final = 2
 _RECORD_DEPTH: Final = 3
 _ID_BYTES: Final = 16
 

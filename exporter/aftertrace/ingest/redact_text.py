@@ -72,6 +72,11 @@ _SEPARATOR: Final = _ORDINAL + r"""((?:\\*["'`])?)[ \t]*(=>|:=|=|:)"""
 # A flag and its value on a command line are separate words, or separate items of a list.
 _FLAG: Final = r"""(?:[ \t]+|\\*["']\s*,\s*)"""
 
+_SPACE: Final = r"(?:\s|\\+[nrt])*"
+# A header or form field as HAR and many clients write it: `{"name": "authorization", "value": "…"}`.
+_PAIR: Final = rf"""(\\*["']){_SPACE},{_SPACE}\\*["'](?i:value)\\*["']{_SPACE}(:)"""
+_ELEMENT_END: Final = compile_pattern(r"<|\\+u003[cC]")
+
 _QUOTED: Final = compile_pattern(r"""[bBfFrRuU]{0,2}(\\*)(["'`])""")
 _QUOTES: Final = {quote: compile_pattern(rf"(\\*){quote}") for quote in "\"'`"}
 _BRACKETS: Final = compile_pattern(r"""(\\*)["']|[\[\]{}]""")
@@ -94,7 +99,10 @@ class TextRedactor:
         names = _names(fields)
         self._rule = _rule_of(fields)
         self._assigned = compile_pattern(f"({names}){_SEPARATOR}")
+        self._paired = compile_pattern(f"({names}){_PAIR}")
         self._flagged = compile_pattern(f"--[A-Za-z0-9-]*({names}){_FLAG}")
+        # The content of an XML element, with its angle brackets as they are or as JSON may escape them.
+        self._element = compile_pattern(rf"(?:<|\\+u003[cC])[A-Za-z0-9_.:-]*?({names})(?:>|\\+u003[eE])")
         self._shapes = tuple(
             (
                 shape,
@@ -141,8 +149,9 @@ class TextRedactor:
         """The text with its secrets replaced; counts each by rule."""
         if not self.suspects(data):
             return data
-        data = self._replace(data, self._in_fields(data, self._assigned), hits)
-        data = self._replace(data, self._in_fields(data, self._flagged), hits)
+        for pattern in (self._assigned, self._paired, self._flagged):
+            data = self._replace(data, self._in_fields(data, pattern), hits)
+        data = self._replace(data, self._in_elements(data), hits)
         if self._shaped is None or not self._shaped.search(data):
             return data
         for shape, pattern in self._shapes:
@@ -163,17 +172,27 @@ class TextRedactor:
         return b"".join((*parts, data[done:])) if parts else data
 
     def _in_fields(self, data: bytes, pattern: Any) -> Iterator[_Secret]:
-        """Values of denied fields: behind `name=`, `"name":`, `--name` and the like."""
+        """Values of denied fields: behind `name=`, `"name":`, `"name", "value":`, `--name` and the like."""
         position = 0
         while (match := pattern.search(data, position)) is not None:
             position = match.end()
             rule = self._rule(match.group(1)) or ""
-            closing, separator = match.groups()[1:] if pattern is self._assigned else (b"", b"--")
+            closing, separator = match.groups()[1:] if pattern is not self._flagged else (b"", b"--")
             extent = self._extent(data, position, rule, closing, separator)
             if extent is not None:
                 start, end, quote = extent
                 yield start, end, rule, quote
                 position = end
+
+    def _in_elements(self, data: bytes) -> Iterator[_Secret]:
+        """The text in denied elements of XML, up to the next angle bracket or the end of a text that was cut off."""
+        position = 0
+        while (match := self._element.search(data, position)) is not None:
+            closing = _ELEMENT_END.search(data, match.end())
+            start, position = match.end(), len(data) if closing is None else int(closing.start())
+            value = data[start:position].strip().lower()
+            if value and value not in _PLAIN_WORDS and not _REFERENCE.fullmatch(value) and not self.is_token(value):
+                yield start, position, self._rule(match.group(1)) or "", b""
 
     def _extent(
         self, data: bytes, position: int, rule: str, closing: bytes, separator: bytes

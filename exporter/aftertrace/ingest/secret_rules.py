@@ -89,6 +89,7 @@ SHAPES: Final = (
         word=False,
     ),
     ShapeRule("aws-access-id", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}"),
+    ShapeRule("aftertrace", r"aftertrace_[A-Za-z0-9_-]{43}"),
     ShapeRule("github", r"gh[pousr]_[A-Za-z0-9]{36,255}"),
     ShapeRule("github", r"github_pat_[A-Za-z0-9_]{22,255}"),
     ShapeRule("gitlab", r"glpat-[A-Za-z0-9_-]{20,}"),
