@@ -75,6 +75,10 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
     "supplied": ([PROPOSED, HANDED_BACK, ANSWERED], ("executed", "inferred", "program")),
     "answered": ([PROPOSED, ANSWERED], ("executed", "inferred", None)),
     "not_offered": ([{**PROPOSED, "tool_names": '["read_db"]'}], ("unknown_tool", "inferred", None)),
+    "stopped_at_hook": (
+        [PROPOSED, event("policy.evaluated", "unknown", s=1, decided_by="hook"), called("entered"), ENDED],
+        ("denied", "inferred", "hook"),
+    ),
     "silent_control": (
         [PROPOSED, event("policy.evaluated", "unknown", s=1), ENDED],
         ("expired", "inferred", "timeout"),
@@ -134,7 +138,7 @@ def test_what_was_refused_before_it_was_cancelled_was_denied(refusal: str, state
     (row,) = calls_of(PROPOSED, decided, called("cancelled")).select("outcome", "decided_by", "near_miss").rows()
     assert row == ("denied", "policy", True)
     allowed = event("policy.evaluated", "allow", s=1, decided_by="policy")
-    assert calls_of(PROPOSED, allowed, called("cancelled"))["outcome"].to_list() == ["cancelled"]
+    assert judged(calls_of(PROPOSED, allowed, called("cancelled"))) == [("cancelled", "explicit", "human", "cancelled")]
 
 
 @pytest.mark.parametrize("rule", STORIES)

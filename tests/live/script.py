@@ -60,4 +60,4 @@ class Script:
 
 
 def _is_told(turn: Turn, history: str) -> bool:
-    return turn.said in history or any(call.call_id in history for call in turn.calls)
+    return turn.said in history or any(f'"{call.call_id}"' in history for call in turn.calls)

@@ -16,6 +16,8 @@ from aftertrace.analyzer.run_states import RUN_STATES
 from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, TIMESTAMP
 
 SCHEMA: Final = DERIVED["calls"].schema
+ANSWERED_WITHIN_NS: Final = 100_000_000
+"""No person answers a question faster."""
 
 
 def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.DataFrame) -> pl.LazyFrame:
@@ -169,6 +171,10 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
         value=False
     )
     asked &= ~(pl.col("is_output_missing") & pl.col("answer").is_in(NO_RESULT)).fill_null(value=False)
+    # Nobody answers so fast: an answer given before, for all calls like it, was used again.
+    asked &= ~(pl.col("standing") & (pl.col("decided_ns") - pl.col("asked_ns") < ANSWERED_WITHIN_NS)).fill_null(
+        value=False
+    )
     # Without a record of the answer, what went on after the ask followed it.
     answered_ns = pl.coalesce("decided_ns", pl.when(asked & pl.col("asked_ns").is_not_null()).then("resumed_ns"))
     waited = pl.when(asked).then(pl.coalesce("stated_wait_ns", answered_ns - pl.col("asked_ns")))
@@ -197,13 +203,20 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
                 "error",
                 pl.when(pl.col("outcome") == "denied").then("answer_reason"),
             ),
-            arguments=pl.coalesce("proposed_arguments", "whole_arguments", "any_arguments"),
+            arguments=pl.coalesce("proposed_arguments", _shown_arguments(), "whole_arguments", "any_arguments"),
             executed_arguments=pl.when(ran).then(pl.coalesce("run_arguments", "approved_arguments")),
         )
         .with_columns(near_miss=pl.col("near_miss").fill_null(value=False))
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         .sort("first_ns", "conversation_id", "ordinal", "call_key", nulls_last=True)
     )
+
+
+def _shown_arguments() -> pl.Expr:
+    """Of a call that was edited: what was decided on where the edit came with the answer, else what came in."""
+    edited_by_answer = (pl.col("decided_parameters") != pl.col("run_parameters")).fill_null(value=False)
+    shown = pl.when(edited_by_answer).then("decided_arguments").otherwise("entered_arguments")
+    return pl.when(pl.col("outcome") == "modified").then(shown)
 
 
 def _time(column: str) -> pl.Expr:

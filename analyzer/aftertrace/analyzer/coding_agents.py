@@ -10,7 +10,7 @@ CODING_AGENTS: Final[tuple[Emitter, ...]] = (
     Emitter(
         name="claude-code",
         title="Claude Code and the Claude Agent SDK",
-        observed="2.1.197, 2.1.329",
+        observed="2.1.100 to 2.1.330",
         services=("claude-code*",),
         scopes=("com.anthropic.claude_code.*",),
         signals=("logs", "traces"),
@@ -25,7 +25,10 @@ export OTEL_LOG_USER_PROMPTS=1 OTEL_LOG_ASSISTANT_RESPONSES=1            # input
 export OTEL_LOG_RAW_API_BODIES=1                     # system prompt, tool list, calls to tools that do not exist
 """,
         note="Raw bodies are cut at 60 KB, and the tool list comes last in them. In the Agent SDK a refusal by your "
-        "can_use_tool callback is reported as the user's.",
+        "can_use_tool callback is reported as the user's. From 2.1.329 on an ask that nobody could answer reads like a "
+        "deny rule. A command that a person interrupts reads like one that failed; in a headless run nothing is sent "
+        "of it but that it was let through. Before 2.1.178 spans name no call, before 2.1.120 no record does: refusals "
+        "are lost, and runs come in two parts.",
         gives={
             "system_prompt": "OTEL_LOG_RAW_API_BODIES=1",
             "inputs": "OTEL_LOG_USER_PROMPTS=1",
@@ -70,8 +73,10 @@ exporter = {{ otlp-http = {{ endpoint = "{http}/v1/logs", protocol = "binary" }}
 trace_exporter = {{ otlp-http = {{ endpoint = "{http}/v1/traces", protocol = "binary" }} }}
 """,
         note="System prompt and tool list are not exported. A call that the approval policy forbids leaves but a text, "
-        "one that a person cancels only a span. A hook that lets a call through reads like the configuration. Output "
-        "is cut at 2 KiB unless tool_result.max_bytes says otherwise.",
+        "one that a person cancels or a hook refuses only spans; the last of them are lost when `codex exec` is "
+        "interrupted. A hook that lets a call through reads like the configuration, and what it rewrites like what was "
+        "proposed. Calls of MCP servers that need no approval have no decision. Output is cut at 2 KiB unless "
+        "tool_result.max_bytes says otherwise.",
         gives={
             "system_prompt": "",
             "inputs": "log_user_prompt = true under [otel]",
@@ -107,7 +112,7 @@ export GEMINI_TELEMETRY_LOG_PROMPTS=true             # the default; false hides 
     Emitter(
         name="qwen-code",
         title="Qwen Code",
-        observed="0.15.10",
+        observed="0.15.10, 0.24.4",
         services=("qwen-code*",),
         scopes=("qwen-code",),
         signals=("logs", "traces"),

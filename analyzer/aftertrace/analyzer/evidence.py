@@ -29,6 +29,7 @@ UNANSWERED: Final = (
     "unanswered_ask",
     "text:copilot_unanswered",
     "text:claude_unanswered",
+    "text:claude_unapproved",
     "text:gemini_headless",
     "text:qwen_unanswered",
 )
@@ -147,6 +148,10 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             denied.any().alias("is_denied"),
             allowed.any().alias("is_allowed"),
             ((event == "policy.evaluated") & (state == "unknown")).any().alias("is_control_silent"),
+            ((event == "policy.evaluated") & (state == "unknown") & (pl.col("decided_by") == "hook"))
+            .fill_null(value=False)
+            .any()
+            .alias("is_hook_silent"),
             ((event == "approval.requested") | pl.col("run_again")).any().alias("was_asked"),
             pl.col("run_again").any().alias("is_run_again"),
             pl.col("time_ns").filter(asking).min().alias("asked_ns"),
@@ -169,6 +174,11 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.col("arguments").filter(event == "action.proposed").drop_nulls().first().alias("proposed_arguments"),
             _attribute("parameters_digest").filter(deciding).drop_nulls().first().alias("decided_parameters"),
             _attribute("parameters_digest").filter(ran).drop_nulls().last().alias("run_parameters"),
+            _attribute("command_digest").filter(called & (state == "entered")).drop_nulls().first()
+            .alias("entered_command"),
+            _attribute("command_digest").filter(ran).drop_nulls().last().alias("run_command"),
+            pl.col("arguments").filter(deciding).drop_nulls().first().alias("decided_arguments"),
+            pl.col("arguments").filter(called & (state == "entered")).drop_nulls().first().alias("entered_arguments"),
             pl.col("arguments").filter(event == "approval.modified").drop_nulls().last().alias("approved_arguments"),
             pl.col("arguments").filter(ran).drop_nulls().last().alias("run_arguments"),
             pl.col("arguments").filter(_attribute("arguments_partial").is_null()).drop_nulls().first()
@@ -183,10 +193,16 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.col("pointer").unique().sort().alias("evidence"),
             pl.col("trace_id").filter(proposed).first().alias("proposal_trace"),
         )
-        .with_columns(was_asked=pl.col("was_asked") | pl.col("decision_rule").is_in(UNANSWERED).fill_null(value=False))
+        .with_columns(was_asked=pl.col("was_asked") | _was_unanswered())
         .with_columns(_without_wait(), asked_ns=pl.coalesce("asked_ns", _asked_on_receipt()))
         .drop("received_call_ns")
     )  # fmt: skip
+
+
+def _was_unanswered() -> pl.Expr:
+    """Refused for want of an answer: by the decision that counts, or by what the model was told of it."""
+    told = pl.col("rules").list.set_intersection([rule for rule in UNANSWERED if rule.startswith("text:")])
+    return pl.col("decision_rule").is_in(UNANSWERED).fill_null(value=False) | (told.list.len() > 0)
 
 
 def _asked_on_receipt() -> pl.Expr:

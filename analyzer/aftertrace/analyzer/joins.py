@@ -169,7 +169,9 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame, naming: pl.DataFrame)
     """Step 1: take call id and tool from the nearest span above that names exactly one call by an event of `naming`."""
     named = (
         naming.filter(
-            (pl.col("event") == "tool.called") & pl.col("call_id").is_not_null() & pl.col("span_id").is_not_null()
+            ((pl.col("event") == "tool.called") | pl.col("event").is_in(DECISIONS))
+            & pl.col("call_id").is_not_null()
+            & pl.col("span_id").is_not_null()
         )
         .group_by("trace_id", "span_id")
         .agg(
@@ -190,6 +192,8 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame, naming: pl.DataFrame)
         & pl.col("span_id").is_not_null()
         & (pl.col("event").is_in(DECISIONS) | (pl.col("event") == "tool.called"))
     ).select("row", "trace_id", "event", "tool_name", at="span_id")
+    # What lies in a tool's span that names no call (Claude Code before 2.1.178) is of none that lies above it.
+    ends = naming.filter((pl.col("state") == "entered") & pl.col("call_id").is_null() & pl.col("span_id").is_not_null())
     given: list[pl.DataFrame] = []
     for _ in range(_LEVELS):
         met = wanting.join(named, left_on=["trace_id", "at"], right_on=["trace_id", "span_id"], how="inner")
@@ -198,6 +202,7 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame, naming: pl.DataFrame)
         given.append(fits.select("row", "of_call", "of_tool"))
         wanting = (
             wanting.join(met.select("row"), on="row", how="anti")
+            .join(ends, left_on=["trace_id", "at"], right_on=["trace_id", "span_id"], how="anti")
             .join(parents, left_on=["trace_id", "at"], right_on=["trace_id", "span_id"], how="inner")
             .drop("at")
             .rename({"above": "at"})

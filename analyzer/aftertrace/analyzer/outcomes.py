@@ -45,6 +45,7 @@ _NOBODY: Final = pl.lit(None, dtype=pl.String)
 _RAN: Final = pl.col("was_completed") | pl.col("was_failed")
 _REFUSING: Final = pl.col("verdict").is_in(("deny", "rejected")).fill_null(value=False)
 _EMPTY_ANSWER: Final = pl.col("answer").is_null() | pl.col("answer").is_in(NO_RESULT)
+_CONTROLS: Final = ("policy", "guardrail", "hook")
 _LET_THROUGH: Final = (
     pl.when(pl.col("verdict").is_in(("granted", "modified", "allow")))
     .then("decider_class")
@@ -58,8 +59,11 @@ _EDITED: Final = (
     (pl.col("verdict") == "modified").fill_null(value=False)
     | pl.col("is_edit_told")
     | (
-        (pl.col("verdict") == "granted").fill_null(value=False)
-        & (pl.col("decided_parameters") != pl.col("run_parameters")).fill_null(value=False)
+        pl.col("verdict").is_in(("granted", "allow")).fill_null(value=False)
+        & (
+            (pl.col("decided_parameters") != pl.col("run_parameters"))
+            | (pl.col("entered_command") != pl.col("run_command"))
+        ).fill_null(value=False)
     )
 )
 
@@ -70,7 +74,8 @@ RULES: Final = (
         "modified",
         _EXPLICIT,
         pl.coalesce("decider_class", pl.lit("human")),
-        "It ran with arguments other than those proposed, by an edit that is recorded.",
+        "It ran with arguments other than those proposed, by an edit that is recorded; or with others than were shown "
+        "before it was let through (Claude Code's hooks and callbacks).",
     ),
     Rule(
         "sandbox_denied",
@@ -120,8 +125,8 @@ RULES: Final = (
         pl.col("was_cancelled") & ~_REFUSING,
         "cancelled",
         _EXPLICIT,
-        pl.coalesce("decider_class", pl.lit("human")),
-        "A person interrupted it, and nobody had refused it before.",
+        pl.when(~pl.col("decider_class").is_in(_CONTROLS)).then("decider_class").otherwise(pl.lit("human")),
+        "A person interrupted it, and nobody had refused it before. The rule or hook that had let it through did not.",
     ),
     Rule(
         "expired",
@@ -252,6 +257,19 @@ RULES: Final = (
         _NOBODY,
         "The model call that proposed it lists its tools, this is none of them, and the agent goes on, or ended with "
         "the call open before the model was told (AI SDK).",
+    ),
+    Rule(
+        "stopped_at_hook",
+        pl.col("is_hook_silent")
+        & pl.col("verdict").is_null()
+        & pl.col("was_entered")
+        & ~(pl.col("was_started") | pl.col("was_answered"))
+        & pl.col("is_over"),
+        "denied",
+        _INFERRED,
+        pl.lit("hook"),
+        "A hook ran before the call, and after it nobody decided and nothing ran: Codex keeps to itself what its hooks "
+        "refuse.",
     ),
     Rule(
         "silent_control",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from aftertrace.ingest.dialects import claude_code
 from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.messages import value_digest
 from aftertrace.ingest.records import SpanEvent
 
 from .claude_code_sessions import DEVICE, readings, terminal
@@ -108,7 +109,10 @@ def test_a_result_in_the_log_repeats_the_decision_and_shows_the_arguments_whole(
             time_ns=1795245240831000000,
             end_ns=1795245240893000000,
             arguments={"command": "touch approved-once.txt", "description": "create"},
-            attributes={"parameters_digest": TOUCH_DIGEST},
+            attributes={
+                "parameters_digest": TOUCH_DIGEST,
+                "command_digest": value_digest("touch approved-once.txt"),
+            },
         ),
     ]
 
@@ -228,13 +232,30 @@ def test_a_commit_that_a_command_made_is_an_effect_and_no_argument() -> None:
             time_ns=8_934_000_000,
             end_ns=9_000_000_000,
             arguments={"command": "git commit -m x"},
-            attributes={"parameters_digest": parameters_digest, "arguments_partial": True},
+            attributes={
+                "parameters_digest": parameters_digest,
+                "command_digest": value_digest("git commit -m x"),
+                "arguments_partial": True,
+            },
         ),
         Event(
             event="effect.applied",
             time_ns=9_000_000_000,
             attributes={"system": "git", "object": "commit", "id": "0a1b2c"},
         ),
+    ]
+
+
+def test_a_tool_of_an_mcp_server_is_named_as_the_model_names_it() -> None:
+    """Log records have its name in `tool_parameters`, which are no arguments; without them nobody knows it."""
+    shown = '{"mcp_server_name":"crm","mcp_tool_name":"drop_table"}'
+    told = [
+        claude_code.read(make_log("claude_code.tool_decision", {"tool_name": "mcp_tool", "decision": "reject"} | more))
+        for more in ({"tool_parameters": shown}, {})
+    ]
+    assert [(each.who.tool_name, each.events[0].arguments) for each in told if each is not None] == [
+        ("mcp__crm__drop_table", None),
+        ("mcp_tool", None),
     ]
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from aftertrace.ingest.dialects import claude_code
 from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.messages import value_digest
 
 from .claude_code_sessions import readings, terminal
 from .recordings import make_log
@@ -32,6 +33,7 @@ def test_a_decision_in_the_log_is_an_approval_by_a_person_or_a_program() -> None
                 attributes={
                     "source": "user_temporary",
                     "parameters_digest": TOUCH_DIGEST,
+                    "command_digest": value_digest("touch approved-once.txt"),
                     "arguments_partial": True,
                 },
             )

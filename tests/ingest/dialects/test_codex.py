@@ -215,6 +215,20 @@ def test_span_events_tell_of_proposals_and_of_success_but_not_of_refusals() -> N
     )
 
 
+def test_a_hook_before_a_tool_is_a_control_point_that_says_nothing() -> None:
+    """Which call it was before, is told by the span it lies in; hooks after a tool decide nothing."""
+    attributes = {"hook.event_name": "PreToolUse", "hook.command_outcome": "completed"} | MODULE
+    reading = codex.read(make_span("codex.hooks.command", attributes))
+    assert reading is not None
+    assert (reading.operation, reading.events) == (
+        "guardrail",
+        [Event(event="policy.evaluated", state="unknown", time_ns=5_000_001_000, decided_by="hook", rule="hook_ran")],
+    )
+    after = codex.read(make_span("codex.hooks.command", attributes | {"hook.event_name": "PostToolUse"}))
+    assert after is not None
+    assert after.events == []
+
+
 def test_a_turn_begins_with_its_request_and_ends_with_its_task() -> None:
     """The request is answered at once; the task has the tokens of the whole turn."""
     (request,) = readings("exec_never", "turn/start")

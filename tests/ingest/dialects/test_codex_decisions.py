@@ -66,6 +66,13 @@ RESULTS: dict[tuple[Any, str], tuple[str, str, str | None, str | None]] = {
     ("false", "Command blocked by PreToolUse hook: no. Command: rm a"): (
         "refused", "inferred", "text:codex_hook", "hook",
     ),
+    ("false", "Wall time: 1.3 seconds\nOutput:\nuser rejected MCP tool call"): (
+        "refused", "inferred", "text:codex_mcp_rejected", "human",
+    ),
+    ("false", "Wall time: 0.0 seconds\nOutput:\nMCP tool call requires approval, but approval policy is never"): (
+        "refused", "inferred", "text:codex_mcp_unasked", "policy",
+    ),
+    ("false", "Wall time: 0.1 seconds\nOutput:\nThe user declined the invitation"): ("failed", "explicit", None, None),
     ("false", "approval policy is Never; reject command"): ("refused", "inferred", "text:codex_never", "policy"),
     ("false", "unsupported call: nope"): ("unknown_tool", "inferred", "text:codex_unknown", None),
     ("false", "unsupported custom tool call: nope"): ("unknown_tool", "inferred", "text:codex_unknown", None),

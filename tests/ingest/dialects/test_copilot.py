@@ -231,6 +231,15 @@ def test_a_refusal_without_text_and_a_failure_are_told_from_an_execution() -> No
     ]
 
 
+@pytest.mark.parametrize(("code", "state"), [(2, "failed"), ("2", "failed"), (0, "completed"), ("0", "completed")])
+def test_a_command_that_ended_with_an_error_failed(code: object, state: str) -> None:
+    """The span is OK all the same: the tool did what it is for."""
+    attributes = {"gen_ai.operation.name": "execute_tool", "process.exit.code": code}
+    reading = copilot.read(make_span("execute_tool bash", attributes, scope=SCOPE))
+    assert reading is not None
+    assert [event.state for event in reading.events] == [state]
+
+
 @pytest.mark.parametrize(
     ("told", "expected"),
     [

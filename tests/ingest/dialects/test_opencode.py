@@ -180,6 +180,21 @@ def test_every_end_of_a_tool_has_its_meaning(
     assert told(effect("Tool.execute", thrown, **attributes)) == [expected]
 
 
+@pytest.mark.parametrize(("code", "state"), [(4, "failed"), (0, "completed"), (None, "completed")])
+def test_a_command_that_ended_with_an_error_failed(code: int | None, state: str) -> None:
+    """Its exit code stands in what the tool tells of itself, beside the output."""
+    attributes = {
+        "ai.operationId": "ai.toolCall",
+        "ai.telemetry.functionId": "session.llm",
+        "ai.toolCall.name": "bash",
+        "ai.toolCall.id": "call_1",
+        "ai.toolCall.result": json.dumps({"output": "(no output)", "metadata": {"exit": code}}),
+    }
+    reading = opencode.read(make_span("ai.toolCall", attributes, scope="ai", service="opencode"))
+    assert reading is not None
+    assert [(event.state, event.rule) for event in reading.events] == [(state, "exit_code" if code else None)]
+
+
 @pytest.mark.parametrize(
     ("error", "state"),
     [(NO_TOOL, "unknown_tool"), ("Invalid input for tool nope: JSON parsing failed", "invalid_arguments")],

@@ -45,6 +45,18 @@ OBSERVED = {
     ),
     "approval request timed out": ("refused", "timeout", "codex_timeout"),
     "user cancelled MCP tool call": ("refused", "human", "codex_mcp_cancelled"),
+    "user rejected MCP tool call": ("refused", "human", "codex_mcp_rejected"),
+    "MCP tool call requires approval, but approval policy is never": ("refused", "policy", "codex_mcp_unasked"),
+    "PreToolUse:Bash hook error: not on Fridays": ("refused", "hook", "claude_hook"),
+    "ls in '/nonexistent' was blocked. For security, Claude Code may only list files in": (
+        "refused", "policy", "claude_outside",
+    ),
+    "touch in '/home/user/project/a' needs approval. The path is inside": ("refused", "policy", "claude_unapproved"),
+    "Cannot write to /home/user/project/a while in plan mode.": ("refused", "policy", "claude_plan"),
+    "Permission for this action has been denied. Reason: it deletes": ("refused", "guardrail", "claude_classifier"),
+    "Auto mode is unavailable: its safety check does not run for this session": (
+        "refused", "guardrail", "claude_unchecked",
+    ),
     "approval required by policy, but AskForApproval is set to Never": ("refused", "policy", "codex_unasked"),
     'Tool execution for "Shell" denied by policy.': ("refused", "policy", "gemini_policy"),
     'Tool execution for "WriteFile" requires user confirmation, which is not supported in non-interactive mode.': (

@@ -13,9 +13,11 @@ hold such arguments have `arguments_partial` in their attributes; two of them ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aftertrace.ingest.dialects import claude_code_logs, claude_code_spans
+from aftertrace.ingest.dialects.claude_code_inputs import mcp_tool
 from aftertrace.ingest.dialects.events import Reading, Who
 from aftertrace.ingest.dialects.values import text
 from aftertrace.ingest.records import Record, Span
@@ -26,6 +28,7 @@ READS: Final = (
     ("log, span: user.email, user.account_uuid, user.id", "user_id; user.email is the asserted reviewer too"),
     ("log, span: agent_id with agent.name, subagent_type", "agent_id, agent_name of a subagent"),
     ("log user_prompt: prompt", "input.resolved user_prompt"),
+    ("log: tool_name, tool_parameters.mcp_server_name, mcp_tool_name", "tool_name"),
     ("log tool_decision: decision, source", "policy.evaluated, approval.granted, approval.rejected"),
     ("log tool_decision: source=user_abort", "tool.called cancelled"),
     ("log tool_result: success, error, error_type", "tool.called completed, failed, invalid_arguments"),
@@ -51,6 +54,8 @@ READS: Final = (
 _PREFIX: Final = "claude_code."
 _SCOPE: Final = "com.anthropic.claude_code"
 _SERVICE: Final = "claude-code"
+_ANY_MCP_TOOL: Final = "mcp_tool"
+"""What log records say instead of a tool of an MCP server."""
 
 
 def read(record: Record) -> Reading | None:
@@ -97,6 +102,12 @@ def _who(record: Record) -> Who:
         agent_id=agent_id,
         agent_version=text(record.origin.resource.get("service.version")),
         user_id=next(filter(None, account), None),
-        tool_name=text(attributes.get("tool_name")) or text(attributes.get("gen_ai.tool.name")),
+        tool_name=_tool(attributes),
         call_id=text(attributes.get("tool_use_id")) or text(attributes.get("gen_ai.tool.call.id")),
     )
+
+
+def _tool(attributes: Mapping[str, Any]) -> str | None:
+    """The tool as the model names it, where the record does not hide which one of an MCP server it was."""
+    name = text(attributes.get("tool_name")) or text(attributes.get("gen_ai.tool.name"))
+    return mcp_tool(attributes.get("tool_parameters")) or name if name == _ANY_MCP_TOOL else name

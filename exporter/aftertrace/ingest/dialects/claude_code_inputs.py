@@ -9,8 +9,10 @@ from aftertrace.ingest.dialects.events import Event
 from aftertrace.ingest.dialects.values import text
 
 _HIDDEN: Final = "<REDACTED>"
-_ADDED_BY_RESULT: Final = ("git_commit_id",)
-"""Members of `tool_parameters` that are no arguments: only the result knows them."""
+_NO_ARGUMENTS: Final = ("git_commit_id", "mcp_server_name", "mcp_tool_name")
+"""Members of `tool_parameters` that are no arguments: what only the result knows, and what names the tool."""
+_COMPARED_CHARACTERS: Final = 4_000
+"""A longer command may be cut in one record and not in another: it is not compared."""
 
 
 def prompt_event(prompt: Any, time_ns: int) -> Event:
@@ -29,12 +31,21 @@ def show_parameters(event: Event, parameters: Any) -> None:
     if shown is None:
         return
     if isinstance(shown, dict):
-        shown = {key: value for key, value in shown.items() if key not in _ADDED_BY_RESULT}
+        shown = {key: value for key, value in shown.items() if key not in _NO_ARGUMENTS}
+        if not shown:
+            return
         event.attributes["parameters_digest"] = messages.value_digest(shown)
         if "full_command" in shown:
             shown = {"command": shown.pop("full_command"), **shown}
+            show_command(event, shown["command"])
             shown.pop("bash_command", None)
     event.arguments, event.attributes["arguments_partial"] = shown, True
+
+
+def show_command(event: Event, command: Any) -> None:
+    """Keep the digest of a command, by which it is seen whether the one that ran is the one that came in."""
+    if isinstance(command, str) and len(command) <= _COMPARED_CHARACTERS:
+        event.attributes["command_digest"] = messages.value_digest(command)
 
 
 def show_input(event: Event, tool_input: Any, size_bytes: Any) -> None:
@@ -51,6 +62,15 @@ def show_input(event: Event, tool_input: Any, size_bytes: Any) -> None:
         event.attributes.pop("arguments_partial", None)
     else:
         event.attributes["arguments_partial"] = True
+
+
+def mcp_tool(tool_parameters: Any) -> str | None:
+    """The name under which the model calls an MCP server's tool, which log records keep to `tool_parameters`."""
+    shown = messages.load(tool_parameters)
+    if not isinstance(shown, dict):
+        return None
+    server, tool = text(shown.get("mcp_server_name")), text(shown.get("mcp_tool_name"))
+    return None if server is None or tool is None else f"mcp__{server}__{tool}"
 
 
 def commit_event(parameters: Any, time_ns: int) -> Event | None:

@@ -12,7 +12,7 @@ from aftertrace.ingest.dialects.claude_code_decisions import (
     is_side_request,
     is_user,
 )
-from aftertrace.ingest.dialects.claude_code_inputs import prompt_event
+from aftertrace.ingest.dialects.claude_code_inputs import prompt_event, show_command
 from aftertrace.ingest.dialects.events import Event, Who
 from aftertrace.ingest.dialects.values import NS_PER_MS, elapsed_ns, flag, text
 
@@ -71,6 +71,7 @@ def _tool_events(span: Span) -> list[Event]:
     }
     if shown:
         entered.arguments, entered.attributes["arguments_partial"] = shown, True
+        show_command(entered, shown.get("command"))
     return [entered] + [
         Event(
             event="tool.called",

@@ -38,6 +38,7 @@ READS: Final = (
     ("span event tool_result: success=true", "tool.called completed"),
     ("span: call_id, tool_name, aborted", "execute_tool; tool.called entered, cancelled"),
     ("span: gen_ai.usage.input_tokens, gen_ai.usage.output_tokens", "chat"),
+    ("span codex.hooks.command: hook.event_name=PreToolUse", "policy.evaluated unknown, by a hook"),
     ("span turn/start: turn.id", "run.created"),
     ("span session_task.turn: model, codex.turn.token_usage.*", "invoke_agent; run.completed"),
 )  # fmt: skip

@@ -34,6 +34,10 @@ _REJECTED: Final = re.compile(
     r'exec_command failed\b.{0,8000}?CreateProcess \{ message: "Rejected\((\\*)"(.*?)\1"\)', re.DOTALL
 )
 """How an error wraps the reason for which a command was not started."""
+_CALLED_MCP: Final = re.compile(r"Wall time: [\d.]+ seconds\nOutput:\n")
+"""Heads what an MCP server returned, and also what is said of a call that never reached it."""
+_OF_CODEX: Final = ("codex_mcp_unasked", "codex_mcp_rejected", "codex_mcp_cancelled", "codex_reviewer", "codex_timeout")
+"""Wordings that are Codex's own behind that head: any other is the server's."""
 _ABORTED: Final = re.compile(r"(Wall time: [\d.]+ seconds\n)?aborted by user")
 
 
@@ -77,6 +81,10 @@ def _fail(event: Event, output: str, originator: Any) -> None:
     if _ABORTED.match(head):
         event.state, event.basis, event.rule = "cancelled", "inferred", "text:codex_aborted"
         return
+    called = _CALLED_MCP.match(head)
+    if called is not None:
+        _refuse_mcp(event, output[called.end() :])
+        return
     if _RAN.match(head):
         return
     harness = next(iter(text_calls.told(head)), None)
@@ -97,3 +105,11 @@ def _fail(event: Event, output: str, originator: Any) -> None:
     event.reason = told
     if event.decided_by == "human" and originator == HEADLESS:
         event.decided_by = "policy"
+
+
+def _refuse_mcp(event: Event, told: str) -> None:
+    """A call of an MCP server's tool that was not let through; what the server returns stays a failure."""
+    verdict = refusals.classify(told)
+    if verdict is not None and verdict.rule in _OF_CODEX:
+        event.state, event.basis, event.rule = "refused", "inferred", f"text:{verdict.rule}"
+        event.decided_by, event.reason = verdict.decided_by, told

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _TURN: Final = "session_task.turn"
 _USAGE: Final = "codex.turn.token_usage."
+_HOOK: Final = "codex.hooks.command"
+_BEFORE_TOOL: Final = "PreToolUse"
 _SPAN_EVENTS: Final = ("codex.tool_call_received", "codex.tool_result", "codex.sandbox_outcome")
 
 
@@ -35,6 +37,8 @@ def describe(span: Span, reading: Reading) -> None:
         reading.operation = "chat"
         who.input_tokens = attributes["gen_ai.usage.input_tokens"]
         who.output_tokens = attributes.get("gen_ai.usage.output_tokens")
+    elif span.name == _HOOK and attributes.get("hook.event_name") == _BEFORE_TOOL:
+        reading.operation, reading.events = "guardrail", [_hook_event(span)]
     elif attributes.get("rpc.method") == "turn/start" and who.turn_id is not None:
         # The request to begin a turn is answered at once: its end is not the turn's.
         reading.events = [Event(event="run.created", time_ns=span.start_ns)]
@@ -55,6 +59,17 @@ def _tool_events(span: Span) -> list[Event]:
     if not flag(span.attributes.get("aborted")):
         return [entered]
     return [entered, Event(event="tool.called", state="cancelled", time_ns=span.end_ns, rule="aborted")]
+
+
+def _hook_event(span: Span) -> Event:
+    """A hook ran before the call whose span it lies in; what it said is not told."""
+    return Event(
+        event="policy.evaluated",
+        state="unknown",
+        time_ns=span.end_ns or span.start_ns,
+        decided_by="hook",
+        rule="hook_ran",
+    )
 
 
 def _told(event: SpanEvent) -> list[Event]:

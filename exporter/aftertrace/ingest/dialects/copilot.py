@@ -27,6 +27,7 @@ READS: Final = (
     ("span chat: gen_ai.input.messages", "tool.called answered, refused …; input.resolved user_prompt"),
     ("span chat: gen_ai.output.messages", "action.proposed"),
     ("span execute_tool without error", "tool.called completed"),
+    ("span execute_tool: process.exit.code", "tool.called failed"),
     ("span execute_tool: error.type=denied", "tool.called refused; a permission outweighs its decider"),
     ("span execute_tool: another error", "tool.called failed, unknown_tool, invalid_arguments, refused"),
     ("span permission: result approved, denied-interactively-by-user", "approval.requested and its answer"),
@@ -116,6 +117,9 @@ def _tool_event(span: Span) -> Event:
         _fail(event, _error_text(span))
     elif not span.end_ns:
         event.state = "started"
+    elif attributes.get("process.exit.code") not in (None, 0, "0"):
+        event.state, event.rule = "failed", "exit_code"
+        event.reason = f"exit code {attributes['process.exit.code']}"
     return event
 
 

@@ -28,6 +28,7 @@ READS: Final = (
     ("log tool_call: success, status, error_type", "tool.called completed, failed, refused, unknown_tool, cancelled …"),
     ("log tool_call: error_type=policy_violation, execution_denied", "policy.evaluated deny"),
     ("log tool_call: metadata, lines that a person changed", "approval.modified"),
+    ("log tool_call: metadata.exitCode", "tool.called failed"),
     ("log api_response, api_error: model, tokens", "model.called"),
     ("log gen_ai.client.inference.operation.details", "action.proposed; tool.called answered …; system_prompt_digest"),
     ("log user_prompt: prompt", "input.resolved user_prompt"),

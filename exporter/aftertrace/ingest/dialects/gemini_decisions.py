@@ -63,6 +63,8 @@ class Told:
     is_qwen: bool = False
     is_edited: bool = False
     """A person changed lines of the proposed file."""
+    exit_code: int | None = None
+    """Of a command that ended; the record calls any end of it a success."""
     is_span: bool = False
     tool_name: str | None = None
     call_id: str | None = None
@@ -98,6 +100,8 @@ def events(told: Told) -> list[Event]:
 def _called(told: Told) -> Event:
     event = Event(event="tool.called", state="entered", time_ns=told.run_ns or told.end_ns, end_ns=told.end_ns or None)
     match told.status:
+        case "success" if told.exit_code:
+            event.state, event.rule, event.reason = "failed", "exit_code", f"exit code {told.exit_code}"
         case "success":
             event.state = "completed"
         case "error":
@@ -127,6 +131,12 @@ def _fail(event: Event, told: Told) -> None:
             event.state, event.decided_by, event.rule = "refused", verdict.decided_by, f"text:{verdict.rule}"
         elif verdict is not None and verdict.state in ("unknown_tool", "invalid_arguments"):
             event.state, event.rule = verdict.state, f"text:{verdict.rule}"
+
+
+def exit_code(data: Any) -> int | None:
+    """The exit code in what a tool tells of its own end."""
+    code = data.get("exitCode") if isinstance(data, dict) else None
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
 
 
 def _refuser(told: Told) -> Decider:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import gemini_messages, messages
 from aftertrace.ingest.dialects.events import Event, Who
-from aftertrace.ingest.dialects.gemini_decisions import Told
+from aftertrace.ingest.dialects.gemini_decisions import Told, exit_code
 from aftertrace.ingest.dialects.gemini_decisions import events as call_events
 from aftertrace.ingest.dialects.values import duration_ns, flag, text
 
@@ -67,6 +67,7 @@ def _told(attributes: Mapping[str, Any], time_ns: int, batch: str | None, *, is_
         interactive=flag(attributes.get("interactive")),
         is_qwen=is_qwen,
         is_edited=_is_edited(attributes.get("metadata")),
+        exit_code=exit_code(messages.load(attributes.get("metadata"))),
         tool_name=text(attributes.get("function_name")),
         call_id=next((text(attributes[key]) for key in ("call_id", "tool.call_id") if key in attributes), None),
         arguments=messages.load(attributes.get("function_args")),

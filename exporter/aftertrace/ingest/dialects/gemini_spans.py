@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import gemini_messages, messages
 from aftertrace.ingest.dialects.events import Event, Who
-from aftertrace.ingest.dialects.gemini_decisions import OUTCOMES, Told
+from aftertrace.ingest.dialects.gemini_decisions import OUTCOMES, Told, exit_code
 from aftertrace.ingest.dialects.gemini_decisions import events as call_events
 from aftertrace.ingest.dialects.values import NS_PER_MS, duration_ns, mapping, text
 from aftertrace.ingest.records import Span
@@ -133,6 +133,7 @@ def _told(
         error=_error(response),
         error_type=text(response.get("errorType")),
         is_edited=_is_edited(response),
+        exit_code=exit_code(response.get("data")),
         is_span=True,
         tool_name=text(request.get("name")) or text(span.attributes.get("gen_ai.tool.name")),
         call_id=text(request.get("callId")) or text(span.attributes.get("gen_ai.tool.call_id")),

@@ -17,7 +17,7 @@ from typing import Final
 
 from aftertrace.ingest.dialects import ai_sdk, messages, refusals
 from aftertrace.ingest.dialects.events import Decider, Event, Reading, Who
-from aftertrace.ingest.dialects.values import elapsed_ns, flag, text
+from aftertrace.ingest.dialects.values import elapsed_ns, flag, mapping, text
 from aftertrace.ingest.records import Record, Span
 
 NAME: Final = "opencode"
@@ -80,7 +80,7 @@ def _model_reading(span: Span, operation: str) -> Reading:
     who.agent_name, who.agent_version = NAME, text(span.origin.resource.get("service.version"))
     who.user_id = None if who.user_id == "unknown" else who.user_id
     if operation == "ai.toolCall":
-        reading.events = [_tool_event(span)]
+        reading.events = [_ended(_tool_event(span))]
     for event in reading.events:
         # It runs the tools itself and goes on: a step's end hands nothing back.
         event.attributes.pop(ai_sdk.HANDED_BACK, None)
@@ -120,6 +120,15 @@ def _tool_event(span: Span) -> Event:
         _judge(event, kind, told)
     if span.attributes.get("tool.name") == _INVALID_TOOL:
         event.state, event.rule, event.basis = "unknown_tool", "invalid_tool", "inferred"
+    return event
+
+
+def _ended(event: Event) -> Event:
+    """A command that ended with an error has a result like any other, and its exit code in it."""
+    metadata = mapping(mapping(messages.load(event.content)).get("metadata"))
+    code = metadata.get("exit")
+    if event.state == "completed" and isinstance(code, int) and code:
+        event.state, event.rule, event.reason = "failed", "exit_code", f"exit code {code}"
     return event
 
 

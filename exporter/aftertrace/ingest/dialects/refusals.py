@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from aftertrace.ingest.dialects.events import Decider
 
-VERSION: Final = 3
+VERSION: Final = 4
 HEAD_CHARACTERS: Final = 4000
 
 State: TypeAlias = Literal["refused", "unknown_tool", "invalid_arguments", "asked", "edited"]
@@ -96,6 +96,14 @@ WORDINGS: Final = (
         "Codex 0.169",
     ),
     Wording("codex_mcp_cancelled", r"user cancelled MCP tool call", "refused", "human", "Codex 0.169"),
+    Wording("codex_mcp_rejected", r"user rejected MCP tool call", "refused", "human", "Codex 0.169"),
+    Wording(
+        "codex_mcp_unasked",
+        r"MCP tool call requires approval, but approval policy is never",
+        "refused",
+        "policy",
+        "Codex 0.169",
+    ),
     Wording(
         "opencode_user",
         r".*rejected permission to use this specific tool call",
@@ -125,6 +133,37 @@ WORDINGS: Final = (
         "refused",
         "policy",
         "Claude Code 2.1",
+    ),
+    Wording("claude_hook", r"PreToolUse:\S{1,200} hook error: ", "refused", "hook", "Claude Code 2.1"),
+    Wording(
+        "claude_outside",
+        r"\S{1,100} in '.{1,3000}?' was blocked\. For security, Claude Code may only",
+        "refused",
+        "policy",
+        "Claude Code 2.1",
+    ),
+    Wording(
+        "claude_unapproved",
+        r"(\S{1,100} in '.{1,3000}?' needs approval\.|This (Bash )?command (requires approval|"
+        r"contains multiple operations\. The following parts? requires? approval))",
+        "refused",
+        "policy",
+        "Claude Code 2.1",
+    ),
+    Wording("claude_plan", r"Cannot \w{1,20} .{0,3000}?while in plan mode", "refused", "policy", "Claude Code 2.1"),
+    Wording(
+        "claude_classifier",
+        r"Permission for this (action|command) (has been|was) denied",
+        "refused",
+        "guardrail",
+        "Claude Code 2.1",
+    ),
+    Wording(
+        "claude_unchecked",
+        r"Auto mode is unavailable: its safety check",
+        "refused",
+        "guardrail",
+        "Claude Code 2.1.330",
     ),
     Wording(
         "copilot_rule",
