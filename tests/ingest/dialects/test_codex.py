@@ -279,6 +279,8 @@ def test_what_the_exporter_says_about_itself_states_nothing() -> None:
     [
         make_log(None, {"event.name": "tool_decision"}, scope="com.anthropic.claude_code.events"),
         make_log("codex.tool_decision", {}, service="codex_exec"),
+        make_log(None, {"event.name": "codex.tool_decision"}, scope="shop"),
+        make_span("execute_tool", {"target": "codex_bridge"}, service="shop", scope="bridge"),
         make_log(None, {"event.name": 7}),
         make_span("exec_command", {"call_id": "c", "aborted": True}, service="codex_exec", scope="codex_exec"),
         make_span("codex.sampling", {"code.module.name": "shop::codex_"}),

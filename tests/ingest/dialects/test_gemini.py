@@ -219,6 +219,8 @@ def test_the_span_of_a_qwen_call_proves_no_run_by_itself(kind: str | None, state
         make_span("tool_call", {"gen_ai.operation.name": "tool_call"}, scope="gemini"),
         make_span("POST", {"http.request.method": "POST"}, service="gemini-cli"),
         make_log("", {"event.name": "codex.tool_decision"}, scope="codex_otel"),
+        make_log("", {"event.name": "gemini_cli.tool_call"}, scope="shop"),
+        make_span("tool_call", {"event.name": "qwen-code.tool_call"}, scope="shop"),
         make_log("", {"event.name": "gen_ai.client.inference.operation.details"}, scope="other"),
     ],
 )

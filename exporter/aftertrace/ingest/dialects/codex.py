@@ -69,17 +69,19 @@ def read(record: Record) -> Reading | None:
 
 
 def _is_module(span: Span) -> bool:
-    """Whether a module of Codex opened a span; its service may have any name."""
+    """Whether a module of Codex opened a span; its service may have any name, which is that of the scope too."""
+    if span.origin.scope_name != span.origin.resource.get("service.name"):
+        return False
     module = span.attributes.get("code.module.name") or span.attributes.get("target")
     return isinstance(module, str) and module.startswith(_MODULES)
 
 
 def _kind(log: Log) -> str | None:
     """The event without its prefix, empty for what the exporter says about itself; None when it is not of Codex."""
+    if not log.origin.scope_name.startswith(_SCOPE):
+        return None
     name = log.attributes.get("event.name")
-    if isinstance(name, str) and name.startswith(_EVENTS):
-        return name.removeprefix(_EVENTS)
-    return "" if log.origin.scope_name.startswith(_SCOPE) else None
+    return name.removeprefix(_EVENTS) if isinstance(name, str) and name.startswith(_EVENTS) else ""
 
 
 def _who(record: Record) -> Who:

@@ -49,23 +49,22 @@ _PREFIXES: Final = ("gemini_cli.", "qwen-code.")
 
 def read(record: Record) -> Reading | None:
     """Read a log record or span of Gemini CLI or Qwen Code."""
+    scope = record.origin.scope_name
+    if scope not in (_GEMINI, _QWEN):
+        return None
     attributes = record.attributes
     name = attributes.get("event.name")
     if isinstance(record, Log) and not isinstance(name, str):
         name = record.event_name
     told = isinstance(name, str) and name.startswith(_PREFIXES)
-    scope = record.origin.scope_name
-    if not told and scope not in (_GEMINI, _QWEN):
-        return None
-    product = _QWEN if scope == _QWEN or (told and str(name).startswith(_QWEN)) else _GEMINI
-    reading = Reading(dialect=NAME, who=_who(record, product))
+    reading = Reading(dialect=NAME, who=_who(record, scope))
     kind = str(name).split(".", 1)[1] if told else name
     if isinstance(kind, str):
         # Qwen Code writes its log events as spans where only traces are exported.
         time_ns = (record.end_ns or record.start_ns) if isinstance(record, Span) else record.time_ns
         batch = record.parent_span_id if isinstance(record, Span) else record.span_id
         reading.events = gemini_logs.events(kind, attributes, time_ns, batch, reading.who)
-    elif isinstance(record, Span) and product == _QWEN:
+    elif isinstance(record, Span) and scope == _QWEN:
         reading.operation = gemini_qwen.OPERATIONS.get(record.name)
         reading.events = gemini_qwen.events(record, reading.who)
     elif isinstance(record, Span):
