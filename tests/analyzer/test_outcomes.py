@@ -105,6 +105,8 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
 
 OTHER_TOOLS: Final = span("chat", scope_name="pydantic-ai", tool_names='["mail"]')
 """From the same, with a tool list that does not hold the tool."""
+OUTSIDE: Final = span("invoke_agent", scope_name="@mastra/otel-exporter", tool_names='["mail"]')
+"""From one that tells of answers without their text."""
 CLOSED: Final = span("invoke_agent", s=19, parent_span_id=None)
 """The root of a run, closed."""
 AGENT: Final = span("invoke_agent", span_id="a" * 16)
@@ -323,6 +325,15 @@ def test_a_tool_outside_an_unknown_list_is_not_unknown() -> None:
         ([PROPOSED, ANSWERED], (span("chat", scope_name="shop", tool_names='["mail"]'),)),
     ):
         assert "unknown_tool" not in calls_of(*told, spans=spans)["outcome"].to_list()
+
+
+def test_an_answer_between_two_steps_of_a_run_outside_the_tool_list_is_of_an_unknown_tool() -> None:
+    """Mastra says no more of it. The control: the client of an agent runs tools that the agent does not list."""
+    told = [(rule, calls_of(PROPOSED, {**ANSWERED, "rule": rule}, spans=(OUTSIDE,))) for rule in ("step_input", None)]
+    assert [(rule, *calls["outcome"].to_list()) for rule, calls in told] == [
+        ("step_input", "unknown_tool"),
+        (None, "executed"),
+    ]
 
 
 def test_a_call_without_output_waits_until_it_is_answered_or_too_old() -> None:

@@ -123,6 +123,50 @@ registerTelemetry(new OpenTelemetry())         // LegacyOpenTelemetry keeps the 
         },
     ),
     Emitter(
+        name="mastra",
+        title="Mastra",
+        observed="@mastra/core 1.71.0, @mastra/otel-exporter 1.4.0",
+        services=(),
+        scopes=("@mastra/otel-exporter", "@mastra/otel*"),
+        signals=("traces",),
+        switches="""\
+npm install @mastra/observability @mastra/otel-exporter @opentelemetry/exporter-trace-otlp-http
+// In the program:
+const otel = new OtelExporter({{ provider: {{ custom: {{
+  endpoint: "{http}/v1/traces", protocol: "http/json" }} }} }});
+new Mastra({{ observability: new Observability({{ configs: {{
+  otel: {{ serviceName: "my-agent", exporters: [otel] }} }} }}), … }});
+// In each call, so that runs of a conversation are one and people have names:
+agent.stream(prompt, {{ memory: {{ thread, resource }} }})
+""",
+        note="Who answered an approval is not sent. Of a call that is declined the decision alone tells; of one of a "
+        "tool that does not exist, that the model was given an answer. Let its process live until all is sent.",
+        gives={"reviewer": "record the answer with aftertrace's events, from any OpenTelemetry SDK"},
+    ),
+    Emitter(
+        name="crewai",
+        title="CrewAI through OpenInference or OpenLLMetry",
+        observed="crewai 1.15.30, openinference-instrumentation-crewai 1.1.21, OpenLLMetry 0.62.4",
+        services=("crewai*",),
+        scopes=("crewai", "openinference.instrumentation.crewai", "opentelemetry.instrumentation.crewai*"),
+        signals=("traces",),
+        switches=SDK
+        + """\
+export CREWAI_DISABLE_TELEMETRY=true                 # its own goes to its maker, whatever is set here
+pip install openinference-instrumentation-crewai openinference-instrumentation-openai   # or that of your model's client
+pip install opentelemetry-distro opentelemetry-exporter-otlp
+opentelemetry-instrument python app.py
+""",
+        note="A call that a hook blocks has no span: the text given to the model tells of it. A person's feedback is "
+        "about a task or a step of a flow, not about a tool call, and is not sent. OpenLLMetry sends no tools of it.",
+        gives={
+            "model": "the instrumentation of the model's client",
+            "system_prompt": "the instrumentation of the model's client",
+            "tools": "the instrumentation of the model's client",
+            "reviewer": "record the answer with aftertrace.semconv.instrument",
+        },
+    ),
+    Emitter(
         name="any-otel",
         title="any program with an OpenTelemetry SDK",
         observed="OTLP 1.10",

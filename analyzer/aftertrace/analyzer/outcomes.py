@@ -44,6 +44,8 @@ _INFERRED: Final = pl.lit("inferred")
 _NOBODY: Final = pl.lit(None, dtype=pl.String)
 _RAN: Final = pl.col("was_completed") | pl.col("was_failed")
 _REFUSING: Final = pl.col("verdict").is_in(("deny", "rejected")).fill_null(value=False)
+_SPAN_AWAITED: Final = pl.col("is_span_certain") | pl.col("rules").list.contains("step_input")
+"""Mastra opens a span for every tool that it runs between two steps; its client may run others between two runs."""
 _EMPTY_ANSWER: Final = pl.col("answer").is_null() | pl.col("answer").is_in(NO_RESULT)
 _CONTROLS: Final = ("policy", "guardrail", "hook")
 _LET_THROUGH: Final = (
@@ -195,12 +197,13 @@ RULES: Final = (
     ),
     Rule(
         "answered_outside_tool_list",
-        pl.col("was_answered") & pl.col("is_span_certain") & pl.col("is_unlisted") & ~pl.col("is_output_missing"),
+        pl.col("was_answered") & _SPAN_AWAITED & pl.col("is_unlisted") & ~pl.col("is_output_missing"),
         "unknown_tool",
         _INFERRED,
         _NOBODY,
         "The model was given an answer, an emitter that opens a span for every run opened none, and the tool is in "
-        "none of the run's tool lists (Pydantic AI without content, where the answer has no text).",
+        "none of the run's tool lists (Pydantic AI without content, where the answer has no text; Mastra, whose "
+        "answers never have one).",
     ),
     Rule(
         "asked_and_answered_without_run",

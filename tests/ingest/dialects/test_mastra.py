@@ -17,7 +17,14 @@ from .recordings import make_log, make_span, values
 
 RUN = {"mastra.metadata.runId": "r-1", "mastra.metadata.threadId": "t-1", "mastra.metadata.resourceId": "u-1"}
 SUSPENDED = {"status": "suspended", "reason": "tool-call-approval", "toolCallId": "c-1", "toolName": "pay"}
-KEYS = ("mastra.agent_run.input", "mastra.agent_run.output", "mastra.model_step.output", *RUN)
+KEYS = (
+    "mastra.model_step.input",
+    "mastra.model_step.step_index",
+    "mastra.agent_run.input",
+    "mastra.agent_run.output",
+    "mastra.model_step.output",
+    *RUN,
+)
 
 
 def of_kind(kind: str, operation: str, **attributes: Any) -> Span:
@@ -83,6 +90,36 @@ def test_what_the_provider_runs_is_not_the_programs_call() -> None:
     step = mastra.read(of_kind("model_step", "model_step", **{"mastra.model_step.output": {"toolCalls": listed}}))
     assert step is not None
     assert step.events == []
+
+
+def test_a_step_names_the_tools_whose_answers_it_was_given() -> None:
+    """Those of the step before it in its run; what a client answers comes with the first step of another."""
+    given = [
+        {"role": "assistant", "content": "[tool: read_db][tool: nope]"},
+        {"role": "tool", "content": "[tool-result: read_db][tool-result: nope]"},
+    ]
+    answered: dict[str, Any] = {"state": "answered", "time_ns": 1_000, "basis": "inferred", "rule": "step_input"}
+    by_index = {}
+    for index in (0, 1):
+        span = of_kind("model_step", "agent_step", **{"mastra.model_step.input": given})
+        span.attributes["mastra.model_step.step_index"] = index
+        reading = mastra.read(span)
+        by_index[index] = reading.events if reading is not None else None
+    assert by_index == {
+        0: [],
+        1: [
+            Event(event="tool.called", tool_name="read_db", position=0, **answered),
+            Event(event="tool.called", tool_name="nope", position=1, **answered),
+        ],
+    }
+
+
+@pytest.mark.parametrize("given", ["clean up", [{"role": "user", "content": "clean up"}]])
+def test_a_run_is_given_a_prompt(given: Any) -> None:
+    """As a text, or as messages; an approval's answer is none."""
+    assert run(**{"mastra.agent_run.input": given}) == [
+        Event(event="input.resolved", state="user_prompt", time_ns=1_000, content="clean up")
+    ]
 
 
 def test_a_tool_span_is_read_by_the_standard_names() -> None:

@@ -16,6 +16,8 @@ OBSERVED = {
     "Error: Tool call invocation was rejected by user.": ("refused", "human", "maf_rejected"),
     "Action rejected: Blocked by hook": ("refused", "hook", "openhands_hook"),
     "Action rejected: not on Fridays": ("refused", "human", "openhands_rejected"),
+    "Tool execution blocked by hook. Tool: delete_db": ("refused", "hook", "crewai_hook"),
+    "Tool not found": ("unknown_tool", None, "crewai_unknown"),
     "User rejected the tool call for `delete_db` with id call_del1": ("refused", "human", "langchain_rejected"),
     "Note: a human reviewer replaced this tool call; it ran as pay(amount=5)": ("edited", "human", "langchain_edited"),
     "The tool call was denied.": ("refused", "human", "pydantic_denied"),

@@ -1,14 +1,17 @@
-"""Mastra (`@mastra/otel-exporter` 1.4): spans with GenAI attributes, and its own `mastra.*` beside them.
+"""Mastra (1.71, `@mastra/otel-exporter` 1.4): spans with GenAI attributes, and its own `mastra.*` beside them.
 
 What sets the emitter apart:
 
 - An agent that waits for an approval ends its `agent_run` with the status `suspended`; the answer is the input of the
   next one, in the same trace. A call that was declined has no span of its own.
 - `model_step` holds the proposals. `chat` lasts over all steps and the tools between them: it only repeats them.
+- The next `model_step` names the tools whose answers the model is given, in order, and not what they answered. A call
+  of a tool that does not exist has such an answer and no span of a tool.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, messages
@@ -20,6 +23,8 @@ NAME: Final = "mastra"
 READS: Final = (
     ("span: gen_ai.*", "as the dialect genai"),
     ("span model_step: mastra.model_step.output, toolCalls", "action.proposed"),
+    ("span model_step: mastra.model_step.input, [tool-result: NAME]", "tool.called answered, by position"),
+    ("span agent_run: mastra.agent_run.input, a text", "input.resolved user_prompt"),
     ("span agent_run: mastra.agent_run.output, status=suspended, reason=tool-call-approval", "approval.requested"),
     ("span agent_run: mastra.agent_run.input, approved, toolCallId", "approval.granted, approval.rejected"),
     ("span: mastra.metadata.runId", "turn_id"),
@@ -28,6 +33,7 @@ READS: Final = (
 )  # fmt: skip
 
 _APPROVAL: Final = "tool-call-approval"
+_ANSWER: Final = re.compile(r"\[tool-result: ([^\]\s]{1,200})\]")
 
 
 def read(record: Record) -> Reading | None:
@@ -47,9 +53,9 @@ def read(record: Record) -> Reading | None:
         or text(attributes.get("mastra.metadata.resourceId"))
     )
     if kind == "model_step":
-        reading.events = _proposals(record)
+        reading.events = [*_answers(record), *_proposals(record)]
     elif kind == "agent_run":
-        reading.events += _approvals(record)
+        reading.events += [*_prompt(record), *_approvals(record)]
     for event in reading.events:
         if event.event == "action.proposed" and kind != "model_step":
             event.state = "echoed"
@@ -75,6 +81,33 @@ def _proposals(span: Span) -> list[Event]:
                 )
             )
     return found
+
+
+def _answers(span: Span) -> list[Event]:
+    """The answers that end a step's input, of the calls of the step before it in the same run."""
+    given = messages.messages(span.attributes.get("mastra.model_step.input"))
+    last = given[-1] if given and span.attributes.get("mastra.model_step.step_index") else {}
+    told = last.get("content") if last.get("role") == "tool" else None
+    return [
+        Event(
+            event="tool.called",
+            state="answered",
+            time_ns=span.start_ns,
+            tool_name=name,
+            position=position,
+            basis="inferred",
+            rule="step_input",
+        )
+        for position, name in enumerate(_ANSWER.findall(told) if isinstance(told, str) else [])
+    ]
+
+
+def _prompt(span: Span) -> list[Event]:
+    given = span.attributes.get("mastra.agent_run.input")
+    prompt = text(given) if isinstance(messages.load(given), str) else messages.user_text(given)
+    if prompt is None:
+        return []
+    return [Event(event="input.resolved", state="user_prompt", time_ns=span.start_ns, content=prompt)]
 
 
 def _approvals(span: Span) -> list[Event]:

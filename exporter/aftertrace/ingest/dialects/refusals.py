@@ -55,6 +55,7 @@ WORDINGS: Final = (
     ),
     Wording("openhands_hook", r"Action rejected: Blocked by hook", "refused", "hook", "OpenHands SDK 1.58"),
     Wording("openhands_rejected", r"Action rejected: ", "refused", "human", "OpenHands SDK 1.58"),
+    Wording("crewai_hook", r"Tool execution blocked by hook\. Tool: ", "refused", "hook", "CrewAI 1.15"),
     Wording("langchain_rejected", r"User rejected the tool call for", "refused", "human", "LangChain 1.4"),
     Wording(
         "langchain_edited",
@@ -254,6 +255,7 @@ WORDINGS: Final = (
         None,
         "Copilot CLI 1.0, Gemini CLI 0.61",
     ),
+    Wording("crewai_unknown", r"Tool not found\s*\Z", "unknown_tool", None, "CrewAI 1.15"),
     Wording("unknown_tool", r"(Error: )?Unknown tool:? ", "unknown_tool", None, "Strands 1.62"),
     Wording("dojo_unknown", r"Invalid tool ", "unknown_tool", None, "AgentDojo"),
     Wording("codex_unknown", r"unsupported (custom tool )?call: ", "unknown_tool", None, "Codex 0.169"),
