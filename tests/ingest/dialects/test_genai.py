@@ -86,6 +86,24 @@ def test_a_model_call_states_what_it_was_told_and_what_it_proposed() -> None:
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("as_log", [False, True])
+def test_a_system_prompt_may_stand_at_the_head_of_the_messages(as_log: bool) -> None:
+    """OpenTelemetry's instrumentation of LangChain writes it there, in spans and in log records."""
+    given = [
+        {"role": "system", "parts": [{"type": "text", "content": "Be brief."}]},
+        {"role": "user", "parts": [{"type": "text", "content": "clean up"}]},
+    ]
+    told = {"gen_ai.operation.name": "chat", "gen_ai.input.messages": given if as_log else json.dumps(given)}
+    named = {**told, "event.name": "gen_ai.client.inference.operation.details"}
+    reading = genai.read(make_log({}, named) if as_log else make_span("chat m", told))
+    assert reading is not None
+    assert reading.who.system_prompt_digest == instructions_digest("Be brief.")
+    assert [(event.state, event.content) for event in reading.events] == [
+        ("system_prompt", "Be brief."),
+        ("user_prompt", "clean up"),
+    ]
+
+
 def test_a_tool_span_with_a_result_is_an_execution() -> None:
     """With what it was given and what it returned."""
     span = tool("paid", **{"gen_ai.tool.call.arguments": '{"amount":900}'})

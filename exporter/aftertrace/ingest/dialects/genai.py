@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import messages, span_messages, text_calls
 from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.values import associated, associated_conversation
 from aftertrace.ingest.records import Log, Record, Span
 
 NAME: Final = "genai"
@@ -30,7 +31,8 @@ READS: Final = (
     ("span event gen_ai.{system,user,assistant,tool}.message, gen_ai.choice (deprecated)", "as its span's messages"),
     ("span event gen_ai.content.prompt, gen_ai.content.completion (deprecated)", "as its span's messages"),
     ("log gen_ai.tool.message, gen_ai.choice (deprecated)", "tool.called answered, action.proposed"),
-    ("span, log: gen_ai.conversation.id, session.id", "conversation_id"),
+    ("span, log: gen_ai.conversation.id, session.id, traceloop.association.properties.thread_id, session_id",
+     "conversation_id"),
     ("span: gen_ai.agent.call.id, gcp.vertex.agent.invocation_id", "turn_id"),
 )  # fmt: skip
 
@@ -54,6 +56,8 @@ def read(record: Record) -> Reading | None:
     operation = attributes.get("gen_ai.operation.name")
     if record.events and operation in (*_MODEL_CALLS, *_AGENTS):
         attributes = {**span_messages.told(record.events), **attributes}
+    if operation in _MODEL_CALLS:
+        attributes = _read_once(attributes)
     reading = Reading(dialect=NAME, who=who(attributes))
     if operation in _MODEL_CALLS:
         reading.operation = "chat"
@@ -69,20 +73,31 @@ def read(record: Record) -> Reading | None:
     return reading
 
 
+def _read_once(attributes: dict[str, Any]) -> dict[str, Any]:
+    """The attributes of a model call, messages decoded; a system prompt among them stands where it belongs."""
+    given = messages.messages(attributes.get("gen_ai.input.messages"))
+    read = {**attributes, "gen_ai.input.messages": given}
+    if "gen_ai.system_instructions" not in attributes:
+        read["gen_ai.system_instructions"] = messages.system_text(given)
+    return read
+
+
 def who(attributes: dict[str, Any]) -> Who:
     """Identity by the standard names."""
     definitions = attributes.get("gen_ai.tool.definitions")
     names = None if definitions is None else messages.tool_names(definitions)
     return Who(
         run_key=attributes.get("aftertrace.run.id"),
-        conversation_id=attributes.get("gen_ai.conversation.id") or attributes.get("session.id"),
+        conversation_id=attributes.get("gen_ai.conversation.id")
+        or attributes.get("session.id")
+        or associated_conversation(attributes),
         turn_id=attributes.get("gcp.vertex.agent.invocation_id") or attributes.get("gen_ai.agent.call.id"),
         agent_name=attributes.get("gen_ai.agent.name") or attributes.get("agent_name"),
         agent_id=attributes.get("gen_ai.agent.id"),
         agent_version=attributes.get("gen_ai.agent.version"),
         model=_named(attributes.get("gen_ai.request.model")),
         model_served=_named(attributes.get("gen_ai.response.model")),
-        user_id=attributes.get("user.id") or attributes.get("enduser.id"),
+        user_id=attributes.get("user.id") or attributes.get("enduser.id") or associated(attributes, "user_id"),
         tool_name=_real_tool(attributes.get("gen_ai.tool.name")),
         call_id=_specified(attributes.get("gen_ai.tool.call.id") or attributes.get("gen_ai.tool.call_id")),
         input_tokens=attributes.get("gen_ai.usage.input_tokens", attributes.get("gen_ai.usage.prompt_tokens")),
@@ -222,10 +237,13 @@ def _read_log(log: Log) -> Reading | None:
     name = log.event_name or log.attributes.get("event.name")
     if not isinstance(name, str) or not name.startswith("gen_ai."):
         return None
-    reading = Reading(dialect=NAME, who=who(log.attributes))
     body = log.body if isinstance(log.body, dict) else {}
+    attributes = log.attributes
     if name == "gen_ai.client.inference.operation.details":
-        reading.events = model_call_events({**body, **log.attributes}, log.time_ns, log.time_ns)
+        attributes = _read_once({**body, **attributes})
+    reading = Reading(dialect=NAME, who=who(attributes))
+    if name == "gen_ai.client.inference.operation.details":
+        reading.events = model_call_events(attributes, log.time_ns, log.time_ns)
     elif name == "gen_ai.tool.message":
         part = {"id": body.get("id"), "response": body.get("content"), "name": body.get("name")}
         reading.events = _at(log.time_ns, [messages.answer(part, None)] if body.get("id") else [])

@@ -323,6 +323,12 @@ def _digest(loaded: Any) -> str:
         return digest(json.dumps(loaded, sort_keys=True, default=repr).encode("utf-8", "surrogatepass"))
 
 
+def system_text(value: Any) -> str | None:
+    """The text of the system message that the messages begin with."""
+    first = next(iter(messages(value)), {})
+    return _joined(first) if first.get("role") in ("system", "developer") else None
+
+
 def instructions_text(value: Any) -> str | None:
     """The text of system instructions: of their text parts, or the value itself."""
     loaded = load(value)

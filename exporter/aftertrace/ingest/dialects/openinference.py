@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import langgraph, messages, text_calls
 from aftertrace.ingest.dialects.events import Event, Reading, Who
-from aftertrace.ingest.dialects.values import mapping
+from aftertrace.ingest.dialects.values import associated_conversation, mapping
 from aftertrace.ingest.records import Log, Record, Span
 
 NAME: Final = "openinference"
@@ -81,7 +81,9 @@ def _who(span: Span, metadata: dict[str, Any]) -> Who:
     root = span.parent_span_id is None and attributes.get("openinference.span.kind") == "AGENT"
     return Who(
         run_key=attributes.get("aftertrace.run.id"),
-        conversation_id=attributes.get("session.id") or metadata.get("thread_id"),
+        conversation_id=attributes.get("session.id")
+        or metadata.get("thread_id")
+        or associated_conversation(attributes),
         agent_name=metadata.get("lc_agent_name")
         or attributes.get("agent.name")
         or attributes.get("graph.node.id")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, langgraph, message_forms, messages, openllmetry_messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
-from aftertrace.ingest.dialects.values import has_prefix, mapping, text
+from aftertrace.ingest.dialects.values import associated, has_prefix, mapping, text
 from aftertrace.ingest.records import Log, Record, Span
 
 NAME: Final = "openllmetry"
@@ -28,14 +28,13 @@ READS: Final = (
      "approval.granted, approval.rejected, approval.modified by position"),
     ("span handoff: gen_ai.handoff.to_agent", "tool.called completed of transfer_to_*"),
     ("span: gen_ai.conversation.id, traceloop.association.properties.thread_id, session_id", "conversation_id"),
-    ("span: gen_ai.tool.definitions, llm.request.functions.N.name", "tool_names"),
+    ("span: gen_ai.tool.definitions, llm.request.functions.N.name, crewai.agent.tools", "tool_names"),
 )  # fmt: skip
 
 _AGENTS_SDK: Final = "opentelemetry.instrumentation.openai_agents"
 """Scope of the instrumentation of the OpenAI Agents SDK."""
 _AGENTS_SDK_CHAT: Final = "openai.response"
 """Name of its model calls: the one kind of its spans that carries no attribute of Traceloop's."""
-_ASSOCIATED: Final = "traceloop.association.properties."
 _TRACED: Final = ("traceloop.",)
 """Attributes that Traceloop's SDK puts on every span of a program, also on those of other instrumentations."""
 _SCOPES: Final = ("opentelemetry.instrumentation.", "traceloop.", "@traceloop/")
@@ -70,7 +69,7 @@ def read(record: Record) -> Reading | None:
             record,
             attributes.get("traceloop.entity.input"),
             attributes.get("traceloop.entity.output"),
-            attributes.get(f"{_ASSOCIATED}langgraph_node", attributes.get("traceloop.entity.name")),
+            associated(attributes, "langgraph_node") or attributes.get("traceloop.entity.name"),
         )
     return reading
 
@@ -78,19 +77,15 @@ def read(record: Record) -> Reading | None:
 def _who(attributes: dict[str, Any], kind: Any) -> Who:
     who = genai.who(attributes)
     entity = attributes.get("traceloop.entity.name")
-    who.conversation_id = (
-        who.conversation_id
-        or text(attributes.get(f"{_ASSOCIATED}thread_id"))
-        or text(attributes.get(f"{_ASSOCIATED}session_id"))
-        or text(attributes.get(f"{_ASSOCIATED}conversation_id"))
-    )
     who.agent_name = (
         who.agent_name
-        or text(attributes.get(f"{_ASSOCIATED}lc_agent_name"))
+        or text(associated(attributes, "lc_agent_name"))
         or (text(entity) if kind in ("workflow", "agent") else None)
     )
     who.agent_id = None  # LangChain's run id stands there: another one for each run
-    who.user_id = who.user_id or text(attributes.get(f"{_ASSOCIATED}user_id"))
+    if kind == "agent" and who.tool_names is None:
+        who.tool_names = messages.tool_names(attributes.get("crewai.agent.tools"))
+        who.tools_digest = messages.value_digest(who.tool_names)
     if kind == "tool":
         who.tool_name = who.tool_name or text(entity)
     return who

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 NS_PER_MS: Final = 1_000_000
 _MAX_MS: Final = 2**63 // NS_PER_MS - 1
+_ASSOCIATED: Final = "traceloop.association.properties."
+_CONVERSATIONS: Final = (f"{_ASSOCIATED}thread_id", f"{_ASSOCIATED}session_id", f"{_ASSOCIATED}conversation_id")
 
 
 def text(value: Any) -> str | None:
@@ -26,6 +28,16 @@ def has_prefix(attributes: dict[str, Any], prefixes: tuple[str, ...]) -> bool:
 def mapping(value: Any) -> dict[str, Any]:
     """A mapping; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
+
+
+def associated(attributes: dict[str, Any], name: str) -> Any:
+    """What a program associates with its traces through Traceloop's SDK, on spans of whichever instrumentation."""
+    return attributes.get(_ASSOCIATED + name)
+
+
+def associated_conversation(attributes: dict[str, Any]) -> str | None:
+    """The thread, session or conversation among it."""
+    return next((attributes[key] for key in _CONVERSATIONS if text(attributes.get(key))), None)
 
 
 def flag(value: Any) -> bool | None:
