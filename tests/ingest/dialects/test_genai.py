@@ -213,13 +213,15 @@ def test_odd_parameters_of_a_model_call_guard_nothing(listed: Any) -> None:
 
 
 def test_the_deprecated_log_events_are_read() -> None:
-    """`gen_ai.choice` proposes, `gen_ai.tool.message` answers."""
+    """`gen_ai.choice` proposes, `gen_ai.tool.message` answers; Semantic Kernel makes a text of the body."""
     choice = make_log({"message": {"tool_calls": [{"id": "c-1", "function": {"name": "pay", "arguments": "{}"}}]}},
                       {"event.name": "gen_ai.choice"})  # fmt: skip
     answer = make_log({"id": "c-1", "content": "paid"}, {"event.name": "gen_ai.tool.message"})
-    readings = [genai.read(log) for log in (choice, answer)]
+    as_text = make_log('{"role":"tool","content":"paid","tool_call_id":"c-1"}', {"event.name": "gen_ai.tool.message"})
+    readings = [genai.read(log) for log in (choice, answer, as_text)]
     assert [reading and [(e.event, e.state, e.call_id, e.time_ns) for e in reading.events] for reading in readings] == [
         [("action.proposed", "proposed", "c-1", 9_000_000_000)],
+        [("tool.called", "answered", "c-1", 9_000_000_000)],
         [("tool.called", "answered", "c-1", 9_000_000_000)],
     ]
 

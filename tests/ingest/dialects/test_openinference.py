@@ -123,6 +123,28 @@ def test_a_tool_span_says_what_became_of_its_call(span: Span, expected: tuple[An
     assert called(span) == expected
 
 
+def test_dspy_has_the_name_of_a_tool_in_that_of_its_span() -> None:
+    """And the arguments in those of the call of its wrapper."""
+    told = {"openinference.span.kind": "TOOL", "input.value": '{"kwargs":{"amount":9}}', "output.value": '"paid"'}
+    reading = openinference.read(make_span("pay.__call__", told, scope="openinference.instrumentation.dspy"))
+    assert reading is not None
+    assert [(event.tool_name, event.state, event.arguments) for event in reading.events] == [
+        ("pay", "completed", {"amount": 9})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("scope", "state"),
+    [
+        ("openinference.instrumentation.autogen_agentchat", "unknown_tool"),
+        ("openinference.instrumentation.x", "completed"),
+    ],
+)
+def test_autogens_workbench_answers_for_a_tool_that_it_does_not_hold(scope: str, state: str) -> None:
+    """The same words of anybody else's tool are its result."""
+    assert called(tool("Error: tool 'pay' not found in any workbench", scope=scope))[1] == state
+
+
 def test_a_hand_off_is_a_call_of_the_tool_that_the_model_named() -> None:
     """`handoff to billing agent` runs `transfer_to_billing_agent`."""
     span = make_span("handoff to Billing agent", {"openinference.span.kind": "TOOL", "output.value": "Billing agent"})

@@ -77,6 +77,9 @@ OBSERVED = {
     "Tool 'send_money' is not allowed. Please try other tools or arguments": ("refused", "policy", "progent"),
     "The function calling of send_money has been refused": ("refused", "guardrail", "drift"),
     "Error: nope is not a valid tool, try one of [pay].": ("unknown_tool", None, "tool_not_valid"),
+    "The tool call with name `P-nope` is not part of the provided tools, please try again": (
+        "unknown_tool", None, "kernel_unknown",
+    ),
     "Unknown tool name: 'nope'. Available tools: 'pay'": ("unknown_tool", None, "pydantic_unknown"),
     "AI_NoSuchToolError: Model tried to call unavailable tool 'nope'": ("unknown_tool", None, "no_such_tool"),
     "Tool 'no_such_tool' does not exist.": ("unknown_tool", None, "tool_missing"),

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import messages, span_messages, text_calls
 from aftertrace.ingest.dialects.events import Event, Reading, Who
-from aftertrace.ingest.dialects.values import associated, associated_conversation
+from aftertrace.ingest.dialects.values import associated, associated_conversation, mapping
 from aftertrace.ingest.records import Log, Record, Span
 
 NAME: Final = "genai"
@@ -237,7 +237,8 @@ def _read_log(log: Log) -> Reading | None:
     name = log.event_name or log.attributes.get("event.name")
     if not isinstance(name, str) or not name.startswith("gen_ai."):
         return None
-    body = log.body if isinstance(log.body, dict) else {}
+    # Semantic Kernel's loggers make a text of the body.
+    body = mapping(messages.load(log.body))
     attributes = log.attributes
     if name == "gen_ai.client.inference.operation.details":
         attributes = _read_once({**body, **attributes})
@@ -245,8 +246,9 @@ def _read_log(log: Log) -> Reading | None:
     if name == "gen_ai.client.inference.operation.details":
         reading.events = model_call_events(attributes, log.time_ns, log.time_ns)
     elif name == "gen_ai.tool.message":
-        part = {"id": body.get("id"), "response": body.get("content"), "name": body.get("name")}
-        reading.events = _at(log.time_ns, [messages.answer(part, None)] if body.get("id") else [])
+        call_id = body.get("id") or body.get("tool_call_id")
+        part = {"id": call_id, "response": body.get("content"), "name": body.get("name")}
+        reading.events = _at(log.time_ns, [messages.answer(part, None)] if call_id else [])
     elif name == "gen_ai.choice":
         message = body.get("message")
         reading.events = _at(log.time_ns, messages.function_calls(message if isinstance(message, dict) else body))

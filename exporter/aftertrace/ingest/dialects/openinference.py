@@ -43,6 +43,9 @@ _CALL: Final = re.compile(r"tool_calls\.(\d{1,6})\.tool_call\.(id|function\.name
 _TEXT: Final = re.compile(r"contents\.(\d{1,6})\.message_content\.text")
 _TOOL: Final = re.compile(r"llm\.tools\.(\d{1,6})\.tool\.json_schema")
 _NO_SUCH_TOOL: Final = re.compile(r"Unknown tool (\S{1,200}), should be one of")
+_NO_WORKBENCH: Final = re.compile(r"Error: tool '[^'\n]{1,200}' not found in any workbench")
+_DSPY_CALL: Final = ".__call__"
+"""DSPy has its tools' names in those of their spans alone."""
 _HANDOFF: Final = re.compile(r"handoff to (.{1,200})")
 
 
@@ -183,9 +186,9 @@ def _tool(span: Span) -> list[Event]:
         state="completed",
         time_ns=span.start_ns,
         end_ns=span.end_ns or None,
-        tool_name=name if isinstance(name, str) else span.name,
+        tool_name=name if isinstance(name, str) else span.name.removesuffix(_DSPY_CALL),
         call_id=data.get("tool_call_id") if isinstance(data.get("tool_call_id"), str) else None,
-        arguments=_arguments(given) if isinstance(given, dict) and not handoff else None,
+        arguments=_arguments(given, span) if isinstance(given, dict) and not handoff else None,
         content=data.get("content", output),
     )
     if span.status == 2:
@@ -195,15 +198,23 @@ def _tool(span: Span) -> list[Event]:
     elif output is None and "openai_agents" in span.origin.scope_name:
         # A call that waits for an approval and one that returned None look alike here.
         event.state, event.rule = "entered", "null_output"
+    elif isinstance(output, str) and "autogen" in span.origin.scope_name:
+        # AutoGen's workbench answers for a tool that it does not hold, as if it had run.
+        _outside_workbench(event, output)
     elif data.get("status") == "error":
         event.state = "failed"
         messages.judged(event, messages.response_text(data.get("content")))
     return [event]
 
 
-def _arguments(given: dict[str, Any]) -> dict[str, Any] | None:
-    """The arguments of a tool; smolagents tells of the call of its wrapper, which holds them."""
-    if "sanitize_inputs_outputs" not in given:
+def _outside_workbench(event: Event, output: str) -> None:
+    if _NO_WORKBENCH.fullmatch(output):
+        event.state, event.rule, event.reason = "unknown_tool", "autogen_workbench", output
+
+
+def _arguments(given: dict[str, Any], span: Span) -> dict[str, Any] | None:
+    """The arguments of a tool; smolagents and DSPy tell of the call of its wrapper, which holds them."""
+    if "sanitize_inputs_outputs" not in given and not span.name.endswith(_DSPY_CALL):
         return given
     inner = given.get("kwargs")
     return inner if isinstance(inner, dict) and not given.get("args") else None

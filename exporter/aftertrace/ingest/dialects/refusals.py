@@ -258,6 +258,13 @@ WORDINGS: Final = (
     Wording("crewai_unknown", r"Tool not found\s*\Z", "unknown_tool", None, "CrewAI 1.15"),
     Wording("unknown_tool", r"(Error: )?Unknown tool:? ", "unknown_tool", None, "Strands 1.62"),
     Wording("dojo_unknown", r"Invalid tool ", "unknown_tool", None, "AgentDojo"),
+    Wording(
+        "kernel_unknown",
+        r"The tool call with name `.{1,200}` is not part of the provided tools",
+        "unknown_tool",
+        None,
+        "Semantic Kernel 1.45",
+    ),
     Wording("codex_unknown", r"unsupported (custom tool )?call: ", "unknown_tool", None, "Codex 0.169"),
     Wording(
         "claude_unknown",
