@@ -56,43 +56,43 @@ def proposal(*asked: dict[str, Any]) -> Record:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"decision": "accept", "success": True}, ("executed", "explicit", None, False, None, False)),
+        ({"decision": "accept", "success": True}, ("executed", "explicit", None, False, None, None)),
         (
             {"decision": "accept", "success": True, "interactive": False},
-            ("executed", "explicit", "policy", False, None, False),
+            ("executed", "explicit", "policy", False, None, None),
         ),
         ({"decision": "accept", "success": True, "metadata": {"exitCode": 3, "isError": True}},
          ("failed", "explicit", None, False, None, False)),
         ({"decision": "accept", "success": True, "metadata": {"exitCode": 0}},
          ("executed", "explicit", None, False, None, False)),
         ({"decision": "accept", "success": False, "error": "disk full", "error_type": "no_space_left"},
-         ("failed", "explicit", None, False, None, False)),
-        ({"decision": "accept", "success": False}, ("cancelled", "explicit", "human", False, None, False)),
-        ({"decision": "auto_accept", "success": True}, ("executed", "explicit", "human", True, "granted", True)),
+         ("failed", "explicit", None, False, None, None)),
+        ({"decision": "accept", "success": False}, ("cancelled", "explicit", "human", False, None, None)),
+        ({"decision": "auto_accept", "success": True}, ("executed", "explicit", "human", True, "granted", "session")),
         ({"decision": "auto_accept", "success": True, "interactive": False},
-         ("executed", "explicit", "policy", False, None, False)),
-        ({"decision": "modify", "success": True}, ("modified", "explicit", "human", True, "modified", False)),
+         ("executed", "explicit", "policy", False, None, None)),
+        ({"decision": "modify", "success": True}, ("modified", "explicit", "human", True, "modified", None)),
         (
             {"decision": "accept", "success": True, "metadata": {"user_added_lines": 2, "model_added_lines": 9}},
-            ("modified", "explicit", "human", True, "modified", False),
+            ("modified", "explicit", "human", True, "modified", None),
         ),
-        ({"decision": "reject", "success": False}, ("denied", "explicit", "human", True, "rejected", False)),
-        ({"decision": "reject", "success": True}, ("executed", "explicit", "human", True, "granted", True)),
+        ({"decision": "reject", "success": False}, ("denied", "explicit", "human", True, "rejected", None)),
+        ({"decision": "reject", "success": True}, ("executed", "explicit", "human", True, "granted", "always")),
         ({"decision": "reject", "success": False, "error": "exit 1", "error_type": "shell_execute_error"},
-         ("failed", "explicit", "human", True, "granted", True)),
+         ("failed", "explicit", "human", True, "granted", "always")),
         ({"success": False, "error": "Tool execution denied by policy. No.", "error_type": "policy_violation"},
-         ("denied", "explicit", "policy", False, None, False)),
+         ("denied", "explicit", "policy", False, None, None)),
         ({"success": False, "error": "Tool execution blocked: no", "error_type": "policy_violation"},
-         ("denied", "explicit", "hook", False, None, False)),
+         ("denied", "explicit", "hook", False, None, None)),
         ({"success": False, "error": "Agent execution stopped by hook: no", "error_type": "stop_execution"},
-         ("denied", "explicit", "hook", False, None, False)),
+         ("denied", "explicit", "hook", False, None, None)),
         ({"success": False, "error": HEADLESS_ASK, "error_type": "unhandled_exception", "interactive": False},
-         ("denied", "inferred", "policy", True, None, False)),
+         ("denied", "inferred", "policy", True, None, None)),
         ({"success": False, "error": 'Tool "write_file" not found.', "error_type": "tool_not_registered"},
-         ("unknown_tool", "explicit", None, False, None, False)),
+         ("unknown_tool", "explicit", None, False, None, None)),
         ({"success": False, "error": "params must have path", "error_type": "invalid_tool_params"},
-         ("invalid_arguments", "explicit", None, False, None, False)),
-        ({"success": False}, ("cancelled", "explicit", "human", False, None, False)),
+         ("invalid_arguments", "explicit", None, False, None, None)),
+        ({"success": False}, ("cancelled", "explicit", "human", False, None, None)),
     ],
 )  # fmt: skip
 def test_the_log_of_a_call_is_read_by_the_whole_decision_table(
@@ -100,7 +100,7 @@ def test_the_log_of_a_call_is_read_by_the_whole_decision_table(
 ) -> None:
     """Five seconds passed between control point and end; `null` attributes come as empty values."""
     found = stored(tool_log(TOOL, s=6, ms=5000, **({"decision": None} | fields)))
-    columns = ("outcome", "basis", "decided_by", "approval_asked", "approval", "standing")
+    columns = ("outcome", "basis", "decided_by", "approval_asked", "approval", "grant_scope")
     assert told(found, *columns) == [expected]
 
 
@@ -283,8 +283,8 @@ def test_qwens_spans_tell_a_refusal_from_a_run_and_the_wait_of_both() -> None:
     )  # fmt: skip
     granted = (*qwen_call("proceed_always", success=True), ran, qwen_log(status="success", decision="auto_accept"))
     refused = (*qwen_call("cancel", **{"tool.failure_kind": "cancelled", "success": False}),)
-    columns = ("tool_call_id", "outcome", "decided_by", "approval", "wait_ns", "standing")
+    columns = ("tool_call_id", "outcome", "decided_by", "approval", "wait_ns", "grant_scope")
     assert [told(stored(*records, service="qwen-code"), *columns) for records in (granted, refused)] == [
-        [("call_1", "executed", "human", "granted", 4 * 10**9, True)],
-        [("call_1", "denied", "human", "rejected", 4 * 10**9, False)],
+        [("call_1", "executed", "human", "granted", 4 * 10**9, "always")],
+        [("call_1", "denied", "human", "rejected", 4 * 10**9, None)],
     ]

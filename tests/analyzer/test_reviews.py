@@ -34,9 +34,9 @@ STORIES: Final = {
     "granted at a glance": ([PROPOSED, ASKED, granted(1.1), RAN], []),
     "hasty": ([PROPOSED, ASKED_LONG, granted(9), RAN], ["hasty"]),
     "a program may be fast": ([PROPOSED, ASKED_LONG, granted(1.1, decided_by="program"), RAN], []),
-    "a standing grant is not read again": (
-        [PROPOSED, ASKED_LONG, granted(1.1, attributes='{"standing":true}'), RAN],
-        [],
+    "granted for good as hastily": (
+        [PROPOSED, ASKED_LONG, granted(9, attributes='{"grant_scope":"always"}'), RAN],
+        ["hasty"],
     ),
     "too late": ([PROPOSED, ASKED, RAN, granted(40)], ["ran_before"]),
     "within the tolerance of clocks": ([PROPOSED, ASKED, RAN, granted(30.9)], []),
@@ -46,6 +46,18 @@ STORIES: Final = {
     ),
     "though expired": ([PROPOSED, ASKED, event("approval.expired", s=20), RAN], ["ran_refused"]),
     "rejected and not run": ([PROPOSED, ASKED, event("approval.rejected", s=5, decided_by="human")], []),
+    "with an ask that nothing answers, by records that tell every answer": (
+        [{**row, "dialect": "aftertrace"} for row in (PROPOSED, ASKED, RAN)],
+        ["ran_unapproved"],
+    ),
+    "though somebody had to be asked": (
+        [PROPOSED, event("policy.evaluated", "ask", s=1, decided_by="policy"), ASKED, RAN],
+        ["ran_unapproved"],
+    ),
+    "asked as a policy wanted": (
+        [PROPOSED, event("policy.evaluated", "ask", s=1, decided_by="policy"), ASKED, granted(20), RAN],
+        [],
+    ),
     "with other arguments": (
         [PROPOSED, ASKED, granted(20), {**RAN, "arguments": '{"eur":900}'}],
         ["other_arguments"],
@@ -59,6 +71,17 @@ STORIES: Final = {
         ],
         [],
     ),
+    "with another edit than the one that was approved": (
+        [
+            PROPOSED,
+            ASKED,
+            event("approval.modified", s=20, decided_by="human", arguments='{"eur":5}'),
+            {**RAN, "arguments": '{"eur":900}'},
+        ],
+        ["other_arguments"],
+    ),
+    "by whoever asked": ([PROPOSED, {**ASKED, "decider": "ana"}, granted(20), RAN], ["self_approved"]),
+    "by the model": ([PROPOSED, ASKED, granted(20, decided_by="model"), RAN], ["self_approved"]),
     "by itself": ([PROPOSED, ASKED, granted(20, decider="clerk"), RAN], ["self_approved"]),
     "answered by nobody that is recorded": ([PROPOSED, ASKED, RAN], []),
 }
@@ -75,8 +98,17 @@ def test_a_signal_is_raised_by_what_records_state_and_by_nothing_else(name: str)
 def test_every_signal_has_a_story() -> None:
     """A new one must come with its own."""
     told = {signal for _, signals in STORIES.values() for signal in signals}
-    assert told == {signal.name for signal in SIGNALS}
+    # What a permission mode lets through is asked of nobody: its stories are in `test_allowances`.
+    assert told | {"bypassed"} == {signal.name for signal in SIGNALS}
     assert len(LONG) >= LONG_CHARACTERS
+
+
+def test_a_refusal_that_was_no_answer_counts_too() -> None:
+    """A hook said no and the call ran: there was no approval, and a control failed all the same."""
+    refused = event("policy.evaluated", "deny", s=1, decided_by="hook")
+    found = stored(PROPOSED, refused, RAN).analysis()
+    assert (found.calls["signals"].to_list(), found.approvals.height) == ([["ran_refused"]], 0)
+    assert stored(PROPOSED, refused).analysis().calls["signals"].to_list() == [[]]
 
 
 def several() -> pl.DataFrame:
@@ -149,5 +181,8 @@ def test_the_report_says_what_is_odd_and_escapes_it() -> None:
     assert "| `hasty` | 1 | approved faster than the text can be read: more than 100 characters a second |\n" in text
     assert "| ana | 1.0 s | \\| \\[pay\\]\\(http://evil\\) ‹U\\+202E›xxx" in text
     assert "| ana | 1 | 1 | 100.0% (20.7% to 100.0%) | 1.0 s | 1.0 s | 1 |\n" in text
+    failed = report(stored({**asked, "decider": "ana"}, PROPOSED, granted(20), RAN).analysis())
+    assert "## Where a control failed\n\n" in failed
+    assert "| `self_approved` | 1 | the agent, or whoever asked, is named as the one who approved |\n" in failed
     nobody = report(stored(PROPOSED).analysis(), Filter())
     assert nobody.startswith("# Approvals\n\nNobody was asked anything, as far as is recorded. Made ")

@@ -192,8 +192,10 @@ def _reviewer(subject: _Subject) -> Answer:
         return subject.answer("reviewer", "known", "no calls, nobody to ask", rows)
     if not asked.height:
         by = sorted({by for by in subject.calls["decided_by"].to_list() if by})
+        grants = [row for row in subject.calls.iter_rows(named=True) if row["granted_by"]]
+        given = "".join(dict.fromkeys(f"; {_grant(row)}" for row in grants))
         if by:
-            return subject.answer("reviewer", "known", f"nobody was asked; decided by {', '.join(by)}", rows)
+            return subject.answer("reviewer", "known", f"nobody was asked; decided by {', '.join(by)}{given}", rows)
         return subject.answer(
             "reviewer", "unknown", "no decision is recorded; whether anybody was asked is unknown", rows
         )
@@ -207,6 +209,12 @@ def _reviewer(subject: _Subject) -> Answer:
     return subject.answer("reviewer", state, "; ".join(dict.fromkeys(parts)), rows)
 
 
+def _grant(row: dict[str, Any]) -> str:
+    """A standing grant that stood in for an answer: of what, by whom and when."""
+    when = f" at {row['granted_at']:%Y-%m-%d %H:%M:%S} UTC" if row["granted_at"] is not None else ""
+    return f"{row['tool_name']}: granted before by {row['granted_by']}{when}"
+
+
 def _trigger(subject: _Subject) -> Answer:
     user, told = subject.run["user_id"], _inputs_of(subject, "user_prompt")
     if user:
@@ -218,15 +226,19 @@ def _trigger(subject: _Subject) -> Answer:
 
 def _checks(subject: _Subject) -> Answer:
     rows = subject.events.filter(pl.col("event").is_in(("policy.evaluated", "validation.passed", "validation.failed")))
+    failures = Counter(name for signals in subject.calls["signals"].to_list() for name in signals)
     # A record that only repeats a decision, told by another of the same call, is marked with a weight.
     said = rows.filter(pl.col("attributes").str.json_path_match("$.weight").is_null())
     counts = Counter(
         (row["decided_by"] or "?", row["state"] or row["event"])
         for row in (said if said.height else rows).iter_rows(named=True)
     )
-    if counts:
-        value = ", ".join(f"{by} {state}×{n}" for (by, state), n in sorted(counts.items()))
-        return subject.answer("checks", "known", value, rows)
+    passed = subject.calls["permission_mode"].drop_nulls().unique(maintain_order=True).to_list()
+    parts = [f"{by} {state}×{n}" for (by, state), n in sorted(counts.items())]
+    parts += [f"permission mode {', then '.join(passed)}"] if passed else []
+    parts += [f"control failure: {name}×{n}" for name, n in sorted(failures.items())]
+    if parts:
+        return subject.answer("checks", "known" if counts else "partial", ", ".join(parts), rows)
     return subject.answer("checks", "unknown", "no check is recorded", rows)
 
 

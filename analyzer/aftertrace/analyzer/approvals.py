@@ -6,8 +6,9 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.controls import named
 from aftertrace.analyzer.edits import difference
-from aftertrace.analyzer.reviews import signals
+from aftertrace.analyzer.reviews import HASTY
 from aftertrace.analyzer.schemas import DERIVED
 
 SCHEMA: Final = DERIVED["approvals"].schema
@@ -64,7 +65,7 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
                 "approved_arguments",
                 pl.when(pl.col("decision") == "modified").then("executed_arguments"),
             ),
-            signals=signals(),
+            signals=pl.concat_list("signals", named((HASTY,))),
         )
         .with_columns(
             edits=pl.struct("arguments", "approved_arguments").map_elements(

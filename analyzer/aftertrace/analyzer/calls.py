@@ -6,14 +6,15 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer import evidence, risk
+from aftertrace.analyzer import controls, evidence, modes, risk
+from aftertrace.analyzer.allowances import allowed
 from aftertrace.analyzer.evidence import NO_RESULT
 from aftertrace.analyzer.followed import followed
 from aftertrace.analyzer.held import held
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.outcomes import SPAN_FOR_EVERY_RUN, judge
 from aftertrace.analyzer.run_states import RUN_STATES
-from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, TIMESTAMP
+from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, RAN_OUTCOMES, TIMESTAMP
 
 SCHEMA: Final = DERIVED["calls"].schema
 ANSWERED_WITHIN_NS: Final = 100_000_000
@@ -48,7 +49,7 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
         )
         .with_columns(run_waits=_waits().any().over("run_id"))
     )
-    return _columns(_person_or_program(judged, identified))
+    return _columns(allowed(modes.in_force(_person_or_program(judged, identified), identified.events)))
 
 
 def _tool_lists(identified: Identified) -> pl.LazyFrame:
@@ -170,6 +171,8 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
     asked |= ((pl.col("decided_by") == "human") & pl.col("outcome").is_in(("denied", "modified"))).fill_null(
         value=False
     )
+    # Where an earlier answer stood in, nobody was asked now.
+    asked &= ~pl.col("is_granted_before")
     asked &= ~(pl.col("is_output_missing") & pl.col("answer").is_in(NO_RESULT)).fill_null(value=False)
     # Nobody answers so fast: an answer given before, for all calls like it, was used again.
     asked &= ~(pl.col("standing") & (pl.col("decided_ns") - pl.col("asked_ns") < ANSWERED_WITHIN_NS)).fill_null(
@@ -179,7 +182,7 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
     answered_ns = pl.coalesce("decided_ns", pl.when(asked & pl.col("asked_ns").is_not_null()).then("resumed_ns"))
     waited = pl.when(asked).then(pl.coalesce("stated_wait_ns", answered_ns - pl.col("asked_ns")))
     approval = pl.when(pl.col("verdict").is_in(("granted", "rejected", "modified", "expired"))).then("verdict")
-    ran = pl.col("outcome").is_in(("executed", "failed", "modified"))
+    ran = pl.col("outcome").is_in(RAN_OUTCOMES)
     return (
         judged.with_columns(near_miss=near, risk=pl.coalesce("declared_risk", risk.guess(pl.col("tool_name"))))
         .with_columns(
@@ -196,7 +199,6 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
             approval_asked=asked,
             approval=approval,
             wait_ns=pl.when(waited >= 0).then(waited),
-            standing=pl.col("standing").fill_null(value=False),
             reason=pl.coalesce(
                 "decision_reason",
                 "refusal",
@@ -206,7 +208,7 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
             arguments=pl.coalesce("proposed_arguments", _shown_arguments(), "whole_arguments", "any_arguments"),
             executed_arguments=pl.when(ran).then(pl.coalesce("run_arguments", "approved_arguments")),
         )
-        .with_columns(near_miss=pl.col("near_miss").fill_null(value=False))
+        .with_columns(near_miss=pl.col("near_miss").fill_null(value=False), signals=controls.named(controls.FAILURES))
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         .sort("first_ns", "conversation_id", "ordinal", "call_key", nulls_last=True)
     )

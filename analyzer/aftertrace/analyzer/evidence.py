@@ -155,16 +155,10 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             ((event == "approval.requested") | pl.col("run_again")).any().alias("was_asked"),
             pl.col("run_again").any().alias("is_run_again"),
             pl.col("time_ns").filter(asking).min().alias("asked_ns"),
-            pl.col("time_ns")
-            .filter(pl.col("attributes").str.contains('"includes_wait":true', literal=True).fill_null(value=False))
-            .min()
-            .alias("received_call_ns"),
-            pl.col("content").filter(event == "approval.requested").drop_nulls().first().alias("shown"),
-            pl.col("content_digest").filter(event == "approval.requested").drop_nulls().first().alias("shown_digest"),
-            pl.col("attributes").str.contains('"needs_approval":true', literal=True).fill_null(value=False).any()
-            .alias("is_guarded"),
-            pl.col("attributes").str.contains('"handed_back":true', literal=True).fill_null(value=False).any()
-            .alias("is_handed_back"),
+            pl.col("time_ns").filter(_says("includes_wait")).min().alias("received_call_ns"),
+            pl.col("decider").filter(event == "approval.requested").drop_nulls().first().alias("asker"),
+            _says("needs_approval").any().alias("is_guarded"),
+            _says("handed_back").any().alias("is_handed_back"),
             (proposed & _is_not_offered()).fill_null(value=False).any().alias("is_not_offered"),
             (
                 (pl.col("trace_id").filter(pl.col("rule") == "denied_response").first())
@@ -230,6 +224,10 @@ def _attribute(name: str) -> pl.Expr:
     return pl.col("attributes").str.json_path_match(f"$.{name}")
 
 
+def _says(attribute: str) -> pl.Expr:
+    return pl.col("attributes").str.contains(f'"{attribute}":true', literal=True).fill_null(value=False)
+
+
 def _first(name: str) -> pl.Expr:
     return pl.col(name).drop_nulls().first().alias(name)
 
@@ -244,7 +242,7 @@ def _deciding(deciding: pl.Expr) -> list[pl.Expr]:
 
     asked = pl.col("event").is_in(DECISIONS)
     # Gemini CLI's log tells the wait and the run as one time.
-    with_run = pl.col("attributes").str.contains('"wait_includes_run":true', literal=True).fill_null(value=False)
+    with_run = _says("wait_includes_run")
     verdict = (
         pl.when(pl.col("event") == "policy.evaluated")
         .then("state")
@@ -262,5 +260,10 @@ def _deciding(deciding: pl.Expr) -> list[pl.Expr]:
         pl.coalesce(
             pl.col("wait_ns").filter(asked & ~with_run).max(), pl.col("wait_ns").filter(asked & with_run).max()
         ).alias("stated_wait_ns"),
-        pl.col("attributes").filter(deciding).str.contains('"standing":true', literal=True).any().alias("standing"),
+        last(_attribute("grant_scope")).alias("grant_scope"),
+        last(_attribute("grant_granted_by")).alias("grant_granted_by"),
+        last(_attribute("grant_granted_at")).alias("grant_granted_at"),
+        _says("grant_standing").filter(deciding).any().alias("is_grant_used"),
+        _attribute("permission_mode").filter(deciding).drop_nulls().last().alias("own_mode"),
+        _says("bypass").filter(deciding).any().alias("is_own_bypass"),
     ]

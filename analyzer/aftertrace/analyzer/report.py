@@ -11,6 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from aftertrace.analyzer.analysis import Analysis
+from aftertrace.analyzer.failure_report import control_failures, headline
 from aftertrace.analyzer.markdown import moment, plain
 from aftertrace.analyzer.select import Filter
 
@@ -35,7 +36,8 @@ def near_misses(analysis: Analysis, filter: Filter | None = None) -> str:  # noq
     parts = [
         "# Near misses",
         _period(calls, analysis.now_ns),
-        _headline(total, missed),
+        _headline(total, missed, calls),
+        control_failures(calls),
         _list(missed),
         _rates(analysis, wanted, "tool_name", "By tool"),
         _rates(analysis, wanted, "agent_name", "By agent"),
@@ -57,7 +59,7 @@ def _period(calls: pl.DataFrame, now_ns: int) -> str:
     )
 
 
-def _headline(total: dict[str, Any], missed: pl.DataFrame) -> str:
+def _headline(total: dict[str, Any], missed: pl.DataFrame, calls: pl.DataFrame) -> str:
     if not total["calls"]:
         return ""
     floor = " at least (an emitter hides some refusals, so these counts are floors)" if total["floor"] else ""
@@ -72,7 +74,7 @@ def _headline(total: dict[str, Any], missed: pl.DataFrame) -> str:
     if who.height:
         stopped = ", ".join(f"{plain(by or 'not stated')} {count:,}" for by, count in who.iter_rows())
         lines.append(f"What held: {stopped}.")
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {line}" for line in (*lines, headline(calls)) if line)
 
 
 def _list(missed: pl.DataFrame) -> str:

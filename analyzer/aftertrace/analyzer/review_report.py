@@ -7,6 +7,7 @@ from typing import Any, Final
 import polars as pl
 
 from aftertrace.analyzer.analysis import Analysis
+from aftertrace.analyzer.failure_report import control_failures
 from aftertrace.analyzer.markdown import moment, plain, table
 from aftertrace.analyzer.reviews import SIGNALS, reviews
 from aftertrace.analyzer.select import Filter
@@ -22,6 +23,7 @@ def approvals(analysis: Analysis, filter: Filter | None = None) -> str:  # noqa:
     parts = [
         "# Approvals",
         _headline(asked, analysis.now_ns),
+        control_failures(analysis.select("calls", filter)),
         _odd(asked),
         _grouped(asked, "reviewer", "By reviewer", _NOBODY),
         _grouped(asked, "decided_by", "By who decided", "not stated"),

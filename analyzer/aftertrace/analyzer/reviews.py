@@ -7,11 +7,11 @@ does not record the answer, none is raised.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.controls import FAILURES, LET, Signal
 from aftertrace.analyzer.near_misses import wilson
 from aftertrace.analyzer.schemas import REVIEWS_SCHEMA
 
@@ -20,63 +20,19 @@ CHARACTERS_PER_S: Final = 100
 Language 109: 238 words a minute)."""
 LONG_CHARACTERS: Final = 200
 """A shorter text can be taken in at a glance."""
-CLOCK_TOLERANCE: Final = pl.duration(seconds=1)
-"""The answer and the start of the call may be stamped by two clocks."""
-
-_RAN: Final = pl.col("outcome").is_in(("executed", "failed", "modified"))
-_LET: Final = pl.col("approval").is_in(("granted", "modified"))
 _LENGTH: Final = pl.coalesce("shown", "arguments").str.len_chars().cast(pl.Int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """Something odd about an approval."""
-
-    name: str
-    when: pl.Expr
-    """Over the columns of `calls` and `shown`."""
-    brief: str
-    """What it means, for the docs and the report."""
-
-
-SIGNALS: Final = (
-    Signal(
-        "ran_refused",
-        _RAN & pl.col("approval").is_in(("rejected", "expired")),
-        "it ran although the approval was refused or expired",
-    ),
-    Signal(
-        "ran_before",
-        _RAN & _LET & (pl.col("started_at") + CLOCK_TOLERANCE < pl.col("decided_at")),
-        "it began to run more than a second before it was approved",
-    ),
-    Signal(
-        "other_arguments",
-        _RAN & (pl.col("approval") == "granted") & (pl.col("executed_arguments") != pl.col("arguments")),
-        "it ran with other arguments than those that were approved",
-    ),
-    Signal(
-        "self_approved",
-        _LET & (pl.col("reviewer") == pl.col("agent_name")),
-        "the agent that asked is named as the one who approved",
-    ),
-    Signal(
-        "hasty",
-        _LET
-        & pl.col("decided_by").is_in(("human", "human_or_program"))
-        & ~pl.col("standing")
-        & (_LENGTH >= LONG_CHARACTERS)
-        & (pl.col("wait_ns") < _LENGTH * (1_000_000_000 // CHARACTERS_PER_S)),
-        f"approved faster than the text can be read: more than {CHARACTERS_PER_S} characters a second",
-    ),
+HASTY: Final = Signal(
+    "hasty",
+    LET
+    & pl.col("decided_by").is_in(("human", "human_or_program"))
+    & (_LENGTH >= LONG_CHARACTERS)
+    & (pl.col("wait_ns") < _LENGTH * (1_000_000_000 // CHARACTERS_PER_S)),
+    f"approved faster than the text can be read: more than {CHARACTERS_PER_S} characters a second",
 )
-"""What can be odd about an approval."""
-
-
-def signals() -> pl.Expr:
-    """The names of the signals that apply, in the order of `SIGNALS`."""
-    named = [pl.when(signal.when.fill_null(value=False)).then(pl.lit(signal.name)) for signal in SIGNALS]
-    return pl.concat_list(named).list.drop_nulls()
+SIGNALS: Final = (*FAILURES, HASTY)
+"""What can be odd about an approval: what is wrong about its call, and what is odd about the answer itself."""
 
 
 def reviews(approvals: pl.LazyFrame, by: list[str]) -> pl.LazyFrame:

@@ -8,6 +8,7 @@ import polars as pl
 
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+from aftertrace.analyzer.turns import is_setting
 
 SCHEMA: Final = DERIVED["runs"].schema
 
@@ -86,6 +87,8 @@ def _records(frame: pl.DataFrame, table: str) -> pl.DataFrame:
         prompt = pl.when(asked).then("content")
     # An event repeats the numbers of its span: only one that stands for a model call has its own.
     owned = pl.lit(value=True) if is_span else pl.col("event") == "model.called"
+    # A setting that no turn follows is no run.
+    done = pl.lit(value=True) if is_span else ~is_setting()
     return frame.select(
         "run_id", "receiver", "seq", "index", "conversation_id", "agent_name", "agent_version", "user_id",
         "service_name", "source", "tenant", "environment", "system_prompt_digest", "tools_digest", "model",
@@ -93,7 +96,7 @@ def _records(frame: pl.DataFrame, table: str) -> pl.DataFrame:
         first_ns=pl.col("start_ns" if is_span else "time_ns"),
         last_ns=pl.max_horizontal("start_ns", "end_ns") if is_span else pl.max_horizontal("time_ns", "end_ns"),
         prompt=prompt,
-        what=pl.col("operation" if is_span else "event"),
+        what=pl.when(done).then("operation" if is_span else "event"),
         input_tokens=pl.when(owned).then("input_tokens"),
         output_tokens=pl.when(owned).then("output_tokens"),
         cost_usd=pl.when(owned).then("cost_usd"),

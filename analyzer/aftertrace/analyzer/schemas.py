@@ -30,6 +30,9 @@ OUTCOMES: Final = (
 )
 """What can become of a call. The first two ran as proposed, `modified` ran with an edit."""
 
+RAN_OUTCOMES: Final = ("executed", "failed", "modified")
+"""Outcomes of calls that ran."""
+
 NEAR_MISS_OUTCOMES: Final = ("denied", "modified", "expired", "cancelled", "rejected_by_model")
 """Outcomes one control away from happening; `cancelled` counts when a person did it."""
 
@@ -75,8 +78,23 @@ CALLS: Final = {
     "reviewer": (pl.String, "who decided, as named by the sender"),
     "reviewer_identity": (pl.String, "`authenticated`, `asserted` or `inferred`"),
     "wait_ns": (pl.Int64, "how long the decision took"),
-    "standing": (pl.Boolean, "let through by a standing grant"),
-    "reason": (pl.String, "reason given, or the text of the refusal or error"),
+    "allowed_by": (
+        pl.String,
+        "what let it through: `grant` (a standing one), `mode`, `rule`, else who decided: see what lets a call through",
+    ),
+    "allowed_basis": (pl.String, "of `allowed_by`: `explicit` or `inferred`"),
+    "grant_scope": (
+        pl.String,
+        "how far the answer, or the grant, reaches: `once`, `session`, `always`; null: not told",
+    ),
+    "granted_by": (
+        pl.String,
+        "who gave the standing grant that let it through: as named, else the class of who decided",
+    ),
+    "granted_at": (TIMESTAMP, "when it was given"),
+    "permission_mode": (pl.String, "permission mode in force, in the sender's word; null is not told"),
+    "signals": (pl.List(pl.String), "where a control failed: see the signals"),
+    "reason": (pl.String, "reason given for the decision, or the text of the refusal or error"),
     "arguments": (pl.String, "canonical JSON of the proposed arguments"),
     "executed_arguments": (pl.String, "canonical JSON of the arguments it ran with, where known"),
     "rules": (pl.List(pl.String), "named rules that the outcome rests on"),
@@ -141,7 +159,7 @@ APPROVALS: Final = {
     "decided_by": (pl.String, "class of who decided"),
     "reviewer": (pl.String, "who, as named"),
     "reviewer_identity": (pl.String, "`authenticated`, `asserted`, `inferred`"),
-    "standing": (pl.Boolean, "a grant for later calls too"),
+    "grant_scope": (pl.String, "how far the answer reaches: `once`, `session`, `always`; null is not told"),
     "shown": (pl.String, "start of the text shown to the reviewer, where sent"),
     "shown_digest": (pl.String, "tagged digest of the whole text shown"),
     "reason": (pl.String, "reason given"),
@@ -150,10 +168,7 @@ APPROVALS: Final = {
     "edits": (pl.String, "JSON list of what the edit changed: `path` (RFC 6901), `before`, `after`"),
     "outcome": (pl.String, "what became of the call"),
     "basis": (pl.String, "`explicit`: the decision is recorded; `inferred`: from what followed"),
-    "signals": (
-        pl.List(pl.String),
-        "what is odd: `ran_refused`, `ran_before`, `other_arguments`, `self_approved`, `hasty`",
-    ),
+    "signals": (pl.List(pl.String), "what is odd: see the signals"),
     "conversation_id": (pl.String, "conversation"),
     "source": (pl.String, "who sent it"),
     "tenant": (pl.String, "tenant"),

@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer import modes
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.schemas import TIMELINE_SCHEMA
 
@@ -38,15 +39,17 @@ def timeline(identified: Identified, call_events: pl.DataFrame, run_id: str) -> 
     """
     resolved = call_events.lazy().select("pointer", "ordinal", of_tool="tool_name", of_call="call_id")
     events = (
-        identified.events.lazy()
-        .filter((pl.col("run_id") == run_id) & (pl.col("state") != "echoed").fill_null(value=True))
+        _of_run(identified.events, run_id)
+        .filter((pl.col("state") != "echoed").fill_null(value=True))
         .join(resolved, on=["pointer", "ordinal"], how="left")
         .with_columns(
             tool_name=pl.coalesce("tool_name", "of_tool"),
             tool_call_id=pl.coalesce("call_id", "of_call"),
-            lane=pl.col("event").replace_strict(_LANES, default="agent"),
+            lane=pl.when(modes.IS_MODE)
+            .then(pl.lit("control"))
+            .otherwise(pl.col("event").replace_strict(_LANES, default="agent")),
             what=pl.concat_str("event", "state", separator=" ", ignore_nulls=True),
-            detail=pl.coalesce("reason", "content", "arguments"),
+            detail=pl.coalesce(modes.change(), "reason", "content", "arguments"),
             evidence="pointer",
             # A decision tells how long it took: the wait is drawn from the ask to the answer.
             begin=pl.when(pl.col("wait_ns") > 0).then(pl.coalesce("end_ns", "time_ns") - pl.col("wait_ns")),
@@ -81,3 +84,11 @@ def timeline(identified: Identified, call_events: pl.DataFrame, run_id: str) -> 
         .drop("ordinal")
         .collect()
     )
+
+
+def _of_run(events: pl.DataFrame, run_id: str) -> pl.LazyFrame:
+    """The events of a run, and the modes that its conversation entered meanwhile, whichever record told of them."""
+    mine = events.filter(pl.col("run_id") == run_id)
+    meanwhile = pl.col("time_ns").is_between(mine["time_ns"].min(), mine["time_ns"].max())
+    also = modes.IS_MODE & pl.col("thread").is_in(mine["thread"].unique().implode()) & meanwhile
+    return modes.without_repeats(events.filter((pl.col("run_id") == run_id) | also)).lazy()

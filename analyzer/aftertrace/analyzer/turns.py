@@ -33,14 +33,19 @@ def in_turns(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     )
     if not strays.height:
         return events
-    is_setting = (pl.col("event") == "input.resolved") & (pl.col("state") == "other").fill_null(value=False)
     strays = _with_nearest(_with_nearest(strays, turns, "backward"), turns, "forward")
-    into = pl.when(is_setting).then(pl.coalesce("forward", "backward")).otherwise(pl.coalesce("backward", "forward"))
+    into = pl.when(is_setting()).then(pl.coalesce("forward", "backward")).otherwise(pl.coalesce("backward", "forward"))
     return (
         numbered.join(strays.select("row", into=into), on="row", how="left")
         .with_columns(part=pl.coalesce("into", "part"))
         .drop("row", "into")
     )
+
+
+def is_setting() -> pl.Expr:
+    """Whether an event only tells what an agent is set to: no sign that it did anything."""
+    told = pl.col("state").is_in(("other", "permission_mode")).fill_null(value=False)
+    return (pl.col("event") == "input.resolved") & told
 
 
 def _with_nearest(strays: pl.DataFrame, turns: pl.DataFrame, strategy: Literal["backward", "forward"]) -> pl.DataFrame:

@@ -46,6 +46,7 @@ _CALL_COLUMNS: Final = (
     "agent_name",
     "tool_name",
     "outcome",
+    "allowed_by",
     "decided_by",
     "basis",
     "reviewer",

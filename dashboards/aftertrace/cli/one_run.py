@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 _QUESTION_CELLS: Final = 17
 _TEXT_CELLS: Final = 96
 _MARKS: Final = {"known": "+", "partial": "~", "unknown": "?"}
-_CALL_COLUMNS: Final = ("ordinal", "tool_name", "outcome", "decided_by", "basis", "reviewer", "reason")
+_CALL_COLUMNS: Final = (
+    "ordinal",
+    "tool_name",
+    "outcome",
+    "allowed_by",
+    "decided_by",
+    "basis",
+    "reviewer",
+    "permission_mode",
+    "signals",
+    "reason",
+)
 _TIMELINE_COLUMNS: Final = ("time", "lane", "what", "tool_name", "decided_by", "detail")
 _NEVER: Final = "does not tell this"
 """How the analyzer says that no switch would help."""

@@ -17,6 +17,8 @@ from typing import Any, Final
 import click
 
 from aftertrace.analyzer import DERIVED, EMITTERS
+from aftertrace.analyzer.allowances import ALLOWANCES
+from aftertrace.analyzer.controls import FAILURES
 from aftertrace.analyzer.outcomes import RULES
 from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.cli import config
@@ -177,11 +179,19 @@ def _outcomes() -> Iterator[str]:
         cells = (f"`text:{wording.rule}`", wording.state, wording.decided_by or "", wording.seen_in)
         yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
     yield (
-        "\n## Signals\n\nWhat can be odd about an approval: `aftertrace approvals` has the column, `aftertrace report "
-        "approvals` counts them.\n\n| signal | |\n|---|---|"
+        "\n## What lets a call through\n\nThe first of these that applies stands in a call's `allowed_by`; else it is "
+        "who decided (`decided_by`), where `policy` is a rule, a mode or a grant and the record does not say which.\n\n"
+        "| allowed by | |\n|---|---|"
+    )
+    for allowance in ALLOWANCES:
+        yield f"| `{allowance.name}` | {_cell(allowance.brief)} |"
+    yield (
+        "\n## Signals\n\nControl failures are told of calls, the rest of approvals alone: `aftertrace calls` and "
+        "`aftertrace approvals` have the column, `aftertrace report` counts them.\n\n| signal | of | |\n|---|---|---|"
     )
     for signal in SIGNALS:
-        yield f"| `{signal.name}` | {_cell(signal.brief)} |"
+        of = "calls" if signal in FAILURES else "approvals"
+        yield f"| `{signal.name}` | {of} | {_cell(signal.brief)} |"
     yield ""
 
 

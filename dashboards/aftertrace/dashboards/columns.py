@@ -22,6 +22,11 @@ _COLUMNS: Final[dict[str, Any]] = {
     "model": st.column_config.TextColumn("model", width=130),
     "state": st.column_config.TextColumn("state", width=80),
     "decided_by": st.column_config.TextColumn("decided by", width=84),
+    "allowed_by": st.column_config.TextColumn(
+        "let through by", width=96, help="grant, mode, rule, or who decided; a trailing ? marks what is inferred"
+    ),
+    "permission_mode": st.column_config.TextColumn("mode", width=110, help="permission mode in force, where told"),
+    "failed": st.column_config.TextColumn("control failure", width=110, help="a control that should have held"),
     "basis": st.column_config.TextColumn(
         "basis", width=68, help="explicit: a record says so; inferred: from absence, or from a text"
     ),

@@ -58,6 +58,10 @@ def _seconds(column: str, name: str) -> pl.Expr:
 _RISK: Final = (
     pl.col("risk") + pl.when(pl.col("risk_basis") == "guess").then(pl.lit(" ?")).otherwise(pl.lit(""))
 ).alias("risk")
+_ALLOWED: Final = (
+    pl.col("allowed_by") + pl.when(pl.col("allowed_basis") == "inferred").then(pl.lit(" ?")).otherwise(pl.lit(""))
+).alias("allowed_by")
+_FAILED: Final = pl.col("signals").list.join(", ").replace("", None).alias("failed")
 _WAIT: Final = _seconds("wait_ns", "wait_s")
 _FIRST: Final = pl.from_epoch(pl.col("first_ns"), time_unit="ns").dt.replace_time_zone("UTC").alias("first_at")
 
@@ -94,8 +98,11 @@ CALLS: Final = Layout(
         "ordinal",
         "tool_name",
         _chip("outcome"),
+        _ALLOWED,
         "decided_by",
         "basis",
+        "permission_mode",
+        _FAILED,
         _WAIT,
         _RISK,
         "arguments",

@@ -64,7 +64,7 @@ def test_an_answer_says_who_gave_it_and_how_long_it_took() -> None:
     })  # fmt: skip
     facts = (event.decided_by, event.decider, event.identity, event.group, event.wait_ns, event.reason)
     assert facts == ("human", "u-1", "authenticated", "a-1", 2_500_000_000, "small: under the limit")
-    assert event.attributes["standing"] is True
+    assert event.attributes["grant_standing"] is True
 
 
 @pytest.mark.parametrize(

@@ -284,23 +284,23 @@ def test_a_failed_result_tells_why_and_a_cut_input_is_marked() -> None:
 
 
 def test_a_changed_permission_mode_is_an_input_and_decides_on_no_call() -> None:
-    """What every record carries is left out."""
-    attributes = {"session.id": "s", "from_mode": "default", "to_mode": "plan", "trigger": "key"}
+    """One that lets everything through is marked, on either side of the change."""
+    attributes = {"session.id": "s", "from_mode": "default", "to_mode": "bypassPermissions", "trigger": "shift_tab"}
     reading = claude_code.read(make_log("claude_code.permission_mode_changed", attributes))
     assert reading is not None
     assert reading.events == [
         Event(
             event="input.resolved",
-            state="other",
+            state="permission_mode",
             time_ns=9_000_000_000,
-            attributes={
-                "input": "permission_mode_changed",
-                "from_mode": "default",
-                "to_mode": "plan",
-                "trigger": "key",
-            },
+            content="bypassPermissions",
+            attributes={"trigger": "shift_tab", "bypass": True, "from_mode": "default"},
         )
     ]
+    back = {"from_mode": "bypassPermissions", "to_mode": "plan"}
+    reading = claude_code.read(make_log("claude_code.permission_mode_changed", back))
+    assert reading is not None
+    assert reading.events[0].attributes == {"from_mode": "bypassPermissions", "from_bypass": True}
 
 
 def test_other_records_of_the_emitter_are_its_own_and_state_nothing() -> None:

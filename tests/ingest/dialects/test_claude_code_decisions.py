@@ -134,7 +134,7 @@ def test_every_pair_of_decision_and_source_has_its_meaning(
     assert reading is not None
     (event,) = reading.events
     assert (event.event, event.state, event.decided_by, event.rule) == expected
-    assert event.attributes.get("standing") == (True if source == "user_permanent" else None)
+    assert event.attributes.get("grant_scope") == ("always" if source == "user_permanent" else None)
 
 
 def test_the_account_of_the_session_is_the_asserted_reviewer_where_a_user_decided() -> None:

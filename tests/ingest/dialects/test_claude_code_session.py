@@ -62,6 +62,17 @@ def test_only_records_of_the_import_are_read() -> None:
     assert claude_code_session.read(log(body, "com.anthropic.claude_code.events")) is None
 
 
+def test_an_entry_tells_the_mode_in_force() -> None:
+    """With a prompt, and by itself where a person changed it."""
+    prompt = {"type": "user", "permissionMode": "plan", "message": {"content": "do it"}}
+    change = {"type": "permission-mode", "permissionMode": "bypassPermissions", "sessionId": "s"}
+    told = [claude_code_session.read(log(json.dumps(entry))) for entry in (prompt, change)]
+    assert [[(event.state, event.content, event.attributes) for event in each.events] for each in told if each] == [
+        [("permission_mode", "plan", {}), ("user_prompt", "do it", {})],
+        [("permission_mode", "bypassPermissions", {"bypass": True})],
+    ]
+
+
 entries = st.fixed_dictionaries(
     {},
     optional={
@@ -89,6 +100,7 @@ entries = st.fixed_dictionaries(
         "sessionId": values,
         "agentId": values,
         "isSidechain": values,
+        "permissionMode": values,
     },
 )
 

@@ -69,9 +69,32 @@ def test_the_settings_of_a_conversation_are_an_input() -> None:
                     "provider_name": "fake",
                     "reasoning_summary": "auto",
                 },
-            )
+            ),
+            Event(
+                event="input.resolved",
+                state="permission_mode",
+                time_ns=1795248536881496715,
+                content="on-request, workspace-write",
+            ),
         ],
     )
+
+
+def test_nobody_asked_and_nothing_held_back_is_a_bypass() -> None:
+    """Either setting alone is none: a sandbox still holds what nobody is asked about."""
+    told = [
+        stated("conversation_starts", approval_policy=policy, sandbox_policy=sandbox)[-1]
+        for policy, sandbox in (
+            ("never", "danger-full-access"),
+            ("never", "workspace-write"),
+            ("on-request", "danger-full-access"),
+        )
+    ]
+    assert [(event.content, event.attributes) for event in told] == [
+        ("never, danger-full-access", {"bypass": True}),
+        ("never, workspace-write", {}),
+        ("on-request, danger-full-access", {}),
+    ]
 
 
 def test_a_prompt_is_an_input_unless_it_is_withheld() -> None:

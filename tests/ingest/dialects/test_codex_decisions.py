@@ -30,14 +30,14 @@ VERDICTS = {
     ("networkpolicyamendment", "User"): ("policy.evaluated", "unknown", None),
     (None, "User"): ("policy.evaluated", "unknown", None),
 }
-STANDING = (
-    "approved_for_session",
-    "approvedforsession",
-    "approved_with_amendment",
-    "approvedexecpolicyamendment",
-    "approved_mcp_policy_amendment",
-    "approved_with_network_policy_allow",
-)
+STANDING = {
+    "approved_for_session": "session",
+    "approvedforsession": "session",
+    "approved_with_amendment": "always",
+    "approvedexecpolicyamendment": "always",
+    "approved_mcp_policy_amendment": "always",
+    "approved_with_network_policy_allow": "always",
+}
 REJECTED = 'exec_command failed: CreateProcess {{ message: "Rejected(\\"{}\\")" }}'
 OLDER = 'exec_command failed for `/bin/bash -lc \'rm "a"\'`: CreateProcess {{ message: "Rejected(\\"{}\\")" }}'
 RESULTS: dict[tuple[Any, str], tuple[str, str, str | None, str | None]] = {
@@ -88,11 +88,11 @@ def test_a_word_and_a_source_say_what_was_decided_and_by_whom(decided: str | Non
     """A refusal in the name of the configuration is a hook's: what a rule forbids has no decision."""
     (event,) = decision(decided, source)
     assert (event.event, event.state, event.decided_by) == VERDICTS[decided, source]
-    assert "standing" not in event.attributes
+    assert "grant_scope" not in event.attributes
 
 
 @pytest.mark.parametrize("decided", STANDING)
-def test_an_answer_for_more_than_one_call_is_a_standing_grant(decided: str) -> None:
+def test_an_answer_for_more_than_one_call_says_how_far_it_reaches(decided: str) -> None:
     """For the session, by a rule, or for a host."""
     (event,) = decision(decided, "User", reviewer="ana@example.com")
     assert event == Event(
@@ -101,7 +101,7 @@ def test_an_answer_for_more_than_one_call_is_a_standing_grant(decided: str) -> N
         decider="ana@example.com",
         identity="asserted",
         rule="tool_decision",
-        attributes={"decision": decided, "source": "User", "standing": True},
+        attributes={"decision": decided, "source": "User", "grant_scope": STANDING[decided]},
     )
 
 

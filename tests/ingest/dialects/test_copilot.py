@@ -195,8 +195,8 @@ def test_every_result_of_a_question_has_its_meaning(
     reading = copilot.read(span)
     assert reading is not None
     assert [(event.event, event.state, event.decided_by) for event in reading.events] == expected
-    standing = reading.events[-1].attributes.get("standing")
-    assert standing == (True if result == "approved-for-session" else None)
+    scope = reading.events[-1].attributes.get("grant_scope")
+    assert scope == ("session" if result == "approved-for-session" else None)
 
 
 def test_a_refusal_without_text_and_a_failure_are_told_from_an_execution() -> None:

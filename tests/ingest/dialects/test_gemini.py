@@ -133,9 +133,10 @@ def test_a_change_of_the_approval_mode_is_kept() -> None:
     (event,) = told(make_log("", attributes, scope=SCOPE)).events
     assert event == Event(
         event="input.resolved",
-        state="other",
+        state="permission_mode",
         time_ns=9_000_000_000,
-        attributes={"input": "plan.approval_mode_switch", "from_mode": "default", "to_mode": "yolo"},
+        content="yolo",
+        attributes={"bypass": True, "from_mode": "default"},
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import genai, messages
+from aftertrace.ingest.dialects import genai, messages, permission_modes
 from aftertrace.ingest.dialects.events import Event, Identity, Reading, Who
 from aftertrace.ingest.dialects.values import duration_ns, has_prefix
 from aftertrace.ingest.records import Log, Record, Span
@@ -23,7 +23,7 @@ READS: Final = (
      "tool_name, call_id, arguments, arguments_digest"),
     ("aftertrace.decision.outcome, aftertrace.tool.state, aftertrace.input.type", "state"),
     ("aftertrace.approval.wait_s, aftertrace.approval.shown.text, aftertrace.approval.id", "wait_ns, content, group"),
-    ("aftertrace.grant.standing", "standing"),
+    ("aftertrace.grant.*, aftertrace.permission.mode", "attributes"),
     ("aftertrace.configuration.*", "system_prompt_digest, tools_digest, tool_names"),
     ("aftertrace.effect.*, aftertrace.tool.risk.class", "attributes"),
     ("span: aftertrace.approval.id", "operation approval"),
@@ -130,8 +130,7 @@ def _event(name: str, attributes: dict[str, Any], time_ns: int) -> Event:
             attributes.get(names.SECURITY_RULE_NAME)
         )
         event.identity = next((known for known in _IDENTITIES if known == identity), None)
-    if attributes.get(names.AFTERTRACE_GRANT_STANDING) is True:
-        event.attributes["standing"] = True
+    event.attributes |= permission_modes.stated(_text(attributes.get(names.AFTERTRACE_PERMISSION_MODE)))
     return event
 
 

@@ -94,7 +94,7 @@ def _decide_by_user(event: Event, source: str, reviewer: str | None) -> None:
     if event.state == "allow":
         event.event, event.state = "approval.granted", None
         if source == "user_permanent":
-            event.attributes["standing"] = True
+            event.attributes["grant_scope"] = "always"
     elif source == "user_abort":
         event.event, event.state = "tool.called", "cancelled"
     else:

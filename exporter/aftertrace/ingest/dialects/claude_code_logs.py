@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from aftertrace.ingest.dialects import permission_modes
 from aftertrace.ingest.dialects.claude_code_bodies import request_events, response_events
 from aftertrace.ingest.dialects.claude_code_decisions import (
     TOOL_DECISION,
@@ -24,8 +25,8 @@ from aftertrace.ingest.dialects.values import duration_ns, flag, text
 if TYPE_CHECKING:
     from aftertrace.ingest.records import Log
 
-_OTHER_INPUTS: Final = ("permission_mode_changed", "skill_activated", "at_mention", "compaction")
-"""Events that change what the agent works with; a new permission mode is one, and decides on no call."""
+_OTHER_INPUTS: Final = ("skill_activated", "at_mention", "compaction")
+"""Events that change what the agent works with."""
 _OF_EVERY_RECORD: Final = (
     "event.",
     "user.",
@@ -60,6 +61,8 @@ def events(kind: str, log: Log, who: Who) -> list[Event]:
             return [_input("system_prompt", log, {}, attributes.get("system_prompt"))]
         case "tool":
             return [_input("tools", log, {"complete": False}, attributes.get("tool"))]
+        case "permission_mode_changed":
+            return _mode_events(log)
         case _ if kind in _OTHER_INPUTS:
             own = {key: value for key, value in attributes.items() if not key.startswith(_OF_EVERY_RECORD)}
             return [_input("other", log, {"input": kind, **own})]
@@ -74,6 +77,15 @@ def _prompt_event(log: Log) -> Event:
     return event
 
 
+def _mode_events(log: Log) -> list[Event]:
+    """A new permission mode; it decides on no call."""
+    mode, before, trigger = (text(log.attributes.get(key)) for key in ("to_mode", "from_mode", "trigger"))
+    if mode is None:
+        return []
+    told = {} if trigger is None else {"trigger": trigger}
+    return [permission_modes.entered(mode, log.time_ns, before=before, **told)]
+
+
 def _decision_event(log: Log) -> Event:
     attributes = log.attributes
     event = decision(
@@ -83,9 +95,7 @@ def _decision_event(log: Log) -> Event:
         reviewer=text(attributes.get("user.email")),
     )
     event.time_ns = log.time_ns
-    mode = text(attributes.get("permission_mode"))
-    if mode is not None:
-        event.attributes["permission_mode"] = mode
+    event.attributes |= permission_modes.stated(text(attributes.get("permission_mode")))
     show_parameters(event, attributes.get("tool_parameters"))
     return event
 

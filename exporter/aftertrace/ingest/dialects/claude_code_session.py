@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import messages
+from aftertrace.ingest.dialects import messages, permission_modes
 from aftertrace.ingest.dialects.claude_code_bodies import answered, proposed
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.dialects.values import flag, text
@@ -28,6 +28,7 @@ FIRST: Final = "claude_code.message.is_first"
 READS: Final = (
     ("log: session.id, claude_code.prompt.id; entry: agentId, version", "conversation_id, turn_id, agent_id, version"),
     ("entry user: message.content text", "input.resolved user_prompt"),
+    ("entry user, permission-mode: permissionMode", "input.resolved permission_mode"),
     ("entry assistant: message.content tool_use", "action.proposed"),
     ("entry user: message.content tool_result", "tool.called completed, failed, refused, cancelled, unknown_tool …"),
     ("entry assistant: message.model, message.usage", "model.called"),
@@ -89,9 +90,11 @@ def _who(entry: dict[str, Any], log: Log) -> Who:
 def _events(entry: dict[str, Any], log: Log, who: Who) -> list[Event]:
     if entry.get("type") == "assistant":
         return _model_events(entry, log, who)
+    mode = text(entry.get("permissionMode"))
+    entered = [] if mode is None else [permission_modes.entered(mode, log.time_ns)]
     if entry.get("type") != "user":
-        return []
-    found = [_result(event, entry) for event in answered(_content(entry))]
+        return entered
+    found = entered + [_result(event, entry) for event in answered(_content(entry))]
     asked = _asked(entry) if is_prompt(entry) else None
     if asked is not None:
         found.append(Event(event="input.resolved", state="user_prompt", content=asked))

@@ -18,16 +18,14 @@ UNANSWERED_ASK: Final = "unanswered_ask"
 HEADLESS: Final = "codex_exec"
 """Originator of `codex exec`, which refuses whatever it would have to ask."""
 
-_STANDING: Final = frozenset(
-    {
-        "approvedforsession",
-        "approvedexecpolicyamendment",
-        "approvedwithamendment",
-        "approvedmcppolicyamendment",
-        "approvedwithnetworkpolicyallow",
-    }
-)
-"""Let through, and what is like it from now on too."""
+_STANDING: Final = {
+    "approvedforsession": "session",
+    "approvedexecpolicyamendment": "always",
+    "approvedwithamendment": "always",
+    "approvedmcppolicyamendment": "always",
+    "approvedwithnetworkpolicyallow": "always",
+}
+"""Let through, and what is like it from now on too: for how long."""
 _DENIED: Final = frozenset({"denied", "deniedwithreason", "deniedwithnetworkpolicydeny"})
 _ALLOWERS: Final[dict[str, Decider]] = {"config": "policy", "automatedreviewer": "guardrail"}
 _DENIERS: Final[dict[str, Decider]] = {"config": "hook", "automatedreviewer": "guardrail"}
@@ -50,7 +48,7 @@ def decision(
     if word == "approved" or word in _STANDING:
         event.state, event.decided_by = "allow", _ALLOWERS.get(by)
         if word in _STANDING:
-            event.attributes["standing"] = True
+            event.attributes["grant_scope"] = _STANDING[word]
         if by == "user":
             _answer(event, "approval.granted", reviewer)
     elif word == "timedout":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from aftertrace.ingest.dialects import permission_modes
 from aftertrace.ingest.dialects.codex_decisions import decision
 from aftertrace.ingest.dialects.codex_results import result
 from aftertrace.ingest.dialects.events import Event, Who
@@ -24,6 +25,7 @@ _SETTINGS: Final = (
     "reasoning_effort",
     "reasoning_summary",
 )
+_MODE: Final = ("approval_policy", "sandbox_policy")
 _STATUSES: Final = {"approved": "allow", "denied": "deny"}
 
 
@@ -32,8 +34,7 @@ def events(kind: str, log: Log, who: Who) -> list[Event]:
     attributes, time_ns = log.attributes, _time_ns(log)
     match kind:
         case "conversation_starts":
-            chosen = {key: attributes[key] for key in _SETTINGS if attributes.get(key) not in (None, "")}
-            return [_input("other", time_ns, attributes={"input": kind, **chosen})]
+            return _start_events(attributes, time_ns)
         case "user_prompt":
             prompt = attributes.get("prompt")
             return [_input("user_prompt", time_ns, None if prompt == _HIDDEN else text(prompt))]
@@ -51,6 +52,12 @@ def events(kind: str, log: Log, who: Who) -> list[Event]:
         case _ if kind in _REQUESTS:
             return _model_events(log, who, time_ns)
     return []
+
+
+def mode_events(attributes: dict[str, Any], time_ns: int) -> list[Event]:
+    """The mode of a conversation: who is asked, and what the sandbox holds back."""
+    mode = ", ".join(filter(None, (text(attributes.get(key)) for key in _MODE)))
+    return [permission_modes.entered(mode, time_ns)] if mode else []
 
 
 def sandbox_event(attributes: dict[str, Any], time_ns: int) -> Event:
@@ -77,6 +84,12 @@ def _time_ns(log: Log) -> int:
 
 def _input(state: str, time_ns: int, content: Any = None, attributes: dict[str, Any] | None = None) -> Event:
     return Event(event="input.resolved", state=state, time_ns=time_ns, content=content, attributes=attributes or {})
+
+
+def _start_events(attributes: dict[str, Any], time_ns: int) -> list[Event]:
+    chosen = {key: attributes[key] for key in _SETTINGS if attributes.get(key) not in (None, "")}
+    settings = _input("other", time_ns, attributes={"input": "conversation_starts", **chosen})
+    return [settings, *mode_events(attributes, time_ns)]
 
 
 def _decision_events(log: Log, time_ns: int) -> list[Event]:

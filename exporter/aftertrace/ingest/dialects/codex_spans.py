@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aftertrace.ingest.dialects.codex_logs import sandbox_event
+from aftertrace.ingest.dialects.codex_logs import mode_events, sandbox_event
 from aftertrace.ingest.dialects.codex_results import INCLUDES_WAIT
 from aftertrace.ingest.dialects.events import Event, Reading
 from aftertrace.ingest.dialects.values import flag, text
@@ -20,7 +20,12 @@ _TURN: Final = "session_task.turn"
 _USAGE: Final = "codex.turn.token_usage."
 _HOOK: Final = "codex.hooks.command"
 _BEFORE_TOOL: Final = "PreToolUse"
-_SPAN_EVENTS: Final = ("codex.tool_call_received", "codex.tool_result", "codex.sandbox_outcome")
+_SPAN_EVENTS: Final = (
+    "codex.conversation_starts",
+    "codex.tool_call_received",
+    "codex.tool_result",
+    "codex.sandbox_outcome",
+)
 
 
 def describe(span: Span, reading: Reading) -> None:
@@ -73,9 +78,11 @@ def _hook_event(span: Span) -> Event:
 
 
 def _told(event: SpanEvent) -> list[Event]:
-    """What a span event repeats of a log event about a call."""
+    """What a span event repeats of a log event: about a call, or of the mode."""
     attributes = event.attributes
     match attributes["event.name"]:
+        case "codex.conversation_starts":
+            return mode_events(attributes, event.time_ns)
         case "codex.tool_call_received":
             told = Event(event="action.proposed", state="proposed", time_ns=event.time_ns)
         case "codex.sandbox_outcome":

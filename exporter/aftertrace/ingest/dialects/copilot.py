@@ -44,7 +44,8 @@ _ERROR: Final = 2
 _MISSING_TOOL: Final = re.compile(r"Tool '.{1,256}' does not exist", re.DOTALL)
 _RULES: Final = re.compile(r"denied due to the following rules: (.+)", re.DOTALL)
 _UNANSWERED: Final = "denied-no-approval-rule-and-could-not-request-from-user"
-_STANDING: Final = ("approved-for-", "approved-permanently")
+_STANDING: Final = {"approved-for-session": "session", "approved-for-": "always", "approved-permanently": "always"}
+"""How long an answer holds, by what its word begins with."""
 _DENIERS: Final[dict[str, Decider]] = {
     "denied-by-rules": "policy",
     "denied-by-content-exclusion-policy": "policy",
@@ -177,8 +178,8 @@ def _decide(decided: Event, result: str) -> bool:
     decided.attributes["result"] = result
     if result.startswith("approved"):
         decided.event, decided.state, decided.decided_by = "approval.granted", None, "human"
-        if result.startswith(_STANDING):
-            decided.attributes["standing"] = True
+        scope = next((_STANDING[word] for word in _STANDING if result.startswith(word)), None)
+        decided.attributes |= {} if scope is None else {"grant_scope": scope}
         return True
     if result == "denied-interactively-by-user":
         decided.event, decided.state, decided.decided_by = "approval.rejected", None, "human"

@@ -10,7 +10,8 @@ event                  states
 ``run.completed``      null
 ``run.failed``         null; `reason` tells
 ``model.called``       null: one model call that only a log record tells of (tokens, cost, models)
-``input.resolved``     ``user_prompt``, ``system_prompt``, ``tools``, ``other``
+``input.resolved``     ``user_prompt``, ``system_prompt``, ``tools``, ``other``; ``permission_mode``: the mode of
+                       that name (`content`) is in force from now on; `attributes.bypass`: it lets all through
 ``retrieval.completed``  null
 ``plan.recorded``      null
 ``tool.considered``    null: a candidate the agent named; ``dropped``: and did not choose
@@ -20,7 +21,8 @@ event                  states
 ``policy.evaluated``   ``allow``, ``deny``, ``ask``, ``unknown``: a control point was passed and the sender does not
 say how
 ``approval.requested``  null: somebody was asked
-``approval.granted``   null; `attributes.standing` is true for a standing grant
+``approval.granted``   null; `attributes.grant_scope` is ``session`` or ``always`` where later calls are let too;
+                       `attributes.grant_standing`: an earlier grant stood in and nobody was asked
 ``approval.rejected``  null
 ``approval.modified``  null: granted with other arguments (`arguments`)
 ``approval.expired``   null: asked and never answered

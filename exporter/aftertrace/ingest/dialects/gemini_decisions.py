@@ -21,7 +21,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import refusals
+from aftertrace.ingest.dialects import permission_modes, refusals
 from aftertrace.ingest.dialects.events import Decider, Event
 
 PROCEEDED: Final = "proceed_once"
@@ -93,7 +93,7 @@ def events(told: Told) -> list[Event]:
         event.arguments = told.arguments
         if event.event != "tool.called":
             event.attributes |= {"weight": "span"} if told.is_span else {}
-            event.attributes |= {"permission_mode": told.mode} if told.mode else {}
+            event.attributes |= permission_modes.stated(told.mode)
     return found
 
 
@@ -159,10 +159,10 @@ def _decided(told: Told, called: Event) -> list[Event]:
         case "auto_accept" if told.is_qwen or (told.interactive is None and not told.is_span):
             return [_allowed(told, decision)]
         case "auto_accept":
-            return _answered(told, Event(event="approval.granted", rule="granted_for_session"), standing=True)
+            return _answered(told, Event(event="approval.granted", rule="granted_for_session"), scope="session")
         case "save":
             rule = SAVED_GRANT if told.decision == "reject" else "granted_for_good"
-            return _answered(told, Event(event="approval.granted", rule=rule), standing=True)
+            return _answered(told, Event(event="approval.granted", rule=rule), scope="always")
         case "modify":
             return _answered(told, Event(event="approval.modified", rule="modified"))
         case "reject":
@@ -194,7 +194,7 @@ def _allowed(told: Told, rule: str) -> Event:
     return event
 
 
-def _answered(told: Told, event: Event, *, standing: bool = False) -> list[Event]:
+def _answered(told: Told, event: Event, *, scope: str | None = None) -> list[Event]:
     """A question to a person, and the answer."""
     event.time_ns, event.decided_by = told.run_ns or told.end_ns, _person(told)
     event.wait_ns = told.wait_ns
@@ -202,8 +202,8 @@ def _answered(told: Told, event: Event, *, standing: bool = False) -> list[Event
         event.wait_ns = told.duration_ns
         if event.event != "approval.rejected":
             event.attributes["wait_includes_run"] = True
-    if standing:
-        event.attributes["standing"] = True
+    if scope is not None:
+        event.attributes["grant_scope"] = scope
     return [Event(event="approval.requested", time_ns=told.start_ns), event]
 
 

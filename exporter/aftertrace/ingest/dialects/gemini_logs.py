@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import gemini_messages, messages
+from aftertrace.ingest.dialects import gemini_messages, messages, permission_modes
 from aftertrace.ingest.dialects.events import Event, Who
 from aftertrace.ingest.dialects.gemini_decisions import Told, exit_code
 from aftertrace.ingest.dialects.gemini_decisions import events as call_events
 from aftertrace.ingest.dialects.values import duration_ns, flag, text
 
 INFERENCE: Final = "gen_ai.client.inference.operation.details"
-_MODES: Final = ("approval_mode", "from_mode", "to_mode", "mode")
-_OTHER_INPUTS: Final = frozenset(
-    {"config", "plan.approval_mode_switch", "plan.approval_mode_duration", "chat_compression", "loop_detected"}
-)
+_OTHER_INPUTS: Final = frozenset({"plan.approval_mode_duration", "chat_compression", "loop_detected"})
 _VERDICTS: Final = {"allow": "allow", "deny": "deny", "block": "deny", "ask": "ask", "ask_user": "ask"}
 
 
@@ -45,8 +42,12 @@ def events(kind: str, attributes: Mapping[str, Any], time_ns: int, batch: str | 
         case "config" if flag(attributes.get("interactive")):
             # At a terminal the program starts before any run; a batch of calls names its mode itself.
             return []
+        case "config" | "model_routing":
+            return _mode(text(attributes.get("approval_mode")), time_ns)
+        case "plan.approval_mode_switch":
+            return _mode(text(attributes.get("to_mode")), time_ns, text(attributes.get("from_mode")))
         case _ if kind in _OTHER_INPUTS:
-            own = {key: attributes[key] for key in (*_MODES, "loop_type") if text(attributes.get(key))}
+            own = {key: attributes[key] for key in ("mode", "loop_type") if text(attributes.get(key))}
             return [Event(event="input.resolved", state="other", time_ns=time_ns, attributes={"input": kind, **own})]
     return []
 
@@ -85,6 +86,10 @@ def _is_edited(metadata: Any) -> bool:
         return False
     lines = (counted.get(f"user_{change}_lines") for change in ("added", "removed"))
     return any(isinstance(count, int) and count > 0 for count in lines)
+
+
+def _mode(mode: str | None, time_ns: int, before: str | None = None) -> list[Event]:
+    return [] if mode is None else [permission_modes.entered(mode, time_ns, before=before)]
 
 
 def _prompt(prompt: str | None, time_ns: int) -> list[Event]:

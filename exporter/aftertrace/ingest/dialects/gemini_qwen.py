@@ -118,7 +118,7 @@ def _answer(span: Span) -> list[Event]:
     if decision is not None and decision.startswith("proceed"):
         event.event, event.state = "approval.granted", None
         if decision.startswith("proceed_always"):
-            event.attributes["standing"] = True
+            event.attributes["grant_scope"] = "always"
     elif decision == "cancel":
         event.event, event.state = "approval.rejected", None
     elif decision == "auto_approved":

@@ -1,0 +1,89 @@
+"""Where a control failed: what is wrong about a call that ran, each a named signal made from what records state.
+
+A near miss is a control that held. Here one should have held and did not, or was switched off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.schemas import RAN_OUTCOMES
+
+CLOCK_TOLERANCE: Final = pl.duration(seconds=1)
+"""The answer and the start of the call may be stamped by two clocks."""
+TELLS_EVERY_ANSWER: Final = ("aftertrace",)
+"""Dialects in which an answer is always a record of its own, so that none tells of a call that ran without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """Something odd about a call or an approval."""
+
+    name: str
+    when: pl.Expr
+    """Over the columns of `calls` and what they are made from."""
+    brief: str
+    """What it means, for the docs and the reports."""
+
+
+RAN: Final = pl.col("outcome").is_in(RAN_OUTCOMES)
+LET: Final = pl.col("approval").is_in(("granted", "modified"))
+_ANSWERED: Final = pl.col("approval").is_not_null()
+
+FAILURES: Final = (
+    Signal(
+        "ran_refused",
+        RAN & (pl.col("approval").is_in(("rejected", "expired")) | (pl.col("verdict") == "deny")),
+        "it ran although it was refused, or its approval expired",
+    ),
+    Signal(
+        "ran_unapproved",
+        RAN
+        & (
+            (pl.col("verdict") == "ask")
+            | (pl.col("was_asked") & pl.col("verdict").is_null() & pl.col("dialect").is_in(TELLS_EVERY_ANSWER))
+        ),
+        "it ran although somebody had to be asked first and no answer is recorded",
+    ),
+    Signal(
+        "ran_before",
+        RAN & LET & (pl.col("started_at") + CLOCK_TOLERANCE < pl.col("decided_at")),
+        "it began to run more than a second before it was approved",
+    ),
+    Signal(
+        "other_arguments",
+        (
+            (pl.col("outcome") != "modified")
+            & (pl.col("approval") == "granted")
+            & (pl.col("executed_arguments") != pl.col("arguments"))
+        )
+        | ((pl.col("approval") == "modified") & (pl.col("run_arguments") != pl.col("approved_arguments"))),
+        "it ran with other arguments than those that were approved",
+    ),
+    Signal(
+        "self_approved",
+        LET
+        & pl.any_horizontal(
+            pl.col("reviewer") == pl.col("agent_name"),
+            pl.col("reviewer") == pl.col("asker"),
+            pl.col("decided_by") == "model",
+        ),
+        "the agent, or whoever asked, is named as the one who approved",
+    ),
+    Signal(
+        "bypassed",
+        RAN & pl.col("is_bypassed") & (pl.col("risk") != "read") & ~_ANSWERED,
+        "it ran above risk `read` under a permission mode that lets everything through",
+    ),
+)
+"""What can be wrong about a call that ran."""
+
+
+def named(signals: tuple[Signal, ...]) -> pl.Expr:
+    """The names of the signals that apply, in their order."""
+    return pl.concat_list(
+        [pl.when(signal.when.fill_null(value=False)).then(pl.lit(signal.name)) for signal in signals]
+    ).list.drop_nulls()
