@@ -138,12 +138,14 @@ def test_answers_and_waits_are_counted_by_reviewer() -> None:
         "modified": 0,
         "rejected": 1,
         "expired": 0,
+        "cancelled": 0,
         "pending": 0,
         "answers": 3,
         "approval_rate": 2 / 3,
         "wait_p50_ns": 2 * 10**9,
         "wait_p90_ns": 10 * 10**9,
         "wait_max_ns": 10 * 10**9,
+        "busiest_hour": 3,
         "signals": 1,
     }
     assert ana["low"] < 2 / 3 < ana["high"]
@@ -156,20 +158,44 @@ def test_answers_and_waits_are_counted_by_reviewer() -> None:
     }
 
 
-@given(st.lists(st.sampled_from(("granted", "modified", "rejected", "expired", "pending")), max_size=12))
+DECISIONS: Final = ("granted", "modified", "rejected", "expired", "cancelled", "pending")
+
+
+@given(st.lists(st.sampled_from(DECISIONS), max_size=12))
 def test_every_request_is_counted_once(decisions: list[str]) -> None:
     """Whatever they are, and over an empty frame too."""
     frame = pl.LazyFrame(
-        {"decision": decisions, "wait_ns": [None] * len(decisions), "signals": [[] for _ in decisions]},
-        schema={"decision": pl.String, "wait_ns": pl.Int64, "signals": pl.List(pl.String)},
+        {
+            "decision": decisions,
+            "wait_ns": [None] * len(decisions),
+            "asked_at": [None] * len(decisions),
+            "first_ns": range(len(decisions)),
+            "signals": [[] for _ in decisions],
+        },
+        schema={
+            "decision": pl.String,
+            "wait_ns": pl.Int64,
+            "asked_at": pl.Datetime("ns", "UTC"),
+            "first_ns": pl.Int64,
+            "signals": pl.List(pl.String),
+        },
     )
     (row,) = reviews(frame, []).collect().to_dicts()
-    counted = {name: row[name] for name in ("granted", "modified", "rejected", "expired", "pending")}
+    counted = {name: row[name] for name in DECISIONS}
     assert counted == {name: decisions.count(name) for name in counted}
     assert (row["requests"], row["answers"]) == (
         len(decisions),
         sum(decisions.count(name) for name in ("granted", "modified", "rejected")),
     )
+
+
+@given(st.lists(st.integers(0, 4 * 3600), max_size=12))
+def test_the_load_is_the_most_requests_within_an_hour(asked_s: list[int]) -> None:
+    """Of any hour, not of the clock's: as if each window were counted that begins with a request."""
+    rows = [{**ASKED, "call_id": f"c-{number}", "time_ns": s * 10**9} for number, s in enumerate(asked_s, start=1)]
+    (row,) = reviews(stored(*rows).analysis().approvals.lazy(), []).collect().to_dicts()
+    windows = [sum(0 <= other - s < 3600 for other in asked_s) for s in asked_s]
+    assert (row["busiest_hour"] or 0) == max(windows, default=0)
 
 
 def test_the_report_says_what_is_odd_and_escapes_it() -> None:
@@ -180,7 +206,7 @@ def test_the_report_says_what_is_odd_and_escapes_it() -> None:
     assert "- **Signals that a review may not have been one: 1.**\n" in text
     assert "| `hasty` | 1 | approved faster than the text can be read: more than 100 characters a second |\n" in text
     assert "| ana | 1.0 s | \\| \\[pay\\]\\(http://evil\\) ‹U\\+202E›xxx" in text
-    assert "| ana | 1 | 1 | 100.0% (20.7% to 100.0%) | 1.0 s | 1.0 s | 1 |\n" in text
+    assert "| ana | 1 | 1 | 100.0% (20.7% to 100.0%) | 1.0 s | 1.0 s | 1 | 1 |\n" in text
     failed = report(stored({**asked, "decider": "ana"}, PROPOSED, granted(20), RAN).analysis())
     assert "## Where a control failed\n\n" in failed
     assert "| `self_approved` | 1 | the agent, or whoever asked, is named as the one who approved |\n" in failed

@@ -49,6 +49,7 @@ def test_an_odd_approval_says_so_and_shows_its_edit() -> None:
                 "decided_at": None,
                 "wait_ns": 1,
                 "reviewer_identity": None,
+                "calls": 2,
                 "signals": ["hasty"],
                 "shown": None,
                 "arguments": '{"eur":9}',
@@ -63,4 +64,5 @@ def test_an_odd_approval_says_so_and_shows_its_edit() -> None:
     assert [each.value for each in shown.warning] == [
         "Approved faster than the text can be read: more than 100 characters a second."
     ]
+    assert "One request for 2 calls." in [each.value for each in shown.text]
     assert '/eur: 9 → "5\\u202e"' in [each.value for each in shown.code]

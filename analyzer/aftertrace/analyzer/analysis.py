@@ -14,9 +14,11 @@ from aftertrace.analyzer import joins, near_misses, sql, timeline
 from aftertrace.analyzer.approvals import approvals
 from aftertrace.analyzer.calls import calls
 from aftertrace.analyzer.configurations import configurations
+from aftertrace.analyzer.decisions import decisions
 from aftertrace.analyzer.identity import Identified, identify
 from aftertrace.analyzer.run_states import run_states
 from aftertrace.analyzer.runs import runs
+from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.select import Filter
 from aftertrace.analyzer.tables import Tables
 from aftertrace.store.errors import Invalid
@@ -64,7 +66,12 @@ class Analysis:
     @cached_property
     def approvals(self) -> pl.DataFrame:
         """`approvals`, columns as in `schemas.APPROVALS`."""
-        return approvals(self.calls.lazy(), self.call_events.lazy()).collect()
+        return approvals(self.calls.lazy(), self.call_events.lazy(), self.decisions.lazy()).collect()
+
+    @cached_property
+    def decisions(self) -> pl.DataFrame:
+        """`decisions`, columns as in `schemas.DECISIONS`."""
+        return decisions(self.calls.lazy(), self.call_events.lazy()).collect()
 
     @cached_property
     def configurations(self) -> pl.DataFrame:
@@ -81,14 +88,14 @@ class Analysis:
                 frame = self._runs_with(wanted)
             case "approvals":
                 frame = self.approvals
+            case "decisions":
+                frame = self.decisions
             case "configurations":
                 frame = self.configurations
             case "near_misses":
                 return self.near_misses(wanted)
             case _:
-                raise Invalid(
-                    f"select {table!r}: no such table, expected calls, runs, approvals, configurations, near_misses"
-                )
+                raise Invalid(f"select {table!r}: no such table, expected {', '.join(DERIVED)}")
         return wanted.apply(frame.lazy()).collect()
 
     def _runs_with(self, wanted: Filter) -> pl.DataFrame:
@@ -152,6 +159,7 @@ class Analysis:
                 "calls": self.calls.lazy(),
                 "runs": self.runs.lazy(),
                 "approvals": self.approvals.lazy(),
+                "decisions": self.decisions.lazy(),
                 "configurations": self.configurations.lazy(),
                 "near_misses": near_misses.near_misses(self.calls.lazy()),
             },

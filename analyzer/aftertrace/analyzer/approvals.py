@@ -15,12 +15,13 @@ SCHEMA: Final = DERIVED["approvals"].schema
 _DECISIONS: Final = ("granted", "rejected", "modified", "expired")
 
 
-def approvals(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
+def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame) -> pl.LazyFrame:
     """One row per call that somebody was asked about, columns as in `SCHEMA`: open ones first, then the latest.
 
     Args:
         calls: the calls (`calls.calls`).
         events: the call events with their `call_key` (`joins.call_events`).
+        decisions: the decisions on the calls (`decisions.decisions`).
     """
     asked = (
         events.sort("time_ns")
@@ -30,7 +31,13 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
             pl.col("time_ns").min().alias("asked_ns"),
             pl.col("content").drop_nulls().first().alias("shown"),
             pl.col("content_digest").drop_nulls().first().alias("shown_digest"),
+            pl.col("group").drop_nulls().first().alias("asked_id"),
         )
+    )
+    given = decisions.group_by("call_key").agg(
+        pl.len().cast(pl.Int64).alias("decisions"),
+        pl.col("approval_id").drop_nulls().last().alias("answered_id"),
+        pl.col("reason").filter("is_final").first().alias("answer_reason"),
     )
     edited = (
         events.sort("time_ns")
@@ -44,20 +51,31 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
         .then(pl.lit("granted"))
         .when(pl.col("outcome") == "modified")
         .then(pl.lit("modified"))
-        .when(pl.col("outcome").is_in(("denied", "cancelled")))
+        .when(pl.col("outcome") == "denied")
         .then(pl.lit("rejected"))
-        .when(pl.col("outcome") == "expired")
-        .then(pl.lit("expired"))
+        .when(pl.col("outcome").is_in(("expired", "cancelled")))
+        .then("outcome")
         .otherwise(pl.lit("pending"))
     )
     return (
         calls.filter(pl.col("approval_asked"))
         .join(asked, on="call_key", how="left")
         .join(edited, on="call_key", how="left")
+        .join(given, on="call_key", how="left")
         .with_columns(
             asked_at=pl.col("asked_ns").cast(pl.Datetime("ns", "UTC")),
             decision=pl.when(recorded).then("approval").otherwise(followed),
-            basis=pl.when(recorded).then(pl.lit("explicit")).otherwise(pl.lit("inferred")),
+            basis=pl.when(recorded)
+            .then(pl.lit("explicit"))
+            .when(pl.col("outcome") == "cancelled")
+            .then("basis")
+            .otherwise(pl.lit("inferred")),
+            decisions=pl.col("decisions").fill_null(0),
+            approval_id=pl.coalesce("asked_id", "answered_id"),
+            # The call's reason may be its error: that is no reviewer's.
+            reason=pl.coalesce(
+                "answer_reason", pl.when(~pl.col("outcome").is_in(("executed", "failed"))).then("reason")
+            ),
         )
         .with_columns(
             asked_at=pl.coalesce("asked_at", pl.col("decided_at") - pl.duration(nanoseconds="wait_ns", time_unit="ns")),
@@ -65,6 +83,9 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
                 "approved_arguments",
                 pl.when(pl.col("decision") == "modified").then("executed_arguments"),
             ),
+            calls=pl.when(pl.col("approval_id").is_null())
+            .then(1)
+            .otherwise(pl.len().over("source", "conversation_id", "approval_id")),
             signals=pl.concat_list("signals", named((HASTY,))),
         )
         .with_columns(

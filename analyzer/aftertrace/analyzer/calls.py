@@ -8,6 +8,7 @@ import polars as pl
 
 from aftertrace.analyzer import controls, evidence, modes, risk
 from aftertrace.analyzer.allowances import allowed
+from aftertrace.analyzer.decisions import identity
 from aftertrace.analyzer.evidence import NO_RESULT
 from aftertrace.analyzer.followed import followed
 from aftertrace.analyzer.held import held
@@ -199,6 +200,7 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
             approval_asked=asked,
             approval=approval,
             wait_ns=pl.when(waited >= 0).then(waited),
+            reviewer_identity=identity(pl.col("reviewer"), pl.col("reviewer_identity")),
             reason=pl.coalesce(
                 "decision_reason",
                 "refusal",

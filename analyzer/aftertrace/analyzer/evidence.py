@@ -16,12 +16,13 @@ from aftertrace.analyzer.joins import DECISIONS
 
 _WEIGHTS: Final = {"check": 0, "span": 1, "result": 2}
 _UNMARKED: Final = 3
-_VERDICTS: Final = {
+VERDICTS: Final = {
     "approval.granted": "granted",
     "approval.rejected": "rejected",
     "approval.modified": "modified",
     "approval.expired": "expired",
 }
+"""What each answer is, in a word."""
 BEGUN: Final = ("started", "completed", "failed")
 ADK: Final = "gcp.vertex.agent"
 """Scope of Google ADK, which runs a call again under its id after a confirmation, and only then."""
@@ -49,7 +50,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
     denied = (event == "policy.evaluated") & (state == "deny")
     allowed = (event == "policy.evaluated") & (state == "allow")
     refused = called & (state == "refused")
-    deciding = event.is_in(DECISIONS) & (event != "approval.requested") & (state != "unknown").fill_null(value=True)
+    deciding = is_deciding()
     ran = called & state.is_in(("completed", "failed"))
     # OpenAI Agents open a span without output for a call that waits for an answer.
     # Without content, ADK's span of a call that waits for a confirmation looks like one that ran: the call runs again.
@@ -117,7 +118,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             .any()
             .alias("is_resumed"),
             (called & (state == "failed")).any().alias("was_failed"),
-            state.filter(ran).sort_by(_weight().filter(ran), maintain_order=True).last().alias("last_run_state"),
+            state.filter(ran).sort_by(weight().filter(ran), maintain_order=True).last().alias("last_run_state"),
             (called & (state == "started")).any().alias("was_started"),
             (called & (state == "entered")).any().alias("was_entered"),
             (pl.col("rule") == "null_output").fill_null(value=False).any().alias("is_output_missing"),
@@ -201,7 +202,7 @@ def _was_unanswered() -> pl.Expr:
 
 def _asked_on_receipt() -> pl.Expr:
     """When a reviewer was asked whose answer alone is told: as the call was received, where a record holds the wait."""
-    return pl.when(pl.col("verdict").is_in(tuple(_VERDICTS.values()))).then("received_call_ns")
+    return pl.when(pl.col("verdict").is_in(tuple(VERDICTS.values()))).then("received_call_ns")
 
 
 def _without_wait() -> pl.Expr:
@@ -210,7 +211,14 @@ def _without_wait() -> pl.Expr:
     return pl.when(let).then(pl.max_horizontal("started_ns", "decided_ns")).otherwise("started_ns").alias("started_ns")
 
 
-def _weight() -> pl.Expr:
+def is_deciding() -> pl.Expr:
+    """Whether an event is a verdict on its call."""
+    said = (pl.col("state") != "unknown").fill_null(value=True)
+    return pl.col("event").is_in(DECISIONS) & (pl.col("event") != "approval.requested") & said
+
+
+def weight() -> pl.Expr:
+    """How much a record counts where two tell of one decision: the more the later in order."""
     return _attribute("weight").replace_strict(_WEIGHTS, default=_UNMARKED, return_dtype=pl.Int8)
 
 
@@ -234,11 +242,11 @@ def _first(name: str) -> pl.Expr:
 
 def _deciding(deciding: pl.Expr) -> list[pl.Expr]:
     """The decision that counts: told by a log record before a span, then the latest."""
-    order = [_weight().filter(deciding), pl.col("time_ns").filter(deciding)]
+    order = [weight().filter(deciding), pl.col("time_ns").filter(deciding)]
 
     def last(column: str | pl.Expr) -> pl.Expr:
         expression = pl.col(column) if isinstance(column, str) else column
-        return expression.filter(deciding).sort_by(order).last()
+        return expression.filter(deciding).sort_by(order, maintain_order=True).last()
 
     asked = pl.col("event").is_in(DECISIONS)
     # Gemini CLI's log tells the wait and the run as one time.
@@ -246,7 +254,7 @@ def _deciding(deciding: pl.Expr) -> list[pl.Expr]:
     verdict = (
         pl.when(pl.col("event") == "policy.evaluated")
         .then("state")
-        .otherwise(pl.col("event").replace_strict(_VERDICTS, default=None))
+        .otherwise(pl.col("event").replace_strict(VERDICTS, default=None))
     )
     return [
         last(verdict).alias("verdict"),

@@ -3,7 +3,8 @@
 0. What the two ends of an MCP connection tell of an agent's call is left out (`copies`).
 1. An event without a call id takes that of the span it lies in: `permission` and `blocked_on_user` under their tool's
    span, a LangChain tool under LangGraph's `tools` node, a Gemini log record in the span of its batch.
-2. Answers of a reviewer that carry a position alone take the request in the same position of the interrupt before them.
+2. An answer that names its request and no call is about every call asked about under it (`requests`). Answers of a
+   reviewer that carry a position alone take the request in the same position of the interrupt before them.
 3. Calls with an id are told apart by it, and by order where a sender uses an id again.
 4. What has no id is matched by tool, canonical arguments and order; then by tool and order. So is a repeated proposal
    that names its item and not its call (`item_id`: the OpenAI Agents SDK through OpenLLMetry).
@@ -23,6 +24,7 @@ import polars as pl
 from aftertrace.analyzer.batches import companions, of_batches
 from aftertrace.analyzer.copies import without_copies
 from aftertrace.analyzer.identity import RESOLVED
+from aftertrace.analyzer.requests import answered_each
 
 DECISIONS: Final = (
     "policy.evaluated",
@@ -59,7 +61,7 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
 
     Events that speak of no call that could be found (a guardrail of a whole run, say) are left out.
     """
-    found = events.filter(pl.col("event").is_in(CALL_EVENTS)).with_row_index("row")
+    found = answered_each(events.filter(pl.col("event").is_in(CALL_EVENTS))).with_row_index("row")
     found = found.with_columns(
         scope=pl.when(pl.col("conversation_id").is_not_null()).then("thread").otherwise("run_id"),
         done_ns=pl.coalesce("end_ns", "time_ns"),

@@ -45,6 +45,7 @@ def _headline(asked: pl.DataFrame, now_ns: int) -> str:
             ("modified", "granted with an edit"),
             ("rejected", "rejected"),
             ("expired", "expired"),
+            ("cancelled", "cancelled"),
             ("pending", "pending"),
         )
     )
@@ -93,19 +94,21 @@ def _grouped(asked: pl.DataFrame, by: str, title: str, missing: str) -> str:
     found = reviews(asked.lazy(), [by]).collect()
     rows = [
         f"{plain(row[by] or missing)} | {row['requests']:,} | {row['answers']:,} | {_rate(row)} "
-        f"| {_seconds(row['wait_p50_ns'])} | {_seconds(row['wait_p90_ns'])} | {row['signals']:,}"
+        f"| {_seconds(row['wait_p50_ns'])} | {_seconds(row['wait_p90_ns'])} | {row['busiest_hour'] or 0:,} "
+        f"| {row['signals']:,}"
         for row in found.head(LISTED).iter_rows(named=True)
     ]
     more = f"\n\n{found.height - LISTED:,} more." if found.height > LISTED else ""
-    head = " | requests: | answers: | approved: | median wait: | 90 % within: | signals:"
+    head = " | requests: | answers: | approved: | median wait: | 90 % within: | busiest hour: | signals:"
     return f"## {title}\n\n{table(head, rows)}{more}"
 
 
 def _reading() -> str:
     return (
         "## How to read this\n\n"
-        "The share approved is of the answers: granted, edited and rejected; the interval is Wilson's, at 95 %. A wait "
-        "is known where the sender states it, or both the question and the answer. A signal rests on what records "
+        "The share approved is of the answers: granted, edited and rejected; the interval is Wilson's, at 95 %. The "
+        "busiest hour counts requests within any sixty minutes. A wait is known where the sender states it, or both "
+        "the question and the answer. A signal rests on what records "
         "state: where an emitter does not record the answer, none is raised."
     )
 

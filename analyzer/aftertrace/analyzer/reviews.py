@@ -20,6 +20,7 @@ CHARACTERS_PER_S: Final = 100
 Language 109: 238 words a minute)."""
 LONG_CHARACTERS: Final = 200
 """A shorter text can be taken in at a glance."""
+HOUR_NS: Final = 3600 * 10**9
 _LENGTH: Final = pl.coalesce("shown", "arguments").str.len_chars().cast(pl.Int64)
 
 
@@ -38,16 +39,22 @@ SIGNALS: Final = (*FAILURES, HASTY)
 def reviews(approvals: pl.LazyFrame, by: list[str]) -> pl.LazyFrame:
     """How requests were answered for each value of the columns `by`, columns as in `schemas.REVIEWS`.
 
+    The busiest hour goes by when each was asked, else first heard of.
+
     The approval rate is over answers: granted, modified and rejected. An empty `by` gives one row.
     """
     decision, wait = pl.col("decision"), pl.col("wait_ns")
     measures = [
         pl.len().alias("requests"),
-        *((decision == name).sum().alias(name) for name in ("granted", "modified", "rejected", "expired", "pending")),
+        *(
+            (decision == name).sum().alias(name)
+            for name in ("granted", "modified", "rejected", "expired", "cancelled", "pending")
+        ),
         decision.is_in(("granted", "modified", "rejected")).sum().alias("answers"),
         wait.quantile(0.5, "nearest").alias("wait_p50_ns"),
         wait.quantile(0.9, "nearest").alias("wait_p90_ns"),
         wait.max().alias("wait_max_ns"),
+        _busiest_hour(),
         pl.col("signals").list.len().sum().alias("signals"),
     ]
     grouped = approvals.group_by(by).agg(measures) if by else approvals.select(measures)
@@ -60,3 +67,10 @@ def reviews(approvals: pl.LazyFrame, by: list[str]) -> pl.LazyFrame:
         .select(*by, *(pl.col(name).cast(kind) for name, kind in REVIEWS_SCHEMA.items()))
         .sort(["requests", *by], descending=[True, *([False] * len(by))], nulls_last=True)
     )
+
+
+def _busiest_hour() -> pl.Expr:
+    """The most requests within any sixty minutes."""
+    asked_ns = pl.coalesce(pl.col("asked_at").dt.epoch("ns"), "first_ns").sort()
+    ends = asked_ns.search_sorted(asked_ns + HOUR_NS, side="left")
+    return (ends.cast(pl.Int64) - pl.int_range(asked_ns.len())).max().alias("busiest_hour")

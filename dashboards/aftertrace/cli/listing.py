@@ -85,6 +85,14 @@ _TABLES: Final = (
         ("first_ns", "agent_name", "tool_name", "decision", "decided_by", "reviewer", "wait_ns", "reason", "run_id"),
     ),
     Listing(
+        "decisions",
+        "decisions",
+        "List every verdict on every call.",
+        "List decisions: every verdict that a policy, guardrail, hook or reviewer gave on a call, in order, and which "
+        "one counted.",
+        ("first_ns", "tool_name", "ordinal", "decision", "is_final", "decided_by", "reviewer", "reason", "run_id"),
+    ),
+    Listing(
         "configurations",
         "configurations",
         "List what runs were made of.",

@@ -78,6 +78,8 @@ def approval(row: Mapping[str, Any]) -> None:
                 ("Reviewer's identity", row["reviewer_identity"] or UNSTATED.word),
             ]
         )
+        if row["calls"] > 1:
+            st.text(f"One request for {count(row['calls'], 'call')}.")
         for signal in SIGNALS:
             if signal.name in row["signals"]:
                 st.warning(signal.brief.capitalize() + ".", icon=":material/warning:")

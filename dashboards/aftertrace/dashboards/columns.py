@@ -72,6 +72,8 @@ _COLUMNS: Final[dict[str, Any]] = {
     "rejected": st.column_config.NumberColumn("rejected", width=66),
     "modified": st.column_config.NumberColumn("modified", width=66),
     "expired": st.column_config.NumberColumn("expired", width=66),
+    "cancelled": st.column_config.NumberColumn("cancelled", width=76),
+    "busiest_hour": st.column_config.NumberColumn("busiest hour", width=92, help="most requests within sixty minutes"),
     "signals": st.column_config.NumberColumn("odd", width=54, help="signals that an approval was no review"),
     "median_wait_s": st.column_config.NumberColumn("median wait (s)", format="%.1f", width=104),
     "longest_wait_s": st.column_config.NumberColumn("longest wait (s)", format="%.1f", width=106),

@@ -55,6 +55,7 @@ DECISION_COLOURS: Final = {
     "rejected": "#d1495b",
     "modified": "#e0952f",
     "expired": "#8c6bd1",
+    "cancelled": "#7f8fa6",
     "granted": "#4d9a6f",
 }
 """One per decision of an approval, those that wait first."""

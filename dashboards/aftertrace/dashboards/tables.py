@@ -203,6 +203,8 @@ REVIEWERS: Final = Layout(
         "rejected",
         "modified",
         "expired",
+        "cancelled",
+        "busiest_hour",
         "signals",
         "median_wait_s",
         "longest_wait_s",

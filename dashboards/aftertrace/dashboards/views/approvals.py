@@ -17,7 +17,9 @@ st.subheader(f"{count(approvals.height, 'request')}, {(decisions == 'pending').s
 if approvals.is_empty():
     nothing_matches()
     st.stop()
-counted = " · ".join(f"{(decisions == name).sum():,} {name}" for name in ("granted", "rejected", "modified", "expired"))
+counted = " · ".join(
+    f"{(decisions == name).sum():,} {name}" for name in ("granted", "rejected", "modified", "expired", "cancelled")
+)
 st.caption(f"{counted} · median wait {duration(median)}")
 
 requests, detail = st.columns([3, 2], gap="medium")
