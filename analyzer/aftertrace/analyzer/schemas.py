@@ -163,7 +163,7 @@ APPROVALS: Final = {
     "reviewer": (pl.String, "who, as named"),
     "reviewer_identity": (
         pl.String,
-        "`authenticated`: checked by who asked; `asserted`: only named; `inferred`: somebody, not named; null: not told",
+        "`authenticated`: checked by who asked; `asserted`: only named; `inferred`: somebody, unnamed; null: not told",
     ),
     "grant_scope": (pl.String, "how far the answer reaches: `once`, `session`, `always`; null is not told"),
     "shown": (pl.String, "start of the text shown to the reviewer, where sent"),

@@ -27,6 +27,7 @@ READS: Final = (
     ("log, span: session.id; log: prompt.id", "conversation_id; turn_id"),
     ("log, span: user.email, user.account_uuid, user.id", "user_id; user.email is the asserted reviewer too"),
     ("log, span: agent_id with agent.name, subagent_type", "agent_id, agent_name of a subagent"),
+    ("log, span: parent_agent_id", "attributes: the agent that started it"),
     ("log user_prompt: prompt", "input.resolved user_prompt"),
     ("log: tool_name, tool_parameters.mcp_server_name, mcp_tool_name", "tool_name"),
     ("log tool_decision: decision, source", "policy.evaluated, approval.granted, approval.rejected"),
@@ -66,11 +67,15 @@ def read(record: Record) -> Reading | None:
     if kind is None:
         return None
     reading = Reading(dialect=NAME, who=_who(record))
+    parent = text(record.attributes.get("parent_agent_id"))
     if isinstance(record, Span):
         reading.operation = claude_code_spans.OPERATIONS.get(kind)
         reading.events = claude_code_spans.events(kind, record, reading.who)
     else:
         reading.events = claude_code_logs.events(kind, record, reading.who)
+    if parent is not None:
+        for event in reading.events:
+            event.attributes["parent_agent_id"] = parent
     return reading
 
 

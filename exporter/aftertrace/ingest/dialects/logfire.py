@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import genai, message_forms, messages
+from aftertrace.ingest.dialects import genai, handoffs, message_forms, messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.dialects.values import flag, mapping, text
 from aftertrace.ingest.records import Log, Record, Span
@@ -45,7 +45,7 @@ def read(record: Record) -> Reading | None:
             reading.who.tool_name = text(attributes.get("name"))
             reading.events = [_function(record)]
         case "handoff":
-            reading.events = _handoff(record)
+            reading.events = handoffs.events(record, _text(attributes.get("to_agent")))
         case "guardrail":
             reading.operation = "guardrail"
             reading.events = [_guardrail(record)]
@@ -144,22 +144,6 @@ def _function(span: Span) -> Event:
         # A call that waits for an approval and one that returned None look alike here.
         event.state, event.rule = "entered", "null_output"
     return event
-
-
-def _handoff(span: Span) -> list[Event]:
-    to_agent = _text(span.attributes.get("to_agent"))
-    if to_agent is None:
-        return []
-    return [
-        Event(
-            event="tool.called",
-            state="completed",
-            time_ns=span.start_ns,
-            end_ns=span.end_ns or None,
-            tool_name=messages.handoff_tool(to_agent),
-            content=to_agent,
-        )
-    ]
 
 
 def _guardrail(span: Span) -> Event:

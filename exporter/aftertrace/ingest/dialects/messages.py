@@ -9,7 +9,6 @@ a message is passed over, and stays in the evidence.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,7 +23,6 @@ from aftertrace.semconv.canonical import digest, digest_json
 _JSON_BEGINS: Final = frozenset('{["-0123456789tfnNI')
 """What a JSON text begins with; most texts are plain and need no attempt."""
 
-_NO_IDENTIFIER: Final = re.compile(r"[^A-Za-z0-9_]")
 
 REPEATED_TEXTS: Final = 512
 """How many texts that come again and again are remembered."""
@@ -256,11 +254,6 @@ def function_calls(message: dict[str, Any]) -> list[Event]:
                 )
             )
     return found
-
-
-def handoff_tool(agent: str) -> str:
-    """The tool by which a model of the OpenAI Agents SDK hands a run over to another agent."""
-    return "transfer_to_" + _NO_IDENTIFIER.sub("_", agent).lower()
 
 
 def tool_names(value: Any) -> list[str] | None:

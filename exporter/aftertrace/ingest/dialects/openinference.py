@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import langgraph, messages, text_calls
+from aftertrace.ingest.dialects import handoffs, langgraph, messages, text_calls
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.dialects.values import associated_conversation, mapping
 from aftertrace.ingest.records import Log, Record, Span
@@ -46,6 +46,8 @@ _NO_SUCH_TOOL: Final = re.compile(r"Unknown tool (\S{1,200}), should be one of")
 _NO_WORKBENCH: Final = re.compile(r"Error: tool '[^'\n]{1,200}' not found in any workbench")
 _DSPY_CALL: Final = ".__call__"
 """DSPy has its tools' names in those of their spans alone."""
+_AGENTS_SDK: Final = "openai_agents"
+"""In the scope of the instrumentation of the OpenAI Agents SDK."""
 _HANDOFF: Final = re.compile(r"handoff to (.{1,200})")
 
 
@@ -81,7 +83,9 @@ def read(record: Record) -> Reading | None:
 
 def _who(span: Span, metadata: dict[str, Any]) -> Who:
     attributes = span.attributes
-    root = span.parent_span_id is None and attributes.get("openinference.span.kind") == "AGENT"
+    # The root of the OpenAI Agents SDK is named after the workflow, which is no agent.
+    is_workflow = _AGENTS_SDK in span.origin.scope_name
+    root = span.parent_span_id is None and attributes.get("openinference.span.kind") == "AGENT" and not is_workflow
     return Who(
         run_key=attributes.get("aftertrace.run.id"),
         conversation_id=attributes.get("session.id")
@@ -177,7 +181,7 @@ def _message(flat: dict[str, Any]) -> dict[str, Any]:
 def _tool(span: Span) -> list[Event]:
     attributes = span.attributes
     handoff = _HANDOFF.fullmatch(span.name) if "tool.name" not in attributes else None
-    name = messages.handoff_tool(handoff[1]) if handoff else attributes.get("tool.name")
+    name = handoffs.tool(handoff[1]) if handoff else attributes.get("tool.name")
     output = messages.load(attributes.get("output.value"))
     data = mapping(output.get("data")) if isinstance(output, dict) else {}
     given = messages.load(attributes.get("input.value"))
@@ -190,12 +194,13 @@ def _tool(span: Span) -> list[Event]:
         call_id=data.get("tool_call_id") if isinstance(data.get("tool_call_id"), str) else None,
         arguments=_arguments(given, span) if isinstance(given, dict) and not handoff else None,
         content=data.get("content", output),
+        attributes={handoffs.TO_AGENT: handoff[1]} if handoff else {},
     )
     if span.status == 2:
         _failed(event, span)
     elif not span.end_ns:
         event.state = "started"
-    elif output is None and "openai_agents" in span.origin.scope_name:
+    elif output is None and _AGENTS_SDK in span.origin.scope_name:
         # A call that waits for an approval and one that returned None look alike here.
         event.state, event.rule = "entered", "null_output"
     elif isinstance(output, str) and "autogen" in span.origin.scope_name:

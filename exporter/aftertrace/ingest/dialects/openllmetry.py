@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import genai, langgraph, message_forms, messages, openllmetry_messages
+from aftertrace.ingest.dialects import genai, handoffs, langgraph, message_forms, messages, openllmetry_messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.dialects.values import associated, has_prefix, mapping, text
 from aftertrace.ingest.records import Log, Record, Span
@@ -63,7 +63,7 @@ def read(record: Record) -> Reading | None:
         reading.operation = "chat"
         reading.events = _model_call(record, reading.who, agents_sdk=agents_sdk)
     elif kind == "handoff":
-        reading.events = _handoff(record)
+        reading.events = handoffs.events(record, text(attributes.get("gen_ai.handoff.to_agent")))
     elif kind is not None:
         reading.events = langgraph.step_events(
             record,
@@ -167,19 +167,3 @@ def _arguments(given: dict[str, Any]) -> Any:
     if given.keys() == {"args", "kwargs"}:
         return given["kwargs"] if given["kwargs"] or not given["args"] else given
     return None if "input_str" in given else given or None
-
-
-def _handoff(span: Span) -> list[Event]:
-    to_agent = text(span.attributes.get("gen_ai.handoff.to_agent"))
-    if to_agent is None:
-        return []
-    return [
-        Event(
-            event="tool.called",
-            state="completed",
-            time_ns=span.start_ns,
-            end_ns=span.end_ns or None,
-            tool_name=messages.handoff_tool(to_agent),
-            content=to_agent,
-        )
-    ]
