@@ -19,9 +19,9 @@ from . import frames
 from .frames import RECORDINGS, Frames
 from .stories import event, stored
 
-TABLES: Final = ("calls", "runs", "near_misses", "approvals", "configurations")
-PER_THREAD: Final = ("calls", "runs", "near_misses", "approvals")
-"""Tables whose rows rest on one conversation alone; a configuration is seen by many."""
+TABLES: Final = ("calls", "runs", "near_misses", "approvals", "decisions", "agents", "configurations")
+PER_THREAD: Final = ("calls", "runs", "near_misses", "approvals", "decisions")
+"""Tables whose rows rest on one conversation alone: a configuration is seen by many, a session may start another."""
 
 
 @cache

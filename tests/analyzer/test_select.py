@@ -78,7 +78,8 @@ def test_a_table_that_is_not_there_is_refused(analysis: Analysis) -> None:
     with pytest.raises(Invalid) as refusal:
         analysis.select("secrets")
     assert str(refusal.value) == (
-        "select 'secrets': no such table, expected calls, runs, approvals, decisions, configurations, near_misses"
+        "select 'secrets': no such table, expected calls, runs, approvals, decisions, agents, "
+        "configurations, near_misses"
     )
 
 

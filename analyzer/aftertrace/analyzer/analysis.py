@@ -11,6 +11,7 @@ import polars as pl
 
 from aftertrace.analyzer import answers as answering
 from aftertrace.analyzer import joins, near_misses, sql, timeline
+from aftertrace.analyzer.agents import agents
 from aftertrace.analyzer.approvals import approvals
 from aftertrace.analyzer.calls import calls
 from aftertrace.analyzer.configurations import configurations
@@ -74,6 +75,11 @@ class Analysis:
         return decisions(self.calls.lazy(), self.call_events.lazy()).collect()
 
     @cached_property
+    def agents(self) -> pl.DataFrame:
+        """`agents`, columns as in `schemas.AGENTS`."""
+        return agents(self.identified, self.calls, self.call_events, self.runs)
+
+    @cached_property
     def configurations(self) -> pl.DataFrame:
         """`configurations`, columns as in `schemas.CONFIGURATIONS`."""
         return configurations(self.runs.lazy()).collect()
@@ -90,6 +96,8 @@ class Analysis:
                 frame = self.approvals
             case "decisions":
                 frame = self.decisions
+            case "agents":
+                frame = self.agents
             case "configurations":
                 frame = self.configurations
             case "near_misses":
@@ -160,6 +168,7 @@ class Analysis:
                 "runs": self.runs.lazy(),
                 "approvals": self.approvals.lazy(),
                 "decisions": self.decisions.lazy(),
+                "agents": self.agents.lazy(),
                 "configurations": self.configurations.lazy(),
                 "near_misses": near_misses.near_misses(self.calls.lazy()),
             },

@@ -83,6 +83,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
                 for name in (
                     "tool_name",
                     "agent_name",
+                    "agent_id",
                     "agent_version",
                     "model",
                     "model_served",

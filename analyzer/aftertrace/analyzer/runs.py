@@ -15,22 +15,22 @@ SCHEMA: Final = DERIVED["runs"].schema
 
 def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) -> pl.LazyFrame:
     """One row per run, columns as in `SCHEMA`, the latest first. Traces that no agent left are no runs."""
-    records = pl.concat([_records(identified.spans, "spans"), _records(identified.events, "events")], how="diagonal")
+    told = pl.concat([records(identified.spans, "spans"), records(identified.events, "events")], how="diagonal")
     gathered = (
-        records.sort("first_ns", "receiver", "seq", "index")
+        told.sort("first_ns", "receiver", "seq", "index")
         .lazy()
         .group_by("run_id")
         .agg(
-            *(_first(name) for name in ("conversation_id", "agent_name", "agent_version", "user_id", "service_name")),
-            *(_first(name) for name in ("source", "tenant", "environment", "system_prompt_digest", "tools_digest")),
-            _joined("model"),
-            _joined("model_served"),
+            *(first(name) for name in ("conversation_id", "agent_name", "agent_version", "user_id", "service_name")),
+            *(first(name) for name in ("source", "tenant", "environment", "system_prompt_digest", "tools_digest")),
+            joined("model"),
+            joined("model_served"),
             pl.col("first_ns").filter(pl.col("first_ns") > 0).min(),
             pl.col("last_ns").max(),
             pl.col("prompt").drop_nulls().first(),
-            _tokens("input_tokens"),
-            _tokens("output_tokens"),
-            pl.max_horizontal(_sum("cost_usd", "chat"), _sum("cost_usd", "model.called")).alias("cost_usd"),
+            tokens("input_tokens"),
+            tokens("output_tokens"),
+            cost().alias("cost_usd"),
             pl.col("trace_id").drop_nulls().unique().sort().alias("traces"),
             pl.col("dialect").filter(pl.col("dialect") != "plain").unique().sort().alias("dialects"),
             pl.col("tool_names").str.json_decode(pl.List(pl.String)).drop_nulls().alias("listed"),
@@ -79,7 +79,8 @@ def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) 
     )
 
 
-def _records(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+def records(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+    """What `spans` and `events` both say about whose record it is and what it used; `what` is null for a setting."""
     is_span = table == "spans"
     prompt = pl.lit(None, dtype=pl.String)
     if not is_span:
@@ -90,7 +91,7 @@ def _records(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     # A setting that no turn follows is no run.
     done = pl.lit(value=True) if is_span else ~is_setting()
     return frame.select(
-        "run_id", "receiver", "seq", "index", "conversation_id", "agent_name", "agent_version", "user_id",
+        "run_id", "receiver", "seq", "index", "conversation_id", "agent_name", "agent_id", "agent_version", "user_id",
         "service_name", "source", "tenant", "environment", "system_prompt_digest", "tools_digest", "model",
         "model_served", "trace_id", "dialect", "tool_names",
         first_ns=pl.col("start_ns" if is_span else "time_ns"),
@@ -103,11 +104,13 @@ def _records(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _first(name: str) -> pl.Expr:
+def first(name: str) -> pl.Expr:
+    """The first value of a column that is known."""
     return pl.col(name).drop_nulls().first().alias(name)
 
 
-def _joined(name: str) -> pl.Expr:
+def joined(name: str) -> pl.Expr:
+    """The known values of a column, each once, as one text."""
     return pl.col(name).drop_nulls().unique().sort().str.join(", ").replace("", None).alias(name)
 
 
@@ -116,7 +119,12 @@ def _sum(name: str, what: str) -> pl.Expr:
     return pl.when(of.len() > 0).then(of.sum())
 
 
-def _tokens(name: str) -> pl.Expr:
+def cost() -> pl.Expr:
+    """The cost of the model calls, told by spans or by log records."""
+    return pl.max_horizontal(_sum("cost_usd", "chat"), _sum("cost_usd", "model.called"))
+
+
+def tokens(name: str) -> pl.Expr:
     """Of the model calls, told by spans or by log records (some emitters send both); else of the agent's span."""
     return pl.coalesce(
         pl.max_horizontal(_sum(name, "chat"), _sum(name, "model.called")), _sum(name, "invoke_agent")

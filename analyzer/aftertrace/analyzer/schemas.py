@@ -66,6 +66,7 @@ CALLS: Final = {
     "started_at": (TIMESTAMP, "when it began to run"),
     "ended_at": (TIMESTAMP, "when its result was there"),
     "agent_name": (pl.String, "agent that acted"),
+    "agent_id": (pl.String, "the sender's id of the agent, where it gives one"),
     "agent_version": (pl.String, "agent version"),
     "model": (pl.String, "model that was asked"),
     "model_served": (pl.String, "model that answered"),
@@ -212,6 +213,45 @@ DECISIONS: Final = {
     "first_ns": (pl.Int64, "time of the record"),
 }
 
+AGENTS: Final = {
+    "run_id": (pl.String, "run it took part in"),
+    "agent_name": (pl.String, "agent"),
+    "agent_id": (pl.String, "the sender's id of it, where it gives one"),
+    "depth": (pl.Int64, "how far below the run's first agent, from 0"),
+    "path": (pl.List(pl.String), "names from the first agent down to it"),
+    "how": (
+        pl.String,
+        "`root`; `delegated`, by a call of its parent; `handed_over`, the run with it; `nested`, by no known call",
+    ),
+    "how_basis": (
+        pl.String,
+        "`explicit`: records name or enclose it; `inferred`: from a call's arguments; null: a root",
+    ),
+    "parent_name": (pl.String, "agent that set it to work"),
+    "parent_id": (pl.String, "its id"),
+    "parent_run_id": (pl.String, "run of that agent: the same, or the one it was started from"),
+    "delegated_by_tool": (pl.String, "tool by which"),
+    "delegated_by_call": (pl.String, "the sender's id of that call"),
+    "agent_version": (pl.String, "agent version"),
+    "model": (pl.String, "models it asked"),
+    "model_served": (pl.String, "models that answered"),
+    "system_prompt_digest": (pl.String, "tagged digest of its system prompt"),
+    "tools_digest": (pl.String, "tagged digest of its tool list"),
+    "calls": (pl.Int64, "calls it made"),
+    "near_misses": (pl.Int64, "near misses among them"),
+    "input_tokens": (pl.Int64, "tokens it read"),
+    "output_tokens": (pl.Int64, "tokens it wrote"),
+    "cost_usd": (pl.Float64, "cost as stated"),
+    "started_at": (TIMESTAMP, "first heard of"),
+    "ended_at": (TIMESTAMP, "last heard of"),
+    "service_name": (pl.String, "service that reported it"),
+    "source": (pl.String, "who sent it, as authenticated"),
+    "tenant": (pl.String, "tenant of the source"),
+    "environment": (pl.String, "deployment environment"),
+    "first_ns": (pl.Int64, "earliest time"),
+    "records": (pl.Int64, "spans and events it rests on"),
+}
+
 CONFIGURATIONS: Final = {
     "configuration_id": (pl.String, "digest of what follows"),
     "agent_name": (pl.String, "agent"),
@@ -302,6 +342,7 @@ DERIVED: Final = {
         _table("runs", RUNS, "one execution of an agent for one trigger, over however many traces"),
         _table("approvals", APPROVALS, "a request to a person or program, and its answer"),
         _table("decisions", DECISIONS, "a verdict on a call: none is overwritten, and the one that counted is marked"),
+        _table("agents", AGENTS, "an agent of a run, and which agent set it to work"),
         _table("configurations", CONFIGURATIONS, "agent version, model, prompt and tools as runs saw them"),
         _table("near_misses", CALLS, "a call that was one control away from happening"),
     )

@@ -93,6 +93,14 @@ _TABLES: Final = (
         ("first_ns", "tool_name", "ordinal", "decision", "is_final", "decided_by", "reviewer", "reason", "run_id"),
     ),
     Listing(
+        "agents",
+        "agents",
+        "List the agents of every run.",
+        "List agents: who took part in each run, which agent set it to work, and by which call.",
+        ("started_at", "agent_name", "depth", "how", "parent_name", "delegated_by_tool", "calls", "model", "run_id"),
+        ("agent", "tenant", "environment", "time"),
+    ),
+    Listing(
         "configurations",
         "configurations",
         "List what runs were made of.",

@@ -85,6 +85,9 @@ def page(analysis: Analysis, run_id: str, *, evidence: bool = False) -> list[str
     lines.append("")
     for answer in answers.more:
         lines += _answer(answer, evidence=evidence)
+    agents = analysis.agents.filter(pl.col("run_id") == run_id)
+    if agents.height > 1:
+        lines += ["", *_agents(agents)]
     if calls.height:
         lines += ["", *_calls(calls.head(_SHOWN_CALLS))]
     if calls.height > _SHOWN_CALLS:
@@ -110,6 +113,18 @@ def _answer(answer: Answer, *, evidence: bool) -> list[str]:
         )
     if evidence and answer.evidence:
         lines.append(" " * _QUESTION_CELLS + "evidence: " + ", ".join(answer.evidence))
+    return lines
+
+
+def _agents(agents: pl.DataFrame) -> list[str]:
+    """The agents of a run as a tree, each with what set it to work and what it did."""
+    lines = ["agents"]
+    for row in agents.iter_rows(named=True):
+        by = f", by {row['delegated_by_tool']}" if row["delegated_by_tool"] else ""
+        how = "" if row["how"] == "root" else f" ({row['how'].replace('_', ' ')}{by})"
+        did = f"{row['calls']} call" + ("" if row["calls"] == 1 else "s")
+        model = f" · {row['model']}" if row["model"] else ""
+        lines.append("  " * (row["depth"] + 1) + plain(f"{row['agent_name']}{how} · {did}{model}"))
     return lines
 
 

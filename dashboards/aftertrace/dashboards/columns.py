@@ -22,6 +22,12 @@ _COLUMNS: Final[dict[str, Any]] = {
     "model": st.column_config.TextColumn("model", width=130),
     "state": st.column_config.TextColumn("state", width=80),
     "decided_by": st.column_config.TextColumn("decided by", width=84),
+    "how": st.column_config.TextColumn(
+        "how", width=100, help="delegated: by a call of the agent above; handed_over: the run with it; nested: below it"
+    ),
+    "delegated_by_tool": st.column_config.TextColumn("by tool", width=130),
+    "delegated_by_call": st.column_config.TextColumn("by call", width=130),
+    "agent_id": st.column_config.TextColumn("agent id", width=110),
     "allowed_by": st.column_config.TextColumn(
         "let through by", width=96, help="grant, mode, rule, or who decided; a trailing ? marks what is inferred"
     ),

@@ -177,6 +177,31 @@ EVENTS: Final = Layout(
 """The timeline of one run as a list."""
 
 
+AGENTS: Final = Layout(
+    columns=(
+        pl.concat_str(
+            pl.when(pl.col("depth") > 0)
+            .then(pl.concat_str(pl.lit("· ").repeat_by("depth").list.join(""), pl.lit("")))
+            .otherwise(pl.lit("")),
+            "agent_name",
+        ).alias("agent_name"),
+        "how",
+        "delegated_by_tool",
+        "delegated_by_call",
+        "calls",
+        "near_misses",
+        "model",
+        "input_tokens",
+        "output_tokens",
+        "cost_usd",
+        "agent_id",
+    ),
+    order=("path", "first_ns"),
+    descending=(False, False),
+)
+"""The agents of one run, each below the one that set it to work."""
+
+
 def rates(by: str) -> Layout:
     """Near-miss rates per group, in per cent; each count says whether it is a floor."""
     return Layout(

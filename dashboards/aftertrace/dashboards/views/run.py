@@ -31,6 +31,7 @@ except data.Invalid as error:
 only = data.Filter(run_id=run_id)
 run = analysis.select("runs", only).row(0, named=True)
 calls = analysis.select("calls", only)
+agents = analysis.select("agents", only)
 answers = analysis.answers(run_id)
 events = analysis.timeline(run_id)
 UNKNOWN = UNSTATED.word
@@ -68,6 +69,10 @@ if calls.is_empty():
     st.text("No tool call was seen in this run.")
 else:
     tables.show(calls, tables.CALLS, key=f"calls_{run_id}")
+
+if agents.height > 1:
+    st.subheader(count(agents.height, "agent"), anchor=False)
+    tables.show(agents, tables.AGENTS, key=f"agents_{run_id}")
 
 if not events.is_empty():
     st.subheader("Timeline", anchor=False)

@@ -1,0 +1,139 @@
+"""Agents: who took part in a run, as a tree: which agent set which to work, by which call, and what each used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
+
+import polars as pl
+
+from aftertrace.analyzer import delegations
+from aftertrace.analyzer.delegations import AGENT, EDGE
+from aftertrace.analyzer.identity import Identified
+from aftertrace.analyzer.runs import cost, first, joined, records, tokens
+from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+
+SCHEMA: Final = DERIVED["agents"].schema
+_Key: TypeAlias = tuple[str, str, str | None]
+
+
+def agents(identified: Identified, calls: pl.DataFrame, call_events: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """One row per agent of a run, columns as in `SCHEMA`: by run, a parent before those it set to work.
+
+    Args:
+        identified: events and spans with their runs.
+        calls: the calls (`calls.calls`).
+        call_events: the events that speak of a call (`joins.call_events`).
+        runs: the runs (`runs.runs`).
+    """
+    found = _members(identified).join(runs.select("run_id"), on="run_id", how="semi")
+    known = found.select(*AGENT, at_ns="first_ns")
+    edges = pl.concat(
+        [
+            delegations.by_parent_id(known, identified.events),
+            delegations.by_nesting(_with_ids(identified.spans, known)),
+            delegations.by_hand_over(_with_ids(calls, known), call_events, known),
+        ]
+    ).sort("rank", "at_ns", *AGENT)
+    tree = pl.DataFrame(list(_tree(known, edges)), schema={**EDGE, "path": pl.List(pl.String)}, orient="row")
+    made = (
+        _with_ids(calls, known)
+        .group_by(AGENT)
+        .agg(
+            pl.len().cast(pl.Int64).alias("calls"),
+            pl.col("near_miss").sum().cast(pl.Int64).alias("near_misses"),
+        )
+    )
+    return (
+        found.join(tree, on=list(AGENT), how="left", nulls_equal=True)
+        .join(made, on=list(AGENT), how="left", nulls_equal=True)
+        .with_columns(
+            pl.col("calls", "near_misses").fill_null(0),
+            depth=pl.col("path").list.len().cast(pl.Int64) - 1,
+            started_at=pl.col("first_ns").cast(TIMESTAMP),
+            ended_at=pl.col("last_ns").cast(TIMESTAMP),
+            delegated_by_tool="via_tool",
+            delegated_by_call="via_call",
+        )
+        .sort("run_id", "path", "first_ns", *AGENT[1:])
+        .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+    )
+
+
+def _members(identified: Identified) -> pl.DataFrame:
+    """The agents of each run, with what their own records say of models, tokens and cost."""
+    told = pl.concat([records(identified.spans, "spans"), records(identified.events, "events")], how="diagonal").filter(
+        pl.col("agent_name").is_not_null()
+    )
+    ids = told.select(*AGENT).unique()
+    return (
+        _with_ids(told, ids)
+        .sort("first_ns", "receiver", "seq", "index")
+        .group_by(AGENT)
+        .agg(
+            *(first(name) for name in ("agent_version", "service_name", "source", "tenant", "environment")),
+            joined("model"),
+            joined("model_served"),
+            first("system_prompt_digest"),
+            first("tools_digest"),
+            tokens("input_tokens"),
+            tokens("output_tokens"),
+            cost().alias("cost_usd"),
+            pl.col("first_ns").filter(pl.col("first_ns") > 0).min(),
+            pl.col("last_ns").max(),
+            pl.len().cast(pl.Int64).alias("records"),
+        )
+    )
+
+
+def _with_ids(frame: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Rows that name an agent of one id, without the id, have it: most records of a framework leave it out."""
+    ids = (
+        known.group_by("run_id", "agent_name")
+        .agg(
+            pl.col("agent_id").drop_nulls().n_unique().alias("ids"),
+            pl.col("agent_id").drop_nulls().min().alias("only_id"),
+        )
+        .filter(pl.col("ids") == 1)
+        .drop("ids")
+    )
+    return (
+        frame.join(ids, on=["run_id", "agent_name"], how="left", maintain_order="left")
+        .with_columns(agent_id=pl.coalesce("agent_id", "only_id"))
+        .drop("only_id")
+    )
+
+
+def _tree(known: pl.DataFrame, edges: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """One edge per agent, the most trusted that makes no circle, and the names from the root down."""
+    chosen: dict[_Key, dict[str, Any]] = {}
+
+    def parent(key: _Key) -> _Key | None:
+        edge = chosen.get(key)
+        return None if edge is None else (edge["parent_run_id"], edge["parent_name"], edge["parent_id"])
+
+    def lies_under(key: _Key | None, other: _Key) -> bool:
+        while key is not None:
+            if key == other:
+                return True
+            key = parent(key)
+        return False
+
+    for edge in edges.iter_rows(named=True):
+        key = (edge["run_id"], edge["agent_name"], edge["agent_id"])
+        above = (edge["parent_run_id"], edge["parent_name"], edge["parent_id"])
+        if key not in chosen:
+            if not lies_under(above, key):
+                chosen[key] = edge
+        elif chosen[key]["via_tool"] is None and edge["via_tool"] is not None and parent(key) == above:
+            # A record names the parent, another the call: both are kept.
+            chosen[key] = {**chosen[key], "via_tool": edge["via_tool"], "via_call": edge["via_call"],
+                           "how": edge["how"]}  # fmt: skip
+    for key in known.select(AGENT).iter_rows():
+        path = [key[1]]
+        above_key = parent(key)
+        while above_key is not None and len(path) <= len(chosen):
+            path.insert(0, above_key[1])
+            above_key = parent(above_key)
+        root = dict.fromkeys(EDGE) | dict(zip(AGENT, key, strict=True)) | {"how": "root"}
+        yield {**chosen.get(key, root), "path": path}
