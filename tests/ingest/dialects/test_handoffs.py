@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aftertrace.ingest.dialects import handoffs, logfire, openinference, openllmetry
+from aftertrace.ingest.dialects import handoffs, logfire, openai_agents, openinference, openllmetry
 from aftertrace.ingest.dialects.events import Event
 
 from .recordings import make_span
@@ -30,10 +30,17 @@ def test_each_instrumentation_tells_of_the_same_call_and_of_the_agent_that_takes
                 scope="opentelemetry.instrumentation.openai_agents",
             )
         ),
+        openai_agents.read(
+            make_span(
+                "agent_handoff",
+                {"gen_ai.operation.name": "agent_handoff", "gen_ai.handoff.to_agent": "Billing agent"},
+                scope="opentelemetry.instrumentation.openai_agents",
+            )
+        ),
         logfire.read(make_span("Handoff", {"to_agent": "Billing agent"}, scope="logfire.openai_agents")),
     ]
     expected = [("tool.called", "completed", "transfer_to_billing_agent", "Billing agent")]
-    assert [handed_over(reading) for reading in told] == [expected] * 3
+    assert [handed_over(reading) for reading in told] == [expected] * 4
 
 
 def test_a_span_that_names_nobody_is_no_call() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import genai, messages
+from aftertrace.ingest.dialects import genai, handoffs, messages
 from aftertrace.ingest.dialects.events import Event, Reading
 from aftertrace.ingest.dialects.values import flag, mapping, text
 from aftertrace.ingest.records import Record, Span
@@ -60,7 +60,7 @@ def read(record: Record) -> Reading | None:
     elif operation == "guardrail_check":
         reading.operation, reading.events = "guardrail", [_guardrail(record)]
     elif operation == "agent_handoff":
-        reading.events = _handoff(record)
+        reading.events = handoffs.events(record, text(record.attributes.get("gen_ai.handoff.to_agent")))
     return reading
 
 
@@ -115,19 +115,3 @@ def _guardrail(span: Span) -> Event:
         decider=text(span.attributes.get("gen_ai.guardrail.name")),
         rule="guardrail",
     )
-
-
-def _handoff(span: Span) -> list[Event]:
-    to_agent = text(span.attributes.get("gen_ai.handoff.to_agent"))
-    if to_agent is None:
-        return []
-    return [
-        Event(
-            event="tool.called",
-            state="completed",
-            time_ns=span.start_ns,
-            end_ns=span.end_ns or None,
-            tool_name=messages.handoff_tool(to_agent),
-            content=to_agent,
-        )
-    ]
