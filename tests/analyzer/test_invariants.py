@@ -19,8 +19,8 @@ from . import frames
 from .frames import RECORDINGS, Frames
 from .stories import event, stored
 
-TABLES: Final = ("calls", "runs", "near_misses", "approvals", "decisions", "agents", "configurations")
-PER_THREAD: Final = ("calls", "runs", "near_misses", "approvals", "decisions")
+TABLES: Final = ("calls", "runs", "near_misses", "approvals", "decisions", "agents", "effects", "configurations")
+PER_THREAD: Final = ("calls", "runs", "near_misses", "approvals", "decisions", "effects")
 """Tables whose rows rest on one conversation alone: a configuration is seen by many, a session may start another."""
 
 

@@ -16,6 +16,7 @@ from aftertrace.analyzer.approvals import approvals
 from aftertrace.analyzer.calls import calls
 from aftertrace.analyzer.configurations import configurations
 from aftertrace.analyzer.decisions import decisions
+from aftertrace.analyzer.effects import effects
 from aftertrace.analyzer.identity import Identified, identify
 from aftertrace.analyzer.run_states import run_states
 from aftertrace.analyzer.runs import runs
@@ -80,6 +81,11 @@ class Analysis:
         return agents(self.identified, self.calls, self.call_events, self.runs)
 
     @cached_property
+    def effects(self) -> pl.DataFrame:
+        """`effects`, columns as in `schemas.EFFECTS`."""
+        return effects(self.identified, self.call_events)
+
+    @cached_property
     def configurations(self) -> pl.DataFrame:
         """`configurations`, columns as in `schemas.CONFIGURATIONS`."""
         return configurations(self.runs.lazy()).collect()
@@ -98,6 +104,8 @@ class Analysis:
                 frame = self.decisions
             case "agents":
                 frame = self.agents
+            case "effects":
+                frame = self.effects
             case "configurations":
                 frame = self.configurations
             case "near_misses":
@@ -169,6 +177,7 @@ class Analysis:
                 "approvals": self.approvals.lazy(),
                 "decisions": self.decisions.lazy(),
                 "agents": self.agents.lazy(),
+                "effects": self.effects.lazy(),
                 "configurations": self.configurations.lazy(),
                 "near_misses": near_misses.near_misses(self.calls.lazy()),
             },

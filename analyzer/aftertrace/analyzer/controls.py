@@ -74,6 +74,11 @@ FAILURES: Final = (
         "the agent, or whoever asked, is named as the one who approved",
     ),
     Signal(
+        "effect_missing",
+        (pl.col("last_run_state") == "completed") & pl.col("is_effect_blocked") & ~pl.col("has_receipt"),
+        "it says that it succeeded, and a record says that its effect was blocked",
+    ),
+    Signal(
         "bypassed",
         RAN & pl.col("is_bypassed") & (pl.col("risk") != "read") & ~_ANSWERED,
         "it ran above risk `read` under a permission mode that lets everything through",

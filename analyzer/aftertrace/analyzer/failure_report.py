@@ -7,35 +7,50 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.controls import FAILURES
+from aftertrace.analyzer.effects import SIGNALS
 from aftertrace.analyzer.markdown import moment, plain, table
 
 LISTED: Final = 20
-"""How many calls are listed one by one."""
+"""How many calls, and effects, are listed one by one."""
 
 
-def headline(calls: pl.DataFrame) -> str:
+def headline(calls: pl.DataFrame, effects: pl.DataFrame) -> str:
     """One line for the head of a report; empty where no control failed."""
-    failed = calls.filter(pl.col("signals").list.len() > 0).height
+    failed = _failed(calls).height + _failed(effects).height
     if not failed:
         return ""
-    noun = "call" if failed == 1 else "calls"
-    return f"**Control failures: {failed:,} {noun}** that a control should have held, and did not."
+    return f"**Control failures: {failed:,}.** A control that should have held did not: see below."
 
 
-def control_failures(calls: pl.DataFrame) -> str:
+def control_failures(calls: pl.DataFrame, effects: pl.DataFrame) -> str:
     """The part of a report; empty where no control failed.
 
     Args:
         calls: columns as in `schemas.CALLS`.
+        effects: columns as in `schemas.EFFECTS`.
     """
-    failed = calls.filter(pl.col("signals").list.len() > 0).sort("first_ns", "call_key", descending=[True, False])
+    parts = [_meaning(_failed(calls), _failed(effects)), _calls(_failed(calls)), _effects(_failed(effects))]
+    return "\n\n".join(["## Where a control failed", *filter(None, parts)]) if any(parts) else ""
+
+
+def _failed(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.filter(pl.col("signals").list.len() > 0).sort("first_ns", "call_key", descending=[True, False])
+
+
+def _meaning(calls: pl.DataFrame, effects: pl.DataFrame) -> str:
+    named = pl.concat([calls.select("signals"), effects.select("signals")]).explode("signals")
+    counts = dict(named.group_by("signals").len().iter_rows())
+    known = [each for each in (*FAILURES, *SIGNALS) if each.name in counts]
+    if not known:
+        return ""
+    return table(
+        "signal | times: | what it is", [f"`{each.name}` | {counts[each.name]:,} | {each.brief}" for each in known]
+    )
+
+
+def _calls(failed: pl.DataFrame) -> str:
     if not failed.height:
         return ""
-    counts = dict(failed.explode("signals").group_by("signals").len().iter_rows())
-    meaning = table(
-        "signal | calls: | what it is",
-        [f"`{each.name}` | {counts[each.name]:,} | {each.brief}" for each in FAILURES if each.name in counts],
-    )
     rows = [
         " | ".join(
             (
@@ -53,5 +68,27 @@ def control_failures(calls: pl.DataFrame) -> str:
         for row in failed.head(LISTED).iter_rows(named=True)
     ]
     head = "when (UTC) | signal | tool | risk | let through by | permission mode | agent | arguments | run"
-    more = f"\n\n{failed.height - LISTED:,} more: `aftertrace calls --format json`." if failed.height > LISTED else ""
-    return f"## Where a control failed\n\n{meaning}\n\n{table(head, rows)}{more}"
+    return table(head, rows) + _more(failed, "calls")
+
+
+def _effects(failed: pl.DataFrame) -> str:
+    if not failed.height:
+        return ""
+    rows = [
+        " | ".join(
+            (
+                moment(row["first_ns"]),
+                ", ".join(f"`{name}`" for name in row["signals"]),
+                plain(" ".join(filter(None, (row["operation"], row["system"], row["object_type"], row["object_id"])))),
+                plain(row["tool_name"] or "not told"),
+                plain(row["run_id"]),
+            )
+        )
+        for row in failed.head(LISTED).iter_rows(named=True)
+    ]
+    return table("when (UTC) | signal | effect | tool | run", rows) + _more(failed, "effects")
+
+
+def _more(failed: pl.DataFrame, command: str) -> str:
+    more = failed.height - LISTED
+    return f"\n\n{more:,} more: `aftertrace {command} --format json`." if more > 0 else ""

@@ -34,6 +34,7 @@ DECISIONS: Final = (
     "approval.modified",
     "approval.expired",
 )
+_EFFECTS: Final = ("effect.applied", "effect.blocked")
 CALL_EVENTS: Final = (
     *DECISIONS,
     "tool.considered",
@@ -41,8 +42,7 @@ CALL_EVENTS: Final = (
     "validation.passed",
     "validation.failed",
     "tool.called",
-    "effect.applied",
-    "effect.blocked",
+    *_EFFECTS,
 )
 REPLAYED_ASK: Final = "replayed_ask"
 """Rule of an ask that its answer repeats."""
@@ -192,7 +192,7 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame, naming: pl.DataFrame)
     wanting = events.filter(
         pl.col("call_id").is_null()
         & pl.col("span_id").is_not_null()
-        & (pl.col("event").is_in(DECISIONS) | (pl.col("event") == "tool.called"))
+        & pl.col("event").is_in((*DECISIONS, *_EFFECTS, "tool.called"))
     ).select("row", "trace_id", "event", "tool_name", at="span_id")
     # What lies in a tool's span that names no call (Claude Code before 2.1.178) is of none that lies above it.
     ends = naming.filter((pl.col("state") == "entered") & pl.col("call_id").is_null() & pl.col("span_id").is_not_null())

@@ -31,13 +31,14 @@ def near_misses(analysis: Analysis, filter: Filter | None = None) -> str:  # noq
     """The near-miss report over what a filter lets through, as Markdown."""
     wanted = filter or Filter()
     calls = analysis.select("calls", wanted)
+    effects = analysis.select("effects", wanted)
     missed = analysis.near_misses(wanted)
     total = analysis.rates([], wanted).row(0, named=True)
     parts = [
         "# Near misses",
         _period(calls, analysis.now_ns),
-        _headline(total, missed, calls),
-        control_failures(calls),
+        _headline(total, missed, headline(calls, effects)),
+        control_failures(calls, effects),
         _list(missed),
         _rates(analysis, wanted, "tool_name", "By tool"),
         _rates(analysis, wanted, "agent_name", "By agent"),
@@ -59,7 +60,7 @@ def _period(calls: pl.DataFrame, now_ns: int) -> str:
     )
 
 
-def _headline(total: dict[str, Any], missed: pl.DataFrame, calls: pl.DataFrame) -> str:
+def _headline(total: dict[str, Any], missed: pl.DataFrame, failures: str) -> str:
     if not total["calls"]:
         return ""
     floor = " at least (an emitter hides some refusals, so these counts are floors)" if total["floor"] else ""
@@ -74,7 +75,7 @@ def _headline(total: dict[str, Any], missed: pl.DataFrame, calls: pl.DataFrame) 
     if who.height:
         stopped = ", ".join(f"{plain(by or 'not stated')} {count:,}" for by, count in who.iter_rows())
         lines.append(f"What held: {stopped}.")
-    return "\n".join(f"- {line}" for line in (*lines, headline(calls)) if line)
+    return "\n".join(f"- {line}" for line in (*lines, failures) if line)
 
 
 def _list(missed: pl.DataFrame) -> str:

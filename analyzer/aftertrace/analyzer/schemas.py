@@ -252,6 +252,35 @@ AGENTS: Final = {
     "records": (pl.Int64, "spans and events it rests on"),
 }
 
+EFFECTS: Final = {
+    "run_id": (pl.String, "run"),
+    "call_key": (pl.String, "call that did it; null is not known"),
+    "tool_call_id": (pl.String, "the sender's id of the call"),
+    "tool_name": (pl.String, "tool"),
+    "agent_name": (pl.String, "agent"),
+    "state": (pl.String, "`applied` or `blocked`"),
+    "system": (pl.String, "system of record"),
+    "operation": (pl.String, "what was done"),
+    "object_type": (pl.String, "kind of the object"),
+    "object_id": (pl.String, "id of the object, as its system names it"),
+    "object_url": (pl.String, "where a person can look at it"),
+    "before_digest": (pl.String, "tagged digest of the object before"),
+    "after_digest": (pl.String, "tagged digest of the object after"),
+    "idempotency_key": (pl.String, "key that makes the system carry out a repeated request once"),
+    "receipt_id": (pl.String, "what the system can be asked by"),
+    "decided_by": (pl.String, "class of who blocked it"),
+    "reason": (pl.String, "reason given"),
+    "happened_at": (TIMESTAMP, "when"),
+    "signals": (pl.List(pl.String), "where effects and calls do not agree: see the signals"),
+    "evidence": (pl.String, "`receiver/seq/index` of the receipt"),
+    "conversation_id": (pl.String, "conversation"),
+    "source": (pl.String, "who sent it"),
+    "tenant": (pl.String, "tenant"),
+    "environment": (pl.String, "deployment environment"),
+    "dialect": (pl.String, "dialect"),
+    "first_ns": (pl.Int64, "time of the record"),
+}
+
 CONFIGURATIONS: Final = {
     "configuration_id": (pl.String, "digest of what follows"),
     "agent_name": (pl.String, "agent"),
@@ -343,6 +372,7 @@ DERIVED: Final = {
         _table("approvals", APPROVALS, "a request to a person or program, and its answer"),
         _table("decisions", DECISIONS, "a verdict on a call: none is overwritten, and the one that counted is marked"),
         _table("agents", AGENTS, "an agent of a run, and which agent set it to work"),
+        _table("effects", EFFECTS, "a receipt: something changed in a system of record, or was kept from changing"),
         _table("configurations", CONFIGURATIONS, "agent version, model, prompt and tools as runs saw them"),
         _table("near_misses", CALLS, "a call that was one control away from happening"),
     )

@@ -101,6 +101,14 @@ _TABLES: Final = (
         ("agent", "tenant", "environment", "time"),
     ),
     Listing(
+        "effects",
+        "effects",
+        "List receipts: what changed, and by which call.",
+        "List effects: what changed in a system of record or was kept from it, and where no call on record did it.",
+        ("first_ns", "tool_name", "state", "system", "operation", "object_id", "signals", "run_id"),
+        ("agent", "tool", "tenant", "environment", "time"),
+    ),
+    Listing(
         "configurations",
         "configurations",
         "List what runs were made of.",

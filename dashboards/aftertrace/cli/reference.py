@@ -19,6 +19,7 @@ import click
 from aftertrace.analyzer import DERIVED, EMITTERS
 from aftertrace.analyzer.allowances import ALLOWANCES
 from aftertrace.analyzer.controls import FAILURES
+from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
 from aftertrace.analyzer.outcomes import RULES
 from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.cli import config
@@ -145,8 +146,8 @@ def field_docs(kind: type[Any]) -> dict[str, str]:
 
 def _tables() -> Iterator[str]:
     yield (
-        "## Tables\n\n`calls`, `runs`, `approvals`, `configurations` and `near_misses` are derived from the stored "
-        "tables whenever they are asked for; `aftertrace sql` reads them, `spans` and `events`.\n"
+        f"## Tables\n\n{', '.join(f'`{name}`' for name in DERIVED)} are derived from the stored tables whenever they "
+        "are asked for; `aftertrace sql` reads them, `spans` and `events`.\n"
     )
     for derived in DERIVED.values():
         rows = [(name, str(kind), derived.briefs[name]) for name, kind in derived.schema.items()]
@@ -186,12 +187,15 @@ def _outcomes() -> Iterator[str]:
     for allowance in ALLOWANCES:
         yield f"| `{allowance.name}` | {_cell(allowance.brief)} |"
     yield (
-        "\n## Signals\n\nControl failures are told of calls, the rest of approvals alone: `aftertrace calls` and "
-        "`aftertrace approvals` have the column, `aftertrace report` counts them.\n\n| signal | of | |\n|---|---|---|"
+        "\n## Signals\n\nControl failures are told of calls and effects, the rest of approvals alone: `aftertrace "
+        "calls`, `effects` and `approvals` have the column, `aftertrace report` counts them.\n"
     )
+    yield "| signal | of | |\n|---|---|---|"
     for signal in SIGNALS:
         of = "calls" if signal in FAILURES else "approvals"
         yield f"| `{signal.name}` | {of} | {_cell(signal.brief)} |"
+    for signal in EFFECT_SIGNALS:
+        yield f"| `{signal.name}` | effects | {_cell(signal.brief)} |"
     yield ""
 
 

@@ -1,0 +1,93 @@
+"""Effects: what changed in a system of record, by which call, and where a receipt and the calls do not agree."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.controls import Signal, named
+from aftertrace.analyzer.identity import LEVELS_ABOVE, Identified
+from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+
+SCHEMA: Final = DERIVED["effects"].schema
+_APPLIED: Final = pl.col("state") == "applied"
+_PARTS: Final = (
+    "system",
+    "operation",
+    "object_type",
+    "object_id",
+    "object_url",
+    "before_digest",
+    "after_digest",
+    "idempotency_key",
+    "receipt_id",
+)
+_SAME: Final = ("run_id", "system", "operation", "object_type", "object_id", "before_digest", "after_digest")
+
+SIGNALS: Final = (
+    Signal(
+        "no_call",
+        _APPLIED & ~pl.col("has_call"),
+        "something changed, and no call of the run is on record that did it",
+    ),
+    Signal(
+        "applied_twice",
+        _APPLIED & (pl.col("times") > 1),
+        "the same change was made to the same object more than once in the run",
+    ),
+)
+"""Where effects and calls do not agree."""
+
+
+def effects(identified: Identified, call_events: pl.DataFrame) -> pl.DataFrame:
+    """One row per receipt, columns as in `SCHEMA`, the latest first.
+
+    Args:
+        identified: events and spans with their runs.
+        call_events: the events that speak of a call (`joins.call_events`).
+    """
+    told = identified.events.filter(pl.col("event").is_in(("effect.applied", "effect.blocked")))
+    done = call_events.filter(~pl.col("event").str.starts_with("effect."))["call_key"].unique()
+    of_call = call_events.select("pointer", "ordinal", "call_key", of_call="call_id", of_tool="tool_name")
+    found = (
+        told.join(of_call, on=["pointer", "ordinal"], how="left")
+        .join(_in_tools(told, identified.spans), on=["pointer", "ordinal"], how="left")
+        .with_columns(
+            *(pl.col("attributes").str.json_path_match(f"$.effect_{part}").alias(part) for part in _PARTS),
+            state=pl.col("event").str.strip_prefix("effect."),
+            has_call=pl.col("call_key").is_in(done.implode()).fill_null(value=False)
+            | pl.col("is_in_tool").fill_null(value=False),
+            tool_call_id=pl.coalesce("call_id", "of_call"),
+            tool_name=pl.coalesce("tool_name", "of_tool"),
+            happened_at=pl.col("time_ns").cast(TIMESTAMP),
+            first_ns="time_ns",
+            evidence="pointer",
+        )
+    )
+    told_by = pl.concat_str("call_key", "receipt_id", separator=" ", ignore_nulls=True)
+    return (
+        found.with_columns(times=pl.when(pl.col("object_id").is_not_null()).then(told_by.n_unique().over(_SAME)))
+        .with_columns(signals=named(SIGNALS))
+        .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        .sort("first_ns", "evidence", descending=[True, False])
+    )
+
+
+def _in_tools(told: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """`pointer`, `ordinal`, `is_in_tool` of effects that were told within the span of a tool: not all name its call."""
+    step = (
+        spans.select("trace_id", "operation", at="span_id", up="parent_span_id")
+        .drop_nulls(["trace_id", "at"])
+        .unique(["trace_id", "at"], keep="first", maintain_order=True)
+    )
+    wanting = told.select("pointer", "ordinal", "trace_id", at="span_id").drop_nulls()
+    found = [wanting.select("pointer", "ordinal").clear()]
+    for _ in range(LEVELS_ABOVE):
+        met = wanting.join(step, on=["trace_id", "at"], how="inner")
+        is_tool = (pl.col("operation") == "execute_tool").fill_null(value=False)
+        found.append(met.filter(is_tool).select("pointer", "ordinal"))
+        wanting = met.filter(~is_tool).select("pointer", "ordinal", "trace_id", at="up").drop_nulls()
+        if not wanting.height:
+            break
+    return pl.concat(found).unique().with_columns(is_in_tool=pl.lit(value=True))
