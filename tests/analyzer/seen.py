@@ -30,6 +30,8 @@ _CONCEPTS: Final = {
     "runs": ("runs", pl.col("run_id")),
     "proposals": ("calls", pl.col("proposed_at")),
     "who decided": ("calls", pl.col("decided_by")),
+    "let through by": ("calls", pl.col("allowed_by")),
+    "permission mode": ("calls", pl.col("permission_mode")),
     "waits": ("approvals", pl.col("wait_ns")),
     "arguments": ("calls", pl.col("arguments")),
     "prompt": ("runs", pl.col("system_prompt_digest")),
