@@ -190,12 +190,12 @@ def _reviewer(subject: _Subject) -> Answer:
         if subject.run["tools_available"] is None:
             return subject.answer("reviewer", "unknown", "no call is recorded", rows)
         return subject.answer("reviewer", "known", "no calls, nobody to ask", rows)
+    grants = [_grant(row) for row in subject.calls.iter_rows(named=True) if row["granted_by"]]
     if not asked.height:
         by = sorted({by for by in subject.calls["decided_by"].to_list() if by})
-        grants = [row for row in subject.calls.iter_rows(named=True) if row["granted_by"]]
-        given = "".join(dict.fromkeys(f"; {_grant(row)}" for row in grants))
         if by:
-            return subject.answer("reviewer", "known", f"nobody was asked; decided by {', '.join(by)}{given}", rows)
+            told = "; ".join((f"nobody was asked; decided by {', '.join(by)}", *grants))
+            return subject.answer("reviewer", "known", told, rows)
         return subject.answer(
             "reviewer", "unknown", "no decision is recorded; whether anybody was asked is unknown", rows
         )
@@ -206,7 +206,7 @@ def _reviewer(subject: _Subject) -> Answer:
         parts.append(f"{row['tool_name']}: {row['approval'] or row['outcome']} by {who}{waited}")
     named = asked.filter(pl.col("decided_by").is_in(("human", "human_or_program")))
     state: State = "known" if named["reviewer"].is_not_null().all() else "partial"
-    return subject.answer("reviewer", state, "; ".join(dict.fromkeys(parts)), rows)
+    return subject.answer("reviewer", state, "; ".join(dict.fromkeys((*parts, *grants))), rows)
 
 
 def _grant(row: dict[str, Any]) -> str:

@@ -33,6 +33,8 @@ _CALL_COLUMNS: Final = (
     "signals",
     "reason",
 )
+_WHERE_TOLD: Final = ("permission_mode", "signals")
+"""Columns that are left out where nothing stands in them."""
 _TIMELINE_COLUMNS: Final = ("time", "lane", "what", "tool_name", "decided_by", "detail")
 _NEVER: Final = "does not tell this"
 """How the analyzer says that no switch would help."""
@@ -129,7 +131,17 @@ def _agents(agents: pl.DataFrame) -> list[str]:
 
 
 def _calls(calls: pl.DataFrame) -> list[str]:
-    return formats.table_lines(formats.for_people(calls, _CALL_COLUMNS), width=None)
+    """The calls as a table; what an emitter does not tell of any of them has no column."""
+    import polars as pl
+
+    inferred = pl.when(pl.col("allowed_basis") == "inferred").then(pl.lit(" ?")).otherwise(pl.lit(""))
+    told = calls.with_columns(
+        allowed_by=pl.col("allowed_by") + inferred, signals=pl.col("signals").list.join(", ").replace("", None)
+    )
+    silent = [name for name in _WHERE_TOLD if told[name].is_null().all()]
+    return formats.table_lines(
+        formats.for_people(told, [name for name in _CALL_COLUMNS if name not in silent]), width=None
+    )
 
 
 def _timeline(analysis: Analysis, run_id: str) -> list[str]:
