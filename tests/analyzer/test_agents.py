@@ -123,6 +123,16 @@ def test_sub_agents_are_told_apart_by_their_ids_and_joined_to_the_parent_they_na
     ]
 
 
+def test_a_sub_agent_without_a_name_of_its_own_is_not_taken_for_the_main_agent() -> None:
+    """Claude Code may tell only the id; a framework tells the id of its one agent with some records alone."""
+    rows = [event("model.called", s=s, agent_name="clerk", agent_id=agent_id, **NOBODYS)
+            for s, agent_id in enumerate((None, "a-1"))]  # fmt: skip
+    claude = stored(*({**row, "dialect": "claude_code"} for row in rows)).analysis().agents
+    framework = stored(*rows).analysis().agents
+    assert claude.select("agent_id", "how").rows() == [(None, "root"), ("a-1", "nested")]
+    assert framework.select("agent_id", "how").rows() == [("a-1", "root")]
+
+
 def test_the_call_that_names_a_sub_agent_delegated_to_it() -> None:
     """Without spans, Claude Code's Agent tool names the kind; of two calls, the last before the agent was heard of."""
 

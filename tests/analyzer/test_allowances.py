@@ -121,6 +121,28 @@ def test_codex_repeats_the_answer_for_the_session_and_asks_nobody() -> None:
     assert found == [("human", None, True), ("grant", "ana", False), ("human", None, True)]
 
 
+def test_copilot_asks_nothing_again_after_an_answer_for_the_session() -> None:
+    """Then there is no permission span at all; without the answer before it, a rule of the user's let it through."""
+    told = {"dialect": "copilot"}
+    again = called("c-2", 9, **told)
+    before = called("c-1", 1, event("approval.requested", s=0), granted(1, "session"), **told)
+    assert let(*before, *again, call_id="c-2") == {
+        "allowed_by": "grant",
+        "allowed_basis": "inferred",
+        "granted_by": "ana",
+        "grant_scope": "session",
+    }
+    assert let(*again, call_id="c-2") == {"allowed_by": "policy", "allowed_basis": "inferred"}
+
+
+def test_opencode_shows_by_what_follows_that_an_answer_was_for_good() -> None:
+    """It tells `once` from `always` nowhere: what first needed an answer, and then none, was saved."""
+    told = {"dialect": "opencode"}
+    before = called("c-1", 4, event("approval.requested", s=1), granted(4, decider=None), **told)
+    found = let(*before, *called("c-2", 9, allow(9), **told), call_id="c-2")
+    assert found == {"allowed_by": "grant", "allowed_basis": "inferred", "granted_by": "human"}
+
+
 def test_a_record_of_a_standing_grant_says_itself_who_gave_it() -> None:
     """It is believed as it stands, and nobody was asked."""
     told = (

@@ -59,10 +59,14 @@ def assert_same(found: Analysis, expected: Analysis, tables: tuple[str, ...] = T
         assert_frame_equal(found.select(table), expected.select(table))
 
 
+ORDER: Final = {"runs": ["run_id"], "decisions": ["call_key", "ordinal"], "effects": ["evidence"]}
+"""What tells the rows of a table apart, where it is not the call."""
+
+
 def united(analyses: list[Analysis], table: str) -> pl.DataFrame:
     """The rows of one table of several analyses, in one order."""
     rows = pl.concat([analysis.select(table) for analysis in analyses])
-    return rows.sort("call_key" if "call_key" in rows.columns else "run_id")
+    return rows.sort(ORDER.get(table, ["call_key"]))
 
 
 MOMENTS: Final = (

@@ -143,3 +143,23 @@ def test_every_record_is_read_by_the_first_dialect_that_knows_it() -> None:
     assert dialects.read(make_log("hello", {})).dialect == "plain"
     ours = make_span("chat", {"gen_ai.operation.name": "chat", "aftertrace.run.id": "r-1"})
     assert dialects.read(ours).dialect == "aftertrace"
+
+
+PRINCIPALS = {
+    "its own record": ({"user.id": "u-1", "enduser.id": "u-2"}, {"user.id": "u-9"}, "u-1"),
+    "an older name": ({"enduser.id": "u-2"}, {}, "u-2"),
+    "a name alone": ({"user.name": "Ana"}, {}, "Ana"),
+    "the whole process": ({}, {"enduser.id": "u-3"}, "u-3"),
+    "nobody that is told": ({}, {}, None),
+}
+
+
+@pytest.mark.parametrize("name", PRINCIPALS)
+def test_a_run_acts_for_whom_its_record_names_else_for_whom_the_process_does(name: str) -> None:
+    """An operator may set it once, in the resource."""
+    told, resource, expected = PRINCIPALS[name]
+    span = make_span("chat m", {"gen_ai.operation.name": "chat", **told})
+    span.origin.resource.update(resource)
+    row, _ = rows_of(span)
+    assert row is not None
+    assert row["user_id"] == expected

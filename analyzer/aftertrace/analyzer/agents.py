@@ -14,6 +14,8 @@ from aftertrace.analyzer.runs import cost, first, joined, records, tokens
 from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
 
 SCHEMA: Final = DERIVED["agents"].schema
+_MAIN_HAS_NO_ID: Final = ("claude_code", "claude_code_session", "codex")
+"""Dialects of emitters that give ids to sub-agents alone."""
 _Key: TypeAlias = tuple[str, str, str | None]
 
 
@@ -27,7 +29,7 @@ def agents(identified: Identified, calls: pl.DataFrame, call_events: pl.DataFram
         runs: the runs (`runs.runs`).
     """
     found = _members(identified).join(runs.select("run_id"), on="run_id", how="semi")
-    known = found.select(*AGENT, at_ns="first_ns")
+    known = found.select(*AGENT, "dialect", at_ns="first_ns")
     edges = pl.concat(
         [
             delegations.by_parent_id(known, identified.events),
@@ -65,13 +67,13 @@ def _members(identified: Identified) -> pl.DataFrame:
     told = pl.concat([records(identified.spans, "spans"), records(identified.events, "events")], how="diagonal").filter(
         pl.col("agent_name").is_not_null()
     )
-    ids = told.select(*AGENT).unique()
+    ids = told.select(*AGENT, "dialect").unique()
     return (
         _with_ids(told, ids)
         .sort("first_ns", "receiver", "seq", "index")
         .group_by(AGENT)
         .agg(
-            *(first(name) for name in ("agent_version", "service_name", "source", "tenant", "environment")),
+            *(first(name) for name in ("agent_version", "service_name", "source", "tenant", "environment", "dialect")),
             joined("model"),
             joined("model_served"),
             first("system_prompt_digest"),
@@ -87,9 +89,13 @@ def _members(identified: Identified) -> pl.DataFrame:
 
 
 def _with_ids(frame: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Rows that name an agent of one id, without the id, have it: most records of a framework leave it out."""
+    """Rows that name an agent of one id, without the id, have it: most records of a framework leave it out.
+
+    Where the main agent is the one without an id, its records are its own.
+    """
     ids = (
-        known.group_by("run_id", "agent_name")
+        known.filter(~pl.col("dialect").is_in(_MAIN_HAS_NO_ID))
+        .group_by("run_id", "agent_name")
         .agg(
             pl.col("agent_id").drop_nulls().n_unique().alias("ids"),
             pl.col("agent_id").drop_nulls().min().alias("only_id"),

@@ -28,7 +28,7 @@ export OTEL_LOG_RAW_API_BODIES=1                     # system prompt, tool list,
         "can_use_tool callback is reported as the user's. From 2.1.329 on an ask that nobody could answer reads like a "
         "deny rule. A command that a person interrupts reads like one that failed; in a headless run nothing is sent "
         "of it but that it was let through. Before 2.1.178 spans name no call, before 2.1.120 no record does: refusals "
-        "are lost, and runs come in two parts.",
+        "are lost, and runs come in two parts. `config` stands for a rule, a mode and a saved answer alike.",
         gives={
             "system_prompt": "OTEL_LOG_RAW_API_BODIES=1",
             "inputs": "OTEL_LOG_USER_PROMPTS=1",
@@ -48,7 +48,8 @@ export OTEL_LOG_RAW_API_BODIES=1                     # system prompt, tool list,
 export OTEL_EXPORTER_OTLP_ENDPOINT={http}            # http/json; it does not speak gRPC
 export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true           # arguments, results, system prompt, tools
 """,
-        note="It names no reviewer: the person at the terminal is only known as a person.",
+        note="It names no reviewer: the person at the terminal is only known as a person. Whether it was started to "
+        "allow every tool is not told.",
         gives={
             "system_prompt": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
             "inputs": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
@@ -76,7 +77,8 @@ trace_exporter = {{ otlp-http = {{ endpoint = "{http}/v1/traces", protocol = "bi
         "one that a person cancels or a hook refuses only spans; the last of them are lost when `codex exec` is "
         "interrupted. A hook that lets a call through reads like the configuration, and what it rewrites like what was "
         "proposed. Calls of MCP servers that need no approval have no decision. Output is cut at 2 KiB unless "
-        "tool_result.max_bytes says otherwise.",
+        "tool_result.max_bytes says otherwise. Approval policy and sandbox are told as a conversation starts, not when "
+        "they are changed in it.",
         gives={
             "system_prompt": "",
             "inputs": "log_user_prompt = true under [otel]",
@@ -144,7 +146,8 @@ export OTEL_EXPORTER_OTLP_ENDPOINT={http}
 {{ "experimental": {{ "openTelemetry": true }} }}
 """,
         note="The last batch of spans is lost when the process exits: final calls of a headless run can be missing. A "
-        "rule and a person are told apart by how long the permission took; nobody is named.",
+        "rule and a person are told apart by how long the permission took, an answer for once and one for good by what "
+        "follows; nobody is named.",
         gives={
             "system_prompt": "experimental.openTelemetry: true",
             "inputs": "experimental.openTelemetry: true",

@@ -31,7 +31,7 @@ _COLUMNS: Final[dict[str, Any]] = {
     "allowed_by": st.column_config.TextColumn(
         "let through by", width=96, help="grant, mode, rule, or who decided; a trailing ? marks what is inferred"
     ),
-    "permission_mode": st.column_config.TextColumn("mode", width=110, help="permission mode in force, where told"),
+    "permission_mode": st.column_config.TextColumn("mode", width=130, help="permission mode in force, where told"),
     "failed": st.column_config.TextColumn("control failure", width=110, help="a control that should have held"),
     "basis": st.column_config.TextColumn(
         "basis", width=68, help="explicit: a record says so; inferred: from absence, or from a text"

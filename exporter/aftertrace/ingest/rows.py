@@ -51,7 +51,7 @@ def _who_columns(record: Record, reading: Reading) -> dict[str, Any]:
         "agent_version": _text(who.agent_version),
         "model": _text(who.model),
         "model_served": _text(who.model_served),
-        "user_id": _text(who.user_id),
+        "user_id": _text(who.user_id) or _text(resource.get("user.id")) or _text(resource.get("enduser.id")),
         "tool_name": _text(who.tool_name),
         "call_id": _text(who.call_id),
         "input_tokens": whole(who.input_tokens),

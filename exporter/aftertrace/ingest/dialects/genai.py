@@ -38,6 +38,8 @@ READS: Final = (
 
 _MODEL_CALLS: Final = ("chat", "generate_content", "text_completion", "fetch_response")
 _AGENTS: Final = ("invoke_agent", "invoke_workflow", "create_agent", "handle_conversation_turn")
+_PRINCIPALS: Final = ("user.id", "enduser.id", "user.email", "user.name")
+"""Whom a run acts for: the first of these that is told."""
 _PSEUDO_TOOLS: Final = ("(merged tools)",)
 _ADK: Final = "gcp.vertex.agent"
 """Scope of Google ADK: in its own tool span, the fixed text of a rejection is the framework's word, not a tool's."""
@@ -97,7 +99,7 @@ def who(attributes: dict[str, Any]) -> Who:
         agent_version=attributes.get("gen_ai.agent.version"),
         model=_named(attributes.get("gen_ai.request.model")),
         model_served=_named(attributes.get("gen_ai.response.model")),
-        user_id=attributes.get("user.id") or attributes.get("enduser.id") or associated(attributes, "user_id"),
+        user_id=next(filter(None, map(attributes.get, _PRINCIPALS)), None) or associated(attributes, "user_id"),
         tool_name=_real_tool(attributes.get("gen_ai.tool.name")),
         call_id=_specified(attributes.get("gen_ai.tool.call.id") or attributes.get("gen_ai.tool.call_id")),
         input_tokens=attributes.get("gen_ai.usage.input_tokens", attributes.get("gen_ai.usage.prompt_tokens")),
