@@ -39,9 +39,9 @@ def test_a_hook_that_answers_a_question_with_other_arguments_edits_the_call() ->
 def test_a_standing_grant_that_is_used_again_is_no_new_answer(answered_s: float, *, asked: bool) -> None:
     """Codex repeats `approved_for_session` for each later call, at once; a person takes longer."""
     received = event("tool.called", "completed", s=1, end_ns=None, attributes='{"includes_wait":true}')
-    granted = event("approval.granted", s=answered_s, decided_by="human", attributes='{"standing":true}')
-    told = calls_of(received, granted).select("outcome", "decided_by", "approval_asked", "standing").rows()
-    assert told == [("executed", "human", asked, True)]
+    granted = event("approval.granted", s=answered_s, decided_by="human", attributes='{"grant_scope":"session"}')
+    told = calls_of(received, granted).select("outcome", "decided_by", "approval_asked", "allowed_by").rows()
+    assert told == [("executed", "human", asked, "human" if asked else "grant")]
 
 
 def test_a_refusal_is_an_unanswered_ask_where_the_model_was_told_so() -> None:

@@ -51,10 +51,16 @@ ALLOWANCES: Final = (
     ),
     Allowance(
         "grant",
-        pl.col("earlier_ns").is_not_null() & (_BY_CONFIGURATION | (_GIVES & _AT_ONCE)),
+        pl.col("earlier_ns").is_not_null() & _BY_CONFIGURATION,
         pl.lit("inferred"),
-        "The configuration let it through, or an answer for the session was repeated faster than a person reads "
-        "(Codex), after a person had granted the same tool, and for a command the same program, in this conversation.",
+        "The configuration let it through, after somebody had granted the same tool, and for a command the same "
+        "program, in this conversation.",
+    ),
+    Allowance(
+        "grant",
+        _GIVES & _AT_ONCE & (pl.col("earlier_ns").is_not_null() | (pl.col("decided_by") == "human")),
+        pl.lit("inferred"),
+        "An answer for later calls too came faster than a person reads: one given before was used again (Codex).",
     ),
     Allowance(
         "mode",

@@ -18,8 +18,6 @@ from aftertrace.analyzer.run_states import RUN_STATES
 from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, RAN_OUTCOMES, TIMESTAMP
 
 SCHEMA: Final = DERIVED["calls"].schema
-ANSWERED_WITHIN_NS: Final = 100_000_000
-"""No person answers a question faster."""
 
 
 def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.DataFrame) -> pl.LazyFrame:
@@ -175,10 +173,6 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
     # Where an earlier answer stood in, nobody was asked now.
     asked &= ~pl.col("is_granted_before")
     asked &= ~(pl.col("is_output_missing") & pl.col("answer").is_in(NO_RESULT)).fill_null(value=False)
-    # Nobody answers so fast: an answer given before, for all calls like it, was used again.
-    asked &= ~(pl.col("standing") & (pl.col("decided_ns") - pl.col("asked_ns") < ANSWERED_WITHIN_NS)).fill_null(
-        value=False
-    )
     # Without a record of the answer, what went on after the ask followed it.
     answered_ns = pl.coalesce("decided_ns", pl.when(asked & pl.col("asked_ns").is_not_null()).then("resumed_ns"))
     waited = pl.when(asked).then(pl.coalesce("stated_wait_ns", answered_ns - pl.col("asked_ns")))
