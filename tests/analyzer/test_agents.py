@@ -145,6 +145,39 @@ def test_the_call_that_names_a_sub_agent_delegated_to_it() -> None:
     assert found[1] == (["claude-code", "explorer"], "delegated", "inferred", "claude-code", "Agent", "c-2")
 
 
+def test_a_sub_agent_that_has_but_an_id_was_started_by_the_call_before_it() -> None:
+    """Session files of Claude Code name the kind of a sub-agent nowhere else."""
+    rows = [
+        event("tool.called", "completed", s=1, agent_name="claude-code", tool_name="Task", call_id="c-1"),
+        event("model.called", s=2, agent_name="claude-code", agent_id="a-1", **NOBODYS),
+        event("tool.called", "completed", s=3, agent_name="claude-code", tool_name="Task", call_id="c-2"),
+        event("model.called", s=4, agent_name="claude-code", agent_id="a-2", **NOBODYS),
+    ]
+    found = stored(*({**row, "dialect": "claude_code_session"} for row in rows)).analysis().agents
+    assert found.select("agent_id", "how", "how_basis", "delegated_by_call").rows() == [
+        (None, "root", None, None),
+        ("a-1", "delegated", "inferred", "c-1"),
+        ("a-2", "delegated", "inferred", "c-2"),
+    ]
+
+
+def test_a_run_that_names_the_run_that_started_it_lies_below_its_agent() -> None:
+    """By our own conventions, over processes and traces; another sender's run of that name is another run."""
+
+    def run(key: str, s: float, name: str, **columns: Any) -> dict[str, Any]:
+        return event("run.created", s=s, agent_name=name, run_key=key, trace_id=f"{s:032.0f}", conversation_id=None,
+                     **NOBODYS, **columns)  # fmt: skip
+
+    child = run("r-2", 2, "reader", attributes='{"run_parent_id":"r-1"}')
+    below = stored(run("r-1", 1, "clerk"), child).analysis().agents.sort("depth")
+    assert below.select("path", "how", "how_basis").rows() == [
+        (["clerk"], "root", None),
+        (["clerk", "reader"], "nested", "explicit"),
+    ]
+    apart = stored(run("r-1", 1, "clerk", source="another"), child).analysis().agents
+    assert apart["how"].to_list() == ["root", "root"]
+
+
 def test_codex_names_a_sub_agent_by_its_path() -> None:
     """Under the agent whose path encloses it; the main agent's is not told."""
     heard = [event("model.called", s=s, agent_name=path or "codex", agent_id=path, **NOBODYS)

@@ -33,6 +33,7 @@ def agents(identified: Identified, calls: pl.DataFrame, call_events: pl.DataFram
     edges = pl.concat(
         [
             delegations.by_parent_id(known, identified.events),
+            delegations.by_parent_run(known, identified.events),
             delegations.by_nesting(_with_ids(identified.spans, known)),
             delegations.by_hand_over(_with_ids(calls, known), call_events, known),
         ]

@@ -1,8 +1,9 @@
 """Delegations: which agent of a run set another to work, and by which call.
 
-Three things tell it. A record names its agent's parent. A span of one agent lies under a span of another: then the tool
-span between them, if there is one, is the call that delegated. Or an agent called a tool that hands the run over. Where
-nothing does, a sub-agent that has an id of its own was set to work by the agent that has none.
+Three things tell it. A record names its agent's parent, or its run's. A span of one agent lies under a span of another:
+then the tool span between them, if there is one, is the call that delegated. Or an agent called a tool that hands the
+run over, or starts another. Where nothing does, a sub-agent that has an id of its own was set to work by the agent that
+has none.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ EDGE: Final = {
 }
 """An agent, the one that set it to work, and how sure that is: a lower `rank` is believed first."""
 _HANDS_OVER: Final = "transfer_to_"
+_STARTS: Final = ("Agent", "Task", "task", "spawn_agent")
+"""Tools of coding agents that start a sub-agent: Claude Code, opencode, Codex."""
 _TAKES: Final = ("subagent_type", "agent_name", "agent", "agent_type", "subagent_name")
 """Arguments in which tools that delegate name the agent."""
 
@@ -116,7 +119,7 @@ def by_parent_id(records: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
         how=pl.lit("nested"),
         at_ns=pl.col("at_ns"),
         basis=pl.lit("inferred"),
-        rank=3,
+        rank=4,
     )
     return pl.concat([stated, under, left])
 
@@ -151,7 +154,50 @@ def by_hand_over(calls: pl.DataFrame, call_events: pl.DataFrame, records: pl.Dat
     met = to.join(made, on=["run_id", "plain"], how="inner").filter(pl.col("parent_name") != pl.col("agent_name"))
     # One of several sub-agents of a kind: the call made last before it was first heard of.
     before = met.filter(pl.col("made_ns") <= pl.col("at_ns")).sort("made_ns").unique(list(AGENT), keep="last")
-    return _edges(before, how=pl.col("how"), at_ns=pl.col("at_ns"), basis=pl.col("basis"), rank=2)
+    named_edges = _edges(before, how=pl.col("how"), at_ns=pl.col("at_ns"), basis=pl.col("basis"), rank=2)
+    return pl.concat([named_edges, _started(named, records)])
+
+
+def _started(calls: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """Edges to sub-agents that are known by an id alone: the call made last before they were first heard of."""
+    starting = (
+        calls.filter(pl.col("tool_name").is_in(_STARTS))
+        .sort("first_ns", "call_key")
+        .select(
+            "run_id",
+            parent_name="agent_name",
+            parent_id="agent_id",
+            via_call="tool_call_id",
+            via_tool="tool_name",
+            at_ns="first_ns",
+        )
+    )
+    met = (
+        records.filter(pl.col("agent_id").is_not_null())
+        .sort("at_ns", "agent_id")
+        .join_asof(starting, on="at_ns", by="run_id", strategy="backward", check_sortedness=False)
+        .filter(pl.col("via_tool").is_not_null() & pl.col("parent_id").ne_missing(pl.col("agent_id")))
+    )
+    return _edges(met, how=pl.lit("delegated"), at_ns=pl.col("at_ns"), basis=pl.lit("inferred"), rank=3)
+
+
+def by_parent_run(records: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Edges from runs that name the run that started them, from first agent to first agent; columns as in `EDGE`."""
+    named = (
+        events.with_columns(parent_key=pl.col("attributes").str.json_path_match("$.run_parent_id"))
+        .filter(pl.col("parent_key").is_not_null())
+        .select("source", "run_id", "parent_key")
+        .unique()
+    )
+    runs = events.select("source", parent_key="run_key", parent_run_id="run_id").drop_nulls("parent_key").unique()
+    first = records.sort("at_ns", "agent_name").unique("run_id", keep="first", maintain_order=True)
+    parents = first.select(parent_run_id="run_id", parent_name="agent_name", parent_id="agent_id")
+    met = (
+        first.join(named.join(runs, on=["source", "parent_key"], how="inner", nulls_equal=True), on="run_id")
+        .join(parents, on="parent_run_id", how="inner")
+        .filter(pl.col("run_id") != pl.col("parent_run_id"))
+    )
+    return _edges(met, how=pl.lit("nested"), at_ns=pl.col("at_ns"), basis=pl.lit("explicit"), rank=0)
 
 
 def _edges(frame: pl.DataFrame, *, how: pl.Expr, at_ns: pl.Expr, basis: pl.Expr, rank: int) -> pl.DataFrame:

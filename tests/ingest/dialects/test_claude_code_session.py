@@ -62,6 +62,13 @@ def test_only_records_of_the_import_are_read() -> None:
     assert claude_code_session.read(log(body, "com.anthropic.claude_code.events")) is None
 
 
+def test_a_sub_agent_has_its_id_or_the_mark_of_older_versions() -> None:
+    """The main agent has neither."""
+    entries = ({"agentId": "a-1", "isSidechain": True}, {"isSidechain": True}, {"isSidechain": False})
+    told = [claude_code_session.read(log(json.dumps({"type": "assistant", **entry}))) for entry in entries]
+    assert [each.who.agent_id for each in told if each] == ["a-1", "sidechain", None]
+
+
 def test_an_entry_tells_the_mode_in_force() -> None:
     """With a prompt, and by itself where a person changed it."""
     prompt = {"type": "user", "permissionMode": "plan", "message": {"content": "do it"}}

@@ -26,7 +26,8 @@ SESSION: Final = "session.id"
 FIRST: Final = "claude_code.message.is_first"
 """Attribute: whether an entry is the first of its message; the others repeat its token counts."""
 READS: Final = (
-    ("log: session.id, claude_code.prompt.id; entry: agentId, version", "conversation_id, turn_id, agent_id, version"),
+    ("log: session.id, claude_code.prompt.id; entry: agentId, isSidechain, version",
+     "conversation_id, turn_id, agent_id, agent_version"),
     ("entry user: message.content text", "input.resolved user_prompt"),
     ("entry user, permission-mode: permissionMode", "input.resolved permission_mode"),
     ("entry assistant: message.content tool_use", "action.proposed"),
@@ -34,6 +35,8 @@ READS: Final = (
     ("entry assistant: message.model, message.usage", "model.called"),
 )  # fmt: skip
 
+_SIDECHAIN: Final = "sidechain"
+"""Id of the sub-agents of a session before 2.0, which wrote no other."""
 _NOBODYS_MODEL: Final = "<synthetic>"
 _INTERRUPTED: Final = "[Request interrupted by user"
 _ABORTED: Final = ("Permission prompt was aborted", _INTERRUPTED, "Request was aborted")
@@ -82,7 +85,7 @@ def _who(entry: dict[str, Any], log: Log) -> Who:
         conversation_id=text(log.attributes.get(SESSION)) or text(entry.get("sessionId")),
         turn_id=text(log.attributes.get(PROMPT)),
         agent_name=SERVICE,
-        agent_id=text(entry.get("agentId")),
+        agent_id=text(entry.get("agentId")) or (_SIDECHAIN if entry.get("isSidechain") is True else None),
         agent_version=text(entry.get("version")) or text(log.origin.resource.get("service.version")),
     )
 
