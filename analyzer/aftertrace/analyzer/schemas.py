@@ -1,9 +1,8 @@
 """The derived tables: every column, declared once.
 
-`calls`, `runs`, `approvals`, `configurations` and `near_misses` are made from `spans` and `events` by pure functions,
-so they can be thrown away and made again. A schema never varies with the data. Times are int64 nanoseconds (`_ns`) but
-for the four timestamps of a call that users sort and export by (`proposed_at` …), which are UTC datetimes. The docs
-table is generated from `BRIEFS`.
+They are made from `spans` and `events` by pure functions, so they can be thrown away and made again. A schema never
+varies with the data. Times are int64 nanoseconds (`_ns`) but for those that users sort and export by (`proposed_at` …),
+which are UTC datetimes. The docs are generated from the texts here.
 """
 
 from __future__ import annotations
