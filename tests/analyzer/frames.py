@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from aftertrace.analyzer import Analysis, Tables, analyse
+from aftertrace.ingest import files
 from aftertrace.ingest.batch import read_batch, table_rows
 from aftertrace.ingest.duplicates import DuplicateWindow
 from aftertrace.ingest.prepare import Limits, make_prepare
@@ -69,6 +70,17 @@ def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]]) -> Frames:
 def of_recording(path: Path) -> Frames:
     """What is stored of a recording: a request per line, as `{"signal": ..., "request": ...}`."""
     return of_requests(_lines(path))
+
+
+def of_files(*paths: Path) -> Frames:
+    """What is stored of files that are imported one after the other. Nothing of them is refused."""
+    items: list[files.Item] = []
+    for path in paths:
+        with files.opened(path) as source:
+            for item in files.read(source):
+                assert isinstance(item, files.Item), item
+                items.append(item)
+    return of_requests((item.signal, item.encoding, item.body) for item in items)
 
 
 def recording(emitter: str, case: str) -> Frames:

@@ -10,6 +10,7 @@ from aftertrace.analyzer.controls import named
 from aftertrace.analyzer.edits import difference
 from aftertrace.analyzer.reviews import HASTY
 from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.untimed import timed
 
 SCHEMA: Final = DERIVED["approvals"].schema
 _DECISIONS: Final = ("granted", "rejected", "modified", "expired")
@@ -63,7 +64,7 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
         .join(edited, on="call_key", how="left")
         .join(given, on="call_key", how="left")
         .with_columns(
-            asked_at=pl.col("asked_ns").cast(pl.Datetime("ns", "UTC")),
+            asked_at=timed("asked_ns").cast(pl.Datetime("ns", "UTC")),
             decision=pl.when(recorded).then("approval").otherwise(followed),
             basis=pl.when(recorded)
             .then(pl.lit("explicit"))
@@ -93,6 +94,6 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
                 lambda row: difference(row["arguments"], row["approved_arguments"]), return_dtype=pl.String
             )
         )
-        .sort(pl.col("decision") == "pending", "first_ns", "call_key", descending=[True, True, False])
+        .sort(pl.col("decision") == "pending", "first_ns", "call_key", descending=[True, True, False], nulls_last=True)
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
     )

@@ -16,6 +16,7 @@ from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.outcomes import SPAN_FOR_EVERY_RUN, judge
 from aftertrace.analyzer.run_states import RUN_STATES
 from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, RAN_OUTCOMES, TIMESTAMP
+from aftertrace.analyzer.untimed import ONE_MOMENT_NS, timed
 
 SCHEMA: Final = DERIVED["calls"].schema
 
@@ -175,16 +176,15 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
     asked &= ~(pl.col("is_output_missing") & pl.col("answer").is_in(NO_RESULT)).fill_null(value=False)
     # Without a record of the answer, what went on after the ask followed it.
     answered_ns = pl.coalesce("decided_ns", pl.when(asked & pl.col("asked_ns").is_not_null()).then("resumed_ns"))
-    waited = pl.when(asked).then(pl.coalesce("stated_wait_ns", answered_ns - pl.col("asked_ns")))
+    between = answered_ns - pl.col("asked_ns")
+    between = pl.when((between >= ONE_MOMENT_NS) | (between == 0)).then(between)
+    waited = pl.when(asked).then(pl.coalesce("stated_wait_ns", between))
     approval = pl.when(pl.col("verdict").is_in(("granted", "rejected", "modified", "expired"))).then("verdict")
     ran = pl.col("outcome").is_in(RAN_OUTCOMES)
     return (
         judged.with_columns(near_miss=near, risk=pl.coalesce("declared_risk", risk.guess(pl.col("tool_name"))))
         .with_columns(
-            _time("proposed_ns").alias("proposed_at"),
-            answered_ns.cast(TIMESTAMP).alias("decided_at"),
-            pl.when(ran).then(_time("started_ns")).alias("started_at"),
-            pl.when(ran).then(_time("ended_ns")).alias("ended_at"),
+            answered_ns.alias("answered_ns"),
             ordinal=pl.int_range(pl.len(), dtype=pl.Int64).over(
                 pl.when(pl.col("conversation_id").is_null()).then("run_id").otherwise("thread"),
                 order_by=["first_ns", "position", "call_key"],
@@ -204,7 +204,15 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
             arguments=pl.coalesce("proposed_arguments", _shown_arguments(), "whole_arguments", "any_arguments"),
             executed_arguments=pl.when(ran).then(pl.coalesce("run_arguments", "approved_arguments")),
         )
-        .with_columns(near_miss=pl.col("near_miss").fill_null(value=False), signals=controls.named(controls.FAILURES))
+        .with_columns(
+            pl.col("near_miss").fill_null(value=False),
+            timed("first_ns"),
+            proposed_at=timed("proposed_ns").cast(TIMESTAMP),
+            decided_at=timed("answered_ns").cast(TIMESTAMP),
+            started_at=pl.when(ran).then(timed("started_ns")).cast(TIMESTAMP),
+            ended_at=pl.when(ran).then(timed("ended_ns")).cast(TIMESTAMP),
+        )
+        .with_columns(signals=controls.named(controls.FAILURES))
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         .sort("first_ns", "conversation_id", "ordinal", "call_key", nulls_last=True)
     )
@@ -215,7 +223,3 @@ def _shown_arguments() -> pl.Expr:
     edited_by_answer = (pl.col("decided_parameters") != pl.col("run_parameters")).fill_null(value=False)
     shown = pl.when(edited_by_answer).then("decided_arguments").otherwise("entered_arguments")
     return pl.when(pl.col("outcome") == "modified").then(shown)
-
-
-def _time(column: str) -> pl.Expr:
-    return pl.col(column).cast(TIMESTAMP)

@@ -9,6 +9,7 @@ import polars as pl
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
 from aftertrace.analyzer.turns import is_setting
+from aftertrace.analyzer.untimed import timed
 
 SCHEMA: Final = DERIVED["runs"].schema
 
@@ -25,8 +26,8 @@ def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) 
             *(first(name) for name in ("source", "tenant", "environment", "system_prompt_digest", "tools_digest")),
             joined("model"),
             joined("model_served"),
-            pl.col("first_ns").filter(pl.col("first_ns") > 0).min(),
-            pl.col("last_ns").max(),
+            timed("first_ns").min(),
+            timed("last_ns").max(),
             pl.col("prompt").drop_nulls().first(),
             tokens("input_tokens"),
             tokens("output_tokens"),

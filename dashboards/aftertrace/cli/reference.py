@@ -205,7 +205,7 @@ def _files() -> Iterator[str]:
         "read by the dialect.\n\n| format | found | dialect | what it cannot tell |\n|---|---|---|---|"
     )
     for known in FORMATS:
-        cells = (known.title, known.found, f"`{known.dialect}`", known.hides)
+        cells = (known.title, known.found, ", ".join(f"`{dialect}`" for dialect in known.dialects), known.hides)
         yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
     yield ""
 

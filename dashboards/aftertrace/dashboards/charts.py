@@ -59,6 +59,7 @@ def step(near_misses: pl.DataFrame) -> Step:
 
 def near_misses_over_time(near_misses: pl.DataFrame, height: int = 230) -> alt.Chart:
     """Near misses per `step` (UTC), stacked by outcome. Takes rows of `calls`."""
+    near_misses = near_misses.drop_nulls("first_ns")
     by = step(near_misses)
     length_ms = by.length_ns // 1_000_000
     bins = (

@@ -40,7 +40,10 @@ if near_misses.is_empty():
 days, by_tool, by_agent = st.columns([5, 4, 4], gap="medium")
 with days:
     st.subheader(f"Near misses per {charts.step(near_misses).name}", anchor=False)
-    st.altair_chart(charts.near_misses_over_time(near_misses))
+    if near_misses["first_ns"].count():
+        st.altair_chart(charts.near_misses_over_time(near_misses))
+    else:
+        st.caption("The logs that these were read from hold no times.")
 with by_tool:
     st.subheader("Rate by tool", anchor=False)
     st.altair_chart(charts.rates(analysis.rates(["tool_name"], chosen), "tool_name", most=7))

@@ -19,6 +19,7 @@ from typing import Final
 from aftertrace.ingest.dialects import (
     aftertrace_events,
     ai_sdk,
+    anthropic_messages,
     claude_code,
     claude_code_session,
     codex,
@@ -33,6 +34,7 @@ from aftertrace.ingest.dialects import (
     mastra,
     mcp,
     openai_agents,
+    openai_messages,
     opencode,
     openinference,
     openllmetry,
@@ -56,6 +58,8 @@ class Dialect:
 DIALECTS: Final = (
     Dialect(aftertrace_events.NAME, aftertrace_events.READS, aftertrace_events.read),
     Dialect(claude_code_session.NAME, claude_code_session.READS, claude_code_session.read),
+    Dialect(openai_messages.NAME, openai_messages.READS, openai_messages.read),
+    Dialect(anthropic_messages.NAME, anthropic_messages.READS, anthropic_messages.read),
     Dialect(claude_code.NAME, claude_code.READS, claude_code.read),
     Dialect(codex.NAME, codex.READS, codex.read),
     Dialect(copilot.NAME, copilot.READS, copilot.read),

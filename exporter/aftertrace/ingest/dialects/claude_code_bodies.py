@@ -13,6 +13,7 @@ import re
 from typing import Any, Final
 
 from aftertrace.ingest.dialects import messages
+from aftertrace.ingest.dialects.anthropic_content import answered, blocks, proposed
 from aftertrace.ingest.dialects.claude_code_decisions import entrypoint
 from aftertrace.ingest.dialects.events import Event, Who
 from aftertrace.ingest.dialects.values import text
@@ -120,43 +121,11 @@ def _tail(listed: Any) -> list[Event]:
     return found
 
 
-def proposed(content: Any, state: str) -> list[Event]:
-    """The calls that the content of an Anthropic message proposes."""
-    calls = [block for block in _blocks(content) if str(block.get("type")).endswith("tool_use")]
-    return [
-        Event(
-            event="action.proposed",
-            state=state,
-            tool_name=text(block.get("name")),
-            call_id=text(block.get("id")),
-            arguments=block.get("input"),
-            position=position,
-        )
-        for position, block in enumerate(calls)
-    ]
-
-
-def answered(content: Any) -> list[Event]:
-    """What the tool results in the content of an Anthropic message tell; an error is marked in `attributes`."""
-    found: list[Event] = []
-    for block in _blocks(content):
-        if str(block.get("type")).endswith("tool_result"):
-            event = messages.answer({"id": block.get("tool_use_id"), "response": block.get("content")}, None)
-            if block.get("is_error") is True:
-                event.attributes["is_error"] = True
-            found.append(event)
-    return found
-
-
-def _blocks(content: Any) -> list[dict[str, Any]]:
-    return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
-
-
 def _system(system: Any) -> tuple[str | None, str | None]:
     """The system prompt, and the entrypoint that its billing block names."""
-    blocks = [system] if isinstance(system, str) else [text(block.get("text")) for block in _blocks(system)]
-    prompt = [block for block in blocks if block and not block.startswith(_BILLING)]
-    doors = [_ENTRYPOINT.search(block) for block in blocks if block and block.startswith(_BILLING)]
+    texts = [system] if isinstance(system, str) else [text(block.get("text")) for block in blocks(system)]
+    prompt = [each for each in texts if each and not each.startswith(_BILLING)]
+    doors = [_ENTRYPOINT.search(each) for each in texts if each and each.startswith(_BILLING)]
     door = next((match[1] for match in doors if match), None)
     return "\n\n".join(prompt) or None, door
 

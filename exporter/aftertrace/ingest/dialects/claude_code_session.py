@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from aftertrace.ingest.dialects import messages, permission_modes
-from aftertrace.ingest.dialects.claude_code_bodies import answered, proposed
+from aftertrace.ingest.dialects.anthropic_content import answered, proposed
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.dialects.values import flag, text
 from aftertrace.ingest.records import Log, Record

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from aftertrace.ingest.files import claude_code, otlp, pieces
+from aftertrace.ingest.files import claude_code, messages, otlp, pieces
 from aftertrace.ingest.files.item import Item, Made, Refused, packed
 from aftertrace.ingest.files.opened import HEAD_BYTES, STANDARD_INPUT, Opened, opened
 from aftertrace.ingest.files.pieces import Look
@@ -31,7 +31,7 @@ class Format:
     """What it is, for people."""
     found: str
     """Where it is found, or what its content looks like."""
-    dialect: str
+    dialects: tuple[str, ...]
     """Who reads its records."""
     hides: str
     """What it cannot tell."""
@@ -44,10 +44,21 @@ FORMATS: Final = (
         name="claude-code-session",
         title="session files of Claude Code",
         found="`~/.claude/projects/*/*.jsonl`: lines with `sessionId` and `uuid`",
-        dialect="claude_code_session",
+        dialects=("claude_code_session",),
         hides="rules and hooks that let a call through; how long a person took; the system prompt and the tools",
         is_of=claude_code.is_session,
         read=claude_code.read,
+    ),
+    Format(
+        name="messages",
+        title="plain message logs of OpenAI's and Anthropic's APIs",
+        found='`{"messages": […]}`, messages or items a line or in a list, `{"request": …, "response": …}`, stored '
+        "responses, files of both batch APIs",
+        dialects=("openai_messages", "anthropic_messages"),
+        hides="whether a tool ran, beyond what the model was told; who decided, except for approvals of remote MCP "
+        "tools; times, unless the log adds them; which agent it was; where the log ends, whether the run did",
+        is_of=messages.is_log,
+        read=messages.read,
     ),
 )
 """In the order in which they are asked."""
