@@ -11,9 +11,11 @@ from typing import Final
 from aftertrace.analyzer.coding_agents import CODING_AGENTS
 from aftertrace.analyzer.emitter import GENAI_CONTENT, SDK, Emitter
 from aftertrace.analyzer.instrumentations import INSTRUMENTATIONS
+from aftertrace.analyzer.log_files import LOG_FILES
 
 EMITTERS: Final[tuple[Emitter, ...]] = (
     *CODING_AGENTS,
+    *LOG_FILES,
     Emitter(
         name="pydantic-ai",
         title="Pydantic AI",

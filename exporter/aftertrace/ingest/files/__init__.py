@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from aftertrace.ingest.files import claude_code, messages, otlp, pieces
+from aftertrace.ingest.files import claude_code, inspect_log, messages, otlp, pieces
 from aftertrace.ingest.files.item import Item, Made, Refused, packed
 from aftertrace.ingest.files.opened import HEAD_BYTES, STANDARD_INPUT, Opened, opened
 from aftertrace.ingest.files.pieces import Look
@@ -48,6 +48,16 @@ FORMATS: Final = (
         hides="rules and hooks that let a call through; how long a person took; the system prompt and the tools",
         is_of=claude_code.is_session,
         read=claude_code.read,
+    ),
+    Format(
+        name="inspect",
+        title="logs of Inspect",
+        found="`logs/*.eval` and `*.json` of the evaluation framework: samples with their events",
+        dialects=("inspect",),
+        hides="which person approved; what a custom approver is, which counts as policy; how long an approver took "
+        "beyond the time since the event before",
+        is_of=inspect_log.is_log,
+        read=inspect_log.read,
     ),
     Format(
         name="messages",

@@ -6,6 +6,7 @@ holds is not decoded here.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any, BinaryIO, Final, Literal, TypeAlias
 
 import msgspec
 
+from aftertrace.ingest.files import zipped
 from aftertrace.ingest.files.item import Refused
 from aftertrace.store.errors import Invalid
 
@@ -51,6 +53,8 @@ class Look:
     form: Form
     values: tuple[Any, ...] = field(default=())
     """The first values, decoded; of one that is cut, what is whole of it."""
+    first_member: str = ""
+    """Of a zip archive: the name of its first member."""
 
     def objects(self) -> list[dict[str, Any]]:
         """The first values that are objects."""
@@ -66,7 +70,7 @@ def look(head: bytes, *, is_whole: bool) -> Look:
     """
     text = head.removeprefix(_MARK).lstrip(_SPACE)
     if text[:1] not in (b"[", b"{"):
-        return Look("none")
+        return Look("none", first_member=zipped.first_member(head))
     lines = [line for line in text.split(b"\n") if line.strip()]
     is_one_line = len(lines) == 1
     if not is_whole:
@@ -88,9 +92,19 @@ def look(head: bytes, *, is_whole: bool) -> Look:
 def decoded(text: bytes) -> Any:
     """A JSON text's value; None where it is none."""
     try:
-        return msgspec.json.decode(text)
+        return msgspec.json.decode(standard(text))
     except (msgspec.DecodeError, RecursionError):
         return None
+
+
+def standard(text: bytes) -> bytes:
+    """A JSON text as the standard has it: where it holds NaN or Infinity, as Python writes them, those become texts."""
+    if b"NaN" not in text and b"Infinity" not in text:
+        return text
+    try:
+        return json.dumps(json.loads(text, parse_constant=str)).encode()
+    except (ValueError, RecursionError):
+        return text
 
 
 def begun(text: bytes) -> Any:

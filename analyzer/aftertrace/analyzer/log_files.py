@@ -1,0 +1,68 @@
+"""Logs that are imported from files: what to switch on so that they are written, and what they never say."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aftertrace.analyzer.emitter import Emitter
+
+LOG_FILES: Final[tuple[Emitter, ...]] = (
+    Emitter(
+        name="inspect",
+        title="Inspect",
+        observed="0.3.285",
+        services=("inspect_ai",),
+        scopes=("aftertrace.import.inspect",),
+        signals=("logs",),
+        switches="""\
+aftertrace import logs/*.eval                        # or the .json logs; nothing needs to be switched on
+""",
+        note="A person who approves is only known as a person. An approver of one's own counts as policy, whatever it "
+        "asks. How long one took is the time since the event before.",
+        gives={"reviewer": ""},
+    ),
+    Emitter(
+        name="openai-messages",
+        title="Plain message logs of OpenAI's APIs",
+        observed="the APIs of 2026",
+        services=(),
+        scopes=("aftertrace.import.openai_messages",),
+        signals=("logs",),
+        switches="""\
+aftertrace import messages.jsonl                     # conversations, requests with responses, batch files
+# Requests with their responses tell more than messages alone: models, tools, tokens and times.
+""",
+        note="That a tool ran is only what the model was told; who decided is only known of remote MCP tools. Messages "
+        "have no times unless the log adds them, and no agent. Without ids, calls are told by their place.",
+        gives={
+            "agent": "",
+            "model": "log requests and responses, or the model beside the messages",
+            "tools": "log requests, or the tools beside the messages",
+            "reviewer": "",
+            "decisions": "remote MCP tools with require_approval, else never",
+        },
+    ),
+    Emitter(
+        name="anthropic-messages",
+        title="Plain message logs of Anthropic's API",
+        observed="the API of 2026",
+        services=(),
+        scopes=("aftertrace.import.anthropic_messages",),
+        signals=("logs",),
+        switches="""\
+aftertrace import messages.jsonl                     # conversations, requests with responses, batch results
+# Requests with their responses tell more than messages alone: models, system prompt, tools and tokens.
+""",
+        note="That a tool ran is only what the model was told, with a mark for errors; who decided is never said. "
+        "Messages have no times unless the log adds them, and no agent.",
+        gives={
+            "agent": "",
+            "model": "log requests and responses, or the model beside the messages",
+            "system_prompt": "log requests, or the system prompt beside the messages",
+            "tools": "log requests, or the tools beside the messages",
+            "reviewer": "",
+            "decisions": "",
+        },
+    ),
+)
+"""In the order in which `aftertrace connect` lists them."""
