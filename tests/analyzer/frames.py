@@ -35,6 +35,8 @@ RECEIVED_NS: Final = 1_800_000_000 * 10**9
 LATER_NS: Final = RECEIVED_NS + 1_000 * 10**9
 """When an analysis looks: minutes later, so that a run without a closed root is still open."""
 RECORDINGS: Final = Path(__file__).parents[1] / "testdata" / "otlp"
+LOGS: Final = Path(__file__).parents[1] / "testdata" / "logs"
+"""Files that are imported, each in a folder of its format."""
 
 _KEY: Final = bytes(32)
 _FRAMES_AT_ONCE: Final = 64

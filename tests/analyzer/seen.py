@@ -20,10 +20,10 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "EMITTERS.md"
 _HEAD: Final = """\
 # What is seen of each emitter
 
-Measured on the recordings in `tests/testdata/otlp`; `make docs` writes it anew. A number says in how many of an
-emitter's recordings something is seen of any run: some were made with its switches for content on, some without, and in
-some nobody was asked anything. `aftertrace doctor` says the same of your own store, `aftertrace connect EMITTER` prints
-the switches.
+Measured on the recordings in `tests/testdata/otlp` and the logs in `tests/testdata/logs`; `make docs` writes it anew. A
+number says in how many of an emitter's recordings something is seen of any run: some were made with its switches for
+content on, some without, and in some nobody was asked anything. `aftertrace doctor` says the same of your own store,
+`aftertrace connect EMITTER` prints the switches.
 
 """
 _CONCEPTS: Final = {
@@ -48,8 +48,8 @@ _CONCEPTS: Final = {
 def text() -> str:
     """The whole page."""
     seen: dict[str, list[set[str]]] = {}
-    for path in sorted(frames.RECORDINGS.glob("*/*.otlp.jsonl")):
-        analysis = frames.of_recording(path).analysis()
+    for path in (*sorted(frames.RECORDINGS.glob("*/*.otlp.jsonl")), *sorted(frames.LOGS.glob("*/*.json*"))):
+        analysis = (frames.of_files if path.is_relative_to(frames.LOGS) else frames.of_recording)(path).analysis()
         for emitter, run_ids in runs_by_emitter(analysis):
             mine = {
                 table: analysis.select(table).filter(pl.col("run_id").is_in(run_ids))

@@ -16,7 +16,7 @@ from aftertrace.store.errors import Invalid
 
 from . import frames
 
-LOG: Final = Path(__file__).parents[1] / "testdata" / "inspect" / "approvals.json"
+LOG: Final = frames.LOGS / "inspect" / "approvals.json"
 """Recorded with Inspect 0.3.285, a scripted model and three approvers: `auto` for `ls`, then `limiter`, then `human`,
 who took 0.4 s each time. Two samples; raw requests and states were taken out."""
 COLUMNS: Final = ("tool_call_id", "tool_name", "outcome", "decided_by", "basis", "reviewer")

@@ -12,6 +12,7 @@ from aftertrace.analyzer.delegations import AGENT, EDGE
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.runs import cost, first, joined, records, tokens
 from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+from aftertrace.analyzer.untimed import timed
 
 SCHEMA: Final = DERIVED["agents"].schema
 _MAIN_HAS_NO_ID: Final = ("claude_code", "claude_code_session", "codex")
@@ -82,8 +83,8 @@ def _members(identified: Identified) -> pl.DataFrame:
             tokens("input_tokens"),
             tokens("output_tokens"),
             cost().alias("cost_usd"),
-            pl.col("first_ns").filter(pl.col("first_ns") > 0).min(),
-            pl.col("last_ns").max(),
+            timed("first_ns").min(),
+            timed("last_ns").max(),
             pl.len().cast(pl.Int64).alias("records"),
         )
     )

@@ -16,6 +16,7 @@ LOG_FILES: Final[tuple[Emitter, ...]] = (
         signals=("logs",),
         switches="""\
 aftertrace import logs/*.eval                        # or the .json logs; nothing needs to be switched on
+# It sends no OTLP itself; an agent inside a sample may, to {http}
 """,
         note="A person who approves is only known as a person. An approver of one's own counts as policy, whatever it "
         "asks. How long one took is the time since the event before.",
@@ -31,6 +32,7 @@ aftertrace import logs/*.eval                        # or the .json logs; nothin
         switches="""\
 aftertrace import messages.jsonl                     # conversations, requests with responses, batch files
 # Requests with their responses tell more than messages alone: models, tools, tokens and times.
+# An instrumentation of the client library tells more than any log; it sends to {http}
 """,
         note="That a tool ran is only what the model was told; who decided is only known of remote MCP tools. Messages "
         "have no times unless the log adds them, and no agent. Without ids, calls are told by their place.",
@@ -52,6 +54,7 @@ aftertrace import messages.jsonl                     # conversations, requests w
         switches="""\
 aftertrace import messages.jsonl                     # conversations, requests with responses, batch results
 # Requests with their responses tell more than messages alone: models, system prompt, tools and tokens.
+# An instrumentation of the client library tells more than any log; it sends to {http}
 """,
         note="That a tool ran is only what the model was told, with a mark for errors; who decided is never said. "
         "Messages have no times unless the log adds them, and no agent.",
