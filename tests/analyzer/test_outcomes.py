@@ -18,6 +18,10 @@ HANDED_BACK: Final = event("action.proposed", "echoed", s=2, attributes='{"hande
 PYDANTIC: Final = span("invoke_agent", scope_name="pydantic-ai")
 """From an instrumentation that opens a span for every tool it runs."""
 
+GUARDED: Final = {**PROPOSED, "scope_name": "pydantic-ai", "attributes": '{"needs_approval":true}'}
+"""A proposal of a tool that needs an approval, of Pydantic AI."""
+SMALLER: Final = {"scope_name": "pydantic-ai", "arguments": '{"amount":5}'}
+
 ADK: Final = {"scope_name": "gcp.vertex.agent"}
 TWO_DAYS_LATER_NS: Final = LATER_NS + 2 * DAY_NS
 
@@ -32,6 +36,7 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
         [PROPOSED, ASKED, event("approval.modified", s=4, decided_by="human", arguments='{"amount":5}'), COMPLETED],
         ("modified", "explicit", "human"),
     ),
+    "ran_otherwise": ([GUARDED, event("tool.called", "completed", s=8, **SMALLER)], ("modified", "inferred", "human")),
     "sandbox_denied": (
         [PROPOSED, event("effect.blocked", s=8, decided_by="policy", rule="sandbox_outcome"), COMPLETED],
         ("failed", "explicit", None),
@@ -71,8 +76,9 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
         [PROPOSED, called("entered", rule="null_output"), ANSWERED],
         ("denied", "inferred", "human"),
     ),
-    "answered_without_span": ([PROPOSED, ANSWERED], ("denied", "inferred", None)),
     "supplied": ([PROPOSED, HANDED_BACK, ANSWERED], ("executed", "inferred", "program")),
+    "final_result": ([{**PROPOSED, "attributes": '{"gives_result":true}'}, ANSWERED], ("executed", "inferred", None)),
+    "answered_without_span": ([PROPOSED, ANSWERED], ("denied", "inferred", None)),
     "answered": ([PROPOSED, ANSWERED], ("executed", "inferred", None)),
     "not_offered": ([{**PROPOSED, "tool_names": '["read_db"]'}], ("unknown_tool", "inferred", None)),
     "stopped_at_hook": (
@@ -119,6 +125,8 @@ SPANS: Final = {
     "answered_outside_tool_list": (PYDANTIC, OTHER_TOOLS),
     "asked_and_answered_without_run": (PYDANTIC,),
     "answered_without_span": (PYDANTIC,),
+    "supplied": (PYDANTIC,),
+    "final_result": (PYDANTIC,),
 }
 LATE: Final = ("asked_long_ago",)
 
@@ -171,6 +179,41 @@ def test_a_call_that_adk_opens_in_two_traces_was_asked_about() -> None:
         ("executed", "human", True, 2_000_000_000)
     ]
     assert calls_of(PROPOSED, {**COMPLETED, **ADK}).select(columns).rows() == [("executed", None, False, None)]
+
+
+def test_a_tool_that_needs_an_approval_is_asked_about_as_it_is_proposed() -> None:
+    """Pydantic AI without content: no record of the question, nor of the answer; it waits, runs, or is answered."""
+    told = (
+        (GUARDED,),
+        (GUARDED, {**COMPLETED, "trace_id": "a" * 32}),
+        (GUARDED, {**ANSWERED, "trace_id": "a" * 32, "content": None}),
+    )
+    columns = ("outcome", "decided_by", "approval_asked", "wait_ns")
+    calls = [calls_of(*events, spans=(PYDANTIC, CLOSED)).select(columns).row(0) for events in told]
+    assert calls == [
+        ("pending", None, True, None),
+        ("executed", "human", True, 8_000_000_000),
+        ("denied", "human", True, 9_000_000_000),
+    ]
+
+
+def test_other_arguments_without_a_question_are_no_edit() -> None:
+    """The control: of a tool that needs no approval, and of an emitter that fills in what the model left out."""
+    ran = event("tool.called", "completed", s=8, **SMALLER)
+    unasked = calls_of({**PROPOSED, "scope_name": "pydantic-ai"}, ran)
+    elsewhere = calls_of({**GUARDED, "scope_name": "shop"}, {**ran, "scope_name": "shop"})
+    assert [*judged(unasked), *judged(elsewhere)] == [
+        ("executed", "explicit", None, "ran"),
+        ("executed", "explicit", "human", "ran"),
+    ]
+
+
+def test_a_call_that_was_left_out_was_cancelled_by_whom_the_record_names() -> None:
+    """The framework's own word, in an answer (Pydantic AI); without a name it was a person."""
+    skipped = called("cancelled", basis="inferred", decided_by="program", rule="text:pydantic_skipped")
+    calls = calls_of(PROPOSED, skipped)
+    assert judged(calls) == [("cancelled", "inferred", "program", "cancelled")]
+    assert calls["near_miss"].to_list() == [False]
 
 
 STRANDS: Final = {"dialect": "strands", "scope_name": "strands.telemetry.tracer"}

@@ -58,7 +58,7 @@ def _row(agent: Agent, cache: Path, record: Path | None, *, keep: bool) -> Row:
         folder = installation.installed(agent, cache)
     except Skipped as reason:
         print(f"  SKIPPED: {reason}")
-        return Row(agent.name, version, None, None, f"not run: {reason}")
+        return Row(agent.name, version, None, None, None, f"not run: {reason}")
     scratch = Path(tempfile.mkdtemp(prefix="aftertrace-live-"))
     try:
         return _tried(agent, folder, scratch, record)
@@ -83,7 +83,14 @@ def _tried(agent: Agent, folder: Path, scratch: Path, record: Path | None) -> Ro
         ended = program.run(agent, places, tool_log)
     if ended.code != 0:
         print(f"  the program ended with {ended.code}:\n{ended.output}")
-        return Row(agent.name, agent.installation.version, len(agent.calls), 0, f"the program ended with {ended.code}")
+        return Row(
+            agent.name,
+            agent.installation.version,
+            len(agent.calls),
+            0,
+            0,
+            f"wrong: the program ended with {ended.code}",
+        )
     ran = tool_log.read_text(encoding="utf-8").split() if tool_log.exists() else []
     verdict = comparison.compare(agent, served.calls(), len(served.runs()), ran if agent.logs_tools else None)
     for fault in verdict.faults:
@@ -93,7 +100,8 @@ def _tried(agent: Agent, folder: Path, scratch: Path, record: Path | None) -> Ro
     if record is not None:
         _record(agent, served, places, record)
     remarks = [*(f"wrong: {fault}" for fault in verdict.faults), *(f"not told: {item}" for item in verdict.untold)]
-    return Row(agent.name, agent.installation.version, verdict.calls, verdict.right, "; ".join(dict.fromkeys(remarks)))
+    counted = (verdict.calls, verdict.right, verdict.in_part)
+    return Row(agent.name, agent.installation.version, *counted, "; ".join(dict.fromkeys(remarks)))
 
 
 def _record(agent: Agent, served: Station, places: program.Places, folder: Path) -> None:
@@ -107,7 +115,7 @@ def _record(agent: Agent, served: Station, places: program.Places, folder: Path)
 
 
 def _is_right(row: Row) -> bool:
-    return "wrong: " not in row.remarks and row.calls == row.right
+    return "wrong: " not in row.remarks and row.calls == (row.right or 0) + (row.in_part or 0)
 
 
 if __name__ == "__main__":

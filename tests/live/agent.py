@@ -42,6 +42,8 @@ class Call:
     """The bases that are right."""
     arguments: Mapping[str, Any] | None = None
     """As proposed; None is not compared, nor are arguments that the telemetry does not hold."""
+    body: str | None = ""
+    """Tool whose body logs that it runs: empty is its own; None is none (an output tool, a hand-off, a vendor's)."""
     untold: Mapping[str, str] = field(default_factory=dict)
     """What the telemetry cannot tell of this call: column (`tool` for the whole call), and why."""
 

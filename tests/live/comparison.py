@@ -11,8 +11,8 @@ from typing import Any, Final
 from .agent import Agent, Call
 
 WAIT_TOLERANCE: Final = 0.1
-WAIT_FLOOR_S: Final = 0.15
-"""Processes on a busy machine start and stop late: a wait may be off by this."""
+WAIT_FLOOR_S: Final = 0.4
+"""A program on a busy machine wakes up late: a wait, which is of seconds, may be off by this."""
 RAN: Final = ("executed", "failed", "modified")
 """Outcomes of calls whose tool began to run."""
 
@@ -41,8 +41,10 @@ class Verdict:
     right: int
     """Calls of which everything was told as it was."""
     faults: tuple[Fault, ...]
+    in_part: int = 0
+    """Calls of which everything was told as it was but for what the telemetry cannot tell."""
     untold: tuple[str, ...] = ()
-    """What the telemetry cannot tell, and was not held against it."""
+    """What it cannot tell, and why."""
 
 
 def compare(agent: Agent, calls: Sequence[Mapping[str, Any]], runs: int, ran: Sequence[str] | None) -> Verdict:
@@ -61,19 +63,25 @@ def compare(agent: Agent, calls: Sequence[Mapping[str, Any]], runs: int, ran: Se
             found[index] = _take(call, left, faultless=False)
     faults: list[Fault] = []
     untold: list[str] = []
-    right = 0
+    right = in_part = 0
     for index, call in enumerate(agent.calls):
         wrong = _faults(call, found[index])
         held = [fault for fault in wrong if fault.column not in call.untold]
-        untold += [f"{call.tool}: {fault.column}: {call.untold[fault.column]}" for fault in wrong if fault not in held]
-        right += not held
+        excused = [fault.column for fault in wrong if fault not in held]
+        reasons = dict.fromkeys(call.untold[column] for column in excused)
+        untold += [
+            f"{call.tool}: {', '.join(column for column in excused if call.untold[column] == reason)}: {reason}"
+            for reason in reasons
+        ]
+        right += not wrong
+        in_part += bool(wrong) and not held
         faults += held
     faults += [Fault(str(row["tool_name"]), "tool", None, row["outcome"]) for row in left]
     if agent.runs is not None and runs != agent.runs:
         faults.append(Fault("", "runs", agent.runs, runs))
     if ran is not None:
         faults += _of_the_truth(agent.calls, ran)
-    return Verdict(len(agent.calls), right, tuple(faults), tuple(untold))
+    return Verdict(len(agent.calls), right, tuple(faults), in_part, tuple(untold))
 
 
 def _take(call: Call, left: list[Mapping[str, Any]], *, faultless: bool) -> Mapping[str, Any] | None:
@@ -117,7 +125,10 @@ def _object(text: str) -> object:
 
 def _of_the_truth(calls: Iterable[Call], ran: Sequence[str]) -> list[Fault]:
     """Where the truth itself is wrong: the tools' own log says what ran."""
-    true, told = Counter(call.tool for call in calls if call.outcome in RAN), Counter(ran)
+    true, told = (
+        Counter(call.body or call.tool for call in calls if call.outcome in RAN and call.body is not None),
+        Counter(ran),
+    )
     return [
         Fault(tool, "times run (truth)", told[tool], true[tool])
         for tool in sorted({*true, *told})

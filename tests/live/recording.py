@@ -20,6 +20,8 @@ from aftertrace.store.frame import Frame
 
 MAX_CHARS: Final = 400
 """A longer text is a vendor's, or no use in a recording."""
+_KEPT: Final = ("exception.message",)
+"""Attributes whose texts are kept whole: an interrupt's holds what was asked, as Python writes it."""
 _REQUESTS: Final = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}
 _IDS: Final = ("traceId", "spanId", "parentSpanId")
 _OF_THE_MACHINE: Final = re.compile(r"^(host|process|os|device|container|service\.instance)\.")
@@ -65,6 +67,8 @@ def _line(frame: Frame, names: Mapping[str, str]) -> dict[str, Any]:
 def _cleaned(value: Any, names: Mapping[str, str]) -> Any:
     if isinstance(value, list):
         return [_cleaned(item, names) for item in value]
+    if isinstance(value, dict) and value.get("key") in _KEPT:
+        return {"key": value["key"], "value": {kind: _renamed(text, names) for kind, text in value["value"].items()}}
     if isinstance(value, dict):
         return {
             key: b64decode(item).hex() if key in _IDS and isinstance(item, str) else _cleaned(item, names)

@@ -80,9 +80,10 @@ def test_what_the_telemetry_cannot_tell_is_not_held_against_it_but_said() -> Non
         "shop/reads", AGENT.installation, AGENT.command, (Call(**{**_values(silent), "bases": ("explicit",)}),)
     )
     assert compare(agent, (told("read_db", "executed", basis="inferred"),), 1, None) == Verdict(
-        1, 1, (), ("read_db: basis: no record of the result",)
+        1, 0, (), 1, ("read_db: basis: no record of the result",)
     )
-    assert compare(agent, (told("read_db", "failed", basis="inferred"),), 1, None).right == 0
+    failed = compare(agent, (told("read_db", "failed", basis="inferred"),), 1, None)
+    assert (failed.right, failed.in_part, len(failed.faults)) == (0, 0, 1)
 
 
 def _values(call: Call) -> dict[str, Any]:

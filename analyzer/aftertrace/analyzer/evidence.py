@@ -24,6 +24,8 @@ VERDICTS: Final = {
 }
 """What each answer is, in a word."""
 BEGUN: Final = ("started", "completed", "failed")
+_PYDANTIC_AI: Final = "pydantic-ai"
+"""Scope of Pydantic AI, whose tool span shows the arguments that the model gave, unless a reviewer gave others."""
 ADK: Final = "gcp.vertex.agent"
 """Scope of Google ADK, which runs a call again under its id after a confirmation, and only then."""
 UNANSWERED: Final = (
@@ -57,9 +59,15 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
     ran_by_adk = ran & (pl.col("scope_name") == ADK).fill_null(value=False)
     first_trace = pl.col("trace_id").filter(ran_by_adk).first().over("call_key")
     run_again = pl.col("trace_id").filter(ran_by_adk).n_unique().over("call_key") > 1
-    asking = (event == "approval.requested") | (
-        (pl.col("rule") == "null_output") | (run_again & ran_by_adk & (pl.col("trace_id") == first_trace))
-    ).fill_null(value=False)
+    # A tool that needs an approval is asked about as it is proposed, where no record of the question says when.
+    guarded = _says("needs_approval")
+    asking = (
+        (event == "approval.requested")
+        | (guarded & ~(event == "approval.requested").any().over("call_key"))
+        | (
+            (pl.col("rule") == "null_output") | (run_again & ran_by_adk & (pl.col("trace_id") == first_trace))
+        ).fill_null(value=False)
+    )
     return (
         events.sort("time_ns", "receiver", "seq", "index", "ordinal")
         .with_columns(
@@ -133,6 +141,8 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             .any()
             .alias("is_edit_told"),
             (called & (state == "cancelled")).any().alias("was_cancelled"),
+            pl.col("decided_by").filter(called & (state == "cancelled")).drop_nulls().first().alias("cancelled_by"),
+            basis.filter(called & (state == "cancelled")).min().alias("cancelled_basis"),
             (called & (state == "unknown_tool")).any().alias("is_unknown_tool"),
             (called & (state == "invalid_arguments") | (event == "validation.failed")).any().alias("is_invalid"),
             basis.filter(called & state.is_in(("unknown_tool", "invalid_arguments"))).min().alias("invalid_basis"),
@@ -159,7 +169,8 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.col("time_ns").filter(asking).min().alias("asked_ns"),
             pl.col("time_ns").filter(_says("includes_wait")).min().alias("received_call_ns"),
             pl.col("decider").filter(event == "approval.requested").drop_nulls().first().alias("asker"),
-            _says("needs_approval").any().alias("is_guarded"),
+            guarded.any().alias("is_guarded"),
+            _says("gives_result").any().alias("is_final_result"),
             _says("handed_back").any().alias("is_handed_back"),
             (proposed & _is_not_offered()).fill_null(value=False).any().alias("is_not_offered"),
             (
@@ -177,6 +188,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.col("arguments").filter(called & (state == "entered")).drop_nulls().first().alias("entered_arguments"),
             pl.col("arguments").filter(event == "approval.modified").drop_nulls().last().alias("approved_arguments"),
             pl.col("arguments").filter(ran).drop_nulls().last().alias("run_arguments"),
+            (pl.col("scope_name") == _PYDANTIC_AI).fill_null(value=False).any().alias("is_as_proposed"),
             pl.col("arguments").filter(_attribute("arguments_partial").is_null()).drop_nulls().first()
             .alias("whole_arguments"),
             # Claude Code's tool span shows one argument of several, its log records all or most of them.

@@ -67,6 +67,7 @@ def identify(tables: Tables) -> Identified:
     events = _with_span(events, spans, "agent_name")
     spans, events = _with_conversations(spans, events)
     conversations = _trace_conversations(spans, events)
+    conversations = pl.concat([conversations, _continued(events, conversations)])
     spans, events = (_with_thread(frame, conversations) for frame in (spans, events))
     events = in_turns(events, spans)
     keyed = pl.concat([_keys(spans), _keys(events)]).unique()
@@ -139,6 +140,42 @@ def _trace_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFr
             pl.col("conversation_id").min().alias("only"),
         )
         .with_columns(only=pl.when(pl.col("conversations") == 1).then("only"))
+    )
+
+
+def _continued(events: pl.DataFrame, conversations: pl.DataFrame) -> pl.DataFrame:
+    """Traces without a conversation that go on with a call which one conversation left open (the OpenAI Agents SDK
+    through Logfire, which names it on the root of the trace that stopped alone).
+    """
+    called = events.filter(pl.col("call_id").is_not_null() & pl.col("trace_id").is_not_null())
+    silent = called.join(conversations, on=[*_OWNER, "trace_id"], how="anti", nulls_equal=True)
+    if not silent.height:
+        return conversations.clear()
+    call = [*_OWNER, "call_id"]
+    told = called.join(silent, on=call, how="semi", nulls_equal=True).join(
+        conversations.drop_nulls("only"), on=[*_OWNER, "trace_id"], how="inner", nulls_equal=True
+    )
+    ends = (pl.col("event") == "tool.called") & pl.col("state").is_in(RESOLVED)
+    left_open = (
+        told.group_by(*call, "only")
+        .agg(
+            of_tool=pl.col("tool_name").drop_nulls().first(),
+            to_ns=pl.col("time_ns").max(),
+            is_open=(pl.col("state") == "proposed").any() & ~ends.fill_null(value=False).any(),
+        )
+        .filter("is_open")
+    )
+    within = (pl.col("time_ns") >= pl.col("to_ns")) & (pl.col("time_ns") - pl.col("to_ns") <= RESUME_WITHIN_NS)
+    same = pl.col("tool_name").is_null() | (pl.col("tool_name") == pl.col("of_tool"))
+    return (
+        silent.filter((pl.col("state") != "proposed").fill_null(value=True))
+        .join(left_open, on=call, how="inner", nulls_equal=True)
+        .filter(within & same)
+        .group_by(*_OWNER, "trace_id")
+        .agg(conversations=pl.col("only").n_unique(), only=pl.col("only").min())
+        .filter(pl.col("conversations") == 1)
+        .select(conversations.columns)
+        .cast(conversations.schema)
     )
 
 

@@ -1,10 +1,12 @@
 """Which call an event speaks of: the steps that come before any judgement.
 
-0. What the two ends of an MCP connection tell of an agent's call is left out (`copies`).
+0. What the two ends of an MCP connection tell of an agent's call is left out (`copies`), and what a later trace only
+   repeats of one (`replays`).
 1. An event without a call id takes that of the span it lies in: `permission` and `blocked_on_user` under their tool's
    span, a LangChain tool under LangGraph's `tools` node, a Gemini log record in the span of its batch.
 2. An answer that names its request and no call is about every call asked about under it (`requests`). Answers of a
-   reviewer that carry a position alone take the request in the same position of the interrupt before them.
+   reviewer that carry a position alone take the request in the same position of their interrupt, and a question that
+   names no call is about those that are open (`asks`).
 3. Calls with an id are told apart by it, and by order where a sender uses an id again.
 4. What has no id is matched by tool, canonical arguments and order; then by tool and order. So is a repeated proposal
    that names its item and not its call (`item_id`: the OpenAI Agents SDK through OpenLLMetry).
@@ -21,9 +23,11 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.asks import with_asks
 from aftertrace.analyzer.batches import companions, of_batches
 from aftertrace.analyzer.copies import without_copies
 from aftertrace.analyzer.identity import RESOLVED
+from aftertrace.analyzer.replays import without_replays
 from aftertrace.analyzer.requests import answered_each
 
 DECISIONS: Final = (
@@ -66,9 +70,9 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         scope=pl.when(pl.col("conversation_id").is_not_null()).then("thread").otherwise("run_id"),
         done_ns=pl.coalesce("end_ns", "time_ns"),
     )
-    found = without_copies(found)
+    found = without_replays(without_copies(found))
     together = companions(found)
-    found = _from_requests(_from_spans(_from_batches(found, spans, together), spans, found))
+    found = with_asks(_from_spans(_from_batches(found, spans, together), spans, found))
     identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))
     anonymous = _once(found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null()))
     repeated = _repeated(anonymous)
@@ -213,38 +217,6 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame, naming: pl.DataFrame)
         events.join(pl.concat(given).unique("row"), on="row", how="left")
         .with_columns(call_id=pl.coalesce("call_id", "of_call"), tool_name=pl.coalesce("tool_name", "of_tool"))
         .drop("of_call", "of_tool")
-    )
-
-
-def _from_requests(events: pl.DataFrame) -> pl.DataFrame:
-    """Step 2: answers with a position but no call take tool and arguments of the request they answer.
-
-    The request is the one in the same position of the latest interrupt before the answer in the same thread.
-    """
-    positional = pl.col("position").is_not_null() & pl.col("call_id").is_null() & pl.col("group").is_not_null()
-    requests = (
-        events.filter((pl.col("event") == "approval.requested") & positional)
-        .sort("time_ns", "row")
-        .select("scope", "position", "time_ns", of_tool="tool_name", of_arguments="arguments_digest")
-    )
-    answers = events.filter(
-        pl.col("event").is_in(("approval.granted", "approval.rejected", "approval.modified"))
-        & pl.col("position").is_not_null()
-        & pl.col("call_id").is_null()
-    )
-    met = (
-        answers.select("row", "scope", "position", "time_ns")
-        .sort("time_ns")
-        .join_asof(requests, on="time_ns", by=["scope", "position"], strategy="backward", check_sortedness=False)
-        .select("row", "of_tool", "of_arguments")
-    )
-    return (
-        events.join(met, on="row", how="left")
-        .with_columns(
-            tool_name=pl.coalesce("of_tool", "tool_name"),
-            asked_digest=pl.coalesce("of_arguments", "arguments_digest"),
-        )
-        .drop("of_tool", "of_arguments")
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.asks import QUESTION
 from aftertrace.analyzer.evidence import NO_RESULT
 
 SPAN_FOR_EVERY_RUN: Final = (
@@ -69,6 +70,14 @@ _EDITED: Final = (
     )
 )
 
+_ASKED: Final = pl.col("was_asked") | pl.col("is_guarded")
+_RAN_OTHERWISE: Final = (
+    _ASKED
+    & pl.col("verdict").is_null()
+    & pl.col("is_as_proposed")
+    & (pl.col("proposed_arguments") != pl.col("run_arguments")).fill_null(value=False)
+)
+
 RULES: Final = (
     Rule(
         "ran_edited",
@@ -78,6 +87,15 @@ RULES: Final = (
         pl.coalesce("decider_class", pl.lit("human")),
         "It ran with arguments other than those proposed, by an edit that is recorded; or with others than were shown "
         "before it was let through (Claude Code's hooks and callbacks).",
+    ),
+    Rule(
+        "ran_otherwise",
+        _RAN & _RAN_OTHERWISE,
+        "modified",
+        _INFERRED,
+        pl.lit("human"),
+        "Somebody was asked, and it ran with arguments other than those proposed, where the emitter shows them as they "
+        "were proposed unless the reviewer gave others (Pydantic AI).",
     ),
     Rule(
         "sandbox_denied",
@@ -126,9 +144,14 @@ RULES: Final = (
         "cancelled",
         pl.col("was_cancelled") & ~_REFUSING,
         "cancelled",
-        _EXPLICIT,
-        pl.when(~pl.col("decider_class").is_in(_CONTROLS)).then("decider_class").otherwise(pl.lit("human")),
-        "A person interrupted it, and nobody had refused it before. The rule or hook that had let it through did not.",
+        pl.coalesce("cancelled_basis", _EXPLICIT),
+        pl.coalesce(
+            "cancelled_by",
+            pl.when(~pl.col("decider_class").is_in(_CONTROLS)).then("decider_class"),
+            pl.lit("human"),
+        ),
+        "A person interrupted it, and nobody had refused it before; the rule or hook that had let it through did not. "
+        "Or the framework says that it left it out (Pydantic AI, after the final result).",
     ),
     Rule(
         "expired",
@@ -208,13 +231,14 @@ RULES: Final = (
     Rule(
         "asked_and_answered_without_run",
         pl.col("was_answered")
-        & (pl.col("was_asked") | pl.col("is_guarded"))
-        & (pl.col("verdict").is_null() & pl.col("is_span_certain") & ~pl.col("is_answer_good")),
+        & _ASKED
+        & (pl.col("is_span_certain") | pl.col("rules").list.contains(QUESTION))
+        & (pl.col("verdict").is_null() & ~pl.col("is_answer_good")),
         "denied",
         _INFERRED,
         pl.lit("human"),
         "Somebody was asked, the model was given an answer, and an emitter that opens a span for every run opened none "
-        "(Pydantic AI's denials with a message of one's own).",
+        "(Pydantic AI's denials with a message of one's own, LangGraph's after a question of one's own).",
     ),
     Rule(
         "answered_without_output",
@@ -225,6 +249,23 @@ RULES: Final = (
         "The tool span has no output and yet the model was given a text (OpenAI Agents' rejections).",
     ),
     Rule(
+        "supplied",
+        pl.col("was_answered") & pl.col("is_handed_back") & ~pl.col("was_asked") & pl.col("verdict").is_null(),
+        "executed",
+        _INFERRED,
+        pl.lit("program"),
+        "The agent left the call open and unasked for the program that runs it, which gave the model a result (the AI "
+        "SDK's client-side tools, Pydantic AI's external ones).",
+    ),
+    Rule(
+        "final_result",
+        pl.col("was_answered") & pl.col("is_final_result"),
+        "executed",
+        _INFERRED,
+        _NOBODY,
+        "The call is how the model gives its final result, and it was taken (Pydantic AI's output tools).",
+    ),
+    Rule(
         "answered_without_span",
         pl.col("was_answered") & pl.col("is_span_certain") & ~(pl.col("is_output_missing") | pl.col("is_answer_good")),
         "denied",
@@ -232,15 +273,6 @@ RULES: Final = (
         _NO_SPAN_BY,
         "The model was given an answer, and an emitter that opens a span for every run opened none. In Strands it is a "
         "hook that may answer in a tool's place. An answer that the emitter marks as a success is one.",
-    ),
-    Rule(
-        "supplied",
-        pl.col("was_answered") & pl.col("is_handed_back") & ~pl.col("was_asked") & pl.col("verdict").is_null(),
-        "executed",
-        _INFERRED,
-        pl.lit("program"),
-        "The agent ended with the call open and unasked, and the program that runs it gave the model a result (the AI "
-        "SDK's client-side tools).",
     ),
     Rule(
         "answered",
@@ -284,7 +316,7 @@ RULES: Final = (
     ),
     Rule(
         "asked_long_ago",
-        pl.col("was_asked") & (pl.col("is_quiet") | pl.col("is_told_over")),
+        _ASKED & (pl.col("is_quiet") | pl.col("is_told_over")),
         "expired",
         _INFERRED,
         pl.lit("timeout"),
@@ -292,7 +324,7 @@ RULES: Final = (
     ),
     Rule(
         "waits",
-        pl.col("was_asked") | (pl.col("run_waits") & ~pl.col("is_quiet") & ~pl.col("is_told_over")),
+        _ASKED | (pl.col("run_waits") & ~pl.col("is_quiet") & ~pl.col("is_told_over")),
         "pending",
         pl.when(pl.col("was_asked")).then(_EXPLICIT).otherwise(_INFERRED),
         _NOBODY,

@@ -130,6 +130,8 @@ REFUSAL = "User rejected the tool call for `pay`"
          ("tool.called", "failed", "explicit", None, None, "no such account")),
         (raised("pydantic_core.ValidationError", "1 error"),
          ("tool.called", "invalid_arguments", "explicit", None, "validation_error", "1 error")),
+        (raised("asyncio.exceptions.CancelledError", "stopped"),
+         ("tool.called", "cancelled", "explicit", "human_or_program", "task_cancelled", "stopped")),
         (raised("langgraph.errors.GraphInterrupt", "()"),
          ("approval.requested", None, "explicit", None, "deferral", None)),
         (tool(status=2, error__type="403"), ("tool.called", "refused", "explicit", "target", "target_status", None)),
@@ -144,8 +146,8 @@ REFUSAL = "User rejected the tool call for `pay`"
         (tool(pydantic_ai__tool__failure_stage="validation"),
          ("tool.called", "invalid_arguments", "explicit", None, "validation_stage", None)),
     ],
-    ids=["result", "result that quotes", "error text", "exception", "validation", "interrupt", "403", "denied",
-         "not found", "approval", "deferred", "stage"],
+    ids=["result", "result that quotes", "error text", "exception", "validation", "cancelled", "interrupt", "403",
+         "denied", "not found", "approval", "deferred", "stage"],
 )  # fmt: skip
 def test_a_tool_span_says_what_became_of_its_call(span: Span, expected: tuple[Any, ...]) -> None:
     """Event, state, basis, who decided, the rule, the reason."""
@@ -195,13 +197,27 @@ def test_the_tool_spans_of_a_recording_state_what_happened(emitter: str, case: s
     assert told == STATED[emitter, case]
 
 
-def test_a_tool_that_needs_an_approval_marks_its_proposals() -> None:
-    """Pydantic AI says so in the parameters of the model call."""
-    parameters = {"function_tools": [{"name": "pay", "kind": "unapproved"}, {"name": "read", "kind": "function"}]}
-    calls = [{"type": "tool_call", "id": name, "name": name} for name in ("pay", "read")]
+def test_a_tool_says_by_its_kind_what_becomes_of_its_calls() -> None:
+    """Pydantic AI lists the kinds in the parameters of the model call, with content and without."""
+    kinds = {"pay": "unapproved", "read": "function", "render": "external"}
+    functions = [{"name": name, "kind": kind} for name, kind in kinds.items()]
+    parameters = {"function_tools": functions, "output_tools": [{"name": "close", "kind": "output"}]}
+    calls = [{"type": "tool_call", "id": name, "name": name} for name in (*kinds, "close")]
     made = [{"role": "assistant", "parts": calls}]
     told = genai.model_call_events({"gen_ai.output.messages": made, "model_request_parameters": parameters}, 1, 2)
-    assert [(event.tool_name, event.attributes) for event in told] == [("pay", {"needs_approval": True}), ("read", {})]
+    assert [(event.tool_name, event.attributes) for event in told] == [
+        ("pay", {"needs_approval": True}),
+        ("read", {}),
+        ("render", {"handed_back": True}),
+        ("close", {"gives_result": True}),
+    ]
+
+
+def test_a_deferred_call_is_handed_to_whoever_runs_the_agent() -> None:
+    """Pydantic AI's `CallDeferred`: its body was entered and gave no result."""
+    reading = genai.read(tool(pydantic_ai__tool__deferral__name="CallDeferred"))
+    assert reading is not None
+    assert [event.attributes for event in reading.events] == [{"handed_back": True}]
 
 
 @pytest.mark.parametrize("listed", [None, 3, True, "pay", {"pay": 1}, [None, 3, "pay", {}]])

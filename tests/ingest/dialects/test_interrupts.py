@@ -42,6 +42,31 @@ def test_an_interrupt_asks_about_each_of_its_actions_in_order() -> None:
     ]  # fmt: skip
 
 
+def test_an_interrupt_of_one_call_names_it() -> None:
+    """`interrupt_mode="per_call"`, LangGraph's older prebuilt form, and a node that quotes the model's call."""
+    args = {"amount": 900}
+    per_call = {"type": "tool_approval", "tool_call_id": "c-1", "name": "pay", "args": args, "description": "Pay?"}
+    prebuilt = [{"action_request": {"action": "pay", "args": args}, "config": {"allow_edit": True}}]
+    quoted = {"question": "May I?", "tool_call": {"name": "pay", "args": args, "id": "c-1", "type": "tool_call"}}
+    told = [
+        asked(interrupted(f"(Interrupt(value={value!r}, id='{'0' * 32}'),)")) for value in (per_call, prebuilt, quoted)
+    ]
+    assert [[(e.tool_name, e.call_id, e.arguments, e.position, e.rule) for e in events] for events in told] == [
+        [("pay", "c-1", args, 0, "graph_interrupt")],
+        [("pay", None, args, 0, "graph_interrupt")],
+        [("pay", "c-1", args, 0, "graph_interrupt")],
+    ]
+
+
+@pytest.mark.parametrize("value", ["May I, (really)?", {"question": "May I?"}, ["a", "b"], 3, None, ("x", {"y": [1]})])
+def test_a_plain_question_asks_about_no_call_in_particular(value: Any) -> None:
+    """A node of one's own; the question is kept."""
+    (event,) = asked(interrupted(f"(Interrupt(value={value!r}, id='0123456789abcdef'),)"))
+    assert (event.tool_name, event.position, event.group, event.content, event.rule) == (
+        None, 0, "0123456789abcdef", value, "graph_question",
+    )  # fmt: skip
+
+
 def test_the_interrupt_of_a_recording_asks_about_its_two_actions() -> None:
     """As LangChain 1.4 writes it."""
     (span,) = [
@@ -129,6 +154,40 @@ def test_a_resume_answers_by_position() -> None:
     assert [(event.event, event.group) for event in by_interrupt] == [
         (event.event, "0123456789abcdef") for event in expected
     ]
+
+
+def test_a_resume_answers_one_call_by_its_interrupt() -> None:
+    """`interrupt_mode="per_call"`; a lone decision is that of the one interrupt there is."""
+    one, other = "1" * 32, "2" * 32
+    resume = {one: {"type": "approve"}, other: {"type": "reject", "message": "Keep it."}}
+    told = [(e.event, e.group, e.position, e.reason) for e in answered(resume, 9)]
+    assert told == [("approval.granted", one, 0, None), ("approval.rejected", other, 0, "Keep it.")]
+    assert [(e.event, e.group) for e in answered({"type": "approve"}, 9)] == [("approval.granted", None)]
+
+
+@pytest.mark.parametrize(
+    ("resume", "expected"),
+    [
+        ("yes", ("approval.granted", None)),
+        (True, ("approval.granted", None)),
+        ("No.", ("approval.rejected", None)),
+        ({"approved": False, "reason": "too much"}, ("approval.rejected", "too much")),
+        ({"action": "approve"}, ("approval.granted", None)),
+        ({"1" * 32: "deny"}, ("approval.rejected", None)),
+    ],
+)
+def test_a_plain_yes_or_no_is_an_answer(resume: Any, expected: tuple[str, str | None]) -> None:
+    """Inferred: only its asker knows for sure."""
+    (event,) = answered(resume, 9)
+    assert (event.event, event.reason, event.basis, event.position, event.rule) == (
+        *expected, "inferred", 0, "resume_word",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("resume", ["Ana Silva", "no idea, ask Ben", 3, None, {}, {"name": "yes"}, [], {"decision": 7}])
+def test_any_other_answer_decides_nothing(resume: Any) -> None:
+    """A name, a number, a text that only begins like a no."""
+    assert answered(resume, 9) == []
 
 
 @given(message=values, kind=values, resume=values)

@@ -120,6 +120,21 @@ def test_a_function_span_says_what_became_of_its_call(attributes: dict[str, Any]
     )
 
 
+def test_a_turn_tells_of_a_tool_that_does_not_exist() -> None:
+    """In its error; another error says nothing of a call."""
+    errors = (
+        {"message": "Tool not found", "data": {"tool_name": "wipe"}},
+        {"message": "Timed out", "data": {}},
+        "null",
+    )
+    found = [read(logfire_span("Turn {turn}", type="custom", error=error)).events for error in errors]
+    assert [[(e.state, e.tool_name, e.position, e.rule) for e in events] for events in found] == [
+        [("unknown_tool", "wipe", 0, "openai_turn")],
+        [],
+        [],
+    ]
+
+
 def test_a_guardrail_states_its_verdict() -> None:
     """It tripped, it did not, or it does not say."""
     spans = [logfire_span("Guardrail", name="ig", triggered=triggered) for triggered in (True, False, "null")]

@@ -89,6 +89,17 @@ def test_a_tool_that_answers_that_somebody_is_denied_has_run() -> None:
     assert facts(messages.answers(turn))[-1] == ("tool.called", "answered", "may", "c-1", None, None)
 
 
+def test_a_list_of_what_is_wrong_with_a_value_is_no_result() -> None:
+    """Pydantic's own form, as Pydantic AI tells the model; a tool's list of other things is a result."""
+    wrong = [{"type": "int_parsing", "loc": ["total"], "msg": "Input should be a valid integer", "input": "much"}]
+    told = [messages.answer(response("c-1", value), "close") for value in (wrong, [{"type": "int", "loc": "here"}], [])]
+    assert facts(told) == [
+        ("tool.called", "invalid_arguments", "close", "c-1", None, "validation_errors"),
+        ("tool.called", "answered", "close", "c-1", None, None),
+        ("tool.called", "answered", "close", "c-1", None, None),
+    ]
+
+
 def test_answers_without_ids_take_the_calls_of_the_last_turn_in_order_and_by_name() -> None:
     """With their arguments, so that they can be told apart; older turns are not read again."""
     turn = [message("assistant", call("pay", None, amount=1), call("pay", None, amount=2)),

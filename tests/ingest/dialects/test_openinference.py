@@ -288,6 +288,18 @@ def test_a_step_of_smolagents_tells_of_a_tool_that_does_not_exist(
     assert [(event.state, event.tool_name) for event in reading.events] == [(state, "nope") for state in states]
 
 
+def test_a_turn_of_openai_agents_tells_of_a_tool_that_does_not_exist() -> None:
+    """In its status; the same words of another scope are somebody else's."""
+    told = []
+    for scope in ("openinference.instrumentation.openai_agents", "another"):
+        turn = make_span("turn", {"openinference.span.kind": "CHAIN"}, scope=scope, status=2,
+                         status_message="Tool not found: {'tool_name': 'nope'}")  # fmt: skip
+        reading = openinference.read(turn)
+        assert reading is not None
+        told.append([(event.state, event.tool_name, event.position, event.rule) for event in reading.events])
+    assert told == [[("unknown_tool", "nope", 0, "openai_turn")], []]
+
+
 def test_an_agent_of_smolagents_names_its_tools() -> None:
     """A list of names, not of definitions."""
     attributes = {"openinference.span.kind": "AGENT", "smolagents.tools_names": ["pay", "final_answer"]}

@@ -80,6 +80,10 @@ OBSERVED = {
     "The tool call with name `P-nope` is not part of the provided tools, please try again": (
         "unknown_tool", None, "kernel_unknown",
     ),
+    "Tool not executed - a final result was already processed.": ("cancelled", "program", "pydantic_skipped"),
+    "The tool call was interrupted before a result was produced.": (
+        "cancelled", "human_or_program", "pydantic_interrupted",
+    ),
     "Unknown tool name: 'nope'. Available tools: 'pay'": ("unknown_tool", None, "pydantic_unknown"),
     "AI_NoSuchToolError: Model tried to call unavailable tool 'nope'": ("unknown_tool", None, "no_such_tool"),
     "Tool 'no_such_tool' does not exist.": ("unknown_tool", None, "tool_missing"),

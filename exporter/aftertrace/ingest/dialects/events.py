@@ -30,7 +30,7 @@ say how
                        ``started``: it began to run; ``completed``: it ran; ``failed``: it ran and returned an error;
                        ``answered``: the model was given a result; ``refused``: the model was given a refusal, or the
                        tool's system answered 401 or 403; ``unknown_tool``; ``invalid_arguments``; ``cancelled``: a
-                       person interrupted it
+                       person interrupted it, or whom `decided_by` names
 ``effect.applied``     null; receipt in `attributes`
 ``effect.blocked``     null
 =====================  ==============================================================================================

@@ -23,6 +23,8 @@ READS: Final = (
     ("span execute_tool: pydantic_ai.tool.deferral.name", "approval.requested; the tool did not run"),
     ("span execute_tool: pydantic_ai.tool.failure_stage=validation", "tool.called invalid_arguments"),
     ("span invoke_agent: final_result.approvals (Pydantic AI)", "approval.requested"),
+    ("span chat: model_request_parameters (Pydantic AI)",
+     "action.proposed: of a tool that needs approval, that the program runs, or that gives the final result"),
     ("span invoke_agent: function_approval_request, function_approval_response parts (Agent Framework)",
      "approval.requested, approval.granted, approval.rejected"),
     ("span, log: gen_ai.system_instructions, gen_ai.tool.definitions", "system_prompt_digest, tool_names"),
@@ -43,6 +45,10 @@ _PRINCIPALS: Final = ("user.id", "enduser.id", "user.email", "user.name")
 _PSEUDO_TOOLS: Final = ("(merged tools)",)
 _ADK: Final = "gcp.vertex.agent"
 """Scope of Google ADK: in its own tool span, the fixed text of a rejection is the framework's word, not a tool's."""
+
+_OF_KIND: Final = {"unapproved": "needs_approval", "external": "handed_back", "output": "gives_result"}
+"""What a kind of tool (Pydantic AI) says of its calls: they wait for an approval, are run by whoever runs the agent, or
+are how the model gives its final result."""
 
 _AI_SDK: Final = "gen_ai"
 """Scope of AI SDK 7, whose agent ends with `tool-calls` when it leaves calls to its caller."""
@@ -127,10 +133,11 @@ def model_call_events(attributes: dict[str, Any], start_ns: int, end_ns: int) ->
     if text is not None:
         found.append(Event(event="input.resolved", state="user_prompt", time_ns=start_ns, content=text))
     proposed = _at(end_ns or start_ns, messages.proposals(made))
-    guarded = _guarded_tools(attributes.get("model_request_parameters"))
+    kinds = _tool_kinds(attributes.get("model_request_parameters"))
     for event in proposed:
-        if event.tool_name in guarded:
-            event.attributes["needs_approval"] = True
+        told = _OF_KIND.get(kinds.get(event.tool_name or "", ""))
+        if told is not None:
+            event.attributes[told] = True
     return found + proposed
 
 
@@ -189,6 +196,7 @@ def _tool_events(span: Span) -> list[Event]:
         event.reason = _reason(attributes.get("pydantic_ai.tool.deferral.metadata"))
     elif deferral is not None:
         event.state, event.rule = "entered", "deferral"
+        event.attributes["handed_back"] = True
     elif attributes.get("pydantic_ai.tool.failure_stage") == "validation":
         event.state, event.rule = "invalid_arguments", "validation_stage"
     elif not span.end_ns:
@@ -220,6 +228,10 @@ def judge(event: Event, span: Span, result: Any) -> None:
             return
         if kind.endswith("ValidationError"):
             event.state, event.rule = "invalid_arguments", "validation_error"
+            return
+        if kind.endswith("CancelledError"):
+            # Python's word for a task that was cancelled from outside: by a person's stop, or by the program.
+            event.state, event.decided_by, event.rule = "cancelled", "human_or_program", "task_cancelled"
             return
     for candidate in dict.fromkeys(filter(None, (spoken, text))):
         before = event.state
@@ -257,11 +269,16 @@ def _read_log(log: Log) -> Reading | None:
     return reading
 
 
-def _guarded_tools(parameters: Any) -> set[str]:
+def _tool_kinds(parameters: Any) -> dict[str, str]:
+    """The kind of each tool by its name, as Pydantic AI lists them beside the tool definitions."""
     loaded = messages.load(parameters)
-    tools = loaded.get("function_tools") if isinstance(loaded, dict) else None
-    listed = tools if isinstance(tools, list) else []
-    return {str(tool.get("name")) for tool in listed if isinstance(tool, dict) and tool.get("kind") == "unapproved"}
+    found: dict[str, str] = {}
+    for key in ("function_tools", "output_tools") if isinstance(loaded, dict) else ():
+        listed = loaded.get(key)
+        for tool in listed if isinstance(listed, list) else []:
+            if isinstance(tool, dict) and isinstance(tool.get("kind"), str):
+                found[str(tool.get("name"))] = tool["kind"]
+    return found
 
 
 def is_interrupted(span: Span) -> bool:

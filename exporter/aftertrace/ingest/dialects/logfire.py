@@ -18,6 +18,7 @@ READS: Final = (
     ("span Responses API: raw_input, response, events", "tool.called answered, refused …; action.proposed"),
     ("span Chat completion: input, output, request_data, response_data", "as above"),
     ("span Function: name, input, output, error", "tool.called completed, failed, entered"),
+    ("span Turn: error Tool not found", "tool.called unknown_tool"),
     ("span Handoff: to_agent", "tool.called completed of transfer_to_*"),
     ("span Guardrail: name, triggered", "policy.evaluated allow, deny"),
     ("span OpenAI Agents trace: group_id, metadata", "conversation_id, user_id"),
@@ -52,6 +53,8 @@ def read(record: Record) -> Reading | None:
         case "model":
             reading.operation = "chat"
             reading.events = _model_call(record, reading.who)
+        case _:
+            reading.events = _not_found(record)
     return reading
 
 
@@ -144,6 +147,26 @@ def _function(span: Span) -> Event:
         # A call that waits for an approval and one that returned None look alike here.
         event.state, event.rule = "entered", "null_output"
     return event
+
+
+def _not_found(span: Span) -> list[Event]:
+    """The turn that looked for a tool which does not exist tells of it."""
+    error = mapping(messages.load(span.attributes.get("error")))
+    name = text(mapping(error.get("data")).get("tool_name"))
+    if error.get("message") != "Tool not found" or name is None:
+        return []
+    return [
+        Event(
+            event="tool.called",
+            state="unknown_tool",
+            time_ns=span.end_ns or span.start_ns,
+            tool_name=name,
+            # The model may be told as well, with the call's id: then this is of the same call.
+            position=0,
+            reason="Tool not found",
+            rule="openai_turn",
+        )
+    ]
 
 
 def _guardrail(span: Span) -> Event:

@@ -152,7 +152,19 @@ def answer(part: dict[str, Any], name: str | None, call: _Call | None = None) ->
         event.state, event.basis, event.decided_by = "refused", "explicit", "human"
         event.reason, event.rule = _text(response.get("reason")), "denied_response"
         return event
+    if _is_validation_errors(response):
+        event.state, event.rule = "invalid_arguments", "validation_errors"
+        return event
     return judged(event, response_text(response))
+
+
+def _is_validation_errors(response: Any) -> bool:
+    """Whether an answer is Pydantic's list of what is wrong with a value."""
+    return (
+        isinstance(response, list)
+        and bool(response)
+        and all(isinstance(item, dict) and {"type", "loc", "msg", "input"} <= item.keys() for item in response)
+    )
 
 
 def judged(event: Event, text: str | None) -> Event:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import handoffs, langgraph, messages, text_calls
+from aftertrace.ingest.dialects import handoffs, interrupts, langgraph, messages, text_calls
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.dialects.values import associated_conversation, mapping
 from aftertrace.ingest.records import Log, Record, Span
@@ -30,6 +30,7 @@ READS: Final = (
         "approval.granted, approval.rejected, approval.modified by position",
     ),
     ("span CHAIN Step N (smolagents): event agent.step_recovery, exception", "tool.called unknown_tool"),
+    ("span CHAIN turn (OpenAI Agents): status message Tool not found", "tool.called unknown_tool"),
     ("span AGENT: smolagents.tools_names", "tool_names"),
     ("span GUARDRAIL", "policy.evaluated unknown: whether it tripped is not exported"),
     ("span: session.id, metadata.thread_id", "conversation_id"),
@@ -48,6 +49,8 @@ _DSPY_CALL: Final = ".__call__"
 """DSPy has its tools' names in those of their spans alone."""
 _AGENTS_SDK: Final = "openai_agents"
 """In the scope of the instrumentation of the OpenAI Agents SDK."""
+_TOOL_NOT_FOUND: Final = re.compile(r"Tool not found: \{'tool_name': '([^'\n]{1,200})'")
+"""What the OpenAI Agents SDK writes on the turn in which it looked for the tool."""
 _HANDOFF: Final = re.compile(r"handoff to (.{1,200})")
 
 
@@ -196,7 +199,7 @@ def _tool(span: Span) -> list[Event]:
         content=data.get("content", output),
         attributes={handoffs.TO_AGENT: handoff[1]} if handoff else {},
     )
-    if span.status == 2:
+    if span.status == 2 or _is_interrupted(span):
         _failed(event, span)
     elif not span.end_ns:
         event.state = "started"
@@ -226,11 +229,15 @@ def _arguments(given: dict[str, Any], span: Span) -> dict[str, Any] | None:
 
 
 def _unknown_tool(span: Span) -> list[Event]:
-    """A tool that does not exist has no span in smolagents; the step that proposed it tells of it."""
-    if "smolagents" not in span.origin.scope_name:
+    """A tool that does not exist has no span; the step that proposed it tells of it (smolagents, OpenAI Agents)."""
+    if "smolagents" in span.origin.scope_name:
+        told = [item.attributes.get("message", item.attributes.get("exception.message")) for item in span.events]
+        pattern, rule = _NO_SUCH_TOOL, "smolagents_step"
+    elif _AGENTS_SDK in span.origin.scope_name:
+        told, pattern, rule = [span.status_message], _TOOL_NOT_FOUND, "openai_turn"
+    else:
         return []
-    told = [item.attributes.get("message", item.attributes.get("exception.message")) for item in span.events]
-    found = [(text, match) for text in told if isinstance(text, str) and (match := _NO_SUCH_TOOL.search(text))]
+    found = [(text, match) for text in told if isinstance(text, str) and (match := pattern.search(text))]
     return [
         Event(
             event="tool.called",
@@ -238,10 +245,17 @@ def _unknown_tool(span: Span) -> list[Event]:
             time_ns=span.end_ns or span.start_ns,
             tool_name=match[1],
             reason=text,
-            rule="smolagents_step",
+            rule=rule,
+            # The model may be told as well, with the call's id: then this is of the same call.
+            position=0 if rule == "openai_turn" else None,
         )
         for text, match in found[:1]
     ]
+
+
+def _is_interrupted(span: Span) -> bool:
+    """Whether a tool stopped to ask: its span has the status of one that ran."""
+    return any(str(item.attributes.get("exception.type")).endswith("GraphInterrupt") for item in span.events)
 
 
 def _failed(event: Event, span: Span) -> None:
@@ -250,6 +264,7 @@ def _failed(event: Event, span: Span) -> None:
     kind, text = str(exception.get("exception.type", "")), str(exception.get("exception.message", ""))
     if kind.endswith("GraphInterrupt"):
         event.event, event.state, event.rule = "approval.requested", None, "graph_interrupt"
+        event.group, event.position = interrupts.group_of(text), 0
         return
     event.reason = text or span.status_message or None
     if kind.endswith("ValidationError"):

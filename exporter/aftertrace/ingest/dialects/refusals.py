@@ -18,7 +18,7 @@ from aftertrace.ingest.dialects.events import Decider
 VERSION: Final = 4
 HEAD_CHARACTERS: Final = 4000
 
-State: TypeAlias = Literal["refused", "unknown_tool", "invalid_arguments", "asked", "edited"]
+State: TypeAlias = Literal["refused", "unknown_tool", "invalid_arguments", "asked", "edited", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +239,20 @@ WORDINGS: Final = (
         "unknown_tool",
         None,
         "LangChain 1.4",
+    ),
+    Wording(
+        "pydantic_skipped",
+        r"(Tool not executed|Output tool not used) - ",
+        "cancelled",
+        "program",
+        "Pydantic AI 2.66",
+    ),
+    Wording(
+        "pydantic_interrupted",
+        r"The tool call was interrupted before a result was produced\.",
+        "cancelled",
+        "human_or_program",
+        "Pydantic AI 2.66",
     ),
     Wording("pydantic_unknown", r"Unknown tool name: ", "unknown_tool", None, "Pydantic AI 2.68"),
     Wording(

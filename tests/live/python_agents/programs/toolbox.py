@@ -6,13 +6,22 @@ The tools log that they ran: that is the truth that cannot be argued with.
 from __future__ import annotations
 
 import atexit
+import json
 import os
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 Turn = str | list[tuple[str, dict[str, Any]]]
 """What the model says in one turn: a text, or calls as `(tool, arguments)`."""
+
+
+def json_of(arguments: dict[str, Any]) -> str:
+    """Arguments as a model writes them."""
+    return json.dumps(arguments)
 
 
 def ran(tool: str) -> None:
@@ -83,3 +92,32 @@ def logger_provider(service: str) -> Any:
     set_logger_provider(provider)
     atexit.register(provider.shutdown)
     return provider
+
+
+@contextmanager
+def model_server(**conversations: list[Turn]) -> Iterator[str]:
+    """The scripted model behind a real provider's wire: its base URL while it plays.
+
+    Args:
+        conversations: the turns of each, by a marker that stands in its first prompt as `[[marker]]`, the main agent's
+            first. Ids of calls are `call_<marker>_<turn>_<index>`.
+    """
+    sys.path.append(f"{os.environ['LIVE_ROOT']}/tests")
+    from live import model_server as server
+    from live.script import Conversation, Script, ToolCall
+    from live.script import Turn as Said
+
+    def said(marker: str, number: int, turn: Turn) -> Said:
+        if isinstance(turn, str):
+            return Said(turn)
+        calls = (
+            ToolCall(f"call_{marker}_{number}_{index}", tool, arguments) for index, (tool, arguments) in enumerate(turn)
+        )
+        return Said(f"Turn {number} of {marker}.", tuple(calls))
+
+    played = tuple(
+        Conversation(f"[[{marker}]]", tuple(said(marker, number, turn) for number, turn in enumerate(turns)))
+        for marker, turns in conversations.items()
+    )
+    with server.serve(Script(played)) as serving:
+        yield serving.base_url

@@ -1,0 +1,105 @@
+"""Which calls an ask is about, and which ask an answer answers, where they do not say so by the call's id.
+
+An interrupt of LangGraph has an id and lists what it asks about; its answers come in the same order, by that id or for
+the latest interrupt before them. One that lists nothing is a plain question: it is about the calls of the model's last
+turn that are still open, and so is its answer.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.identity import RESOLVED
+
+QUESTION: Final = "graph_question"
+"""Dialects' `rule` of an ask that names no call."""
+_ANSWERS: Final = ("approval.granted", "approval.rejected", "approval.modified")
+_ENDED: Final = (*RESOLVED, "started")
+_OF: Final = ("of_tool", "of_arguments", "of_call")
+
+
+def with_asks(events: pl.DataFrame) -> pl.DataFrame:
+    """The events with tool, call and `asked_digest` of what is asked and answered by position alone.
+
+    An ask, or an answer, that is about several calls becomes one event for each; the others keep their `row`.
+    """
+    is_ask = (pl.col("event") == "approval.requested") & pl.col("position").is_not_null()
+    asks = events.filter(is_ask & pl.col("group").is_not_null()).sort("time_ns", "row")
+    about = _about(asks, events)
+    answers = events.filter(
+        pl.col("event").is_in(_ANSWERS) & pl.col("position").is_not_null() & pl.col("call_id").is_null()
+    )
+    met = pl.concat([about.rename({"of_row": "row"}), _answered(answers, asks).join(about, on="of_row").drop("of_row")])
+    met = met.with_columns(copy=pl.int_range(pl.len()).over("row", order_by="of_call"))
+    found = events.join(met, on="row", how="left", maintain_order="left")
+    copies = pl.col("copy").fill_null(0) > 0
+    highest = pl.lit(events["row"].max() or 0, dtype=pl.UInt32)
+    return found.with_columns(
+        row=pl.when(copies).then(highest + copies.cum_sum()).otherwise("row").cast(pl.UInt32),
+        tool_name=pl.coalesce("of_tool", "tool_name"),
+        call_id=pl.coalesce("call_id", "of_call"),
+        asked_digest=pl.coalesce("of_arguments", "arguments_digest"),
+    ).drop(*_OF, "copy")
+
+
+def _answered(answers: pl.DataFrame, asks: pl.DataFrame) -> pl.DataFrame:
+    """`row` of each answer, `of_row` of its ask: the one of that position in its interrupt, else in the latest one."""
+    of = asks.select("scope", "group", "position", "time_ns", of_row="row")
+    by_group = answers.join(
+        of.unique(["scope", "group", "position"], keep="last", maintain_order=True).drop("time_ns"),
+        on=["scope", "group", "position"],
+        how="inner",
+    ).select("row", "of_row")
+    rest = answers.join(by_group, on="row", how="anti")
+    by_time = (
+        rest.select("row", "scope", "position", "time_ns")
+        .sort("time_ns")
+        .join_asof(
+            of.drop("group"), on="time_ns", by=["scope", "position"], strategy="backward", check_sortedness=False
+        )
+        .drop_nulls("of_row")
+    )
+    return pl.concat([by_group, by_time.select("row", "of_row")])
+
+
+def _about(asks: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """`of_row` of each ask, and what it is about: one row for each of its calls."""
+    named = asks.filter(pl.col("tool_name").is_not_null() | pl.col("call_id").is_not_null())
+    plain = asks.filter(pl.col("rule") == QUESTION).join(named, on="row", how="anti")
+    # What encloses the one who asks tells of the interrupt once more.
+    plain = plain.join(named, on=["scope", "group"], how="anti")
+    called = events.filter(pl.col("call_id").is_not_null())
+    proposed = (pl.col("event") == "action.proposed") & (pl.col("state") == "proposed")
+    ended = (pl.col("event") == "tool.called") & pl.col("state").is_in(_ENDED)
+    calls = (
+        called.join(plain, on="scope", how="semi")
+        .group_by("scope", "call_id")
+        .agg(
+            pl.col("tool_name").drop_nulls().first(),
+            proposed_ns=pl.col("time_ns").filter(proposed).min(),
+            ended_ns=pl.col("time_ns").filter(ended).min(),
+        )
+        .drop_nulls("proposed_ns")
+    )
+    is_open = (pl.col("proposed_ns") <= pl.col("time_ns")) & (
+        pl.col("ended_ns").is_null() | (pl.col("ended_ns") > pl.col("time_ns"))
+    )
+    open_calls = (
+        plain.select("row", "scope", "time_ns")
+        .join(calls, on="scope", how="inner")
+        .filter(is_open)
+        .filter(pl.col("proposed_ns") == pl.col("proposed_ns").max().over("row"))
+    )
+    return pl.concat(
+        [
+            named.select(of_row="row", of_tool="tool_name", of_arguments="arguments_digest", of_call="call_id"),
+            open_calls.select(
+                of_row="row",
+                of_tool="tool_name",
+                of_arguments=pl.lit(None, dtype=pl.String),
+                of_call="call_id",
+            ),
+        ]
+    )
