@@ -32,6 +32,10 @@ def called(state: str, **columns: Any) -> dict[str, Any]:
 
 
 STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]]]] = {
+    "refused_on_the_way": (
+        [PROPOSED, event("policy.evaluated", "deny", s=7, decided_by="policy", dialect="gateway"), called("failed")],
+        ("denied", "explicit", "policy"),
+    ),
     "ran_edited": (
         [PROPOSED, ASKED, event("approval.modified", s=4, decided_by="human", arguments='{"amount":5}'), COMPLETED],
         ("modified", "explicit", "human"),

@@ -14,11 +14,14 @@ from typing import Final
 
 import polars as pl
 
-PROTOCOL: Final = "mcp"
-"""The dialect of the protocol's own spans."""
+from aftertrace.analyzer.gateways import GATEWAY
+
+PROTOCOL: Final = ("mcp", GATEWAY)
+"""The dialects of the protocol's own spans, and of those of gateways between its ends."""
 
 _CALLED: Final = pl.col("event") == "tool.called"
-_COPY: Final = (pl.col("dialect") == PROTOCOL).fill_null(value=False) & _CALLED
+_COPY: Final = pl.col("dialect").is_in(PROTOCOL).fill_null(value=False) & _CALLED
+_IS_BETWEEN: Final = pl.col("dialect") == GATEWAY
 _RAN: Final = _CALLED & pl.col("state").is_in(("started", "completed", "failed"))
 _REFUSED: Final = _CALLED & (pl.col("state") == "refused")
 _TAIL: Final = pl.col("tool_name").str.split("__").list.last()
@@ -41,6 +44,8 @@ def without_copies(events: pl.DataFrame) -> pl.DataFrame:
             told.join(ran, on=["trace_id", "tail"], how="semi").select("row"),
             # That an agent's call was refused says nothing of another one that ran.
             told.filter(_REFUSED).join(others.filter(_REFUSED), on=["trace_id", "tail"], how="semi").select("row"),
+            # A gateway lies between the two ends.
+            told.filter(_IS_BETWEEN).join(told.filter(~_IS_BETWEEN), on=["trace_id", "tail"], how="semi").select("row"),
             _served(told),
             _enclosed(told, ran),
         ]

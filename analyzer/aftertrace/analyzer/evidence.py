@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.gateways import GATEWAY
 from aftertrace.analyzer.joins import DECISIONS
 
 _WEIGHTS: Final = {"check": 0, "span": 1, "result": 2}
@@ -53,6 +54,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
     allowed = (event == "policy.evaluated") & (state == "allow")
     refused = called & (state == "refused")
     deciding = is_deciding()
+    by_gateway = (pl.col("dialect") == GATEWAY).fill_null(value=False)
     ran = called & state.is_in(("completed", "failed"))
     # OpenAI Agents open a span without output for a call that waits for an answer.
     # Without content, ADK's span of a call that waits for a confirmation looks like one that ran: the call runs again.
@@ -158,6 +160,8 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.col("decided_by").filter(refused).sort_by(basis.filter(refused)).drop_nulls().first().alias("refused_by"),
             pl.col("reason").filter(refused).drop_nulls().first().alias("refusal"),
             denied.any().alias("is_denied"),
+            (denied & by_gateway).any().alias("is_denied_on_the_way"),
+            ((event == "effect.blocked") & by_gateway).any().alias("is_blocked_on_the_way"),
             allowed.any().alias("is_allowed"),
             ((event == "policy.evaluated") & (state == "unknown")).any().alias("is_control_silent"),
             ((event == "policy.evaluated") & (state == "unknown") & (pl.col("decided_by") == "hook"))

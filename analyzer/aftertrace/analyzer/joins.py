@@ -1,7 +1,7 @@
 """Which call an event speaks of: the steps that come before any judgement.
 
 0. What the two ends of an MCP connection tell of an agent's call is left out (`copies`), and what a later trace only
-   repeats of one (`replays`).
+   repeats of one (`replays`); a gateway's verdict is put beside its request (`gateways`), here and after step 2.
 1. An event without a call id takes that of the span it lies in: `permission` and `blocked_on_user` under their tool's
    span, a LangChain tool under LangGraph's `tools` node, a Gemini log record in the span of its batch.
 2. An answer that names its request and no call is about every call asked about under it (`requests`). Answers of a
@@ -26,6 +26,7 @@ import polars as pl
 from aftertrace.analyzer.asks import with_asks
 from aftertrace.analyzer.batches import companions, of_batches
 from aftertrace.analyzer.copies import without_copies
+from aftertrace.analyzer.gateways import adopted, placed
 from aftertrace.analyzer.identity import RESOLVED
 from aftertrace.analyzer.replays import without_replays
 from aftertrace.analyzer.requests import answered_each
@@ -70,9 +71,9 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         scope=pl.when(pl.col("conversation_id").is_not_null()).then("thread").otherwise("run_id"),
         done_ns=pl.coalesce("end_ns", "time_ns"),
     )
-    found = without_replays(without_copies(found))
+    found = without_replays(without_copies(placed(found)))
     together = companions(found)
-    found = with_asks(_from_spans(_from_batches(found, spans, together), spans, found))
+    found = adopted(with_asks(_from_spans(_from_batches(found, spans, together), spans, found)))
     identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))
     anonymous = _once(found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null()))
     repeated = _repeated(anonymous)

@@ -80,6 +80,16 @@ _RAN_OTHERWISE: Final = (
 
 RULES: Final = (
     Rule(
+        "refused_on_the_way",
+        (pl.col("is_denied_on_the_way") & _REFUSING)
+        | (pl.col("is_blocked_on_the_way") & pl.col("was_failed") & ~pl.col("was_completed")),
+        "denied",
+        _EXPLICIT,
+        pl.coalesce(pl.when(_REFUSING).then("decider_class"), "blocked_by", pl.lit("policy")),
+        "A gateway between the agent and the tool refused it; whatever the agent's own span says, it never came there. "
+        "Of another request that the tool made, only where the tool failed.",
+    ),
+    Rule(
         "ran_edited",
         _RAN & _EDITED,
         "modified",

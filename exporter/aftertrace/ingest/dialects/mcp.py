@@ -21,6 +21,7 @@ READS: Final = (
     ("span CLIENT, SERVER: mcp.method.name=tools/call, status, error.type", "tool.called completed, failed, refused"),
     ("span CLIENT, SERVER: gen_ai.tool.name, else the span's name", "tool_name"),
     ("span CLIENT, SERVER: gen_ai.tool.call.arguments, gen_ai.tool.call.result", "arguments, content"),
+    ("span CLIENT, SERVER: mcp.session.id, jsonrpc.request.id", "attributes: request"),
     ("span CLIENT, SERVER: rpc.system=mcp, rpc.method (older FastMCP)", "as mcp.method.name"),
 )
 
@@ -46,6 +47,12 @@ def read(record: Record) -> Reading | None:
     return reading
 
 
+def request(attributes: dict[str, Any]) -> str | None:
+    """What names a request on both ends of a session, and at a gateway between them."""
+    session, number = attributes.get("mcp.session.id"), attributes.get("jsonrpc.request.id")
+    return f"{session}/{number}" if isinstance(session, str) and isinstance(number, str | int) else None
+
+
 def _method(attributes: dict[str, Any]) -> str | None:
     older = attributes.get("rpc.method") if attributes.get("rpc.system") == "mcp" else None
     return text(attributes.get("mcp.method.name")) or text(older)
@@ -67,6 +74,8 @@ def _called(span: Span) -> Event:
         content=messages.load(attributes.get("gen_ai.tool.call.result")),
         attributes={"side": "server" if span.kind == _SERVER else "client"},
     )
+    if (named := request(attributes)) is not None:
+        event.attributes["request"] = named
     kind = str(attributes.get("error.type") or "")
     if kind in ("401", "403"):
         event.state, event.decided_by, event.rule = "refused", "target", "target_status"

@@ -1,0 +1,163 @@
+"""Gateways, egress proxies and policy engines: a verdict on a request that somebody else tells of too.
+
+There is no convention for them yet (semantic-conventions-genai #239, #291, #461). Read are the words that MCP gateways,
+Open Policy Agent's decision logs, LiteLLM's guardrails and access logs use for method, path, destination, policy and
+verdict, where a record states a verdict and what it is about. The analyzer joins it to the agent's call.
+
+A verdict on a tool call is a decision. A refusal of any other request is about an effect: the tool that made it was
+running. That such a request was let through says nothing of a call.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aftertrace.ingest.dialects import genai, mcp, messages
+from aftertrace.ingest.dialects.events import Decider, Event, Reading
+from aftertrace.ingest.dialects.values import mapping, text
+from aftertrace.ingest.records import Log, Record, Span
+
+NAME: Final = "gateway"
+READS: Final = (
+    ("span, log: policy.decision, gateway.verdict, mcp.policy.decision, authz.decision, egress.verdict …",
+     "policy.evaluated allow, deny, ask on a tool call; effect.blocked of another request"),
+    ("span, log: policy.name, gateway.policy, security_rule.name, rule …", "rule"),
+    ("span, log: mcp.method.name, mcp.method, http.request.method, method …", "attributes: method"),
+    ("span, log: url.path, path; server.address, destination, mcp.target …", "attributes: path, destination"),
+    ("span, log: gen_ai.tool.call.id, tool_call_id; gen_ai.tool.name, mcp.tool.name …", "call_id, tool_name"),
+    ("span SERVER, CLIENT: mcp.method.name=tools/call", "as in dialect mcp; tool.called refused where it is denied"),
+    ("log body: decision_id, path, input, result (Open Policy Agent)", "policy.evaluated, effect.blocked"),
+    ("span guardrail: guardrail_name, guardrail_status (LiteLLM)", "the same, by a guardrail"),
+)  # fmt: skip
+
+_ABOUT: Final = ("policy", "gateway", "gateway.policy", "mcp.gateway", "mcp.policy", "mcp.authorization", "authz",
+                 "authorization", "egress", "egress.policy", "proxy", "network.policy", "opa")  # fmt: skip
+_VERDICT_KEYS: Final = tuple(f"{about}.{word}" for about in _ABOUT for word in ("decision", "verdict"))
+_BARE_KEYS: Final = ("verdict", "decision")
+"""Words that others use too: they count beside a policy and a request alone."""
+_GUARDRAIL: Final = "guardrail_status"
+_OPA: Final = "decision_id"
+_ANY: Final = frozenset((*_VERDICT_KEYS, *_BARE_KEYS, _GUARDRAIL, _OPA))
+
+_POLICY_KEYS: Final = ("policy.name", "gateway.policy.name", "mcp.policy.name", "egress.policy.name", "policy.id",
+                       "gateway.policy", "mcp.policy", "egress.policy", "authz.policy", "policy", "policy_name",
+                       "policy_id", "security_rule.name", "gateway.rule", "rule.name", "rule", "rule_id",
+                       "guardrail_name")  # fmt: skip
+_REASON_KEYS: Final = ("policy.reason", "gateway.reason", "egress.reason", "authz.reason", "reason", "deny_reason")
+_METHOD_KEYS: Final = ("mcp.method.name", "mcp.method", "mcp_method", "rpc.method", "gateway.method",
+                       "http.request.method", "http.method", "method")  # fmt: skip
+_PATH_KEYS: Final = ("url.path", "gateway.path", "http.target", "path", "url.full")
+_DESTINATION_KEYS: Final = ("server.address", "gateway.destination", "destination.domain", "destination.address",
+                            "destination", "mcp.server.name", "mcp.target", "host", "upstream")  # fmt: skip
+_TOOL_KEYS: Final = ("gen_ai.tool.name", "mcp.tool.name", "tool.name", "tool_name", "mcp_primitive_name", "tool")
+_CALL_KEYS: Final = ("gen_ai.tool.call.id", "tool.call_id", "tool_call_id", "call_id")
+_TOOL_METHODS: Final = ("tools/call", "call_tool")
+
+_STATES: Final = {
+    **dict.fromkeys(("allow", "allowed", "permit", "permitted", "pass", "passed", "accept", "accepted", "success"),
+                    "allow"),
+    **dict.fromkeys(("deny", "denied", "block", "blocked", "reject", "rejected", "forbid", "forbidden", "refused",
+                     "drop", "dropped", "guardrail_intervened"), "deny"),
+    **dict.fromkeys(("ask", "require_approval", "escalate"), "ask"),
+}  # fmt: skip
+_RAN: Final = ("completed", "failed", "started")
+
+
+def read(record: Record) -> Reading | None:
+    """Read a span or log record that states a verdict on a request."""
+    body = record.body if isinstance(record, Log) else None
+    if record.attributes.keys().isdisjoint(_ANY) and not _may_be_decision(body):
+        return None
+    told = {**_decision_log(body), **record.attributes}
+    state = _state(told)
+    if state is None:
+        return None
+    reading = (mcp.read(record) if isinstance(record, Span) else None) or Reading(NAME, genai.who(told))
+    reading.dialect = NAME
+    who = reading.who
+    who.call_id, who.tool_name = who.call_id or _first(told, _CALL_KEYS), who.tool_name or _tool(told)
+    policy, reason = _first(told, _POLICY_KEYS), _first(told, _REASON_KEYS)
+    decided_by: Decider = "guardrail" if _GUARDRAIL in told else "policy"
+    is_request = _first(told, _METHOD_KEYS) in _TOOL_METHODS
+    if is_request and state == "deny" and not reading.events and record.trace_id is not None:
+        reading.events = [Event(event="tool.called", state="completed")]
+    for event in reading.events:
+        event.attributes["side"] = "client"
+        if state == "deny" and event.state in _RAN:
+            event.state, event.decided_by, event.rule, event.reason = "refused", decided_by, policy, reason
+    is_call = is_request or who.call_id is not None or who.tool_name is not None
+    if not is_call and state != "deny":
+        return reading
+    verdict = Event(
+        event="policy.evaluated" if is_call else "effect.blocked",
+        state=state if is_call else None,
+        time_ns=record.start_ns if isinstance(record, Span) else record.time_ns,
+        arguments=messages.load(told.get("gen_ai.tool.call.arguments")) if is_call else None,
+        decided_by=decided_by,
+        decider=text(record.origin.resource.get("service.name")),
+        reason=reason,
+        rule=policy or "gateway",
+        attributes=_request(told, state),
+    )
+    reading.events.append(verdict)
+    return reading
+
+
+def _state(told: dict[str, Any]) -> str | None:
+    """The verdict in our words; None where a record states none, or says too little of what it is about."""
+    for key in _VERDICT_KEYS:
+        if key in told:
+            return _word(told[key])
+    if _GUARDRAIL in told and "guardrail_name" in told:
+        return _word(told[_GUARDRAIL])
+    request = _first(told, _METHOD_KEYS) or _first(told, _PATH_KEYS) or _first(told, _DESTINATION_KEYS)
+    if request is None or _first(told, _POLICY_KEYS) is None:
+        return None
+    return next((_word(told[key]) for key in _BARE_KEYS if key in told), None)
+
+
+def _word(verdict: Any) -> str | None:
+    if isinstance(verdict, bool):
+        return "allow" if verdict else "deny"
+    return _STATES.get(verdict.strip().lower()) if isinstance(verdict, str) else None
+
+
+def _tool(told: dict[str, Any]) -> str | None:
+    if told.get("mcp.resource.type") == "tool" and text(told.get("mcp.resource.name")):
+        return text(told["mcp.resource.name"])
+    return _first(told, _TOOL_KEYS)
+
+
+def _request(told: dict[str, Any], state: str) -> dict[str, Any]:
+    """What the verdict is about. An allowance is a control before the one that decides (`evidence`)."""
+    named = (("method", _METHOD_KEYS), ("path", _PATH_KEYS), ("destination", _DESTINATION_KEYS))
+    found = {name: value for name, keys in named if (value := _first(told, keys)) is not None}
+    request = mcp.request(told)
+    if request is not None:
+        found["request"] = request
+    return found if state == "deny" else {**found, "weight": "check"}
+
+
+def _may_be_decision(body: Any) -> bool:
+    return f'"{_OPA}"' in body if isinstance(body, str) else isinstance(body, dict) and _OPA in body
+
+
+def _decision_log(body: Any) -> dict[str, Any]:
+    """A decision of Open Policy Agent in the words above: its path is the policy, its input the request."""
+    event = mapping(messages.load(body))
+    if _OPA not in event:
+        return {}
+    given, result = mapping(event.get("input")), event.get("result")
+    params, answer = mapping(given.get("params")), mapping(result)
+    return {
+        **{key: value for key, value in given.items() if isinstance(value, str)},
+        **({"tool_name": params["name"]} if "name" in params else {}),
+        "gen_ai.tool.call.arguments": params.get("arguments", given.get("arguments")),
+        "policy.name": event.get("path"),
+        "policy.reason": answer.get("reason", answer.get("message")),
+        "opa.decision": answer.get("allow", answer.get("allowed")) if answer else result,
+    }
+
+
+def _first(told: dict[str, Any], keys: tuple[str, ...]) -> str | None:
+    return next((told[key] for key in keys if text(told.get(key))), None)
