@@ -85,6 +85,16 @@ def test_a_log_record_states_a_verdict_on_a_call_or_on_another_request(
     assert [(event.event, event.state, event.rule, event.attributes) for event in found] == expected
 
 
+@pytest.mark.parametrize(("verdict", "states"), [("deny", ["refused", "deny"]), ("allow", ["completed", "allow"])])
+def test_an_agents_own_span_with_a_verdict_stays_the_agents(verdict: str, states: list[str]) -> None:
+    """It is the call, not a copy of it."""
+    told = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "pay", "policy.decision": verdict}
+    reading = read(make_span("execute_tool pay", told))
+    assert (reading.dialect, reading.operation) == ("genai", "execute_tool")
+    assert [event.state for event in reading.events] == states
+    assert "side" not in reading.events[0].attributes
+
+
 @pytest.mark.parametrize("as_text", [True, False])
 @pytest.mark.parametrize(("result", "state"), [({"allow": False, "reason": "off"}, "deny"), (True, "allow")])
 def test_a_decision_of_open_policy_agent_is_read_out_of_the_body(as_text: bool, result: Any, state: str) -> None:
@@ -138,4 +148,4 @@ def test_no_record_makes_it_fail(attributes: dict[str, Any], body: Any) -> None:
     """Whatever attributes and body hold."""
     for record in (make_span("x", attributes), make_log(body, attributes), make_log(repr(body), attributes)):
         reading = gateway.read(record)
-        assert reading is None or reading.dialect == "gateway"
+        assert reading is None or reading.dialect in ("gateway", "genai")

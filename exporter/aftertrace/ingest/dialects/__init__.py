@@ -67,7 +67,6 @@ DIALECTS: Final = (
     Dialect(codex.NAME, codex.READS, codex.read),
     Dialect(copilot.NAME, copilot.READS, copilot.read),
     Dialect(google_adk.NAME, google_adk.READS, google_adk.read),
-    Dialect(gateway.NAME, gateway.READS, gateway.read),
     Dialect(mcp.NAME, mcp.READS, mcp.read),
     Dialect(strands.NAME, strands.READS, strands.read),
     Dialect(gemini.NAME, gemini.READS, gemini.read),
@@ -81,6 +80,7 @@ DIALECTS: Final = (
     Dialect(langsmith.NAME, langsmith.READS, langsmith.read),
     Dialect(logfire.NAME, logfire.READS, logfire.read),
     Dialect(laminar.NAME, laminar.READS, laminar.read),
+    Dialect(gateway.NAME, gateway.READS, gateway.read),
     Dialect(genai.NAME, genai.READS, genai.read),
     Dialect(plain.NAME, plain.READS, plain.read),
 )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import genai, mcp, messages
+from aftertrace.ingest.dialects import genai, mcp, messages, verdicts
 from aftertrace.ingest.dialects.events import Decider, Event, Reading
 from aftertrace.ingest.dialects.values import mapping, text
 from aftertrace.ingest.records import Log, Record, Span
@@ -30,15 +30,6 @@ READS: Final = (
     ("span guardrail: guardrail_name, guardrail_status (LiteLLM)", "the same, by a guardrail"),
 )  # fmt: skip
 
-_ABOUT: Final = ("policy", "gateway", "gateway.policy", "mcp.gateway", "mcp.policy", "mcp.authorization", "authz",
-                 "authorization", "egress", "egress.policy", "proxy", "network.policy", "opa")  # fmt: skip
-_VERDICT_KEYS: Final = tuple(f"{about}.{word}" for about in _ABOUT for word in ("decision", "verdict"))
-_BARE_KEYS: Final = ("verdict", "decision")
-"""Words that others use too: they count beside a policy and a request alone."""
-_GUARDRAIL: Final = "guardrail_status"
-_OPA: Final = "decision_id"
-_ANY: Final = frozenset((*_VERDICT_KEYS, *_BARE_KEYS, _GUARDRAIL, _OPA))
-
 _POLICY_KEYS: Final = ("policy.name", "gateway.policy.name", "mcp.policy.name", "egress.policy.name", "policy.id",
                        "gateway.policy", "mcp.policy", "egress.policy", "authz.policy", "policy", "policy_name",
                        "policy_id", "security_rule.name", "gateway.rule", "rule.name", "rule", "rule_id",
@@ -53,36 +44,33 @@ _TOOL_KEYS: Final = ("gen_ai.tool.name", "mcp.tool.name", "tool.name", "tool_nam
 _CALL_KEYS: Final = ("gen_ai.tool.call.id", "tool.call_id", "tool_call_id", "call_id")
 _TOOL_METHODS: Final = ("tools/call", "call_tool")
 
-_STATES: Final = {
-    **dict.fromkeys(("allow", "allowed", "permit", "permitted", "pass", "passed", "accept", "accepted", "success"),
-                    "allow"),
-    **dict.fromkeys(("deny", "denied", "block", "blocked", "reject", "rejected", "forbid", "forbidden", "refused",
-                     "drop", "dropped", "guardrail_intervened"), "deny"),
-    **dict.fromkeys(("ask", "require_approval", "escalate"), "ask"),
-}  # fmt: skip
 _RAN: Final = ("completed", "failed", "started")
 
 
 def read(record: Record) -> Reading | None:
     """Read a span or log record that states a verdict on a request."""
     body = record.body if isinstance(record, Log) else None
-    if record.attributes.keys().isdisjoint(_ANY) and not _may_be_decision(body):
+    if record.attributes.keys().isdisjoint(verdicts.ANY) and not _may_be_decision(body):
         return None
     told = {**_decision_log(body), **record.attributes}
     state = _state(told)
     if state is None:
         return None
-    reading = (mcp.read(record) if isinstance(record, Span) else None) or Reading(NAME, genai.who(told))
-    reading.dialect = NAME
+    reading = mcp.told(record) if isinstance(record, Span) else None
+    # An agent's own span with a verdict stays the agent's.
+    own = genai.read(record) if reading is None and "gen_ai.operation.name" in told else None
+    reading = own or reading or Reading(NAME, genai.who(told))
+    reading.dialect = NAME if own is None else genai.NAME
     who = reading.who
     who.call_id, who.tool_name = who.call_id or _first(told, _CALL_KEYS), who.tool_name or _tool(told)
     policy, reason = _first(told, _POLICY_KEYS), _first(told, _REASON_KEYS)
-    decided_by: Decider = "guardrail" if _GUARDRAIL in told else "policy"
+    decided_by: Decider = "guardrail" if verdicts.GUARDRAIL in told else "policy"
     is_request = _first(told, _METHOD_KEYS) in _TOOL_METHODS
     if is_request and state == "deny" and not reading.events and record.trace_id is not None:
         reading.events = [Event(event="tool.called", state="completed")]
     for event in reading.events:
-        event.attributes["side"] = "client"
+        if own is None:
+            event.attributes["side"] = "client"
         if state == "deny" and event.state in _RAN:
             event.state, event.decided_by, event.rule, event.reason = "refused", decided_by, policy, reason
     is_call = is_request or who.call_id is not None or who.tool_name is not None
@@ -105,21 +93,15 @@ def read(record: Record) -> Reading | None:
 
 def _state(told: dict[str, Any]) -> str | None:
     """The verdict in our words; None where a record states none, or says too little of what it is about."""
-    for key in _VERDICT_KEYS:
+    for key in verdicts.KEYS:
         if key in told:
-            return _word(told[key])
-    if _GUARDRAIL in told and "guardrail_name" in told:
-        return _word(told[_GUARDRAIL])
+            return verdicts.state(told[key])
+    if verdicts.GUARDRAIL in told and "guardrail_name" in told:
+        return verdicts.state(told[verdicts.GUARDRAIL])
     request = _first(told, _METHOD_KEYS) or _first(told, _PATH_KEYS) or _first(told, _DESTINATION_KEYS)
     if request is None or _first(told, _POLICY_KEYS) is None:
         return None
-    return next((_word(told[key]) for key in _BARE_KEYS if key in told), None)
-
-
-def _word(verdict: Any) -> str | None:
-    if isinstance(verdict, bool):
-        return "allow" if verdict else "deny"
-    return _STATES.get(verdict.strip().lower()) if isinstance(verdict, str) else None
+    return next((verdicts.state(told[key]) for key in verdicts.BARE if key in told), None)
 
 
 def _tool(told: dict[str, Any]) -> str | None:
@@ -139,13 +121,13 @@ def _request(told: dict[str, Any], state: str) -> dict[str, Any]:
 
 
 def _may_be_decision(body: Any) -> bool:
-    return f'"{_OPA}"' in body if isinstance(body, str) else isinstance(body, dict) and _OPA in body
+    return f'"{verdicts.OPA}"' in body if isinstance(body, str) else isinstance(body, dict) and verdicts.OPA in body
 
 
 def _decision_log(body: Any) -> dict[str, Any]:
     """A decision of Open Policy Agent in the words above: its path is the policy, its input the request."""
     event = mapping(messages.load(body))
-    if _OPA not in event:
+    if verdicts.OPA not in event:
         return {}
     given, result = mapping(event.get("input")), event.get("result")
     params, answer = mapping(given.get("params")), mapping(result)

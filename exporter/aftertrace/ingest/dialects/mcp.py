@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import genai, messages
+from aftertrace.ingest.dialects import genai, messages, verdicts
 from aftertrace.ingest.dialects.events import Event, Reading
 from aftertrace.ingest.dialects.values import text
 from aftertrace.ingest.records import Record, Span
@@ -32,8 +32,14 @@ _NAMED: Final = re.compile(r"(?:MCP send )?tools/call (.{1,256})", re.DOTALL)
 
 
 def read(record: Record) -> Reading | None:
-    """Read a span of an MCP client or server; the tool span of an agent, which has the call's id, is left to others."""
-    if not isinstance(record, Span) or record.kind not in (_SERVER, _CLIENT):
+    """Read a span of an MCP client or server; that of a gateway with its verdict is left to `gateway`."""
+    reading = told(record) if isinstance(record, Span) else None
+    return reading if reading is not None and record.attributes.keys().isdisjoint(verdicts.ANY) else None
+
+
+def told(record: Span) -> Reading | None:
+    """What a span says of an MCP request; the tool span of an agent, which has the call's id, is left to others."""
+    if record.kind not in (_SERVER, _CLIENT):
         return None
     attributes = record.attributes
     method = _method(attributes)
