@@ -86,8 +86,7 @@ RULES: Final = (
         "denied",
         _EXPLICIT,
         pl.coalesce(pl.when(_REFUSING).then("decider_class"), "blocked_by", pl.lit("policy")),
-        "A gateway between the agent and the tool refused it; whatever the agent's own span says, it never came there. "
-        "Of another request that the tool made, only where the tool failed.",
+        "A gateway refused it: it never came to its tool. Of a request of the tool's own, where the tool failed.",
     ),
     Rule(
         "ran_edited",
@@ -346,8 +345,7 @@ RULES: Final = (
         "executed",
         _INFERRED,
         _LET_THROUGH,
-        "Its span has no output, and its agent called its model again: nothing waited, so it returned nothing, or what "
-        "it returned was not sent (OpenAI Agents, also without content).",
+        "Its span has no output, and its agent called its model again: so nothing waited (OpenAI Agents).",
     ),
     Rule(
         "waits_without_output",
