@@ -26,9 +26,11 @@ def main(arguments: Sequence[str]) -> int:
     if not agents:
         print(f"no case begins with {' or '.join(asked.names)}; there are:", *(agent.name for agent in cases.ALL))
         return 2
-    rows = [_row(agent, asked.cache.absolute(), asked.record, keep=asked.keep) for agent in agents]
-    if asked.page:
-        page.write(asked.page, rows, [agent.name for agent in cases.ALL])
+    rows: list[Row] = []
+    for agent in agents:
+        rows.append(_row(agent, asked.cache.absolute(), asked.record, keep=asked.keep))
+        if asked.page:
+            page.write(asked.page, rows[-1:], [each.name for each in cases.ALL])
     wrong = [row.name for row in rows if row.calls is not None and not _is_right(row)]
     skipped = [row.name for row in rows if row.calls is None]
     print(

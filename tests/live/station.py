@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +11,11 @@ from typing import Any, Final
 
 from tests.cli.served import serving
 
+from aftertrace.cli import root
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
 from aftertrace.store.wal_reader import WalReader
 
-_ASK_LIMIT_S: Final = 120.0
 _RECEIVER: Final = "receiver"
 
 
@@ -32,11 +29,18 @@ class Station:
 
     def calls(self) -> list[dict[str, Any]]:
         """Rows of `aftertrace calls`."""
-        return _rows(_asked("calls", "--format", "json", "--data", str(self.data)))
+        return self._asked("calls")
 
     def runs(self) -> list[dict[str, Any]]:
         """Rows of `aftertrace runs`."""
-        return _rows(_asked("runs", "--format", "json", "--data", str(self.data)))
+        return self._asked("runs")
+
+    def _asked(self, command: str) -> list[dict[str, Any]]:
+        """What a command prints, run in this process: a new one would load everything again for each case."""
+        out = self.data.parent / f"{command}.jsonl"
+        code = root.run([command, "--format", "json", "--data", str(self.data), "--out", str(out)])
+        assert code == 0, f"aftertrace {command} ended with {code}"
+        return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
 
     def exported(self) -> Iterator[Frame]:
         """Every request that came, in order, as the log holds it; a case is too small for the log to be retired."""
@@ -50,20 +54,3 @@ def station(data: Path) -> Iterator[Station]:
     """Serve for the length of a `with` block. At its end everything that was accepted is stored."""
     with serving(data, "--no-dashboard") as served:
         yield Station(data, served.ready["http"], served.ready["grpc"])
-
-
-def _asked(*arguments: str) -> str:
-    ended = subprocess.run(
-        [sys.executable, "-m", "aftertrace.cli", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=_ASK_LIMIT_S,
-        check=True,
-        stdin=subprocess.DEVNULL,
-        env={name: value for name, value in os.environ.items() if not name.startswith("AFTERTRACE_")},
-    )
-    return ended.stdout
-
-
-def _rows(lines: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in lines.splitlines()]

@@ -30,7 +30,9 @@ LOGFIRE_SEND_TO_LOGFIRE=false logfire run app.py
 # Or in it, with content (the default):
 Agent.instrument_all(InstrumentationSettings(include_content=True))
 """,
-        note="Who answered a deferred approval is not sent; a refusal is only the text of the tool's result.",
+        note="Who answered a deferred approval is not sent; a refusal is only the text of the tool's result. A call "
+        "that a hook answered in its tool's place looks like one that ran. Without content, an edit, a call left out "
+        "after the final result and a final result of the wrong shape cannot be told.",
         gives={
             "system_prompt": "InstrumentationSettings(include_content=True)",
             "inputs": "InstrumentationSettings(include_content=True)",

@@ -37,7 +37,9 @@ pip install openinference-instrumentation-openai-agents opentelemetry-distro ope
 opentelemetry-instrument python app.py
 """,
         note="A call that waits for approval and one that returned nothing look alike until the run goes on; "
-        "approvals and their reviewers are not sent.",
+        "approvals and their reviewers are not sent. A run that is resumed in the process that asked is dropped whole "
+        "unless it has a trace of its own: put `with trace(...)` around each Runner.run. A call that a tool guardrail "
+        "answered looks like one that ran.",
         gives={"reviewer": "record the answer with aftertrace.semconv.instrument"},
     ),
     Emitter(
@@ -59,7 +61,8 @@ export TRACELOOP_TRACE_CONTENT=true                  # the default; false hides 
 opentelemetry-instrument python app.py
 """,
         note="Of the OpenAI Agents SDK it sends neither guardrails nor the group of a resumed run, and a call that "
-        "waits for approval looks like one that returned nothing until the run goes on.",
+        "waits for approval looks like one that returned nothing until the run goes on; nor does it tell of a tool "
+        "that does not exist.",
         gives={
             "system_prompt": "TRACELOOP_TRACE_CONTENT=true",
             "inputs": "TRACELOOP_TRACE_CONTENT=true",

@@ -80,6 +80,14 @@ OBSERVED = {
     "The tool call with name `P-nope` is not part of the provided tools, please try again": (
         "unknown_tool", None, "kernel_unknown",
     ),
+    "Error: Tool execution was aborted by middleware before a result was produced.": (
+        "refused", "hook", "maf_middleware",
+    ),
+    "Error: Function invocation limit reached before the deferred tool could run.": (
+        "cancelled", "program", "maf_limit",
+    ),
+    'Error: Requested function "wipe" not found.': ("unknown_tool", None, "maf_unknown"),
+    "Error: Argument parsing failed.": ("invalid_arguments", None, "maf_invalid"),
     "Tool not executed - a final result was already processed.": ("cancelled", "program", "pydantic_skipped"),
     "The tool call was interrupted before a result was produced.": (
         "cancelled", "human_or_program", "pydantic_interrupted",

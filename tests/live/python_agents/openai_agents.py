@@ -117,23 +117,11 @@ def _case(instrumentation: str, scene: str, *arguments: str) -> Agent:
     )
 
 
-_OFFICIAL: Final = ("handoff", "guardrail", "broken")
+_OFFICIAL: Final = ("handoff", "broken")
 """Scenes without a question: the official instrumentation leaves out the calls that the model proposes beside a text,
 and what it is told of them, so that no answer can be joined to its call."""
-_FEWER: Final = (
-    "approve_reject",
-    "reattached",
-    "own_words",
-    "twice_the_same",
-    "handoff",
-    "sub_agent",
-    "guardrail",
-    "tool_guardrail",
-    "broken",
-    "invalid",
-    "unknown",
-)
-"""Scenes that are played through every instrumentation."""
+_FEWER: Final = ("approve_reject", "reattached", "handoff", "unknown")
+"""Scenes that are played through every other instrumentation."""
 
 AGENTS: Final = tuple(
     _case(instrumentation, scene)

@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from aftertrace.ingest.dialects.events import Decider
 
-VERSION: Final = 4
+VERSION: Final = 5
 HEAD_CHARACTERS: Final = 4000
 
 State: TypeAlias = Literal["refused", "unknown_tool", "invalid_arguments", "asked", "edited", "cancelled"]
@@ -51,6 +51,20 @@ WORDINGS: Final = (
         r"(Error: )?Tool call invocation was rejected by user",
         "refused",
         "human",
+        "Agent Framework 1.23",
+    ),
+    Wording(
+        "maf_middleware",
+        r"(Error: )?Tool execution was aborted (by middleware )?before a result was produced",
+        "refused",
+        "hook",
+        "Agent Framework 1.23",
+    ),
+    Wording(
+        "maf_limit",
+        r"(Error: )?Function invocation limit reached before",
+        "cancelled",
+        "program",
         "Agent Framework 1.23",
     ),
     Wording("openhands_hook", r"Action rejected: Blocked by hook", "refused", "hook", "OpenHands SDK 1.58"),
@@ -270,6 +284,13 @@ WORDINGS: Final = (
         "Copilot CLI 1.0, Gemini CLI 0.61",
     ),
     Wording("crewai_unknown", r"Tool not found\s*\Z", "unknown_tool", None, "CrewAI 1.15"),
+    Wording(
+        "maf_unknown",
+        r"(Error: )?Requested function \"[^\"\n]{1,200}\" not found",
+        "unknown_tool",
+        None,
+        "Agent Framework 1.23",
+    ),
     Wording("unknown_tool", r"(Error: )?Unknown tool:? ", "unknown_tool", None, "Strands 1.62"),
     Wording("dojo_unknown", r"Invalid tool ", "unknown_tool", None, "AgentDojo"),
     Wording(
@@ -293,6 +314,13 @@ WORDINGS: Final = (
         "invalid_arguments",
         None,
         "Claude Code 2.1",
+    ),
+    Wording(
+        "maf_invalid",
+        r"(Error: )?Argument parsing failed\.",
+        "invalid_arguments",
+        None,
+        "Agent Framework 1.23",
     ),
     Wording("pydantic_invalid", r"\d+ validation errors? for ", "invalid_arguments", None, "Pydantic"),
     Wording(
