@@ -97,3 +97,22 @@ def test_an_approval_with_an_edit_says_what_was_edited() -> None:
     granted = event("approval.granted", s=4, decided_by="human")
     (row,) = stored(proposed, asked, granted).analysis().approvals.to_dicts()
     assert (row["decision"], row["edits"]) == ("granted", None)
+
+
+def test_an_approval_says_what_ran_otherwise_than_approved() -> None:
+    """Against the edit where there was one, and nothing where it is not known or was never let through."""
+    proposed = event("action.proposed", "proposed", arguments='{"eur":900,"to":"bob"}')
+    edited = event("approval.modified", s=4, decided_by="human", arguments='{"eur":50,"to":"bob"}')
+    granted = event("approval.granted", s=4, decided_by="human")
+    rejected = event("approval.rejected", s=4, decided_by="human")
+    ran = {eur: event("tool.called", "completed", s=5, arguments=f'{{"eur":{eur},"to":"bob"}}') for eur in (50, 900)}
+    stories = (
+        ([edited, ran[50]], "[]"),
+        ([edited, ran[900]], '[{"path":"/eur","before":50,"after":900}]'),
+        ([granted, ran[900]], "[]"),
+        ([granted, ran[50]], '[{"path":"/eur","before":900,"after":50}]'),
+        ([granted], None),
+        ([rejected, ran[50]], None),
+    )
+    found = [stored(proposed, *rows).analysis().approvals["deviations"].to_list() for rows, _ in stories]
+    assert found == [[expected] for _, expected in stories]

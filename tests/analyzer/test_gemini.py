@@ -112,6 +112,18 @@ def test_a_rejection_that_ran_is_a_standing_grant_by_a_rule_of_its_own() -> None
     assert control == (["refused_by_decision", "rejected"],)
 
 
+def test_what_was_allowed_for_the_session_lets_later_calls_through_at_once() -> None:
+    """The log says `accept` of those, as of what its policy allows; a call of another tool is the policy's."""
+    first = tool_log(TOOL, s=6, ms=5000, decision="auto_accept", success=True)
+    later = [tool_log(tool, s=8, ms=20, decision="accept", success=True) for tool in (TOOL, "list_directory")]
+    columns = ("tool_name", "allowed_by", "allowed_basis", "granted_by", "grant_scope")
+    assert sorted(told(stored(first, *later), *columns), key=str) == [
+        ("list_directory", "policy", "inferred", None, None),
+        (TOOL, "grant", "inferred", "human", "session"),
+        (TOOL, "human", "explicit", None, "session"),
+    ]
+
+
 def test_the_wait_for_a_refusal_is_the_whole_time_and_for_a_grant_the_part_before_the_run() -> None:
     """The log alone knows the sum; the span of the run knows where it began."""
     asked = request(TOOL, "1")

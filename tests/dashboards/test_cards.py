@@ -55,6 +55,7 @@ def test_an_odd_approval_says_so_and_shows_its_edit() -> None:
                 "arguments": '{"eur":9}',
                 "approved_arguments": '{"eur":"5\\u202e"}',
                 "edits": '[{"path":"/eur","before":9,"after":"5\\u202e"}]',
+                "deviations": '[{"path":"/to","before":"bob"}]',
                 "reason": None,
                 "run_id": "r",
             }
@@ -64,5 +65,6 @@ def test_an_odd_approval_says_so_and_shows_its_edit() -> None:
     assert [each.value for each in shown.warning] == [
         "Approved faster than the text can be read: more than 100 characters a second."
     ]
+    assert '/to: "bob" → nothing' in [each.value for each in shown.code]
     assert "One request for 2 calls." in [each.value for each in shown.text]
     assert '/eur: 9 → "5\\u202e"' in [each.value for each in shown.code]

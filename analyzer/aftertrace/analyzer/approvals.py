@@ -89,11 +89,20 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
             .otherwise(pl.len().over("source", "conversation_id", "approval_id")),
             signals=pl.concat_list("signals", named((HASTY,))),
         )
+        .with_columns(let_arguments=pl.coalesce("approved_arguments", "arguments"))
         .with_columns(
-            edits=pl.struct("arguments", "approved_arguments").map_elements(
-                lambda row: difference(row["arguments"], row["approved_arguments"]), return_dtype=pl.String
-            )
+            edits=_difference("arguments", "approved_arguments"),
+            deviations=pl.when(pl.col("decision").is_in(("granted", "modified"))).then(
+                _difference("let_arguments", "executed_arguments")
+            ),
         )
         .sort(pl.col("decision") == "pending", "first_ns", "call_key", descending=[True, True, False], nulls_last=True)
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+    )
+
+
+def _difference(before: str, after: str) -> pl.Expr:
+    """What changed from one column of arguments to another, as `edits.difference` tells it."""
+    return pl.struct(before, after).map_elements(
+        lambda row: difference(row[before], row[after]), return_dtype=pl.String
     )

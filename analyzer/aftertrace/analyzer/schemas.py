@@ -172,6 +172,8 @@ APPROVALS: Final = {
     "arguments": (pl.String, "arguments as proposed"),
     "approved_arguments": (pl.String, "arguments as approved, when edited"),
     "edits": (pl.String, "JSON list of what the edit changed: `path` (RFC 6901), `before`, `after`"),
+    "executed_arguments": (pl.String, "arguments it ran with, where known"),
+    "deviations": (pl.String, "JSON list, as `edits`, of what ran otherwise than approved; null is not known"),
     "outcome": (pl.String, "what became of the call"),
     "basis": (pl.String, "`explicit`: the decision is recorded; `inferred`: from what followed"),
     "signals": (pl.List(pl.String), "what is odd: see the signals"),

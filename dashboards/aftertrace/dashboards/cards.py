@@ -27,6 +27,7 @@ _QUESTIONS: Final = {
     "effects": "Effects",
 }
 _MOST_CHARACTERS: Final = 320
+_NO_CHANGE: Final = "[]"
 _SIDES: Final = ("before", "after")
 
 
@@ -97,6 +98,9 @@ def approval(row: Mapping[str, Any]) -> None:
         if row["edits"]:
             st.caption("What the edit changed")
             st.code("\n".join(map(plain, edits(row["edits"]))), language=None, wrap_lines=True)
+        if row["deviations"] not in (None, _NO_CHANGE):
+            st.caption("What ran otherwise than approved")
+            st.code("\n".join(map(plain, edits(row["deviations"]))), language=None, wrap_lines=True)
         if row["reason"]:
             facts([("Reason given", row["reason"])])
         st.page_link(

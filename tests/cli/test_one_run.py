@@ -1,0 +1,73 @@
+"""The page of one run on a terminal: what let its calls through, and its agents."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from analyzer.stories import event, span, stored
+
+from aftertrace.cli.one_run import page
+
+YOLO: Final = '{"permission_mode":"yolo","bypass":true}'
+RAN: Final = event("tool.called", "completed", s=3, end_ns=None)
+
+
+def screen(*events: dict[str, Any], spans: tuple[dict[str, Any], ...] = ()) -> list[str]:
+    """The lines of the run that a story tells."""
+    analysis = stored(*events, spans=spans).analysis()
+    (run_id,) = analysis.runs["run_id"]
+    return page(analysis, run_id)
+
+
+def calls(lines: list[str]) -> list[list[str]]:
+    """The table of calls, as words."""
+    (head,) = [number for number, line in enumerate(lines) if line.startswith("ordinal")]
+    return [line.split() for line in lines[head:]]
+
+
+def test_a_run_shows_what_let_each_call_through_and_where_a_control_failed() -> None:
+    """A trailing question mark stands for what is inferred."""
+    allowed = event("policy.evaluated", "allow", s=2, decided_by="policy", attributes=YOLO)
+    lines = screen(allowed, RAN)
+    assert calls(lines) == [
+        ["ordinal", "tool_name", "outcome", "allowed_by", "decided_by", "basis", "reviewer", "permission_mode",
+         "signals", "reason"],
+        ["0", "pay", "executed", "mode", "policy", "explicit", "yolo", "bypassed"],
+    ]  # fmt: skip
+    assert "+ checks         policy allow×1, permission mode yolo, control failure: bypassed×1" in lines
+
+
+def test_what_no_record_tells_has_no_column() -> None:
+    """The control: neither mode nor failure, and no agents where there is one."""
+    lines = screen(event("policy.evaluated", "allow", s=2, decided_by="policy"), RAN)
+    assert calls(lines) == [
+        ["ordinal", "tool_name", "outcome", "allowed_by", "decided_by", "basis", "reviewer", "reason"],
+        ["0", "pay", "executed", "policy", "policy", "explicit"],
+    ]
+    assert "agents" not in lines
+
+
+def test_a_standing_grant_is_named_with_who_gave_it_and_when() -> None:
+    """Nobody was asked now, and that is not all there is to say."""
+    told = '{"grant_standing":true,"grant_granted_by":"ana","grant_granted_at":"2026-11-02T09:30:00Z"}'
+    lines = screen(event("approval.granted", s=2, decided_by="human", attributes=told), RAN)
+    told_of = " ".join(line.strip() for line in lines[lines.index("") + 1 :])
+    assert "nobody was asked; decided by human; pay: granted before by ana at 2026-11-02 09:30:00 UTC" in told_of
+
+
+def test_the_agents_of_a_run_are_a_tree() -> None:
+    """Each below the one that set it to work, with the tool by which it did."""
+    of = {"trace_id": "1" * 32}
+    spans = (
+        span("invoke_agent", agent_name="clerk", span_id="a" * 16, **of),
+        span("execute_tool", agent_name=None, tool_name="ask", call_id="c-1", span_id="b" * 16,
+             parent_span_id="a" * 16, **of),
+        span("invoke_agent", s=1, agent_name="reader", model="small", span_id="c" * 16, parent_span_id="b" * 16, **of),
+    )  # fmt: skip
+    lines = screen(spans=spans)
+    start = lines.index("agents")
+    assert lines[start : start + 3] == [
+        "agents",
+        "  clerk · 0 calls",
+        "    reader (delegated, by ask) · 0 calls · small",
+    ]
