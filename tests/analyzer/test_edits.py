@@ -99,6 +99,24 @@ def test_an_approval_with_an_edit_says_what_was_edited() -> None:
     assert (row["decision"], row["edits"]) == ("granted", None)
 
 
+def test_a_grant_whose_call_ran_edited_was_a_grant_with_an_edit() -> None:
+    """Claude Code says `accept` of both: its two records of the arguments tell them apart."""
+    proposed = event("action.proposed", "proposed", arguments='{"eur":900}')
+    granted = event("approval.granted", s=4, decided_by="human", attributes='{"parameters_digest":"a"}')
+    ran = [
+        event(
+            "tool.called", "completed", s=5, arguments=f'{{"eur":{eur}}}', attributes=f'{{"parameters_digest":"{of}"}}'
+        )
+        for eur, of in ((50, "b"), (900, "a"))
+    ]
+    columns = ("decision", "edits", "deviations", "signals")
+    found = [stored(proposed, granted, each).analysis().approvals.select(columns).rows() for each in ran]
+    assert found == [
+        [("modified", '[{"path":"/eur","before":900,"after":50}]', "[]", [])],
+        [("granted", None, "[]", [])],
+    ]
+
+
 def test_an_approval_says_what_ran_otherwise_than_approved() -> None:
     """Against the edit where there was one, and nothing where it is not known or was never let through."""
     proposed = event("action.proposed", "proposed", arguments='{"eur":900,"to":"bob"}')

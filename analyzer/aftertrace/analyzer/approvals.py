@@ -65,7 +65,12 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
         .join(given, on="call_key", how="left")
         .with_columns(
             asked_at=timed("asked_ns").cast(pl.Datetime("ns", "UTC")),
-            decision=pl.when(recorded).then("approval").otherwise(followed),
+            # Claude Code words a grant with an edit as a grant: the arguments of its two records differ.
+            decision=pl.when((pl.col("approval") == "granted") & (pl.col("outcome") == "modified"))
+            .then(pl.lit("modified"))
+            .when(recorded)
+            .then("approval")
+            .otherwise(followed),
             basis=pl.when(recorded)
             .then(pl.lit("explicit"))
             .when(pl.col("outcome") == "cancelled")
