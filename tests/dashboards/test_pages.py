@@ -42,6 +42,7 @@ def test_overview_counts_what_the_analyzer_counts(recorded: Path, analysis: Anal
         "Consequential near misses": count(overall["consequential"]),
         "Near-miss rate": share(overall["rate"]),
         "Denied destructive calls": count(destructive.height),
+        "Control failures": "0",
         "Approvals waiting": count(pending.height),
         "Runs": count(analysis.runs.height),
     }

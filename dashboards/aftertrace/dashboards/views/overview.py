@@ -19,6 +19,12 @@ approvals = analysis.select("approvals", chosen)
 runs = analysis.select("runs", chosen)
 destructive = near_misses.filter((pl.col("outcome") == "denied") & (pl.col("risk") == "destructive"))
 waiting = approvals.filter(pl.col("decision") == "pending")
+failed = [
+    name
+    for table in ("calls", "effects")
+    for signals in analysis.select(table, chosen).get_column("signals")
+    for name in signals
+]
 still_open = runs.filter(pl.col("state") == "open")
 floor = "at least · " if overall["floor"] else ""
 counted = f"{overall['near_misses']:,} of {count(overall['calls'], 'call')}"
@@ -27,10 +33,11 @@ headlines = (
     ("Consequential near misses", count(overall["consequential"]), f"{floor}risk above read"),
     ("Near-miss rate", share(overall["rate"]), f"{interval(overall['low'], overall['high'])} · {counted}"),
     ("Denied destructive calls", count(destructive.height), f"of {count(near_misses.height, 'near miss')}"),
+    ("Control failures", count(len(failed)), f"of {count(len(set(failed)), 'kind')}" if failed else "none on record"),
     ("Approvals waiting", count(waiting.height), f"of {count(approvals.height, 'request')}"),
     ("Runs", count(runs.height), f"{count(still_open.height)} open"),
 )
-for column, (label, value, detail) in zip(st.columns(5, gap="small"), headlines, strict=True):
+for column, (label, value, detail) in zip(st.columns(6, gap="small"), headlines, strict=True):
     column.metric(label, value, delta=detail, delta_color="off", delta_arrow="off", border=True, height="stretch")
 
 if near_misses.is_empty():
