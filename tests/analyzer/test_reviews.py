@@ -13,7 +13,7 @@ from aftertrace.analyzer import Filter
 from aftertrace.analyzer.review_report import approvals as report
 from aftertrace.analyzer.reviews import CHARACTERS_PER_S, LONG_CHARACTERS, SIGNALS, reviews
 
-from .stories import event, stored
+from .stories import AT_NS, event, stored
 
 LONG: Final = "x" * (10 * CHARACTERS_PER_S)
 """Nobody reads it in less than ten seconds."""
@@ -192,7 +192,9 @@ def test_every_request_is_counted_once(decisions: list[str]) -> None:
 @given(st.lists(st.integers(0, 4 * 3600), max_size=12))
 def test_the_load_is_the_most_requests_within_an_hour(asked_s: list[int]) -> None:
     """Of any hour, not of the clock's: as if each window were counted that begins with a request."""
-    rows = [{**ASKED, "call_id": f"c-{number}", "time_ns": s * 10**9} for number, s in enumerate(asked_s, start=1)]
+    rows = [
+        {**ASKED, "call_id": f"c-{number}", "time_ns": AT_NS + s * 10**9} for number, s in enumerate(asked_s, start=1)
+    ]
     (row,) = reviews(stored(*rows).analysis().approvals.lazy(), []).collect().to_dicts()
     windows = [sum(0 <= other - s < 3600 for other in asked_s) for s in asked_s]
     assert (row["busiest_hour"] or 0) == max(windows, default=0)

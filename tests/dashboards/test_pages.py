@@ -205,7 +205,7 @@ def test_new_data_shows_up_in_an_open_page(tmp_path: Path, open_page: OpenPage) 
     stores.recorded(store, ["claude-code/hook_deny"])
     _let_pass(store)
     page.run()
-    assert page.metric[4].value == "1"
+    assert page.metric[5].value == "1"
 
 
 def test_a_store_that_is_dear_to_read_is_read_less_often(tmp_path: Path, open_page: OpenPage) -> None:
@@ -214,9 +214,9 @@ def test_a_store_that_is_dear_to_read_is_read_less_often(tmp_path: Path, open_pa
     page = open_page("overview", store)
     stores.recorded(store, ["claude-code/tty_approve"])
     _let_pass(store, took_s=60.0)
-    assert page.run().metric[4].value == "1"
+    assert page.run().metric[5].value == "1"
     _let_pass(store)
-    assert int(page.run().metric[4].value) > 1
+    assert int(page.run().metric[5].value) > 1
     assert page.caption[-1].value.startswith("Analysed 20")
 
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from aftertrace.analyzer.evidence import VERDICTS, is_deciding, weight
 from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+from aftertrace.analyzer.untimed import timed
 
 SCHEMA: Final = DERIVED["decisions"].schema
 _TOLD_AFTER: Final = {"refused": "deny", "cancelled": "cancelled"}
@@ -51,16 +52,16 @@ def decisions(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
         .drop("run_id", "conversation_id")
         .join(of_call, on="call_key", how="inner")
         .with_columns(
-            decided_at=pl.coalesce("end_ns", "time_ns").cast(TIMESTAMP),
+            decided_at=pl.coalesce(timed("end_ns"), timed("time_ns")).cast(TIMESTAMP),
             decided_by=pl.when(is_settled).then("settled").otherwise("decided_by"),
             reviewer="decider",
             reviewer_identity=identity(pl.col("decider"), pl.col("identity")),
             approval_id=pl.when(pl.col("event").str.starts_with("approval.")).then("group"),
             evidence="pointer",
-            first_ns="time_ns",
+            first_ns=timed("time_ns"),
         )
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
-        .sort("first_ns", "call_key", "ordinal")
+        .sort("first_ns", "call_key", "ordinal", nulls_last=True)
     )
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from aftertrace.analyzer.controls import Signal, named
 from aftertrace.analyzer.identity import LEVELS_ABOVE, Identified
 from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+from aftertrace.analyzer.untimed import timed
 
 SCHEMA: Final = DERIVED["effects"].schema
 _APPLIED: Final = pl.col("state") == "applied"
@@ -60,8 +61,8 @@ def effects(identified: Identified, call_events: pl.DataFrame) -> pl.DataFrame:
             | pl.col("is_in_tool").fill_null(value=False),
             tool_call_id=pl.coalesce("call_id", "of_call"),
             tool_name=pl.coalesce("tool_name", "of_tool"),
-            happened_at=pl.col("time_ns").cast(TIMESTAMP),
-            first_ns="time_ns",
+            happened_at=timed("time_ns").cast(TIMESTAMP),
+            first_ns=timed("time_ns"),
             evidence="pointer",
         )
     )

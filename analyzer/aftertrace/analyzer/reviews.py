@@ -71,6 +71,6 @@ def reviews(approvals: pl.LazyFrame, by: list[str]) -> pl.LazyFrame:
 
 def _busiest_hour() -> pl.Expr:
     """The most requests within any sixty minutes."""
-    asked_ns = pl.coalesce(pl.col("asked_at").dt.epoch("ns"), "first_ns").sort()
+    asked_ns = pl.coalesce(pl.col("asked_at").dt.epoch("ns"), "first_ns").drop_nulls().sort()
     ends = asked_ns.search_sorted(asked_ns + HOUR_NS, side="left")
     return (ends.cast(pl.Int64) - pl.int_range(asked_ns.len())).max().alias("busiest_hour")
