@@ -30,38 +30,41 @@ KNOWN: Final = "message_log.known"
 Read: TypeAlias = Callable[[dict[str, Any]], list[Event]]
 """What a message states."""
 
-_CALLS: Final = ("action.proposed", "tool.called")
-
 
 class Numbering:
-    """Gives ids to calls without one, by their place, and to answers without one those of the calls before them."""
+    """Gives ids to calls without one, by their place, and to answers without one those of the calls of their turn."""
 
     def __init__(self) -> None:
         """No call is open yet."""
         self._open: list[tuple[str, str | None]] = []
+        self._is_told = False
+        """Whether anybody spoke since the model did."""
 
-    def ids(self, place: int, events: list[Event]) -> list[str]:
+    def ids(self, place: int, message: dict[str, Any], events: list[Event]) -> list[str]:
         """The ids of a message's events, in order; empty for one that has its own or needs none."""
-        found: list[str] = []
-        if any(event.event == "action.proposed" for event in events):
-            self._open = []
-        for position, event in enumerate(events):
-            found.append("")
-            if event.call_id or event.event not in _CALLS or event.group is not None:
-                continue
-            if event.event == "action.proposed":
-                found[-1] = f"{place}.{position}"
-                self._open.append((found[-1], event.tool_name))
-            else:
-                found[-1] = self._answered(event.tool_name)
-        return found
+        proposals = any(event.event == "action.proposed" for event in events)
+        if proposals or message.get("role") == "assistant":
+            self._open = [] if self._is_told else self._open
+            self._is_told = False
+        else:
+            self._is_told = True
+        return [self._id(f"{place}.{position}", event) for position, event in enumerate(events)]
 
-    def _answered(self, tool_name: str | None) -> str:
+    def _id(self, own: str, event: Event) -> str:
+        if event.event == "action.proposed":
+            self._open.append((event.call_id or own, event.tool_name))
+            return "" if event.call_id else own
+        if event.event != "tool.called":
+            return ""
+        if event.call_id:
+            self._open = [each for each in self._open if each[0] != event.call_id]
+            return ""
         for index, (call_id, name) in enumerate(self._open):
-            if tool_name in (None, name):
+            if event.tool_name in (None, name):
                 del self._open[index]
                 return call_id
-        return ""
+        # A program may run a tool that no model proposed, or refuse a call that a model only wrote about.
+        return own if event.tool_name else ""
 
 
 def with_ids(events: list[Event], ids: Any) -> list[Event]:
@@ -86,7 +89,7 @@ def exchange_events(given: list[dict[str, Any]], made: list[dict[str, Any]], log
     numbering, found = Numbering(), []
     for place, message in enumerate([*given, *made]):
         events = read(message)
-        ids = numbering.ids(place, events)
+        ids = numbering.ids(place, message, events)
         if place < known:
             continue
         is_history = place < len(given)

@@ -56,14 +56,28 @@ def events_of(message: dict[str, Any]) -> list[Event]:
     if role == "assistant":
         return proposals(message)
     if role in ("tool", "function"):
-        name = text(message.get("name")) or text(message.get("function"))
-        part = {"id": message.get("tool_call_id"), "name": name, "response": said}
-        return [messages.answer(part, None)]
+        return [_answer(message, said)]
     if said is None or role not in ("user", "system", "developer"):
         return []
     state = "user_prompt" if role == "user" else "system_prompt"
     told = text_calls.told(said) if role == "user" else []
     return [Event(event="input.resolved", state=state, content=said), *told]
+
+
+def _answer(message: dict[str, Any], said: str | None) -> Event:
+    """What a tool's message tells. Some logs repeat the call in it, and keep an error apart from the content."""
+    call = mapping(message.get("tool_call"))
+    names = (message.get("name"), mapping(call.get("function")).get("name"), call.get("function"))
+    error = text(message.get("error"))
+    part = {
+        "id": message.get("tool_call_id") or call.get("id"),
+        "name": next(filter(None, map(text, names)), None),
+        "response": error or said,
+    }
+    event = messages.answer(part, None)
+    if error is not None and event.state == "answered":
+        event.state, event.reason = "failed", error
+    return event
 
 
 def proposals(message: dict[str, Any]) -> list[Event]:

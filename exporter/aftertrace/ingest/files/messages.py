@@ -127,7 +127,7 @@ class _Talk:
         self.time_ns = max(_time_ns(message), self.time_ns + 1)
         is_anthropic = self.of.scope == anthropic_messages.SCOPE
         events = (anthropic_messages if is_anthropic else openai_messages).events_of(message)
-        ids = self.numbering.ids(self.place, events)
+        ids = self.numbering.ids(self.place, message, events)
         attributes: dict[str, Value | None] = {
             message_log.CONVERSATION: self.id,
             message_log.CALL_IDS: list[Value](ids) if any(ids) else None,
