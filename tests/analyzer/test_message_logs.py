@@ -148,6 +148,41 @@ def test_calls_without_ids_are_told_by_their_place(tmp_path: Path) -> None:
     ]
 
 
+def test_what_a_harness_says_in_a_message_is_about_the_calls_before_it(tmp_path: Path) -> None:
+    """Of a call that was proposed, or of one that the model only wrote about; never of one of another turn."""
+    refusal = "<function_error>[CALL ERROR] The function calling of rm has been refused.</function_error>"
+    log = [
+        user("tidy up"),
+        {"role": "assistant", "content": "<function_call>[rm(path='/')]</function_call>"},
+        user(refusal),
+        makes(("call_rm3456789", "rm", {"path": "/x"})),
+        told("call_rm3456789", "gone"),
+        makes(("call_rm9876543", "rm", {"path": "/y"})),
+        user(refusal),
+    ]
+    assert calls(write(tmp_path, *log)) == [
+        ("2.1", "rm", "denied", "guardrail", "inferred"),
+        ("call_rm3456789", "rm", "executed", None, "inferred"),
+        ("call_rm9876543", "rm", "denied", "guardrail", "inferred"),
+    ]
+
+
+def test_an_error_that_is_kept_apart_and_a_call_that_nobody_proposed_are_read(tmp_path: Path) -> None:
+    """As harnesses write them that run tools from code, and repeat the call beside its result."""
+    log = [
+        user("tidy up"),
+        {"role": "tool", "content": "a", "tool_call": {"function": "ls", "args": {}, "id": ""}, "tool_call_id": ""},
+        makes(("call_rm3456789", "rm", {}), ("call_no3456789", "nope", {})),
+        {**told("call_rm3456789", ""), "error": "rm: no such file"},
+        {**told("call_no3456789", ""), "error": "Invalid tool nope provided."},
+    ]
+    assert calls(write(tmp_path, *log)) == [
+        ("1.0", "ls", "executed", None, "inferred"),
+        ("call_rm3456789", "rm", "failed", None, "inferred"),
+        ("call_no3456789", "nope", "unknown_tool", None, "inferred"),
+    ]
+
+
 def exchange(given: list[Any], made: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A request with its response, in OpenAI's chat form."""
     usage = {"prompt_tokens": 10, "completion_tokens": 2}

@@ -23,6 +23,34 @@ aftertrace import logs/*.eval                        # or the .json logs; nothin
         gives={"reviewer": ""},
     ),
     Emitter(
+        name="langfuse",
+        title="Exports of Langfuse",
+        observed="3, its exports of 2025 and 2026",
+        services=(),
+        scopes=("aftertrace.import.langfuse",),
+        signals=("traces",),
+        switches="""\
+aftertrace import traces.json                        # as its UI or its API exports them
+# What is sent to Langfuse can be sent to {http} as well, and then nothing of it is left out
+""",
+        note="It keeps no approvals, and of the spans that it was sent what it has a place for.",
+        gives={"reviewer": "", "decisions": ""},
+    ),
+    Emitter(
+        name="phoenix",
+        title="Exports of Phoenix",
+        observed="its REST API and data frames of 2026",
+        services=(),
+        scopes=("aftertrace.import.phoenix",),
+        signals=("traces",),
+        switches="""\
+aftertrace import spans.json                         # of /v1/projects/…/spans, or a data frame's to_json
+# What is sent to Phoenix can be sent to {http} as well, and then nothing of it is left out
+""",
+        note="It does not keep which instrumentation sent a span: a tool's span without output says nothing then.",
+        gives={"reviewer": ""},
+    ),
+    Emitter(
         name="openai-messages",
         title="Plain message logs of OpenAI's APIs",
         observed="the APIs of 2026",

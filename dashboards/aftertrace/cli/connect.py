@@ -57,7 +57,7 @@ class EmitterName(click.ParamType[str]):
     epilog="Emitters: claude-code, copilot-cli, codex, gemini-cli, qwen-code, opencode, pydantic-ai, langgraph, "
     "openai-agents, openllmetry, otel-genai, langsmith, logfire, agent-framework, google-adk, strands, ai-sdk, "
     "mastra, crewai, goose, cline, openhands, vscode-copilot; any-otel for everything else. Imported from files: "
-    "inspect, openai-messages, anthropic-messages.",
+    "inspect, langfuse, phoenix, openai-messages, anthropic-messages.",
 )
 @click.argument("emitter", type=EmitterName(), metavar="EMITTER")
 @click.option("--no-wait", is_flag=True, help="Print the switches and end.")

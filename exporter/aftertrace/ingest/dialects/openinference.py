@@ -51,6 +51,8 @@ _AGENTS_SDK: Final = "openai_agents"
 """In the scope of the instrumentation of the OpenAI Agents SDK."""
 _TOOL_NOT_FOUND: Final = re.compile(r"Tool not found: \{'tool_name': '([^'\n]{1,200})'")
 """What the OpenAI Agents SDK writes on the turn in which it looked for the tool."""
+EXPORT: Final = "aftertrace.import.phoenix"
+"""Scope of spans that `aftertrace import` makes of what Phoenix exports, which does not keep the instrumentation's."""
 _HANDOFF: Final = re.compile(r"handoff to (.{1,200})")
 
 
@@ -87,7 +89,7 @@ def read(record: Record) -> Reading | None:
 def _who(span: Span, metadata: dict[str, Any]) -> Who:
     attributes = span.attributes
     # The root of the OpenAI Agents SDK is named after the workflow, which is no agent.
-    is_workflow = _AGENTS_SDK in span.origin.scope_name
+    is_workflow = _is_agents_sdk(span)
     root = span.parent_span_id is None and attributes.get("openinference.span.kind") == "AGENT" and not is_workflow
     return Who(
         run_key=attributes.get("aftertrace.run.id"),
@@ -203,7 +205,7 @@ def _tool(span: Span) -> list[Event]:
         _failed(event, span)
     elif not span.end_ns:
         event.state = "started"
-    elif output is None and _AGENTS_SDK in span.origin.scope_name:
+    elif output is None and _is_agents_sdk(span):
         # A call that waits for an approval and one that returned None look alike here.
         event.state, event.rule = "entered", "null_output"
     elif isinstance(output, str) and "autogen" in span.origin.scope_name:
@@ -299,3 +301,8 @@ def _served(output: Any) -> str | None:
     except (KeyError, IndexError, TypeError):
         return None
     return served if isinstance(served, str) else None
+
+
+def _is_agents_sdk(span: Span) -> bool:
+    """Whether a span comes from the OpenAI Agents SDK, or may do so."""
+    return _AGENTS_SDK in span.origin.scope_name or span.origin.scope_name == EXPORT

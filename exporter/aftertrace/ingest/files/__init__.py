@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from aftertrace.ingest.files import claude_code, inspect_log, messages, otlp, pieces
+from aftertrace.ingest.files import claude_code, inspect_log, langfuse, messages, otlp, phoenix, pieces
 from aftertrace.ingest.files.item import Item, Made, Refused, packed
 from aftertrace.ingest.files.opened import HEAD_BYTES, STANDARD_INPUT, Opened, opened
 from aftertrace.ingest.files.pieces import Look
@@ -58,6 +58,25 @@ FORMATS: Final = (
         "beyond the time since the event before",
         is_of=inspect_log.is_log,
         read=inspect_log.read,
+    ),
+    Format(
+        name="langfuse",
+        title="exports of Langfuse",
+        found="traces with `observations`, or observations, as its UI and its API export them",
+        dialects=("langfuse",),
+        hides="approvals; what Langfuse did not keep of the spans that it was sent; calls of model APIs whose messages "
+        "it keeps as text",
+        is_of=langfuse.is_export,
+        read=langfuse.read,
+    ),
+    Format(
+        name="phoenix",
+        title="exports of Phoenix",
+        found='spans of its REST API (`{"data": […]}`) or of a data frame, as JSON list or lines',
+        dialects=("openinference",),
+        hides="the instrumentation and the service that sent a span",
+        is_of=phoenix.is_export,
+        read=phoenix.read,
     ),
     Format(
         name="messages",
