@@ -116,7 +116,7 @@ class _Log:
             events = _list(members.get("events"))
             attachments = _object(members.get("attachments"))
             data = {kind: _list(held) for kind, held in _object(members.get("events_data")).items()}
-        except (msgspec.DecodeError, RecursionError) as error:
+        except pieces.FAULTS as error:
             yield Refused(where, f"not a sample of an Inspect log: {error}")
             return
         sample = _Sample(self, self._id(members), where, attachments, data.get("messages", []))
@@ -237,7 +237,7 @@ def _value(members: Members, key: str) -> Any:
 def _role(message: bytes) -> str:
     try:
         return msgspec.json.decode(message, type=_Role).role
-    except (msgspec.DecodeError, RecursionError):
+    except pieces.FAULTS:
         return ""
 
 

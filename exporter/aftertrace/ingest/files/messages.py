@@ -171,6 +171,7 @@ class _Log:
 
     def entry(self, piece: Piece) -> Iterator[Made | Refused]:
         """The records of a conversation or an exchange."""
+        piece = Piece(pieces.standard(piece.text), piece.where)
         value = pieces.decoded(piece.text)
         if isinstance(value, list):
             yield from self._conversation(piece, value, msgspec.json.decode(piece.text, type=list[msgspec.Raw]), {})

@@ -111,7 +111,7 @@ def read_protobuf(source: Opened, signal: Signal | None) -> Iterator[Item]:
 def _json_item(text: bytes, where: str) -> Item | Refused:
     try:
         line = _LINE.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except pieces.FAULTS as error:
         return Refused(where, f"not a JSON object of OTLP: {error}")
     if line.signal is not msgspec.UNSET and line.request is not msgspec.UNSET:
         return Item(line.signal, "json", bytes(line.request), where)

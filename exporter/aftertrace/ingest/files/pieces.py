@@ -21,6 +21,9 @@ from aftertrace.store.errors import Invalid
 MAX_PIECE_BYTES: Final = 256 << 20
 """A longer piece is refused: it would have to fit into memory, several times over."""
 
+FAULTS: Final = (msgspec.DecodeError, UnicodeError, RecursionError)
+"""What the decoding of a JSON text raises where it is none, or is nested too deeply."""
+
 Form: TypeAlias = Literal["lines", "list", "object", "none"]
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -93,7 +96,7 @@ def decoded(text: bytes) -> Any:
     """A JSON text's value; None where it is none."""
     try:
         return msgspec.json.decode(standard(text))
-    except (msgspec.DecodeError, RecursionError):
+    except FAULTS:
         return None
 
 
