@@ -56,7 +56,7 @@ class EmitterName(click.ParamType[str]):
     short_help="Print an agent's switches; wait for it.",
     epilog="Emitters: claude-code, copilot-cli, codex, gemini-cli, qwen-code, opencode, pydantic-ai, langgraph, "
     "openai-agents, openllmetry, otel-genai, langsmith, logfire, agent-framework, google-adk, strands, ai-sdk, "
-    "mastra, crewai, goose, cline, openhands, vscode-copilot; any-otel for everything else. Imported from files: "
+    "mastra, crewai, goose, cline, openhands, vscode-copilot; any-otel for everything else. From files: "
     "inspect, langfuse, phoenix, openai-messages, anthropic-messages.",
 )
 @click.argument("emitter", type=EmitterName(), metavar="EMITTER")
