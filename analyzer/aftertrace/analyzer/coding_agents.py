@@ -169,6 +169,23 @@ export OTEL_EXPORTER_OTLP_ENDPOINT={http}            # http/protobuf; nothing el
         gives={"reviewer": "", "decisions": ""},
     ),
     Emitter(
+        name="cline",
+        title="Cline",
+        observed="its source, 2026",
+        services=("cline*",),
+        scopes=("cline",),
+        signals=("logs",),
+        switches="""\
+export CLINE_OTEL_TELEMETRY_ENABLED=1
+export CLINE_OTEL_LOGS_EXPORTER=otlp
+export CLINE_OTEL_EXPORTER_OTLP_ENDPOINT={http} CLINE_OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+# Its telemetry setting, and that of the editor, must be on.
+""",
+        note="Statistics of the product: tools by name and whether they were let through, no ids, no arguments, no "
+        "results. What ran and failed after a person agreed reads like what ran.",
+        gives={"system_prompt": "", "inputs": "", "tools": "", "reviewer": "sign in, so that user_id is sent"},
+    ),
+    Emitter(
         name="vscode-copilot",
         title="GitHub Copilot Chat in VS Code",
         observed="its documentation, 2026",

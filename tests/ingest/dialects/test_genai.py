@@ -154,6 +154,17 @@ def test_a_tool_span_says_what_became_of_its_call(span: Span, expected: tuple[An
     assert called(span) == expected
 
 
+@pytest.mark.parametrize("key", ["gen_ai.tool.call.id", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result"])
+def test_a_tool_span_without_an_operation_is_taken_for_one(key: str) -> None:
+    """By what only the call of a tool has; a name alone, as on an HTTP request that it makes, is none."""
+    reading = genai.read(make_span("pay", {"gen_ai.tool.name": "pay", key: "x"}))
+    assert reading is not None
+    assert [(event.state, event.basis) for event in reading.events] == [("completed", "inferred")]
+    named = genai.read(make_span("POST", {"gen_ai.tool.name": "pay"}))
+    assert named is not None
+    assert named.events == []
+
+
 def test_a_tool_span_that_is_still_open_has_only_begun() -> None:
     """Exported before its end."""
     span = tool()

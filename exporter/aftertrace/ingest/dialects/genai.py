@@ -20,6 +20,7 @@ READS: Final = (
     ("span chat, generate_content: gen_ai.output.messages", "action.proposed for every tool_call part"),
     ("span chat, generate_content: gen_ai.input.messages", "tool.called answered, refused, unknown_tool …"),
     ("span execute_tool: status, error.type, gen_ai.tool.call.result", "tool.called completed, failed, refused …"),
+    ("span without gen_ai.operation.name: gen_ai.tool.name, gen_ai.tool.call.*", "as span execute_tool, inferred"),
     ("span execute_tool: pydantic_ai.tool.deferral.name", "approval.requested; the tool did not run"),
     ("span execute_tool: pydantic_ai.tool.failure_stage=validation", "tool.called invalid_arguments"),
     ("span invoke_agent: final_result.approvals (Pydantic AI)", "approval.requested"),
@@ -50,6 +51,7 @@ _OF_KIND: Final = {"unapproved": "needs_approval", "external": "handed_back", "o
 """What a kind of tool (Pydantic AI) says of its calls: they wait for an approval, are run by whoever runs the agent, or
 are how the model gives its final result."""
 
+_TOOL_DETAILS: Final = frozenset(("gen_ai.tool.call.id", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result"))
 _AI_SDK: Final = "gen_ai"
 """Scope of AI SDK 7, whose agent ends with `tool-calls` when it leaves calls to its caller."""
 
@@ -78,6 +80,12 @@ def read(record: Record) -> Reading | None:
         reading.events = _tool_events(record)
     elif operation is not None:
         reading.operation = "step"
+    elif not _TOOL_DETAILS.isdisjoint(attributes) and reading.who.tool_name is not None:
+        # Of an emitter that gives its tools' spans the names and no operation.
+        reading.operation = "execute_tool"
+        reading.events = _tool_events(record)
+        for event in reading.events:
+            event.basis = "inferred"
     return reading
 
 
