@@ -44,6 +44,11 @@ EXCEPTIONS: Final = {
     ("ai-sdk-6/pending", "pay", "approval_asked"): "an ask is told with its answer, a client's call looks alike",
     ("claude-code/v2_1_329_headless_default", "Bash", "approval_asked"): "an unanswered ask reads like a deny rule",
     ("claude-code/v2_1_329_headless_default", "Write", "approval_asked"): "an unanswered ask reads like a deny rule",
+    ("claude-code/v2_1_330_mcp", "mcp__tiny__drop_table", "approval_asked"): "an unanswered ask reads like a deny rule",
+    ("claude-code/v2_1_330_permission_request_hook", "Bash", "approval_asked"): (
+        "an unanswered ask reads like a deny rule"
+    ),
+    ("codex/exec_hook", "exec_command", "decided_by"): "a hook that lets a call through reads like the configuration",
 }
 """What the telemetry cannot tell, and why: `(recording, tool, column)`."""
 

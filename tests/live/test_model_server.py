@@ -112,7 +112,7 @@ def test_the_history_tells_which_turn_is_next() -> None:
     """By the call's id or by what was said with it; a request that is sent again gets the same turn again."""
     main = _SCRIPT.conversations[0].turns
     assert _SCRIPT.next_turn("[[main]]") == main[0]
-    assert _SCRIPT.next_turn("[[main]] call_1") == main[1]
+    assert _SCRIPT.next_turn('[[main]] "call_1"') == main[1]
     assert _SCRIPT.next_turn("[[main]] I pay.") == main[1]
     assert _SCRIPT.next_turn("[[main]] I pay. Paid.") == _SCRIPT.aside
     assert _SCRIPT.next_turn("[[helper]]").said == "I help."

@@ -34,6 +34,7 @@ UNANSWERED: Final = (
     "text:copilot_unanswered",
     "text:claude_unanswered",
     "text:claude_unapproved",
+    "text:codex_mcp_unasked",
     "text:gemini_headless",
     "text:qwen_unanswered",
 )

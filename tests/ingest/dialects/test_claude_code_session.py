@@ -125,3 +125,35 @@ def test_any_entry_is_read(entry: dict[str, Any]) -> None:
 def test_any_body_is_read(body: Any) -> None:
     """Also one that is no entry at all."""
     assert rows_of(log(body)) == (None, [])
+
+
+def _told(**more: Any) -> list[tuple[str, str | None, str | None, str | None]]:
+    part = {"type": "tool_result", "tool_use_id": "t", "content": "not on Fridays", "is_error": True}
+    reading = claude_code_session.read(log(json.dumps(user([part], **more))))
+    assert reading is not None
+    return [(event.event, event.state, event.decided_by, event.rule) for event in reading.events]
+
+
+def test_a_decision_is_told_in_the_words_of_telemetry() -> None:
+    """2.1.330 keeps it with the answer that the model was given."""
+    refused = ("tool.called", "refused", None, "denial_kind")
+    by_hook = {"decision": "reject", "source": "hook"}
+    assert _told(permissionDecision=by_hook, toolDenialKind="permission-rule") == [
+        ("policy.evaluated", "deny", "hook", "permission_decision"),
+        refused,
+    ]
+    by_program = {"decision": "reject", "source": "user_reject"}
+    assert _told(permissionDecision=by_program, toolDenialKind="permission-rule") == [
+        ("approval.rejected", None, "human_or_program", "permission_decision"),
+        refused,
+    ]
+    assert _told() == [("tool.called", "failed", None, None)]
+
+
+def test_what_the_user_is_said_to_have_rejected_under_the_configuration_was_an_ask_without_an_answer() -> None:
+    """A headless run has nobody to ask; a rule says that it is one."""
+    by_nobody = {"decision": "reject", "source": "config"}
+    (decided, _) = _told(permissionDecision=by_nobody, toolDenialKind="user-rejected")
+    (by_rule, _) = _told(permissionDecision=by_nobody, toolDenialKind="permission-rule")
+    assert decided == ("policy.evaluated", "deny", "policy", "unanswered_ask")
+    assert by_rule == ("policy.evaluated", "deny", "policy", "permission_decision")

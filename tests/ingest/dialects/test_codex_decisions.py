@@ -72,6 +72,9 @@ RESULTS: dict[tuple[Any, str], tuple[str, str, str | None, str | None]] = {
     ("false", "Wall time: 0.0 seconds\nOutput:\nMCP tool call requires approval, but approval policy is never"): (
         "refused", "inferred", "text:codex_mcp_unasked", "policy",
     ),
+    ("false", 'Wall time: 1.2 seconds\nOutput:\n[{"type":"text","text":"user cancelled MCP tool call"}]'): (
+        "refused", "inferred", "text:codex_mcp_cancelled", "human",
+    ),
     ("false", "Wall time: 0.1 seconds\nOutput:\nThe user declined the invitation"): ("failed", "explicit", None, None),
     ("false", "approval policy is Never; reject command"): ("refused", "inferred", "text:codex_never", "policy"),
     ("false", "unsupported call: nope"): ("unknown_tool", "inferred", "text:codex_unknown", None),
@@ -173,6 +176,13 @@ def test_a_text_that_names_the_user_of_a_headless_run_means_its_policy() -> None
     for originator, decided_by in (("codex_exec", "policy"), ("codex_cli_rs", "human"), (None, "human")):
         told = stated("tool_result", success="false", output="user cancelled MCP tool call", originator=originator)
         assert [(event.state, event.decided_by) for event in told] == [("refused", decided_by)]
+
+
+def test_an_ask_about_an_mcp_tool_that_nobody_could_answer_is_no_persons_refusal() -> None:
+    """Older versions say that the user cancelled it."""
+    output = 'Wall time: 0.0 seconds\nOutput:\n[{"type":"text","text":"user cancelled MCP tool call"}]'
+    (event,) = stated("tool_result", success="false", output=output, originator="codex_exec")
+    assert (event.state, event.decided_by, event.rule) == ("refused", "policy", "text:codex_mcp_unasked")
 
 
 def test_a_result_holds_time_arguments_and_server() -> None:

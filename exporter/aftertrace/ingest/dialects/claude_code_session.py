@@ -1,7 +1,8 @@
 """Session files of Claude Code (1.0 to 2.1), imported as log records that hold one line each.
 
 A session file tells what telemetry hides (every prompt, argument and result) and hides what telemetry tells: that a
-rule or a hook let a call through, and how long a person took. A refusal is only the text that the model was given.
+rule or a hook let a call through, and how long a person took. A refusal is only the text that the model was given;
+2.1.330 adds the decision in the words of telemetry, and where nobody could be asked, that the user rejected it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import messages, permission_modes
 from aftertrace.ingest.dialects.anthropic_content import answered, proposed
+from aftertrace.ingest.dialects.claude_code_decisions import UNANSWERED_ASK, decision, entrypoint
 from aftertrace.ingest.dialects.events import Event, Reading, Who
-from aftertrace.ingest.dialects.values import flag, text
+from aftertrace.ingest.dialects.values import flag, mapping, text
 from aftertrace.ingest.records import Log, Record
 
 NAME: Final = "claude_code_session"
@@ -32,9 +34,12 @@ READS: Final = (
     ("entry user, permission-mode: permissionMode", "input.resolved permission_mode"),
     ("entry assistant: message.content tool_use", "action.proposed"),
     ("entry user: message.content tool_result", "tool.called completed, failed, refused, cancelled, unknown_tool …"),
+    ("entry user: permissionDecision, toolDenialKind, entrypoint", "policy.evaluated, approval.granted, …rejected"),
     ("entry assistant: message.model, message.usage", "model.called"),
 )  # fmt: skip
 
+_DECISION: Final = "permission_decision"
+_USER_REJECTED: Final = "user-rejected"
 _SIDECHAIN: Final = "sidechain"
 """Id of the sub-agents of a session before 2.0, which wrote no other."""
 _NOBODYS_MODEL: Final = "<synthetic>"
@@ -97,7 +102,8 @@ def _events(entry: dict[str, Any], log: Log, who: Who) -> list[Event]:
     entered = [] if mode is None else [permission_modes.entered(mode, log.time_ns)]
     if entry.get("type") != "user":
         return entered
-    found = entered + [_result(event, entry) for event in answered(_content(entry))]
+    answers = answered(_content(entry))
+    found = entered + [told for event in answers for told in (*_decided(event, entry), _result(event, entry))]
     asked = _asked(entry) if is_prompt(entry) else None
     if asked is not None:
         found.append(Event(event="input.resolved", state="user_prompt", content=asked))
@@ -120,6 +126,22 @@ def _model_events(entry: dict[str, Any], log: Log, who: Who) -> list[Event]:
     return found
 
 
+def _decided(event: Event, entry: dict[str, Any]) -> list[Event]:
+    """The decision on the call that an entry answers, where it holds one."""
+    stated = mapping(entry.get("permissionDecision"))
+    word, source = text(stated.get("decision")), text(stated.get("source"))
+    if word is None:
+        return []
+    decided = decision(word, source, rule=_DECISION)
+    decided.call_id = event.call_id
+    if decided.state == "deny" and source == "config" and entry.get("toolDenialKind") == _USER_REJECTED:
+        decided.rule = UNANSWERED_ASK
+    door = entrypoint(None, text(entry.get("entrypoint")))
+    if door is not None:
+        decided.attributes["entrypoint"] = door
+    return [decided]
+
+
 def _result(event: Event, entry: dict[str, Any]) -> Event:
     """What the result of a tool states; `toolUseResult` is the product's own account of it."""
     own = entry.get("toolUseResult")
@@ -128,6 +150,9 @@ def _result(event: Event, entry: dict[str, Any]) -> Event:
         event.state, event.decided_by, event.basis, event.rule = "cancelled", "human", "explicit", "interrupted"
     elif event.state == "answered" and told is not None and told.lstrip().startswith(_ABORTED):
         event.state, event.decided_by, event.rule, event.reason = "cancelled", "human_or_program", "aborted", told
+    elif event.state == "answered" and text(entry.get("toolDenialKind")) is not None:
+        # In the words of a hook or a program, which no table of wordings knows.
+        event.state, event.basis, event.rule, event.reason = "refused", "explicit", "denial_kind", told
     elif event.state == "answered":
         failed = event.attributes.get("is_error") is True
         event.state, event.basis, event.reason = (

@@ -83,7 +83,7 @@ def _fail(event: Event, output: str, originator: Any) -> None:
         return
     called = _CALLED_MCP.match(head)
     if called is not None:
-        _refuse_mcp(event, output[called.end() :])
+        _refuse_mcp(event, output[called.end() :], originator)
         return
     if _RAN.match(head):
         return
@@ -107,9 +107,14 @@ def _fail(event: Event, output: str, originator: Any) -> None:
         event.decided_by = "policy"
 
 
-def _refuse_mcp(event: Event, told: str) -> None:
+def _refuse_mcp(event: Event, output: str, originator: Any) -> None:
     """A call of an MCP server's tool that was not let through; what the server returns stays a failure."""
+    told = messages.response_text(messages.load(output)) or output
     verdict = refusals.classify(told)
-    if verdict is not None and verdict.rule in _OF_CODEX:
-        event.state, event.basis, event.rule = "refused", "inferred", f"text:{verdict.rule}"
-        event.decided_by, event.reason = verdict.decided_by, told
+    if verdict is None or verdict.rule not in _OF_CODEX:
+        return
+    event.state, event.basis, event.rule = "refused", "inferred", f"text:{verdict.rule}"
+    event.decided_by, event.reason = verdict.decided_by, told
+    if event.decided_by == "human" and originator == HEADLESS:
+        # Before 0.155 it said of an ask that nobody could answer that the user had cancelled it.
+        event.decided_by, event.rule = "policy", "text:codex_mcp_unasked"
