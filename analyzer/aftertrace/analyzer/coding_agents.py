@@ -98,7 +98,7 @@ trace_exporter = {{ otlp-http = {{ endpoint = "{http}/v1/traces", protocol = "bi
 export GEMINI_TELEMETRY_ENABLED=true
 export OTEL_EXPORTER_OTLP_ENDPOINT={grpc}            # gRPC; for HTTP: GEMINI_TELEMETRY_OTLP_PROTOCOL=http
 export GEMINI_TELEMETRY_TRACES_ENABLED=true          # the calls of each batch with results, refused ones too
-export GEMINI_TELEMETRY_LOG_PROMPTS=true             # the default; false hides prompts, arguments, proposals
+export GEMINI_TELEMETRY_LOG_PROMPTS=true             # the default; false hides prompts, arguments, exit codes
 """,
         note="It never says who decided: `accept` stands for its policy and for a person, who is told by the time for "
         "which the call was held, unless others were scheduled with it. It logs `reject` for a call that was allowed "

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from tests.live.agent import Agent, Installation
+from tests.live.agent import Agent, Call, Installation
 
 from . import child
 from .scene import PROMPT, Scene, Step, one_by_one, step
@@ -43,6 +44,9 @@ _GEMINI_STEPS: Final = one_by_one(
     _shell("gemini_fail", "run_shell_command", "ls /nonexistent", "failed", "policy"),
     _rocket("gemini_rocket"),
 )
+_NO_EXIT_CODE: Final = Call(
+    "run_shell_command", "failed", "policy", untold={"outcome": "exit codes are withheld with the prompts"}
+)
 _COPILOT_STEPS: Final = one_by_one(
     _shell("copilot_echo", "bash", "echo hello", "executed", "policy"),
     _shell("copilot_rm", "bash", "rm -rf build", "denied", "policy"),
@@ -58,7 +62,8 @@ _QWEN_STEPS: Final = one_by_one(
 SCENES: Final[Mapping[str, Scene]] = {
     "gemini": Scene(_GEMINI_STEPS),
     "gemini_no_prompts": Scene(
-        (*_GEMINI_STEPS[:4], (_rocket("gemini_rocket"),)), environment={"GEMINI_TELEMETRY_LOG_PROMPTS": "false"}
+        (*_GEMINI_STEPS[:3], (replace(_GEMINI_STEPS[3][0], truth=_NO_EXIT_CODE),), _GEMINI_STEPS[4]),
+        environment={"GEMINI_TELEMETRY_LOG_PROMPTS": "false"},
     ),
     "gemini_yolo": Scene(
         (
