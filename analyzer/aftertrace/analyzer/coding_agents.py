@@ -49,7 +49,7 @@ export OTEL_EXPORTER_OTLP_ENDPOINT={http}            # http/json; it does not sp
 export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true           # arguments, results, system prompt, tools
 """,
         note="It names no reviewer: the person at the terminal is only known as a person. Whether it was started to "
-        "allow every tool is not told.",
+        "allow every tool is not told. Without content a tool that does not exist reads like one that failed.",
         gives={
             "system_prompt": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
             "inputs": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",

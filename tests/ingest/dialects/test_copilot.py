@@ -244,6 +244,7 @@ def test_a_command_that_ended_with_an_error_failed(code: object, state: str) -> 
     ("told", "expected"),
     [
         ("Tool 'x' does not exist.", ("unknown_tool", None, "explicit", "missing_tool")),
+        ("Tool failed", ("failed", None, "inferred", None)),
         ("2 validation errors for pay", ("invalid_arguments", None, "inferred", "text:pydantic_invalid")),
         (
             "Please always provide EXACTLY ONE action in triple backticks, found 2 actions.",

@@ -59,6 +59,8 @@ _QWEN_STEPS: Final = one_by_one(
     _shell("qwen_fail", "run_shell_command", "exit 3", "failed", "policy"),
     _rocket("qwen_rocket"),
 )
+_HIDDEN: Final = "without content every error reads alike"
+_NO_MESSAGE: Final = Call("launch_rocket", "unknown_tool", untold={"outcome": _HIDDEN, "decided_by": _HIDDEN})
 SCENES: Final[Mapping[str, Scene]] = {
     "gemini": Scene(_GEMINI_STEPS),
     "gemini_no_prompts": Scene(
@@ -76,7 +78,7 @@ SCENES: Final[Mapping[str, Scene]] = {
     ),
     "copilot": Scene(_COPILOT_STEPS, arguments=("--deny-tool", "shell(rm:*)")),
     "copilot_metadata": Scene(
-        _COPILOT_STEPS,
+        (*_COPILOT_STEPS[:4], (replace(_COPILOT_STEPS[4][0], truth=_NO_MESSAGE),)),
         arguments=("--deny-tool", "shell(rm:*)"),
         withheld=("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",),
     ),

@@ -42,6 +42,8 @@ _SCOPE: Final = "github.copilot"
 _SERVICE: Final = "github-copilot"
 _ERROR: Final = 2
 _MISSING_TOOL: Final = re.compile(r"Tool '.{1,256}' does not exist", re.DOTALL)
+_WITHHELD: Final = "Tool failed"
+"""Stands for every error where content is not sent."""
 _RULES: Final = re.compile(r"denied due to the following rules: (.+)", re.DOTALL)
 _UNANSWERED: Final = "denied-no-approval-rule-and-could-not-request-from-user"
 _STANDING: Final = {"approved-for-session": "session", "approved-for-": "always", "approved-permanently": "always"}
@@ -135,7 +137,9 @@ def _refuse(event: Event, told: str | None) -> None:
 
 def _fail(event: Event, told: str | None) -> None:
     event.state, event.reason = "failed", told
-    if told is None:
+    if told is None or told == _WITHHELD:
+        # It may as well be a tool that does not exist.
+        event.basis = "inferred"
         return
     if _MISSING_TOOL.match(told):
         event.state, event.rule = "unknown_tool", "missing_tool"
