@@ -155,7 +155,7 @@ RULES: Final = (
         "cancelled",
         pl.coalesce("cancelled_basis", _EXPLICIT),
         pl.coalesce(
-            pl.when(pl.col("cancelled_by") != "human_or_program").then("cancelled_by"),
+            "cancelled_by",
             pl.when(~pl.col("decider_class").is_in(_CONTROLS)).then("decider_class"),
             pl.lit("human"),
         ),

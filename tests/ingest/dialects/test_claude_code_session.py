@@ -157,3 +157,12 @@ def test_what_the_user_is_said_to_have_rejected_under_the_configuration_was_an_a
     (by_rule, _) = _told(permissionDecision=by_nobody, toolDenialKind="permission-rule")
     assert decided == ("policy.evaluated", "deny", "policy", "unanswered_ask")
     assert by_rule == ("policy.evaluated", "deny", "policy", "permission_decision")
+
+
+@pytest.mark.parametrize(("door", "by"), [({}, "human"), ({"entrypoint": "sdk-cli"}, "human_or_program")])
+def test_who_aborted_a_question_is_told_by_the_door(door: dict[str, str], by: str) -> None:
+    """A program may interrupt in a person's place."""
+    part = {"type": "tool_result", "tool_use_id": "t", "content": "Permission prompt was aborted.", "is_error": True}
+    reading = claude_code_session.read(log(json.dumps(user([part], **door))))
+    assert reading is not None
+    assert [(event.state, event.decided_by) for event in reading.events] == [("cancelled", by)]

@@ -149,7 +149,10 @@ def _result(event: Event, entry: dict[str, Any]) -> Event:
     if isinstance(own, dict) and own.get("interrupted") is True:
         event.state, event.decided_by, event.basis, event.rule = "cancelled", "human", "explicit", "interrupted"
     elif event.state == "answered" and told is not None and told.lstrip().startswith(_ABORTED):
-        event.state, event.decided_by, event.rule, event.reason = "cancelled", "human_or_program", "aborted", told
+        # A program that uses the SDK may interrupt in a person's place; the versions that name no door had no other.
+        by_program = entrypoint(None, text(entry.get("entrypoint"))) == "sdk"
+        event.state, event.rule, event.reason = "cancelled", "aborted", told
+        event.decided_by = "human_or_program" if by_program else "human"
     elif event.state == "answered" and text(entry.get("toolDenialKind")) is not None:
         # In the words of a hook or a program, which no table of wordings knows.
         event.state, event.basis, event.rule, event.reason = "refused", "explicit", "denial_kind", told
