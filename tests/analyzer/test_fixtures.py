@@ -36,6 +36,9 @@ IN_SCOPE: Final = (
     "ai-sdk-6/*",
     "ai-sdk-7/*",
     "opencode/*",
+    "mastra/*",
+    "crewai/*",
+    "otel-genai/*",
 )
 """Recordings whose dialect is read by now."""
 
@@ -49,6 +52,8 @@ EXCEPTIONS: Final = {
         "an unanswered ask reads like a deny rule"
     ),
     ("codex/exec_hook", "exec_command", "decided_by"): "a hook that lets a call through reads like the configuration",
+    ("otel-genai/langchain_reject_edit", "delete_db", "waited_ms"): "the question has no record, its answer is a text",
+    ("otel-genai/langchain_reject_edit", "pay", "waited_ms"): "the question has no record, its answer is a text",
 }
 """What the telemetry cannot tell, and why: `(recording, tool, column)`."""
 
