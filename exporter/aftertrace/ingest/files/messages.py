@@ -108,7 +108,7 @@ def _is_anthropic(messages: list[Any], *holders: dict[str, Any] | None) -> bool:
 
 
 def _time_ns(*holders: dict[str, Any] | None) -> int:
-    times = (time_ns((holder or {}).get(key)) for holder in holders for key in _TIMES)
+    times = (time_ns(holder[key]) for holder in holders if holder for key in _TIMES if key in holder)
     return next((each for each in times if each), 0)
 
 
