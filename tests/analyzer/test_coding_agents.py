@@ -77,3 +77,9 @@ def test_what_lies_in_a_tools_span_without_an_id_is_of_no_call_above_it() -> Non
     named = {**refused, "call_id": "c-2", "tool_name": "pay"}
     told = calls_of(ran, entered, refused, named, spans=spans).select("tool_call_id", "outcome").rows()
     assert told == [("c-2", "denied"), ("c-1", "executed")]
+
+
+def test_a_hook_that_only_watched_stops_nothing() -> None:
+    """Of Codex alone is it known that a call which a hook lets through leaves a record."""
+    watched = event("policy.evaluated", "unknown", s=1, decided_by="hook", rule="hook_call")
+    assert "denied" not in calls_of(PROPOSED, watched, ENTERED, ENDED)["outcome"].to_list()

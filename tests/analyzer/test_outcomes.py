@@ -86,7 +86,7 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
     "answered": ([PROPOSED, ANSWERED], ("executed", "inferred", None)),
     "not_offered": ([{**PROPOSED, "tool_names": '["read_db"]'}], ("unknown_tool", "inferred", None)),
     "stopped_at_hook": (
-        [PROPOSED, event("policy.evaluated", "unknown", s=1, decided_by="hook"), called("entered"), ENDED],
+        [PROPOSED, event("policy.evaluated", "unknown", s=1, rule="hook_ran"), called("entered"), ENDED],
         ("denied", "inferred", "hook"),
     ),
     "silent_control": (

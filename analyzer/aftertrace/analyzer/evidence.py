@@ -165,7 +165,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             ((event == "effect.blocked") & by_gateway).any().alias("is_blocked_on_the_way"),
             allowed.any().alias("is_allowed"),
             ((event == "policy.evaluated") & (state == "unknown")).any().alias("is_control_silent"),
-            ((event == "policy.evaluated") & (state == "unknown") & (pl.col("decided_by") == "hook"))
+            ((event == "policy.evaluated") & (state == "unknown") & (pl.col("rule") == "hook_ran"))
             .fill_null(value=False)
             .any()
             .alias("is_hook_silent"),
