@@ -91,6 +91,7 @@ _TABLES: Final = (
         "List decisions: every verdict that a policy, guardrail, hook or reviewer gave on a call, in order, and which "
         "one counted.",
         ("first_ns", "tool_name", "ordinal", "decision", "is_final", "decided_by", "reviewer", "reason", "run_id"),
+        ("tool", "decided_by", "reviewer", "tenant", "environment", "time"),
     ),
     Listing(
         "agents",
