@@ -7,10 +7,15 @@ from typing import Final
 
 from .agent import Agent
 from .cli_agents import agent_sdk, claude_code, codex, other_clis
-from .python_agents import pydantic_ai
+from .python_agents import agent_framework, google_adk, langchain, openai_agents, pydantic_ai, strands
 
 ALL: Final[tuple[Agent, ...]] = (
+    *langchain.AGENTS,
     *pydantic_ai.AGENTS,
+    *openai_agents.AGENTS,
+    *google_adk.AGENTS,
+    *strands.AGENTS,
+    *agent_framework.AGENTS,
     *claude_code.AGENTS,
     *codex.AGENTS,
     *agent_sdk.AGENTS,

@@ -14,8 +14,10 @@ _HEAD: Final = """# Live tests
 Real agents with a scripted model, exporting over OTLP into a real `aftertrace serve`. What `aftertrace calls` says of
 every call is compared with what the script made happen: outcome, who decided, whether somebody was asked, how long the
 answer took (within 10 %), the basis and the arguments; and the number of runs. What an emitter's telemetry cannot tell
-is said, call by call, and not counted as right. `make live` installs the agents, runs
-them and writes this page; `make live ARGS='pydantic-ai'` runs the cases whose names begin so.
+is said, call by call, and not counted as right.
+
+`make live` installs the agents, runs them and writes this page; `make live ARGS='pydantic-ai'` runs the cases whose
+names begin so.
 
 """
 _COLUMNS: Final = ("case", "version", "calls", "right", "in part", "remarks")
