@@ -77,6 +77,27 @@ def test_events_of_our_own_without_an_id_find_their_call() -> None:
     assert calls_of(PROPOSED, applied)["outcome"].to_list() == ["executed"]
 
 
+@pytest.mark.parametrize("operation", ["chat", "invoke_agent"])
+def test_a_refusal_told_to_the_model_beside_an_earlier_result_is_of_another_call(operation: str) -> None:
+    """A harness refuses, without an id, in the model call that is told the result of `c-1` as well."""
+    in_model_call = {"s": 5, "span_id": "5" * 16, "seq": 9}
+    answered = event("tool.called", "answered", basis="inferred", **in_model_call)
+    refused = event("tool.called", "refused", call_id=None, basis="inferred", group="feedback", **in_model_call)
+    model_call = span(operation, **in_model_call)
+    ran = event("tool.called", "completed", s=1, span_id="1" * 16)
+    calls = calls_of(PROPOSED, ran, answered, refused, spans=(model_call,))
+    assert calls.select("tool_call_id", "outcome").rows() == [("c-1", "executed"), (None, "denied")]
+
+
+def test_a_permission_under_a_tools_span_is_of_its_call() -> None:
+    """The control: what has no id takes that of the span it lies in where that span is a tool's."""
+    ran = event("tool.called", "refused", s=1, span_id="1" * 16)
+    asked = event("policy.evaluated", "deny", s=1, call_id=None, span_id="2" * 16, decided_by="policy")
+    spans = (span("execute_tool", s=1, span_id="1" * 16), span("approval", span_id="2" * 16, parent_span_id="1" * 16))
+    calls = calls_of(PROPOSED, ran, asked, spans=spans)
+    assert calls.select("tool_call_id", "outcome", "decided_by").rows() == [("c-1", "denied", "policy")]
+
+
 def repeated(**columns: Any) -> dict[str, Any]:
     """A proposal told again under the id of its item, which no other record has."""
     return event("action.proposed", "echoed", s=6, call_id=None, rule="item_id", position=0, **columns)

@@ -174,12 +174,15 @@ def _twins(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
 
 def _from_spans(events: pl.DataFrame, spans: pl.DataFrame, naming: pl.DataFrame) -> pl.DataFrame:
     """Step 1: take call id and tool from the nearest span above that names exactly one call by an event of `naming`."""
+    # The span of a model call, or of an agent, tells what became of earlier calls and is the span of none.
+    of_none = spans.filter(pl.col("operation").is_in(("chat", "invoke_agent"))).select("trace_id", "span_id")
     named = (
         naming.filter(
             ((pl.col("event") == "tool.called") | pl.col("event").is_in(DECISIONS))
             & pl.col("call_id").is_not_null()
             & pl.col("span_id").is_not_null()
         )
+        .join(of_none, on=["trace_id", "span_id"], how="anti")
         .group_by("trace_id", "span_id")
         .agg(
             pl.col("call_id").n_unique().alias("calls"),
