@@ -60,6 +60,22 @@ def test_two_agents_that_count_from_the_same_id_have_two_calls() -> None:
     assert dict(calls.select("tool_name", "outcome").rows()) == {"delegate": "executed", "rm": "denied"}
 
 
+def test_an_id_that_two_tools_ran_under_is_two_calls_though_the_second_decision_is_lost() -> None:
+    """Codex tells of no proposal, and a model may use an id again: only the name tells the two apart then."""
+    allowed = event("policy.evaluated", "allow", decided_by="policy")
+    again = event("tool.called", "failed", s=9, tool_name="mail")
+    assert calls_of(allowed, COMPLETED, again).select("tool_name", "outcome", "decided_by").rows() == [
+        ("pay", "executed", "policy"),
+        ("mail", "failed", None),
+    ]
+
+
+def test_a_run_that_two_instrumentations_name_otherwise_is_one_call() -> None:
+    """The control: the id is the same, and each of them tells of one run."""
+    told = event("tool.called", "completed", s=8, tool_name="Pay", scope_name="other")
+    assert calls_of(PROPOSED, COMPLETED, told)["outcome"].to_list() == ["executed"]
+
+
 def test_an_id_that_a_later_trace_proposes_itself_joins_nothing() -> None:
     """Programs without conversation ids count from `call_0` in every run."""
     first = event("action.proposed", "proposed", conversation_id=None, trace_id="a" * 32)

@@ -25,7 +25,7 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
         decisions: the decisions on the calls (`decisions.decisions`).
     """
     asked = (
-        events.sort("time_ns")
+        events.sort("time_ns", maintain_order=True)
         .filter(pl.col("event") == "approval.requested")
         .group_by("call_key")
         .agg(
@@ -41,7 +41,7 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
         pl.col("reason").filter("is_final").first().alias("answer_reason"),
     )
     edited = (
-        events.sort("time_ns")
+        events.sort("time_ns", maintain_order=True)
         .filter(pl.col("event") == "approval.modified")
         .group_by("call_key")
         .agg(pl.col("arguments").drop_nulls().last().alias("approved_arguments"))
@@ -101,7 +101,14 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
                 _difference("let_arguments", "executed_arguments")
             ),
         )
-        .sort(pl.col("decision") == "pending", "first_ns", "call_key", descending=[True, True, False], nulls_last=True)
+        .sort(
+            pl.col("decision") == "pending",
+            "first_ns",
+            "run_id",
+            "ordinal",
+            descending=[True, True, False, False],
+            nulls_last=True,
+        )
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
     )
 

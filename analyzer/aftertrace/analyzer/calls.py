@@ -187,7 +187,7 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
             answered_ns.alias("answered_ns"),
             ordinal=pl.int_range(pl.len(), dtype=pl.Int64).over(
                 pl.when(pl.col("conversation_id").is_null()).then("run_id").otherwise("thread"),
-                order_by=["first_ns", "position", "call_key"],
+                order_by=["first_ns", "position", "tool_name", "tool_call_id", "any_arguments", "call_key"],
             ),
             consequential=pl.col("near_miss") & (pl.col("risk") != "read"),
             risk_basis=pl.when(pl.col("declared_risk").is_null()).then(pl.lit("guess")).otherwise(pl.lit("declared")),
@@ -214,7 +214,7 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
         )
         .with_columns(signals=controls.named(controls.FAILURES))
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
-        .sort("first_ns", "conversation_id", "ordinal", "call_key", nulls_last=True)
+        .sort("first_ns", "conversation_id", "run_id", "ordinal", nulls_last=True)
     )
 
 

@@ -72,7 +72,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
         ).fill_null(value=False)
     )
     return (
-        events.sort("time_ns", "receiver", "seq", "index", "ordinal")
+        events.sort("time_ns", maintain_order=True)
         .with_columns(
             asking_ns=pl.col("time_ns").filter(asking).min().over("call_key"),
             asking_trace=pl.col("trace_id").filter(asking).first().over("call_key"),

@@ -41,6 +41,26 @@ LEVELS_ABOVE: Final = 16
 _SEPARATOR: Final = "\x1f"
 _OWNER: Final = ("source", "service_name")
 _POINTER: Final = ("receiver", "seq", "index")
+_STATED: Final = (
+    "trace_id",
+    "span_id",
+    "ordinal",
+    "state",
+    "call_id",
+    "tool_name",
+    "position",
+    "rule",
+    "basis",
+    "decided_by",
+    "arguments_digest",
+    "content_digest",
+    "reason",
+    "attributes",
+    "conversation_id",
+)
+SPAN_ORDER: Final = ("start_ns", "end_ns", "trace_id", "span_id", *_POINTER)
+EVENT_ORDER: Final = ("time_ns", "event", *_STATED, *_POINTER)
+"""Rows are in order of time; where times are equal, by what they state: when they came says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +90,14 @@ def identify(tables: Tables) -> Identified:
     conversations = _trace_conversations(spans, events)
     conversations = pl.concat([conversations, _continued(events, conversations)])
     spans, events = (_with_thread(frame, conversations) for frame in (spans, events))
-    events = in_turns(events, spans)
+    events = in_turns(events.sort(*EVENT_ORDER), spans)
     keyed = pl.concat([_keys(spans), _keys(events)]).unique()
     edges = pl.concat([keyed.select("first", "second").drop_nulls(), _links(spans), _resumed(events)]).unique()
     nodes = pl.concat([keyed.select(node="first"), keyed.select(node="second")]).drop_nulls().unique().sort("node")
     runs = _components(nodes, edges)
-    # Rows come in any order; what is told of them must not depend on it where times are equal.
     return Identified(
-        spans=_with_run(spans, runs).sort(*_POINTER),
-        events=_with_run(events, runs).sort(*_POINTER, "ordinal"),
+        spans=_with_run(spans, runs).sort(*SPAN_ORDER),
+        events=_with_run(events, runs).sort(*EVENT_ORDER),
         keys=runs.select("run_id", key="node").sort("run_id", "key"),
     )
 

@@ -226,8 +226,12 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame, naming: pl.DataFrame)
 
 def _occurrences(events: pl.DataFrame) -> pl.DataFrame:
     """Step 3: `call_key` of events with an id. An id used again after a result names another call."""
-    # Nested agents count from the same `call_0`: an id that two tools are proposed under names two calls.
-    rivals = pl.col("tool_name").filter(pl.col("event") == "action.proposed").n_unique().over("scope", "call_id") > 1
+    # Nested agents count from the same `call_0`, and models use an id again: one that two tools are proposed under, or
+    # that two tools of one instrumentation ran under, names two calls.
+    ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(_RAN).fill_null(value=False)
+    both_ran = pl.col("tool_name").filter(ran).drop_nulls().n_unique().over("scope", "call_id", "scope_name") > 1
+    proposed = pl.col("tool_name").filter(pl.col("event") == "action.proposed").n_unique().over("scope", "call_id")
+    rivals = (proposed > 1) | both_ran.any().over("scope", "call_id")
     silent = pl.col("tool_name").is_null().any().over("scope", "call_id")
     events = events.with_columns(of_tool=pl.when(rivals & ~silent).then("tool_name"))
     keys = ["scope", "call_id", "of_tool"]
@@ -237,7 +241,6 @@ def _occurrences(events: pl.DataFrame) -> pl.DataFrame:
         | pl.col("event").is_in(("approval.rejected", "approval.expired"))
         | ((pl.col("event") == "policy.evaluated") & (pl.col("state") == "deny"))
     ).fill_null(value=False)
-    ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(_RAN).fill_null(value=False)
     decided = pl.col("event").is_in(DECISIONS)
     ordered = events.with_columns(
         begins=begins, ends=ends, ran=ran, decided=decided, proposed=begins.any().over(keys)
@@ -303,6 +306,7 @@ _OPEN: Final = (
     "tool_name",
     "digest",
     "first_ns",
+    "row",
     "run",
     "enter",
     "answer",
@@ -353,6 +357,7 @@ def _open_calls(identified: pl.DataFrame) -> pl.DataFrame:
         pl.col("tool_name").drop_nulls().first(),
         pl.col("arguments_digest").filter(pl.col("event") == "action.proposed").drop_nulls().first().alias("digest"),
         pl.col("time_ns").min().alias("first_ns"),
+        pl.col("row").min(),
         *(is_kind.fill_null(value=False).any().alias(kind) for kind, is_kind in _KINDS),
     ).select(_OPEN)  # fmt: skip
 
@@ -368,7 +373,7 @@ def _in_order(wanting: pl.DataFrame, calls: pl.DataFrame, by: list[str], kind: s
     left = wanting.drop_nulls(by).with_columns(rank=pl.int_range(pl.len()).over(by, order_by=["time_ns", "row"]))
     right = (
         calls.filter(~pl.col(kind)).drop_nulls(by).with_columns(
-            rank=pl.int_range(pl.len()).over(by, order_by=["first_ns", "call_key"])
+            rank=pl.int_range(pl.len()).over(by, order_by=["first_ns", "row"])
         )
     )  # fmt: skip
     return left.join(right.select(*by, "rank", "call_key"), on=[*by, "rank"], how="inner").select("row", "call_key")

@@ -23,7 +23,12 @@ Z_95: Final = 1.959963984540054
 def near_misses(calls: pl.LazyFrame) -> pl.LazyFrame:
     """The near misses among `calls`: consequential ones first, then the latest."""
     return calls.filter(pl.col("near_miss")).sort(
-        pl.col("consequential"), pl.col("first_ns"), "call_key", descending=[True, True, False], nulls_last=True
+        pl.col("consequential"),
+        pl.col("first_ns"),
+        "run_id",
+        "ordinal",
+        descending=[True, True, False, False],
+        nulls_last=True,
     )
 
 

@@ -18,7 +18,7 @@ def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) 
     """One row per run, columns as in `SCHEMA`, the latest first. Traces that no agent left are no runs."""
     told = pl.concat([records(identified.spans, "spans"), records(identified.events, "events")], how="diagonal")
     gathered = (
-        told.sort("first_ns", "receiver", "seq", "index")
+        told.sort("first_ns", maintain_order=True)
         .lazy()
         .group_by("run_id")
         .agg(
