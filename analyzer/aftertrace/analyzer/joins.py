@@ -26,6 +26,7 @@ import polars as pl
 from aftertrace.analyzer.asks import with_asks
 from aftertrace.analyzer.batches import companions, of_batches
 from aftertrace.analyzer.copies import without_copies
+from aftertrace.analyzer.feedback import once
 from aftertrace.analyzer.gateways import adopted, placed
 from aftertrace.analyzer.identity import RESOLVED
 from aftertrace.analyzer.replays import without_replays
@@ -75,7 +76,7 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     together = companions(found)
     found = adopted(with_asks(_from_spans(_from_batches(found, spans, together), spans, found)))
     identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))
-    anonymous = _once(found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null()))
+    anonymous = once(found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null()), identified)
     repeated = _repeated(anonymous)
     anonymous = anonymous.join(repeated, on="row", how="anti")
     twins = _twins(anonymous, identified)
@@ -109,16 +110,6 @@ def _from_batches(events: pl.DataFrame, spans: pl.DataFrame, together: pl.DataFr
         .with_columns(call_id=pl.coalesce("call_id", "of_call"))
         .drop("of_call")
     )
-
-
-def _once(anonymous: pl.DataFrame) -> pl.DataFrame:
-    """Leave out what a harness says in a message of a call whose own span says it in the same words."""
-    feedback = (pl.col("group") == "feedback").fill_null(value=False)
-    spoken = anonymous.filter(~feedback & pl.col("reason").is_not_null())
-    said = anonymous.filter(feedback)
-    return pl.concat(
-        [anonymous.filter(~feedback), said.join(spoken, on=["scope", "tool_name", "reason"], how="anti")]
-    ).sort("row")
 
 
 def _repeated(anonymous: pl.DataFrame) -> pl.DataFrame:

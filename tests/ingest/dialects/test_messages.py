@@ -163,14 +163,21 @@ def test_the_users_text_is_the_last_that_is_no_answer() -> None:
     assert messages.user_text("nonsense") is None
 
 
-def test_feedback_is_what_the_user_says_after_the_agent() -> None:
-    """Not what began the conversation."""
-    begun = [message("user", text("go"))]
-    assert messages.feedback_text(begun) is None
-    assert (
-        messages.feedback_text([*begun, message("assistant", text("ls")), message("user", text("refused"))])
-        == "refused"
-    )
+def test_users_answer_the_last_messages_of_the_agent_the_last_first() -> None:
+    """What began the conversation answers none; the place of the agent's message counts those before it."""
+    begun, first, last = message("user", text("go")), message("assistant", text("ls")), message("assistant", text("rm"))
+    told = [
+        begun,
+        first,
+        message("user", text("a")),
+        message("user", text("b")),
+        last,
+        message("user", text("refused")),
+    ]
+    assert messages.told_by_users([begun], 2) == []
+    assert messages.told_by_users(told, 2) == [(4, last, "refused"), (1, first, "a\nb")]
+    assert messages.told_by_users(told, 1) == [(4, last, "refused")]
+    assert messages.told_by_users([begun, first, last], 2) == []
 
 
 @pytest.mark.parametrize(
@@ -231,8 +238,8 @@ odd_messages = st.lists(
 def test_any_value_is_read_without_an_error(value: Any) -> None:
     """What is no message is passed over."""
     for read in (messages.proposals, messages.answers, messages.approvals, messages.asks_without_ids,
-                 messages.user_text, messages.feedback_text, messages.tool_names, messages.value_digest,
-                 messages.instructions_digest, messages.response_text):  # fmt: skip
+                 messages.user_text, messages.tool_names, messages.value_digest, messages.instructions_digest,
+                 messages.response_text, lambda told: messages.told_by_users(told, 3)):  # fmt: skip
         read(value)
     if isinstance(value, dict):
         messages.function_calls(value)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aftertrace.ingest.dialects.events import Decider, Event
-from aftertrace.ingest.dialects.text_calls import MAX_CHARACTERS, told
+from aftertrace.ingest.dialects.text_calls import MAX_CHARACTERS, REPLAYED_TURNS, feedback, told
 
 
 def refused(tool: str, decided_by: Decider, rule: str, text: str) -> Event:
@@ -49,10 +50,57 @@ def test_other_text_tells_of_no_call(text: str | None) -> None:
     assert told(text) == []
 
 
+def said(*texts: str) -> list[dict[str, Any]]:
+    """Messages of a harness, each after one of the agent."""
+    return [
+        {"role": role, "content": text}
+        for number, told in enumerate(texts)
+        for role, text in (("assistant", f"step {number}"), ("user", told))
+    ]
+
+
+def in_short(events: list[Event]) -> list[tuple[str | None, str | None, str | None, int, bool]]:
+    """State, rule and error of events, the place of their message, and whether they are told again."""
+    return [
+        (event.state, event.rule, event.reason, event.attributes["message"], "replayed" in event.attributes)
+        for event in events
+    ]
+
+
+def test_a_harness_tells_of_the_commands_it_ran() -> None:
+    """By their exit code; the last answer is new, and those before it are told again."""
+    ran, failed = "<returncode>0</returncode>\n<output>\na.py", "<returncode>2</returncode>\n<output>\nno such file"
+    found = feedback(said(ran, failed))
+    assert in_short(found) == [
+        ("failed", "text:mini_swe_ran", failed, 2, False),
+        ("completed", "text:mini_swe_ran", None, 0, True),
+    ]
+    assert [(event.tool_name, event.basis, event.group, event.content) for event in found] == [
+        ("bash", "inferred", "feedback", failed),
+        ("bash", "inferred", "feedback", ran),
+    ]
+
+
+def test_a_message_is_told_alike_however_often_it_is_repeated() -> None:
+    """Its place, and the digest of what it answers, are the same in later histories; only so many are read again."""
+    texts = [f"<returncode>{number}</returncode>" for number in range(2 * REPLAYED_TURNS)]
+    new, *_ = feedback(said(*texts[:2]))
+    again = feedback(said(*texts[:3]))[1]
+    assert (again.attributes, again.content) == ({**new.attributes, "replayed": True}, new.content)
+    assert len(feedback(said(*texts))) == REPLAYED_TURNS
+
+
+def test_what_begins_a_conversation_or_lies_within_a_text_is_no_feedback() -> None:
+    """A person may quote an exit code."""
+    quoted = said("It printed <returncode>0</returncode>")
+    assert feedback([{"role": "user", "content": "<returncode>0</returncode>"}]) == feedback(quoted) == []
+
+
 @given(st.text())
 def test_any_text_is_read_without_an_error(text: str) -> None:
     """Also around the fixed words."""
     told(text)
+    feedback(said(text, f"<returncode>{text}</returncode>"))
     told(f"function calling of {text} has been refused")
 
 

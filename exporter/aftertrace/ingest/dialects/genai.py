@@ -128,7 +128,7 @@ def who(attributes: dict[str, Any]) -> Who:
 def model_call_events(attributes: dict[str, Any], start_ns: int, end_ns: int) -> list[Event]:
     """What one model call states: the answers it was given, what the user asked, what it proposed."""
     given, made = attributes.get("gen_ai.input.messages"), attributes.get("gen_ai.output.messages")
-    found = _at(start_ns, [*messages.answers(given), *text_calls.told(messages.feedback_text(given))])
+    found = _at(start_ns, [*messages.answers(given), *text_calls.feedback(given)])
     asked = messages.asks_without_ids(given)
     found += [
         Event(event="approval.requested", time_ns=start_ns, position=index, rule="ask_without_id")

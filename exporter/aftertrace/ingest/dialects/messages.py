@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -238,14 +239,20 @@ def user_text(value: Any, *, last_only: bool = False) -> str | None:
     return None
 
 
-def feedback_text(value: Any) -> str | None:
-    """The text of user messages after the last assistant message: where a harness without tool messages answers."""
+def told_by_users(value: Any, turns: int) -> list[tuple[int, dict[str, Any], str]]:
+    """What users said after each of the last assistant messages: its place in the list, itself, and their text.
+
+    A harness without tool messages answers there. The last comes first; `turns` is how far back is looked.
+    """
     listed = messages(value)
-    last = max((i for i, m in enumerate(listed) if m.get("role") == "assistant"), default=None)
-    if last is None:
-        return None
-    texts = [_joined(message) for message in listed[last + 1 :] if message.get("role") == "user"]
-    return "\n".join(filter(None, texts)) or None
+    said = [index for index, message in enumerate(listed) if message.get("role") == "assistant"]
+    found: list[tuple[int, dict[str, Any], str]] = []
+    for begin, end in list(pairwise([*said, len(listed)]))[: -turns - 1 : -1]:
+        texts = [_joined(message) for message in listed[begin + 1 : end] if message.get("role") == "user"]
+        text = "\n".join(filter(None, texts))
+        if text:
+            found.append((begin, listed[begin], text))
+    return found
 
 
 def function_calls(message: dict[str, Any]) -> list[Event]:

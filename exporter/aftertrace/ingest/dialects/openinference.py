@@ -123,7 +123,7 @@ def _model_call(span: Span, who: Who) -> list[Event]:
     if schemas:
         who.tool_names, who.tools_digest = messages.tool_names(schemas), messages.value_digest(schemas)
     who.model_served = who.model_served or _served(span.attributes.get("output.value"))
-    found = [*messages.answers(given), *text_calls.told(messages.feedback_text(given))]
+    found = [*messages.answers(given), *text_calls.feedback(given)]
     if prompt is not None and messages.opens_conversation(given):
         found.append(Event(event="input.resolved", state="system_prompt", content=prompt))
     text = messages.user_text(given, last_only=True)
