@@ -15,22 +15,26 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import polars as pl
+
 from aftertrace.analyzer import OUTCOMES
 
 from . import frames
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from aftertrace.store.request import Encoding, Signal
 
 SHARED: Final = Path(__file__).parents[2] / ".." / "shared"
 """Where the corpus and the fixtures lie: beside the project."""
 CONVERT_WITHIN_S: Final = 600
-BAR: Final = 0.99
+BAR: Final = 0.995
 """Least precision and recall of an outcome."""
 CELL_ROWS: Final = 100
 """Outcomes with fewer rows than this say too little to be held to the bar."""
+NOISE: Final = ("--duplicate-rate", "0.05", "--shuffle-window", "8", "--split-traces-on-approval")
+"""What happens on the way: requests sent twice and out of order, and a trace of its own for each call that writes."""
+LOSS: Final = ("--drop-rate", "0.01")
+"""And spans and records that never arrive."""
 
 _OBSERVED: Final = (
     "run_id",
@@ -52,35 +56,52 @@ class Variant:
     dialect: str
     approvals: bool = False
     """With synthetic reviewers in front of every call that writes."""
+    spans: bool = False
+    """Claude Code with its spans beside the log records."""
     blurred: tuple[str, ...] = ()
     """Outcomes that the dialect cannot tell from others in every case; they are shown and not held to the bar."""
+    forms: tuple[str, ...] = ()
+    """Only calls of these forms are scored; all where empty."""
 
     @property
     def title(self) -> str:
         """What tables call it."""
-        return self.dialect + (" with approvals" if self.approvals else "")
+        more = [name for name, is_on in (("spans", self.spans), ("approvals", self.approvals)) if is_on]
+        return f"{self.dialect} with {' and '.join(more)}" if more else self.dialect
 
     @property
     def options(self) -> list[str]:
         """What the converter is told."""
-        return ["--dialect", self.dialect, *(["--synthetic-approvals"] if self.approvals else [])]
+        chosen = (("--synthetic-approvals", self.approvals), ("--claude-spans", self.spans))
+        return ["--dialect", self.dialect, *(name for name, is_on in chosen if is_on)]
 
+    @property
+    def scoring(self) -> list[str]:
+        """What the scorer is told."""
+        return ["--forms", ",".join(self.forms)] if self.forms else []
+
+
+WITH_ID_OR_TEXT: Final = ("tool_call", "code")
+"""Calls but for the commands that mini-swe-agent writes as text. Without content nothing is left of one but a span
+without id or arguments: the scorer pairs those in order, and a command that left no span shifts all after it."""
 
 VARIANTS: Final = (
     Variant("genai"),
-    # Without the answer's text, a policy that refuses a tool that does not exist reads like a tool that does not exist;
-    # without ids and arguments, the scorer pairs calls in order, and one that leaves no trace shifts those after it.
-    Variant("genai-nocontent", blurred=("unknown_tool", "failed")),
+    # Without the answer's text, a policy that refuses a tool that does not exist reads like a tool that does not exist.
+    Variant("genai-nocontent", blurred=("unknown_tool",), forms=WITH_ID_OR_TEXT),
     Variant("genai-error-span"),
     Variant("openinference"),
     Variant("openllmetry"),
     Variant("claude_code"),
+    Variant("claude_code", spans=True),
     Variant("copilot"),
     Variant("codex"),
+    Variant("mixed", forms=WITH_ID_OR_TEXT),
     Variant("claude_code", approvals=True),
+    Variant("claude_code", approvals=True, spans=True),
     Variant("copilot", approvals=True),
 )
-"""The dialects that are read, and once more with approvals those that can tell of one."""
+"""The dialects that are read, all of them at once, and once more with approvals those that can tell of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +150,34 @@ def read(folder: Path) -> frames.Frames:
     return frames.of_requests(_requests(folder))
 
 
-def score(folder: Path, calls: pl.DataFrame) -> tuple[list[Cell], dict[str, Any]]:
+def score(folder: Path, calls: pl.DataFrame, options: Sequence[str] = ()) -> tuple[list[Cell], dict[str, Any]]:
     """How well `calls` tell the truth of a converted corpus: by outcome, and everything the scorer says."""
     observed, result = folder / "observed.parquet", folder / "score.json"
     calls.select(_OBSERVED).write_parquet(observed)
-    _run("score.py", "--truth", str(folder / "truth.parquet"), "--observed", str(observed), "--json", str(result))
+    _run(
+        "score.py",
+        "--truth",
+        str(folder / "truth.parquet"),
+        "--observed",
+        str(observed),
+        "--json",
+        str(result),
+        *options,
+    )
     scored: dict[str, Any] = json.loads(result.read_text("utf-8"))
     rows = scored["design"]["per_fate"]
     return [Cell(name, row["truth"], row["observed"], row["correct"]) for name, row in rows.items()], scored
+
+
+def of_runs_that_all_ran(folder: Path, calls: pl.DataFrame) -> pl.DataFrame:
+    """The calls of runs in which everything that was proposed ran as proposed: none of them is a near miss."""
+    truth = pl.read_parquet(folder / "truth.parquet")
+    arguments = pl.col("final_arguments_json")
+    ran = pl.col("fate").is_in(["executed_ok", "executed_error"]) & (
+        arguments.is_null() | (arguments == pl.col("arguments_json"))
+    )
+    runs = truth.group_by("run_key").agg(ran.all().alias("all_ran")).filter("all_ran")
+    return calls.join(runs, left_on="conversation_id", right_on="run_key", how="semi")
 
 
 def table(cells: Sequence[Cell]) -> str:

@@ -1,6 +1,7 @@
 """Published recordings of agents, as telemetry of several emitters: precision and recall of every outcome.
 
-A sample by default; the whole public sets with `AFTERTRACE_WHOLE_CORPUS=1`.
+Requests are sent twice in part and out of order, and traces are split, as on the way from real agents. A sample by
+default; the whole public sets with `AFTERTRACE_WHOLE_CORPUS=1`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ SAMPLES = {
 }
 CHOSEN = {"whole": []} if WHOLE else SAMPLES
 LEAST_CALLS = 30_000 if WHOLE else 400
+LEAST_RAN = 20_000 if WHOLE else 60
 
 pytestmark = [
     pytest.mark.slow,
@@ -33,14 +35,31 @@ pytestmark = [
 def test_precision_and_recall_of_every_outcome_reach_the_bar(
     variant: corpus.Variant, sample: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of each outcome with rows enough to say so."""
-    corpus.convert(tmp_path, [*variant.options, *CHOSEN[sample]])
+    """Of each outcome with rows enough to say so; and in runs in which every call ran, none is a near miss."""
+    corpus.convert(tmp_path, [*variant.options, *corpus.NOISE, *CHOSEN[sample]])
     calls = corpus.read(tmp_path).analysis(LATER_NS).calls
-    cells, _ = corpus.score(tmp_path, calls)
+    cells, scored = corpus.score(tmp_path, calls, variant.scoring)
+    ran = corpus.of_runs_that_all_ran(tmp_path, calls)
     with capsys.disabled():
-        print(f"\n{variant.title}, {sample}\n{corpus.table(cells)}")
+        print(f"\n{variant.title}, {sample}\n{corpus.table(cells)}\ncalls of runs in which all ran: {ran.height:,}")
     assert [cell for cell in cells if not cell.holds and cell.outcome not in variant.blurred] == []
     assert sum(cell.correct for cell in cells) >= LEAST_CALLS
+    assert scored["wrong_and_explicit"] == 0
+    assert ran.height >= LEAST_RAN
+    assert ran.filter("near_miss").height == 0
+
+
+@pytest.mark.parametrize("dialect", ["genai", "openinference", "openllmetry", "claude_code", "copilot", "codex"])
+def test_where_records_are_lost_nothing_wrong_claims_to_be_explicit(dialect: str, tmp_path: Path) -> None:
+    """A call whose result never came is unresolved, or inferred from what the model was told."""
+    sample = [] if WHOLE else ["--sets", "agentdyn,swe_mini", "--limit", "220"]
+    corpus.convert(tmp_path, [*corpus.Variant(dialect).options, *corpus.NOISE, *corpus.LOSS, *sample])
+    calls = corpus.read(tmp_path).analysis(LATER_NS).calls
+    _, scored = corpus.score(tmp_path, calls)
+    unknowable = calls.filter(pl.col("outcome").is_in(["unresolved", "pending"]))
+    assert (scored["wrong_and_explicit"], scored["extra"]) == (0, 0)
+    assert unknowable.height > 0
+    assert unknowable["basis"].unique().to_list() == ["inferred"]
 
 
 def test_the_score_sees_calls_that_are_told_wrong(tmp_path: Path) -> None:

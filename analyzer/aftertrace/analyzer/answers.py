@@ -175,10 +175,16 @@ def _tools(subject: _Subject) -> Answer:
         if outcome not in ("executed", "failed", "modified")
     )
     listed = "available: unknown" if available is None else f"available: {len(available)}"
-    value = "; ".join((listed, f"ran: {ran or 'none'}", f"did not run: {not_run or 'none seen'}"))
+    missing = subject.run["missing"]
+    lost = (
+        (f"at least {missing} record{'s' if missing > 1 else ''} never came, and calls may be missing",)
+        if missing
+        else ()
+    )
+    value = "; ".join((listed, f"ran: {ran or 'none'}", f"did not run: {not_run or 'none seen'}", *lost))
     rows = subject.events.filter(pl.col("event").is_in(("action.proposed", "tool.called")))
     proposals = calls["proposed_at"].is_not_null().any() if calls.height else False
-    if available is not None and (proposals or not calls.height):
+    if available is not None and (proposals or not calls.height) and not missing:
         return subject.answer("tools", "known", value, rows)
     return subject.answer("tools", "partial" if calls.height or available is not None else "unknown", value, rows)
 

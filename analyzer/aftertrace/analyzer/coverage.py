@@ -41,6 +41,8 @@ class Coverage:
     """Calls of which nobody says what became of them."""
     undecided: int
     """Calls of which nobody says who let them through or refused them."""
+    incomplete: int
+    """Runs that are known to lack records."""
 
 
 def coverage(analysis: Analysis, *, judged: int = JUDGED_RUNS) -> tuple[Coverage, ...]:
@@ -83,4 +85,5 @@ def _covered(analysis: Analysis, emitter: Emitter, run_ids: list[str], judged: i
         calls=calls.height,
         unresolved=calls.filter(pl.col("outcome") == "unresolved").height,
         undecided=calls.filter(pl.col("decided_by").is_null()).height,
+        incomplete=analysis.runs.filter(pl.col("run_id").is_in(run_ids) & (pl.col("missing") > 0)).height,
     )

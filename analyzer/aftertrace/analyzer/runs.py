@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.gaps import gaps
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
 from aftertrace.analyzer.turns import is_setting
@@ -61,8 +62,9 @@ def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) 
     return (
         gathered.join(per_run, on="run_id", how="left")
         .join(run_states.lazy(), on="run_id", how="left")
+        .join(gaps(identified, run_states).lazy(), on="run_id", how="left")
         .with_columns(
-            pl.col(*counts).fill_null(0),
+            pl.col(*counts, "missing").fill_null(0),
             pl.col("tools").fill_null([]),
             state=pl.when(pl.col("waits").fill_null(value=False))
             .then(pl.lit("waiting"))

@@ -144,6 +144,7 @@ RUNS: Final = {
     "first_ns": (pl.Int64, "earliest time"),
     "last_ns": (pl.Int64, "latest time"),
     "records": (pl.Int64, "spans and events it rests on"),
+    "missing": (pl.Int64, "records that others of it name and that never came, at least; 0 while it is open"),
 }
 
 APPROVALS: Final = {

@@ -137,6 +137,10 @@ def _run_lines(runs: Coverage) -> Iterator[str]:
     yield from _wrapped(
         "calls", f"{runs.calls:,}; outcome unknown of {runs.unresolved:,}, who decided unknown of {runs.undecided:,}"
     )
+    if runs.incomplete:
+        yield from _wrapped(
+            "missing", f"records of {runs.incomplete:,} of {runs.runs:,} runs: others name them, and they never came"
+        )
 
 
 def _remedy(runs: Coverage, told: Told) -> str:
@@ -169,6 +173,7 @@ def _json(finding: Finding) -> dict[str, Any]:
         "calls": 0 if runs is None else runs.calls,
         "unresolved_calls": 0 if runs is None else runs.unresolved,
         "undecided_calls": 0 if runs is None else runs.undecided,
+        "incomplete_runs": 0 if runs is None else runs.incomplete,
         "answers": {}
         if runs is None
         else {

@@ -1,0 +1,39 @@
+"""What is known to be missing from a run: records that others name, and that never came.
+
+A span names the one above it. Exporters send that later, when it ends, so nothing is missing while a run goes on; once
+it is over, a span that never came was lost, or went to another place. How many are missing can only be told from
+below: a lost span that no other lies in leaves no gap.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.identity import Identified
+
+_SERVED: Final = (2, 5)
+"""OTLP span kinds `server` and `consumer`: the span above is the caller's, and need not come here."""
+
+
+def gaps(identified: Identified, run_states: pl.DataFrame) -> pl.DataFrame:
+    """`run_id`, `missing`: how many records of it are known to be missing, for runs that are over and lack any.
+
+    Args:
+        identified: events and spans with their runs.
+        run_states: per `run_id`, whether the run is over (`run_states.run_states`).
+    """
+    spans = identified.spans
+    known = spans.select("trace_id", "span_id").drop_nulls().unique()
+    over = run_states.filter("is_over").select("run_id")
+    return (
+        spans.filter(pl.col("parent_span_id").is_not_null() & ~pl.col("kind").is_in(_SERVED).fill_null(value=False))
+        .join(over, on="run_id", how="semi")
+        .select("run_id", "trace_id", span_id="parent_span_id")
+        .unique()
+        .join(known, on=["trace_id", "span_id"], how="anti")
+        .group_by("run_id")
+        .agg(pl.len().cast(pl.Int64).alias("missing"))
+        .sort("run_id")
+    )
