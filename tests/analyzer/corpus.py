@@ -145,6 +145,12 @@ def convert(folder: Path, options: Sequence[str]) -> None:
          "--out", str(folder), "--truth", str(folder / "truth.parquet"))  # fmt: skip
 
 
+def send(folder: Path, options: Sequence[str], endpoint: str) -> None:
+    """Send the requests over OTLP/HTTP to a receiver, several at a time, and write `truth.parquet` into a folder."""
+    _run("corpus.py", "send", str(SHARED / "data"), *options,
+         "--endpoint", endpoint, "--truth", str(folder / "truth.parquet"))  # fmt: skip
+
+
 def read(folder: Path) -> frames.Frames:
     """What is stored of a converted corpus."""
     return frames.of_requests(_requests(folder))
