@@ -198,13 +198,13 @@ def table(cells: Sequence[Cell]) -> str:
 
 
 def summary(scores: Mapping[str, Sequence[Cell]]) -> str:
-    """All scores as one Markdown table: precision, recall and number of true calls by outcome and variant."""
+    """All scores as one Markdown table: precision, recall and number of true calls by variant and outcome."""
     outcomes = [name for name in OUTCOMES if any(cell.outcome == name for cells in scores.values() for cell in cells)]
-    lines = [f"| outcome | {' | '.join(scores)} |", "|---|" + "---|" * len(scores)]
-    for outcome in outcomes:
-        found = [next((cell for cell in cells if cell.outcome == outcome), None) for cells in scores.values()]
+    lines = [f"| telemetry | {' | '.join(f'`{name}`' for name in outcomes)} |", "|---|" + "---|" * len(outcomes)]
+    for title, cells in scores.items():
+        found = [next((cell for cell in cells if cell.outcome == name), None) for name in outcomes]
         shown = [f"{cell.precision:.4f} / {cell.recall:.4f} ({cell.truth:,})" if cell else "" for cell in found]
-        lines.append(f"| `{outcome}` | {' | '.join(shown)} |")
+        lines.append(f"| {title} | {' | '.join(shown)} |")
     return "\n".join(lines)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import polars as pl
 
 from . import corpus
-from .frames import LATER_NS
+from .frames import LATER_NS, Frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +53,27 @@ def score_variant(variant: corpus.Variant, further: Sequence[str]) -> Score:
         corpus.convert(folder, [*variant.options, *further])
         began = time.monotonic()
         stored = corpus.read(folder)
-        decoded = time.monotonic()
-        calls = stored.analysis(LATER_NS).calls
-        analysed = time.monotonic()
-        cells, scored = corpus.score(folder, calls, variant.scoring)
-        ran = corpus.of_runs_that_all_ran(folder, calls)
-    print(f"\n### {variant.title}\n\n{corpus.table(cells)}\n")
-    print(
-        f"{stored.spans.height:,} spans and {stored.events.height:,} events read in {decoded - began:.0f} s, "
-        f"{calls.height:,} calls found in {analysed - decoded:.1f} s; "
-        f"{scored['missed']} calls missed, {scored['extra']} invented, "
-        f"{scored['wrong_and_explicit']} wrong although explicit.",
-        flush=True,
-    )
+        print(
+            f"\n{variant.title}: {stored.spans.height:,} spans and {stored.events.height:,} events read "
+            f"in {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
+        return scored(variant, folder, stored)
+
+
+def scored(variant: corpus.Variant, folder: Path, stored: Frames) -> Score:
+    """The score of what is stored of a converted corpus, and its table."""
+    calls = stored.analysis(LATER_NS).calls
+    cells, told = corpus.score(folder, calls, variant.scoring)
+    ran = corpus.of_runs_that_all_ran(folder, calls)
+    print(f"\n{corpus.table(cells)}", flush=True)
     return Score(
         variant=variant,
         cells=cells,
         calls=calls.height,
-        missed=scored["missed"],
-        invented=scored["extra"],
-        wrong_although_explicit=scored["wrong_and_explicit"],
+        missed=told["missed"],
+        invented=told["extra"],
+        wrong_although_explicit=told["wrong_and_explicit"],
         unresolved=calls.filter(pl.col("outcome") == "unresolved").height,
         ran=ran.height,
         false_near_misses=ran.filter("near_miss").height,

@@ -51,6 +51,8 @@ def _said_once(said: pl.DataFrame) -> pl.DataFrame:
     text = pl.coalesce("content_digest", "reason")
     place, after = (pl.col("attributes").str.json_path_match(f"$.{name}") for name in ("message", "after"))
     said = said.sort("time_ns", "row").with_columns(text=text, place=place.cast(pl.Int64, strict=False), after=after)
+    # Read before places were: each is taken for a message of its own.
+    said = said.with_columns(place=pl.coalesce("place", pl.col("row").cast(pl.Int64)))
     is_replayed = pl.col("attributes").str.contains('"replayed":true', literal=True).fill_null(value=False)
     first = said.filter(~is_replayed).unique([*_TOOL, "text", "place"], keep="first", maintain_order=True)
     replayed = said.filter(is_replayed).unique([*_TOOL, "text", "after"], keep="first", maintain_order=True)
