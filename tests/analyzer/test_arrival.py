@@ -23,7 +23,7 @@ from aftertrace.analyzer import Analysis
 from . import frames
 from .frames import RECORDINGS, Frames
 from .stories import COMPLETED, PROPOSED, event, stored
-from .test_invariants import TABLES, assert_same, some_events, union
+from .test_invariants import assert_same, some_events, union
 
 if TYPE_CHECKING:
     from aftertrace.store.request import Encoding, Signal
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 POINTING: Final = ("evidence", "call_key")
 """Columns that point at where records are stored, which their arrival alone decides."""
 OF_RUNS: Final = ("calls", "runs", "near_misses", "approvals")
+TOLD: Final = (*OF_RUNS, "configurations")
 PATHS: Final = sorted(RECORDINGS.glob("*/*.otlp.jsonl"))
 LISTS: Final = {
     "traces": ("resourceSpans", "scopeSpans", "spans"),
@@ -53,7 +54,7 @@ def singly(path: Path) -> list[tuple[Signal, Encoding, bytes]]:
 
 def told(analysis: Analysis) -> dict[str, pl.DataFrame]:
     """Everything that is told but where the records lie; of evidence, how much there is."""
-    tables = {table: analysis.select(table) for table in TABLES}
+    tables = {table: analysis.select(table) for table in TOLD}
     counted = {
         table: rows.with_columns(records_behind=pl.col("evidence").list.len()) if "evidence" in rows.columns else rows
         for table, rows in tables.items()
