@@ -78,7 +78,7 @@ def test_a_broken_line_is_named_and_nothing_else_is_lost(
     text = [json.dumps(FIRST), *lines, json.dumps(FIRST)]
     path.write_text("\n".join(text), encoding="utf-8")
     kept, refused = bodies(path)
-    bad = [number for number, line in enumerate(text, start=1) if line.strip() and not _is_entry(line)]
+    bad = [number for number, line in enumerate(text, start=1) if line.encode().strip() and not _is_entry(line)]
     assert refused == [f":{number}" for number in bad]
     assert kept[0] == kept[-1] == FIRST["messages"][0]
 

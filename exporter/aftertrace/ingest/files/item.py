@@ -61,20 +61,28 @@ class Made:
 
 
 def packed(made: Iterable[Made | Refused]) -> Iterator[Item | Refused]:
-    """Records as requests, in order: neighbours of one source share a request."""
+    """Records as requests, in order: neighbours of one source share a request.
+
+    Where the source breaks off with an error, what it gave before comes first.
+    """
     waiting: list[Made] = []
     waiting_bytes = 0
-    for each in made:
-        if isinstance(each, Refused):
-            yield each
-            continue
-        size_bytes = each.record.ByteSize()
-        full = waiting_bytes + size_bytes > REQUEST_BYTES or len(waiting) >= REQUEST_RECORDS
-        if waiting and (full or _group(each) != _group(waiting[0])):
+    try:
+        for each in made:
+            if isinstance(each, Refused):
+                yield each
+                continue
+            size_bytes = each.record.ByteSize()
+            full = waiting_bytes + size_bytes > REQUEST_BYTES or len(waiting) >= REQUEST_RECORDS
+            if waiting and (full or _group(each) != _group(waiting[0])):
+                yield _request(waiting)
+                waiting, waiting_bytes = [], 0
+            waiting.append(each)
+            waiting_bytes += size_bytes
+    except Exception:
+        if waiting:
             yield _request(waiting)
-            waiting, waiting_bytes = [], 0
-        waiting.append(each)
-        waiting_bytes += size_bytes
+        raise
     if waiting:
         yield _request(waiting)
 

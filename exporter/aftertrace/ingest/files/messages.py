@@ -46,13 +46,18 @@ def read(source: Opened, look: Look) -> Iterator[Made | Refused]:
         yield from log.entry(Piece(source.file.read(), source.name))
         return
     loose = _is_loose(look)
-    for piece in pieces.read(source.name, source.file, look.form):
-        if isinstance(piece, Refused):
-            yield piece
-        elif loose:
-            yield from log.message(piece)
-        else:
-            yield from log.entry(piece)
+    try:
+        for piece in pieces.read(source.name, source.file, look.form):
+            if isinstance(piece, Refused):
+                yield piece
+            elif loose:
+                yield from log.message(piece)
+            else:
+                yield from log.entry(piece)
+    except Exception:
+        # What stands before the place where a file is cut is in it.
+        yield from log.rest()
+        raise
     yield from log.rest()
 
 

@@ -19,9 +19,12 @@ _SCALES: Final = (
 
 
 def time_ns(value: Any) -> int:
-    """Nanoseconds since 1970; 0 where the value is no time, or none with a zone."""
-    if isinstance(value, str):
-        return _of_text(value)
+    """Nanoseconds since 1970; 0 where the value is no time, none with a zone, or beyond what 63 bits count (2262)."""
+    found_ns = _of_text(value) if isinstance(value, str) else _of_number(value)
+    return found_ns if found_ns <= _MAX_NS else 0
+
+
+def _of_number(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not _FIRST_S <= value < _MAX_NS:
         return 0
     scale = next(each for below, each in _SCALES if value < below)
