@@ -28,14 +28,8 @@ def test_what_was_taken_and_what_was_lost_is_told(aftertrace: Command, tmp_path:
     """While `serve` runs, and after it has ended."""
     data = tmp_path / "data"
     with serving(data, "--no-dashboard") as served:
-        assert [
-            served.send("traces", body) for body in (lost_in_part(1), lost_in_part(1), lost_in_part(2), b"\xff")
-        ] == [
-            200,
-            200,
-            200,
-            400,
-        ]
+        sent = (lost_in_part(1), lost_in_part(1), lost_in_part(2), b"\xff")
+        assert [served.send("traces", body) for body in sent] == [200, 200, 200, 400]
         found = {}
 
         def kept() -> bool:

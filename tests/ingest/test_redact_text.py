@@ -73,6 +73,10 @@ def quoted(value: object, times: int) -> str:
         (f"<ns:clientSecret>{CANARY}</ns:clientSecret>", "secret-field"),
         (f"\\u003cpassword\\u003e{CANARY}\\u003c/password\\u003e", "password-field"),
         (f"<password>{CANARY}", "password-field"),
+        (f'<w:Password Type="http://x#PasswordText">{CANARY}</w:Password>', "password-field"),
+        (f"<password ><![CDATA[{CANARY}]]></password>", "password-field"),
+        (f'{{"value": "{CANARY}", "name": "Authorization"}}', "authorization-field"),
+        (f'{{"name":"X-Api-Key","disabled":false,"type":"text","value":"{CANARY}"}}', "api-key-field"),
     ],
 )
 def test_the_value_of_a_denied_field_is_replaced_where_it_stands(text: str, rule: str) -> None:
@@ -153,6 +157,10 @@ def test_a_private_key_that_was_cut_off_is_still_one() -> None:
         '{"name": "accept", "value": "text/html"}',
         "<password></password><password> </password><password>${DB_PASSWORD}</password><secret>null</secret>",
         "if passwords<tokens> then",
+        'mysql -u root -p<password> -e "drop"", "calls": [{"name": "drop_database"}]',
+        "export FOO=<api_key> && do_something_dangerous --now",
+        "fn key(&self) -> Result<ApiKey> { self.key() } let all: Array<Secret> = [];",
+        "<password>the user types it here<br/></password>",
         "gen_ai.usage.input_tokens: 123, max_tokens=4096, llm.token_count.total=9",
         '{"token_count": 17, "tokens": [1, 2], "passwordless": true}',
         "sk-learn-is-not-a-key-at-all task-2024-01-list-of-many-things-12345678",
@@ -259,6 +267,8 @@ def test_redacting_twice_is_redacting_once(text: str) -> None:
         "eyJaaaaaaaaaa.",
         "Authorization: Bearer ",
         "--password ",
+        "<password>",
+        "<password><![CDATA[",
         "\\" * 40 + '"',
         "sk-" + "a" * 40,
     ],
@@ -271,9 +281,9 @@ def test_time_grows_with_length_and_no_faster(unit: str) -> None:
         data = (unit * (size_bytes // len(unit) + 1)).encode()[:size_bytes]
         runs = []
         for _ in range(2):
-            began = time.perf_counter()
+            began = time.process_time()
             REDACTOR.redact(data, Counter())
-            runs.append(time.perf_counter() - began)
+            runs.append(time.process_time() - began)
         took_s.append(min(runs))
     assert took_s[1] < 10 * took_s[0] + 0.1, took_s
 
@@ -297,7 +307,7 @@ def test_a_request_without_secrets_is_scanned_fast() -> None:
     ).encode()
     elapsed_s = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         assert not REDACTOR.suspects(prose)
-        elapsed_s.append(time.perf_counter() - began)
+        elapsed_s.append(time.process_time() - began)
     assert len(prose) / min(elapsed_s) > 50e6

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import grpc
@@ -41,6 +43,22 @@ def refused(station: Station, **options: object) -> grpc.StatusCode:
     return code
 
 
+def twice(station: Station, token: str) -> int:
+    """The status of a request that shows a token in each of two headers."""
+    connection = http.client.HTTPConnection("127.0.0.1", station.receiver.http_port, timeout=20)
+    connection.putrequest("POST", "/v1/traces")
+    for name, value in (
+        ("Authorization", "Bearer other"),
+        ("Authorization", f"Bearer {token}"),
+        ("Content-Type", "application/x-protobuf"),
+        ("Content-Length", str(len(REQUESTS["traces"]))),
+    ):
+        connection.putheader(name, value)
+    connection.endheaders(REQUESTS["traces"])
+    with closing(connection):
+        return connection.getresponse().status
+
+
 def test_what_is_stored_tells_who_sent_it_and_for_which_tenant(open_station: Callable[..., Station]) -> None:
     """Both claim to be the same service; the tables keep them apart."""
     station = open_station(require_token=True)
@@ -70,11 +88,12 @@ def test_nothing_is_taken_from_somebody_unknown(open_station: Callable[..., Stat
         2: b"identify source: unknown token; make one with `aftertrace source add NAME`",
     }
     assert station.post("traces", REQUESTS["traces"]).status == 401
+    assert twice(station, token) == 401
     assert refused(station) == grpc.StatusCode.UNAUTHENTICATED
     assert refused(station, metadata=metadata("x")) == grpc.StatusCode.UNAUTHENTICATED
     assert refused(station, metadata=metadata(token) * 2) == grpc.StatusCode.UNAUTHENTICATED
     assert station.kept() == []
-    assert station.receiver.tally.refused() == (Refused("traces", "unknown", 401, 5),)
+    assert station.receiver.tally.refused() == (Refused("traces", "unknown", 401, 6),)
     assert station.post("traces", REQUESTS["traces"], **shown(token)).status == 200
 
 
@@ -129,8 +148,6 @@ def authority(tmp_path: Path) -> Authority:
 
 def https(station: Station, context: ssl.SSLContext, token: str) -> int:
     """The status of a request over TLS."""
-    import http.client
-
     connection = http.client.HTTPSConnection("127.0.0.1", station.receiver.http_port, timeout=20, context=context)
     try:
         headers = {"Content-Type": "application/x-protobuf", "Authorization": f"Bearer {token}"}

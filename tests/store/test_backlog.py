@@ -75,6 +75,15 @@ def test_a_log_leaves_the_tables_their_part_of_the_disk(tmp_path: Path, monkeypa
     waiting.admit(400)
 
 
+def test_a_small_disk_keeps_a_tenth_of_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A volume smaller than the reserve would else take nothing at all."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10_000, 0, 10_000))
+    waiting = Backlog(tmp_path, max_bytes=20_000, reserve_bytes=50_000)
+    waiting.admit(9_000)
+    with pytest.raises(Full, match="1000 bytes are free on the disk, 1000 are kept for the tables"):
+        waiting.admit(1)
+
+
 def test_what_is_admitted_between_two_looks_counts(tmp_path: Path) -> None:
     """A burst does not pass because the disk was looked at a moment ago; a refusal uses up nothing."""
     (tmp_path / str(SegmentName(1, 0))).write_bytes(bytes(500))

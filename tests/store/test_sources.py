@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import stat
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.store.errors import Corrupt, Invalid, Unauthenticated
+from aftertrace.store.errors import Corrupt, Invalid, Unauthenticated, Unavailable
 from aftertrace.store.layout import Layout
 from aftertrace.store.sources import ANONYMOUS, TOKEN_PREFIX, Sources, add_token, remove_tokens, tenant_of, tokens
 
@@ -65,6 +66,30 @@ def test_where_no_token_is_asked_for_one_that_is_shown_must_still_hold(layout: L
             sources.identify(header)
 
 
+def test_a_token_that_is_taken_back_is_no_anonymity(layout: Layout) -> None:
+    """Also where it was the last one, and none is asked for."""
+    token = add_token(layout, "ci", 1)
+    remove_tokens(layout, "ci")
+    sources = Sources(layout, required=False)
+    assert sources.identify(None) == ANONYMOUS
+    with pytest.raises(Unauthenticated, match="unknown token"):
+        sources.identify(bearer(token))
+
+
+def test_a_file_that_cannot_be_read_makes_senders_wait(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was written by another user: what is sent meanwhile must not be thrown away."""
+    add_token(layout, "ci", 1)
+
+    def forbidden(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    with pytest.raises(
+        Unavailable, match=r"read .*sources\.json: Permission denied; make it readable for whoever serves"
+    ):
+        Sources(layout, required=False).identify(None)
+
+
 def test_the_scheme_may_be_written_in_any_case(layout: Layout) -> None:
     """RFC 9110, 11.1."""
     token = add_token(layout, "ci", 1)
@@ -76,7 +101,6 @@ def test_the_scheme_may_be_written_in_any_case(layout: Layout) -> None:
 @given(st.text())
 def test_no_header_passes_for_a_token(header: str) -> None:
     """Whatever its characters; and nothing else is raised."""
-    from pathlib import Path
     from tempfile import TemporaryDirectory
 
     with TemporaryDirectory() as folder:
@@ -87,7 +111,7 @@ def test_no_header_passes_for_a_token(header: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "anonymous", "import", "A", "a b", "a/b/c", "/a", "a/", "../x", "a\n", "é", "a" * 64]
+    "name", ["", "anonymous", "import", "unknown", "A", "a b", "a/b/c", "/a", "a/", "../x", "a\n", "é", "a" * 64]
 )
 def test_a_name_that_could_mislead_is_refused(layout: Layout, name: str) -> None:
     """It becomes a column, and stands beside names that the server gives."""

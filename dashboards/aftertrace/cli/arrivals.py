@@ -26,7 +26,7 @@ class Arrivals:
     resent: int
     """Records that came again and are kept once in `spans` and `events`."""
     dropped: int
-    """Attributes, events and links that its own limits dropped before they were sent (`dropped_*_count`)."""
+    """Attributes, events and links of spans that its own limits dropped before they were sent (`dropped_*_count`)."""
     spans_without_parent: int
     """Spans that name a parent which never came: lost, sampled away, or of a program that does not report here."""
     first_ns: int

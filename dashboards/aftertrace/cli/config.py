@@ -50,7 +50,8 @@ class ReceiverSection:
     """How much may be accepted and not be in the tables yet; at least 134217728. Over it, senders
     are told to try again."""
     disk_reserve_bytes: int = 512 * 2**20
-    """How much of the disk is left free for the tables. Below it, senders are told to try again."""
+    """How much of the disk is left free for the tables, a tenth of it at most. Below it, senders are told to try
+    again."""
     require_token: bool = False
     """Whether every request must show the token of a source (`aftertrace source add`). Without it a request with no
     token is `anonymous`, and one with a wrong token is refused as soon as there is a source."""

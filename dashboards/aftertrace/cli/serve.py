@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 _WATCH_S: Final = 0.5
 """How often the children are looked at."""
+_KEEP_EVERY_S: Final = 10.0
+"""How often counts of refused requests are written: whoever is refused must not keep the disk busy."""
 _DRAIN_PATIENCE_S: Final = 60.0
 """How long the drain may take at the end to store what was accepted; the rest waits in the WAL for the next start."""
 _PAGE_PATIENCE_S: Final = 5.0
@@ -151,11 +154,14 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
         serving.announce(data, now)
         open_things.callback(serving.withdraw, data)
         ready(now)
+        kept_s = time.monotonic()
         while not stopping.wait(_WATCH_S):
             for child in children:
                 if told := child.revive():
                     _log.warning(told)
-            _keep_refusals(refused, receiver)
+            if time.monotonic() - kept_s >= _KEEP_EVERY_S:
+                kept_s = time.monotonic()
+                _keep_refusals(refused, receiver)
         _log.info("stopping: storing what was accepted")
 
 

@@ -46,8 +46,8 @@ class Status:
 def status(data: Path, form: Literal["text", "json"]) -> None:
     """Say whether it receives and keeps up, who sends, and what was lost on the way.
 
-    Lost is what was refused (counted by day), what lies in the quarantine, what senders dropped by their own limits,
-    and spans whose parent never came. What was accepted and waits in the log is not lost.
+    Lost is what was refused (counted by day), what lies in the quarantine, what senders dropped of spans by their own
+    limits, and spans whose parent never came. What was accepted and waits in the log is not lost.
     """
     found = look(settings.existing(data))
     if form == "json":
@@ -104,8 +104,7 @@ def _line(label: str, text: str) -> str:
 def _table(sources: Sequence[Arrivals]) -> pl.DataFrame:
     import polars as pl
 
-    rows = pl.DataFrame([asdict(source) for source in sources])
-    moment = "%Y-%m-%d %H:%M:%S"
-    return rows.with_columns(
-        pl.from_epoch(f"{at}_ns", "ns").dt.strftime(moment).alias(at) for at in ("first", "last")
-    ).drop("first_ns", "last_ns")
+    kinds = {"source": pl.String, "tenant": pl.String}
+    rows = pl.DataFrame([asdict(source) for source in sources], schema_overrides=kinds, infer_schema_length=None)
+    moments = (pl.from_epoch(f"{at}_ns", "ns").dt.strftime("%Y-%m-%d %H:%M:%S").alias(at) for at in ("first", "last"))
+    return rows.with_columns(moments).drop("first_ns", "last_ns")

@@ -73,9 +73,20 @@ _SEPARATOR: Final = _ORDINAL + r"""((?:\\*["'`])?)[ \t]*(=>|:=|=|:)"""
 _FLAG: Final = r"""(?:[ \t]+|\\*["']\s*,\s*)"""
 
 _SPACE: Final = r"(?:\s|\\+[nrt])*"
+_COLON: Final = rf"{_SPACE}:{_SPACE}"
+_COMMA: Final = rf"{_SPACE},{_SPACE}"
+_PLAIN_MEMBER: Final = rf"""\\*["'][A-Za-z_]+\\*["']{_COLON}(?:[a-z]+|[0-9]+|\\*["'][^"'\\]*\\*["']){_COMMA}"""
 # A header or form field as HAR and many clients write it: `{"name": "authorization", "value": "…"}`.
-_PAIR: Final = rf"""(\\*["']){_SPACE},{_SPACE}\\*["'](?i:value)\\*["']{_SPACE}(:)"""
-_ELEMENT_END: Final = compile_pattern(r"<|\\+u003[cC]")
+_PAIR: Final = rf"""(\\*["']){_COMMA}(?:{_PLAIN_MEMBER})*?\\*["'](?i:value)\\*["']{_SPACE}(:)"""
+_VALUE_FIRST: Final = (
+    rf"""\\*["'](?i:value)\\*["']{_COLON}\\*["']([^"'\\]+)\\*["']{_COMMA}\\*["'](?i:name|key)\\*["']{_COLON}"""
+)
+# Angle brackets as they are or as JSON may escape them.
+_OPEN, _CLOSE = r"(?:<|\\+u003[cC])", r"(?:>|\\+u003[eE])"
+_ELEMENT_END: Final = compile_pattern(_OPEN)
+_CDATA_END: Final = compile_pattern(rf"\]\]{_CLOSE}")
+_END_TAG: Final = compile_pattern(rf"{_OPEN}\\*/([A-Za-z0-9_.:-]+)")
+_CUT_OFF: Final = compile_pattern(r"""[^\s"'`<>\\]+""")
 
 _QUOTED: Final = compile_pattern(r"""[bBfFrRuU]{0,2}(\\*)(["'`])""")
 _QUOTES: Final = {quote: compile_pattern(rf"(\\*){quote}") for quote in "\"'`"}
@@ -101,8 +112,11 @@ class TextRedactor:
         self._assigned = compile_pattern(f"({names}){_SEPARATOR}")
         self._paired = compile_pattern(f"({names}){_PAIR}")
         self._flagged = compile_pattern(f"--[A-Za-z0-9-]*({names}){_FLAG}")
-        # The content of an XML element, with its angle brackets as they are or as JSON may escape them.
-        self._element = compile_pattern(rf"(?:<|\\+u003[cC])[A-Za-z0-9_.:-]*?({names})(?:>|\\+u003[eE])")
+        self._value_first = compile_pattern(rf"""{_VALUE_FIRST}\\*["'][^"'\\]*?({names})\\*["']""")
+        attributes = r"(?:(?:\s|\\+[nrt])[^<>]*?)?"
+        self._element = compile_pattern(
+            rf"{_OPEN}([A-Za-z0-9_.:-]*?(?:{names})){attributes}{_CLOSE}({_OPEN}!\[CDATA\[)?"
+        )
         self._shapes = tuple(
             (
                 shape,
@@ -151,6 +165,7 @@ class TextRedactor:
             return data
         for pattern in (self._assigned, self._paired, self._flagged):
             data = self._replace(data, self._in_fields(data, pattern), hits)
+        data = self._replace(data, self._in_pairs(data), hits)
         data = self._replace(data, self._in_elements(data), hits)
         if self._shaped is None or not self._shaped.search(data):
             return data
@@ -184,15 +199,40 @@ class TextRedactor:
                 yield start, end, rule, quote
                 position = end
 
+    def _in_pairs(self, data: bytes) -> Iterator[_Secret]:
+        """Values that stand before the name of their denied field: `"value": "…", "name": "authorization"`."""
+        for match in self._value_first.finditer(data):
+            start, end = match.span(1)
+            if not self.is_token(data[start:end]):
+                yield start, end, self._rule(match.group(2)) or "", b""
+
     def _in_elements(self, data: bytes) -> Iterator[_Secret]:
-        """The text in denied elements of XML, up to the next angle bracket or the end of a text that was cut off."""
-        position = 0
+        """The text in denied elements of XML. `<password>` alone is a placeholder: its end tag has to follow the text,
+        or the text was cut off within one word.
+        """
+        position, is_cdata_open = 0, False
         while (match := self._element.search(data, position)) is not None:
-            closing = _ELEMENT_END.search(data, match.end())
-            start, position = match.end(), len(data) if closing is None else int(closing.start())
-            value = data[start:position].strip().lower()
-            if value and value not in _PLAIN_WORDS and not _REFERENCE.fullmatch(value) and not self.is_token(value):
-                yield start, position, self._rule(match.group(1)) or "", b""
+            start = position = match.end()
+            if match.group(2) and is_cdata_open:
+                # Looked for once to the end: no later one is closed either.
+                continue
+            ends = (_CDATA_END if match.group(2) else _ELEMENT_END).search(data, start)
+            is_cdata_open = ends is None
+            end = len(data) if ends is None else int(ends.start())
+            if ends is None:
+                whole = _CUT_OFF.fullmatch(data[start:]) is not None
+            else:
+                tag = _END_TAG.match(data, int(ends.end()) if match.group(2) else end)
+                whole = tag is not None and tag.group(1) == match.group(1)
+            value = data[start:end].strip().lower()
+            if (
+                whole
+                and value not in _PLAIN_WORDS
+                and not (_REFERENCE.fullmatch(value) or self.is_token(value))
+                and value
+            ):
+                position = end
+                yield start, end, self._rule(match.group(1)) or "", b""
 
     def _extent(
         self, data: bytes, position: int, rule: str, closing: bytes, separator: bytes

@@ -165,7 +165,10 @@ class _Answer:
 
 
 def _headers(scope: dict[str, Any]) -> _Headers:
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+    """The last of each name; of two tokens neither is the one, and an empty one is refused."""
+    found = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    several = sum(name == "authorization" for name, _ in found) > 1
+    return {**dict(found), "authorization": ""} if several else dict(found)
 
 
 def _text(status: int, message: str, *headers: tuple[str, str]) -> _Answer:

@@ -20,6 +20,9 @@ LOOK_EVERY_S: Final = 0.25
 _RETRY_AFTER_S: Final = 5.0
 """The drain frees a segment at a time, some seconds' work."""
 
+_DISK_SHARE: Final = 10
+"""A disk that is smaller than the reserve must still take something."""
+
 
 class Full(Unavailable):
     """The log must not grow now: the tables are too far behind, or the disk is nearly full."""
@@ -31,7 +34,7 @@ class Backlog:
     def __init__(
         self, folder: Path, max_bytes: int, reserve_bytes: int, clock_s: Callable[[], float] = time.monotonic
     ) -> None:
-        """Allow segments of `max_bytes` together, and leave `reserve_bytes` of the disk free."""
+        """Allow segments of `max_bytes` together, and leave `reserve_bytes` of the disk free, a tenth of it at most."""
         self._folder = folder
         self._max_bytes = max_bytes
         self._reserve_bytes = reserve_bytes
@@ -39,6 +42,7 @@ class Backlog:
         self._looked_s = float("-inf")
         self._waiting_bytes = 0
         self._free_bytes = 0
+        self._kept_bytes = 0
 
     def admit(self, length_bytes: int) -> None:
         """Let a request of so many bytes through.
@@ -57,10 +61,10 @@ class Backlog:
                 f"{self._max_bytes}; try again when it has caught up, or raise receiver.max_backlog_bytes",
                 _RETRY_AFTER_S,
             )
-        if self._free_bytes - length_bytes < self._reserve_bytes:
+        if self._free_bytes - length_bytes < self._kept_bytes:
             raise Full(
                 f"append to {self._folder.name}: {self._free_bytes} bytes are free on the disk, "
-                f"{self._reserve_bytes} are kept for the tables; free disk space, or lower receiver.disk_reserve_bytes",
+                f"{self._kept_bytes} are kept for the tables; free disk space, or lower receiver.disk_reserve_bytes",
                 _RETRY_AFTER_S,
             )
         self._waiting_bytes += length_bytes
@@ -68,7 +72,9 @@ class Backlog:
 
     def _look(self) -> None:
         self._waiting_bytes = backlog_bytes(self._folder)
-        self._free_bytes = shutil.disk_usage(self._folder).free
+        disk = shutil.disk_usage(self._folder)
+        self._free_bytes = disk.free
+        self._kept_bytes = min(self._reserve_bytes, disk.total // _DISK_SHARE)
 
 
 def backlog_bytes(folder: Path) -> int:

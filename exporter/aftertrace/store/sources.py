@@ -19,13 +19,13 @@ import msgspec
 
 from aftertrace.store import durable
 from aftertrace.store.digest import tagged
-from aftertrace.store.errors import Corrupt, Invalid, Unauthenticated
+from aftertrace.store.errors import Corrupt, Invalid, Unauthenticated, Unavailable
 from aftertrace.store.layout import Layout
 from aftertrace.store.lock import held
 
 ANONYMOUS: Final = "anonymous"
 """The source of a request without a token, where none is asked for."""
-RESERVED: Final = frozenset({ANONYMOUS, "import"})
+RESERVED: Final = frozenset({ANONYMOUS, "import", "unknown"})
 """Names that the server gives by itself."""
 TOKEN_PREFIX: Final = "aftertrace_"  # noqa: S105 - what every token begins with, so that scanners of secrets know it
 _TOKEN_BYTES: Final = 32
@@ -126,10 +126,16 @@ class Sources:
         Raises:
             Unauthenticated: a token is missing that has to be there, or is not known.
             Corrupt: the file of the sources is damaged.
+            Unavailable: it cannot be read.
         """
-        known = self._tokens()
-        if not known and not self._required:
-            # Nobody has given out tokens: a header that is there was meant for somebody else.
+        try:
+            known = self._tokens()
+        except OSError as error:
+            raise Unavailable(
+                f"read {self._layout.sources}: {error.strerror}; make it readable for whoever serves"
+            ) from error
+        if self._known[0] is None and not self._required:
+            # Nobody has ever given out a token: a header that is there was meant for somebody else.
             return ANONYMOUS
         if authorization is None:
             if self._required:
