@@ -93,6 +93,7 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
         [PROPOSED, event("policy.evaluated", "unknown", s=1), ENDED],
         ("expired", "inferred", "timeout"),
     ),
+    "dropped": ([event("tool.considered", "dropped")], ("rejected_by_model", "explicit", "model")),
     "asked_long_ago": ([PROPOSED, ASKED], ("expired", "inferred", "timeout")),
     "waits": ([PROPOSED, ASKED], ("pending", "explicit", None)),
     "went_on": (
@@ -105,7 +106,7 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
     ),
     "handed_back": ([PROPOSED, HANDED_BACK], ("pending", "inferred", None)),
     "considered": (
-        [event("tool.considered", "dropped")],
+        [event("tool.considered", "considered"), ENDED],
         ("rejected_by_model", "explicit", "model"),
     ),
     "over": ([PROPOSED, ENDED], ("unresolved", "inferred", None)),

@@ -24,7 +24,10 @@ VERDICTS: Final = {
     "approval.expired": "expired",
 }
 """What each answer is, in a word."""
-BEGUN: Final = ("started", "completed", "failed")
+CONTROLS: Final = ("policy", "guardrail", "hook")
+"""Deciders that are no person and no program of the sender: their leave cancels nothing and overrules nobody."""
+_RAN: Final = ("completed", "failed")
+BEGUN: Final = ("started", *_RAN)
 _PYDANTIC_AI: Final = "pydantic-ai"
 """Scope of Pydantic AI, whose tool span shows the arguments that the model gave, unless a reviewer gave others."""
 ADK: Final = "gcp.vertex.agent"
@@ -54,9 +57,9 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
     denied = (event == "policy.evaluated") & (state == "deny")
     allowed = (event == "policy.evaluated") & (state == "allow")
     refused = called & (state == "refused")
-    deciding = is_deciding()
+    deciding = pl.col("is_deciding")
     by_gateway = (pl.col("dialect") == GATEWAY).fill_null(value=False)
-    ran = called & state.is_in(("completed", "failed"))
+    ran = called & state.is_in(_RAN)
     # OpenAI Agents open a span without output for a call that waits for an answer.
     # Without content, ADK's span of a call that waits for a confirmation looks like one that ran: the call runs again.
     ran_by_adk = ran & (pl.col("scope_name") == ADK).fill_null(value=False)
@@ -77,6 +80,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             asking_ns=pl.col("time_ns").filter(asking).min().over("call_key"),
             asking_trace=pl.col("trace_id").filter(asking).first().over("call_key"),
             run_again=run_again,
+            is_deciding=is_deciding(),
         )
         .group_by("call_key")
         .agg(
@@ -230,9 +234,18 @@ def _without_wait() -> pl.Expr:
 
 
 def is_deciding() -> pl.Expr:
-    """Whether an event is a verdict on its call."""
+    """Whether an event is a verdict on its call, among all events of its `call_key`."""
     said = (pl.col("state") != "unknown").fill_null(value=True)
-    return pl.col("event").is_in(DECISIONS) & (pl.col("event") != "approval.requested") & said
+    return pl.col("event").is_in(DECISIONS) & (pl.col("event") != "approval.requested") & said & ~_is_overruled()
+
+
+def _is_overruled() -> pl.Expr:
+    """Whether it is a control's leave for a call that was rejected and never ran: a rule has no say after that."""
+    allows = (pl.col("event") == "policy.evaluated") & (pl.col("state") == "allow")
+    rejected = weight().filter(pl.col("event") == "approval.rejected").max().over("call_key")
+    ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(_RAN)
+    overruled = allows & pl.col("decided_by").is_in(CONTROLS) & (rejected >= weight())
+    return overruled.fill_null(value=False) & ~ran.fill_null(value=False).any().over("call_key")
 
 
 def weight() -> pl.Expr:

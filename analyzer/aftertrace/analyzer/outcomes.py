@@ -13,7 +13,8 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.asks import QUESTION
-from aftertrace.analyzer.evidence import NO_RESULT
+from aftertrace.analyzer.evidence import CONTROLS, NO_RESULT
+from aftertrace.analyzer.grounds import ASKED, EDITED, LET_THROUGH, RAN, RAN_OTHERWISE, UNDECIDED, WAITS
 
 SPAN_FOR_EVERY_RUN: Final = (
     "pydantic-ai",
@@ -43,41 +44,13 @@ class Rule:
 _EXPLICIT: Final = pl.lit("explicit")
 _INFERRED: Final = pl.lit("inferred")
 _NOBODY: Final = pl.lit(None, dtype=pl.String)
-_RAN: Final = pl.col("was_completed") | pl.col("was_failed")
 _REFUSING: Final = pl.col("verdict").is_in(("deny", "rejected")).fill_null(value=False)
+_EXPIRED: Final = (pl.col("verdict") == "expired").fill_null(value=False)
 _SPAN_AWAITED: Final = pl.col("is_span_certain") | pl.col("rules").list.contains("step_input")
 """Mastra opens a span for every tool that it runs between two steps; its client may run others between two runs."""
 _EMPTY_ANSWER: Final = pl.col("answer").is_null() | pl.col("answer").is_in(NO_RESULT)
-_CONTROLS: Final = ("policy", "guardrail", "hook")
-_LET_THROUGH: Final = (
-    pl.when(pl.col("verdict").is_in(("granted", "modified", "allow")))
-    .then("decider_class")
-    .when(pl.col("was_asked") | pl.col("is_guarded") | (pl.col("is_output_missing") & pl.col("is_resumed") & _RAN))
-    .then(pl.lit("human"))
-    .when(pl.col("dialect") == "copilot")
-    .then(pl.lit("policy"))
-)
+_CANDIDATE: Final = pl.col("was_considered") & ~pl.col("was_proposed")
 _NO_SPAN_BY: Final = pl.when(pl.col("dialect") == "strands").then(pl.lit("hook"))
-_EDITED: Final = (
-    (pl.col("verdict") == "modified").fill_null(value=False)
-    | pl.col("is_edit_told")
-    | (
-        pl.col("verdict").is_in(("granted", "allow")).fill_null(value=False)
-        & (
-            (pl.col("decided_parameters") != pl.col("run_parameters"))
-            | (pl.col("entered_command") != pl.col("run_command"))
-        ).fill_null(value=False)
-    )
-)
-
-_ASKED: Final = pl.col("was_asked") | pl.col("is_guarded")
-_RAN_OTHERWISE: Final = (
-    _ASKED
-    & pl.col("verdict").is_null()
-    & pl.col("is_as_proposed")
-    & (pl.col("proposed_arguments") != pl.col("run_arguments")).fill_null(value=False)
-)
-
 RULES: Final = (
     Rule(
         "refused_on_the_way",
@@ -90,7 +63,7 @@ RULES: Final = (
     ),
     Rule(
         "ran_edited",
-        _RAN & _EDITED,
+        RAN & EDITED,
         "modified",
         _EXPLICIT,
         pl.coalesce("decider_class", pl.lit("human")),
@@ -99,7 +72,7 @@ RULES: Final = (
     ),
     Rule(
         "ran_otherwise",
-        _RAN & _RAN_OTHERWISE,
+        RAN & RAN_OTHERWISE,
         "modified",
         _INFERRED,
         pl.lit("human"),
@@ -108,63 +81,63 @@ RULES: Final = (
     ),
     Rule(
         "sandbox_denied",
-        _RAN & pl.col("is_sandbox_denied"),
+        RAN & pl.col("is_sandbox_denied"),
         "failed",
         _EXPLICIT,
-        _LET_THROUGH,
+        LET_THROUGH,
         "It ran, and the sandbox kept it from what it tried. The result says `success` all the same (Codex).",
     ),
     Rule(
         "ran_under_saved_grant",
-        _RAN & (pl.col("last_run_state") == "completed") & pl.col("rules").list.contains("reject_of_a_run"),
+        RAN & (pl.col("last_run_state") == "completed") & pl.col("rules").list.contains("reject_of_a_run"),
         "executed",
         pl.col("run_basis"),
-        _LET_THROUGH,
+        LET_THROUGH,
         "The log says `reject` of a call that ran: a person allowed it for all future sessions, which Gemini CLI's log "
         "has no word for.",
     ),
     Rule(
         "ran",
-        _RAN & (pl.col("last_run_state") == "completed"),
+        RAN & (pl.col("last_run_state") == "completed"),
         "executed",
         pl.col("run_basis"),
-        _LET_THROUGH,
+        LET_THROUGH,
         "A result or an execution-specific record was seen. It outweighs any text that reads like a refusal.",
     ),
     Rule(
         "ran_again_refused",
-        _RAN & pl.col("is_run_again") & (pl.col("error") == "TOOL_ERROR").fill_null(value=False),
+        RAN & pl.col("is_run_again") & (pl.col("error") == "TOOL_ERROR").fill_null(value=False),
         "denied",
         _INFERRED,
         pl.lit("human"),
         "It was opened in one trace and ended in another with an error that is no exception: a confirmation was asked "
         "for and refused (Google ADK without content).",
     ),
-    Rule("ran_failed", _RAN, "failed", pl.col("run_basis"), _LET_THROUGH, "It ran and returned an error."),
+    Rule("ran_failed", RAN, "failed", pl.col("run_basis"), LET_THROUGH, "It ran and returned an error."),
     Rule(
         "receipt",
         pl.col("has_receipt"),
         "executed",
         _EXPLICIT,
-        _LET_THROUGH,
+        LET_THROUGH,
         "A receipt says that it changed something.",
     ),
     Rule(
         "cancelled",
-        pl.col("was_cancelled") & ~_REFUSING,
+        pl.col("was_cancelled") & ~_REFUSING & ~_EXPIRED,
         "cancelled",
         pl.coalesce("cancelled_basis", _EXPLICIT),
         pl.coalesce(
             "cancelled_by",
-            pl.when(~pl.col("decider_class").is_in(_CONTROLS)).then("decider_class"),
+            pl.when(~pl.col("decider_class").is_in(CONTROLS)).then("decider_class"),
             pl.lit("human"),
         ),
-        "A person interrupted it, and nobody had refused it before; the rule or hook that had let it through did not. "
-        "Or the framework says that it left it out (Pydantic AI, after the final result).",
+        "A person interrupted it, and nobody had refused it before, nor had its ask expired; the rule or hook that had "
+        "let it through did not. Or the framework says that it left it out (Pydantic AI, after the final result).",
     ),
     Rule(
         "expired",
-        (pl.col("verdict") == "expired").fill_null(value=False),
+        _EXPIRED,
         "expired",
         pl.coalesce("decision_basis", _EXPLICIT),
         pl.coalesce("decider_class", pl.lit("timeout")),
@@ -240,7 +213,7 @@ RULES: Final = (
     Rule(
         "asked_and_answered_without_run",
         pl.col("was_answered")
-        & _ASKED
+        & ASKED
         & (pl.col("is_span_certain") | pl.col("rules").list.contains(QUESTION))
         & (pl.col("verdict").is_null() & ~pl.col("is_answer_good")),
         "denied",
@@ -288,7 +261,7 @@ RULES: Final = (
         pl.col("was_answered"),
         "executed",
         _INFERRED,
-        _LET_THROUGH,
+        LET_THROUGH,
         "The model was given a result (tools run by the client or the provider, spans that were lost).",
     ),
     Rule(
@@ -317,15 +290,23 @@ RULES: Final = (
     ),
     Rule(
         "silent_control",
-        pl.col("is_control_silent") & ~pl.col("was_started") & pl.col("is_over"),
+        pl.col("is_control_silent") & UNDECIDED & ~pl.col("was_started") & pl.col("is_over"),
         "expired",
         _INFERRED,
         pl.lit("timeout"),
         "A control point was passed without a verdict and nothing ran after it (Claude Code's unanswered asks).",
     ),
     Rule(
+        "dropped",
+        _CANDIDATE & pl.col("was_dropped"),
+        "rejected_by_model",
+        _EXPLICIT,
+        pl.lit("model"),
+        "The agent named it as a candidate and says that it dropped it, whatever another call waits for.",
+    ),
+    Rule(
         "asked_long_ago",
-        _ASKED & (pl.col("is_quiet") | pl.col("is_told_over")),
+        WAITS & (pl.col("is_quiet") | pl.col("is_told_over")),
         "expired",
         _INFERRED,
         pl.lit("timeout"),
@@ -333,9 +314,9 @@ RULES: Final = (
     ),
     Rule(
         "waits",
-        _ASKED | (pl.col("run_waits") & ~pl.col("is_quiet") & ~pl.col("is_told_over")),
+        WAITS | (pl.col("run_waits") & ~pl.col("is_quiet") & ~pl.col("is_told_over")),
         "pending",
-        pl.when(pl.col("was_asked")).then(_EXPLICIT).otherwise(_INFERRED),
+        pl.when(pl.col("was_asked") & UNDECIDED).then(_EXPLICIT).otherwise(_INFERRED),
         _NOBODY,
         "It waits for an approval, or is held back while a sibling waits.",
     ),
@@ -344,7 +325,7 @@ RULES: Final = (
         pl.col("is_followed"),
         "executed",
         _INFERRED,
-        _LET_THROUGH,
+        LET_THROUGH,
         "Its span has no output, and its agent called its model again: so nothing waited (OpenAI Agents).",
     ),
     Rule(
@@ -367,11 +348,11 @@ RULES: Final = (
     ),
     Rule(
         "considered",
-        pl.col("was_considered") & ~pl.col("was_proposed") & (pl.col("was_dropped") | pl.col("is_over")),
+        _CANDIDATE & pl.col("is_over"),
         "rejected_by_model",
         _EXPLICIT,
         pl.lit("model"),
-        "The agent named it as a candidate and did not propose it.",
+        "The agent named it as a candidate, and its run ended without a proposal.",
     ),
     Rule("over", pl.col("is_over"), "unresolved", _INFERRED, _NOBODY, "Proposed, then nothing, in a run that ended."),
     Rule("open", pl.lit(value=True), "pending", _INFERRED, _NOBODY, "The run is still open."),
