@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from pathlib import Path
 
@@ -114,3 +115,14 @@ def replay(http: str, names: list[str]) -> None:
             connection.request("POST", f"/v1/{export.signal}", export.body, {"Content-Type": "application/x-protobuf"})
             assert connection.getresponse().read() == b""
     connection.close()
+
+
+def test_agents_elsewhere_are_given_a_name_and_not_every_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No certificate is for 0.0.0.0."""
+    monkeypatch.setattr(socket, "getfqdn", lambda: "audit.example.com")
+    urls = ("https://0.0.0.0:4318", "https://[::]:4317", "http://127.0.0.1:4318")
+    assert [connect.reachable(url) for url in urls] == [
+        "https://audit.example.com:4318",
+        "https://audit.example.com:4317",
+        "http://127.0.0.1:4318",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -79,7 +80,7 @@ def connect(emitter: str, no_wait: bool, timeout: float | None, data: Path) -> N
     scheme = "https" if receiver.tls_certificate else "http"
     http = now.http if now is not None else f"{scheme}://{receiver.http}"
     grpc = now.grpc if now is not None else f"{scheme}://{receiver.grpc}"
-    click.echo(instructions(chosen, http=http, grpc=grpc))
+    click.echo(instructions(chosen, http=reachable(http), grpc=reachable(grpc)))
     if receiver.require_token:
         click.echo(_ASKED_FOR)
     if no_wait:
@@ -93,6 +94,13 @@ def connect(emitter: str, no_wait: bool, timeout: float | None, data: Path) -> N
     click.echo(verdict(chosen, heard))
     if not heard.signals:
         raise Unavailable(f"wait for {chosen.title}: nothing came in {timeout:g} s; check the switches above")
+
+
+def reachable(url: str) -> str:
+    """The address by which agents elsewhere reach it: every interface (`0.0.0.0`, `[::]`) has this machine's name."""
+    for everywhere in ("://0.0.0.0:", "://[::]:"):
+        url = url.replace(everywhere, f"://{socket.getfqdn()}:")
+    return url
 
 
 def instructions(emitter: Emitter, *, http: str, grpc: str) -> str:
