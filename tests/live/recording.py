@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import hashlib
 import json
 import re
 import socket
@@ -18,10 +17,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from aftertrace.store.frame import Frame
 
-MAX_CHARS: Final = 400
-"""A longer text is a vendor's, or no use in a recording."""
-_KEPT: Final = ("exception.message",)
-"""Attributes whose texts are kept whole: an interrupt's holds what was asked, as Python writes it."""
+from . import vendor_text
+
 _REQUESTS: Final = {"traces": ExportTraceServiceRequest, "logs": ExportLogsServiceRequest}
 _IDS: Final = ("traceId", "spanId", "parentSpanId")
 _OF_THE_MACHINE: Final = re.compile(r"^(host|process|os|device|container|service\.instance)\.")
@@ -41,19 +38,6 @@ def lines(frames: Iterable[Frame], places: Mapping[str, str]) -> list[str]:
     return [json.dumps(_line(frame, names), ensure_ascii=False, separators=(",", ":")) for frame in frames]
 
 
-def trimmed(text: str) -> str:
-    """A text, or what stands for one that is too long; inside JSON its strings one by one."""
-    if len(text) <= MAX_CHARS:
-        return text
-    if text[:1] in "[{":
-        try:
-            return json.dumps(_trimmed(json.loads(text)), ensure_ascii=False)
-        except ValueError:
-            pass
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f"[vendor text removed: {len(text)} chars sha256:{digest}]"
-
-
 def _line(frame: Frame, names: Mapping[str, str]) -> dict[str, Any]:
     request = _REQUESTS[frame.signal]()
     request.ParseFromString(frame.payload)
@@ -61,28 +45,19 @@ def _line(frame: Frame, names: Mapping[str, str]) -> dict[str, Any]:
     for group in (*told.get("resourceSpans", ()), *told.get("resourceLogs", ())):
         attributes = group.get("resource", {}).get("attributes", [])
         attributes[:] = [item for item in attributes if not _OF_THE_MACHINE.match(item["key"])]
-    return {"signal": frame.signal, "request": _cleaned(told, names)}
+    return {"signal": frame.signal, "request": vendor_text.without(_named(told, names))}
 
 
-def _cleaned(value: Any, names: Mapping[str, str]) -> Any:
+def _named(value: Any, names: Mapping[str, str]) -> Any:
+    """A request with ids as hex and places renamed."""
     if isinstance(value, list):
-        return [_cleaned(item, names) for item in value]
-    if isinstance(value, dict) and value.get("key") in _KEPT:
-        return {"key": value["key"], "value": {kind: _renamed(text, names) for kind, text in value["value"].items()}}
+        return [_named(item, names) for item in value]
     if isinstance(value, dict):
         return {
-            key: b64decode(item).hex() if key in _IDS and isinstance(item, str) else _cleaned(item, names)
+            key: b64decode(item).hex() if key in _IDS and isinstance(item, str) else _named(item, names)
             for key, item in value.items()
         }
-    return trimmed(_renamed(value, names)) if isinstance(value, str) else value
-
-
-def _trimmed(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_trimmed(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _trimmed(item) for key, item in value.items()}
-    return trimmed(value) if isinstance(value, str) else value
+    return _renamed(value, names) if isinstance(value, str) else value
 
 
 def _renamed(text: str, names: Mapping[str, str]) -> str:
