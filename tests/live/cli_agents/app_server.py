@@ -15,6 +15,8 @@ from .scene import PROMPT
 
 THINKS_S: Final = 3.0
 _LIMIT_S: Final = 45.0
+"""Of a whole conversation: its server's end lies within the limit of a case, too."""
+_CLOSES_S: Final = 10.0
 _FLUSHES_S: Final = 5.5
 """An interrupted turn's last records leave with the next batch."""
 
@@ -26,6 +28,7 @@ class Client:
         self._process = process
         self._messages: Queue[dict[str, Any]] = Queue()
         self._asked = 0
+        self._end_s = time.monotonic() + _LIMIT_S
         Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
@@ -56,8 +59,7 @@ class Client:
 
     def messages(self) -> Iterator[dict[str, Any]]:
         """What comes, until the time is up."""
-        end_s = time.monotonic() + _LIMIT_S
-        while (left_s := end_s - time.monotonic()) > 0:
+        while (left_s := self._end_s - time.monotonic()) > 0:
             try:
                 yield self._messages.get(timeout=left_s)
             except Empty:
@@ -80,8 +82,10 @@ def play(program: str, environment: Mapping[str, str], answers: Sequence[str]) -
         assert process.stdin is not None
         process.stdin.close()
         try:
-            process.wait(child.LIMIT_S / 6)
+            process.wait(_CLOSES_S)
         except subprocess.TimeoutExpired:
+            print("the app server does not end by itself", flush=True)
+        finally:
             child.end(process)
 
 

@@ -156,6 +156,7 @@ def _agent(scene: str, version: str) -> Agent:
         _RUNS.get(scene, 1),
         environment={"PYTHONPATH": "{live}/../.."},
         needs=("node", "npm"),
+        limit_s=child.limit_s(SCENES[scene].processes),
         logs_tools=False,
     )
 

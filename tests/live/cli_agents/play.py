@@ -8,11 +8,13 @@ from pathlib import Path
 
 from tests.live import model_server
 
+from . import child
 from .scene import Scene
 
 
 def main(name: str, scene_name: str, installed: str) -> None:
     """Play a scene of the module `name` with the program that is in the folder `installed`."""
+    child.ends_on_sigterm()
     module = importlib.import_module(f".{name}", __package__)
     scene: Scene = module.SCENES[scene_name]
     for path, content in scene.files.items():

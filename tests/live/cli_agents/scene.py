@@ -65,6 +65,11 @@ class Scene:
         )
 
     @property
+    def processes(self) -> int:
+        """How many run, one after another."""
+        return 2 if self.second else 1
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """All calls, in order."""
         return tuple(step for turn in (*self.turns, *self.helper, *self.second) for step in turn)
