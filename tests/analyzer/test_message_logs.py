@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from aftertrace.ingest import files
 
 from . import frames
 
@@ -388,3 +392,58 @@ def test_what_the_provider_ran_is_told_explicitly(tmp_path: Path) -> None:
         ("mcptoolu_3", "get", "failed", None, "explicit", "gone"),
     ]
     assert calls(write(tmp_path, *batch), columns=(*COLUMNS, "reason")) == expected
+
+
+LATER: Final = [
+    user("hi"),
+    {"role": "assistant", "content": "Hello! What now?"},
+    user("tidy up"),
+    {
+        "role": "assistant",
+        "content": [{"type": "tool_use", "id": "toolu_b23456789", "name": "rm", "input": {"path": "a"}}],
+    },
+    user(
+        [
+            {
+                "type": "tool_result",
+                "tool_use_id": "toolu_b23456789",
+                "is_error": True,
+                "content": "The user doesn't want to proceed with this tool use.",
+            }
+        ]
+    ),
+]
+"""A conversation of Anthropic's API whose first answer is a text, as any vendor's would be."""
+REFUSED_LATER: Final = [("toolu_b23456789", "rm", "denied", "human_or_program", "inferred")]
+
+
+@pytest.mark.parametrize("form", ["lines", "list", "messages", "named"])
+def test_a_vendor_that_shows_late_is_read_as_from_the_start(tmp_path: Path, form: str) -> None:
+    """The model's first message tells nothing of it; the call after it is proposed and refused all the same."""
+    entries = {"list": [LATER], "messages": [{"messages": LATER}], "named": [{"session_id": "s", "messages": LATER}]}
+    assert calls(write(tmp_path, *entries.get(form, LATER))) == REFUSED_LATER
+
+
+@pytest.mark.parametrize("name", [{}, {"session_id": "s"}])
+@pytest.mark.parametrize("said", [LATER, CLAUDE])
+def test_a_conversation_that_went_on_adds_only_what_is_new(
+    tmp_path: Path, said: list[dict[str, Any]], name: dict[str, str]
+) -> None:
+    """Each message of it has one record, whatever came after: from the model's first on, or from the start if named."""
+    parts = [{**name, "messages": said[:upto]} for upto in range(1 if name else 2, len(said) + 1)]
+    grown = [write(tmp_path, part, name="log.jsonl") and _records(tmp_path / "log.jsonl") for part in parts]
+    assert [records[: len(before)] == before for before, records in pairwise(grown)] == [True] * (len(grown) - 1)
+    assert len(grown[-1]) == len(said) + bool(name)
+
+
+def _records(path: Path) -> list[tuple[str, bytes]]:
+    """The records of a file: the scope of each, and all that it is."""
+    with files.opened(path) as source:
+        items = [item for item in files.read(source) if isinstance(item, files.Item)]
+    return [
+        (scope.scope.name, record.SerializeToString(deterministic=True))
+        for item in items
+        for held in ExportLogsServiceRequest.FromString(item.body).resource_logs
+        for scope in held.scope_logs
+        for record in scope.log_records
+    ]

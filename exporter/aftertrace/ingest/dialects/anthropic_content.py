@@ -54,6 +54,11 @@ def outcomes(content: Any) -> list[Event]:
     return found
 
 
+def is_marked(content: Any) -> bool:
+    """Whether a content has blocks of calls or results, as no other vendor writes them."""
+    return any(str(block.get("type")).endswith(("tool_use", "tool_result")) for block in blocks(content))
+
+
 def blocks(content: Any) -> list[dict[str, Any]]:
     """The blocks of a content; a bare text has none."""
     return [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []

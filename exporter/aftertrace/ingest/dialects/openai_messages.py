@@ -2,13 +2,24 @@
 
 Nobody states in such a log that a tool ran: what the model was told is all there is, so an outcome is inferred, except
 for what the provider ran itself, and for approvals, which are items of their own.
+
+Which vendor's API a conversation is of often shows only after a while: blocks as Anthropic's API writes them are read
+here too.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import message_forms, message_log, messages, openai_items, text_calls
+from aftertrace.ingest.dialects import (
+    anthropic_content,
+    anthropic_messages,
+    message_forms,
+    message_log,
+    messages,
+    openai_items,
+    text_calls,
+)
 from aftertrace.ingest.dialects.events import Event, Reading
 from aftertrace.ingest.dialects.values import mapping, text
 from aftertrace.ingest.records import Log, Record
@@ -51,6 +62,8 @@ def events_of(message: dict[str, Any]) -> list[Event]:
     """What one message or item states."""
     if message.get("type") in openai_items.ITEMS:
         return openai_items.events_of(message)
+    if anthropic_content.is_marked(message.get("content")) and not message.get("tool_calls"):
+        return anthropic_messages.events_of(message)
     role = message.get("role")
     said = message_forms.content_text(message.get("content"))
     if role == "assistant":

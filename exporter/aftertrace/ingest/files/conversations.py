@@ -57,10 +57,10 @@ class Conversations:
     def place(self, messages: list[dict[str, Any]], *, named: str | None) -> Place:
         """The conversation of some messages, which are kept in mind."""
         gists = [gist(message) for message in messages]
-        first = next((index for index, message in enumerate(messages) if is_made(message)), len(messages) - 1)
-        opening = b"".join(gists[: first + 1])
-        is_unique = named is not None or any(_is_unique(call_id) for call_id in _call_ids(messages[first : first + 1]))
-        key = _digest(named.encode("utf-8", "replace") if named is not None else opening)
+        opened = opening(messages)
+        is_unique = named is not None or any(_is_unique(call_id) for call_id in _call_ids(opened[-1:]))
+        own_words = b"".join(gists[: len(opened)])
+        key = _digest(named.encode("utf-8", "replace") if named is not None else own_words)
         same = self._opened.setdefault(key, [])
         for conversation in same:
             known = _common(conversation.gists, gists)
@@ -93,6 +93,12 @@ def named(*holders: dict[str, Any] | None) -> str | None:
     conversations = [(holder or {}).get("conversation") for holder in holders]
     ids = [each.get("id") if isinstance(each, dict) else each for each in conversations]
     return next((each for each in ids if isinstance(each, str) and each), None)
+
+
+def opening(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages by which a conversation is known: up to the model's first."""
+    first = next((index for index, message in enumerate(messages) if is_made(message)), len(messages) - 1)
+    return messages[: first + 1]
 
 
 def is_made(message: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 from aftertrace.ingest.dialects import anthropic_messages, message_log, openai_items, openai_messages
 from aftertrace.ingest.dialects.message_log import Numbering, sides
 from aftertrace.ingest.files import pieces
-from aftertrace.ingest.files.conversations import Conversations, is_made, named
+from aftertrace.ingest.files.conversations import Conversations, is_made, named, opening
 from aftertrace.ingest.files.item import Made, Origin, Refused, Value, log_record
 from aftertrace.ingest.files.opened import Opened
 from aftertrace.ingest.files.pieces import Look, Piece
@@ -169,7 +169,7 @@ class _Log:
         """The records of what waits."""
         if self.waiting:
             messages = [message for _, message in self.waiting]
-            self.talk = _Talk(self.conversations.place(messages, named=named(*messages)).id, _origin(messages))
+            self.talk = self._talk(messages, named(*messages), {})
             for piece, message in self.waiting:
                 yield self.talk.record(piece, message)
             self.waiting = []
@@ -204,15 +204,19 @@ class _Log:
         messages = [each if isinstance(each, dict) else {} for each in value]
         if not messages:
             return
-        place = self.conversations.place(messages, named=named(rest))
-        talk = _Talk(place.id, _origin(messages, rest), _time_ns(rest))
+        talk = self._talk(messages, named(rest), rest)
         if rest:
-            attributes: dict[str, Value | None] = {message_log.CONVERSATION: place.id}
+            attributes: dict[str, Value | None] = {message_log.CONVERSATION: talk.id}
             text = rest_text.decode("utf-8", "replace")
             record = log_record(message_log.REST, text, attributes, time_ns=talk.time_ns + 1)
             yield Made(record, talk.of, piece.where)
         for message, text_of_it in zip(messages, raw, strict=True):
             yield talk.record(Piece(bytes(text_of_it), piece.where), message)
+
+    def _talk(self, messages: list[dict[str, Any]], name: str | None, rest: dict[str, Any]) -> _Talk:
+        """A conversation. Its vendor is told by what tells itself, so that neither changes when more is said."""
+        known_by = opening(messages) if name is None else []
+        return _Talk(self.conversations.place(messages, named=name).id, _origin(known_by, rest), _time_ns(rest))
 
     def _exchange(self, piece: Piece, whole: dict[str, Any], request: dict[str, Any], response: dict[str, Any]) -> Made:
         is_anthropic = _is_anthropic([*openai_messages.given(request), response], request, response)
