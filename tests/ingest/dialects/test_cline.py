@@ -38,11 +38,14 @@ def told(name: Any, **attributes: Any) -> Reading:
                        ("tool.called", "failed", None, "inferred")]),
         ("undefined", True, [("tool.called", "completed", None, "explicit")]),
         (None, False, [("tool.called", "failed", None, "explicit")]),
+        (None, None, [("tool.called", "completed", None, "inferred")]),
+        (False, None, [("approval.granted", None, "human", "inferred"),
+                       ("tool.called", "completed", None, "inferred")]),
     ],
-    ids=["refused", "agreed", "let through", "failed", "SDK", "SDK, failed"],
+    ids=["refused", "agreed", "let through", "failed", "SDK", "SDK, failed", "unsaid", "answered, unsaid"],
 )  # fmt: skip
 def test_a_used_tool_tells_who_let_it_run_or_kept_it_from_running(
-    automatic: Any, success: bool, expected: list[tuple[Any, ...]]
+    automatic: Any, success: bool | None, expected: list[tuple[Any, ...]]
 ) -> None:
     """A handler writes `success` as soon as its question is answered."""
     events = told("task.tool_used", tool="execute_command", autoApproved=automatic, success=success).events

@@ -74,8 +74,10 @@ def test_an_allowance_is_a_control_before_the_one_that_decides() -> None:
         ({"tool_call_id": "c-1", "authz.decision": "escalate", "policy_id": "p-1"},
          [("policy.evaluated", "ask", "p-1", {"weight": "check"})]),
         ({"guardrail_name": "pii", "guardrail_status": "guardrail_intervened"}, [("effect.blocked", None, "pii", {})]),
+        ({"tool_call_id": "c-1", "policy.decision": "n/a", "gateway.verdict": "deny"},
+         [("policy.evaluated", "deny", "gateway", {})]),
     ],
-    ids=["egress", "access log", "let through", "agentgateway", "asked", "LiteLLM"],
+    ids=["egress", "access log", "let through", "agentgateway", "asked", "LiteLLM", "second word"],
 )  # fmt: skip
 def test_a_log_record_states_a_verdict_on_a_call_or_on_another_request(
     attributes: dict[str, Any], expected: list[tuple[Any, ...]]
@@ -95,6 +97,19 @@ def test_an_agents_own_span_with_a_verdict_stays_the_agents(verdict: str, states
     assert "side" not in reading.events[0].attributes
 
 
+@pytest.mark.parametrize("verdict", ["allow", "none that is known"])
+def test_an_agents_span_without_an_operation_still_tells_of_its_call(verdict: str) -> None:
+    """What the names alone tell does not get lost beside a verdict; a request at a gateway stays the gateway's."""
+    told = {"gen_ai.tool.name": "pay", "gen_ai.tool.call.id": "c-1", "policy.decision": verdict}
+    reading = read(make_span("pay", told))
+    assert reading.dialect == "genai"
+    called = reading.events[0]
+    assert (called.event, called.state, called.basis) == ("tool.called", "completed", "inferred")
+    passing = make_span("pay", {**told, "policy.decision": "allow"})
+    passing.kind = SERVER
+    assert [event.event for event in events(passing)] == ["policy.evaluated"]
+
+
 @pytest.mark.parametrize("as_text", [True, False])
 @pytest.mark.parametrize(("result", "state"), [({"allow": False, "reason": "off"}, "deny"), (True, "allow")])
 def test_a_decision_of_open_policy_agent_is_read_out_of_the_body(as_text: bool, result: Any, state: str) -> None:
@@ -106,6 +121,14 @@ def test_a_decision_of_open_policy_agent_is_read_out_of_the_body(as_text: bool, 
     assert (event.state, event.rule, event.arguments) == (state, "agents/tools", {"path": "/"})
     who = read(log).who
     assert (who.call_id, who.tool_name) == ("c-1", "rm")
+
+
+def test_what_a_policy_was_given_decides_nothing() -> None:
+    """Its input is the agent's own, and may hold the words of a verdict; its result alone is one."""
+    asked = {"tool_call_id": "c-1", "policy.decision": "allow", "policy": "mine", "reason": "because"}
+    log = make_log({"decision_id": "d-1", "path": "agents/tools", "input": asked, "result": False}, {})
+    (event,) = events(log)
+    assert (event.state, event.rule, event.reason) == ("deny", "agents/tools", None)
 
 
 def test_the_number_of_a_request_joins_both_ends_of_an_mcp_session() -> None:

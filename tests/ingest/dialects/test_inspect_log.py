@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,6 +68,24 @@ event = st.fixed_dictionaries(
 def log(event_name: str, body: Any, scope: str = inspect_log.SCOPE, **attributes: Any) -> Log:
     """A record as the import makes them."""
     return Log(Origin({}, scope), None, None, 7, event_name, 0, body, attributes, [])
+
+
+@pytest.mark.parametrize(
+    ("entry", "ended", "state"),
+    [
+        ({"result": "paid"}, None, "completed"),
+        ({"result": ""}, 3, "completed"),
+        ({"result": ""}, None, "started"),
+        ({}, None, "started"),
+        ({"result": "half", "pending": True}, None, "started"),
+        ({"result": "no", "error": {"type": "timeout"}}, None, "failed"),
+    ],
+)
+def test_a_tool_ran_where_its_result_or_its_end_is_told(entry: dict[str, Any], ended: Any, state: str) -> None:
+    """Even where the end is left out, or set before the beginning by another clock."""
+    reading = inspect_log.read(log(inspect_log.EVENT, {"event": "tool", **entry}, **{inspect_log.ENDED: ended}))
+    assert reading is not None
+    assert [(each.state, each.end_ns) for each in reading.events] == [(state, None)]
 
 
 @given(event, st.sampled_from((inspect_log.EVENT, inspect_log.SAMPLE)), values)

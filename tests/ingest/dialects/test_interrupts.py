@@ -88,6 +88,7 @@ def test_the_interrupt_of_a_recording_asks_about_its_two_actions() -> None:
         "(Interrupt(value='approve?', id='0123456789'),)",
         "(Interrupt(value={'action_requests': [{'name': 'pay'",
         "(Interrupt(value={'action_requests': 3}),)",
+        "(Interrupt(value={[]}),)",
         "(Interrupt(value={'action_requests': [object()]}),)",
         "(Interrupt(value=" + "{" * 5_000,
         "(Interrupt(value={'a': " + "[" * 50_000 + "]" * 50_000 + "}),)",

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aftertrace.ingest import dialects
 from aftertrace.ingest.dialects import mcp
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.records import Span
@@ -80,6 +81,22 @@ def test_a_request_that_failed_is_told_from_one_that_was_refused(
     assert reading is not None
     (event,) = reading.events
     assert (event.state, event.decided_by, event.reason) == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "dialect"),
+    [
+        ({"decision": "approve invoice"}, "mcp"),
+        ({"gen_ai.operation.name": "execute_tool", "verdict": "spam"}, "mcp"),
+        ({"decision": "deny"}, "mcp"),
+        ({"decision": "deny", "policy.name": "small-only"}, "gateway"),
+        ({"policy.decision": "deny"}, "gateway"),
+    ],
+)
+def test_a_servers_span_is_left_to_gateways_only_where_it_states_a_verdict(more: dict[str, Any], dialect: str) -> None:
+    """A tool may use the same words of its own matter."""
+    reading = dialects.read(of_kind(SERVER, "tools/call pay", {**REQUEST, "gen_ai.tool.name": "pay", **more}))
+    assert (reading.dialect, reading.events[0].event) == (dialect, "tool.called")
 
 
 def test_a_request_of_another_method_states_nothing() -> None:

@@ -123,6 +123,30 @@ def test_a_tool_span_says_what_became_of_its_call(span: Span, expected: tuple[An
     assert called(span) == expected
 
 
+def test_a_tool_that_stopped_to_ask_had_failed_before_in_vain() -> None:
+    """What it raised and caught first is not what became of it."""
+    span = raised("ConnectionError", "try again")
+    span.events.append(SpanEvent("exception", 10, {"exception.type": "langgraph.errors.GraphInterrupt"}))
+    assert called(span) == ("approval.requested", None, None, None, "graph_interrupt", None)
+
+
+@pytest.mark.parametrize(("title", "state"), [("pay_args", "entered"), ("Payment", "completed")])
+def test_a_tool_in_an_export_is_of_openai_agents_by_its_own_marks(title: str, state: str) -> None:
+    """An export does not keep the scope."""
+    schema = json.dumps({"title": title, "properties": {}})
+    assert called(tool(scope=openinference.EXPORT, **{"tool.parameters": schema}))[1] == state
+    assert called(tool(scope=openinference.EXPORT))[1] == "completed"
+
+
+@pytest.mark.parametrize(("told", "agent"), [({"input.value": "refund 7"}, "refund-clerk"), ({}, None)])
+def test_an_agent_at_the_root_of_an_export_keeps_its_name(told: dict[str, str], agent: str | None) -> None:
+    """A workflow of OpenAI Agents has nothing but a name, which is no agent's."""
+    attributes = {"openinference.span.kind": "AGENT", **told}
+    reading = openinference.read(make_span("refund-clerk", attributes, scope=openinference.EXPORT))
+    assert reading is not None
+    assert reading.who.agent_name == agent
+
+
 def test_dspy_has_the_name_of_a_tool_in_that_of_its_span() -> None:
     """And the arguments in those of the call of its wrapper."""
     told = {"openinference.span.kind": "TOOL", "input.value": '{"kwargs":{"amount":9}}', "output.value": '"paid"'}

@@ -65,12 +65,13 @@ def read(record: Record) -> Reading | None:
 def _used(attributes: dict[str, Any], time_ns: int) -> list[Event]:
     tool, success = text(attributes.get("tool")), flag(attributes.get("success"))
     automatic = flag(attributes.get("autoApproved"))
+    is_told = automatic is None and success is not None
     called = Event(
         event="tool.called",
         state="failed" if success is False else "completed",
         time_ns=time_ns,
         tool_name=tool,
-        basis="explicit" if automatic is None else "inferred",
+        basis="explicit" if is_told else "inferred",
         rule="tool_used",
     )
     if automatic is None:
@@ -79,7 +80,10 @@ def _used(attributes: dict[str, Any], time_ns: int) -> list[Event]:
     if not automatic:
         decided.event, decided.state = "approval.granted", None
         decided.decided_by, decided.identity = "human", "inferred"
-        if success is False:
+        if success is None:
+            # Somebody answered, and nothing says what; a tool that was used is likely to have been granted.
+            decided.basis = "inferred"
+        elif not success:
             decided.event, decided.basis = "approval.rejected", "inferred"
             called.state, called.decided_by = "refused", "human"
     return [decided, called]

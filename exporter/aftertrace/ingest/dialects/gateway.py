@@ -30,18 +30,13 @@ READS: Final = (
     ("span guardrail: guardrail_name, guardrail_status (LiteLLM)", "the same, by a guardrail"),
 )  # fmt: skip
 
-_POLICY_KEYS: Final = ("policy.name", "gateway.policy.name", "mcp.policy.name", "egress.policy.name", "policy.id",
-                       "gateway.policy", "mcp.policy", "egress.policy", "authz.policy", "policy", "policy_name",
-                       "policy_id", "security_rule.name", "gateway.rule", "rule.name", "rule", "rule_id",
-                       "guardrail_name")  # fmt: skip
 _REASON_KEYS: Final = ("policy.reason", "gateway.reason", "egress.reason", "authz.reason", "reason", "deny_reason")
-_METHOD_KEYS: Final = ("mcp.method.name", "mcp.method", "mcp_method", "rpc.method", "gateway.method",
-                       "http.request.method", "http.method", "method")  # fmt: skip
-_PATH_KEYS: Final = ("url.path", "gateway.path", "http.target", "path", "url.full")
-_DESTINATION_KEYS: Final = ("server.address", "gateway.destination", "destination.domain", "destination.address",
-                            "destination", "mcp.server.name", "mcp.target", "host", "upstream")  # fmt: skip
 _TOOL_KEYS: Final = ("gen_ai.tool.name", "mcp.tool.name", "tool.name", "tool_name", "mcp_primitive_name", "tool")
 _CALL_KEYS: Final = ("gen_ai.tool.call.id", "tool.call_id", "tool_call_id", "call_id")
+_INPUT_KEYS: Final = frozenset((*verdicts.METHOD_KEYS, *verdicts.PATH_KEYS, *verdicts.DESTINATION_KEYS, *_TOOL_KEYS,
+                                *_CALL_KEYS, "mcp.resource.type", "mcp.resource.name", "mcp.session.id",
+                                "jsonrpc.request.id", "gen_ai.conversation.id", "gen_ai.agent.name"))  # fmt: skip
+"""What the input of a policy may say of its request; whatever else it holds is the agent's own."""
 _TOOL_METHODS: Final = ("tools/call", "call_tool")
 
 _RAN: Final = ("completed", "failed", "started")
@@ -53,19 +48,19 @@ def read(record: Record) -> Reading | None:
     if record.attributes.keys().isdisjoint(verdicts.ANY) and not _may_be_decision(body):
         return None
     told = {**_decision_log(body), **record.attributes}
-    state = _state(told)
+    state = verdicts.stated(told)
     if state is None:
         return None
     reading = mcp.told(record) if isinstance(record, Span) else None
     # An agent's own span with a verdict stays the agent's.
-    own = genai.read(record) if reading is None and "gen_ai.operation.name" in told else None
+    own = genai.read(record) if reading is None and _is_of_an_agent(record) else None
     reading = own or reading or Reading(NAME, genai.who(told))
     reading.dialect = NAME if own is None else genai.NAME
     who = reading.who
-    who.call_id, who.tool_name = who.call_id or _first(told, _CALL_KEYS), who.tool_name or _tool(told)
-    policy, reason = _first(told, _POLICY_KEYS), _first(told, _REASON_KEYS)
+    who.call_id, who.tool_name = who.call_id or verdicts.first(told, _CALL_KEYS), who.tool_name or _tool(told)
+    policy, reason = verdicts.first(told, verdicts.POLICY_KEYS), verdicts.first(told, _REASON_KEYS)
     decided_by: Decider = "guardrail" if verdicts.GUARDRAIL in told else "policy"
-    is_request = _first(told, _METHOD_KEYS) in _TOOL_METHODS
+    is_request = verdicts.first(told, verdicts.METHOD_KEYS) in _TOOL_METHODS
     if is_request and state == "deny" and not reading.events and record.trace_id is not None:
         reading.events = [Event(event="tool.called", state="completed")]
     for event in reading.events:
@@ -91,29 +86,25 @@ def read(record: Record) -> Reading | None:
     return reading
 
 
-def _state(told: dict[str, Any]) -> str | None:
-    """The verdict in our words; None where a record states none, or says too little of what it is about."""
-    for key in verdicts.KEYS:
-        if key in told:
-            return verdicts.state(told[key])
-    if verdicts.GUARDRAIL in told and "guardrail_name" in told:
-        return verdicts.state(told[verdicts.GUARDRAIL])
-    request = _first(told, _METHOD_KEYS) or _first(told, _PATH_KEYS) or _first(told, _DESTINATION_KEYS)
-    if request is None or _first(told, _POLICY_KEYS) is None:
-        return None
-    return next((verdicts.state(told[key]) for key in verdicts.BARE if key in told), None)
+def _is_of_an_agent(record: Record) -> bool:
+    """Whether a record with a verdict is an agent's: by its operation, or by a span that is no request's."""
+    attributes = record.attributes
+    if "gen_ai.operation.name" in attributes:
+        return True
+    is_inner = isinstance(record, Span) and record.kind not in (mcp.SERVER, mcp.CLIENT)
+    return is_inner and not genai.TOOL_DETAILS.isdisjoint(attributes) and "gen_ai.tool.name" in attributes
 
 
 def _tool(told: dict[str, Any]) -> str | None:
     if told.get("mcp.resource.type") == "tool" and text(told.get("mcp.resource.name")):
         return text(told["mcp.resource.name"])
-    return _first(told, _TOOL_KEYS)
+    return verdicts.first(told, _TOOL_KEYS)
 
 
 def _request(told: dict[str, Any], state: str) -> dict[str, Any]:
     """What the verdict is about. An allowance is a control before the one that decides (`evidence`)."""
-    named = (("method", _METHOD_KEYS), ("path", _PATH_KEYS), ("destination", _DESTINATION_KEYS))
-    found = {name: value for name, keys in named if (value := _first(told, keys)) is not None}
+    named = (("method", verdicts.METHOD_KEYS), ("path", verdicts.PATH_KEYS), ("destination", verdicts.DESTINATION_KEYS))
+    found = {name: value for name, keys in named if (value := verdicts.first(told, keys)) is not None}
     request = mcp.request(told)
     if request is not None:
         found["request"] = request
@@ -132,14 +123,10 @@ def _decision_log(body: Any) -> dict[str, Any]:
     given, result = mapping(event.get("input")), event.get("result")
     params, answer = mapping(given.get("params")), mapping(result)
     return {
-        **{key: value for key, value in given.items() if isinstance(value, str)},
+        **{key: value for key, value in given.items() if key in _INPUT_KEYS and isinstance(value, str)},
         **({"tool_name": params["name"]} if "name" in params else {}),
         "gen_ai.tool.call.arguments": params.get("arguments", given.get("arguments")),
         "policy.name": event.get("path"),
         "policy.reason": answer.get("reason", answer.get("message")),
         "opa.decision": answer.get("allow", answer.get("allowed")) if answer else result,
     }
-
-
-def _first(told: dict[str, Any], keys: tuple[str, ...]) -> str | None:
-    return next((told[key] for key in keys if text(told.get(key))), None)

@@ -51,7 +51,7 @@ _OF_KIND: Final = {"unapproved": "needs_approval", "external": "handed_back", "o
 """What a kind of tool (Pydantic AI) says of its calls: they wait for an approval, are run by whoever runs the agent, or
 are how the model gives its final result."""
 
-_TOOL_DETAILS: Final = frozenset(("gen_ai.tool.call.id", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result"))
+TOOL_DETAILS: Final = frozenset(("gen_ai.tool.call.id", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result"))
 _AI_SDK: Final = "gen_ai"
 """Scope of AI SDK 7, whose agent ends with `tool-calls` when it leaves calls to its caller."""
 
@@ -80,7 +80,7 @@ def read(record: Record) -> Reading | None:
         reading.events = _tool_events(record)
     elif operation is not None:
         reading.operation = "step"
-    elif not _TOOL_DETAILS.isdisjoint(attributes) and reading.who.tool_name is not None:
+    elif not TOOL_DETAILS.isdisjoint(attributes) and reading.who.tool_name is not None:
         # Of an emitter that gives its tools' spans the names and no operation.
         reading.operation = "execute_tool"
         reading.events = _tool_events(record)

@@ -142,7 +142,7 @@ def _tool(entry: dict[str, Any], log: Log) -> Event:
         event.state = "entered"
     elif entry.get("failed") is True:
         event.state = "failed"
-    elif entry.get("pending") is True or event.end_ns is None:
+    elif entry.get("pending") is True or (log.attributes.get(ENDED) is None and entry.get("result") in (None, "")):
         event.state = "started"
     if mapping(mapping(entry.get("metadata")).get("bridge")).get("grant") == "denied":
         event.state, event.decided_by, event.rule = "refused", "policy", "bridge_grant"

@@ -164,7 +164,7 @@ def _value(told: str) -> Any:
         return None
     try:
         return ast.literal_eval(_literal(told, start + len("value=")))
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 
 

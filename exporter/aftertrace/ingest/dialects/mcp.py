@@ -25,8 +25,8 @@ READS: Final = (
     ("span CLIENT, SERVER: rpc.system=mcp, rpc.method (older FastMCP)", "as mcp.method.name"),
 )
 
-_SERVER: Final = 2
-_CLIENT: Final = 3
+SERVER: Final = 2
+CLIENT: Final = 3
 _ERROR: Final = 2
 _NAMED: Final = re.compile(r"(?:MCP send )?tools/call (.{1,256})", re.DOTALL)
 
@@ -34,12 +34,12 @@ _NAMED: Final = re.compile(r"(?:MCP send )?tools/call (.{1,256})", re.DOTALL)
 def read(record: Record) -> Reading | None:
     """Read a span of an MCP client or server; that of a gateway with its verdict is left to `gateway`."""
     reading = told(record) if isinstance(record, Span) else None
-    return reading if reading is not None and record.attributes.keys().isdisjoint(verdicts.ANY) else None
+    return reading if reading is not None and verdicts.stated(record.attributes) is None else None
 
 
 def told(record: Span) -> Reading | None:
     """What a span says of an MCP request; the tool span of an agent, which has the call's id, is left to others."""
-    if record.kind not in (_SERVER, _CLIENT):
+    if record.kind not in (SERVER, CLIENT):
         return None
     attributes = record.attributes
     method = _method(attributes)
@@ -78,7 +78,7 @@ def _called(span: Span) -> Event:
         end_ns=span.end_ns or None,
         arguments=messages.load(attributes.get("gen_ai.tool.call.arguments")),
         content=messages.load(attributes.get("gen_ai.tool.call.result")),
-        attributes={"side": "server" if span.kind == _SERVER else "client"},
+        attributes={"side": "server" if span.kind == SERVER else "client"},
     )
     if (named := request(attributes)) is not None:
         event.attributes["request"] = named

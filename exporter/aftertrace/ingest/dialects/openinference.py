@@ -201,7 +201,11 @@ def _tool(span: Span) -> list[Event]:
         content=data.get("content", output),
         attributes={handoffs.TO_AGENT: handoff[1]} if handoff else {},
     )
-    if span.status == 2 or _is_interrupted(span):
+    if (interrupt := _interrupt(span)) is not None:
+        # A tool that stopped to ask has the status of one that ran.
+        event.event, event.state, event.rule = "approval.requested", None, "graph_interrupt"
+        event.group, event.position = interrupts.group_of(str(interrupt.get("exception.message", ""))), 0
+    elif span.status == 2:
         _failed(event, span)
     elif not span.end_ns:
         event.state = "started"
@@ -255,19 +259,16 @@ def _unknown_tool(span: Span) -> list[Event]:
     ]
 
 
-def _is_interrupted(span: Span) -> bool:
-    """Whether a tool stopped to ask: its span has the status of one that ran."""
-    return any(str(item.attributes.get("exception.type")).endswith("GraphInterrupt") for item in span.events)
+def _interrupt(span: Span) -> dict[str, Any] | None:
+    """The exception by which a tool stopped to ask, whatever it had raised and caught before."""
+    told = (item.attributes for item in span.events)
+    return next((item for item in told if str(item.get("exception.type")).endswith("GraphInterrupt")), None)
 
 
 def _failed(event: Event, span: Span) -> None:
     event.state = "failed"
     exception = next((item.attributes for item in span.events if item.name == "exception"), {})
     kind, text = str(exception.get("exception.type", "")), str(exception.get("exception.message", ""))
-    if kind.endswith("GraphInterrupt"):
-        event.event, event.state, event.rule = "approval.requested", None, "graph_interrupt"
-        event.group, event.position = interrupts.group_of(text), 0
-        return
     event.reason = text or span.status_message or None
     if kind.endswith("ValidationError"):
         event.state, event.rule = "invalid_arguments", "validation_error"
@@ -304,5 +305,13 @@ def _served(output: Any) -> str | None:
 
 
 def _is_agents_sdk(span: Span) -> bool:
-    """Whether a span comes from the OpenAI Agents SDK, or may do so."""
-    return _AGENTS_SDK in span.origin.scope_name or span.origin.scope_name == EXPORT
+    """Whether a span comes from the OpenAI Agents SDK; an export keeps no scope, and its spans have their own marks."""
+    if span.origin.scope_name != EXPORT:
+        return _AGENTS_SDK in span.origin.scope_name
+    attributes = span.attributes
+    if attributes.get("openinference.span.kind") == "TOOL":
+        # The title that the SDK gives to the parameters of each function.
+        schema = mapping(messages.load(attributes.get("tool.parameters")))
+        return schema.get("title") == f"{attributes.get('tool.name')}_args"
+    # A workflow has a name and nothing else.
+    return attributes.keys() <= {"openinference.span.kind", "metadata", "session.id", "user.id"}
