@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -35,3 +38,27 @@ def test_an_import_that_is_longer_than_the_log_may_be_is_stored_as_it_goes(tmp_p
     assert (tally.requests, tally.last_seq, tally.stopped) == (REQUESTS, REQUESTS, None)
     assert 0 < early < REQUESTS
     assert sorted(whole) == sorted(f"s-{number}" for number in range(REQUESTS))
+
+
+def test_a_file_that_breaks_its_reader_does_not_keep_the_others_out(tmp_path: Path) -> None:
+    """It is refused by its name; and standard input may be named twice, and has nothing more to give then."""
+    good, deep, far = tmp_path / "good.jsonl", tmp_path / "deep.json", tmp_path / "far.jsonl"
+    good.write_text(json.dumps(log_of("s-1")) + "\n")
+    deep.write_text('{"data":[' * 450 + "{}" + "]}" * 450)
+    far.write_text('{"role":"user","content":"x","timestamp":"9999-12-31T23:59:59Z"}\n')
+    data = tmp_path / "data"
+    command = [
+        sys.executable,
+        "-m",
+        "aftertrace.cli",
+        "import",
+        *map(str, (deep, far, "-", "-", good)),
+        "--data",
+        str(data),
+    ]
+    given = (json.dumps(log_of("s-2")) + "\n").encode()
+    ended = subprocess.run(command, input=given, capture_output=True, env=os.environ, timeout=120)
+    said = ended.stderr.decode()
+    assert (ended.returncode, "imported 3 requests with 3 records" in said, str(deep) in said) == (2, True, True), said
+    stored = Snapshot.of(open_folder(data).data).scan("events").select("conversation_id").collect()["conversation_id"]
+    assert {"s-1", "s-2"} <= set(stored)

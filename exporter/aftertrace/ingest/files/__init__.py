@@ -8,9 +8,13 @@ that went on can be imported again. What a piece means is said by its dialect, a
 
 from __future__ import annotations
 
+import lzma
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from aftertrace.ingest.files import claude_code, inspect_log, langfuse, messages, otlp, phoenix, pieces
 from aftertrace.ingest.files.item import Item, Made, Refused, packed
@@ -93,8 +97,17 @@ FORMATS: Final = (
 """In the order in which they are asked."""
 
 
+_DEFECTS: Final = (
+    ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, struct.error,
+    lzma.LZMAError, msgspec.MsgspecError,
+)  # fmt: skip
+"""What a reader raises that does not expect what a file holds; a disk that fails is no defect."""
+
+
 def read(source: Opened, signal: Signal | None = None) -> Iterator[Item | Refused]:
     """The requests of a file, in order, and the places where it holds something else.
+
+    A file that breaks a format's reader is refused by its name as any other is: those beside it are still read.
 
     Args:
         source: the file.
@@ -103,6 +116,16 @@ def read(source: Opened, signal: Signal | None = None) -> Iterator[Item | Refuse
     Raises:
         Invalid: it is of no known format, or from some point on it cannot be read.
     """
+    try:
+        yield from _read(source, signal)
+    except Invalid:
+        raise
+    except _DEFECTS as error:
+        what = f"{type(error).__name__} while it was read, a defect of aftertrace"
+        raise Invalid(f"read {source.name}: {what}; what stands before that place is read") from error
+
+
+def _read(source: Opened, signal: Signal | None) -> Iterator[Item | Refused]:
     if not source.head:
         return iter(())
     look = pieces.look(source.head, is_whole=len(source.head) < HEAD_BYTES)

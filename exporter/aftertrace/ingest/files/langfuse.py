@@ -21,6 +21,8 @@ from aftertrace.ingest.files.times import time_ns
 _OBSERVATION: Final = frozenset(("traceId", "startTime", "type"))
 _PAGE: Final = "data"
 """Key of the list in a page of the API."""
+_LEVELS: Final = 2
+"""A page holds traces, and a trace observations."""
 
 
 def is_export(look: Look) -> bool:
@@ -30,22 +32,19 @@ def is_export(look: Look) -> bool:
 
 def read(source: Opened, look: Look) -> Iterator[Made | Refused]:
     """The spans that an export becomes."""
-    if look.form == "object":
-        yield from _entry(source.file.read(), source.name)
-        return
-    for piece in pieces.read(source.name, source.file, look.form):
+    for piece in pieces.entries(source.name, source.file, look.form):
         yield from [piece] if isinstance(piece, Refused) else _entry(piece.text, piece.where)
 
 
-def _is_entry(value: Any) -> bool:
+def _is_entry(value: Any, levels: int = _LEVELS) -> bool:
     if not isinstance(value, dict):
         return False
-    listed = value.get("observations", value.get(_PAGE))
+    listed = value.get("observations", value.get(_PAGE)) if levels else None
     nested = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     is_trace = "observations" in value and bool(
         {"trace", "projectId"} & value.keys() or {"id", "timestamp"} <= value.keys()
     )
-    return value.keys() >= _OBSERVATION or is_trace or any(_is_entry(each) for each in nested[:1])
+    return value.keys() >= _OBSERVATION or is_trace or any(_is_entry(each, levels - 1) for each in nested[:1])
 
 
 def _entry(text: bytes, where: str) -> Iterator[Made | Refused]:
@@ -59,9 +58,16 @@ def _entry(text: bytes, where: str) -> Iterator[Made | Refused]:
     listed = value.get("observations", value.get(_PAGE))
     trace = value["trace"] if isinstance(value.get("trace"), dict) else value
     for each in listed if isinstance(listed, list) else []:
-        if isinstance(each, dict) and isinstance(each.get("observations"), list):
-            yield from _entry(msgspec.json.encode(each), where)
-        elif isinstance(each, dict):
+        if isinstance(each, dict) and isinstance(each.get("observations"), list) and not each.keys() >= _OBSERVATION:
+            of = each["trace"] if isinstance(each.get("trace"), dict) else each
+            yield from _observations(each["observations"], of, where)
+        else:
+            yield from _observations([each], trace, where)
+
+
+def _observations(listed: list[Any], trace: dict[str, Any], where: str) -> Iterator[Made | Refused]:
+    for each in listed:
+        if isinstance(each, dict):
             yield _made(each, trace, where)
         else:
             yield Refused(where, "an observation is no JSON object")

@@ -43,7 +43,7 @@ def read(source: Opened, look: Look) -> Iterator[Made | Refused]:
     """The records that a message log becomes."""
     log = _Log(Conversations(source.identity))
     if look.form == "object":
-        yield from log.entry(Piece(source.file.read(), source.name))
+        yield from log.entry(Piece(pieces.whole(source.name, source.file), source.name))
         return
     loose = _is_loose(look)
     try:
@@ -63,7 +63,8 @@ def read(source: Opened, look: Look) -> Iterator[Made | Refused]:
 
 def _is_loose(look: Look) -> bool:
     """Whether a file holds the messages of one conversation, and not one entry beside the other."""
-    roles = {value.get("role") for value in look.objects() if _is_message(value)}
+    told = [value.get("role") for value in look.objects() if _is_message(value)]
+    roles = {role if isinstance(role, str) else None for role in told}
     items = any(value.get("type") in openai_items.ITEMS for value in look.objects())
     return items or bool(roles - {"assistant"}) or (bool(roles) and not any(map(_is_entry, look.values)))
 

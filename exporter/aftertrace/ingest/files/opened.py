@@ -7,11 +7,12 @@ import io
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from aftertrace.ingest.files import pieces
 from aftertrace.store.errors import Invalid
 
 HEAD_BYTES: Final = 1 << 18
@@ -34,16 +35,20 @@ class Opened:
     """Its content, inflated."""
     raw: BinaryIO
 
+    def seekable(self) -> BinaryIO:
+        """Its content where one can go back and forth, in memory if need be.
+
+        Raises:
+            Invalid: it would have to be in memory, and is too long for that.
+        """
+        return self.file if self.file.seekable() else io.BytesIO(pieces.whole(self.name, self.file))
+
     def read_bytes(self) -> int:
         """How many of its bytes were read so far, as they lie on the disk: for progress."""
         try:
             return self.raw.tell()
         except OSError:
             return 0
-
-    def seekable(self) -> BinaryIO:
-        """Its content where one can go back and forth, in memory if need be."""
-        return self.file if self.file.seekable() else io.BytesIO(self.file.read())
 
 
 @contextmanager
@@ -56,7 +61,8 @@ def opened(path: Path) -> Iterator[Opened]:
     is_input = path == STANDARD_INPUT
     name = "standard input" if is_input else str(path)
     try:
-        with sys.stdin.buffer if is_input else path.open("rb") as raw:
+        # Standard input stays open: it may be named twice, and then has nothing more to give.
+        with nullcontext(sys.stdin.buffer) if is_input else path.open("rb") as raw:
             # A gzip file says that one can go back in it, whatever it lies in.
             can_seek = raw.seekable()
             head, file = _looked_at(raw, can_seek)

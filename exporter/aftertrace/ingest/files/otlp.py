@@ -75,10 +75,7 @@ def read(source: Opened, look: Look) -> Iterator[Item | Refused]:
     Raises:
         Invalid: from some point on it is no JSON.
     """
-    if look.form == "object":
-        yield _json_item(source.file.read(), source.name)
-        return
-    for piece in pieces.read(source.name, source.file, look.form):
+    for piece in pieces.entries(source.name, source.file, look.form):
         yield piece if isinstance(piece, Refused) else _json_item(piece.text, piece.where)
 
 

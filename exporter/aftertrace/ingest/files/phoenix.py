@@ -30,10 +30,7 @@ def is_export(look: Look) -> bool:
 
 def read(source: Opened, look: Look) -> Iterator[Made | Refused]:
     """The spans that an export becomes."""
-    if look.form == "object":
-        yield from _entry(source.file.read(), source.name)
-        return
-    for piece in pieces.read(source.name, source.file, look.form):
+    for piece in pieces.entries(source.name, source.file, look.form):
         yield from [piece] if isinstance(piece, Refused) else _entry(piece.text, piece.where)
 
 
@@ -41,7 +38,8 @@ def _is_entry(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     listed = value.get("data")
-    return value.keys() >= _SPAN or (isinstance(listed, list) and bool(listed) and _is_entry(listed[0]))
+    first = listed[0] if isinstance(listed, list) and listed else None
+    return value.keys() >= _SPAN or (isinstance(first, dict) and first.keys() >= _SPAN)
 
 
 def _entry(text: bytes, where: str) -> Iterator[Made | Refused]:

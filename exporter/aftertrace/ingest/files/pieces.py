@@ -149,6 +149,30 @@ def read(name: str, file: BinaryIO, form: Form, *, split: frozenset[str] = froze
     return _lines(name, file) if form == "lines" else _Cutter(name, file, split).pieces()
 
 
+def entries(name: str, file: BinaryIO, form: Form) -> Iterator[Piece | Refused]:
+    """The pieces of a file whose lines or elements are entries; one that is an object is one entry.
+
+    Raises:
+        Invalid: a list is cut short, or is no JSON; an object is too long.
+    """
+    return iter([Piece(whole(name, file), name)]) if form == "object" else read(name, file, form)
+
+
+def whole(name: str, file: BinaryIO) -> bytes:
+    """All that a file holds, where it is one piece.
+
+    Raises:
+        Invalid: it is longer than a piece may be.
+    """
+    text = file.read(MAX_PIECE_BYTES + 1)
+    if len(text) > MAX_PIECE_BYTES:
+        raise Invalid(
+            f"read {name}: longer than {MAX_PIECE_BYTES} bytes in one piece, expected less, or lines; where it is an "
+            "archive that comes through a pipe, name its file"
+        )
+    return text.removeprefix(_MARK)
+
+
 def _lines(name: str, file: BinaryIO) -> Iterator[Piece | Refused]:
     number = 0
     while line := file.readline(MAX_PIECE_BYTES + 1):

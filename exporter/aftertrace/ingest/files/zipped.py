@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import lzma
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Final
@@ -15,6 +17,12 @@ MAGIC: Final = b"PK\x03\x04"
 _LOCAL: Final = struct.Struct("<4s5H3I2H")
 """The header before a member's bytes; its last two fields are the lengths of name and extra field."""
 _ZSTANDARD: Final = 93
+
+_FAULTS: Final = (
+    zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, UnicodeDecodeError, struct.error,
+    zlib.error, lzma.LZMAError,
+)  # fmt: skip
+"""What a damaged member raises, or one that is compressed or encrypted as nobody can read it here."""
 
 
 @contextmanager
@@ -27,7 +35,7 @@ def archive(name: str, file: BinaryIO) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(file) as found:
             yield found
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, UnicodeDecodeError, struct.error) as error:
         raise Invalid(f"read {name}: the zip file is damaged or cut short: {error}") from error
 
 
@@ -52,7 +60,7 @@ def content(name: str, found: zipfile.ZipFile, member: zipfile.ZipInfo, *, most_
         try:
             with found.open(member) as file:
                 text = file.read(most_bytes + 1)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+        except _FAULTS as error:
             raise Invalid(f"read {where}: {error}, expected a member stored, deflated or in Zstandard") from error
     if len(text) > most_bytes:
         raise Invalid(f"read {where}: longer than {most_bytes} bytes, expected shorter members")
