@@ -33,10 +33,11 @@ format: $(VENV)/dev.stamp ## mend what ruff can mend
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-docs: $(VENV)/dev.stamp ## write semconv/REFERENCE.md, docs/REFERENCE.md and docs/EMITTERS.md anew
+docs: $(VENV)/dev.stamp ## write semconv/REFERENCE.md, docs/REFERENCE.md, docs/EMITTERS.md and the tables of analyzer/README.md anew
 	@$(BIN)/python -m aftertrace.semconv.generate
 	@$(BIN)/python -m aftertrace.cli.reference
 	@$(BIN)/python -m tests.analyzer.seen
+	@$(BIN)/python -m tests.analyzer.readme
 
 bench: $(VENV)/dev.stamp ## how fast: accepted and queryable spans per second, memory, bytes per span
 	@$(BIN)/python -m benchmarks $(ARGS)
