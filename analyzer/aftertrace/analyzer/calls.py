@@ -8,12 +8,13 @@ import polars as pl
 
 from aftertrace.analyzer import controls, evidence, modes, risk
 from aftertrace.analyzer.allowances import allowed
+from aftertrace.analyzer.certainty import span_certain
 from aftertrace.analyzer.decisions import identity
 from aftertrace.analyzer.evidence import NO_RESULT
 from aftertrace.analyzer.followed import followed
 from aftertrace.analyzer.held import held
 from aftertrace.analyzer.identity import Identified
-from aftertrace.analyzer.outcomes import SPAN_FOR_EVERY_RUN, judge
+from aftertrace.analyzer.outcomes import judge
 from aftertrace.analyzer.run_states import RUN_STATES
 from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, RAN_OUTCOMES, TIMESTAMP
 from aftertrace.analyzer.untimed import ONE_MOMENT_NS, timed
@@ -30,17 +31,13 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
         run_states: per `run_id`, whether the run is over, waits or has gone quiet (`run_states.run_states`).
     """
     gathered = evidence.gather(_with_identity(call_events, identified)).lazy()
-    certain = (
-        identified.spans.lazy()
-        .group_by("run_id")
-        .agg(pl.col("scope_name").is_in(SPAN_FOR_EVERY_RUN).fill_null(value=False).any().alias("is_span_certain"))
-    )
+    certain = span_certain(call_events, identified.spans).lazy()
     went_on = followed(call_events, identified.spans).lazy().with_columns(is_followed=pl.lit(value=True))
     states = run_states.lazy().select("run_id", *RUN_STATES)
     judged = judge(
         _held(_blank_asks(gathered, identified), call_events)
         .join(states, on="run_id", how="left")
-        .join(certain, on="run_id", how="left")
+        .join(certain, on="call_key", how="left")
         .join(went_on, on="call_key", how="left")
         .join(_tool_lists(identified), on="run_id", how="left")
         .with_columns(

@@ -16,15 +16,6 @@ from aftertrace.analyzer.asks import QUESTION
 from aftertrace.analyzer.evidence import CONTROLS, NO_RESULT
 from aftertrace.analyzer.grounds import ASKED, EDITED, LET_THROUGH, RAN, RAN_OTHERWISE, UNDECIDED, WAITS
 
-SPAN_FOR_EVERY_RUN: Final = (
-    "pydantic-ai",
-    "agent_framework",
-    "strands.telemetry.tracer",
-    "strands-agents",
-    "gcp.vertex.agent",
-)
-"""Scopes of instrumentations that open a span for every tool they run: an answer without one tells of a refusal."""
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
