@@ -106,6 +106,7 @@ def some_events(draw: st.DrawFn) -> Frames:
             "call_id": draw(st.sampled_from((None, "c-1", "c-2"))),
             "tool_name": draw(st.sampled_from(("pay", "read_db"))),
             "arguments_digest": digest,
+            "group": draw(st.sampled_from((None, "g-1", "g-2"))),
             "position": draw(st.sampled_from((None, 0, 1))),
             "basis": draw(st.sampled_from(("explicit", "inferred"))),
             "decided_by": draw(st.sampled_from((None, "human", "policy"))),

@@ -13,6 +13,8 @@ from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.untimed import timed
 
 SCHEMA: Final = DERIVED["approvals"].schema
+_OWN_RUN: Final = pl.when(pl.col("conversation_id").is_null()).then("run_id")
+"""What the ids of requests are scoped by, where there is no conversation."""
 _DECISIONS: Final = ("granted", "rejected", "modified", "expired")
 
 
@@ -91,7 +93,7 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
             ),
             calls=pl.when(pl.col("approval_id").is_null())
             .then(1)
-            .otherwise(pl.len().over("source", "conversation_id", "approval_id")),
+            .otherwise(pl.len().over("source", "service_name", "conversation_id", _OWN_RUN, "approval_id")),
             signals=pl.concat_list("signals", named((HASTY,))),
         )
         .with_columns(let_arguments=pl.coalesce("approved_arguments", "arguments"))

@@ -67,11 +67,11 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
 
     Events that speak of no call that could be found (a guardrail of a whole run, say) are left out.
     """
-    found = answered_each(events.filter(pl.col("event").is_in(CALL_EVENTS))).with_row_index("row")
-    found = found.with_columns(
+    found = events.filter(pl.col("event").is_in(CALL_EVENTS)).with_columns(
         scope=pl.when(pl.col("conversation_id").is_not_null()).then("thread").otherwise("run_id"),
         done_ns=pl.coalesce("end_ns", "time_ns"),
     )
+    found = answered_each(found).with_row_index("row")
     found = without_replays(without_copies(placed(found)))
     together = companions(found)
     found = adopted(with_asks(_from_spans(_from_batches(found, spans, together), spans, found)))
