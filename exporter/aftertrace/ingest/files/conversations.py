@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any, Final
 
 import msgspec
@@ -32,6 +33,8 @@ _GIST_BYTES: Final = 12
 class _Conversation:
     id: str
     gists: list[bytes]
+    end: bytes
+    """What tells all of its messages from those of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,12 @@ class Conversations:
 
     file: str
     """What tells the file from others."""
-    _opened: dict[bytes, list[_Conversation]] = field(default_factory=dict)
+    _through: dict[bytes, _Conversation] = field(default_factory=dict)
+    """By what tells the first messages of a conversation, so many of them as there are: the first that has them."""
+    _ends: dict[bytes, _Conversation] = field(default_factory=dict)
+    """By what tells all messages of a conversation. None begins as another ends, so only one can go on in a list."""
+    _counts: dict[bytes, int] = field(default_factory=dict)
+    """How many conversations open alike."""
     _responses: dict[str, str] = field(default_factory=dict)
     """The conversation of each response of the Responses API, by its id."""
 
@@ -61,16 +69,25 @@ class Conversations:
         is_unique = named is not None or any(_is_unique(call_id) for call_id in _call_ids(opened[-1:]))
         own_words = b"".join(gists[: len(opened)])
         key = _digest(named.encode("utf-8", "replace") if named is not None else own_words)
-        same = self._opened.setdefault(key, [])
-        for conversation in same:
-            known = _common(conversation.gists, gists)
-            if is_unique or known == min(len(conversation.gists), len(gists)):
-                if known == len(conversation.gists):
-                    conversation.gists = gists
-                return Place(conversation.id, known)
-        own = named if named is not None else _id(key, self.file if not is_unique else "", len(same))
-        same.append(_Conversation(own, gists))
-        return Place(own, 0)
+        begins = [key] if is_unique else _begins(key, gists)
+        conversation = self._through.get(begins[-1]) or next(filter(None, map(self._ends.get, begins)), None)
+        if conversation is None:
+            number = self._counts.get(key, 0)
+            own = named if named is not None else _id(key, self.file if not is_unique else "", number)
+            self._counts[key] = number + 1
+            self._keep(_Conversation(own, gists, begins[-1]), begins)
+            return Place(own, 0)
+        known = _common(conversation.gists, gists)
+        if known == len(conversation.gists):
+            del self._ends[conversation.end]
+            conversation.gists, conversation.end = gists, begins[-1]
+            self._keep(conversation, begins)
+        return Place(conversation.id, known)
+
+    def _keep(self, conversation: _Conversation, begins: list[bytes]) -> None:
+        for begin in begins:
+            self._through.setdefault(begin, conversation)
+        self._ends[conversation.end] = conversation
 
     def answers(self, response_id: Any, conversation_id: str) -> None:
         """Keep in mind which conversation a response belongs to."""
@@ -154,6 +171,11 @@ def _names(message: dict[str, Any]) -> list[Any]:
 
 def _is_unique(call_id: str) -> bool:
     return len(_PREFIX.sub("", call_id)) >= _UNIQUE_CHARACTERS
+
+
+def _begins(key: bytes, gists: list[bytes]) -> list[bytes]:
+    """What tells the first messages of a list, so many of them as there are, one more each time."""
+    return list(accumulate(gists, lambda begin, each: _digest(begin + each), initial=key))
 
 
 def _common(first: list[bytes], second: list[bytes]) -> int:
