@@ -46,6 +46,8 @@ class Call:
     """Tool whose body logs that it runs: empty is its own; None is none (an output tool, a hand-off, a vendor's)."""
     untold: Mapping[str, str] = field(default_factory=dict)
     """What the telemetry cannot tell of this call: column (`tool` for the whole call), and why."""
+    told: Mapping[str, object] = field(default_factory=dict)
+    """What is told instead where that is no guess: column, and value. It is stated, so that no other passes."""
 
 
 @dataclass(frozen=True, slots=True)

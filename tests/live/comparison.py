@@ -15,6 +15,8 @@ WAIT_FLOOR_S: Final = 0.4
 """A program on a busy machine wakes up late: a wait, which is of seconds, may be off by this."""
 RAN: Final = ("executed", "failed", "modified")
 """Outcomes of calls whose tool began to run."""
+_OPEN: Final = ("unresolved", "pending")
+"""Outcomes that claim nothing of what became of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +68,12 @@ def compare(agent: Agent, calls: Sequence[Mapping[str, Any]], runs: int, ran: Se
     right = in_part = 0
     for index, call in enumerate(agent.calls):
         wrong = _faults(call, found[index])
-        held = [fault for fault in wrong if fault.column not in call.untold]
-        excused = [fault.column for fault in wrong if fault not in held]
-        reasons = dict.fromkeys(call.untold[column] for column in excused)
-        untold += [
-            f"{call.tool}: {', '.join(column for column in excused if call.untold[column] == reason)}: {reason}"
-            for reason in reasons
-        ]
-        right += not wrong
+        excused = [fault for fault in wrong if _is_excused(call, fault, found[index])]
+        held = [fault for fault in wrong if fault not in excused]
+        stale = sorted(call.untold.keys() - {fault.column for fault in wrong})
+        held += [Fault(call.tool, f"excuse of {column}", "needed", "stale") for column in stale]
+        untold += _reasons(call, excused)
+        right += not wrong and not held
         in_part += bool(wrong) and not held
         faults += held
     faults += [Fault(str(row["tool_name"]), "tool", None, row["outcome"]) for row in left]
@@ -82,6 +82,23 @@ def compare(agent: Agent, calls: Sequence[Mapping[str, Any]], runs: int, ran: Se
     if ran is not None:
         faults += _of_the_truth(agent.calls, ran)
     return Verdict(len(agent.calls), right, tuple(faults), in_part, tuple(untold))
+
+
+def _is_excused(call: Call, fault: Fault, row: Mapping[str, Any] | None) -> bool:
+    """Whether the telemetry cannot tell it, and what is told instead is what was stated, or claims nothing."""
+    if fault.column not in call.untold:
+        return False
+    if fault.column in call.told:
+        return fault.told == call.told[fault.column]
+    return fault.column != "outcome" or fault.told in _OPEN or (row is not None and row["basis"] == "inferred")
+
+
+def _reasons(call: Call, excused: Sequence[Fault]) -> list[str]:
+    """What is told instead, by reason."""
+    told: dict[str, list[str]] = {}
+    for fault in excused:
+        told.setdefault(call.untold[fault.column], []).append(f"{fault.column} is {fault.told}, in truth {fault.true}")
+    return [f"{call.tool}: {', and '.join(columns)}: {reason}" for reason, columns in told.items()]
 
 
 def _take(call: Call, left: list[Mapping[str, Any]], *, faultless: bool) -> Mapping[str, Any] | None:

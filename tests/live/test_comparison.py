@@ -80,10 +80,50 @@ def test_what_the_telemetry_cannot_tell_is_not_held_against_it_but_said() -> Non
         "shop/reads", AGENT.installation, AGENT.command, (Call(**{**_values(silent), "bases": ("explicit",)}),)
     )
     assert compare(agent, (told("read_db", "executed", basis="inferred"),), 1, None) == Verdict(
-        1, 0, (), 1, ("read_db: basis: no record of the result",)
+        1, 0, (), 1, ("read_db: basis is inferred, in truth explicit: no record of the result",)
     )
     failed = compare(agent, (told("read_db", "failed", basis="inferred"),), 1, None)
     assert (failed.right, failed.in_part, len(failed.faults)) == (0, 0, 1)
+
+
+def verdict(call: Call, row: dict[str, Any]) -> Verdict:
+    """On a case of one call."""
+    return compare(Agent("shop/voids", AGENT.installation, AGENT.command, (call,)), (row,), 1, None)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "basis", "passes"),
+    [
+        ("executed", "explicit", False),
+        ("executed", "inferred", True),
+        ("unresolved", "explicit", True),
+        ("pending", "explicit", True),
+    ],
+)
+def test_an_excuse_is_none_for_another_answer_that_claims_to_be_stated(outcome: str, basis: str, passes: bool) -> None:
+    """What cannot be told may be guessed, or left open; a wrong answer that is explicit is wrong."""
+    told_so = verdict(
+        Call("void", "denied", untold={"outcome": "its span is that of one that ran"}),
+        told("void", outcome, basis=basis),
+    )
+    remark = f"void: outcome is {outcome}, in truth denied: its span is that of one that ran"
+    fault = Fault("void", "outcome", "denied", outcome)
+    assert told_so == (Verdict(1, 0, (), 1, (remark,)) if passes else Verdict(1, 0, (fault,)))
+
+
+def test_an_answer_that_is_known_to_be_wrong_is_stated_and_no_other_passes() -> None:
+    """The page then says what aftertrace says."""
+    call = Call("void", "denied", untold={"outcome": "alike"}, told={"outcome": "executed"})
+    assert verdict(call, told("void", "executed")).untold == ("void: outcome is executed, in truth denied: alike",)
+    fault = Fault("void", "outcome", "denied", "failed")
+    assert verdict(call, told("void", "failed", basis="inferred")) == Verdict(1, 0, (fault,))
+
+
+def test_an_excuse_that_is_needed_no_more_is_a_fault() -> None:
+    """One that the analyzer, or a newer version, has outgrown must go."""
+    call = Call("void", "denied", untold={"outcome": "alike"})
+    fault = Fault("void", "excuse of outcome", "needed", "stale")
+    assert verdict(call, told("void", "denied")) == Verdict(1, 0, (fault,))
 
 
 def _values(call: Call) -> dict[str, Any]:

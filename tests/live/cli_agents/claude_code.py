@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,7 +90,7 @@ SCENES: Final[Mapping[str, Scene]] = {
         one_by_one(
             _bash("toolu_deny", "touch hook-denies", "denied", "hook"),
             _bash("toolu_allow", "touch hook-allows", "executed", "hook"),
-            _bash("toolu_edit", "touch hook-edits", "modified", "hook", untold={"arguments": "one of them is shown"}),
+            _bash("toolu_edit", "touch hook-edits", "modified", "hook"),
             _bash("toolu_echo", "echo hello", "executed", "policy"),
         ),
         settings={"hooks": {"PreToolUse": [{"matcher": "*", "hooks": [_HOOK]}]}},
@@ -169,7 +170,14 @@ _RUNS: Final = {"resume": 2, "subagent": None}
 """The end of a subagent in the background is a prompt of its own, in newer versions."""
 
 
+_TOLD_BY: Final = {"2.1.197": ("mcp",)}
+"""Scenes in which a version tells what others cannot."""
+
+
 def _agent(scene: str, version: str) -> Agent:
+    calls = SCENES[scene].calls
+    if scene in _TOLD_BY.get(version, ()):
+        calls = tuple(replace(call, untold={}) for call in calls)
     installation = Installation("npm", (f"@anthropic-ai/claude-code@{version}",))
     command = ("{harness}", "-m", "tests.live.cli_agents.play", "claude_code", scene, "{installed}")
     name = f"claude-code/{scene}" if version == _VERSIONS[0] else f"claude-code/{scene}_{version}"
@@ -177,7 +185,7 @@ def _agent(scene: str, version: str) -> Agent:
         name,
         installation,
         command,
-        SCENES[scene].calls,
+        calls,
         _RUNS.get(scene, 1),
         environment={"PYTHONPATH": "{live}/../.."},
         needs=("node", "npm"),

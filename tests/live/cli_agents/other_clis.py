@@ -45,7 +45,11 @@ _GEMINI_STEPS: Final = one_by_one(
     _rocket("gemini_rocket"),
 )
 _NO_EXIT_CODE: Final = Call(
-    "run_shell_command", "failed", "policy", untold={"outcome": "exit codes are withheld with the prompts"}
+    "run_shell_command",
+    "failed",
+    "policy",
+    untold={"outcome": "exit codes are withheld with the prompts"},
+    told={"outcome": "executed"},
 )
 _COPILOT_STEPS: Final = one_by_one(
     _shell("copilot_echo", "bash", "echo hello", "executed", "policy"),

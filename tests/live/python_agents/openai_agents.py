@@ -85,24 +85,29 @@ _TWIN: Final = "the span of a call that waits is that of one that returned nothi
 _LOST: Final = "OpenInference drops every span of a run that goes on in the trace it stopped in"
 _REDACTED: Final = "the SDK redacts the error, on the span and for the model"
 _IN_PLACE: Final = "the span of a call that a guardrail answered is that of one that ran"
-_WAITS: Final = ("outcome", "decided_by", "asked", "wait_s")
+_ANSWERED: Final = ("outcome", "decided_by", "wait_s")
 _UNTOLD: Final[Mapping[tuple[str, str], Mapping[str, str]]] = {
     ("pending", "void/executed"): dict.fromkeys(("outcome", "asked"), _TWIN),
-    ("openinference_reattached", "void/executed"): dict.fromkeys(_WAITS, _LOST),
-    ("openinference_reattached", "delete_db/denied"): dict.fromkeys(_WAITS, _LOST),
-    ("openinference_reattached", "pay/executed"): dict.fromkeys(_WAITS, _LOST),
+    ("openinference_reattached", "void/executed"): dict.fromkeys(("outcome", "asked"), _LOST),
+    ("openinference_reattached", "delete_db/denied"): dict.fromkeys(_ANSWERED, _LOST),
+    ("openinference_reattached", "pay/executed"): dict.fromkeys(_ANSWERED, _LOST),
     ("invalid", "read_db/invalid_arguments"): {"outcome": _REDACTED},
     ("tool_guardrail", "transfer/denied"): dict.fromkeys(("outcome", "decided_by"), _IN_PLACE),
     ("openllmetry_unknown", "wipe/unknown_tool"): {"outcome": "OpenLLMetry writes neither the tools nor the turn"},
 }
 """What cannot be told, by scene (of all instrumentations, or of one) and call (`tool/outcome`)."""
+_TOLD: Final[Mapping[tuple[str, str], Mapping[str, object]]] = {
+    ("invalid", "read_db/invalid_arguments"): {"outcome": "failed"},
+    ("tool_guardrail", "transfer/denied"): {"outcome": "executed"},
+}
+"""What is told instead, where that is no guess."""
 
 
 def _case(instrumentation: str, scene: str, *arguments: str) -> Agent:
     calls, runs = _SCENES[scene]
     name = "_".join((instrumentation, scene, *arguments)).replace("-", "_")
     told = tuple(
-        replace(call, untold=untold)
+        replace(call, untold=untold, told=_TOLD.get((scene, key), {}))
         for call in calls
         for key in (f"{call.tool}/{call.outcome}",)
         for untold in (_UNTOLD.get((scene, key)) or _UNTOLD.get((name, key), {}),)

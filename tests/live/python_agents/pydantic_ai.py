@@ -31,6 +31,7 @@ _CLOSED: Final = Call("close", "executed")
 _RESULT: Final = Call("final_result", "executed", arguments={"total": 3}, body=None)
 _NO_TEXT: Final = "without content the answer has no text, and only the text tells"
 _AS_RUN: Final = "the span of a call that a hook answered is that of one that ran"
+_RAN: Final = {"outcome": "executed"}
 _APPROVE_DENY: Final = (_READ, _deleted(2), _paid(900, 2))
 _UNKNOWN_AND_INVALID: Final = (
     Call("wipe", "unknown_tool", arguments={"q": "a"}),
@@ -69,7 +70,17 @@ AGENTS: Final = (
     _case("edited", (Call("pay", "modified", "human", True, 1.5, arguments={"amount": 900}),)),
     _case(
         "edited",
-        (Call("pay", "modified", "human", True, 1.5, untold={"outcome": "without content no arguments are sent"}),),
+        (
+            Call(
+                "pay",
+                "modified",
+                "human",
+                True,
+                1.5,
+                untold={"outcome": "without content no arguments are sent"},
+                told=_RAN,
+            ),
+        ),
         "no-content",
     ),
     *(_case("raised_in_body", _RAISED, *how) for how in ((), ("no-content",), ("v2",), ("v4",))),
@@ -105,7 +116,8 @@ AGENTS: Final = (
         "no-content",
     ),
     _case(
-        "hook_skips", (Call("void", "denied", "hook", untold=dict.fromkeys(("outcome", "decided_by"), _AS_RUN)), _READ)
+        "hook_skips",
+        (Call("void", "denied", "hook", untold=dict.fromkeys(("outcome", "decided_by"), _AS_RUN), told=_RAN), _READ),
     ),
     _case("interrupted", (Call("slow", "cancelled", "human_or_program", arguments={"q": "a"}),), runs=2),
     _case("two_turns", (_READ, _READ), runs=2),
