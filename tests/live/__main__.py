@@ -1,6 +1,6 @@
 """`python -m tests.live [NAME ...]`: install real agents, run them against a real `serve`, compare with the truth.
 
-Exit codes: 0 every case that ran is right · 1 one is not · 2 nothing is called so.
+Exit codes: 0 every case that ran is right · 1 one is not · 2 nothing is called so · 3 none could run.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     for what, names in (("WRONG", wrong), ("SKIPPED", skipped)):
         for name in names:
             print(f"  {what} {name}")
+    if len(skipped) == len(rows):
+        return 3
     return 1 if wrong else 0
 
 

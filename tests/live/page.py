@@ -1,4 +1,4 @@
-"""docs/LIVE.md: the last result of every live case. A run writes the rows of the cases it ran and keeps the others."""
+"""docs/LIVE.md: the last result of every live case. A run writes the rows of what ran and keeps the others."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Row:
     name: str
     version: str
     calls: int | None
-    """Calls of the truth; None: it was asked to run and could not."""
+    """Calls of the truth; None: it was asked to run and could not, and never did."""
     right: int | None
     in_part: int | None
     remarks: str
@@ -58,9 +58,9 @@ def text(rows: Mapping[str, Row]) -> str:
 
 
 def write(path: Path, new: Iterable[Row], names: Iterable[str]) -> None:
-    """Put the rows of a run onto the page; rows of cases that there are no more go."""
+    """Put the rows of a run onto the page; one that could not run keeps its last result, cases that are gone go."""
     old = read(path.read_text(encoding="utf-8")) if path.exists() else {}
-    rows = {**old, **{row.name: row for row in new}}
+    rows = {**old, **{row.name: row for row in new if row.calls is not None or row.name not in old}}
     path.write_text(text({name: rows[name] for name in names if name in rows}), encoding="utf-8")
 
 
