@@ -14,6 +14,7 @@ from aftertrace.analyzer.report import near_misses as report
 
 from .stories import COMPLETED, PROPOSED, event, span, stored
 
+PAID: Final = PROPOSED | {"arguments_digest": "sha256:paid"}
 NOBODYS: Final = {"tool_name": None, "call_id": None}
 
 
@@ -24,6 +25,11 @@ def receipt(s: float = 9, name: str = "effect.applied", **told: Any) -> dict[str
     return event(name, s=s, attributes=json.dumps(of), **told)
 
 
+def other_call(*rows: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows, of a second call."""
+    return [{**row, "call_id": "c-2"} for row in rows]
+
+
 STORIES: Final = {
     "by its call": ([PROPOSED, COMPLETED, receipt()], [[]]),
     "by no call": ([PROPOSED, COMPLETED, receipt(**NOBODYS)], [["no_call"]]),
@@ -31,16 +37,51 @@ STORIES: Final = {
     "blocked, by no call": ([receipt(name="effect.blocked", **NOBODYS)], [[]]),
     "told twice by one call": ([PROPOSED, COMPLETED, receipt(9), receipt(10)], [[], []]),
     "with two receipts": (
-        [PROPOSED, COMPLETED, receipt(9, effect_receipt_id="1"), receipt(10, effect_receipt_id="2")],
+        [PAID, COMPLETED, receipt(9, effect_receipt_id="1"), receipt(10, effect_receipt_id="2")],
         [["applied_twice"], ["applied_twice"]],
     ),
     "by two calls": (
-        [PROPOSED, COMPLETED, receipt(9), *({**row, "call_id": "c-2"} for row in (PROPOSED, COMPLETED, receipt(10)))],
+        [PAID, COMPLETED, receipt(9), *other_call(PAID, COMPLETED, receipt(10))],
+        [["applied_twice"], ["applied_twice"]],
+    ),
+    "once blocked, then applied": (
+        [PAID, COMPLETED, receipt(9, "effect.blocked", effect_receipt_id="1"), receipt(10, effect_receipt_id="2")],
+        [[], []],
+    ),
+    "by two calls that asked for different things": (
+        [
+            PAID,
+            COMPLETED,
+            receipt(9),
+            *other_call(PAID | {"arguments_digest": "sha256:closed"}, COMPLETED, receipt(10)),
+        ],
+        [[], []],
+    ),
+    "by two calls of which nobody knows what they asked for": (
+        [PROPOSED, COMPLETED, receipt(9), *other_call(PROPOSED, COMPLETED, receipt(10))],
+        [[], []],
+    ),
+    "by two calls under one key": (
+        [
+            PROPOSED,
+            COMPLETED,
+            receipt(9, effect_idempotency_key="k"),
+            *other_call(PROPOSED, COMPLETED, receipt(10, effect_idempotency_key="k")),
+        ],
+        [["applied_twice"], ["applied_twice"]],
+    ),
+    "by two calls that left it alike": (
+        [
+            PROPOSED,
+            COMPLETED,
+            receipt(9, effect_after_digest="sha256:1"),
+            *other_call(PROPOSED, COMPLETED, receipt(10, effect_after_digest="sha256:1")),
+        ],
         [["applied_twice"], ["applied_twice"]],
     ),
     "to two objects": (
         [
-            PROPOSED,
+            PAID,
             COMPLETED,
             receipt(9, effect_receipt_id="1"),
             receipt(10, effect_receipt_id="2", effect_object_id="x"),
@@ -49,7 +90,7 @@ STORIES: Final = {
     ),
     "to an object that changed on": (
         [
-            PROPOSED,
+            PAID,
             COMPLETED,
             receipt(9, effect_receipt_id="1", effect_after_digest="sha256:1"),
             receipt(10, effect_receipt_id="2", effect_before_digest="sha256:1", effect_after_digest="sha256:2"),
@@ -57,7 +98,7 @@ STORIES: Final = {
         [[], []],
     ),
     "to an object that is not named": (
-        [PROPOSED, COMPLETED, *(receipt(9, effect_receipt_id=each, effect_object_id=None) for each in "12")],
+        [PAID, COMPLETED, *(receipt(9, effect_receipt_id=each, effect_object_id=None) for each in "12")],
         [[], []],
     ),
 }

@@ -25,6 +25,8 @@ _PARTS: Final = (
     "receipt_id",
 )
 _SAME: Final = ("run_id", "system", "operation", "object_type", "object_id", "before_digest", "after_digest")
+_MARKS: Final = ("after_digest", "idempotency_key", "of_arguments")
+"""What tells that two changes were the same: how the object was left, the key of the request, or what was asked."""
 
 SIGNALS: Final = (
     Signal(
@@ -66,12 +68,33 @@ def effects(identified: Identified, call_events: pl.DataFrame) -> pl.DataFrame:
             evidence="pointer",
         )
     )
-    told_by = pl.concat_str("call_key", "receipt_id", separator=" ", ignore_nulls=True)
     return (
-        found.with_columns(times=pl.when(pl.col("object_id").is_not_null()).then(told_by.n_unique().over(_SAME)))
+        found.join(_arguments(call_events), on="call_key", how="left")
+        .with_columns(times=_times())
         .with_columns(signals=named(SIGNALS))
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         .sort("first_ns", "evidence", descending=[True, False])
+    )
+
+
+def _times() -> pl.Expr:
+    """How often the change was made to the object, where something tells that it was the same change."""
+    told_by = pl.concat_str("call_key", "receipt_id", separator=" ", ignore_nulls=True)
+    made = told_by.filter(_APPLIED).n_unique()
+    return pl.max_horizontal(
+        pl.when(pl.col("object_id").is_not_null() & pl.col(mark).is_not_null()).then(made.over(*_SAME, mark))
+        for mark in _MARKS
+    )
+
+
+def _arguments(call_events: pl.DataFrame) -> pl.DataFrame:
+    """Per `call_key`, `of_arguments`: a digest of the whole arguments of the call."""
+    whole = pl.col("attributes").str.json_path_match("$.arguments_partial").is_null()
+    return (
+        call_events.filter(whole & pl.col("arguments_digest").is_not_null())
+        .sort(pl.col("event") != "action.proposed", "time_ns", "arguments_digest")
+        .group_by("call_key")
+        .agg(of_arguments=pl.col("arguments_digest").first())
     )
 
 
