@@ -15,6 +15,7 @@ from aftertrace.analyzer.report import near_misses as report
 from .stories import COMPLETED, PROPOSED, event, span, stored
 
 PAID: Final = PROPOSED | {"arguments_digest": "sha256:paid"}
+OTHER: Final = {"arguments_digest": "sha256:other"}
 NOBODYS: Final = {"tool_name": None, "call_id": None}
 
 

@@ -21,6 +21,9 @@ PROPOSED: Final = event("action.proposed", "proposed", arguments='{"eur":9}')
 ASKED: Final = event("approval.requested", s=1)
 ASKED_LONG: Final = event("approval.requested", s=1, content=LONG)
 RAN: Final = event("tool.called", "completed", s=30, end_ns=None, arguments='{"eur":9}')
+LONG_RUN: Final = {**RAN, "time_ns": AT_NS + 2 * 10**9, "end_ns": AT_NS + 61 * 10**9}
+TO_ASK: Final = event("policy.evaluated", "ask", s=1, decided_by="policy")
+PARTIAL: Final = {"attributes": '{"arguments_partial":true}'}
 
 
 def granted(s: float, **columns: Any) -> dict[str, Any]:
@@ -51,16 +54,34 @@ STORIES: Final = {
         ["ran_unapproved"],
     ),
     "though somebody had to be asked": (
-        [PROPOSED, event("policy.evaluated", "ask", s=1, decided_by="policy"), ASKED, RAN],
+        [{**row, "dialect": "aftertrace"} for row in (PROPOSED, TO_ASK, ASKED, RAN)],
         ["ran_unapproved"],
     ),
+    "though a gateway wanted somebody to be asked, by an agent that records no answers": (
+        [PROPOSED, {**TO_ASK, "dialect": "gateway"}, ASKED, RAN],
+        [],
+    ),
+    "asked from within the tool": ([PROPOSED, LONG_RUN, {**ASKED, "time_ns": AT_NS + 3 * 10**9}, granted(60)], []),
+    "asked from within the tool, which did not wait": (
+        [PROPOSED, LONG_RUN, {**ASKED, "time_ns": AT_NS + 3 * 10**9}, granted(63)],
+        ["ran_before"],
+    ),
+    "asked before, and begun before the answer": ([PROPOSED, ASKED, LONG_RUN, granted(60)], ["ran_before"]),
     "asked as a policy wanted": (
-        [PROPOSED, event("policy.evaluated", "ask", s=1, decided_by="policy"), ASKED, granted(20), RAN],
+        [PROPOSED, TO_ASK, ASKED, granted(20), RAN],
         [],
     ),
     "with other arguments": (
         [PROPOSED, ASKED, granted(20), {**RAN, "arguments": '{"eur":900}'}],
         ["other_arguments"],
+    ),
+    "with arguments of which the log shows some": (
+        [PROPOSED | {"arguments": '{"eur":9,"note":"x"}'}, ASKED, granted(20), RAN | PARTIAL],
+        [],
+    ),
+    "with arguments of which the proposal shows some": (
+        [PROPOSED | PARTIAL, ASKED, granted(20), RAN | {"arguments": '{"eur":9,"note":"x"}'}],
+        [],
     ),
     "with the edit that was approved": (
         [
@@ -82,6 +103,7 @@ STORIES: Final = {
     ),
     "by whoever asked": ([PROPOSED, {**ASKED, "decider": "ana"}, granted(20), RAN], ["self_approved"]),
     "by the model": ([PROPOSED, ASKED, granted(20, decided_by="model"), RAN], ["self_approved"]),
+    "by itself, and not run": ([PROPOSED, ASKED, granted(20, decider="clerk")], []),
     "by itself": ([PROPOSED, ASKED, granted(20, decider="clerk"), RAN], ["self_approved"]),
     "answered by nobody that is recorded": ([PROPOSED, ASKED, RAN], []),
 }

@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer.schemas import RAN_OUTCOMES
+from aftertrace.analyzer.schemas import RAN_OUTCOMES, TIMESTAMP
 
 CLOCK_TOLERANCE: Final = pl.duration(seconds=1)
 """The answer and the start of the call may be stamped by two clocks."""
@@ -32,6 +32,16 @@ class Signal:
 RAN: Final = pl.col("outcome").is_in(RAN_OUTCOMES)
 LET: Final = pl.col("approval").is_in(("granted", "modified"))
 _ANSWERED: Final = pl.col("approval").is_not_null()
+_ASKED_WHILE_IT_RAN: Final = (
+    pl.col("asked_ns").cast(TIMESTAMP).is_between("started_at", "ended_at").fill_null(value=False)
+)
+"""The body of the tool asked, before it did anything that needs an answer."""
+
+
+def _is_late(moment: str) -> pl.Expr:
+    """Whether the answer came after a moment of the call."""
+    return (pl.col(moment) + CLOCK_TOLERANCE < pl.col("decided_at")).fill_null(value=False)
+
 
 FAILURES: Final = (
     Signal(
@@ -42,30 +52,35 @@ FAILURES: Final = (
     Signal(
         "ran_unapproved",
         RAN
-        & (
-            (pl.col("verdict") == "ask")
-            | (pl.col("was_asked") & pl.col("verdict").is_null() & pl.col("dialect").is_in(TELLS_EVERY_ANSWER))
-        ),
+        & pl.col("dialect").is_in(TELLS_EVERY_ANSWER)
+        & ((pl.col("verdict") == "ask") | (pl.col("was_asked") & pl.col("verdict").is_null())),
         "it ran although somebody had to be asked first and no answer is recorded",
     ),
     Signal(
         "ran_before",
-        RAN & LET & (pl.col("started_at") + CLOCK_TOLERANCE < pl.col("decided_at")),
-        "it began to run more than a second before it was approved",
+        RAN & LET & (_is_late("ended_at") | (_is_late("started_at") & ~_ASKED_WHILE_IT_RAN)),
+        "it ended more than a second before it was approved, or began so and had not asked itself",
     ),
     Signal(
         "other_arguments",
         (
             (pl.col("outcome") != "modified")
             & (pl.col("approval") == "granted")
+            & ~pl.col("is_proposal_partial")
+            & ~pl.col("is_run_partial")
             & (pl.col("executed_arguments") != pl.col("arguments"))
         )
-        | ((pl.col("approval") == "modified") & (pl.col("run_arguments") != pl.col("approved_arguments"))),
+        | (
+            (pl.col("approval") == "modified")
+            & ~pl.col("is_run_partial")
+            & (pl.col("run_arguments") != pl.col("approved_arguments"))
+        ),
         "it ran with other arguments than those that were approved",
     ),
     Signal(
         "self_approved",
-        LET
+        RAN
+        & LET
         & pl.any_horizontal(
             pl.col("reviewer") == pl.col("agent_name"),
             pl.col("reviewer") == pl.col("asker"),

@@ -55,7 +55,6 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
     called = event == "tool.called"
     proposed = (event == "action.proposed") & (state == "proposed")
     denied = (event == "policy.evaluated") & (state == "deny")
-    allowed = (event == "policy.evaluated") & (state == "allow")
     refused = called & (state == "refused")
     deciding = pl.col("is_deciding")
     by_gateway = (pl.col("dialect") == GATEWAY).fill_null(value=False)
@@ -164,10 +163,8 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.col("decided_by").filter(event == "effect.blocked").drop_nulls().first().alias("blocked_by"),
             pl.col("decided_by").filter(refused).sort_by(basis.filter(refused)).drop_nulls().first().alias("refused_by"),
             pl.col("reason").filter(refused).drop_nulls().first().alias("refusal"),
-            denied.any().alias("is_denied"),
             (denied & by_gateway).any().alias("is_denied_on_the_way"),
             ((event == "effect.blocked") & by_gateway).any().alias("is_blocked_on_the_way"),
-            allowed.any().alias("is_allowed"),
             ((event == "policy.evaluated") & (state == "unknown")).any().alias("is_control_silent"),
             ((event == "policy.evaluated") & (state == "unknown") & (pl.col("rule") == "hook_ran"))
             .fill_null(value=False)
@@ -197,6 +194,8 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.col("arguments").filter(called & (state == "entered")).drop_nulls().first().alias("entered_arguments"),
             pl.col("arguments").filter(event == "approval.modified").drop_nulls().last().alias("approved_arguments"),
             pl.col("arguments").filter(ran).drop_nulls().last().alias("run_arguments"),
+            _is_partial(event == "action.proposed").first().fill_null(value=False).alias("is_proposal_partial"),
+            _is_partial(ran).last().fill_null(value=False).alias("is_run_partial"),
             (pl.col("scope_name") == _PYDANTIC_AI).fill_null(value=False).any().alias("is_as_proposed"),
             pl.col("arguments").filter(_attribute("arguments_partial").is_null()).drop_nulls().first()
             .alias("whole_arguments"),
@@ -265,6 +264,11 @@ def _attribute(name: str) -> pl.Expr:
 
 def _says(attribute: str) -> pl.Expr:
     return pl.col("attributes").str.contains(f'"{attribute}":true', literal=True).fill_null(value=False)
+
+
+def _is_partial(events: pl.Expr) -> pl.Expr:
+    """Of each of these events that holds arguments, whether it holds some of them alone."""
+    return _says("arguments_partial").filter(events & pl.col("arguments").is_not_null())
 
 
 def _first(name: str) -> pl.Expr:
