@@ -48,6 +48,12 @@ def test_the_caller_of_a_server_need_not_come(kind: int) -> None:
     assert missing(AGENT, INNER | {"kind": kind}) == [0]
 
 
+def test_a_parent_in_another_program_need_not_come() -> None:
+    """An agent that is called by an app which is traced elsewhere; what else is odd about a span is no excuse."""
+    assert missing(AGENT, INNER | {"flags": '["remote_parent"]'}) == [0]
+    assert missing(AGENT, INNER | {"flags": '["time_clamped"]'}) == [1]
+
+
 def test_a_run_that_lacks_records_does_not_claim_to_know_its_calls() -> None:
     """A call may have gone with them."""
     listed = {"tool_names": '["pay"]'}

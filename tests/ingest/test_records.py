@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
@@ -151,3 +152,10 @@ def test_resource_and_scope_are_decoded_once() -> None:
     assert found == Origin({"service.name": "shop"}, "tools", "1.2", {"a": 1})
     assert origin(bytes(bytearray(resource)), scope) is found
     assert origin(b"", b"") == Origin({})
+
+
+@pytest.mark.parametrize(("flags", "told"), [(0x301, ["remote_parent"]), (0x101, []), (0x200, []), (0, [])])
+def test_a_parent_in_another_process_is_told_of_where_the_emitter_knows(flags: int, told: list[str]) -> None:
+    """The second bit says nothing unless the first says that it is known."""
+    sent = WireSpan(trace_id=b"t" * 16, span_id=b"s" * 8, start_time_unix_nano=1, flags=flags)
+    assert span(sent.SerializeToString(), OF).flags == told

@@ -2,7 +2,8 @@
 
 A span names the one above it. Exporters send that later, when it ends, so nothing is missing while a run goes on; once
 it is over, a span that never came was lost, or went to another place. How many are missing can only be told from
-below: a lost span that no other lies in leaves no gap.
+below: a lost span that no other lies in leaves no gap. What called from another program is no part of the run, and
+need not come here.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import polars as pl
 from aftertrace.analyzer.identity import Identified
 
 _SERVED: Final = (2, 5)
-"""OTLP span kinds `server` and `consumer`: the span above is the caller's, and need not come here."""
+"""OTLP span kinds `server` and `consumer`: the span above is the caller's."""
 
 
 def gaps(identified: Identified, run_states: pl.DataFrame) -> pl.DataFrame:
@@ -28,7 +29,7 @@ def gaps(identified: Identified, run_states: pl.DataFrame) -> pl.DataFrame:
     known = spans.select("trace_id", "span_id").drop_nulls().unique()
     over = run_states.filter("is_over").select("run_id")
     return (
-        spans.filter(pl.col("parent_span_id").is_not_null() & ~pl.col("kind").is_in(_SERVED).fill_null(value=False))
+        spans.filter(pl.col("parent_span_id").is_not_null() & ~_is_called())
         .join(over, on="run_id", how="semi")
         .select("run_id", "trace_id", span_id="parent_span_id")
         .unique()
@@ -37,3 +38,9 @@ def gaps(identified: Identified, run_states: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.len().cast(pl.Int64).alias("missing"))
         .sort("run_id")
     )
+
+
+def _is_called() -> pl.Expr:
+    """Whether another program called: by the kind of the span, or because it is said that the parent is remote."""
+    served = pl.col("kind").is_in(_SERVED).fill_null(value=False)
+    return served | pl.col("flags").str.contains('"remote_parent"', literal=True).fill_null(value=False)

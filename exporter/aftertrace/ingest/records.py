@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.logs.v1 import logs_pb2
@@ -95,6 +95,10 @@ def _attributes(pairs: Any) -> dict[str, Any]:
     return {pair.key: value(pair.value) for pair in pairs}
 
 
+_PARENT_IS_REMOTE: Final = 0x300
+"""Span flags of OTLP: whether the parent is another process's is known (0x100), and it is (0x200)."""
+
+
 @lru_cache(maxsize=4096)
 def origin(resource: bytes, scope: bytes) -> Origin:
     """Decode a stored Resource and InstrumentationScope message. Treat the result as read-only: it is cached."""
@@ -121,6 +125,8 @@ def span(record: bytes, of: Origin) -> Span:
     trace_id, span_id = _hex(message.trace_id, 16), _hex(message.span_id, 8)
     if trace_id is None or span_id is None:
         flags.append("no_ids")
+    if message.flags & _PARENT_IS_REMOTE == _PARENT_IS_REMOTE:
+        flags.append("remote_parent")
     for name, count in (
         ("dropped_attributes", message.dropped_attributes_count),
         ("dropped_events", message.dropped_events_count),

@@ -133,7 +133,7 @@ SPANS: Final = pa.schema(
         _column(
             "flags",
             pa.string(),
-            "JSON list of what is odd about the record (clamped times, dropped attributes …)",
+            "JSON list of what is odd about the record (clamped times, dropped attributes, a parent elsewhere …)",
         ),
     ]
 )
