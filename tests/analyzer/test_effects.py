@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aftertrace.analyzer import Filter
 from aftertrace.analyzer.effects import SIGNALS
 from aftertrace.analyzer.report import near_misses as report
 
@@ -157,6 +158,25 @@ def test_the_report_counts_effects_that_no_call_explains() -> None:
     quiet = report(stored(PROPOSED, COMPLETED, receipt()).analysis())
     assert "Control failures" not in quiet
     assert "Where a control failed" not in quiet
+
+
+def test_what_is_asked_of_calls_leaves_the_effects_of_others_out() -> None:
+    """An effect has no outcome and no reviewer of its own: those of its call count, if it has one."""
+    granted = event("approval.granted", s=5, decided_by="human", decider="ana")
+    analysis = stored(PROPOSED, granted, COMPLETED, receipt(9), receipt(10, **NOBODYS)).analysis()
+    found = {
+        wanted: analysis.select("effects", wanted)["call_key"].is_not_null().to_list()
+        for wanted in (
+            Filter(),
+            Filter(outcome="executed"),
+            Filter(outcome="denied"),
+            Filter(reviewer="ana"),
+            Filter(reviewer="bob"),
+        )
+    }
+    assert list(found.values()) == [[False, True], [True], [], [True], []]
+    assert "no_call" in report(analysis)
+    assert "no_call" not in report(analysis, Filter(outcome="denied"))
 
 
 @settings(deadline=None, max_examples=30)

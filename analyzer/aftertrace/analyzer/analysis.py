@@ -105,7 +105,7 @@ class Analysis:
             case "agents":
                 frame = self.agents
             case "effects":
-                frame = self.effects
+                frame = self._effects_of(wanted)
             case "configurations":
                 frame = self.configurations
             case "near_misses":
@@ -122,6 +122,15 @@ class Analysis:
             tool=wanted.tool, outcome=wanted.outcome, decided_by=wanted.decided_by, reviewer=wanted.reviewer
         )
         return self.runs.join(of_calls.apply(self.calls.lazy()).collect(), on="run_id", how="semi")
+
+    def _effects_of(self, wanted: Filter) -> pl.DataFrame:
+        """Effects of calls which the fields of the filter let through that an effect has no column for."""
+        if wanted.outcome is None and wanted.reviewer is None:
+            return self.effects
+        of_calls = Filter(outcome=wanted.outcome, reviewer=wanted.reviewer)
+        return self.effects.join(
+            of_calls.apply(self.calls.lazy()).collect(), on="call_key", how="semi", maintain_order="left"
+        )
 
     def near_misses(self, filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
         """The near misses that a filter lets through: consequential ones first."""
