@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any, Final
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from aftertrace.analyzer.agents import MOST_ABOVE
+from aftertrace.analyzer.delegations import by_parent_id
 
 from . import frames
 from .stories import event, span, stored
@@ -219,6 +223,32 @@ def test_each_agent_has_its_own_models_tokens_and_cost() -> None:
     columns = ("agent_name", "model", "input_tokens", "output_tokens", "cost_usd")
     assert found.agents.select(columns).rows() == [("clerk", "big", 10, 3, 0.5), ("reader", "small", 20, 6, 1.0)]
     assert found.runs.select("input_tokens", "cost_usd").rows() == [(30, 1.5)]
+
+
+def test_a_chain_of_agents_has_as_many_levels_as_are_told_and_no_more() -> None:
+    """A runaway agent that calls itself under ever new names: each is told of, below the first of them."""
+    chain = [
+        event("model.called", s=s, agent_name=f"a{s}", agent_id=f"i{s}",
+              attributes=f'{{"parent_agent_id":"i{s - 1}"}}', **NOBODYS)
+        for s in range(200)
+    ]  # fmt: skip
+    found = stored(*chain).analysis().agents.sort("first_ns")
+    assert found["depth"].to_list() == [min(s, MOST_ABOVE) for s in range(200)]
+    assert found["path"].to_list() == [[f"a{at}" for at in range(min(s, MOST_ABOVE))] + [f"a{s}"] for s in range(200)]
+
+
+def test_of_several_agents_without_an_id_the_first_set_the_others_to_work() -> None:
+    """However the rows lie."""
+    told = [("reader", None, 3), ("clerk", None, 1), ("boss", None, 1), ("explorer", "a-1", 2)]
+    schema = {"run_id": pl.String, "agent_name": pl.String, "agent_id": pl.String, "at_ns": pl.Int64}
+    parents = {
+        by_parent_id(
+            pl.DataFrame([("r", *row) for row in rows], schema=schema, orient="row"),
+            pl.DataFrame(schema={**schema, "attributes": pl.String, "time_ns": pl.Int64}),
+        )["parent_name"].item()
+        for rows in permutations(told)
+    }
+    assert parents == {"boss"}
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,8 @@ def some_events(draw: st.DrawFn) -> Frames:
             "group": draw(st.sampled_from((None, "g-1", "g-2"))),
             "position": draw(st.sampled_from((None, 0, 1))),
             "basis": draw(st.sampled_from(("explicit", "inferred"))),
+            "agent_name": draw(st.sampled_from(("clerk", "reader", "explorer"))),
+            "agent_id": draw(st.sampled_from((None, None, "a-1"))),
             "decided_by": draw(st.sampled_from((None, "human", "policy"))),
         }
         rows.append(event(name, state, s=draw(st.integers(0, 4)), **columns))

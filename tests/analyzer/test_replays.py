@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .stories import COMPLETED, PROPOSED, calls_of, event, span
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aftertrace.analyzer.identity import RESUME_WITHIN_NS
+from aftertrace.analyzer.replays import without_replays
+
+from .stories import AT_NS, COMPLETED, PROPOSED, calls_of, event, span, stored
 
 LATER: Final = {"trace_id": "2" * 32, "conversation_id": None}
 EARLIER: Final = [{**PROPOSED, "conversation_id": None}, {**COMPLETED, "conversation_id": None}]
 REPEATED: Final = event("tool.called", "answered", s=60, basis="inferred", content="paid", **LATER)
+
+
+AT_ONCE: Final = REPEATED | {"time_ns": AT_NS}
+
+
+def scoped(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    """Call events, told apart by their traces."""
+    return stored(*rows).events.with_columns(scope="trace_id")
+
+
 ROOTS: Final = (
     span("invoke_agent", parent_span_id=None, conversation_id=None),
     span("invoke_agent", s=60, parent_span_id=None, **LATER),
@@ -50,6 +67,45 @@ def test_a_trace_without_a_conversation_goes_on_with_what_one_left_open() -> Non
     assert calls.rows() == [("s-1", "pay", "executed"), ("s-1", "mail", "executed")]
     closed = [PROPOSED, COMPLETED]
     assert calls_of(*closed, again, spans=ROOTS)["conversation_id"].to_list() == ["s-1", None]
+
+
+def test_runs_that_number_their_calls_alike_are_not_told_apart_in_pairs() -> None:
+    """Thousands of traces with a `call_0` each, half of them repeating one: only those right after a whole one do."""
+    days = 400
+    rows = [
+        {**row, "trace_id": f"{at:032x}", "call_id": "call_0", "time_ns": row["time_ns"] + at * RESUME_WITHIN_NS}
+        for at in range(1, days + 1)
+        for row in (EARLIER if at % 3 == 1 else [AT_ONCE])
+    ]
+    found = without_replays(scoped(rows))
+    kept = sorted(int(trace, 16) for trace in found["trace_id"].unique())
+    assert kept == [at for at in range(1, days + 1) if at % 3 != 2]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9), st.sampled_from((None, "pay", "mail"))), max_size=12))
+def test_an_answer_is_a_replay_where_any_whole_call_before_it_was_of_its_tool(
+    told_of: list[tuple[bool, int, str | None]],
+) -> None:
+    """As if each were compared with each."""
+    hour_ns = RESUME_WITHIN_NS // 5
+    rows = [
+        {**row, "trace_id": f"{at + 1:032x}", "tool_name": tool, "time_ns": row["time_ns"] + hour * hour_ns}
+        for at, (is_whole, hour, tool) in enumerate(told_of)
+        for row in (EARLIER if is_whole else [AT_ONCE])
+    ]
+    wholes = [(hour, tool) for is_whole, hour, tool in told_of if is_whole]
+    replays = {
+        at + 1
+        for at, (is_whole, hour, tool) in enumerate(told_of)
+        if not is_whole
+        and any(
+            of <= hour and (hour - of) * hour_ns - 8 * 10**9 <= RESUME_WITHIN_NS and tool in (None, of_tool)
+            for of, of_tool in wholes
+        )
+    }
+    kept = {int(trace, 16) for trace in without_replays(scoped(rows))["trace_id"]}
+    assert kept == {at + 1 for at in range(len(told_of))} - replays
 
 
 def test_a_call_that_was_left_open_is_resumed_by_its_answer() -> None:

@@ -17,6 +17,8 @@ from aftertrace.analyzer.untimed import timed
 SCHEMA: Final = DERIVED["agents"].schema
 _MAIN_HAS_NO_ID: Final = ("claude_code", "claude_code_session", "codex")
 """Dialects of emitters that give ids to sub-agents alone."""
+MOST_ABOVE: Final = 64
+"""As many agents above one are named: deeper ones are told as if they lay below the last of these."""
 _Key: TypeAlias = tuple[str, str, str | None]
 
 
@@ -38,7 +40,8 @@ def agents(identified: Identified, calls: pl.DataFrame, call_events: pl.DataFram
             delegations.by_nesting(_with_ids(identified.spans, known)),
             delegations.by_hand_over(_with_ids(calls, known), call_events, known),
         ]
-    ).sort("rank", "at_ns", *AGENT)
+    )
+    edges = edges.sort("rank", "at_ns", *(name for name in EDGE if name not in ("rank", "at_ns")))
     tree = pl.DataFrame(list(_tree(known, edges)), schema={**EDGE, "path": pl.List(pl.String)}, orient="row")
     made = (
         _with_ids(calls, known)
@@ -115,33 +118,42 @@ def _with_ids(frame: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 def _tree(known: pl.DataFrame, edges: pl.DataFrame) -> Iterator[dict[str, Any]]:
     """One edge per agent, the most trusted that makes no circle, and the names from the root down."""
     chosen: dict[_Key, dict[str, Any]] = {}
+    higher: dict[_Key, _Key] = {}
+    paths: dict[_Key, list[str]] = {}
 
     def parent(key: _Key) -> _Key | None:
         edge = chosen.get(key)
         return None if edge is None else (edge["parent_run_id"], edge["parent_name"], edge["parent_id"])
 
-    def lies_under(key: _Key | None, other: _Key) -> bool:
-        while key is not None:
-            if key == other:
-                return True
-            key = parent(key)
-        return False
+    def top(key: _Key) -> _Key:
+        """The root that an agent lies under; what is above it is remembered, and the way halved."""
+        while key in higher:
+            above = higher[key]
+            higher[key] = key = higher.get(above, above)
+        return key
+
+    def path(key: _Key) -> list[str]:
+        climbed: list[_Key] = []
+        above: _Key | None = key
+        while above is not None and above not in paths:
+            climbed.append(above)
+            above = parent(above)
+        names = [] if above is None else paths[above]
+        for each in reversed(climbed):
+            names = paths[each] = [*names[:MOST_ABOVE], each[1]]
+        return names
 
     for edge in edges.iter_rows(named=True):
         key = (edge["run_id"], edge["agent_name"], edge["agent_id"])
         above = (edge["parent_run_id"], edge["parent_name"], edge["parent_id"])
         if key not in chosen:
-            if not lies_under(above, key):
+            if top(above) != key:
                 chosen[key] = edge
+                higher[key] = above
         elif chosen[key]["via_tool"] is None and edge["via_tool"] is not None and parent(key) == above:
             # A record names the parent, another the call: both are kept.
             chosen[key] = {**chosen[key], "via_tool": edge["via_tool"], "via_call": edge["via_call"],
                            "how": edge["how"]}  # fmt: skip
     for key in known.select(AGENT).iter_rows():
-        path = [key[1]]
-        above_key = parent(key)
-        while above_key is not None and len(path) <= len(chosen):
-            path.insert(0, above_key[1])
-            above_key = parent(above_key)
         root = dict.fromkeys(EDGE) | dict(zip(AGENT, key, strict=True)) | {"how": "root"}
-        yield {**chosen.get(key, root), "path": path}
+        yield {**chosen.get(key, root), "path": path(key)}

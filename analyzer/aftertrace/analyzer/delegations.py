@@ -90,11 +90,14 @@ def by_parent_id(records: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("parent_id").is_not_null())
         .select(*AGENT, "parent_id", at_ns="time_ns")
     )
-    parents = records.filter(pl.col("agent_id").is_not_null()).select(
-        "run_id", parent_id="agent_id", parent_name="agent_name"
+    parents = (
+        records.filter(pl.col("agent_id").is_not_null())
+        .sort("at_ns", "agent_name")
+        .unique(["run_id", "agent_id"], keep="first", maintain_order=True)
+        .select("run_id", parent_id="agent_id", parent_name="agent_name")
     )
     stated = _edges(
-        named.join(parents.unique(["run_id", "parent_id"]), on=["run_id", "parent_id"], how="inner"),
+        named.join(parents, on=["run_id", "parent_id"], how="inner"),
         how=pl.lit("nested"),
         at_ns=pl.col("at_ns"),
         basis=pl.lit("explicit"),
@@ -103,15 +106,18 @@ def by_parent_id(records: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     # Codex names a sub-agent by its path.
     paths = records.with_columns(parent_id=pl.col("agent_id").str.extract(r"^(/.+)/[^/]+$"))
     under = _edges(
-        paths.filter(pl.col("parent_id").is_not_null()).join(
-            parents.unique(["run_id", "parent_id"]), on=["run_id", "parent_id"], how="inner"
-        ),
+        paths.filter(pl.col("parent_id").is_not_null()).join(parents, on=["run_id", "parent_id"], how="inner"),
         how=pl.lit("nested"),
         at_ns=pl.col("at_ns"),
         basis=pl.lit("explicit"),
         rank=0,
     )
-    main = records.filter(pl.col("agent_id").is_null()).group_by("run_id").agg(pl.col("agent_name").first())
+    # Of several agents without an id, the one that was heard of first set the others to work.
+    main = (
+        records.filter(pl.col("agent_id").is_null())
+        .sort("at_ns", "agent_name")
+        .unique("run_id", keep="first", maintain_order=True)
+    )
     left = _edges(
         records.filter(pl.col("agent_id").is_not_null()).join(
             main.select("run_id", parent_name="agent_name"), on="run_id", how="inner"
@@ -132,8 +138,10 @@ def by_hand_over(calls: pl.DataFrame, call_events: pl.DataFrame, records: pl.Dat
         call_events: the events that speak of a call (`joins.call_events`).
         records: the agents of each run, with `at_ns`, when each was first heard of.
     """
-    stated = call_events.group_by("call_key").agg(
-        pl.col("attributes").str.json_path_match("$.to_agent").drop_nulls().first().alias("to_agent")
+    stated = (
+        call_events.sort("time_ns", "receiver", "seq", "index", "ordinal")
+        .group_by("call_key")
+        .agg(pl.col("attributes").str.json_path_match("$.to_agent").drop_nulls().first().alias("to_agent"))
     )
     taken = pl.coalesce(pl.col("arguments").str.json_path_match(f"$.{name}") for name in _TAKES)
     named = calls.filter(pl.col("agent_name").is_not_null()).join(stated, on="call_key", how="left")
@@ -153,7 +161,10 @@ def by_hand_over(calls: pl.DataFrame, call_events: pl.DataFrame, records: pl.Dat
     to = records.with_columns(plain=pl.col("agent_name").str.to_lowercase().str.replace_all(r"[^a-z0-9]", "_"))
     met = to.join(made, on=["run_id", "plain"], how="inner").filter(pl.col("parent_name") != pl.col("agent_name"))
     # One of several sub-agents of a kind: the call made last before it was first heard of.
-    before = met.filter(pl.col("made_ns") <= pl.col("at_ns")).sort("made_ns").unique(list(AGENT), keep="last")
+    earlier = met.filter(pl.col("made_ns") <= pl.col("at_ns"))
+    before = earlier.sort("made_ns", *(name for name in earlier.columns if name != "made_ns")).unique(
+        list(AGENT), keep="last", maintain_order=True
+    )
     named_edges = _edges(before, how=pl.col("how"), at_ns=pl.col("at_ns"), basis=pl.col("basis"), rank=2)
     return pl.concat([named_edges, _started(named, records)])
 
@@ -190,7 +201,7 @@ def by_parent_run(records: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
         .unique()
     )
     runs = events.select("source", parent_key="run_key", parent_run_id="run_id").drop_nulls("parent_key").unique()
-    first = records.sort("at_ns", "agent_name").unique("run_id", keep="first", maintain_order=True)
+    first = records.sort("at_ns", "agent_name", "agent_id").unique("run_id", keep="first", maintain_order=True)
     parents = first.select(parent_run_id="run_id", parent_name="agent_name", parent_id="agent_id")
     met = (
         first.join(named.join(runs, on=["source", "parent_key"], how="inner", nulls_equal=True), on="run_id")

@@ -39,17 +39,37 @@ def without_replays(events: pl.DataFrame) -> pl.DataFrame:
             & (_CALLED & pl.col("state").is_in(RESOLVED)).any(),
         )
     )
-    whole = per_scope.filter("is_whole").select(
-        *_CALL, of_scope="scope", of_from_ns="from_ns", of_to_ns="to_ns", of_tool="tool"
+    whole = per_scope.filter("is_whole").select(*_CALL, "tool", "from_ns", of_to_ns="to_ns")
+    history = per_scope.filter("is_history")
+    named = pl.col("tool").is_not_null()
+    told = pl.concat(
+        [
+            _after(history.filter(named), whole.filter(named), (*_CALL, "tool")),
+            _after(history.filter(~named), whole, _CALL),
+        ]
     )
-    told = (
-        per_scope.filter("is_history")
-        .join(whole, on=_CALL, how="inner", nulls_equal=True)
-        .filter(
-            (pl.col("scope") != pl.col("of_scope"))
-            & (pl.col("from_ns") >= pl.col("of_from_ns"))
-            & (pl.col("from_ns") - pl.col("of_to_ns") <= RESUME_WITHIN_NS)
-            & (pl.col("tool").is_null() | (pl.col("tool") == pl.col("of_tool")))
-        )
+    return events.join(told.unique(), on=[*_CALL, "scope"], how="anti", nulls_equal=True)
+
+
+def _after(history: pl.DataFrame, whole: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
+    """The calls of `history`, as `_CALL` and `scope`, that soon follow a whole one which is the same in `by`.
+
+    Many runs of a program may count their calls from one, so that pairs of them are never made.
+    """
+    # A join by time takes nulls for unequal.
+    same = [pl.col(name).fill_null("").alias(f"same_{name}") for name in by]
+    keys = [f"same_{name}" for name in by]
+    ends = (
+        whole.drop_nulls("from_ns")
+        .select(*same, "from_ns", "of_to_ns")
+        .sort("from_ns", "of_to_ns")
+        .with_columns(pl.col("of_to_ns").cum_max().over(keys))
     )
-    return events.join(told.select(*_CALL, "scope").unique(), on=[*_CALL, "scope"], how="anti", nulls_equal=True)
+    return (
+        history.drop_nulls("from_ns")
+        .with_columns(same)
+        .sort("from_ns")
+        .join_asof(ends, on="from_ns", by=keys, strategy="backward", check_sortedness=False)
+        .filter(pl.col("from_ns") - pl.col("of_to_ns") <= RESUME_WITHIN_NS)
+        .select(*_CALL, "scope")
+    )

@@ -219,8 +219,8 @@ AGENTS: Final = {
     "run_id": (pl.String, "run it took part in"),
     "agent_name": (pl.String, "agent"),
     "agent_id": (pl.String, "the sender's id of it, where it gives one"),
-    "depth": (pl.Int64, "how far below the run's first agent, from 0"),
-    "path": (pl.List(pl.String), "names from the first agent down to it"),
+    "depth": (pl.Int64, "how far below the run's first agent, from 0 to 64"),
+    "path": (pl.List(pl.String), "names from the first agent down to it, at most 64 above it"),
     "how": (
         pl.String,
         "`root`; `delegated`, by a call of its parent; `handed_over`, the run with it; `nested`, by no known call",
