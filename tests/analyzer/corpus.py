@@ -175,6 +175,13 @@ def score(folder: Path, calls: pl.DataFrame, options: Sequence[str] = ()) -> tup
     return [Cell(name, row["truth"], row["observed"], row["correct"]) for name, row in rows.items()], scored
 
 
+def unsaid(folder: Path) -> int:
+    """How many refused calls the telemetry says nothing of: further ones of a message that prose refuses as a whole."""
+    truth = pl.read_parquet(folder / "truth.parquet")
+    in_prose = (pl.col("form") == "text") & (pl.col("evidence") == "text") & ~pl.col("primary")
+    return truth.filter(in_prose & pl.col("fate").str.starts_with("denied")).height
+
+
 def of_runs_that_all_ran(folder: Path, calls: pl.DataFrame) -> pl.DataFrame:
     """The calls of runs in which everything that was proposed ran as proposed: none of them is a near miss."""
     truth = pl.read_parquet(folder / "truth.parquet")
