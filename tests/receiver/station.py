@@ -128,6 +128,10 @@ class Station:
         """Leave what was kept so far out of `kept`."""
         self._forgotten = max((frame.seq for frame in self.kept()), default=self._forgotten)
 
+    def close_connection(self) -> None:
+        """End the kept-alive connection; the next `post` opens another."""
+        self._connection.close()
+
     def close(self) -> None:
         """Stop all."""
         self._channel.close()

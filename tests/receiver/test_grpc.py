@@ -10,6 +10,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 
+from aftertrace.receiver.tally import Refused
 from aftertrace.store.errors import Corrupt, Unavailable
 
 from .station import REQUESTS, SIGNALS, Station
@@ -50,15 +51,23 @@ def test_what_does_not_decode_is_an_invalid_argument(station: Station) -> None:
     assert station.kept() == []
 
 
+@pytest.mark.parametrize("size_bytes", [10_001, 20_000_000])
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
 def test_a_message_over_the_limit_exhausts_without_a_retry(
-    open_station: Callable[..., Station], compression: grpc.Compression
+    open_station: Callable[..., Station], compression: grpc.Compression, size_bytes: int
 ) -> None:
-    """Without RetryInfo, so that it is not sent again; inflated size counts."""
+    """Without RetryInfo, so that it is not sent again; inflated size counts, and so does the refusal."""
     station = open_station(max_request_bytes=10_000)
-    code, _, status = refused(station, bytes(100_000), compression=compression)
-    assert (code, status) == (grpc.StatusCode.RESOURCE_EXHAUSTED, None)
+    code, details, status = refused(station, bytes(size_bytes), compression=compression)
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    if size_bytes == 10_001:
+        assert status == status_pb2.Status(code=8, message=details)
+        assert "over the limit of 10000 bytes" in details
+    else:
+        assert status is None
     assert station.call("traces", REQUESTS["traces"]) == b""
+    station.receiver.stop(5)
+    assert station.receiver.tally.refused() == (Refused("traces", "anonymous", 413, 1),)
 
 
 @pytest.mark.parametrize(

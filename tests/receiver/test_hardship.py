@@ -121,33 +121,6 @@ def test_a_client_that_goes_away_leaves_nothing(open_station: Callable[..., Stat
     assert (station.receiver.in_flight_bytes, station.kept()) == (0, [])
 
 
-def test_one_connection_too_many_is_told_to_come_again(open_station: Callable[..., Station]) -> None:
-    """And served once there is room."""
-    station = open_station(max_connections=3)
-    idle = [socket.create_connection(("127.0.0.1", station.receiver.http_port)) for _ in range(4)]
-    time.sleep(0.2)
-    assert station.post("traces", REQUESTS["traces"]).status == 503
-    for client in idle:
-        client.close()
-    time.sleep(0.2)
-    assert station.post("traces", REQUESTS["traces"]).status == 200
-
-
-def test_a_flood_of_headers_is_refused(station: Station) -> None:
-    """Headers without end never become a request."""
-    with socket.create_connection(("127.0.0.1", station.receiver.http_port), timeout=5) as client:
-        client.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\n")
-        try:
-            for number in range(20_000):
-                client.sendall(b"X-%d: %s\r\n" % (number, b"y" * 100))
-            client.sendall(b"\r\n")
-            answer = client.recv(100)
-        except (BrokenPipeError, ConnectionResetError):
-            answer = b""
-    assert not answer.startswith(b"HTTP/1.1 2")
-    assert station.post("traces", REQUESTS["traces"]).status == 200
-
-
 def test_answers_repeat_nothing_of_what_was_sent(station: Station) -> None:
     """A canary in a faulty body comes back in no encoding."""
     canary = "hunter2-CANARY"

@@ -65,11 +65,16 @@ class ReceiverConfig:
     max_parses: int = 4
     """How many requests are decoded and redacted at the same time; the others wait. Large ones go one by one."""
     max_connections: int = 512
-    """HTTP connections at the same time; one more is answered 503."""
-    grpc_threads: int = 16
+    """Connections at the same time, on each port. One more is taken by HTTP at the cost of the one that has kept it
+    waiting longest, or else answered 503; gRPC does not take it."""
+    grpc_threads: int = 32
     """How many gRPC requests are served at the same time; the others wait unread."""
+    max_streams: int = 8
+    """gRPC requests at the same time on one connection; the sender keeps the others back."""
+    header_timeout_s: float = 10.0
+    """How long a client may take for a handshake, and for the head of a request."""
     body_timeout_s: float = 30.0
-    """How long an HTTP client may take to send a body."""
+    """How long a client may take to send a body."""
     append_timeout_s: float = 30.0
     """How long a request waits for stable storage before its sender is told to try again."""
 
@@ -98,6 +103,8 @@ class ReceiverConfig:
             ("max_parses", self.max_parses),
             ("max_connections", self.max_connections),
             ("grpc_threads", self.grpc_threads),
+            ("max_streams", self.max_streams),
+            ("header_timeout_s", self.header_timeout_s),
             ("body_timeout_s", self.body_timeout_s),
             ("append_timeout_s", self.append_timeout_s),
         ):

@@ -11,10 +11,11 @@ import grpc
 
 from aftertrace.receiver.intake import EMPTY_ANSWER, UNKNOWN
 from aftertrace.receiver.ports import listen
+from aftertrace.receiver.readings import Readings
 from aftertrace.store.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from aftertrace.receiver.intake import Intake
     from aftertrace.store.request import Signal
@@ -29,6 +30,10 @@ SERVICES: Final[dict[str, Signal]] = {
 _STATUS_DETAILS: Final = "grpc-status-details-bin"
 _MAX_ANSWER_BYTES: Final = 4 * 2**20
 _MAX_METADATA_BYTES: Final = 16 * 2**10
+_SLACK_BYTES: Final = 4 * 2**20
+_IDLE_MS: Final = 300_000
+"""After which a connection without requests is closed; senders open another one when they need it."""
+_KEEPALIVE_MS: Final = 30_000
 
 
 class GrpcServer:
@@ -38,15 +43,24 @@ class GrpcServer:
         """Bind the port, so that a busy one is known at once. Raises `Unavailable` naming it."""
         config = intake.config
         self._intake = intake
+        self._readings = Readings(lambda: intake.config)
         self._workers = ThreadPoolExecutor(config.grpc_threads, thread_name_prefix="otlp-grpc")
         self._server = grpc.server(
             self._workers,
             options=(
-                # Over it, grpcio answers RESOURCE_EXHAUSTED without RetryInfo, as OTLP asks.
-                ("grpc.max_receive_message_length", config.max_request_bytes),
+                # Over it, grpcio answers RESOURCE_EXHAUSTED without RetryInfo by itself, as OTLP asks. What is a little
+                # over the limit comes to us, so that the sender learns which limit, and we what was refused.
+                ("grpc.max_receive_message_length", config.max_request_bytes + _SLACK_BYTES),
                 ("grpc.max_send_message_length", _MAX_ANSWER_BYTES),
                 ("grpc.max_metadata_size", _MAX_METADATA_BYTES),
-                ("grpc.max_concurrent_streams", 100),
+                ("grpc.absolute_max_metadata_size", _MAX_METADATA_BYTES),
+                ("grpc.max_concurrent_streams", config.max_streams),
+                ("grpc.max_allowed_incoming_connections", config.max_connections),
+                ("grpc.server_handshake_timeout_ms", round(config.header_timeout_s * 1000)),
+                ("grpc.max_connection_idle_ms", _IDLE_MS),
+                # Whoever is no longer there takes no connection.
+                ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+                ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS),
                 # Otherwise a second server would share the port unseen.
                 ("grpc.so_reuseport", 0),
             ),
@@ -54,7 +68,9 @@ class GrpcServer:
         self._server.add_generic_rpc_handlers(
             tuple(
                 grpc.method_handlers_generic_handler(
-                    service, {"Export": grpc.unary_unary_rpc_method_handler(self._export(signal))}
+                    # A stream of one message is the same on the wire, and lets us see the sender before it is read.
+                    service,
+                    {"Export": grpc.stream_unary_rpc_method_handler(self._export(signal))},
                 )
                 for service, signal in SERVICES.items()
             )
@@ -73,10 +89,12 @@ class GrpcServer:
 
     def start(self) -> None:
         """Answer requests."""
+        self._readings.start()
         self._server.start()
 
     def stop(self, grace_s: float) -> None:
         """Take no more requests, let those in flight finish for up to `grace_s` seconds, then end."""
+        self._readings.close()
         self._server.stop(grace_s).wait(grace_s + 2.0)
         self._workers.shutdown(wait=False, cancel_futures=True)
 
@@ -91,12 +109,13 @@ class GrpcServer:
         )
         return self._server.add_secure_port(address, credentials)
 
-    def _export(self, signal: Signal) -> Callable[[bytes, grpc.ServicerContext], bytes]:
-        def export(body: bytes, context: grpc.ServicerContext) -> bytes:
+    def _export(self, signal: Signal) -> Callable[[Iterator[bytes], grpc.ServicerContext], bytes]:
+        def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             source = UNKNOWN
             try:
                 source = self._intake.identify(_authorization(context))
                 with self._intake.hold() as hold:
+                    body = self._readings.read(messages, context)
                     hold.add(len(body))
                     self._intake.take(signal, "protobuf", body, "identity", source, hold)
             except Exception as error:  # noqa: BLE001 - the edge: refuse logs what is not expected

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import uvicorn
 
 from aftertrace.receiver import metrics
+from aftertrace.receiver.connection import Connection
 from aftertrace.receiver.inflate import coding, too_large
 from aftertrace.receiver.intake import EMPTY_ANSWER, UNKNOWN
 from aftertrace.receiver.ports import listen
@@ -21,6 +22,7 @@ from aftertrace.receiver.status import CONTENT_TYPES, Refusal, TooSlow, refusal
 from aftertrace.store.errors import AftertraceError, Unavailable
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Awaitable, Callable, Iterable
 
     from aftertrace.receiver.config import ReceiverConfig
@@ -33,13 +35,15 @@ PATHS: Final[dict[str, Signal]] = {"/v1/traces": "traces", "/v1/logs": "logs", "
 _ENCODINGS: Final[dict[str, Encoding]] = {media: encoding for encoding, media in CONTENT_TYPES.items()}
 _DRAIN_BYTES: Final = 64 * 2**20
 _START_TIMEOUT_S: Final = 10.0
+_KEEP_ALIVE_S: Final = 75
+"""How long a connection may be idle; senders export every few seconds."""
 
 _CHALLENGE: Final = ("www-authenticate", "Bearer")
 
 _Headers = dict[str, str]
 
-# Its start and stop are the receiver's own, and are told by whoever runs the receiver.
-logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+# Its start and stop are told by whoever runs the receiver; and what is no HTTP must not fill a log.
+logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 
 class HttpApp:
@@ -200,6 +204,33 @@ def _tls(config: ReceiverConfig) -> dict[str, Any]:
     }
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's, with connections of our own and an end to handshakes."""
+
+    def __init__(self, config: uvicorn.Config, settings: Callable[[], ReceiverConfig]) -> None:
+        super().__init__(config)
+        self._settings = settings
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+
+        def connection() -> Connection:
+            return Connection(self._settings, self.config, self.server_state, self.lifespan.state, loop)
+
+        tls = self.config.ssl
+        self.servers = [
+            await loop.create_server(
+                connection,
+                sock=each,
+                ssl=tls,
+                ssl_handshake_timeout=None if tls is None else self._settings().header_timeout_s,
+                backlog=self.config.backlog,
+            )
+            for each in sockets or ()
+        ]
+        self.started = True
+
+
 class HttpServer:
     """The application on a port, served from a thread of its own."""
 
@@ -210,10 +241,10 @@ class HttpServer:
         self._socket = listen("OTLP/HTTP", config.http_host, config.http_port)
         self.port: int = self._socket.getsockname()[1]
         """The port it listens on."""
-        self._server = uvicorn.Server(
+        self._server = _Server(
             uvicorn.Config(
                 self._app,
-                http="httptools",
+                http=Connection,
                 ws="none",
                 loop="asyncio",
                 lifespan="off",
@@ -222,10 +253,10 @@ class HttpServer:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=config.max_connections,
-                timeout_keep_alive=75,
+                timeout_keep_alive=_KEEP_ALIVE_S,
                 **_tls(config),
-            )
+            ),
+            lambda: intake.config,
         )
         self._thread = threading.Thread(target=self._run, name="otlp-http", daemon=True)
 
