@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError, EncodeError
 
-from aftertrace.ingest import otlp_json
+from aftertrace.ingest import otlp_json, parts
 from aftertrace.ingest.redact import RedactionPolicy, Redactor
 from aftertrace.ingest.wire import count, split
 from aftertrace.store.digest import record_key
@@ -30,6 +30,9 @@ _LEVELS: Final[dict[Signal, tuple[str, str, str]]] = {
     "metrics": ("resource_metrics", "scope_metrics", "metrics"),
 }
 
+_VALUES_PER_PART: Final = 4
+"""A message in JSON is an object; its members, and the list that it may stand in, are values too."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -41,16 +44,19 @@ class Limits:
     """
 
     max_records: int = 10_000
-    """Spans, log records or metrics per request; 512 is what SDKs and the Collector send at most by
-    default."""
+    """Spans, log records or metrics per request, and half of its resources and scopes; 512 is what SDKs and the
+    Collector send at most by default."""
     max_attributes: int = 4_096
     """Attributes per record, resource or scope; SDKs stop at 128 by default."""
     max_events: int = 10_000
     """Events per span, and links per span."""
+    max_parts: int = 500_000
+    """Messages in all: resources, records, attributes, their values, and whatever is nested in these. 16 MiB of spans
+    as agents send them hold 350,000. In JSON, also four times as many values."""
 
     def __post_init__(self) -> None:
         """Refuse limits under which nothing could be received."""
-        for name in ("max_records", "max_attributes", "max_events"):
+        for name in ("max_records", "max_attributes", "max_events", "max_parts"):
             if getattr(self, name) < 1:
                 raise Invalid(f"configure limits: {name} is {getattr(self, name)}, expected at least 1")
 
@@ -98,6 +104,8 @@ def _decode(request: Request, limits: Limits) -> tuple[Message, bytes, int]:
     signal = request.signal
     try:
         if request.encoding == "json":
+            if parts.too_many_values(request.body, _VALUES_PER_PART * limits.max_parts):
+                raise _crowded(signal, limits)
             payload = otlp_json.decode(request.body, signal).SerializeToString()
         else:
             payload = request.body
@@ -107,12 +115,22 @@ def _decode(request: Request, limits: Limits) -> tuple[Message, bytes, int]:
             raise TooLarge(
                 f"prepare {signal} request: more than {limits.max_records} records, make the sender's batches smaller"
             )
-        return otlp_json.REQUESTS[signal].FromString(payload), payload, records
+        kind = otlp_json.REQUESTS[signal]
+        if parts.too_many(payload, kind.DESCRIPTOR, limits.max_parts):
+            raise _crowded(signal, limits)
+        return kind.FromString(payload), payload, records
     except (DecodeError, EncodeError) as error:
         hint = "logs go to /v1/logs and metrics to /v1/metrics" if signal == "traces" else "check the endpoint"
         raise Invalid(
             f"prepare {signal} request: the body does not decode, expected an OTLP export of {signal}; {hint}"
         ) from error
+
+
+def _crowded(signal: Signal, limits: Limits) -> TooLarge:
+    return TooLarge(
+        f"prepare {signal} request: more than {limits.max_parts} attributes and other parts, make the sender's batches "
+        "smaller"
+    )
 
 
 def _hold_to(message: Any, signal: Signal, limits: Limits) -> None:

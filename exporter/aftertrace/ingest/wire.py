@@ -59,15 +59,22 @@ def split(payload: bytes, signal: Signal) -> Iterator[Slice]:
 def count(payload: bytes, signal: Signal, at_most: int | None = None) -> int:
     """How many records `split` would yield, without keeping any. Raises `Invalid` as `split` does.
 
-    With `at_most`, counting ends one above it: enough to know that a request is over a cap.
+    With `at_most`, counting ends one above it: enough to know that a request is over a cap. It also ends there where
+    resources and scopes, which may be empty, are more than two for each record that there may be.
     """
-    total = 0
+    total = places = 0
     for resource_start, resource_end in _members(payload, 0, len(payload), signal, 1):
+        places += 1
         for scope_start, scope_end in _members(payload, resource_start, resource_end, signal, 2):
+            places += 1
             for _ in _members(payload, scope_start, scope_end, signal, 2):
                 total += 1
                 if total - 1 == at_most:
                     return total
+            if at_most is not None and places > 2 * at_most:
+                break
+        if at_most is not None and places > 2 * at_most:
+            return at_most + 1
     return total
 
 

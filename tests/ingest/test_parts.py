@@ -1,0 +1,219 @@
+"""How much a request may hold: counted before it is decoded, and the same in both encodings."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aftertrace.ingest.parts import too_many, too_many_values
+from aftertrace.ingest.prepare import Limits, make_prepare
+from aftertrace.ingest.redact import RedactionPolicy
+from aftertrace.store.errors import AftertraceError
+from aftertrace.store.request import Encoding, Prepare, Request, Signal
+
+from .otlp_messages import REQUESTS, requests
+from .otlp_text import otlp_json
+
+MIB = 2**20
+TIGHT = Limits(max_records=2, max_attributes=2, max_events=1)
+
+
+def preparing(limits: Limits) -> Prepare:
+    """`prepare` under these limits."""
+    return make_prepare(RedactionPolicy(), limits=limits, key=b"k" * 32)
+
+
+def verdict(prepare: Prepare, signal: Signal, body: bytes, encoding: Encoding) -> str:
+    """What becomes of a request: `kept`, or the name of the error."""
+    try:
+        prepare(Request(signal, encoding, body, "anonymous", 1))
+    except AftertraceError as error:
+        return type(error).__name__
+    return "kept"
+
+
+def both(prepare: Prepare, signal: Signal, message: Any) -> tuple[str, str]:
+    """The verdict on a message as protobuf and as JSON."""
+    return (
+        verdict(prepare, signal, message.SerializeToString(), "protobuf"),
+        verdict(prepare, signal, otlp_json(message), "json"),
+    )
+
+
+@given(requests)
+def test_the_encoding_does_not_change_the_verdict(pair: tuple[Signal, Any]) -> None:
+    """Under limits so tight that most requests are over one."""
+    protobuf, as_json = both(preparing(TIGHT), *pair)
+    assert protobuf == as_json
+
+
+def test_the_test_above_sees_both_verdicts() -> None:
+    """Control: among its requests there are some of each."""
+    seen = set()
+
+    @given(requests)
+    def look(pair: tuple[Signal, Any]) -> None:
+        seen.add(both(preparing(TIGHT), *pair)[0])
+
+    look()
+    assert {"kept", "TooLarge"} <= seen
+
+
+def nested(depth: int, *, lists: bool) -> tuple[bytes, bytes]:
+    """A log body of so many arrays or maps inside one another, as protobuf and as JSON."""
+    tags = (b"\x0a", b"\x2a") if lists else (b"\x12", b"\x0a", b"\x32")
+    wire = b""
+    for tag in (*tags * depth, b"\x2a", b"\x12", b"\x12", b"\x0a"):
+        wire = tag + varint(len(wire)) + wire
+    before, after = (
+        ('{"arrayValue":{"values":[', "]}}") if lists else ('{"kvlistValue":{"values":[{"key":"","value":', "}]}}")
+    )
+    body = before * depth + "{}" + after * depth
+    return wire, f'{{"resourceLogs":[{{"scopeLogs":[{{"logRecords":[{{"body":{body}}}]}}]}}]}}'.encode()
+
+
+def varint(value: int) -> bytes:
+    """Base-128."""
+    encoded = b""
+    while value > 0x7F:
+        encoded += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return encoded + bytes([value])
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_nesting_ends_at_the_same_depth_in_both_encodings(*, lists: bool) -> None:
+    """At 48 lists or 32 maps, which is what the protobuf library reads; and 20,000 do no harm."""
+    prepare = preparing(Limits())
+    deepest = 0
+    for depth in (1, 15, 16, 17, *range(30, 52), 1_000, 20_000):
+        wire, text = nested(depth, lists=lists)
+        verdicts = verdict(prepare, "logs", wire, "protobuf"), verdict(prepare, "logs", text, "json")
+        assert verdicts in (("kept", "kept"), ("Invalid", "Invalid")), depth
+        deepest = depth if verdicts[0] == "kept" else deepest
+    assert deepest == (48 if lists else 32)
+
+
+def inside(tags: bytes, wire: bytes) -> bytes:
+    """Messages in one another, by the tags of their fields from the outside in."""
+    for tag in reversed(tags):
+        wire = bytes([tag]) + varint(len(wire)) + wire
+    return wire
+
+
+FLOODS: dict[str, tuple[bytes, bytes]] = {
+    "resources": (b"", b"\x0a\x00"),
+    "scopes": (b"\x0a", b"\x12\x00"),
+    "spans": (b"\x0a\x12", b"\x12\x00"),
+    "attributes": (b"\x0a\x12\x12", b"\x4a\x00"),
+    "attributes with a value": (b"\x0a\x12\x12", b"\x4a\x02\x12\x00"),
+    "attributes with a long tag": (b"\x0a\x12\x12", b"\xca\x00\x00"),
+    "attributes with a long length": (b"\x0a\x12\x12", b"\x4a\x80\x00"),
+    "events": (b"\x0a\x12\x12", b"\x5a\x00"),
+    "links": (b"\x0a\x12\x12", b"\x6a\x00"),
+    "values of a list": (b"\x0a\x12\x12\x4a\x12\x2a", b"\x0a\x00"),
+    "entries of a map": (b"\x0a\x12\x12\x4a\x12\x32", b"\x0a\x00"),
+    "lists of lists": (b"\x0a\x12\x12\x4a\x12\x2a", inside(b"\x0a\x2a" * 20, b"")),
+}
+"""Where nothing is repeated without end: the tags above it, and it."""
+
+
+def resident_bytes() -> int:
+    """Memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_of_nothing_is_refused_before_it_is_decoded(flood: str) -> None:
+    """16 MiB that would become up to 1.4 GB."""
+    tags, unit = FLOODS[flood]
+    body = inside(tags, unit * (15 * MIB // len(unit)))
+    before = resident_bytes()
+    assert verdict(preparing(Limits()), "traces", body, "protobuf") == "TooLarge"
+    assert resident_bytes() - before < 64 * MIB
+
+
+def test_the_test_above_would_see_a_decoder_at_work() -> None:
+    """Control: without the count, a fifth of one of them costs more than that."""
+    tags, unit = FLOODS["links"]
+    before = resident_bytes()
+    decoded = REQUESTS["traces"].FromString(inside(tags, unit * (3 * MIB // len(unit))))
+    assert resident_bytes() - before > 64 * MIB
+    del decoded
+
+
+@pytest.mark.parametrize("unit", ["{}", "[]", "{},[]", '{"key":""}', "null", "1", '"":0'])
+def test_a_flood_of_json_values_is_refused_before_it_is_parsed(unit: str) -> None:
+    """In a field that is ours, or in one that would be ignored: both are parsed."""
+    many = ",".join([unit] * (12 * MIB // (len(unit) + 1)))
+    body = f'{{"resourceSpans":[],"x":{{{many}}}}}' if ":0" in unit else f'{{"resourceSpans":[{many}]}}'
+    before = resident_bytes()
+    assert verdict(preparing(Limits()), "traces", body.encode(), "json") == "TooLarge"
+    assert resident_bytes() - before < 128 * MIB
+
+
+def test_text_that_looks_like_values_is_none() -> None:
+    """A vector, or JSON, that an agent wrote into an attribute: in both encodings it is one value."""
+    text = json.dumps([[0.5, {"a": 'b"}\\'}]] * 200_000)
+    message = REQUESTS["logs"]()
+    message.resource_logs.add().scope_logs.add().log_records.add().body.string_value = text
+    assert too_many_values(otlp_json(message), 2_000_000) is False
+    assert both(preparing(Limits(max_parts=50_000)), "logs", message) == ("kept", "kept")
+
+
+def parts_of(message: Any) -> int:
+    """How many messages a message holds, told from the decoded one."""
+    inner = [
+        item
+        for field, value in message.ListFields()
+        if field.message_type is not None
+        for item in (value if field.is_repeated else [value])
+    ]
+    return len(inner) + sum(map(parts_of, inner))
+
+
+@given(st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+def test_values_are_counted_as_they_stand_outside_of_strings(value: object) -> None:
+    """Whatever the strings hold: quotes, backslashes, brackets."""
+
+    def begun(value: object) -> int:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+        return 0 if inner is None else 1 + max(len(inner) - 1, 0) + sum(map(begun, inner))
+
+    for text in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
+        body = text.encode("utf-8", "surrogatepass")
+        assert not too_many_values(body, begun(value))
+        assert begun(value) == 0 or too_many_values(body, begun(value) - 1)
+
+
+@given(requests)
+def test_parts_are_counted_as_a_decoder_makes_them(pair: tuple[Signal, Any]) -> None:
+    """One by one where the bounds that cost nothing do not let a request through; a message merged is one."""
+    signal, message = pair
+    wire, kind, parts = message.SerializeToString(), REQUESTS[signal].DESCRIPTOR, parts_of(message)
+    assert not too_many(wire, kind, max(parts, len(wire) // 4))
+    assert parts == 0 or too_many(wire, kind, parts - 1)
+
+
+@given(st.binary(max_size=200), st.integers(0, 20))
+def test_whatever_stands_in_the_bytes_counting_ends(wire: bytes, at_most: int) -> None:
+    """Also where it is no protobuf."""
+    kind = REQUESTS["traces"].DESCRIPTOR
+    assert too_many(wire, kind, at_most) in (False, True)
+    found = _decoded(REQUESTS["traces"].FromString, wire)
+    if found is not None and parts_of(found) > at_most:
+        assert too_many(wire, kind, at_most)
+
+
+def _decoded(decode: Callable[[bytes], Any], wire: bytes) -> Any:
+    try:
+        return decode(wire)
+    except Exception:  # noqa: BLE001 - whatever the library says of it
+        return None
