@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from aftertrace.store import compaction, durable, parquet
 from aftertrace.store.compaction import compact, vacuum
 from aftertrace.store.errors import Invalid
+from aftertrace.store.fsck.files import check_files
 from aftertrace.store.layout import Layout
 from aftertrace.store.quarantine import kept
 from aftertrace.store.schema import EVENTS, SPANS, TABLES
@@ -172,3 +174,26 @@ def test_no_reader_sees_rows_that_another_table_lacks(layout: Layout) -> None:
     newer = Snapshot.of(layout.data)
     assert (newer.uneven, newer.scan("spans").collect().height) == (False, 3)
     assert len({snapshot, newer, Snapshot.of(layout.data)}) == 2
+
+
+def test_a_table_takes_up_columns_that_it_is_older_than(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With null in the rows it has, for a reader that comes before the writer, after it, and after folding."""
+    whole = TABLES["spans"]
+    with monkeypatch.context() as older:
+        narrow = pa.schema([column for column in whole.schema if column.name != "flags"])
+        older.setitem(TABLES, "spans", replace(whole, schema=narrow))
+        TableWriter(layout, "spans").append(spans(1).drop_columns(["flags"]), {"main": 1})
+    for name in ("evidence", "events"):
+        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), {"main": 1})
+    read = [scan(layout.data, "spans", columns=["seq", "flags"]).collect().rows()]
+    table = TableWriter(layout, "spans")
+    assert (table.last_seq("main"), table.version) == (1, 2)
+    table.append(spans(2).set_column(SPANS.names.index("flags"), SPANS.field("flags"), [['["no_ids"]']]), {"main": 2})
+    for name in ("evidence", "events"):
+        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), {"main": 2})
+    read.append(sorted(scan(layout.data, "spans", columns=["seq", "flags"]).collect().rows()))
+    compact(layout, table, fold_at=1)
+    read.append(sorted(scan(layout.data, "spans", columns=["seq", "flags"]).collect().rows()))
+    after = [(1, None), (2, '["no_ids"]')]
+    assert read == [after[:1], after, after]
+    assert (TableWriter(layout, "spans").version, check_files(layout, "spans", table.version)) == (table.version, [])

@@ -64,10 +64,13 @@ class Snapshot:
         if table not in TABLES:
             raise Invalid(f"scan {table!r}: no such table, expected one of {', '.join(TABLES)}")
         version = dict(self.versions).get(table)
-        if version is None:
-            frame = pl.LazyFrame(pl.from_arrow(TABLES[table].schema.empty_table()))
-        else:
+        frame = empty = pl.LazyFrame(pl.from_arrow(TABLES[table].schema.empty_table()))
+        if version is not None:
             frame = pl.scan_delta(str(Layout(self.data).table(table)), version=version)
+            known, wanted = frame.collect_schema(), empty.collect_schema()
+            # No drain has opened the table since these columns came to be.
+            younger = {name: pl.lit(None, kind) for name, kind in wanted.items() if name not in known}
+            frame = frame.with_columns(**younger) if younger else frame
         if self.uneven and table in commits.SEQUENCED:
             stored = [(pl.col("receiver") == receiver) & (pl.col("seq") <= seq) for receiver, seq in self.watermarks]
             frame = frame.filter(pl.any_horizontal(stored))

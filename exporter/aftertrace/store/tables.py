@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction
+from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction
 from deltalake.transaction import AddAction, RemoveAction
 
 from aftertrace.store import commits, durable, parquet, quarantine
@@ -33,6 +33,7 @@ CHECKPOINT_EVERY: Final = 100
 SMALL_BYTES: Final = 16 << 20
 """A file below this is folded into another with its neighbours."""
 _LAST_CHECKPOINT: Final = "_last_checkpoint"
+_HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 
 
 class TableWriter:
@@ -52,6 +53,7 @@ class TableWriter:
         self._synced_version = self._delta.version()
         newest = commits.newest(self._log)
         self._stored = newest.stored if newest else {}
+        self._widen()
         self.small_files = count_small_files(self._delta)
         """How many small files the partition with the most of them has, or a few more; folding begins by it."""
 
@@ -107,7 +109,7 @@ class TableWriter:
                 custom_metadata={commits.METADATA_KEY: metadata},
                 app_transactions=[Transaction(receiver, seq) for receiver, seq in sorted(upto.items())],
             ),
-            post_commithook_properties=PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False),
+            post_commithook_properties=_HOOKS,
         )
         self._delta.update_incremental()
         self._sync()
@@ -134,6 +136,20 @@ class TableWriter:
         )
         durable.sync_file(commits.path_of(self._log, 0))
         durable.sync_folder(self._log)
+
+    def _widen(self) -> None:
+        """Add the columns that the table is older than; its rows have null in them."""
+        known = {field.name for field in self._delta.schema().fields}
+        younger = [field for field in Schema.from_arrow(self._schema).fields if field.name not in known]
+        if younger:
+            metadata = {"schema": SCHEMA_VERSION, "files": {}, "stored": self._stored}
+            self._delta.alter.add_columns(
+                younger,
+                commit_properties=CommitProperties(custom_metadata={commits.METADATA_KEY: metadata}),
+                post_commithook_properties=_HOOKS,
+            )
+            self._delta.update_incremental()
+            self._sync()
 
     def _checkpoint(self) -> None:
         """Let readers begin here and not at commit 0. A crash in between leaves a checkpoint that `recover` checks."""
