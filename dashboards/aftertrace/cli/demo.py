@@ -143,11 +143,11 @@ def _show(data: Path, now: Serving, *, once: bool) -> None:
     recordings = recording.names()
     click.echo(f"\n1. {len(recordings)} recorded runs of real agents, replayed over OTLP")
     sent = send(now.http)
-    analysis = _when(data, lambda _: _holds(data, sent))
+    analysis = _when(data, lambda: _holds(data, sent))
     click.echo(f"   {sent} requests: {analysis.runs.height} runs, {analysis.calls.height} tool calls")
     click.echo("\n2. A live agent, instrumented with aftertrace.semconv.instrument")
     _run_agent(now.http, once=once)
-    analysis = _when(data, _agent_is_done)
+    analysis = _when(data, lambda: _agent_is_done(data))
     click.echo("\n3. What happened: aftertrace run last\n")
     click.echo("\n".join(one_run.page(analysis, analysis.resolve_run("last"))))
     click.echo("\n4. What nearly happened: aftertrace report near-misses\n")
@@ -191,15 +191,15 @@ def _run_agent(http_url: str, *, once: bool) -> None:
         raise Unavailable(f"run the live agent: it ended with exit code {code}; see above")
 
 
-def _when(data: Path, holds: Callable[[Analysis], bool]) -> Analysis:
-    """An analysis of the store as soon as something holds of it."""
+def _when(data: Path, holds: Callable[[], bool]) -> Analysis:
+    """An analysis of the store once something holds of it."""
     from aftertrace.analyzer import open_analysis
 
     deadline = time.monotonic() + _STORE_S
     while time.monotonic() < deadline:
-        analysis = open_analysis(data)
-        if holds(analysis):
-            return analysis
+        # Opened after it: an analysis is of one moment, and what is looked for may come just after that.
+        if holds():
+            return open_analysis(data)
         time.sleep(_POLL_S)
     raise Unavailable(f"demo: not stored after {_STORE_S:.0f} s; see the log above")
 
@@ -210,10 +210,11 @@ def _holds(data: Path, requests: int) -> bool:
     return min(dict(Snapshot.of(data).watermarks).values(), default=0) >= requests
 
 
-def _agent_is_done(analysis: Analysis) -> bool:
+def _agent_is_done(data: Path) -> bool:
     import polars as pl
 
+    from aftertrace.analyzer import open_analysis
     from aftertrace.cli.demo_agent import AGENT
 
     ended = pl.col("state").is_in(("completed", "failed"))
-    return not analysis.runs.filter((pl.col("agent_name") == AGENT) & ended).is_empty()
+    return not open_analysis(data).runs.filter((pl.col("agent_name") == AGENT) & ended).is_empty()
