@@ -17,10 +17,11 @@ import pyarrow as pa
 
 from aftertrace.analyzer import Analysis, Tables, analyse
 from aftertrace.ingest import files
-from aftertrace.ingest.batch import read_batch, table_rows
+from aftertrace.ingest.batch import Known, read_batch, table_rows, telling
 from aftertrace.ingest.duplicates import DuplicateWindow
 from aftertrace.ingest.prepare import Limits, make_prepare
 from aftertrace.ingest.redact import RedactionPolicy
+from aftertrace.ingest.same_ids import SameIds
 from aftertrace.store import schema
 from aftertrace.store.frame import Frame
 from aftertrace.store.request import Request
@@ -28,6 +29,8 @@ from aftertrace.store.request import Request
 if TYPE_CHECKING:
     from datetime import date
 
+    from aftertrace.ingest.places import Place
+    from aftertrace.ingest.tellings import Telling
     from aftertrace.store.request import Encoding, Signal
 
 RECEIVED_NS: Final = 1_800_000_000 * 10**9
@@ -57,10 +60,15 @@ class Frames:
 def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]]) -> Frames:
     """What is stored of export requests: prepared, split, read by the dialects, duplicates left out."""
     prepare = make_prepare(RedactionPolicy(), limits=Limits(), key=_KEY)
-    window = DuplicateWindow(_nothing_before)
+    tellings: dict[Place, Telling] = {}
+    known = Known(
+        DuplicateWindow(_nothing_before, RECORDINGS),
+        SameIds(_nothing_before, lambda places: {place: tellings[place] for place in places}, RECORDINGS),
+    )
     spans, events = [schema.SPANS.empty_table()], [schema.EVENTS.empty_table()]
     for some in _batches(_frames(prepare, requests)):
-        batch = read_batch("main", some, _KEY, window)
+        batch = read_batch("main", some, _KEY, known, {})
+        tellings |= {("main", item.frame.seq, item.index): telling(item) for item in batch.items}
         assert batch.findings == []
         for table, found in (("spans", spans), ("events", events)):
             rows, unfit = table_rows(batch, table, 0)
@@ -117,9 +125,8 @@ def _frames(prepare: Any, requests: Iterable[tuple[Signal, Encoding, bytes]]) ->
             )
 
 
-def _nothing_before(_: date) -> pl.DataFrame:
-    columns = ["record_key", "receiver", "seq", "index", "duplicate_of"]
-    return pl.DataFrame(pl.from_arrow(schema.EVIDENCE.empty_table())).select(columns)
+def _nothing_before(_: date) -> tuple[pl.DataFrame, ...]:
+    return ()
 
 
 def _polars(tables: list[pa.Table]) -> pl.DataFrame:

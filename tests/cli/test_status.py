@@ -11,7 +11,7 @@ from .conftest import Command
 from .served import serving, until
 
 
-def lost_in_part(number: int) -> bytes:
+def lost_in_part(number: int, name: str = "") -> bytes:
     """A span with a parent that never comes, whose sender dropped attributes and events."""
     request = ExportTraceServiceRequest()
     request.resource_spans.add().scope_spans.add().spans.add(
@@ -20,6 +20,8 @@ def lost_in_part(number: int) -> bytes:
         parent_span_id=(9).to_bytes(8, "big"),
         dropped_attributes_count=3,
         dropped_events_count=2,
+        end_time_unix_nano=1,
+        name=name,
     )
     return request.SerializeToString()
 
@@ -28,7 +30,7 @@ def test_what_was_taken_and_what_was_lost_is_told(aftertrace: Command, tmp_path:
     """While `serve` runs, and after it has ended."""
     data = tmp_path / "data"
     with serving(data, "--no-dashboard") as served:
-        sent = (lost_in_part(1), lost_in_part(1), lost_in_part(2), b"\xff")
+        sent = (lost_in_part(1, "a"), lost_in_part(1, "a"), lost_in_part(1, "b"), b"\xff")
         assert [served.send("traces", body) for body in sent] == [200, 200, 200, 400]
         found = {}
 
@@ -49,6 +51,7 @@ def test_what_was_taken_and_what_was_lost_is_told(aftertrace: Command, tmp_path:
         "requests": 3,
         "records": 2,
         "resent": 1,
+        "conflicts": 1,
         "dropped": 10,
         "spans_without_parent": 2,
     }

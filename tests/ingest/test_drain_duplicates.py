@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.ingest.duplicates import DuplicateWindow, Place, Seen
+from aftertrace.ingest.duplicates import DuplicateWindow
+from aftertrace.ingest.places import Place
+from aftertrace.ingest.seen import SCHEMA, Seen
 
 DAY = date(2026, 1, 10)
 EVIDENCE = {
@@ -17,7 +23,9 @@ EVIDENCE = {
     "seq": pl.Int64,
     "index": pl.Int32,
     "duplicate_of": pl.String,
+    "record_id": pl.Binary,
 }
+SCRATCH = Path(tempfile.gettempdir())
 
 
 def key(number: int) -> bytes:
@@ -30,12 +38,16 @@ class Store:
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self.rows: dict[date, list[tuple[bytes, str, int, int, str | None]]] = {}
+        self.rows: dict[date, list[tuple[bytes, str, int, int, str | None, None]]] = {}
         self.window = self.fresh()
 
     def fresh(self) -> DuplicateWindow:
         """A window as a new process has it."""
-        return DuplicateWindow(lambda day: pl.DataFrame(self.rows.get(day, []), schema=EVIDENCE, orient="row"))
+        return DuplicateWindow(self._parts, SCRATCH)
+
+    def _parts(self, day: date) -> Iterator[pl.DataFrame]:
+        """Evidence of a day, in parts of three rows."""
+        yield from pl.DataFrame(self.rows.get(day, []), schema=EVIDENCE, orient="row").iter_slices(3)
 
     def take(self, day: date, seq: int, numbers: list[int]) -> list[Place | None]:
         """Take a frame in."""
@@ -43,7 +55,7 @@ class Store:
         answers = self.window.first_copies(day, [key(number) for number in numbers], places)
         for number, (receiver, _, index), first in zip(numbers, places, answers, strict=True):
             copy = None if first is None else f"{first[0]}/{first[1]}/{first[2]}"
-            self.rows.setdefault(day, []).append((key(number), receiver, seq, index, copy))
+            self.rows.setdefault(day, []).append((key(number), receiver, seq, index, copy, None))
         return answers
 
 
@@ -69,17 +81,39 @@ def test_a_record_is_a_duplicate_if_its_key_came_on_a_day_beside(frames: list[tu
         assert store.window.first_copies(day, [key(number) for number in numbers], again) == wanted
 
 
-@given(st.lists(st.lists(st.integers(0, 2**64 - 1), unique=True, max_size=20), max_size=12))
-def test_every_key_that_was_added_is_found(batches: list[list[int]]) -> None:
-    """And no other; the runs stay few."""
-    schema = {"key": pl.UInt64, "receiver": pl.UInt16, "seq": pl.Int64, "index": pl.Int32}
-    seen = Seen(pl.DataFrame(schema=schema))
+@pytest.mark.parametrize("memory_rows", [4, 1 << 18])
+@given(batches=st.lists(st.lists(st.integers(0, 2**64 - 1), max_size=20), max_size=12))
+def test_every_key_that_was_added_is_found_where_it_was_last(memory_rows: int, batches: list[list[int]]) -> None:
+    """And no other; the runs stay few, and long ones are files."""
+    seen = Seen(SCRATCH, memory_rows)
     added: dict[int, int] = {}
     for seq, keys in enumerate(batches):
-        fresh = [number for number in keys if number not in added]
-        added |= dict.fromkeys(fresh, seq)
-        seen.add(pl.DataFrame([(number, 0, seq, 0) for number in fresh], schema=schema, orient="row"))
+        added |= dict.fromkeys(keys, seq)
+        seen.add(pl.DataFrame([(number, 0, seq, 0) for number in keys], schema=SCHEMA, orient="row"))
     asked = sorted({*added, 0, 2**64 - 1, 12_345})
     found = seen.find(pl.Series("key", asked, dtype=pl.UInt64))
     assert dict(found.select("key", "seq").iter_rows()) == added
     assert len(seen._runs) <= 8
+
+
+def test_memory_is_bounded_whatever_is_kept(tmp_path: Path) -> None:
+    """A file has no name, so that a process that is killed leaves none behind; it goes with what it is of."""
+    seen = Seen(tmp_path, 1_000)
+    for seq in range(40):
+        keys = pl.int_range(1_000, dtype=pl.UInt64, eager=True).hash(seq)
+        seen.add(pl.select(key=keys, receiver=pl.lit(0), seq=pl.lit(seq), index=pl.lit(0)).cast(dict(SCHEMA)))
+    assert list(tmp_path.iterdir()) == []
+    assert sum(run.height for run in seen._runs) == 40_000
+    assert sum(not _is_mapped(run) for run in seen._runs if run.height > 1_000) == 0
+
+
+def _is_mapped(run: pl.DataFrame) -> bool:
+    """Whether the keys of a run lie in a file."""
+    address = run["key"].to_arrow().buffers()[1].address
+    maps = (line.split() for line in Path("/proc/self/maps").read_text().splitlines())
+    return any(len(parts) > 5 and parts[-1] == "(deleted)" and _within(address, parts[0]) for parts in maps)
+
+
+def _within(address: int, span: str) -> bool:
+    low, high = (int(bound, 16) for bound in span.split("-"))
+    return low <= address < high

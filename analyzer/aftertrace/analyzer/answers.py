@@ -233,6 +233,7 @@ def _trigger(subject: _Subject) -> Answer:
 def _checks(subject: _Subject) -> Answer:
     rows = subject.events.filter(pl.col("event").is_in(("policy.evaluated", "validation.passed", "validation.failed")))
     failures = Counter(name for signals in subject.calls["signals"].to_list() for name in signals)
+    failures.update(subject.run["signals"])
     # A record that only repeats a decision, told by another of the same call, is marked with a weight.
     said = rows.filter(pl.col("attributes").str.json_path_match("$.weight").is_null())
     counts = Counter(

@@ -9,38 +9,42 @@ import polars as pl
 from aftertrace.analyzer.controls import FAILURES
 from aftertrace.analyzer.effects import SIGNALS
 from aftertrace.analyzer.markdown import moment, plain, table
+from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
 
 LISTED: Final = 20
 """How many calls, and effects, are listed one by one."""
 
 
-def headline(calls: pl.DataFrame, effects: pl.DataFrame) -> str:
+def headline(calls: pl.DataFrame, effects: pl.DataFrame, runs: pl.DataFrame) -> str:
     """One line for the head of a report; empty where no control failed."""
-    failed = _failed(calls).height + _failed(effects).height
+    failed = sum(_failed(frame).height for frame in (calls, effects, runs))
     if not failed:
         return ""
     return f"**Control failures: {failed:,}.** A control that should have held did not: see below."
 
 
-def control_failures(calls: pl.DataFrame, effects: pl.DataFrame) -> str:
+def control_failures(calls: pl.DataFrame, effects: pl.DataFrame, runs: pl.DataFrame) -> str:
     """The part of a report; empty where no control failed.
 
     Args:
         calls: columns as in `schemas.CALLS`.
         effects: columns as in `schemas.EFFECTS`.
+        runs: columns as in `schemas.RUNS`.
     """
-    parts = [_meaning(_failed(calls), _failed(effects)), _calls(_failed(calls)), _effects(_failed(effects))]
+    failed = [_failed(frame) for frame in (calls, effects, runs)]
+    parts = [_meaning(*failed), _calls(failed[0]), _effects(failed[1]), _runs(failed[2])]
     return "\n\n".join(["## Where a control failed", *filter(None, parts)]) if any(parts) else ""
 
 
 def _failed(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.filter(pl.col("signals").list.len() > 0).sort("first_ns", "call_key", descending=[True, False])
+    key = "call_key" if "call_key" in frame.columns else "run_id"
+    return frame.filter(pl.col("signals").list.len() > 0).sort("first_ns", key, descending=[True, False])
 
 
-def _meaning(calls: pl.DataFrame, effects: pl.DataFrame) -> str:
-    named = pl.concat([calls.select("signals"), effects.select("signals")]).explode("signals")
+def _meaning(*failed: pl.DataFrame) -> str:
+    named = pl.concat([frame.select("signals") for frame in failed]).explode("signals")
     counts = dict(named.group_by("signals").len().iter_rows())
-    known = [each for each in (*FAILURES, *SIGNALS) if each.name in counts]
+    known = [each for each in (*FAILURES, *SIGNALS, *RUN_SIGNALS) if each.name in counts]
     if not known:
         return ""
     return table(
@@ -87,6 +91,23 @@ def _effects(failed: pl.DataFrame) -> str:
         for row in failed.head(LISTED).iter_rows(named=True)
     ]
     return table("when (UTC) | signal | effect | tool | run", rows) + _more(failed, "effects")
+
+
+def _runs(failed: pl.DataFrame) -> str:
+    if not failed.height:
+        return ""
+    rows = [
+        " | ".join(
+            (
+                moment(row["first_ns"]),
+                ", ".join(f"`{name}`" for name in row["signals"]),
+                plain(row["agent_name"] or row["service_name"]),
+                plain(row["run_id"]),
+            )
+        )
+        for row in failed.head(LISTED).iter_rows(named=True)
+    ]
+    return table("when (UTC) | signal | agent | run", rows) + _more(failed, "runs")
 
 
 def _more(failed: pl.DataFrame, command: str) -> str:

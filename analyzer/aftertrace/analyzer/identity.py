@@ -17,6 +17,7 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.imported import once
+from aftertrace.analyzer.retold import without_retold
 from aftertrace.analyzer.tables import Tables
 from aftertrace.analyzer.turns import in_turns
 from aftertrace.store.snapshot import collected
@@ -83,7 +84,7 @@ def identify(tables: Tables) -> Identified:
     Raises:
         Corrupt: a stored file is damaged or missing.
     """
-    spans, events = (once(frame) for frame in collected(tables.spans, tables.events))
+    spans, events = without_retold(*(once(frame) for frame in collected(tables.spans, tables.events)))
     spans = _with_above(spans, "agent_name")
     events = _with_span(events, spans, "agent_name")
     spans, events = _with_conversations(spans, events)

@@ -2,7 +2,7 @@
 
 The store shows a record once that comes again within a day. A session file is imported again whenever it has grown,
 also weeks later; since an import makes the same record of the same piece of a file each time, rows that say the same in
-all but when they were received are one.
+all but when they were received, and what came before them, are one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import polars as pl
 
 _SCOPES: Final = "aftertrace.import."
 """What the names of the scopes of imported records begin with."""
-_RECEIPT: Final = ("received_date", "receiver", "seq", "index", "received_ns")
+_RECEIPT: Final = ("received_date", "receiver", "seq", "index", "received_ns", "flags")
 
 
 def once(frame: pl.DataFrame) -> pl.DataFrame:

@@ -32,13 +32,14 @@ def near_misses(analysis: Analysis, filter: Filter | None = None) -> str:  # noq
     wanted = filter or Filter()
     calls = analysis.select("calls", wanted)
     effects = analysis.select("effects", wanted)
+    runs = analysis.select("runs", wanted)
     missed = analysis.near_misses(wanted)
     total = analysis.rates([], wanted).row(0, named=True)
     parts = [
         "# Near misses",
         _period(calls, analysis.now_ns),
-        _headline(total, missed, headline(calls, effects)),
-        control_failures(calls, effects),
+        _headline(total, missed, headline(calls, effects, runs)),
+        control_failures(calls, effects, runs),
         _list(missed),
         _rates(analysis, wanted, "tool_name", "By tool"),
         _rates(analysis, wanted, "agent_name", "By agent"),

@@ -23,7 +23,7 @@ def approvals(analysis: Analysis, filter: Filter | None = None) -> str:  # noqa:
     parts = [
         "# Approvals",
         _headline(asked, analysis.now_ns),
-        control_failures(analysis.select("calls", filter), analysis.select("effects", filter)),
+        control_failures(*(analysis.select(table, filter) for table in ("calls", "effects", "runs"))),
         _odd(asked),
         _grouped(asked, "reviewer", "By reviewer", _NOBODY),
         _grouped(asked, "decided_by", "By who decided", "not stated"),

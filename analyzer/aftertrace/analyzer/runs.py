@@ -6,13 +6,23 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.controls import Signal, named
 from aftertrace.analyzer.gaps import gaps
 from aftertrace.analyzer.identity import Identified
+from aftertrace.analyzer.retold import contradicted
 from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
 from aftertrace.analyzer.turns import is_setting
 from aftertrace.analyzer.untimed import timed
 
 SCHEMA: Final = DERIVED["runs"].schema
+SIGNALS: Final = (
+    Signal(
+        "conflicting_records",
+        pl.col("is_contradicted"),
+        "two records of it have one id and contradict each other: one of them is not what happened, and both are kept",
+    ),
+)
+"""What can be wrong about the telling of a run."""
 
 
 def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) -> pl.LazyFrame:
@@ -58,14 +68,17 @@ def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) 
         ((pl.col("outcome") == "pending") & pl.col("approval_asked")).any().alias("waits"),
         pl.col("tool_name").drop_nulls().unique().sort().alias("tools"),
     )
+    conflicts = contradicted(identified.spans, identified.events).with_columns(is_contradicted=pl.lit(value=True))
     counts = ("calls", "near_misses", "consequential", "unresolved", "approvals")
     return (
         gathered.join(per_run, on="run_id", how="left")
         .join(run_states.lazy(), on="run_id", how="left")
         .join(gaps(identified, run_states).lazy(), on="run_id", how="left")
+        .join(conflicts.lazy(), on="run_id", how="left")
         .with_columns(
             pl.col(*counts, "missing").fill_null(0),
             pl.col("tools").fill_null([]),
+            signals=named(SIGNALS),
             state=pl.when(pl.col("waits").fill_null(value=False))
             .then(pl.lit("waiting"))
             .when(pl.col("is_failed"))

@@ -145,6 +145,7 @@ RUNS: Final = {
     "last_ns": (pl.Int64, "latest time"),
     "records": (pl.Int64, "spans and events it rests on"),
     "missing": (pl.Int64, "records that others of it name and that never came, at least; 0 while it is open"),
+    "signals": (pl.List(pl.String), "where what is told of it cannot all be so: see the signals"),
 }
 
 APPROVALS: Final = {

@@ -25,6 +25,8 @@ class Arrivals:
     """Different spans, log records and metrics."""
     resent: int
     """Records that came again and are kept once in `spans` and `events`."""
+    conflicts: int
+    """Records that contradict another of their id; all of them are kept."""
     dropped: int
     """Attributes, events and links of spans that its own limits dropped before they were sent (`dropped_*_count`)."""
     spans_without_parent: int
@@ -56,12 +58,13 @@ def arrivals(snapshot: Snapshot) -> list[Arrivals]:
         .agg(pl.len().alias("spans_without_parent"))
     )
     (found,) = collected(
-        snapshot.scan("evidence", columns=["source", "receiver", "seq", "received_ns", "duplicate_of"])
+        snapshot.scan("evidence", columns=["source", "receiver", "seq", "received_ns", "duplicate_of", "flags"])
         .group_by("source")
         .agg(
             pl.struct("receiver", "seq").n_unique().alias("requests"),
             pl.col("duplicate_of").is_null().sum().alias("records"),
             pl.col("duplicate_of").is_not_null().sum().alias("resent"),
+            pl.col("flags").str.contains('"conflicts_with:', literal=True).sum().alias("conflicts"),
             pl.col("received_ns").min().alias("first_ns"),
             pl.col("received_ns").max().alias("last_ns"),
         )

@@ -22,11 +22,13 @@ from aftertrace.analyzer.controls import FAILURES
 from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
 from aftertrace.analyzer.outcomes import RULES
 from aftertrace.analyzer.reviews import SIGNALS
+from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
 from aftertrace.cli import config
 from aftertrace.cli.root import aftertrace
 from aftertrace.ingest.dialects import DIALECTS
 from aftertrace.ingest.dialects.refusals import WORDINGS
 from aftertrace.ingest.files import FORMATS
+from aftertrace.ingest.flags import FLAGS
 from aftertrace.store.schema import TABLES
 
 FILE: Final = Path("docs/REFERENCE.md")
@@ -78,6 +80,7 @@ def text() -> str:
         *_configuration(),
         *_tables(),
         *_outcomes(),
+        *_flags(),
         *_files(),
         *_dialects(),
         *_emitters(),
@@ -187,8 +190,8 @@ def _outcomes() -> Iterator[str]:
     for allowance in ALLOWANCES:
         yield f"| `{allowance.name}` | {_cell(allowance.brief)} |"
     yield (
-        "\n## Signals\n\nControl failures are told of calls and effects, the rest of approvals alone: `aftertrace "
-        "calls`, `effects` and `approvals` have the column, `aftertrace report` counts them.\n"
+        "\n## Signals\n\nControl failures are told of calls, effects and runs, the rest of approvals alone: "
+        "`aftertrace calls`, `effects`, `runs` and `approvals` have the column, `aftertrace report` counts them.\n"
     )
     yield "| signal | of | |\n|---|---|---|"
     for signal in SIGNALS:
@@ -196,6 +199,18 @@ def _outcomes() -> Iterator[str]:
         yield f"| `{signal.name}` | {of} | {_cell(signal.brief)} |"
     for signal in EFFECT_SIGNALS:
         yield f"| `{signal.name}` | effects | {_cell(signal.brief)} |"
+    for signal in RUN_SIGNALS:
+        yield f"| `{signal.name}` | runs | {_cell(signal.brief)} |"
+    yield ""
+
+
+def _flags() -> Iterator[str]:
+    yield (
+        "## Flags\n\nWhat is odd about a record, in `flags` of `evidence`, `spans` and `events`. A PLACE is "
+        "`receiver/seq/index` of another record.\n\n| flag | |\n|---|---|"
+    )
+    for form, brief in FLAGS:
+        yield f"| `{form}` | {_cell(brief)} |"
     yield ""
 
 

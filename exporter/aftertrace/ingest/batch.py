@@ -1,8 +1,8 @@
-"""From frames to rows: what the drain stores for some frames of one receiver. No disk."""
+"""From frames to rows: what the drain stores for some frames of one receiver."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
@@ -12,8 +12,12 @@ import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from aftertrace.ingest import records
-from aftertrace.ingest.duplicates import DuplicateWindow, Place
-from aftertrace.ingest.rows import rows_of
+from aftertrace.ingest.duplicates import DuplicateWindow
+from aftertrace.ingest.places import Place, text
+from aftertrace.ingest.record_ids import record_id
+from aftertrace.ingest.rows import flags_column, rows_of
+from aftertrace.ingest.same_ids import SameIds, Told
+from aftertrace.ingest.tellings import Telling
 from aftertrace.ingest.wire import Slice, split
 from aftertrace.store.digest import KEY_BYTES, origin_digest, record_key
 from aftertrace.store.errors import Invalid
@@ -54,6 +58,9 @@ class Item:
     resource_digest: str
     scope_digest: str
     key: bytes
+    record: records.Record | None = None
+    """As decoded; None for a duplicate, a metric, and what does not decode."""
+    record_id: bytes | None = None
     duplicate_of: Place | None = None
     span: Row | None = None
     events: list[Row] = field(default_factory=list)
@@ -70,10 +77,39 @@ class Batch:
     """Records that could not be read, with the bytes to put aside where they are not in `evidence`."""
 
 
-def read_batch(receiver: str, frames: Sequence[Frame], key: bytes, window: DuplicateWindow) -> Batch:
-    """Split frames into records, find the duplicates, and read the others.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What came before."""
 
-    Reading the same frames again gives the same batch.
+    copies: DuplicateWindow
+    """Records of the same bytes."""
+    ids: SameIds
+    """Records of the same id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What was said of a record when it was stored in `evidence`."""
+
+    duplicate_of: Place | None
+    relations: tuple[str, ...]
+    """Its flags that tell of another record of its id."""
+
+
+def read_batch(
+    receiver: str, frames: Sequence[Frame], key: bytes, known: Known, settled: Mapping[Place, Settled]
+) -> Batch:
+    """Split frames into records, find those that came before, and read the others.
+
+    Args:
+        receiver: whose frames these are.
+        frames: in order.
+        key: the store's secret.
+        known: what came before.
+        settled: what `evidence` says of those of these records that a crash left in it alone: it is said again.
+
+    Raises:
+        OSError: the disk does not take what is kept of them.
     """
     items: list[Item] = []
     findings: list[tuple[Finding, bytes]] = []
@@ -88,12 +124,20 @@ def read_batch(receiver: str, frames: Sequence[Frame], key: bytes, window: Dupli
             message = f"{len(found)} records, expected {frame.records}"
             findings.append((_finding("record_count", receiver, frame.seq, message), frame.payload))
         items += found
-    _mark_duplicates(receiver, items, window)
+    _mark_duplicates(receiver, items, known.copies, settled)
     unread: list[tuple[Item, str]] = []
     for item in items:
         if item.duplicate_of is None and item.frame.signal != "metrics":
             try:
-                item.span, item.events = rows_of(_record(item))
+                item.record = _record(item)
+                item.record_id = record_id(item.record, tenant_of(item.frame.source), key)
+            except DIALECT_FAULTS as error:
+                unread.append((item, type(error).__name__))
+    _mark_same_ids(receiver, items, known.ids, settled)
+    for item in items:
+        if item.record is not None and item.duplicate_of is None:
+            try:
+                item.span, item.events = rows_of(item.record)
             except DIALECT_FAULTS as error:
                 # The message could quote the record, so only its kind is kept; the record is in `evidence`.
                 unread.append((item, type(error).__name__))
@@ -170,15 +214,53 @@ def _items(frame: Frame, key: bytes) -> Iterator[Item]:
         )
 
 
-def _mark_duplicates(receiver: str, items: list[Item], window: DuplicateWindow) -> None:
+def _mark_duplicates(
+    receiver: str, items: list[Item], copies: DuplicateWindow, settled: Mapping[Place, Settled]
+) -> None:
+    for day, of_day in _by_day(items):
+        places = [_place(receiver, item) for item in of_day]
+        answers = copies.first_copies(day, [item.key for item in of_day], places)
+        for item, place, first in zip(of_day, places, answers, strict=True):
+            item.duplicate_of = settled[place].duplicate_of if place in settled else first
+
+
+def _mark_same_ids(receiver: str, items: list[Item], ids: SameIds, settled: Mapping[Place, Settled]) -> None:
+    unstored: dict[Place, Telling] = {}
+    for day, of_day in _by_day([item for item in items if item.record_id is not None and item.duplicate_of is None]):
+        places = [_place(receiver, item) for item in of_day]
+        told = [_told(item, place) for item, place in zip(of_day, places, strict=True)]
+        answers = ids.relate(day, told, unstored)
+        unstored |= {each.place: each.telling for each in told}
+        for item, place, related in zip(of_day, places, answers, strict=True):
+            if item.record is None:
+                continue
+            if place in settled:
+                item.record.flags += settled[place].relations
+            elif related is not None and related.relation == "same":
+                item.duplicate_of = related.place
+            elif related is not None:
+                item.record.flags.append(related.flag)
+
+
+def telling(item: Item) -> Telling:
+    """A record with its origin, to be compared with another of its id."""
+    return Telling(item.frame.signal, item.slice.resource, item.slice.scope, item.slice.record)
+
+
+def _told(item: Item, place: Place) -> Told:
+    is_open = isinstance(item.record, records.Span) and not item.record.end_ns
+    return Told(item.record_id or b"", place, telling(item), is_open)
+
+
+def _by_day(items: list[Item]) -> Iterator[tuple[date, list[Item]]]:
     days: dict[date, list[Item]] = {}
     for item in items:
         days.setdefault(received_date(item.frame), []).append(item)
-    for day, of_day in days.items():
-        places = [(receiver, item.frame.seq, item.index) for item in of_day]
-        answers = window.first_copies(day, [item.key for item in of_day], places)
-        for item, first in zip(of_day, answers, strict=True):
-            item.duplicate_of = first
+    yield from days.items()
+
+
+def _place(receiver: str, item: Item) -> Place:
+    return receiver, item.frame.seq, item.index
 
 
 def _record(item: Item) -> records.Record:
@@ -210,9 +292,11 @@ def _evidence_rows(receiver: str, item: Item) -> list[Row]:
             "resource_digest": item.resource_digest,
             "scope_digest": item.scope_digest,
             "record_key": item.key,
-            "duplicate_of": None if first is None else f"{first[0]}/{first[1]}/{first[2]}",
+            "duplicate_of": None if first is None else text(first),
             "redactions": item.frame.redactions,
             "policy_digest": item.frame.policy,
+            "record_id": item.record_id,
+            "flags": None if item.record is None or first is not None else flags_column(item.record),
         }
     ]
 

@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Final, Self
 
@@ -28,8 +27,8 @@ import polars as pl
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-from aftertrace.ingest.batch import Batch, origin_rows, read_batch, table_rows
-from aftertrace.ingest.duplicates import DuplicateWindow
+from aftertrace.ingest.batch import Batch, Known, origin_rows, read_batch, table_rows
+from aftertrace.ingest.evidence import Evidence
 from aftertrace.store import folder, quarantine, wal_reader
 from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.compaction import FOLD_AT, compact, vacuum
@@ -38,7 +37,7 @@ from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
 from aftertrace.store.lock import Lock
-from aftertrace.store.schema import PARTITION, TABLES
+from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
 from aftertrace.store.tables import TableWriter
 from aftertrace.store.wal_reader import Damage, WalReader
@@ -107,7 +106,8 @@ class Drain:
         except BaseException:
             self._lock.release()
             raise
-        self._window = DuplicateWindow(self._evidence_of)
+        self._evidence = Evidence(self._scan)
+        self._before = self._known_before()
         self._readers: dict[str, WalReader] = {}
         self._foldable: set[str] = set()
         self._vacuumed_s = time.monotonic()
@@ -215,6 +215,7 @@ class Drain:
                 reader.close()
             self._readers.clear()
             self._tables.clear()
+            self._before = self._known_before()
             raise Unavailable(f"drain {receiver}: {error}; free disk space", 1.0) from error
 
     def _open_tables(self) -> None:
@@ -231,7 +232,9 @@ class Drain:
             if isinstance(item, Damage):
                 self._put_aside(report, item.finding, item.content())
         if frames:
-            batch = read_batch(receiver, frames, self._key, self._window)
+            first_seq, stored_seq = frames[0].seq, self._tables["evidence"].last_seq(receiver)
+            settled = self._evidence.settled(receiver, first_seq, stored_seq) if first_seq <= stored_seq else {}
+            batch = read_batch(receiver, frames, self._key, self._before, settled)
             for finding, content in batch.findings:
                 self._put_aside(report, finding, content)
             self._store_origins(batch)
@@ -303,10 +306,8 @@ class Drain:
             return {}
         return dict.fromkeys(stored["digest"].to_list())
 
-    def _evidence_of(self, day: date) -> pl.DataFrame:
-        columns = ("record_key", "receiver", "seq", "index", "duplicate_of")
-        (evidence,) = collected(self._scan("evidence").filter(pl.col(PARTITION) == day).select(columns))
-        return evidence
+    def _known_before(self) -> Known:
+        return self._evidence.known(self._layout.data)
 
     def _scan(self, name: str) -> pl.LazyFrame:
         return pl.scan_delta(str(self._layout.table(name)), version=self._tables[name].version)

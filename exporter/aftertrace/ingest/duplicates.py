@@ -6,68 +6,42 @@ The rule looks at receive dates alone, never at the clock: reading the same fram
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import date, timedelta
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Final
 
 import polars as pl
 
-Place: TypeAlias = tuple[str, int, int]
-"""Receiver, seq and index of a record."""
+from aftertrace.ingest.places import Place, PlacesByDay, key_column, key_of
 
-_SCHEMA: Final = pl.Schema({"key": pl.UInt64, "receiver": pl.UInt16, "seq": pl.Int64, "index": pl.Int32})
-_DAY: Final = timedelta(days=1)
-
-
-class Seen:
-    """Keys of one day with the place of the first record that had them; about 22 bytes each.
-
-    Runs of sorted keys, each at least twice as long as the next, so that adding stays cheap and looking up needs few
-    binary searches.
-    """
-
-    def __init__(self, rows: pl.DataFrame) -> None:
-        """Begin with rows of `key, receiver, seq, index`."""
-        self._runs = [rows.sort("key")] if rows.height else []
-
-    def find(self, keys: pl.Series) -> pl.DataFrame:
-        """Those of `keys` that were seen, with their places."""
-        found = [run[run["key"].search_sorted(keys).clip(0, run.height - 1)] for run in self._runs]
-        hits = [rows.filter(rows["key"] == keys) for rows in found]
-        return pl.concat([pl.DataFrame(schema=_SCHEMA), *hits])
-
-    def add(self, rows: pl.DataFrame) -> None:
-        """Keep the places of new keys."""
-        if not rows.height:
-            return
-        self._runs.append(rows.sort("key"))
-        while len(self._runs) > 1 and self._runs[-2].height < 2 * self._runs[-1].height:
-            newer = self._runs.pop()
-            self._runs.append(self._runs.pop().merge_sorted(newer, key="key"))
+COLUMNS: Final = ("record_key", "receiver", "seq", "index", "duplicate_of", "record_id")
+"""What is loaded of `evidence`."""
 
 
 class DuplicateWindow:
-    """The keys of the days that matter; a day is loaded from `evidence` when the first of its records comes."""
+    """The keys of the days that matter."""
 
-    def __init__(self, load: Callable[[date], pl.DataFrame]) -> None:
-        """Keep how to load a day.
+    def __init__(self, load: Callable[[date], Iterable[pl.DataFrame]], folder: Path) -> None:
+        """Keep how to load a day, and where files without a name may be.
 
         Args:
-            load: rows of `evidence` of a day: `record_key, receiver, seq, index, duplicate_of`.
+            load: rows of `evidence` of a day, in parts, with `COLUMNS`.
+            folder: on a disk with some space: 22 bytes a record for each of three days.
         """
-        self._load = load
-        self._days: dict[date, Seen] = {}
-        self._receivers: list[str] = []
+        self._places = PlacesByDay(lambda day: map(_firsts, load(day)), folder)
 
     def first_copies(self, day: date, keys: Sequence[bytes], places: Sequence[Place]) -> list[Place | None]:
         """For each record of a day the place of its first copy, or None for a record that is the first.
 
         Asking again for a record that was asked for before gives the same answer as then.
+
+        Raises:
+            OSError: the disk does not take it.
         """
-        prefixes = [int.from_bytes(key[:8], "little") for key in keys]
+        prefixes = [key_of(key) for key in keys]
         series = pl.Series("key", prefixes, dtype=pl.UInt64)
-        own = self._known(day, series)
-        beside = {**self._known(day + _DAY, series), **self._known(day - _DAY, series)}
+        own, beside = self._places.of(day, series), self._places.beside(day, series)
         fresh: list[tuple[int, Place]] = []
         answers: list[Place | None] = []
         for prefix, place in zip(prefixes, places, strict=True):
@@ -76,42 +50,17 @@ class DuplicateWindow:
                 first = own[prefix] = beside.get(prefix, place)
                 fresh.append((prefix, first))
             answers.append(None if first == place else first)
-        self._seen(day).add(self._frame(fresh))
-        self._forget(day)
+        self._places.add(day, fresh)
         return answers
 
-    def _known(self, day: date, keys: pl.Series) -> dict[int, Place]:
-        found = self._seen(day).find(keys)
-        return {key: (self._receivers[receiver], seq, index) for key, receiver, seq, index in found.iter_rows()}
 
-    def _seen(self, day: date) -> Seen:
-        if day not in self._days:
-            self._days[day] = Seen(self._from_evidence(self._load(day)))
-        return self._days[day]
-
-    def _from_evidence(self, rows: pl.DataFrame) -> pl.DataFrame:
-        first = pl.col("duplicate_of").str.split_exact("/", 2).struct
-        receivers = pl.coalesce(first.field("field_0"), pl.col("receiver"))
-        places = rows.select(
-            key=pl.col("record_key").bin.slice(0, 8).bin.reinterpret(dtype=pl.UInt64, endianness="little"),
-            name=receivers,
-            seq=pl.coalesce(first.field("field_1").cast(pl.Int64), pl.col("seq")),
-            index=pl.coalesce(first.field("field_2").cast(pl.Int32), pl.col("index")),
-        ).unique("key")
-        names = {name: self._number(name) for name in places["name"].unique().to_list()}
-        numbered = pl.col("name").replace_strict(names, return_dtype=pl.UInt16).alias("receiver")
-        return places.select("key", numbered, "seq", "index") if names else pl.DataFrame(schema=_SCHEMA)
-
-    def _frame(self, entries: list[tuple[int, Place]]) -> pl.DataFrame:
-        rows = [(prefix, self._number(receiver), seq, index) for prefix, (receiver, seq, index) in entries]
-        return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
-
-    def _number(self, receiver: str) -> int:
-        if receiver not in self._receivers:
-            self._receivers.append(receiver)
-        return self._receivers.index(receiver)
-
-    def _forget(self, day: date) -> None:
-        # Two more days than are asked for, since the clock of the receiver may be set back over midnight.
-        for old in [known for known in self._days if abs(known - day) > 3 * _DAY]:
-            del self._days[old]
+def _firsts(evidence: pl.DataFrame) -> pl.DataFrame:
+    """The first copy of each record; one that says the same as another in other bytes is the first of its bytes."""
+    of_these_bytes = pl.when(pl.col("record_id").is_null()).then("duplicate_of")
+    first = of_these_bytes.str.split_exact("/", 2).struct
+    return evidence.select(
+        key_column("record_key"),
+        name=pl.coalesce(first.field("field_0"), pl.col("receiver")),
+        seq=pl.coalesce(first.field("field_1").cast(pl.Int64), pl.col("seq")),
+        index=pl.coalesce(first.field("field_2").cast(pl.Int32), pl.col("index")),
+    )

@@ -15,6 +15,9 @@ from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from aftertrace.ingest import sampling
+from aftertrace.ingest.flags import dropped, sampled
+
 MAX_TIME_NS = 2**63 - 1
 """Column times are int64; OTLP's are uint64. Later times are clamped to this and flagged."""
 
@@ -27,6 +30,8 @@ class Origin:
     scope_name: str = ""
     scope_version: str = ""
     scope_attributes: dict[str, Any] = field(default_factory=dict)
+    flags: tuple[str, ...] = ()
+    """Attributes that the sender dropped of them: `dropped_resource_attributes:N`, `dropped_scope_attributes:N`."""
 
 
 @dataclass(slots=True)
@@ -57,7 +62,7 @@ class Span:
     events: list[SpanEvent]
     links: list[tuple[str, str]]
     flags: list[str]
-    """What is odd: `time_clamped`, `ends_before_start`, `no_ids`, `dropped_attributes:N` …"""
+    """What is odd: see `ingest.flags`."""
 
 
 @dataclass(slots=True)
@@ -109,6 +114,10 @@ def origin(resource: bytes, scope: bytes) -> Origin:
         scope_name=decoded_scope.name,
         scope_version=decoded_scope.version,
         scope_attributes=_attributes(decoded_scope.attributes),
+        flags=dropped(
+            resource_attributes=decoded_resource.dropped_attributes_count,
+            scope_attributes=decoded_scope.dropped_attributes_count,
+        ),
     )
 
 
@@ -127,13 +136,15 @@ def span(record: bytes, of: Origin) -> Span:
         flags.append("no_ids")
     if message.flags & _PARENT_IS_REMOTE == _PARENT_IS_REMOTE:
         flags.append("remote_parent")
-    for name, count in (
-        ("dropped_attributes", message.dropped_attributes_count),
-        ("dropped_events", message.dropped_events_count),
-        ("dropped_links", message.dropped_links_count),
-    ):
-        if count:
-            flags.append(f"{name}:{count}")
+    flags += dropped(
+        attributes=message.dropped_attributes_count,
+        events=message.dropped_events_count,
+        links=message.dropped_links_count,
+        event_attributes=sum(event.dropped_attributes_count for event in message.events),
+        link_attributes=sum(link.dropped_attributes_count for link in message.links),
+    )
+    flags += of.flags
+    flags += sampled(sampling.of_trace_state(message.trace_state) if message.trace_state else None)
     return Span(
         origin=of,
         trace_id=trace_id,
@@ -165,8 +176,10 @@ def log(record: bytes, of: Origin) -> Log:
     if time_ns > MAX_TIME_NS:
         time_ns = MAX_TIME_NS
         flags.append("time_clamped")
-    if message.dropped_attributes_count:
-        flags.append(f"dropped_attributes:{message.dropped_attributes_count}")
+    flags += dropped(attributes=message.dropped_attributes_count)
+    flags += of.flags
+    attributes = _attributes(message.attributes)
+    flags += sampled(sampling.threshold(attributes.get(sampling.ATTRIBUTE)))
     return Log(
         origin=of,
         trace_id=_hex(message.trace_id, 16),
@@ -175,7 +188,7 @@ def log(record: bytes, of: Origin) -> Log:
         event_name=message.event_name,
         severity=message.severity_number,
         body=value(message.body) if message.HasField("body") else None,
-        attributes=_attributes(message.attributes),
+        attributes=attributes,
         flags=flags,
     )
 

@@ -75,7 +75,7 @@ def _span_row(span: Span, reading: Reading, who: dict[str, Any]) -> dict[str, An
         "operation": reading.operation,
         "links": _json(span.links) if span.links else None,
         "attributes": _json(short(span.attributes)),
-        "flags": _json(span.flags) if span.flags else None,
+        "flags": flags_column(span),
     }
 
 
@@ -105,7 +105,13 @@ def _event_row(record: Record, event: Event, ordinal: int, who: dict[str, Any]) 
         "content_digest": event.content_digest or value_digest(event.content),
         "rule": event.rule,
         "attributes": _json(short(event.attributes)) if event.attributes else None,
+        "flags": flags_column(record),
     }
+
+
+def flags_column(record: Record) -> str | None:
+    """What is odd about a record, as it is stored."""
+    return _json(record.flags) if record.flags else None
 
 
 def short(attributes: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,11 @@ def _column(name: str, kind: pa.DataType, brief: str, *, nullable: bool = True) 
     return pa.field(name, kind, nullable=nullable, metadata={"brief": brief})
 
 
+FLAGS_BRIEF: Final = (
+    "JSON list of what is odd about the record: clamped times, what was dropped or sampled away, a parent elsewhere, "
+    "another record of its id …: see the flags"
+)
+
 _POINTER: Final = [
     _column(PARTITION, pa.date32(), "day the receiver took the request in (UTC); the partition"),
     _column("receiver", pa.string(), "name of the receiver whose WAL the frame went through"),
@@ -59,6 +64,12 @@ EVIDENCE: Final = pa.schema(
         _column("duplicate_of", pa.string(), "`receiver/seq/index` of the first copy when the record came before"),
         _column("redactions", pa.int32(), "how many values redaction replaced in the record's request"),
         _column("policy_digest", pa.string(), "digest of the redaction policy in force"),
+        _column(
+            "record_id",
+            pa.binary(),
+            "8-byte keyed digest of the id that the sender gave it: trace and span id, or `log.record.uid`; null: none",
+        ),
+        _column("flags", pa.string(), FLAGS_BRIEF),
     ]
 )
 """One row per received record: the bytes everything else is made from."""
@@ -130,11 +141,7 @@ SPANS: Final = pa.schema(
         ),
         _column("links", pa.string(), "JSON list of `[trace id, span id]` this span links to"),
         _column("attributes", pa.string(), "JSON object of the span's short attributes"),
-        _column(
-            "flags",
-            pa.string(),
-            "JSON list of what is odd about the record (clamped times, dropped attributes, a parent elsewhere …)",
-        ),
+        _column("flags", pa.string(), FLAGS_BRIEF),
     ]
 )
 """One row per span, without duplicates."""
@@ -174,6 +181,7 @@ EVENTS: Final = pa.schema(
         _column("content_digest", pa.string(), "tagged digest of the whole content"),
         _column("rule", pa.string(), "named rule by which the dialect read it so"),
         _column("attributes", pa.string(), "JSON object of further short attributes"),
+        _column("flags", pa.string(), FLAGS_BRIEF),
     ]
 )
 """One row per audit event, from log records, span events and what spans mean, in one vocabulary."""

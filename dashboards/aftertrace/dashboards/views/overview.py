@@ -21,7 +21,7 @@ destructive = near_misses.filter((pl.col("outcome") == "denied") & (pl.col("risk
 waiting = approvals.filter(pl.col("decision") == "pending")
 failed = [
     name
-    for table in ("calls", "effects")
+    for table in ("calls", "effects", "runs")
     for signals in analysis.select(table, chosen).get_column("signals")
     for name in signals
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 import polars as pl
@@ -17,6 +18,7 @@ from aftertrace.store.quarantine import kept
 from aftertrace.store.snapshot import Snapshot
 
 _PLACE: Final = ["receiver", "seq", "index"]
+_RELATION: Final = '"(continues|changes|continued_by|differs_from|conflicts_with|same_id_as):([^"]+)"'
 _REPORTED: Final = 20
 """Of one kind, so many places are named; the message of the last says how many more there are."""
 
@@ -29,7 +31,7 @@ def check_rows(layout: Layout, snapshot: Snapshot, unsound: set[str]) -> list[Fi
     if "evidence" in unsound:
         return _unchecked("evidence")
     unread = _unread(layout)
-    findings = [*_frames(snapshot), *_duplicates(snapshot)]
+    findings = [*_frames(snapshot), *_duplicates(snapshot), *_same_ids(snapshot)]
     if not {"resources", "scopes"} & unsound:
         findings += _keys(layout, snapshot)
     findings += _unchecked("spans") if "spans" in unsound else _spans(snapshot, unread)
@@ -70,14 +72,34 @@ def _frames(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _duplicates(snapshot: Snapshot) -> Iterator[Finding]:
-    """What is called a duplicate has a first copy with the same key."""
-    evidence = snapshot.scan("evidence", columns=[*_PLACE, "record_key", "duplicate_of"]).with_columns(
-        place=pl.concat_str(_PLACE, separator="/")
-    )
+    """What is called a duplicate says the same as a record that is there: by its bytes, or by its id."""
+    columns = [*_PLACE, "record_key", "record_id", "duplicate_of"]
+    evidence = snapshot.scan("evidence", columns=columns).with_columns(place=pl.concat_str(_PLACE, separator="/"))
     copies = evidence.filter(pl.col("duplicate_of").is_not_null())
-    firsts = evidence.filter(pl.col("duplicate_of").is_null()).select(duplicate_of="place", record_key="record_key")
-    orphans = copies.join(firsts, on=["duplicate_of", "record_key"], how="anti").select(_PLACE).collect()
-    yield from _places("duplicate_of", orphans, "no first copy with its key, expected one")
+    strange = copies
+    for same in ("record_key", "record_id"):
+        firsts = evidence.select(same, duplicate_of="place")
+        strange = strange.join(firsts, on=["duplicate_of", same], how="anti")
+    yield from _places(
+        "duplicate_of", strange.select(_PLACE).collect(), "no first copy of its bytes or id, expected one"
+    )
+
+
+def _same_ids(snapshot: Snapshot) -> Iterator[Finding]:
+    """What is said to be another record of an id has that id; and which of them contradict each other."""
+    columns = [*_PLACE, "record_id", "flags"]
+    evidence = snapshot.scan("evidence", columns=columns).filter(pl.col("record_id").is_not_null())
+    told = evidence.with_columns(
+        place=pl.col("flags").str.extract(_RELATION, 2), what=pl.col("flags").str.extract(_RELATION, 1)
+    )
+    related = told.filter(pl.col("place").is_not_null())
+    firsts = evidence.select("record_id", place=pl.concat_str(_PLACE, separator="/"))
+    strange = related.join(firsts, on=["place", "record_id"], how="anti").select(_PLACE).collect()
+    yield from _places("record_relation", strange, "no record of its id where its flag says, expected one")
+    against = related.filter(pl.col("what") == "conflicts_with").select(_PLACE).collect()
+    message = "contradicts another record of its id; both are kept, see its flag `conflicts_with`"
+    for found in _places("record_conflict", against, message):
+        yield replace(found, severity="warning")
 
 
 def _keys(layout: Layout, snapshot: Snapshot) -> Iterator[Finding]:

@@ -1,0 +1,90 @@
+"""Places of records by key, one day at a time: a day is loaded from `evidence` when the first of its records comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import polars as pl
+
+from aftertrace.ingest.seen import SCHEMA, Seen
+
+Place: TypeAlias = tuple[str, int, int]
+"""Receiver, seq and index of a record."""
+
+Load: TypeAlias = Callable[[date], Iterable[pl.DataFrame]]
+"""Rows of `key` (UInt64), `name` (of the receiver), `seq` and `index` of a day, in parts: of a key, the last counts."""
+
+DAY: Final = timedelta(days=1)
+_KEPT: Final = 3 * DAY
+"""Two more days than are asked for, since the clock of the receiver may be set back over midnight."""
+
+
+def text(place: Place) -> str:
+    """A place as it stands in tables: `receiver/seq/index`."""
+    return f"{place[0]}/{place[1]}/{place[2]}"
+
+
+def parsed(written: str) -> Place:
+    """The inverse of `text`."""
+    receiver, seq, index = written.split("/")
+    return receiver, int(seq), int(index)
+
+
+def key_of(digest: bytes) -> int:
+    """The key of a digest: its first eight bytes."""
+    return int.from_bytes(digest[:8], "little")
+
+
+def key_column(name: str) -> pl.Expr:
+    """`key_of` for a column."""
+    return pl.col(name).bin.slice(0, 8).bin.reinterpret(dtype=pl.UInt64, endianness="little").alias("key")
+
+
+class PlacesByDay:
+    """Places by key for the days that matter."""
+
+    def __init__(self, load: Load, folder: Path) -> None:
+        """Keep how to load a day, and where files without a name may be (`Seen`)."""
+        self._load = load
+        self._folder = folder
+        self._days: dict[date, Seen] = {}
+        self._receivers: list[str] = []
+
+    def of(self, day: date, keys: pl.Series) -> dict[int, Place]:
+        """Places of those of `keys` that are known on a day."""
+        found = self._seen(day).find(keys)
+        return {key: (self._receivers[receiver], seq, index) for key, receiver, seq, index in found.iter_rows()}
+
+    def beside(self, day: date, keys: pl.Series) -> dict[int, Place]:
+        """Likewise, on the days before and after it; the day before counts where both know a key."""
+        return {**self.of(day + DAY, keys), **self.of(day - DAY, keys)}
+
+    def add(self, day: date, entries: Iterable[tuple[int, Place]]) -> None:
+        """Keep places of a day, the newest last, and forget the days that are too far from it."""
+        rows = [(key, self._number(receiver), seq, index) for key, (receiver, seq, index) in entries]
+        self._seen(day).add(pl.DataFrame(rows, schema=SCHEMA, orient="row"))
+        for old in [known for known in self._days if abs(known - day) > _KEPT]:
+            del self._days[old]
+
+    def _seen(self, day: date) -> Seen:
+        if day not in self._days:
+            seen = Seen(self._folder)
+            for rows in self._numbered(day):
+                seen.add(rows)
+            self._days[day] = seen
+        return self._days[day]
+
+    def _numbered(self, day: date) -> Iterator[pl.DataFrame]:
+        for rows in self._load(day):
+            if rows.height:
+                numbers = {name: self._number(name) for name in rows["name"].unique(maintain_order=True)}
+                receiver = pl.col("name").replace_strict(numbers, return_dtype=pl.UInt16).alias("receiver")
+                yield rows.select("key", receiver, "seq", "index")
+
+    def _number(self, receiver: str) -> int:
+        if receiver not in self._receivers:
+            self._receivers.append(receiver)
+        return self._receivers.index(receiver)
