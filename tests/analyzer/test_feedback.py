@@ -90,3 +90,43 @@ def test_a_refusal_that_its_own_span_tells_in_the_same_words_is_one_call() -> No
     """Some instrumentations open a span for it."""
     spoken = event("tool.called", "refused", s=1, call_id=None, tool_name="bash", reason="refused", basis="inferred")
     assert outcomes(spoken, refused(1, s=2)) == [("denied", "inferred")]
+
+
+def entered(text: str, *, s: float) -> dict[str, Any]:
+    """LangGraph's node of tools is entered with a command; the tool's own span lies below it."""
+    told = {"call_id": None, "tool_name": "bash", "rule": "langgraph_tools", "span_id": f"9{int(s):015d}"}
+    return event("tool.called", "entered", s=s, arguments=text, arguments_digest=text, **told)
+
+
+def below(*, s: float, text: str = RAN) -> dict[str, Any]:
+    """The tool's own span."""
+    return command(s=s, text=text) | {"span_id": f"8{int(s):015d}", "parent_span_id": f"9{int(s):015d}"}
+
+
+def arguments(*events: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Arguments, outcome and basis of the calls that are told."""
+    return [*calls_of(*events).select("arguments", "outcome", "basis").iter_rows()]
+
+
+def test_a_tool_that_is_entered_and_has_run_is_one_call() -> None:
+    """The node knows the arguments, the span below it the result, and neither an id."""
+    told = (entered("ls", s=1), below(s=1.5), ran(1, s=2), entered("cat", s=3), below(s=3.5), ran(3, s=4))
+    assert arguments(*told) == [("ls", "executed", "explicit"), ("cat", "executed", "explicit")]
+
+
+def test_what_is_said_next_is_of_the_tool_that_was_entered() -> None:
+    """Where the span of the run is lost, the harness still tells of it; all commands gave the same output."""
+    told = (entered("ls", s=1), ran(1, s=2), entered("cat", s=3), below(s=3.5), ran(3, s=4))
+    assert arguments(*told) == [("ls", "executed", "inferred"), ("cat", "executed", "explicit")]
+
+
+def test_what_is_said_after_two_runs_is_of_the_second() -> None:
+    """The model call that was told of the first run is lost, and so is the span of the second."""
+    told = (entered("ls", s=1), below(s=1.5), entered("cat", s=3), ran(3, s=4), ran(1, s=4, replayed=True))
+    assert arguments(*told) == [("ls", "executed", "explicit"), ("cat", "executed", "inferred")]
+
+
+def test_a_tool_of_which_nothing_more_is_heard_has_no_result() -> None:
+    """The control: what is said before it was entered is of another."""
+    told = (entered("ls", s=1), below(s=1.5), ran(1, s=2), entered("cat", s=3))
+    assert arguments(*told) == [("ls", "executed", "explicit"), ("cat", "pending", "inferred")]

@@ -43,6 +43,27 @@ def companions(events: pl.DataFrame) -> pl.DataFrame:
     return events.filter(other).join(lead, on=_RECORD, how="inner").select("row", "lead")
 
 
+def entries(events: pl.DataFrame) -> pl.DataFrame:
+    """Entries of a tool without call id whose span lies right above the one of its result: `row`, `lead` (its row).
+
+    LangGraph's node of tools names the call and its arguments, the tool's own span below it what came of it.
+    """
+    place = ["trace_id", "at", "tool_name"]
+    entered = (
+        events.filter(_CALLED & (pl.col("state") == "entered") & pl.col("call_id").is_null())
+        .select("row", "trace_id", "tool_name", at="span_id")
+        .drop_nulls()
+        .unique(place, keep="none")
+    )
+    below = (
+        events.filter(results())
+        .select("trace_id", "tool_name", at="parent_span_id", lead="row")
+        .drop_nulls()
+        .unique(place, keep="none")
+    )
+    return entered.join(below, on=place, how="inner").select("row", "lead")
+
+
 def of_batches(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """`row`, `of_call`: the call of each log record's result that lies in a span whose calls are named.
 

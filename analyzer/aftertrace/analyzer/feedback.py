@@ -22,29 +22,37 @@ _RAN: Final = (pl.col("event") == "tool.called") & pl.col("state").is_in(("compl
 _TOOL: Final = ("scope", "tool_name")
 
 
-def once(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
+def once(anonymous: pl.DataFrame, identified: pl.DataFrame, entered: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The call events without an id, less what a harness says again of a call.
 
     Args:
         anonymous: call events without a call id, with `row`, `scope` and `done_ns`.
         identified: those with one.
+        entered: the entries of tools among the first whose run is not told by a record of its own.
+
+    Returns:
+        The events that are left, and with what is said next of each entry: `row` of the entry, `lead` (what is said).
     """
     said = anonymous.filter(_FEEDBACK)
     if not said.height:
-        return anonymous
+        return anonymous, entered.select("row", lead="row").clear()
     others = anonymous.filter(~_FEEDBACK)
     columns = (*_TOOL, "row", "event", "state", "reason", "content_digest", "done_ns")
     spoken = pl.concat([others.select(columns), identified.select(columns)])
     words = spoken.filter(~_RAN).select(*_TOOL, "reason").drop_nulls().unique()
     said = _said_once(said).join(words, on=[*_TOOL, "reason"], how="anti")
     runs, of_runs = spoken.filter(_RAN).sort("done_ns", "row"), said.filter(_RAN)
-    next_said = _after_run(of_runs, runs)
+    next_said = _after(said, pl.concat([runs, entered.select(columns)]))
+    of_entries = next_said.join(entered, left_on="of_row", right_on="row", how="semi")
+    of_runs = of_runs.join(of_entries, on="row", how="anti")
+    next_said = next_said.join(of_runs, on="row", how="semi")
     same = _same_output(
         of_runs.join(next_said, on="row", how="anti"),
         runs.join(next_said.select(row="of_row"), on="row", how="anti"),
     )
     again = pl.concat([next_said.select("row"), same])
-    return pl.concat([others, said.join(again, on="row", how="anti").drop("said_before_ns")]).sort("row")
+    left = pl.concat([others, said.join(again, on="row", how="anti").drop("said_before_ns")]).sort("row")
+    return left, of_entries.select(row="of_row", lead="row").unique("row", keep="first", maintain_order=True)
 
 
 def _said_once(said: pl.DataFrame) -> pl.DataFrame:
@@ -82,17 +90,19 @@ def _same_output(said: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     return left.join(right, on=[*by, "rank"], how="semi").select("row")
 
 
-def _after_run(said: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
-    """`row` of what was said next after a run of the tool, `of_row` of the run.
+def _after(said: pl.DataFrame, began: pl.DataFrame) -> pl.DataFrame:
+    """`row` of what was said next after a run of the tool, or after it was entered; `of_row` of that.
 
-    When a repetition was said first is not known.
+    What is only heard of in a repetition stands right before it (`_after_message_before`), if anywhere.
     """
-    met = said.drop_nulls("said_before_ns").join_asof(
-        runs.select(*_TOOL, ran_ns="done_ns", of_row="row"),
+    columns = began.sort("done_ns", "row").select(*_TOOL, began_ns="done_ns", of_row="row")
+    heard = said.drop_nulls("said_before_ns").sort("time_ns", "row")
+    met = heard.join_asof(
+        columns,
         left_on="time_ns",
-        right_on="ran_ns",
+        right_on="began_ns",
         by=list(_TOOL),
         strategy="backward",
         check_sortedness=False,
     )
-    return met.filter(pl.col("ran_ns") > pl.col("said_before_ns")).select("row", "of_row")
+    return met.filter(pl.col("began_ns") > pl.col("said_before_ns")).select("row", "of_row")

@@ -24,7 +24,7 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.asks import with_asks
-from aftertrace.analyzer.batches import companions, of_batches
+from aftertrace.analyzer.batches import companions, entries, of_batches
 from aftertrace.analyzer.copies import without_copies
 from aftertrace.analyzer.feedback import once
 from aftertrace.analyzer.gateways import adopted, placed
@@ -73,10 +73,13 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     )
     found = answered_each(found).with_row_index("row")
     found = without_replays(without_copies(placed(found)))
-    together = companions(found)
+    together = pl.concat([companions(found), entries(found)]).unique("row", keep="first", maintain_order=True)
     found = adopted(with_asks(_from_spans(_from_batches(found, spans, together), spans, found)))
     identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))
-    anonymous = once(found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null()), identified)
+    anonymous = found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null())
+    entered = anonymous.filter(_CALLED & (pl.col("state") == "entered")).join(together, on="row", how="anti")
+    anonymous, said_of = once(anonymous, identified, entered)
+    together = pl.concat([together, said_of])
     repeated = _repeated(anonymous)
     anonymous = anonymous.join(repeated, on="row", how="anti")
     twins = _twins(anonymous, identified)
