@@ -9,7 +9,16 @@ import pytest
 
 from aftertrace.store.folder import open_folder
 
+from .authority import Authority
 from .station import Station
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """A fresh authority."""
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    return Authority(folder)
 
 
 @pytest.fixture

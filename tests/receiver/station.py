@@ -25,6 +25,7 @@ from aftertrace.receiver.server import Receiver
 from aftertrace.store.folder import store_key
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
+from aftertrace.store.quotas import UNLIMITED, Meter, Quota
 from aftertrace.store.request import Prepare, Prepared, Request
 from aftertrace.store.sources import Sources
 from aftertrace.store.wal import WalWriter
@@ -78,9 +79,17 @@ class Answer:
 class Station:
     """A started receiver over a real write-ahead log."""
 
-    def __init__(self, layout: Layout, *, prepare: Prepare | None = None, append: Any = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        *,
+        prepare: Prepare | None = None,
+        append: Any = None,
+        quota: Quota = UNLIMITED,
+        **settings: Any,
+    ) -> None:
         """Start with these settings of `ReceiverConfig`; `prepare` and `append` stand in for the real ones."""
-        config = ReceiverConfig(http_port=0, grpc_port=0, **settings)
+        config = self._config = ReceiverConfig(http_port=0, grpc_port=0, **settings)
         self.layout = layout
         self._forgotten = 0
         self._log = WalWriter(layout, "main")
@@ -89,6 +98,7 @@ class Station:
             Sources(layout, required=config.require_token).identify,
             prepare or make_prepare(RedactionPolicy(), limits=Limits(), store_metrics=True, key=store_key(layout)),
             append or self._log.append,
+            Meter(layout, lambda: quota),
         )
         self.receiver.start()
         self._connection = http.client.HTTPConnection("127.0.0.1", self.receiver.http_port, timeout=20)
@@ -127,6 +137,10 @@ class Station:
     def forget(self) -> None:
         """Leave what was kept so far out of `kept`."""
         self._forgotten = max((frame.seq for frame in self.kept()), default=self._forgotten)
+
+    def reload(self) -> None:
+        """Read the certificates anew."""
+        self.receiver.reload(self._config)
 
     def close_connection(self) -> None:
         """End the kept-alive connection; the next `post` opens another."""

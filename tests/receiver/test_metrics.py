@@ -35,6 +35,8 @@ def test_what_was_taken_refused_and_redacted_is_told(open_station: Callable[...,
         f'aftertrace_payload_bytes_total{{signal="logs",source="acme/ci"}} {len(REQUESTS["logs"])}',
         f'aftertrace_payload_bytes_total{{signal="traces",source="anonymous"}} {len(REQUESTS["traces"])}',
         "aftertrace_in_flight_bytes 0",
+        "aftertrace_http_connections 1",
+        "aftertrace_grpc_readings 0",
     ]
 
 

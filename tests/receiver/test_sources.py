@@ -19,6 +19,7 @@ from aftertrace.store.errors import Invalid
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.sources import add_token, remove_tokens
 
+from .authority import Authority
 from .station import METHODS, REQUESTS, Station
 from .test_http import status_of
 
@@ -116,34 +117,6 @@ def test_a_damaged_file_of_sources_makes_senders_wait(open_station: Callable[...
     station.layout.sources.write_text("{}")
     assert station.post("traces", REQUESTS["traces"]).status == 503
     assert refused(station) == grpc.StatusCode.UNAVAILABLE
-
-
-class Authority:
-    """A certificate authority of the test's own, with files."""
-
-    def __init__(self, folder: Path) -> None:
-        """Make a root and a server's certificate for loopback."""
-        self.folder = folder
-        self.root = trustme.CA()
-        self.roots = folder / "roots.pem"
-        self.root.cert_pem.write_to_path(str(self.roots))
-        self.certificate, self.key = self.issue("127.0.0.1")
-
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """A certificate and its key, as files."""
-        issued = self.root.issue_cert(name)
-        certificate, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
-        certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-        key.write_bytes(issued.private_key_pem.bytes())
-        return certificate, key
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    """A fresh authority."""
-    folder = tmp_path / "certificates"
-    folder.mkdir()
-    return Authority(folder)
 
 
 def https(station: Station, context: ssl.SSLContext, token: str) -> int:

@@ -62,6 +62,14 @@ class ReceiverSection:
     """PEM file of the certificate's key, without a password."""
     tls_client_ca: str = ""
     """PEM file of roots: clients must then show a certificate that leads to one of them, beside their token."""
+    cors_origins: str = ""
+    """Origins of web pages that may send from a browser, such as `https://app.example.com`, separated by commas. Any
+    other page is refused."""
+    requests_per_s: int = 0
+    """How many requests per second each source may send; 0: any number. `aftertrace source limit` sets another number
+    for one."""
+    bytes_per_s: int = 0
+    """How many bytes of OTLP per second, inflated, each source may send; 0: any number."""
     name: str = "receiver"
     """Name of this receiver in `evidence.receiver`; receivers that share a store need names of their own."""
 
@@ -77,18 +85,28 @@ class DashboardSection:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSection:
+    """What `aftertrace serve` and `aftertrace drain` write on standard error."""
+
+    format: str = "text"
+    """`text`, or `json` for one JSON object per line: time, level, logger, message."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All of `aftertrace.toml`."""
 
     store: StoreSection = field(default_factory=StoreSection)
     receiver: ReceiverSection = field(default_factory=ReceiverSection)
     dashboard: DashboardSection = field(default_factory=DashboardSection)
+    log: LogSection = field(default_factory=LogSection)
 
 
 SECTIONS: Final[Mapping[str, type[Any]]] = {
     "store": StoreSection,
     "receiver": ReceiverSection,
     "dashboard": DashboardSection,
+    "log": LogSection,
 }
 
 _Section = TypeVar("_Section")

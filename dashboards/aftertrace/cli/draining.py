@@ -6,7 +6,6 @@ import fcntl
 import gc
 import logging
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from aftertrace.cli import settings
+from aftertrace.cli import logs, settings
 from aftertrace.cli.children import when_parent_ends
 from aftertrace.store.errors import Held
 
@@ -39,7 +38,7 @@ def drain(data: Path, follow: bool) -> None:
 
     `serve` and `import` do this by themselves; after a crash it can be done by hand. Running it again is harmless.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.start(settings.current())
     stopping = threading.Event()
     if follow:
         for number in (signal.SIGINT, signal.SIGTERM):

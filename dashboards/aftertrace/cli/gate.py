@@ -9,9 +9,11 @@ from aftertrace.cli.draining import wait_for_lock
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
+    from aftertrace.cli.addresses import Address
     from aftertrace.cli.config import Config
-    from aftertrace.receiver.config import Tls
+    from aftertrace.receiver.config import ReceiverConfig, Tls
     from aftertrace.store.layout import Layout
+    from aftertrace.store.quotas import Quota
     from aftertrace.store.request import Identify, Prepare
     from aftertrace.store.wal import WalWriter
 
@@ -35,6 +37,34 @@ def identify_for(layout: Layout, config: Config) -> Identify:
     from aftertrace.store.sources import Sources
 
     return Sources(layout, required=config.receiver.require_token).identify
+
+
+def quota_for(config: Config) -> Quota:
+    """What a source may send that has no quota of its own. Raises `Invalid`."""
+    from aftertrace.store.quotas import Quota
+
+    return Quota(requests_per_s=config.receiver.requests_per_s, bytes_per_s=config.receiver.bytes_per_s)
+
+
+def receiver_for(config: Config, http: Address, grpc: Address) -> ReceiverConfig:
+    """What a receiver is told.
+
+    Raises:
+        Invalid: it cannot hold, or would expose the receiver.
+    """
+    from aftertrace.receiver.config import ReceiverConfig
+    from aftertrace.receiver.cors import origins
+
+    return ReceiverConfig(
+        http_host=http.host,
+        http_port=http.port,
+        grpc_host=grpc.host,
+        grpc_port=grpc.port,
+        tls=tls_for(config),
+        require_token=config.receiver.require_token,
+        max_request_bytes=config.receiver.max_request_bytes,
+        cors_origins=origins(config.receiver.cors_origins),
+    )
 
 
 def tls_for(config: Config) -> Tls | None:

@@ -13,22 +13,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from shutil import disk_usage
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from aftertrace.cli import gate, page, serving, settings
+from aftertrace.cli import gate, logs, page, rlimits, serving, settings
 from aftertrace.cli.addresses import Address, settle
 from aftertrace.cli.children import Child
 from aftertrace.cli.config import Config
+from aftertrace.cli.gauges import gauges
+from aftertrace.cli.reloading import InForce
 from aftertrace.cli.serving import Serving
-from aftertrace.store.backlog import backlog_bytes
 from aftertrace.store.errors import Corrupt
 
 if TYPE_CHECKING:
     from aftertrace.receiver.server import Receiver
-    from aftertrace.store.layout import Layout
     from aftertrace.store.refusals import RefusalLog
 
 _WATCH_S: Final = 0.5
@@ -76,25 +75,35 @@ def serve(
     Takes OTLP over gRPC and HTTP, and says in one line on standard output when it is ready. It listens on loopback;
     elsewhere only with TLS and tokens (receiver.tls_certificate, tls_key, require_token). Port 0 takes any free port; a
     default port that is busy gives way to the next free one. Ctrl-C or SIGTERM ends it: what was accepted is stored
-    first.
+    first. SIGHUP, where it does not come from a terminal, reads certificates, quotas and cors_origins anew.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     config = settings.current()
+    logs.start(config)
+    rlimits.settle()
     shown = config.dashboard.enabled and not no_dashboard
     places = settled(config, http, grpc, dashboard, shown=shown)
-    stopping = threading.Event()
+    stopping, reloading = threading.Event(), threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
+    # Of a terminal that is closed, it means the end.
+    signal.signal(signal.SIGHUP, lambda *_: (stopping if sys.stderr.isatty() else reloading).set())
 
     def ready(now: Serving) -> None:
         sys.stdout.write(ready_line(now, data.absolute()) + "\n")
         sys.stdout.flush()
 
-    run(data, places, stopping, ready)
+    run(data, places, stopping, ready, reloading)
 
 
-def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[Serving], object]) -> None:
-    """Serve until `stopping` is set; `ready` is told once everything answers.
+def run(
+    data: Path,
+    places: Places,
+    stopping: threading.Event,
+    ready: Callable[[Serving], object],
+    reloading: threading.Event | None = None,
+) -> None:
+    """Serve until `stopping` is set; `ready` is told once everything answers. Configuration and certificates are read
+    anew whenever `reloading` is set.
 
     Things end in the reverse order of their start: the receiver takes no more and lets requests finish, the WAL closes,
     the drain stores what it holds, the page goes.
@@ -102,22 +111,15 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
     Raises:
         Unavailable: a port or the store is taken, or a child ends again and again.
     """
-    from aftertrace.receiver.config import ReceiverConfig
     from aftertrace.receiver.server import Receiver
     from aftertrace.store.folder import open_folder
+    from aftertrace.store.quotas import Meter
     from aftertrace.store.refusals import RefusalLog
     from aftertrace.store.sources import tokens
 
     config = settings.current()
-    receiver_config = ReceiverConfig(
-        http_host=places.http.host,
-        http_port=places.http.port,
-        grpc_host=places.grpc.host,
-        grpc_port=places.grpc.port,
-        tls=gate.tls_for(config),
-        require_token=config.receiver.require_token,
-        max_request_bytes=config.receiver.max_request_bytes,
-    )
+    in_force = InForce(config, gate.quota_for(config))
+    receiver_config = gate.receiver_for(config, places.http, places.grpc)
     data = data.absolute()
     layout = open_folder(data)
     if config.receiver.require_token and not tokens(layout):
@@ -126,7 +128,8 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
     with ExitStack() as open_things:
         arguments = ["-m", "aftertrace.cli", "drain", "--follow", "--data", str(data)]
         # Senders are not refused for a damaged table: what they send waits in the WAL.
-        drain = Child("drain", arguments, helpless_code=Corrupt.exit_code)
+        environment = {"AFTERTRACE_LOG_FORMAT": config.log.format}
+        drain = Child("drain", arguments, environment, helpless_code=Corrupt.exit_code)
         children.append(_started(drain, open_things, _DRAIN_PATIENCE_S))
         writer = open_things.enter_context(gate.open_log(layout, config.receiver.name, config))
         receiver = Receiver(
@@ -134,7 +137,8 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
             gate.identify_for(layout, config),
             gate.prepare_for(layout, config),
             writer.append,
-            lambda: _gauges(layout, config.receiver.name),
+            Meter(layout, lambda: in_force.quota),
+            lambda: gauges(layout, config.receiver.name, writer.seq),
         )
         refused = RefusalLog(layout, config.receiver.name)
         open_things.callback(_keep_refusals, refused, receiver)
@@ -159,6 +163,9 @@ def run(data: Path, places: Places, stopping: threading.Event, ready: Callable[[
             for child in children:
                 if told := child.revive():
                     _log.warning(told)
+            if reloading is not None and reloading.is_set():
+                reloading.clear()
+                in_force.reload(receiver, places)
             if time.monotonic() - kept_s >= _KEEP_EVERY_S:
                 kept_s = time.monotonic()
                 _keep_refusals(refused, receiver)
@@ -200,14 +207,6 @@ def _keep_refusals(refused: RefusalLog, receiver: Receiver) -> None:
     except OSError as error:
         # Counts must not end what they count; they are written once the disk takes them.
         _log.warning("keep counts of refused requests: %s; tried again", error.strerror)
-
-
-def _gauges(layout: Layout, receiver: str) -> dict[str, tuple[str, float]]:
-    waiting = float(backlog_bytes(layout.wal(receiver)))
-    return {
-        "aftertrace_backlog_bytes": ("Length of the write-ahead log, with the space it reserves.", waiting),
-        "aftertrace_disk_free_bytes": ("Of the disk that the store is on.", float(disk_usage(layout.data).free)),
-    }
 
 
 def _started(child: Child, open_things: ExitStack, patience_s: float) -> Child:

@@ -36,6 +36,12 @@ def current() -> config.Config:
     return settings.config if settings is not None else Settings(None).config
 
 
+def reread() -> config.Config:
+    """The same, read anew: what a server goes on by that is told to. Raises `Invalid`."""
+    settings = click.get_current_context().find_object(Settings)
+    return config.load(None if settings is None else settings.file, os.environ)
+
+
 def data_option(command: _Function) -> _Function:
     """Add ``--data DIR``; the command gets ``data``, a folder that may not exist yet."""
     return click.option(

@@ -30,17 +30,23 @@ class Tls:
 
     def __post_init__(self) -> None:
         """Load them once, so that a wrong file is told at the start and not at the first handshake."""
+        self.context()
+
+    def context(self) -> ssl.SSLContext:
+        """The files as they are now, for the handshakes of a server. Raises `Invalid` as the constructor does."""
         try:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(self.certificate, self.key, password=_no_password)
             if self.client_ca is not None:
                 context.load_verify_locations(self.client_ca)
+                context.verify_mode = ssl.CERT_REQUIRED
         except (OSError, ValueError) as error:
             files = ", ".join(str(path) for path in (self.certificate, self.key, self.client_ca) if path is not None)
             said = getattr(error, "strerror", None) or str(error)
             raise Invalid(
                 f"configure receiver: {files}: {said}; expected a PEM certificate and its key without a password"
             ) from error
+        return context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +81,8 @@ class ReceiverConfig:
     """How long a client may take for a handshake, and for the head of a request."""
     body_timeout_s: float = 30.0
     """How long a client may take to send a body."""
+    cors_origins: frozenset[str] = frozenset()
+    """Origins of the web pages that may send from a browser."""
     append_timeout_s: float = 30.0
     """How long a request waits for stable storage before its sender is told to try again."""
 

@@ -17,6 +17,7 @@ from aftertrace.store.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from aftertrace.receiver.certificates import Certificates
     from aftertrace.receiver.intake import Intake
     from aftertrace.store.request import Signal
 
@@ -39,11 +40,12 @@ _KEEPALIVE_MS: Final = 30_000
 class GrpcServer:
     """The three services on a port. grpcio undoes gzip and holds to the message size, inflated, by itself."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, certificates: Certificates | None = None) -> None:
         """Bind the port, so that a busy one is known at once. Raises `Unavailable` naming it."""
         config = intake.config
         self._intake = intake
         self._readings = Readings(lambda: intake.config)
+        intake.gauges.append(self._gauges)
         self._workers = ThreadPoolExecutor(config.grpc_threads, thread_name_prefix="otlp-grpc")
         self._server = grpc.server(
             self._workers,
@@ -79,7 +81,7 @@ class GrpcServer:
         try:
             # grpcio does not say why a port cannot be bound, and writes to stderr: find out before it tries.
             listen("OTLP/gRPC", config.grpc_host, config.grpc_port).close()
-            self.port: int = self._bind(f"{host}:{config.grpc_port}")
+            self.port: int = self._bind(f"{host}:{config.grpc_port}", certificates)
             """The port it listens on."""
         except RuntimeError as error:
             raise Unavailable(
@@ -98,22 +100,21 @@ class GrpcServer:
         self._server.stop(grace_s).wait(grace_s + 2.0)
         self._workers.shutdown(wait=False, cancel_futures=True)
 
-    def _bind(self, address: str) -> int:
-        tls = self._intake.config.tls
-        if tls is None:
+    def _gauges(self) -> dict[str, tuple[str, float]]:
+        about = "gRPC requests whose message is still on its way."
+        return {"aftertrace_grpc_readings": (about, float(len(self._readings)))}
+
+    def _bind(self, address: str, certificates: Certificates | None) -> int:
+        if certificates is None:
             return self._server.add_insecure_port(address)
-        credentials = grpc.ssl_server_credentials(
-            [(tls.key.read_bytes(), tls.certificate.read_bytes())],
-            root_certificates=None if tls.client_ca is None else tls.client_ca.read_bytes(),
-            require_client_auth=tls.client_ca is not None,
-        )
-        return self._server.add_secure_port(address, credentials)
+        return self._server.add_secure_port(address, certificates.credentials())
 
     def _export(self, signal: Signal) -> Callable[[Iterator[bytes], grpc.ServicerContext], bytes]:
         def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             source = UNKNOWN
             try:
                 source = self._intake.identify(_authorization(context))
+                self._intake.admit(source)
                 with self._intake.hold() as hold:
                     body = self._readings.read(messages, context)
                     hold.add(len(body))

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import uvicorn
 
-from aftertrace.receiver import metrics
+from aftertrace.receiver import cors, metrics
 from aftertrace.receiver.connection import Connection
 from aftertrace.receiver.inflate import coding, too_large
 from aftertrace.receiver.intake import EMPTY_ANSWER, UNKNOWN
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable, Iterable
 
+    from aftertrace.receiver.certificates import Certificates
     from aftertrace.receiver.config import ReceiverConfig
     from aftertrace.receiver.intake import Hold, Intake
     from aftertrace.store.request import Encoding, Signal
@@ -77,9 +77,20 @@ class HttpApp:
         signal = PATHS.get(path)
         if signal is None:
             return self._other(path, method, _headers(scope))
+        headers = _headers(scope)
+        origin = headers.get("origin")
+        if origin is not None and origin not in self._intake.config.cors_origins:
+            return _text(403, "pages of this origin may not send; name it in receiver.cors_origins")
+        if origin is not None and method == "OPTIONS":
+            return _text(200, "", *cors.preflight(origin))
+        return (await self._export(signal, method, headers, receive)).with_headers(cors.headers(origin))
+
+    async def _export(
+        self, signal: Signal, method: str, headers: _Headers, receive: Callable[[], Awaitable[Any]]
+    ) -> _Answer:
+        path = f"/v1/{signal}"
         if method != "POST":
             return _text(405, f"{path} takes POST only", ("allow", "POST"))
-        headers = _headers(scope)
         media = headers.get("content-type", "").partition(";")[0].strip().lower()
         encoding = _ENCODINGS.get(media)
         if encoding is None:
@@ -87,6 +98,7 @@ class HttpApp:
         source = UNKNOWN
         try:
             source = self._intake.identify(headers.get("authorization"))
+            self._intake.admit(source)
             with self._intake.hold() as hold:
                 name = coding(headers.get("content-encoding", ""))
                 body = await self._body(headers, receive, hold)
@@ -163,6 +175,10 @@ class _Answer:
         self.media = media
         self.headers = tuple(headers)
 
+    def with_headers(self, headers: Iterable[tuple[str, str]]) -> Self:
+        self.headers += tuple(headers)
+        return self
+
     def wire_headers(self) -> list[tuple[bytes, bytes]]:
         own = (("content-type", self.media), ("content-length", str(len(self.body))), *self.headers)
         return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in own]
@@ -189,19 +205,6 @@ def _refused(given: Refusal, encoding: Encoding) -> _Answer:
     if given.hangs_up:
         headers.append(("connection", "close"))
     return _Answer(given.http_status, given.body(encoding), CONTENT_TYPES[encoding], headers)
-
-
-def _tls(config: ReceiverConfig) -> dict[str, Any]:
-    """What uvicorn is told of certificates; nothing without them."""
-    if config.tls is None:
-        return {}
-    asked = {} if config.tls.client_ca is None else {"ssl_cert_reqs": ssl.CERT_REQUIRED}
-    return {
-        "ssl_certfile": config.tls.certificate,
-        "ssl_keyfile": config.tls.key,
-        "ssl_ca_certs": config.tls.client_ca,
-        **asked,
-    }
 
 
 class _Server(uvicorn.Server):
@@ -234,7 +237,7 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """The application on a port, served from a thread of its own."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, intake: Intake, certificates: Certificates | None = None) -> None:
         """Bind the port, so that a busy one is known at once. Raises `Unavailable` naming it."""
         config = intake.config
         self._app = HttpApp(intake)
@@ -254,11 +257,13 @@ class HttpServer:
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=_KEEP_ALIVE_S,
-                **_tls(config),
             ),
             lambda: intake.config,
         )
+        self._server.config.load()
+        self._server.config.ssl = None if certificates is None else certificates.context
         self._thread = threading.Thread(target=self._run, name="otlp-http", daemon=True)
+        intake.gauges.append(self._gauges)
 
     def start(self) -> None:
         """Answer requests. Returns when it does."""
@@ -287,6 +292,10 @@ class HttpServer:
         self._app.ready = False
         self._server.config.timeout_graceful_shutdown = math.ceil(grace_s)
         self._server.should_exit = True
+
+    def _gauges(self) -> dict[str, tuple[str, float]]:
+        connections = float(len(self._server.server_state.connections))
+        return {"aftertrace_http_connections": ("Connections to the HTTP port.", connections)}
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])

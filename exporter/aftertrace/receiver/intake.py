@@ -7,7 +7,6 @@ who will try again.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,9 +14,11 @@ from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from aftertrace.receiver.inflate import inflate
+from aftertrace.receiver.journal import Journal
 from aftertrace.receiver.metrics import exposition, families
 from aftertrace.receiver.status import Refusal, refusal
-from aftertrace.store.errors import AftertraceError, Unavailable
+from aftertrace.store.errors import Unavailable
+from aftertrace.store.quotas import OverQuota
 from aftertrace.store.request import Prepare, Prepared, Request
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from aftertrace.receiver.config import ReceiverConfig
     from aftertrace.receiver.tally import Tally
-    from aftertrace.store.request import Encoding, Identify, Signal
+    from aftertrace.store.request import Encoding, Identify, Quotas, Signal
 
 Append: TypeAlias = Callable[[Request, Prepared], Future[int]]
 """Hand a prepared request to the log. The future resolves to its sequence number once it is on stable
@@ -43,8 +44,6 @@ memory for each of its own. Batches of the SDKs and the Collector are smaller.""
 
 EMPTY_ANSWER: Final[dict[Encoding, bytes]] = {"protobuf": b"", "json": b"{}"}
 """Full success: an empty `Export*ServiceResponse`, with `partial_success` unset."""
-
-_log = logging.getLogger("aftertrace.receiver")
 
 
 class Budget:
@@ -114,18 +113,22 @@ class Intake:
         prepare: Prepare,
         append: Append,
         tally: Tally,
-        gauges: Gauges = dict,
+        quotas: Quotas | None = None,
     ) -> None:
-        """Wire the path: `identify`, `prepare` and `append` come from outside, so that nothing here knows ingest or
-        the disk; and so do `gauges`, further sizes to tell of.
+        """Wire the path: `identify`, `prepare`, `append` and `quotas` come from outside, so that nothing here knows
+        ingest or the disk.
         """
         self.config = config
-        self.identify = identify
+        """What holds now."""
+        self.gauges: list[Gauges] = []
+        """Further sizes to tell of."""
+        self._identify = identify
+        self._quotas = quotas
         self.budget = Budget(config.max_in_flight_bytes)
         self._prepare = prepare
         self._append = append
         self._tally = tally
-        self._gauges = gauges
+        self._journal = Journal()
         self._parses = threading.BoundedSemaphore(config.max_parses)
         self._large_parse = threading.BoundedSemaphore(1)
 
@@ -136,8 +139,19 @@ class Intake:
     def metrics(self) -> bytes:
         """What was taken, refused and redacted since the start, and sizes now, as Prometheus reads it."""
         in_flight = ("Bytes of requests that are being read or wait for the disk.", float(self.budget.used_bytes))
-        gauges = {"aftertrace_in_flight_bytes": in_flight, **self._gauges()}
+        gauges = {"aftertrace_in_flight_bytes": in_flight}
+        for told in self.gauges:
+            gauges |= told()
         return exposition(families(self._tally, gauges))
+
+    def identify(self, authorization: str | None) -> str:
+        """The name of the source that this header is of. Raises `Unauthenticated`."""
+        return self._identify(authorization)
+
+    def admit(self, source: str) -> None:
+        """Let a source send a request, before any of it is read. Raises `OverQuota`."""
+        if self._quotas is not None:
+            self._quotas.admit(source)
 
     def take(self, signal: Signal, encoding: Encoding, body: bytes, coding: str, source: str, hold: Hold) -> None:
         """Store one request of a source, or find out why not. Returns when it is on stable storage.
@@ -149,6 +163,8 @@ class Intake:
         """
         with self._parses:
             inflated = inflate(body, coding, self.config.max_request_bytes)
+        if self._quotas is not None:
+            self._quotas.spend(source, len(inflated))
         if inflated is not body:
             hold.add(len(inflated))
         request = Request(signal, encoding, inflated, source, time.time_ns())
@@ -161,10 +177,9 @@ class Intake:
     def refuse(self, signal: Signal, source: str, error: Exception) -> Refusal:
         """Count a request that `take` did not take, and say what its sender is told."""
         answer = refusal(error)
-        if not isinstance(error, AftertraceError):
-            _log.error("take %s request: a defect, please report it", signal, exc_info=error)
-        elif answer.retry_after_s is not None:
-            _log.warning("take %s request: refused with %d: %s", signal, answer.http_status, error)
+        self._journal.refused(signal, source, answer, error)
+        if isinstance(error, OverQuota):
+            self._tally.exceed(source)
         self._tally.refuse(signal, source, answer.http_status)
         return answer
 

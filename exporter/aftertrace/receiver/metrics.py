@@ -65,6 +65,12 @@ def families(tally: Tally, gauges: Mapping[str, tuple[str, float]]) -> Iterable[
         "How often a redaction rule fired in what was answered OK.",
         tuple(((("rule", rule),), float(times)) for rule, times in tally.redactions()),
     )
+    yield Family(
+        "aftertrace_quota_refusals_total",
+        "counter",
+        "Requests that were refused since their source had sent what it may; also among the requests above.",
+        tuple(((("source", source),), float(requests)) for source, requests in tally.over_quota()),
+    )
     for name, (about, value) in gauges.items():
         yield Family(name, "gauge", about, (((), value),))
 

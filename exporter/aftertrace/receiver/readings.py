@@ -78,6 +78,10 @@ class Readings:
             return Unavailable("read request: the receiver is stopping; try again")
         return too_large(self._settings().max_request_bytes)
 
+    def __len__(self) -> int:
+        """How many are being read."""
+        return len(self._reading)
+
     def close(self) -> None:
         """End the watch."""
         with self._changed:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Self
 
+from aftertrace.receiver.certificates import Certificates
 from aftertrace.receiver.grpc import GrpcServer
 from aftertrace.receiver.http import HttpServer
 from aftertrace.receiver.intake import Append, Gauges, Intake
 from aftertrace.receiver.tally import Tally
-from aftertrace.store.errors import AftertraceError
+from aftertrace.store.errors import AftertraceError, Invalid
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from aftertrace.receiver.config import ReceiverConfig
-    from aftertrace.store.request import Identify, Prepare
+    from aftertrace.store.request import Identify, Prepare, Quotas
+
+RELOADED: Final = ("tls", "max_connections", "header_timeout_s", "body_timeout_s", "append_timeout_s", "cors_origins")
+"""What of a configuration `Receiver.reload` brings into force."""
 
 
 class Receiver:
@@ -31,14 +36,17 @@ class Receiver:
         identify: Identify,
         prepare: Prepare,
         append: Append,
+        quotas: Quotas | None = None,
         gauges: Gauges = dict,
     ) -> None:
         """Keep what to serve; nothing is bound yet. `gauges` are told at `/metrics` beside the receiver's own."""
         self.tally = Tally()
         """What was taken and refused."""
-        self._intake = Intake(config, identify, prepare, append, self.tally, gauges)
+        self._intake = Intake(config, identify, prepare, append, self.tally, quotas)
+        self._intake.gauges.append(gauges)
         self._http: HttpServer | None = None
         self._grpc: GrpcServer | None = None
+        self._certificates: Certificates | None = None
 
     @property
     def http_port(self) -> int:
@@ -64,13 +72,32 @@ class Receiver:
         port.
         """
         try:
-            self._http = HttpServer(self._intake)
-            self._grpc = GrpcServer(self._intake)
+            tls = self._intake.config.tls
+            self._certificates = None if tls is None else Certificates(tls)
+            self._http = HttpServer(self._intake, self._certificates)
+            self._grpc = GrpcServer(self._intake, self._certificates)
             self._http.start()
             self._grpc.start()
         except AftertraceError:
             self.stop(grace_s=0)
             raise
+
+    def reload(self, config: ReceiverConfig) -> None:
+        """Go on by another configuration, with certificates read anew; no connection ends. Nothing changes if this
+        raises.
+
+        Addresses, and what the servers were made with (`grpc_threads`, `max_streams`, `max_parses`, the sizes), stay.
+
+        Raises:
+            Invalid: the certificates cannot be read, or TLS would begin or end.
+        """
+        was = self._intake.config
+        if (config.tls is None) != (was.tls is None):
+            raise Invalid("reload receiver: TLS begins or ends with a restart only; restart serve")
+        if self._certificates is not None and config.tls is not None:
+            self._certificates.renew(config.tls)
+        changed = {name: getattr(config, name) for name in RELOADED}
+        self._intake.config = replace(was, **changed)
 
     def stop(self, grace_s: float = 5.0) -> None:
         """Take no more requests and let those in flight finish for up to `grace_s` seconds. May be called

@@ -43,6 +43,7 @@ class Tally:
         self._accepted: dict[tuple[Signal, str], list[int]] = {}
         self._refused: Counter[tuple[Signal, str, int]] = Counter()
         self._redactions: Counter[str] = Counter()
+        self._over_quota: Counter[str] = Counter()
 
     def accept(self, request: Request, prepared: Prepared) -> None:
         """Count a request that was answered OK."""
@@ -57,6 +58,16 @@ class Tally:
         """Count a request that was answered with an error."""
         with self._lock:
             self._refused[signal, source, http_status] += 1
+
+    def exceed(self, source: str) -> None:
+        """Count a request that was refused since its source had sent what it may."""
+        with self._lock:
+            self._over_quota[source] += 1
+
+    def over_quota(self) -> tuple[tuple[str, int], ...]:
+        """How many requests of each source were refused since it had sent what it may, ordered by source."""
+        with self._lock:
+            return tuple(sorted(self._over_quota.items()))
 
     def accepted(self) -> tuple[Accepted, ...]:
         """What was taken so far, ordered by signal and source."""

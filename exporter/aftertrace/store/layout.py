@@ -6,6 +6,7 @@
     <data>/drain.lock                                     held by the one drain
     <data>/keys/store.key                                 32 random bytes, mode 0600
     <data>/keys/sources.json, sources.lock                who may send, mode 0600; locked while it is changed
+    <data>/keys/quotas.json                               how much each may send, mode 0600
     <data>/wal/<receiver>/lock                            held by the one writer of this WAL
     <data>/wal/<receiver>/<first seq>.<generation>.wal    a segment
     <data>/tables/<table>/received_date=…/….parquet       rows, with `_delta_log/` beside them
@@ -50,6 +51,11 @@ class Layout:
     def sources(self) -> Path:
         """Who may send, with digests of their tokens."""
         return self.data / "keys" / "sources.json"
+
+    @property
+    def quotas(self) -> Path:
+        """How much each source may send."""
+        return self.data / "keys" / "quotas.json"
 
     @property
     def sources_lock(self) -> Path:

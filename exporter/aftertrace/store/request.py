@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 Signal: TypeAlias = Literal["traces", "logs", "metrics"]
 Encoding: TypeAlias = Literal["protobuf", "json"]
@@ -44,6 +44,17 @@ class Prepared:
 
 Prepare: TypeAlias = Callable[[Request], Prepared]
 """Decode, validate and redact. Raises `Invalid` for what cannot be decoded, `TooLarge` for what is over a cap."""
+
+
+class Quotas(Protocol):
+    """How much a source may send."""
+
+    def admit(self, source: str) -> None:
+        """Let a source begin a request. Raises `OverQuota`."""
+
+    def spend(self, source: str, size_bytes: int) -> None:
+        """Count the inflated size of a request of a source."""
+
 
 Identify: TypeAlias = Callable[[str | None], str]
 """From the Authorization header of a request, None where it has none, to the name of its source. Raises

@@ -97,6 +97,11 @@ class WalWriter:
         self._thread = threading.Thread(target=self._run, name=f"wal-{receiver}", daemon=True)
         self._thread.start()
 
+    @property
+    def seq(self) -> int:
+        """Seq of the last frame that was written."""
+        return self._end.seq
+
     def append(self, request: Request, prepared: Prepared) -> Future[int]:
         """Hand over a request.
 

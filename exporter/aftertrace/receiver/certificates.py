@@ -1,0 +1,64 @@
+"""The certificates of a running receiver: read at its start and whenever it is told to, for every handshake after that.
+
+Connections that are there go on with the certificate that they were made with.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from aftertrace.store.errors import Invalid
+
+if TYPE_CHECKING:
+    from aftertrace.receiver.config import Tls
+
+
+class _Context(ssl.SSLContext):
+    """Hands each handshake to the context that holds at the time."""
+
+    current: ssl.SSLContext
+
+    def wrap_bio(self, *arguments: Any, **named: Any) -> ssl.SSLObject:
+        return self.current.wrap_bio(*arguments, **named)
+
+
+class Certificates:
+    """What both ports show, and ask for. Safe to use from any thread."""
+
+    def __init__(self, tls: Tls) -> None:
+        """Read the files. Raises `Invalid` if one cannot be read."""
+        self.context = _Context(ssl.PROTOCOL_TLS_SERVER)
+        """For the HTTP port."""
+        self._asks_clients = tls.client_ca is not None
+        self._fresh: Any = None
+        self.renew(tls)
+
+    def renew(self, tls: Tls) -> None:
+        """Read the files anew: the next handshake goes by them. Nothing changes if this raises.
+
+        Raises:
+            Invalid: one cannot be read, or clients would no longer need a certificate, or need one now.
+        """
+        if (tls.client_ca is not None) != self._asks_clients:
+            raise Invalid("renew certificates: receiver.tls_client_ca comes or goes with a restart only; restart serve")
+        context = tls.context()
+        try:
+            pair = (tls.key.read_bytes(), tls.certificate.read_bytes())
+            roots = None if tls.client_ca is None else tls.client_ca.read_bytes()
+        except OSError as error:
+            raise Invalid(f"renew certificates: {error.filename}: {error.strerror}; make it readable") from error
+        self._configuration = grpc.ssl_server_certificate_configuration([pair], root_certificates=roots)
+        self._fresh = self._configuration
+        self.context.current = context
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """For the gRPC port."""
+        return grpc.dynamic_ssl_server_credentials(self._configuration, self._changed, self._asks_clients)
+
+    def _changed(self) -> Any:
+        """What grpcio asks for before each handshake: the files as they were read last, None if it has them already."""
+        fresh, self._fresh = self._fresh, None
+        return fresh
