@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from aftertrace.analyzer import Analysis, Tables, analyse
+from aftertrace.analyzer.tables import EVIDENCE, Noted
 from aftertrace.ingest import files
 from aftertrace.ingest.batch import Known, read_batch, table_rows, telling
 from aftertrace.ingest.duplicates import DuplicateWindow
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from aftertrace.ingest.places import Place
     from aftertrace.ingest.tellings import Telling
+    from aftertrace.store.quarantine import PutAside
+    from aftertrace.store.refusals import Refusals
     from aftertrace.store.request import Encoding, Signal
 
 RECEIVED_NS: Final = 1_800_000_000 * 10**9
@@ -47,14 +50,20 @@ _FRAMES_AT_ONCE: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """The rows of `spans` and `events`."""
+    """The rows of `spans`, `events` and `evidence`."""
 
     spans: pl.DataFrame
     events: pl.DataFrame
+    evidence: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EVIDENCE))
 
     def analysis(self, now_ns: int = LATER_NS) -> Analysis:
         """An analysis of them."""
-        return analyse(Tables(self.spans.lazy(), self.events.lazy()), version="test", now_ns=now_ns)
+        return analyse(self.tables(), version="test", now_ns=now_ns)
+
+    def tables(self, *refused: Refusals, put_aside: tuple[PutAside, ...] = ()) -> Tables:
+        """What an analysis reads, with what is noted beside it."""
+        lazy = (frame.lazy() for frame in (self.spans, self.events, self.evidence))
+        return Tables(*lazy, lambda: Noted(refused, put_aside))
 
 
 def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]]) -> Frames:
@@ -65,16 +74,16 @@ def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]]) -> Frames:
         DuplicateWindow(_nothing_before, RECORDINGS),
         SameIds(_nothing_before, lambda places: {place: tellings[place] for place in places}, RECORDINGS),
     )
-    spans, events = [schema.SPANS.empty_table()], [schema.EVENTS.empty_table()]
+    stored = {name: [schema.TABLES[name].schema.empty_table()] for name in ("spans", "events", "evidence")}
     for some in _batches(_frames(prepare, requests)):
         batch = read_batch("main", some, _KEY, known, {})
         tellings |= {("main", item.frame.seq, item.index): telling(item) for item in batch.items}
         assert batch.findings == []
-        for table, found in (("spans", spans), ("events", events)):
+        for table, found in stored.items():
             rows, unfit = table_rows(batch, table, 0)
             assert unfit == []
             found.append(rows)
-    return Frames(_polars(spans), _polars(events))
+    return Frames(*(_polars(stored[name]) for name in ("spans", "events", "evidence")))
 
 
 def of_recording(path: Path) -> Frames:

@@ -11,18 +11,22 @@ from .conftest import Command
 from .served import serving, until
 
 
-def lost_in_part(number: int, name: str = "") -> bytes:
-    """A span with a parent that never comes, whose sender dropped attributes and events."""
+def lost_in_part(name: str) -> bytes:
+    """A root, and a span with a parent that never comes, sampled, whose sender dropped attributes and events."""
     request = ExportTraceServiceRequest()
-    request.resource_spans.add().scope_spans.add().spans.add(
-        trace_id=number.to_bytes(16, "big"),
-        span_id=number.to_bytes(8, "big"),
-        parent_span_id=(9).to_bytes(8, "big"),
-        dropped_attributes_count=3,
-        dropped_events_count=2,
-        end_time_unix_nano=1,
-        name=name,
-    )
+    spans = request.resource_spans.add().scope_spans.add().spans
+    for number, parent in ((1, 0), (2, 9)):
+        spans.add(
+            trace_id=b"t" * 16,
+            span_id=number.to_bytes(8, "big"),
+            parent_span_id=parent.to_bytes(8, "big") if parent else b"",
+            trace_state="ot=th:8",
+            dropped_attributes_count=3 * parent,
+            dropped_events_count=parent,
+            start_time_unix_nano=1,
+            end_time_unix_nano=2,
+            name=name if parent else "root",
+        )
     return request.SerializeToString()
 
 
@@ -30,7 +34,7 @@ def test_what_was_taken_and_what_was_lost_is_told(aftertrace: Command, tmp_path:
     """While `serve` runs, and after it has ended."""
     data = tmp_path / "data"
     with serving(data, "--no-dashboard") as served:
-        sent = (lost_in_part(1, "a"), lost_in_part(1, "a"), lost_in_part(1, "b"), b"\xff")
+        sent = (lost_in_part("a"), lost_in_part("a"), lost_in_part("b"), b"\xff")
         assert [served.send("traces", body) for body in sent] == [200, 200, 200, 400]
         found = {}
 
@@ -49,11 +53,9 @@ def test_what_was_taken_and_what_was_lost_is_told(aftertrace: Command, tmp_path:
         "source": "anonymous",
         "tenant": None,
         "requests": 3,
-        "records": 2,
-        "resent": 1,
+        "records": 3,
+        "resent": 3,
         "conflicts": 1,
-        "dropped": 10,
-        "spans_without_parent": 2,
     }
     (refused,) = found["refused"]
     assert {**refused, "day": None} == {
@@ -63,11 +65,33 @@ def test_what_was_taken_and_what_was_lost_is_told(aftertrace: Command, tmp_path:
         "http_status": 400,
         "requests": 1,
     }
+    assert [{**lost, "first_day": None, "last_day": None} for lost in found["losses"]] == [
+        {"source": "anonymous", "kind": kind, "count": count, "unit": unit, "certainty": certainty}
+        | {"first_day": None, "last_day": None}
+        for kind, count, unit, certainty in (
+            ("refused", 1, "requests", "at_least"),
+            ("dropped_attributes", 54, "attributes", "at_least"),
+            ("dropped_events", 18, "events", "at_least"),
+            ("missing_parents", 1, "spans", "at_least"),
+            ("sampled_traces", 1, "traces", "estimate"),
+        )
+    ]
+    asked = "select kind, source, count from losses where day is not null and kind like 'dropped%' order by kind"
+    rows = [json.loads(row) for row in aftertrace("sql", asked, "--data", data, "--format", "json").out.splitlines()]
+    assert rows == [
+        {"kind": "dropped_attributes", "source": "anonymous", "count": 54},
+        {"kind": "dropped_events", "source": "anonymous", "count": 18},
+    ]
+    listed = aftertrace("losses", "--data", data).out
+    assert [kind for kind in ("refused", "missing_parents", "sampled_traces") if kind not in listed] == []
+    fsck = aftertrace("fsck", "--data", data, "--format", "json")
+    assert (fsck.code, json.loads(fsck.out)["code"]) == (0, "record_conflict")
     lines = aftertrace("status", "--data", data).out.splitlines()
     assert lines[0] == "serving      nobody; `aftertrace serve` receives"
     assert lines[1].startswith("log          receiver: 3 accepted, all in the tables; ")
     assert lines[3] == "quarantine   empty"
     assert lines[4] == f"refused      1 of anonymous with 400, since {refused['day']}"
+    assert lines[lines.index("lost") + 2].split()[:5] == ["anonymous", "refused", "1", "requests", "at_least"]
 
 
 def test_an_empty_store_has_lost_nothing(aftertrace: Command, tmp_path: Path) -> None:

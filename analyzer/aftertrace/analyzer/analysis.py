@@ -18,12 +18,16 @@ from aftertrace.analyzer.configurations import configurations
 from aftertrace.analyzer.decisions import decisions
 from aftertrace.analyzer.effects import effects
 from aftertrace.analyzer.identity import Identified, identify
+from aftertrace.analyzer.losses import losses
 from aftertrace.analyzer.run_states import run_states
 from aftertrace.analyzer.runs import runs
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.select import Filter
-from aftertrace.analyzer.tables import Tables
+from aftertrace.analyzer.tables import Noted, Tables
 from aftertrace.store.errors import Invalid
+from aftertrace.store.layout import Layout
+from aftertrace.store.quarantine import put_aside
+from aftertrace.store.refusals import refusals
 from aftertrace.store.snapshot import Snapshot
 
 PREFIX_CHARACTERS = 4
@@ -90,6 +94,11 @@ class Analysis:
         """`configurations`, columns as in `schemas.CONFIGURATIONS`."""
         return configurations(self.runs.lazy()).collect()
 
+    @cached_property
+    def losses(self) -> pl.DataFrame:
+        """`losses`, columns as in `loss_kinds.LOSSES`."""
+        return losses(self.tables, self.tables.noted(), self.now_ns)
+
     def select(self, table: str, filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002  # the word users know
         """Rows of a derived table that a filter lets through. Raises `Invalid` for a table that is not."""
         wanted = filter or Filter()
@@ -108,6 +117,8 @@ class Analysis:
                 frame = self._effects_of(wanted)
             case "configurations":
                 frame = self.configurations
+            case "losses":
+                frame = self.losses
             case "near_misses":
                 return self.near_misses(wanted)
             case _:
@@ -188,6 +199,8 @@ class Analysis:
                 "agents": self.agents.lazy(),
                 "effects": self.effects.lazy(),
                 "configurations": self.configurations.lazy(),
+                # Asked by few, and read from other files than all the rest.
+                "losses": pl.defer(lambda: self.losses, schema=DERIVED["losses"].schema),
                 "near_misses": near_misses.near_misses(self.calls.lazy()),
             },
             text,
@@ -202,8 +215,14 @@ def analyse(tables: Tables, *, version: str = "", now_ns: int | None = None) -> 
 def open_analysis(data: Path, *, now_ns: int | None = None) -> Analysis:
     """An analysis of the store in `data`, at the version its tables have now. An empty store has empty tables."""
     pinned = Snapshot.of(data)
-    tables = Tables(pinned.scan("spans"), pinned.scan("events"))
-    return analyse(tables, version=_version(pinned), now_ns=now_ns)
+    return analyse(tables_of(pinned), version=_version(pinned), now_ns=now_ns)
+
+
+def tables_of(pinned: Snapshot) -> Tables:
+    """What a version of a store holds, and what is noted beside it when that is first asked for."""
+    layout = Layout(pinned.data)
+    spans, events, evidence = (pinned.scan(name) for name in ("spans", "events", "evidence"))
+    return Tables(spans, events, evidence, lambda: Noted(refusals(layout), put_aside(layout)))
 
 
 def current_version(data: Path) -> str:

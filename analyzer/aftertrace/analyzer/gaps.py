@@ -29,7 +29,7 @@ def gaps(identified: Identified, run_states: pl.DataFrame) -> pl.DataFrame:
     known = spans.select("trace_id", "span_id").drop_nulls().unique()
     over = run_states.filter("is_over").select("run_id")
     return (
-        spans.filter(pl.col("parent_span_id").is_not_null() & ~_is_called())
+        spans.filter(pl.col("parent_span_id").is_not_null() & ~is_called())
         .join(over, on="run_id", how="semi")
         .select("run_id", "trace_id", span_id="parent_span_id")
         .unique()
@@ -40,7 +40,7 @@ def gaps(identified: Identified, run_states: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _is_called() -> pl.Expr:
-    """Whether another program called: by the kind of the span, or because it is said that the parent is remote."""
+def is_called() -> pl.Expr:
+    """Whether another program called a span: by its kind, or because it is said that the parent is remote."""
     served = pl.col("kind").is_in(_SERVED).fill_null(value=False)
     return served | pl.col("flags").str.contains('"remote_parent"', literal=True).fill_null(value=False)

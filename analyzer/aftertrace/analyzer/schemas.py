@@ -12,6 +12,8 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.loss_kinds import LOSSES
+
 TIMESTAMP: Final = pl.Datetime("ns", "UTC")
 
 OUTCOMES: Final = (
@@ -378,6 +380,7 @@ DERIVED: Final = {
         _table("effects", EFFECTS, "a receipt: something changed in a system of record, or was kept from changing"),
         _table("configurations", CONFIGURATIONS, "agent version, model, prompt and tools as runs saw them"),
         _table("near_misses", CALLS, "a call that was one control away from happening"),
+        _table("losses", LOSSES, "what was lost on the way, of one kind, source and day"),
     )
 }
 """Derived tables by name."""

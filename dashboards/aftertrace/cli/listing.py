@@ -110,6 +110,15 @@ _TABLES: Final = (
         ("agent", "tool", "tenant", "environment", "time"),
     ),
     Listing(
+        "losses",
+        "losses",
+        "List what was lost on the way, by source and day.",
+        "List losses: what was refused, dropped or sampled away by senders, damaged, or never came though others name "
+        "it. Each count says whether it is exact, at least or at most so much, or an estimate.",
+        ("day", "source", "kind", "count", "unit", "certainty", "signal", "detail"),
+        ("tenant", "time"),
+    ),
+    Listing(
         "configurations",
         "configurations",
         "List what runs were made of.",

@@ -20,6 +20,7 @@ from aftertrace.analyzer import DERIVED, EMITTERS
 from aftertrace.analyzer.allowances import ALLOWANCES
 from aftertrace.analyzer.controls import FAILURES
 from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
+from aftertrace.analyzer.loss_kinds import KINDS
 from aftertrace.analyzer.outcomes import RULES
 from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
@@ -81,6 +82,7 @@ def text() -> str:
         *_tables(),
         *_outcomes(),
         *_flags(),
+        *_losses(),
         *_files(),
         *_dialects(),
         *_emitters(),
@@ -211,6 +213,17 @@ def _flags() -> Iterator[str]:
     )
     for form, brief in FLAGS:
         yield f"| `{form}` | {_cell(brief)} |"
+    yield ""
+
+
+def _losses() -> Iterator[str]:
+    yield (
+        "## Losses\n\nWhat `losses` counts by source and day, and what `aftertrace status` sums up. A count is of what "
+        "was lost: exactly so much, at least, at most, or an estimate.\n\n"
+        "| kind | unit | count is | |\n|---|---|---|---|"
+    )
+    for kind in KINDS:
+        yield f"| `{kind.name}` | {kind.unit} | `{kind.certainty}` | {_cell(kind.brief)} |"
     yield ""
 
 

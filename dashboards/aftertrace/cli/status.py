@@ -28,6 +28,21 @@ _LABEL_CELLS = 13
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """What was lost in one way, of one source, since the store was made."""
+
+    source: str
+    kind: str
+    """One of `analyzer.loss_kinds.KINDS`."""
+    count: int
+    unit: str
+    certainty: str
+    """Of the count: `exact`, `at_least`, `at_most` or `estimate`."""
+    first_day: str
+    last_day: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How a store and what serves it stand."""
 
@@ -36,6 +51,7 @@ class Status:
     store: Standing
     sources: Sequence[Arrivals]
     refused: Sequence[Refusals]
+    losses: Sequence[Loss]
 
 
 @click.command(short_help="Say whether it receives, keeps up, and what was lost.")
@@ -46,8 +62,9 @@ class Status:
 def status(data: Path, form: Literal["text", "json"]) -> None:
     """Say whether it receives and keeps up, who sends, and what was lost on the way.
 
-    Lost is what was refused (counted by day), what lies in the quarantine, what senders dropped of spans by their own
-    limits, and spans whose parent never came. What was accepted and waits in the log is not lost.
+    Lost is what was refused, what lies in the quarantine, what senders dropped by their own limits or sampled away, and
+    spans that others name and that never came; `aftertrace losses` tells it by day. What was accepted and waits in the
+    log is not lost.
     """
     found = look(settings.existing(data))
     if form == "json":
@@ -57,6 +74,9 @@ def status(data: Path, form: Literal["text", "json"]) -> None:
     if found.sources:
         sys.stdout.write("\n")
         formats.write(_table(found.sources), "table")
+    if found.losses:
+        sys.stdout.write("\nlost\n")
+        formats.write(_lost(found.losses), "table")
 
 
 def look(data: Path) -> Status:
@@ -65,6 +85,7 @@ def look(data: Path) -> Status:
     Raises:
         Corrupt: a stored file is damaged or missing.
     """
+    from aftertrace.analyzer import open_analysis
     from aftertrace.cli.arrivals import arrivals
     from aftertrace.store.layout import Layout
     from aftertrace.store.refusals import refusals
@@ -72,7 +93,24 @@ def look(data: Path) -> Status:
     from aftertrace.store.standing import standing
 
     layout = Layout(data)
-    return Status(serving.find(data), standing(layout), arrivals(Snapshot.of(data)), refusals(layout))
+    # First: what is refused meanwhile must not be told and then not counted as lost.
+    refused = refusals(layout)
+    lost = _summed(open_analysis(data).losses)
+    return Status(serving.find(data), standing(layout), arrivals(Snapshot.of(data)), refused, lost)
+
+
+def _summed(losses: pl.DataFrame) -> list[Loss]:
+    """Losses of all days, in the order in which their kinds are declared."""
+    import polars as pl
+
+    from aftertrace.analyzer.loss_kinds import KINDS
+
+    day = pl.col("day").cast(pl.String)
+    found = losses.group_by("source", "kind", "unit", "certainty").agg(
+        pl.col("count").sum(), first_day=day.min(), last_day=day.max()
+    )
+    rank = {kind.name: number for number, kind in enumerate(KINDS)}
+    return sorted((Loss(**row) for row in found.iter_rows(named=True)), key=lambda each: (rank[each.kind], each.source))
 
 
 def _lines(found: Status) -> Iterator[str]:
@@ -99,6 +137,12 @@ def _lines(found: Status) -> Iterator[str]:
 
 def _line(label: str, text: str) -> str:
     return label.ljust(_LABEL_CELLS) + text
+
+
+def _lost(losses: Sequence[Loss]) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame([asdict(loss) for loss in losses])
 
 
 def _table(sources: Sequence[Arrivals]) -> pl.DataFrame:

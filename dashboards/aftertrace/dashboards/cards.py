@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import polars as pl
 import streamlit as st
 
 from aftertrace.analyzer.reviews import SIGNALS
@@ -29,6 +30,18 @@ _QUESTIONS: Final = {
 _MOST_CHARACTERS: Final = 320
 _NO_CHANGE: Final = "[]"
 _SIDES: Final = ("before", "after")
+
+
+_WORTH: Final = {"exact": "", "at_least": "at least ", "at_most": "at most ", "estimate": "about "}
+"""What a count of losses is worth, in front of it."""
+
+
+def lost(losses: pl.DataFrame) -> None:
+    """One line of what is known to be lost on the way; none where nothing is."""
+    sums = losses.group_by("kind", "certainty", maintain_order=True).agg(pl.col("count").sum())
+    told = [f"{kind.replace('_', ' ')}: {_WORTH[worth]}{many:,}" for kind, worth, many in sums.sort("kind").iter_rows()]
+    if told:
+        st.caption(f"Lost on the way: {' · '.join(told)}. `aftertrace losses` tells by whom and when.")
 
 
 def badge(mark: Mark) -> None:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
 
 from aftertrace.store import durable
 from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class PutAside:
+    """A finding in the quarantine."""
+
+    finding: Finding
+    day: date
+    """On which it was made, in UTC; of a copy of the folder, on which it was copied."""
 
 
 def keep(layout: Layout, finding: Finding, content: bytes = b"") -> str:
@@ -31,17 +41,17 @@ def keep(layout: Layout, finding: Finding, content: bytes = b"") -> str:
 
 def kept(layout: Layout) -> list[Finding]:
     """All findings in the quarantine, in order of their names."""
-    findings = []
+    return [each.finding for each in put_aside(layout)]
+
+
+def put_aside(layout: Layout) -> tuple[PutAside, ...]:
+    """As `kept`, with the day of each."""
+    found = []
     for path in sorted(layout.quarantine.glob("*.json")):
         try:
-            findings.append(Finding(**json.loads(path.read_bytes())))
+            finding = Finding(**json.loads(path.read_bytes()))
         except (TypeError, ValueError):
-            findings.append(
-                Finding(
-                    "quarantine_unreadable",
-                    "warning",
-                    f"quarantine/{path.name}",
-                    "not a finding, expected one",
-                )
-            )
-    return findings
+            message = "not a finding, expected one"
+            finding = Finding("quarantine_unreadable", "warning", f"quarantine/{path.name}", message)
+        found.append(PutAside(finding, datetime.fromtimestamp(path.stat().st_mtime, UTC).date()))
+    return tuple(found)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from aftertrace.dashboards import charts, data, filters, tables
-from aftertrace.dashboards.cards import nothing_matches
+from aftertrace.dashboards import cards, charts, data, filters, tables
+from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count, interval, share
 
 _LATEST = 12
@@ -40,8 +40,13 @@ headlines = (
 for column, (label, value, detail) in zip(st.columns(6, gap="small"), headlines, strict=True):
     column.metric(label, value, delta=detail, delta_color="off", delta_arrow="off", border=True, height="stretch")
 
+try:
+    cards.lost(analysis.select("losses", chosen))
+except data.AftertraceError as error:
+    st.caption(f"What was lost cannot be told: {plain(str(error))}")
+
 if near_misses.is_empty():
-    nothing_matches()
+    cards.nothing_matches()
     st.stop()
 
 days, by_tool, by_agent = st.columns([5, 4, 4], gap="medium")

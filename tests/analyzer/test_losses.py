@@ -1,0 +1,198 @@
+"""The loss ledger: what was lost, by source and day, each count with what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import polars as pl
+import pytest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
+
+from aftertrace.analyzer.loss_kinds import KINDS
+from aftertrace.analyzer.losses import SCHEMA, losses
+from aftertrace.analyzer.run_states import QUIET_NS
+from aftertrace.analyzer.tables import Noted, Tables
+from aftertrace.store.finding import Finding
+from aftertrace.store.quarantine import PutAside
+from aftertrace.store.refusals import Refusals
+
+from .frames import LATER_NS, RECEIVED_NS, Frames, of_requests
+
+DAY = datetime.fromtimestamp(RECEIVED_NS / 1e9, UTC).date()
+OTHER_DAY = date(2026, 11, 23)
+
+
+def span(number: int, parent: int = 0, trace: int = 1, **fields: Any) -> Span:
+    """An ended span."""
+    return Span(
+        trace_id=trace.to_bytes(16, "big"),
+        span_id=number.to_bytes(8, "big"),
+        parent_span_id=parent.to_bytes(8, "big") if parent else b"",
+        **{"start_time_unix_nano": 1, "end_time_unix_nano": 9, **fields},
+    )
+
+
+def traces(*spans: Span, dropped_of_resource: int = 0) -> bytes:
+    """A request with spans of one resource."""
+    data = TracesData()
+    resource = data.resource_spans.add()
+    resource.resource.dropped_attributes_count = dropped_of_resource
+    resource.scope_spans.add().spans.extend(spans)
+    return data.SerializeToString()
+
+
+def logs(*, dropped: int = 0, threshold: str = "") -> bytes:
+    """A request with a log record that no dialect reads."""
+    data = LogsData()
+    record = data.resource_logs.add().scope_logs.add().log_records.add(dropped_attributes_count=dropped)
+    record.body.string_value = "hello"
+    if threshold:
+        record.attributes.add(key="sampling.threshold").value.string_value = threshold
+    return data.SerializeToString()
+
+
+def stored(*requests: bytes, signal: Any = "traces") -> Frames:
+    """What is stored of requests."""
+    return of_requests((signal, "protobuf", request) for request in requests)
+
+
+def told(tables: Tables, now_ns: int = LATER_NS) -> dict[str, tuple[int, str, str]]:
+    """By kind: count, unit and certainty. Each kind is there once."""
+    found = losses(tables, tables.noted(), now_ns)
+    assert found.schema == SCHEMA
+    assert found["kind"].is_unique().all()
+    return {row["kind"]: (row["count"], row["unit"], row["certainty"]) for row in found.iter_rows(named=True)}
+
+
+def test_what_senders_say_they_dropped_is_summed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of records each time, of a resource once a day; a resend is not counted again."""
+    whole = span(1, dropped_attributes_count=3, dropped_events_count=2, dropped_links_count=1)
+    whole.events.add(dropped_attributes_count=4)
+    whole.events.add(dropped_attributes_count=1)
+    whole.links.add(dropped_attributes_count=6)
+    request = traces(whole, span(2, dropped_attributes_count=10), dropped_of_resource=7)
+    frames = stored(request, request, traces(span(3), dropped_of_resource=7))
+    wanted = {
+        "dropped_attributes": (13, "attributes", "at_least"),
+        "dropped_events": (2, "events", "at_least"),
+        "dropped_links": (1, "links", "at_least"),
+        "dropped_event_attributes": (5, "attributes", "at_least"),
+        "dropped_link_attributes": (6, "attributes", "at_least"),
+        "dropped_resource_attributes": (7, "attributes", "at_least"),
+    }
+    assert told(frames.tables()) == wanted
+    # The control: without the flags nobody would know.
+    silent = Frames(
+        *(frame.with_columns(flags=pl.lit(None, pl.String)) for frame in (frames.spans, frames.events, frames.evidence))
+    )
+    assert told(silent.tables()) == {}
+
+
+def test_log_records_that_no_dialect_reads_tell_their_losses_too() -> None:
+    """They have no row but their evidence."""
+    frames = stored(logs(dropped=2), logs(threshold="c"), logs(threshold="8"), signal="logs")
+    assert frames.events.height == 0
+    assert told(frames.tables()) == {
+        "dropped_attributes": (2, "attributes", "at_least"),
+        "sampled_records": (4, "records", "estimate"),
+    }
+
+
+def test_a_span_told_twice_lost_what_its_fuller_telling_says() -> None:
+    """Sent when it began, and when it ended."""
+    began = span(1, end_time_unix_nano=0, dropped_attributes_count=1)
+    frames = stored(traces(began), traces(span(1, dropped_attributes_count=3)))
+    assert told(frames.tables()) == {"dropped_attributes": (3, "attributes", "at_least")}
+
+
+ROOT, CHILD, ORPHAN = span(1), span(2, parent=1), span(3, parent=8)
+MISSING: dict[str, tuple[tuple[Span, ...], int, int]] = {
+    "nobody is missed": ((ROOT, CHILD), LATER_NS, 0),
+    "one that two name": ((ROOT, ORPHAN, span(4, parent=8)), LATER_NS, 1),
+    "the root may yet come": ((CHILD,), LATER_NS, 0),
+    "the root did not come in half an hour": ((CHILD,), RECEIVED_NS + 10**9 + QUIET_NS, 1),
+    "a caller of another program": ((ROOT, span(3, parent=8, kind=2)), LATER_NS, 0),
+    "a parent that is said to be remote": ((ROOT, span(3, parent=8, flags=0x300)), LATER_NS, 0),
+    "a span of that id in another trace": ((ROOT, ORPHAN, span(8, trace=2)), LATER_NS, 1),
+}
+
+
+@pytest.mark.parametrize("case", MISSING)
+def test_a_parent_that_never_came_is_missed_once(case: str) -> None:
+    """In a trace that is over, and not before."""
+    spans, now_ns, missing = MISSING[case]
+    found = told(stored(traces(*spans)).tables(), now_ns)
+    assert found == ({"missing_parents": (missing, "spans", "at_least")} if missing else {})
+
+
+def test_samplers_tell_how_many_traces_did_not_come() -> None:
+    """One in four of a trace, by whichever sampler let most through; what was not sampled says nothing."""
+    sampled = (
+        span(1, trace=1, trace_state="ot=th:c"),
+        span(2, trace=1, parent=1, trace_state="ot=th:e"),
+        span(3, trace=2, trace_state="ot=th:8"),
+        span(4, trace=3, trace_state="ot=th:0"),
+        span(5, trace=4),
+    )
+    assert told(stored(traces(*sampled)).tables()) == {"sampled_traces": (4, "traces", "estimate")}
+
+
+def test_what_was_refused_and_what_is_in_quarantine_stand_beside_it() -> None:
+    """By day, source and status; a refusal after which a sender tries again is no loss yet."""
+    frames = stored(traces(span(1), span(2)))
+    refused = [
+        Refusals("2026-11-23", "acme/ci", "traces", 400, 2),
+        Refusals("2026-11-23", "unknown", "logs", 401, 1),
+        Refusals("2026-11-23", "acme/ci", "traces", 503, 5),
+    ]
+    put_aside = tuple(
+        PutAside(Finding(code, severity, where, ""), OTHER_DAY)
+        for code, severity, where in (
+            ("record_unreadable", "warning", "evidence main/1/0,1"),
+            ("record_unreadable", "warning", "evidence main/9/0"),
+            ("frame_unreadable", "error", "evidence main/7"),
+            ("frame_damaged", "error", "wal/main/1.wal"),
+            ("torn_tail", "info", "wal/main/1.wal"),
+        )
+    )
+    tables = frames.tables(*refused, put_aside=put_aside)
+    found = losses(tables, tables.noted(), LATER_NS)
+    assert sorted(
+        found.select("day", "source", "kind", "signal", "detail", "count", "certainty").rows(), key=str
+    ) == sorted(
+        [
+            (OTHER_DAY, "acme/ci", "refused", "traces", "400", 2, "at_least"),
+            (OTHER_DAY, "acme/ci", "deferred", "traces", "503", 5, "at_most"),
+            (OTHER_DAY, "unknown", "refused", "logs", "401", 1, "at_least"),
+            (OTHER_DAY, "unknown", "quarantined", None, "frame_unreadable", 1, "at_least"),
+            (OTHER_DAY, "unknown", "quarantined", None, "frame_damaged", 1, "at_least"),
+            (OTHER_DAY, "unknown", "unread", None, None, 1, "exact"),
+            (DAY, "anonymous", "unread", "traces", None, 2, "exact"),
+        ],
+        key=str,
+    )
+    assert set(found.filter(pl.col("source") == "acme/ci")["tenant"]) == {"acme"}
+
+
+def test_every_kind_is_declared_once() -> None:
+    """And its count is said to be worth something."""
+    assert len({kind.name for kind in KINDS}) == len(KINDS)
+    assert {kind.certainty for kind in KINDS} == {"exact", "at_least", "at_most", "estimate"}
+
+
+def test_nothing_is_read_before_losses_are_asked_for() -> None:
+    """A damaged file of notes must not keep anybody from the runs."""
+
+    def damaged() -> Noted:
+        raise AssertionError("read")
+
+    read: Callable[[], Noted] = damaged
+    frames = stored(traces(span(1)))
+    analysis = Frames(frames.spans, frames.events).analysis()
+    object.__setattr__(analysis.tables, "noted", read)
+    assert analysis.sql("select count(*) as n from spans")["n"].to_list() == [1]
+    with pytest.raises(AssertionError, match="read"):
+        analysis.select("losses")
