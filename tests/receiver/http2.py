@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
 END_STREAM, ACK, END_HEADERS = 0x1, 0x1, 0x4
-_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEAD_BYTES = 9
 
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -45,7 +45,7 @@ def message(body: bytes) -> bytes:
 def connected(port: int, *, timeout_s: float = 10.0) -> Iterator[socket.socket]:
     """A connection on which both have said hello."""
     with socket.create_connection(("127.0.0.1", port), timeout=timeout_s) as client:
-        client.sendall(_PREFACE + settings())
+        client.sendall(PREFACE + settings())
         yield client
 
 

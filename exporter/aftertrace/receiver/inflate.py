@@ -12,6 +12,9 @@ ACCEPTED: Final = ("identity", "gzip")
 """What OTLP asks for. Formats that inflate further (zstd, brotli) make better bombs and are not taken."""
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
+_STRETCH_BYTES: Final = 2**16
+_MAX_MEMBERS: Final = 1_000
+"""Senders make one; each costs as much as 100 kB of text."""
 
 
 def coding(header: str) -> str:
@@ -30,7 +33,7 @@ def coding(header: str) -> str:
 def inflate(body: bytes, name: str, max_bytes: int) -> bytes:
     """Undo a content coding, holding at most `max_bytes` of the result.
 
-    A gzip body may have several members, as RFC 1952 allows. Raises `TooLarge` as soon as the limit is
+    A gzip body may have some members, as RFC 1952 allows. Raises `TooLarge` as soon as the limit is
     passed, and `Invalid` for what is not gzip, is cut off, or has something behind its end.
     """
     if name == "identity":
@@ -39,22 +42,29 @@ def inflate(body: bytes, name: str, max_bytes: int) -> bytes:
         return body
     inflated: list[bytes] = []
     left = max_bytes
-    while True:
+    position = 0
+    for _ in range(_MAX_MEMBERS):
         member = zlib.decompressobj(_GZIP)
-        try:
-            # One byte more than is allowed tells "full" from "over".
-            part = member.decompress(body, left + 1)
-        except zlib.error as error:
-            raise Invalid("inflate request: the body is not gzip, expected what Content-Encoding says") from error
-        if len(part) > left:
-            raise too_large(max_bytes)
-        inflated.append(part)
-        left -= len(part)
-        if not member.eof:
-            raise Invalid("inflate request: the gzip body is cut off, expected its end; send it again whole")
-        body = member.unused_data
-        if not body:
-            return inflated[0] if len(inflated) == 1 else b"".join(inflated)
+        while not member.eof:
+            # What follows a member is copied by the library: a little at a time, or many members take for ever.
+            stretch = body[position : position + _STRETCH_BYTES]
+            if not stretch:
+                raise Invalid("inflate request: the gzip body is cut off, expected its end; send it again whole")
+            try:
+                # One byte more than is allowed tells "full" from "over".
+                part = member.decompress(stretch, left + 1)
+            except zlib.error as error:
+                raise Invalid("inflate request: the body is not gzip, expected what Content-Encoding says") from error
+            if len(part) > left:
+                raise too_large(max_bytes)
+            inflated.append(part)
+            left -= len(part)
+            position += len(stretch) - len(member.unused_data)
+        if position == len(body):
+            return b"".join(inflated)
+    raise Invalid(
+        f"inflate request: the gzip body has more than {_MAX_MEMBERS} members, expected one; compress it whole"
+    )
 
 
 def too_large(max_bytes: int) -> TooLarge:
