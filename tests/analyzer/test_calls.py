@@ -70,6 +70,14 @@ def test_an_id_that_two_tools_ran_under_is_two_calls_though_the_second_decision_
     ]
 
 
+def test_an_id_that_one_tool_was_decided_and_another_ran_under_is_two_calls() -> None:
+    """The result of the first call is lost, and so is the decision on the second: they are not one, edited."""
+    allowed = event("policy.evaluated", "allow", decided_by="policy", attributes='{"parameters_digest":"a"}')
+    ran = event("tool.called", "completed", s=9, tool_name="mail", attributes='{"parameters_digest":"b"}')
+    told = calls_of(allowed, ran).select("tool_name", "outcome", "basis").rows()
+    assert told == [("pay", "pending", "inferred"), ("mail", "executed", "inferred")]
+
+
 def test_a_run_that_two_instrumentations_name_otherwise_is_one_call() -> None:
     """The control: the id is the same, and each of them tells of one run."""
     told = event("tool.called", "completed", s=8, tool_name="Pay", scope_name="other")

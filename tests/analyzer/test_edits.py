@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aftertrace.analyzer.edits import difference
 
-from .stories import event, stored
+from .stories import calls_of, event, stored
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=5),
@@ -115,6 +115,16 @@ def test_a_grant_whose_call_ran_edited_was_a_grant_with_an_edit() -> None:
         [("modified", '[{"path":"/eur","before":900,"after":50}]', "[]", [])],
         [("granted", None, "[]", [])],
     ]
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("completed", "executed"), ("failed", "failed")])
+def test_what_ran_without_the_decision_that_is_always_told_may_have_been_edited(state: str, outcome: str) -> None:
+    """Claude Code writes a decision for every call; with that record, the one that tells of an edit is lost."""
+    digest = '{"parameters_digest":"a"}'
+    ran = event("tool.called", state, s=5, end_ns=None, attributes=digest)
+    allowed = event("policy.evaluated", "allow", s=4, decided_by="policy", attributes=digest)
+    found = [calls_of(*story).select("outcome", "basis").rows() for story in ((ran,), (allowed, ran))]
+    assert found == [[(outcome, "inferred")], [(outcome, "explicit")]]
 
 
 def test_an_approval_says_what_ran_otherwise_than_approved() -> None:

@@ -221,11 +221,14 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame, naming: pl.DataFrame)
 def _occurrences(events: pl.DataFrame) -> pl.DataFrame:
     """Step 3: `call_key` of events with an id. An id used again after a result names another call."""
     # Nested agents count from the same `call_0`, and models use an id again: one that two tools are proposed under, or
-    # that two tools of one instrumentation ran under, names two calls.
+    # that two tools of one instrumentation ran or were decided on under, names two calls.
     ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(_RAN).fill_null(value=False)
-    both_ran = pl.col("tool_name").filter(ran).drop_nulls().n_unique().over("scope", "call_id", "scope_name") > 1
+    decided = pl.col("event").is_in(DECISIONS)
+    both_told = (
+        pl.col("tool_name").filter(ran | decided).drop_nulls().n_unique().over("scope", "call_id", "scope_name") > 1
+    )
     proposed = pl.col("tool_name").filter(pl.col("event") == "action.proposed").n_unique().over("scope", "call_id")
-    rivals = (proposed > 1) | both_ran.any().over("scope", "call_id")
+    rivals = (proposed > 1) | both_told.any().over("scope", "call_id")
     silent = pl.col("tool_name").is_null().any().over("scope", "call_id")
     events = events.with_columns(of_tool=pl.when(rivals & ~silent).then("tool_name"))
     keys = ["scope", "call_id", "of_tool"]
@@ -235,7 +238,6 @@ def _occurrences(events: pl.DataFrame) -> pl.DataFrame:
         | pl.col("event").is_in(("approval.rejected", "approval.expired"))
         | ((pl.col("event") == "policy.evaluated") & (pl.col("state") == "deny"))
     ).fill_null(value=False)
-    decided = pl.col("event").is_in(DECISIONS)
     ordered = events.with_columns(
         begins=begins, ends=ends, ran=ran, decided=decided, proposed=begins.any().over(keys)
     ).sort(*keys, "done_ns", "ran", "row")  # a quick call is decided and has run in one millisecond

@@ -14,7 +14,7 @@ import polars as pl
 
 from aftertrace.analyzer.asks import QUESTION
 from aftertrace.analyzer.evidence import CONTROLS, NO_RESULT
-from aftertrace.analyzer.grounds import ASKED, EDITED, LET_THROUGH, RAN, RAN_OTHERWISE, UNDECIDED, WAITS
+from aftertrace.analyzer.grounds import ASKED, EDITED, LET_THROUGH, RAN, RAN_OTHERWISE, RUN_BASIS, UNDECIDED, WAITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,10 @@ RULES: Final = (
         "ran",
         RAN & (pl.col("last_run_state") == "completed"),
         "executed",
-        pl.col("run_basis"),
+        RUN_BASIS,
         LET_THROUGH,
-        "A result or an execution-specific record was seen. It outweighs any text that reads like a refusal.",
+        "A result or an execution-specific record was seen. It outweighs any text that reads like a refusal. Inferred "
+        "where its decision is lost, which the emitter tells of every call (Claude Code): it may have been edited.",
     ),
     Rule(
         "ran_again_refused",
@@ -104,7 +105,7 @@ RULES: Final = (
         "It was opened in one trace and ended in another with an error that is no exception: a confirmation was asked "
         "for and refused (Google ADK without content).",
     ),
-    Rule("ran_failed", RAN, "failed", pl.col("run_basis"), LET_THROUGH, "It ran and returned an error."),
+    Rule("ran_failed", RAN, "failed", RUN_BASIS, LET_THROUGH, "It ran and returned an error."),
     Rule(
         "receipt",
         pl.col("has_receipt"),
