@@ -1,6 +1,7 @@
 """What hostile senders do to a receiver, for as long as they are let: one function each, for tests and benchmarks.
 
-None expects an answer; being cut off is part of it, and then they come again.
+None expects an answer; being cut off is part of it, and then they come again. `python -m tests.receiver.attacks NAME
+HTTP_PORT GRPC_PORT SECONDS` does the same in a process of its own, which takes nothing of its caller's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import gzip
 import http.client
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -247,3 +249,12 @@ ATTACKS: dict[str, Attack] = {
     "empty continuations": flooding(lambda _: frame(http2.CONTINUATION, 0, 1) * 200, frame(HEADERS, 0, 1, call())),
 }
 """By name."""
+
+
+def main(name: str, http_port: str, grpc_port: str, seconds: str) -> None:
+    """Attack for so long."""
+    ATTACKS[name](Target(int(http_port), int(grpc_port), time.monotonic() + float(seconds)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
