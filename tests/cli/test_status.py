@@ -12,11 +12,11 @@ from .served import serving, until
 
 
 def lost_in_part(name: str) -> bytes:
-    """A root, and a span with a parent that never comes, sampled, whose sender dropped attributes and events."""
+    """An agent's root, and a span whose parent never comes, sampled, whose sender dropped attributes and events."""
     request = ExportTraceServiceRequest()
     spans = request.resource_spans.add().scope_spans.add().spans
     for number, parent in ((1, 0), (2, 9)):
-        spans.add(
+        span = spans.add(
             trace_id=b"t" * 16,
             span_id=number.to_bytes(8, "big"),
             parent_span_id=parent.to_bytes(8, "big") if parent else b"",
@@ -27,6 +27,8 @@ def lost_in_part(name: str) -> bytes:
             end_time_unix_nano=2,
             name=name if parent else "root",
         )
+        if not parent:
+            span.attributes.add(key="gen_ai.operation.name").value.string_value = "invoke_agent"
     return request.SerializeToString()
 
 
@@ -86,6 +88,9 @@ def test_what_was_taken_and_what_was_lost_is_told(aftertrace: Command, tmp_path:
     assert [kind for kind in ("refused", "missing_parents", "sampled_traces") if kind not in listed] == []
     fsck = aftertrace("fsck", "--data", data, "--format", "json")
     assert (fsck.code, json.loads(fsck.out)["code"]) == (0, "record_conflict")
+    (run,) = (json.loads(row) for row in aftertrace("runs", "--data", data, "--format", "json").out.splitlines())
+    assert (run["missing"], run["signals"]) == (1, ["conflicting_records"])
+    assert "control failure: conflicting_records×1" in aftertrace("run", "last", "--data", data).out
     lines = aftertrace("status", "--data", data).out.splitlines()
     assert lines[0] == "serving      nobody; `aftertrace serve` receives"
     assert lines[1].startswith("log          receiver: 3 accepted, all in the tables; ")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from aftertrace.ingest import same_ids
+from aftertrace.ingest import evidence, same_ids
 from aftertrace.ingest.drain import Drain, DrainOptions
 from aftertrace.ingest.same_ids import SameIds
 from aftertrace.store.fsck import fsck
@@ -127,9 +127,9 @@ def test_a_span_may_end_and_not_say_otherwise_after_that(layout: Layout, restart
         "continues:main/2/0",
     ]
     assert flags(layout) == wanted
-    evidence = stored(layout)["evidence"]
-    assert evidence["duplicate_of"].to_list() == [None, None, "main/2/0", None, None, None]
-    assert evidence["record_id"].n_unique() == 2, "one id, and none for a copy that is not looked into"
+    kept = stored(layout)["evidence"]
+    assert kept["duplicate_of"].to_list() == [None, None, "main/2/0", None, None, None]
+    assert kept["record_id"].n_unique() == 2, "one id, and none for a copy that is not looked into"
     shown = [flag for seq, flag in enumerate(wanted, start=1) if seq != 3]
     assert flags(layout, "spans") == shown
     assert flags(layout, "events") == shown
@@ -180,6 +180,17 @@ def test_the_window_is_the_day_and_those_beside_it(layout: Layout) -> None:
         send(layout, span(f"tool {day}"), day=day)
     drain(layout)
     assert flags(layout) == [None, "conflicts_with:main/1/0", None]
+
+
+def test_a_restart_finds_the_last_that_stood(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the day is read: a part of it after the other, and the rows of each part in any order."""
+    monkeypatch.setattr(evidence, "MEMORY_ROWS", 1)
+    tellings = (span(end=0), span("read"), span("read", a="1"), span("read", a="1", b="2"))
+    send(layout, *tellings, span(number=2, end=0), span("read", number=2))
+    drain(layout)
+    send(layout, span("read", b="3"), span("delete", number=2))
+    drain(layout)
+    assert flags(layout)[-2:] == ["conflicts_with:main/4/0", "conflicts_with:main/6/0"]
 
 
 def test_there_is_an_end_to_what_is_read_back(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

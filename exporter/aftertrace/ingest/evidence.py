@@ -16,6 +16,7 @@ from aftertrace.ingest.duplicates import DuplicateWindow
 from aftertrace.ingest.places import Place, parsed
 from aftertrace.ingest.same_ids import COLUMNS as ID_COLUMNS
 from aftertrace.ingest.same_ids import STOOD_LATER, SameIds, is_relation
+from aftertrace.ingest.seen import MEMORY_ROWS
 from aftertrace.ingest.tellings import Telling
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.schema import PARTITION
@@ -61,8 +62,7 @@ class Evidence:
         rows = self._of(day).filter(pl.col("record_id").is_not_null(), pl.col("duplicate_of").is_null())
         later = pl.col("flags").str.contains(STOOD_LATER).fill_null(value=False)
         yield from _parts(rows.filter(~later).select(ID_COLUMNS))
-        (moved,) = collected(rows.filter(later).sort("received_ns", *_PLACE).select(ID_COLUMNS))
-        yield moved
+        yield from _in_order(rows.filter(later))
 
     def _of(self, day: date) -> pl.LazyFrame:
         return self.scan("evidence").filter(pl.col(PARTITION) == day)
@@ -101,6 +101,18 @@ def _parts(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
         raise Corrupt(
             f"read evidence: {type(error).__name__}, expected files as they were committed; run `aftertrace fsck`"
         ) from error
+
+
+def _in_order(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """The rows by time, a part after the other: parts of the day with about as many."""
+    at = pl.col("received_ns")
+    (counted,) = collected(rows.select(pl.len(), first_ns=at.min(), last_ns=at.max()))
+    many, first_ns, last_ns = counted.row(0)
+    parts = -(-many // MEMORY_ROWS)
+    for part in range(parts):
+        low, high = (first_ns + (last_ns + 1 - first_ns) * bound // parts for bound in (part, part + 1))
+        (found,) = collected(rows.filter(at >= low, at < high).sort("received_ns", *_PLACE).select(ID_COLUMNS))
+        yield found
 
 
 def _relations(flags: str | None) -> tuple[str, ...]:

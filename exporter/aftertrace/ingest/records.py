@@ -136,13 +136,15 @@ def span(record: bytes, of: Origin) -> Span:
         flags.append("no_ids")
     if message.flags & _PARENT_IS_REMOTE == _PARENT_IS_REMOTE:
         flags.append("remote_parent")
-    flags += dropped(
-        attributes=message.dropped_attributes_count,
-        events=message.dropped_events_count,
-        links=message.dropped_links_count,
-        event_attributes=sum(event.dropped_attributes_count for event in message.events),
-        link_attributes=sum(link.dropped_attributes_count for link in message.links),
-    )
+    counts = message.dropped_attributes_count, message.dropped_events_count, message.dropped_links_count
+    if any(counts) or message.events or message.links:
+        flags += dropped(
+            attributes=counts[0],
+            events=counts[1],
+            links=counts[2],
+            event_attributes=sum(event.dropped_attributes_count for event in message.events),
+            link_attributes=sum(link.dropped_attributes_count for link in message.links),
+        )
     flags += of.flags
     flags += sampled(sampling.of_trace_state(message.trace_state) if message.trace_state else None)
     return Span(

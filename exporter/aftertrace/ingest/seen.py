@@ -20,7 +20,7 @@ import pyarrow as pa
 SCHEMA: Final = pl.Schema({"key": pl.UInt64, "receiver": pl.UInt16, "seq": pl.Int64, "index": pl.Int32})
 """A key, and receiver (by number), seq and index of the record that has it."""
 MEMORY_ROWS: Final = 1 << 18
-"""A run with more keys than this is a file: 6 MB of memory for each day at most."""
+"""A run with more keys than this is a file. All shorter ones of a day take 12 MB of memory at most."""
 _MERGED_ROWS: Final = 1 << 22
 """Longer runs are not merged any more: records wait meanwhile."""
 _KEYS: Final = 1 << 64
