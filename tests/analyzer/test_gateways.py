@@ -51,21 +51,37 @@ DENIED: Final = [("bank__pay", "denied", "policy", ["refused_on_the_way", "small
 @pytest.mark.parametrize(
     "found",
     [
-        refusal(call_id="c-1", tool_name=None),
+        refusal(call_id="c-1", tool_name=None, trace_id=TRACE),
         refusal(trace_id=TRACE, tool_name="pay"),
+        refusal(trace_id=TRACE, tool_name="pay", source="elsewhere"),
         refusal(trace_id=TRACE, span_id="d" * 16, tool_name=None),
         refusal(attributes='{"request":"m-1/7"}', tool_name="pay"),
     ],
-    ids=["call id", "trace and tool", "span", "MCP request"],
+    ids=["call id", "trace and tool", "another source", "span", "MCP request"],
 )
 def test_a_refusal_on_the_way_denies_the_call_that_it_is_about(found: dict[str, Any]) -> None:
     """The agent's own span says that it failed."""
     assert told(ASKED, CALLED, REQUEST, found) == DENIED
 
 
-def test_an_agents_span_of_a_refused_request_may_even_have_ended_well() -> None:
-    """The refusal is what the tool answered then."""
-    assert told(ASKED, {**CALLED, "state": "completed"}, refusal(call_id="c-1")) == DENIED
+def test_a_call_that_ran_though_a_gateway_refused_it_is_a_control_that_failed() -> None:
+    """The gateway only reports. An agent's span that completed with the gateway's own reason is of one that did not."""
+    ran = {**CALLED, "state": "completed", "reason": None}
+    deny = refusal(trace_id=TRACE, tool_name="pay", reason="over 5 EUR")
+    for content, expected in (
+        (None, ("executed", None, ["ran_refused"], False)),
+        ("paid", ("executed", None, ["ran_refused"], False)),
+        ("blocked: over 5 EUR (small-only)", ("denied", "policy", [], True)),
+    ):
+        (row,) = calls_of(ASKED, {**ran, "content": content}, deny, spans=SPANS).to_dicts()
+        assert (row["outcome"], row["decided_by"], row["signals"], row["near_miss"]) == expected
+
+
+def test_what_another_gateway_passed_on_did_not_run_for_it() -> None:
+    """Two gateways one after the other: the second refuses what the first let through."""
+    passed = event("tool.called", "completed", s=8, **{**EDGE, "trace_id": TRACE, "tool_name": "pay", "rule": None},
+                   attributes='{"side":"client"}')  # fmt: skip
+    assert told(ASKED, passed, refusal(trace_id=TRACE, tool_name="pay")) == DENIED
 
 
 def test_what_a_tool_asked_for_and_was_refused_denies_it_only_where_it_failed() -> None:

@@ -18,6 +18,7 @@ from aftertrace.analyzer.outcomes import judge
 from aftertrace.analyzer.run_states import RUN_STATES
 from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, RAN_OUTCOMES, TIMESTAMP
 from aftertrace.analyzer.untimed import ONE_MOMENT_NS, timed
+from aftertrace.analyzer.verdicts import told_back
 
 SCHEMA: Final = DERIVED["calls"].schema
 
@@ -39,9 +40,10 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
         .join(states, on="run_id", how="left")
         .join(certain, on="call_key", how="left")
         .join(went_on, on="call_key", how="left")
+        .join(told_back(call_events).lazy(), on="call_key", how="left")
         .join(_tool_lists(identified), on="run_id", how="left")
         .with_columns(
-            pl.col("is_span_certain", "is_followed", *RUN_STATES).fill_null(value=False),
+            pl.col("is_span_certain", "is_followed", "is_told_back", *RUN_STATES).fill_null(value=False),
             is_unlisted=(~pl.col("listed").list.contains(pl.col("tool_name"))).fill_null(value=False),
         )
         .with_columns(run_waits=_waits().any().over("run_id"))

@@ -107,9 +107,11 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
                     "source",
                     "tenant",
                     "environment",
-                    "dialect",
                 )
             ),
+            pl.coalesce(
+                pl.col("dialect").filter(~by_gateway).drop_nulls().first(), pl.col("dialect").drop_nulls().first()
+            ).alias("dialect"),
             pl.col("time_ns").min().alias("first_ns"),
             pl.col("received_ns").max().alias("received_ns"),
             pl.col("position").filter(event == "action.proposed").first().alias("position"),
@@ -123,6 +125,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             ((event == "tool.considered") & (state == "dropped")).fill_null(value=False).any().alias("was_dropped"),
             _attribute("tool_risk_class").drop_nulls().last().alias("declared_risk"),
             (called & (state == "completed")).any().alias("was_completed"),
+            (called & (state == "completed") & ~by_gateway).any().alias("was_completed_beyond"),
             basis.filter(ran).min().alias("run_basis"),
             pl.col("time_ns")
             .filter(called & (state != "entered") & (pl.col("time_ns") > pl.col("asking_ns")))

@@ -16,6 +16,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.gateways import at_home
 from aftertrace.analyzer.imported import once
 from aftertrace.analyzer.retold import without_retold
 from aftertrace.analyzer.tables import Tables
@@ -96,9 +97,10 @@ def identify(tables: Tables) -> Identified:
     edges = pl.concat([keyed.select("first", "second").drop_nulls(), _links(spans), _resumed(events)]).unique()
     nodes = pl.concat([keyed.select(node="first"), keyed.select(node="second")]).drop_nulls().unique().sort("node")
     runs = _components(nodes, edges)
+    spans, events = (_with_run(frame, runs) for frame in (spans, events))
     return Identified(
-        spans=_with_run(spans, runs).sort(*SPAN_ORDER),
-        events=_with_run(events, runs).sort(*EVENT_ORDER),
+        spans=spans.sort(*SPAN_ORDER),
+        events=at_home(events, spans).sort(*EVENT_ORDER),
         keys=runs.select("run_id", key="node").sort("run_id", "key"),
     )
 

@@ -1,7 +1,8 @@
 """Which call an event speaks of: the steps that come before any judgement.
 
 0. What the two ends of an MCP connection tell of an agent's call is left out (`copies`), and what a later trace only
-   repeats of one (`replays`); a gateway's verdict is put beside its request (`gateways`), here and after step 2.
+   repeats of one (`replays`); a gateway's verdict is put beside its request (`gateways`). Which call it is about is
+   told after step 1 where it has an id, else when all other calls are known (`verdicts`).
 1. An event without a call id takes that of the span it lies in: `permission` and `blocked_on_user` under their tool's
    span, a LangChain tool under LangGraph's `tools` node, a Gemini log record in the span of its batch.
 2. An answer that names its request and no call is about every call asked about under it (`requests`). Answers of a
@@ -27,10 +28,11 @@ from aftertrace.analyzer.asks import with_asks
 from aftertrace.analyzer.batches import companions, entries, of_batches
 from aftertrace.analyzer.copies import without_copies
 from aftertrace.analyzer.feedback import once
-from aftertrace.analyzer.gateways import adopted, placed
+from aftertrace.analyzer.gateways import placed
 from aftertrace.analyzer.identity import RESOLVED
 from aftertrace.analyzer.replays import without_replays
 from aftertrace.analyzer.requests import answered_each
+from aftertrace.analyzer.verdicts import parted, put
 
 DECISIONS: Final = (
     "policy.evaluated",
@@ -74,7 +76,7 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     found = answered_each(found).with_row_index("row")
     found = without_replays(without_copies(placed(found)))
     together = pl.concat([companions(found), entries(found)]).unique("row", keep="first", maintain_order=True)
-    found = adopted(with_asks(_from_spans(_from_batches(found, spans, together), spans, found)))
+    found, apart = parted(with_asks(_from_spans(_from_batches(found, spans, together), spans, found)))
     identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))
     anonymous = found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null())
     entered = anonymous.filter(_CALLED & (pl.col("state") == "entered")).join(together, on="row", how="anti")
@@ -89,7 +91,8 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     following = rest.join(together, on="row", how="inner").join(keys, on="lead", how="inner").drop("lead")
     found = pl.concat([identified, matched, following], how="diagonal")
     again = repeated.join(found.select(of_row="row", call_key="call_key"), on="of_row", how="inner").drop("of_row")
-    return _replayed(pl.concat([found, again], how="diagonal").sort("row").drop("row", "done_ns"))
+    found = pl.concat([found, again], how="diagonal")
+    return _replayed(pl.concat([found, put(apart, found)], how="diagonal").sort("row").drop("row", "done_ns"))
 
 
 def _replayed(events: pl.DataFrame) -> pl.DataFrame:

@@ -24,7 +24,7 @@ class Rule:
     name: str
     when: pl.Expr
     """Over the columns of `evidence.gather` and `run_state`, `run_waits`, `is_quiet`, `is_span_certain`,
-    `is_unlisted`, `is_followed`."""
+    `is_unlisted`, `is_followed`, `is_told_back`."""
     outcome: str
     basis: pl.Expr
     decided_by: pl.Expr
@@ -45,12 +45,14 @@ _NO_SPAN_BY: Final = pl.when(pl.col("dialect") == "strands").then(pl.lit("hook")
 RULES: Final = (
     Rule(
         "refused_on_the_way",
-        (pl.col("is_denied_on_the_way") & _REFUSING)
+        (pl.col("is_denied_on_the_way") & _REFUSING & (~pl.col("was_completed_beyond") | pl.col("is_told_back")))
         | (pl.col("is_blocked_on_the_way") & pl.col("was_failed") & ~pl.col("was_completed")),
         "denied",
-        _EXPLICIT,
+        pl.coalesce(pl.when(_REFUSING).then("decision_basis"), _EXPLICIT),
         pl.coalesce(pl.when(_REFUSING).then("decider_class"), "blocked_by", pl.lit("policy")),
-        "A gateway refused it: it never came to its tool. Of a request of the tool's own, where the tool failed.",
+        "A gateway refused it: it never came to its tool, which nobody else says completed, but with the gateway's "
+        "reason for a result. Or it refused a request of the tool's own, and the tool failed. A gateway that only "
+        "reports refuses what runs all the same.",
     ),
     Rule(
         "ran_edited",
