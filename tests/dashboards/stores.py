@@ -72,6 +72,24 @@ def hostile(folder: Path) -> Path:
     return make(folder, (("logs", _attack(number, text)) for number, text in enumerate(HOSTILE)))
 
 
+def uncontrolled(folder: Path) -> Path:
+    """A store of one run: a call ran though a person refused it, and a refund was made that no call explains."""
+    call = {"gen_ai.tool.name": "pay", "gen_ai.tool.call.id": "c-1"}
+    person = {"aftertrace.actor.type": "human", "aftertrace.actor.id": "ana"}
+    refund = {"system": "ledger", "operation": "refund", "object.type": "order", "object.id": "1042"}
+    who = {"aftertrace.run.id": "r-1", "gen_ai.agent.name": "clerk"}
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("run.created", {}),
+        ("action.proposed", {**call, "gen_ai.tool.call.arguments": '{"eur":9}'}),
+        ("approval.requested", call),
+        ("approval.rejected", {**call, **person}),
+        ("tool.called", {**call, "aftertrace.tool.state": "completed"}),
+        ("effect.applied", {f"aftertrace.effect.{part}": value for part, value in refund.items()}),
+        ("run.completed", {}),
+    ]
+    return make(folder, [("logs", _logs(told, who, {"service.name": "shop"}, "shop", RECEIVED_NS))])
+
+
 def _attack(number: int, text: str) -> dict[str, Any]:
     call = {"gen_ai.tool.name": text, "gen_ai.tool.call.id": f"{number} {text}"}
     arguments = {"gen_ai.tool.call.arguments": json.dumps({text: text})}
@@ -108,16 +126,22 @@ def _attack(number: int, text: str) -> dict[str, Any]:
         "user.id": text,
     }
     resource = {"service.name": text, "deployment.environment.name": text}
+    return _logs(told, who, resource, text, RECEIVED_NS + number * 10**9)
+
+
+def _logs(
+    told: list[tuple[str, dict[str, Any]]], who: dict[str, Any], resource: dict[str, Any], scope: str, from_ns: int
+) -> dict[str, Any]:
     records = [
         {
-            "timeUnixNano": str(RECEIVED_NS + number * 10**9 + place * 10**6),
+            "timeUnixNano": str(from_ns + place * 10**6),
             "eventName": f"aftertrace.{event}",
             "attributes": _attributes({**who, **attributes}),
         }
         for place, (event, attributes) in enumerate(told)
     ]
-    scope = {"scope": {"name": text}, "logRecords": records}
-    return {"resourceLogs": [{"resource": {"attributes": _attributes(resource)}, "scopeLogs": [scope]}]}
+    scoped = {"scope": {"name": scope}, "logRecords": records}
+    return {"resourceLogs": [{"resource": {"attributes": _attributes(resource)}, "scopeLogs": [scoped]}]}
 
 
 def _attributes(values: dict[str, Any]) -> list[dict[str, Any]]:

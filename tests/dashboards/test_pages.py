@@ -52,6 +52,24 @@ def test_overview_counts_what_the_analyzer_counts(recorded: Path, analysis: Anal
     assert (overall["near_misses"], pending.height > 0) == (analysis.near_misses().height, True)
 
 
+def test_overview_lists_the_control_failures_that_it_counts(
+    tmp_path: Path, recorded: Path, open_page: OpenPage
+) -> None:
+    """Of calls and of effects, though nothing was a near miss. Where there is none, no table is shown."""
+    page = open_page("overview", stores.uncontrolled(tmp_path / "data"))
+    failures = next(each for each in page.metric if each.label == "Control failures")
+    assert (failures.value, failures.delta) == ("2", "of 2 kinds")
+    assert headings(page)[:2] == ["Calls that ran past a control", "Effects that the calls do not explain"]
+    calls, effects = (each.value for each in page.dataframe[:2])
+    assert calls[["failed", "tool_name", "decided_by", "agent_name", "arguments"]].values.tolist() == [
+        ["ran_refused", "pay", "human", "clerk", '{"eur":9}']
+    ]
+    assert effects[["failed", "operation", "system", "object_type", "object_id"]].values.tolist() == [
+        ["no_call", "refund", "ledger", "order", "1042"]
+    ]
+    assert "Calls that ran past a control" not in headings(open_page("overview", recorded))
+
+
 @pytest.mark.parametrize("outcome", ["denied", "modified"])
 def test_a_filter_in_the_address_narrows_every_number(
     outcome: str, recorded: Path, analysis: Analysis, open_page: OpenPage

@@ -77,6 +77,7 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     found = without_replays(without_copies(placed(found)))
     together = pl.concat([companions(found), entries(found)]).unique("row", keep="first", maintain_order=True)
     found, apart = parted(with_asks(_from_spans(_from_batches(found, spans, together), spans, found)))
+    together = together.join(apart.select(lead="row"), on="lead", how="anti")
     identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))
     anonymous = found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null())
     entered = anonymous.filter(_CALLED & (pl.col("state") == "entered")).join(together, on="row", how="anti")

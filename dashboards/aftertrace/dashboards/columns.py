@@ -22,6 +22,10 @@ _COLUMNS: Final[dict[str, Any]] = {
     "model": st.column_config.TextColumn("model", width=130),
     "state": st.column_config.TextColumn("state", width=80),
     "decided_by": st.column_config.TextColumn("decided by", width=84),
+    "operation": st.column_config.TextColumn("operation", width=96),
+    "system": st.column_config.TextColumn("system", width=110, help="system of record, as its receipt names it"),
+    "object_type": st.column_config.TextColumn("object", width=110),
+    "object_id": st.column_config.TextColumn("object id", width=130),
     "how": st.column_config.TextColumn(
         "how", width=100, help="delegated: by a call of the agent above; handed_over: the run with it; nested: below it"
     ),

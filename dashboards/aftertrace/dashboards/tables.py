@@ -93,6 +93,27 @@ LATEST: Final = Layout(
 )
 """The newest near misses, in short."""
 
+FAILED_CALLS: Final = Layout(
+    columns=(_run(), _FAILED, _chip("outcome"), "tool_name", _RISK, "decided_by", _FIRST, "agent_name", "arguments"),
+    order=("first_ns", "call_key"),
+    descending=(True, False),
+)
+"""Calls that a control should have held, the newest first."""
+
+FAILED_EFFECTS: Final = Layout(
+    columns=(_run(), _FAILED, "operation", "system", "object_type", "object_id", "tool_name", _FIRST),
+    order=("first_ns", "evidence"),
+    descending=(True, False),
+)
+"""What changed in systems of record where a receipt and the calls do not agree, the newest first."""
+
+FAILED_RUNS: Final = Layout(
+    columns=(_run(), _FAILED, "agent_name", "state", "started_at", "calls", "near_misses", "prompt"),
+    order=("first_ns", "run_id"),
+    descending=(True, False),
+)
+"""Runs of which records tell what cannot all be so, the newest first."""
+
 CALLS: Final = Layout(
     columns=(
         "ordinal",

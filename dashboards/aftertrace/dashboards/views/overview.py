@@ -19,12 +19,13 @@ approvals = analysis.select("approvals", chosen)
 runs = analysis.select("runs", chosen)
 destructive = near_misses.filter((pl.col("outcome") == "denied") & (pl.col("risk") == "destructive"))
 waiting = approvals.filter(pl.col("decision") == "pending")
-failed = [
-    name
-    for table in ("calls", "effects", "runs")
-    for signals in analysis.select(table, chosen).get_column("signals")
-    for name in signals
-]
+failures = (
+    ("Calls that ran past a control", "calls", tables.FAILED_CALLS),
+    ("Effects that the calls do not explain", "effects", tables.FAILED_EFFECTS),
+    ("Runs that records contradict each other on", "runs", tables.FAILED_RUNS),
+)
+odd = [analysis.select(table, chosen).filter(pl.col("signals").list.len() > 0) for _, table, _ in failures]
+failed = [name for table in odd for signals in table["signals"] for name in signals]
 still_open = runs.filter(pl.col("state") == "open")
 floor = "at least · " if overall["floor"] else ""
 counted = f"{overall['near_misses']:,} of {count(overall['calls'], 'call')}"
@@ -44,6 +45,11 @@ try:
     cards.lost(analysis.select("losses", chosen))
 except data.AftertraceError as error:
     st.caption(f"What was lost cannot be told: {plain(str(error))}")
+
+for (heading, table, layout), rows in zip(failures, odd, strict=True):
+    if not rows.is_empty():
+        st.subheader(heading, anchor=False)
+        tables.show(rows, layout, key=f"failed_{table}")
 
 if near_misses.is_empty():
     cards.nothing_matches()
