@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
@@ -144,3 +144,38 @@ def test_an_approval_says_what_ran_otherwise_than_approved() -> None:
     )
     found = [stored(proposed, *rows).analysis().approvals["deviations"].to_list() for rows, _ in stories]
     assert found == [[expected] for _, expected in stories]
+
+
+CUT: Final = json.dumps('{"eur":900,"to":"b')
+"""The beginning of the arguments, as a stream broke off or a limit cut it: no JSON, so it is kept as a text."""
+PARTIAL: Final = {"attributes": '{"arguments_partial":true}'}
+WHOLE: Final = '{"eur":900,"to":"bob"}'
+
+
+@pytest.mark.parametrize(
+    ("proposed", "ran"),
+    [
+        ({"arguments": CUT}, {"arguments": WHOLE}),
+        ({"arguments": WHOLE}, {"arguments": CUT}),
+        ({"arguments": '{"eur":900}', **PARTIAL}, {"arguments": WHOLE}),
+        ({"arguments": WHOLE}, {"arguments": '{"eur":900}', **PARTIAL}),
+    ],
+    ids=["cut proposal", "cut run", "partial proposal", "partial run"],
+)
+def test_arguments_that_are_shown_in_part_are_compared_with_nothing(
+    proposed: dict[str, Any], ran: dict[str, Any]
+) -> None:
+    """Whether something else ran than was approved is not known then, and no control failed that is known of."""
+    granted = event("approval.granted", s=4, decided_by="human")
+    rows = [event("action.proposed", "proposed", **proposed), granted, event("tool.called", "completed", s=5, **ran)]
+    (row,) = stored(*rows).analysis().approvals.to_dicts()
+    assert (row["decision"], row["outcome"], row["deviations"], row["signals"]) == ("granted", "executed", None, [])
+
+
+def test_an_edit_of_arguments_that_are_shown_in_part_is_not_told() -> None:
+    """What the reviewer changed would be said of what the record left out."""
+    edited = event("approval.modified", s=4, decided_by="human", arguments=WHOLE)
+    rows = [event("action.proposed", "proposed", arguments=CUT), edited]
+    (row,) = stored(*rows).analysis().approvals.to_dicts()
+    assert (row["decision"], row["edits"], row["approved_arguments"]) == ("modified", None, WHOLE)
+    assert row["arguments"] == CUT

@@ -8,6 +8,7 @@ import polars as pl
 
 from aftertrace.analyzer.controls import named
 from aftertrace.analyzer.edits import difference
+from aftertrace.analyzer.evidence import is_partial
 from aftertrace.analyzer.reviews import HASTY
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.untimed import timed
@@ -48,6 +49,7 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
         .group_by("call_key")
         .agg(pl.col("arguments").drop_nulls().last().alias("approved_arguments"))
     )
+    cut = events.filter(is_partial()).group_by("call_key").agg(pl.col("arguments").unique().alias("cut"))
     recorded = pl.col("approval").is_in(_DECISIONS)
     followed = (
         pl.when(pl.col("outcome").is_in(("executed", "failed")))
@@ -65,6 +67,7 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
         .join(asked, on="call_key", how="left")
         .join(edited, on="call_key", how="left")
         .join(given, on="call_key", how="left")
+        .join(cut, on="call_key", how="left")
         .with_columns(
             asked_at=timed("asked_ns").cast(pl.Datetime("ns", "UTC")),
             # Claude Code words a grant with an edit as a grant: the arguments of its two records differ.
@@ -116,7 +119,12 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
 
 
 def _difference(before: str, after: str) -> pl.Expr:
-    """What changed from one column of arguments to another, as `edits.difference` tells it."""
-    return pl.struct(before, after).map_elements(
+    """What changed from one column of arguments to another, as `edits.difference` tells it; null if one is cut."""
+    return pl.struct(_whole(before), _whole(after)).map_elements(
         lambda row: difference(row[before], row[after]), return_dtype=pl.String
     )
+
+
+def _whole(name: str) -> pl.Expr:
+    """A column of arguments, where a record does not show them in part alone."""
+    return pl.when(~pl.col("cut").list.contains(pl.col(name)).fill_null(value=False)).then(name).alias(name)

@@ -14,6 +14,7 @@ from aftertrace.analyzer.evidence import NO_RESULT
 from aftertrace.analyzer.followed import followed
 from aftertrace.analyzer.held import held
 from aftertrace.analyzer.identity import Identified
+from aftertrace.analyzer.offers import unoffered
 from aftertrace.analyzer.outcomes import judge
 from aftertrace.analyzer.run_states import RUN_STATES
 from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, RAN_OUTCOMES, TIMESTAMP
@@ -21,6 +22,8 @@ from aftertrace.analyzer.untimed import ONE_MOMENT_NS, timed
 from aftertrace.analyzer.verdicts import told_back
 
 SCHEMA: Final = DERIVED["calls"].schema
+_OF_SOME: Final = ("is_span_certain", "is_followed", "is_told_back", "is_not_offered", "is_offer_awaited")
+"""Facts that are gathered of some calls alone, by a step of their own."""
 
 
 def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.DataFrame) -> pl.LazyFrame:
@@ -41,9 +44,10 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
         .join(certain, on="call_key", how="left")
         .join(went_on, on="call_key", how="left")
         .join(told_back(call_events).lazy(), on="call_key", how="left")
+        .join(unoffered(call_events, identified.spans).lazy(), on="call_key", how="left")
         .join(_tool_lists(identified), on="run_id", how="left")
         .with_columns(
-            pl.col("is_span_certain", "is_followed", "is_told_back", *RUN_STATES).fill_null(value=False),
+            pl.col(*_OF_SOME, *RUN_STATES).fill_null(value=False),
             is_unlisted=(~pl.col("listed").list.contains(pl.col("tool_name"))).fill_null(value=False),
         )
         .with_columns(run_waits=_waits().any().over("run_id"))

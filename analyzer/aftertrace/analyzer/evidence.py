@@ -42,6 +42,8 @@ UNANSWERED: Final = (
     "text:qwen_unanswered",
 )
 """Rules by which a refusal was an ask that nobody could answer."""
+_CUT: Final = r'^"\s*(?:\{|\[)'
+"""Arguments that are no JSON are kept as a text: of one that begins as an object or a list, the end is missing."""
 NO_RESULT: Final = ("None", "null", "", '""', "undefined")
 """What an answer reads where a tool returned nothing."""
 
@@ -181,7 +183,6 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             guarded.any().alias("is_guarded"),
             _says("gives_result").any().alias("is_final_result"),
             _says("handed_back").any().alias("is_handed_back"),
-            (proposed & _is_not_offered()).fill_null(value=False).any().alias("is_not_offered"),
             (
                 (pl.col("trace_id").filter(pl.col("rule") == "denied_response").first())
                 == pl.col("trace_id").filter(proposed).first()
@@ -255,12 +256,6 @@ def weight() -> pl.Expr:
     return _attribute("weight").replace_strict(_WEIGHTS, default=_UNMARKED, return_dtype=pl.Int8)
 
 
-def _is_not_offered() -> pl.Expr:
-    """Whether the record that proposes a call lists its tools without this one. An empty list is not relied on."""
-    name = pl.concat_str(pl.lit('"'), "tool_name", pl.lit('"'))
-    return (pl.col("tool_names") != "[]") & ~pl.col("tool_names").str.contains(name, literal=True)
-
-
 def _attribute(name: str) -> pl.Expr:
     return pl.col("attributes").str.json_path_match(f"$.{name}")
 
@@ -271,7 +266,12 @@ def _says(attribute: str) -> pl.Expr:
 
 def _is_partial(events: pl.Expr) -> pl.Expr:
     """Of each of these events that holds arguments, whether it holds some of them alone."""
-    return _says("arguments_partial").filter(events & pl.col("arguments").is_not_null())
+    return is_partial().filter(events & pl.col("arguments").is_not_null())
+
+
+def is_partial() -> pl.Expr:
+    """Whether an event holds arguments in part: it says so, or they are the beginning of a JSON value, cut off."""
+    return _says("arguments_partial") | pl.col("arguments").str.contains(_CUT).fill_null(value=False)
 
 
 def _first(name: str) -> pl.Expr:

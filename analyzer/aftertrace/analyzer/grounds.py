@@ -39,6 +39,7 @@ RAN_OTHERWISE: Final = (
     ASKED
     & pl.col("verdict").is_null()
     & pl.col("is_as_proposed")
+    & ~(pl.col("is_proposal_partial") | pl.col("is_run_partial"))
     & (pl.col("proposed_arguments") != pl.col("run_arguments")).fill_null(value=False)
 )
 """It ran with other arguments than were proposed, where only a reviewer can have given them."""

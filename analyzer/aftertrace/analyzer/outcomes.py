@@ -261,13 +261,13 @@ RULES: Final = (
     Rule(
         "not_offered",
         pl.col("is_not_offered")
-        & (pl.col("is_handed_back") | ~pl.col("is_over"))
+        & (pl.col("is_handed_back") | ~(pl.col("is_over") | pl.col("is_offer_awaited")))
         & ~(pl.col("was_asked") | pl.col("is_control_silent") | pl.col("was_entered") | pl.col("was_started")),
         "unknown_tool",
         _INFERRED,
         _NOBODY,
-        "The model call that proposed it lists its tools, this is none of them, and the agent goes on, or ended with "
-        "the call open before the model was told (AI SDK).",
+        "The model call that proposed it lists its tools, this is none of them, nor of its agent's where that span is "
+        "still awaited, and the agent goes on, or ended with the call open before the model was told (AI SDK).",
     ),
     Rule(
         "stopped_at_hook",
