@@ -77,6 +77,26 @@ def test_interrupts_of_one_call_each_are_answered_by_their_ids() -> None:
     ]
 
 
+def test_an_interrupts_id_that_is_used_again_is_another_question() -> None:
+    """A node asks twice in one task, of two tools or of one: each answer is to the question before it."""
+    two = [proposed("c-1", "mail"), proposed("c-2", "pay")]
+    first = [asks("mail", call_id="c-1"), answers("rejected", group="i-1")]
+    second = [asks("pay", s=5, call_id="c-2"), answers("granted", s=6, group="i-1")]
+    assert told(*two, *first, *second, ran("c-2", "pay", s=7)) == [
+        ("mail", "denied", "human", True, "rejected"),
+        ("pay", "executed", "human", True, "granted"),
+    ]
+    one, other = {"call_id": None, "arguments_digest": "sha256:1"}, {"call_id": None, "arguments_digest": "sha256:2"}
+    nameless = [{**proposed("", "pay"), **one}, {**proposed("", "pay", 2, s=4), **other}]
+    once = [asks("pay"), asks("pay", s=1.1), answers("rejected", group="i-1")]
+    again = [asks("pay", s=5), asks("pay", s=5.1), answers("granted", s=6, group="i-1")]
+    (refused, ran_then) = told(*nameless, *once, *again, {**ran("", "pay", s=7), **other})
+    assert (refused[1:], ran_then[1:]) == (
+        ("denied", "human", True, "rejected"),
+        ("executed", "human", True, "granted"),
+    )
+
+
 def test_a_step_around_a_tool_that_asks_does_not_ask_again() -> None:
     """The interrupt has one id; a sibling of the call that asks was not asked about."""
     turn = [proposed("c-1", "mail"), proposed("c-2", "pay")]

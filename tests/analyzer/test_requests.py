@@ -68,6 +68,39 @@ def test_an_id_that_every_call_is_asked_under_is_none_of_a_request(calls: int, o
     assert calls_of(*each, answer(REJECTED))["outcome"].to_list() == [outcome] * calls
 
 
+def at(s: float, *events: dict[str, Any]) -> list[dict[str, Any]]:
+    """The events so many seconds later."""
+    return [{**row, "time_ns": row["time_ns"] + int(s * 1e9)} for row in events]
+
+
+def test_an_id_that_is_used_again_is_another_request() -> None:
+    """Each answer is about what was asked last, of one call or of several at once."""
+    first = [*asks("c-1"), *asks("c-2"), answer(GRANTED)]
+    second = at(10, *asks("c-3"), answer(REJECTED))
+    assert told(*first, *second) == [
+        ("c-1", "pending", "granted"),
+        ("c-2", "pending", "granted"),
+        ("c-3", "denied", "rejected"),
+    ]
+    counted = stored(*first, *second).analysis().approvals.sort("tool_call_id")
+    assert counted.select("tool_call_id", "calls").rows() == [("c-1", 2), ("c-2", 2), ("c-3", 1)]
+    unanswered = at(10, *asks("c-3"))
+    assert told(*first, *unanswered)[2] == ("c-3", "pending", None)
+
+
+def test_an_answer_of_an_early_clock_is_about_the_first_request() -> None:
+    """Nothing was asked before it. A second answer to one request does not count as one to the next."""
+    assert told(*at(10, *asks("c-1")), answer(REJECTED)) == [("c-1", "denied", "rejected")]
+    twice = [*asks("c-1"), answer(REJECTED), *at(1, answer(GRANTED)), *at(10, *asks("c-2")), *at(10, answer(REJECTED))]
+    assert told(*twice) == [("c-1", "pending", "granted"), ("c-2", "denied", "rejected")]
+
+
+def test_a_call_that_is_asked_about_again_keeps_its_answers() -> None:
+    """A later trace repeats the ask and the answer: no second request, and the call's own."""
+    rows = [*asks("c-1"), answer(REJECTED), *at(10, *asks("c-1")[1:], answer(REJECTED))]
+    assert told(*rows) == [("c-1", "denied", "rejected")]
+
+
 OTHER: Final = place(9, "s-9")
 
 

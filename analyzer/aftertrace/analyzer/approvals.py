@@ -16,6 +16,7 @@ from aftertrace.analyzer.untimed import timed
 SCHEMA: Final = DERIVED["approvals"].schema
 _OWN_RUN: Final = pl.when(pl.col("conversation_id").is_null()).then("run_id")
 """What the ids of requests are scoped by, where there is no conversation."""
+_REQUEST: Final = ("source", "service_name", "conversation_id", _OWN_RUN, "approval_id")
 _DECISIONS: Final = ("granted", "rejected", "modified", "expired")
 
 
@@ -94,10 +95,17 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
                 "approved_arguments",
                 pl.when(pl.col("decision") == "modified").then("executed_arguments"),
             ),
-            calls=pl.when(pl.col("approval_id").is_null())
-            .then(1)
-            .otherwise(pl.len().over("source", "service_name", "conversation_id", _OWN_RUN, "approval_id")),
             signals=pl.concat_list("signals", named((HASTY,))),
+        )
+        .with_columns(
+            # Under an id that is used again, what is asked after an answer is another request.
+            request=(pl.col("asked_at") > pl.col("decided_at").shift().cum_max())
+            .fill_null(value=False)
+            .cum_sum()
+            .over(_REQUEST, order_by=["asked_at", "decided_at"]),
+        )
+        .with_columns(
+            calls=pl.when(pl.col("approval_id").is_null()).then(1).otherwise(pl.len().over(*_REQUEST, "request")),
         )
         .with_columns(let_arguments=pl.coalesce("approved_arguments", "arguments"))
         .with_columns(

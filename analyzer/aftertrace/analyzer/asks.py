@@ -7,7 +7,7 @@ turn that are still open, and so is its answer.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import polars as pl
 
@@ -17,13 +17,16 @@ QUESTION: Final = "graph_question"
 """Dialects' `rule` of an ask that names no call."""
 _ANSWERS: Final = ("approval.granted", "approval.rejected", "approval.modified")
 _ENDED: Final = (*RESOLVED, "started")
+_INTERRUPT: Final = ["scope", "group", "position"]
+_Direction: TypeAlias = Literal["backward", "forward"]
 _OF: Final = ("of_tool", "of_arguments", "of_call")
 
 
 def with_asks(events: pl.DataFrame) -> pl.DataFrame:
     """The events with tool, call and `asked_digest` of what is asked and answered by position alone.
 
-    An ask, or an answer, that is about several calls becomes one event for each; the others keep their `row`.
+    An ask, or an answer, that is about several calls becomes one event for each; the others keep their `row`. An ask's
+    `request` says how many answers its interrupt had had before, in its position.
     """
     is_ask = (pl.col("event") == "approval.requested") & pl.col("position").is_not_null()
     asks = events.filter(is_ask & pl.col("group").is_not_null()).sort("time_ns", "row")
@@ -31,9 +34,12 @@ def with_asks(events: pl.DataFrame) -> pl.DataFrame:
     answers = events.filter(
         pl.col("event").is_in(_ANSWERS) & pl.col("position").is_not_null() & pl.col("call_id").is_null()
     )
-    met = pl.concat([about.rename({"of_row": "row"}), _answered(answers, asks).join(about, on="of_row").drop("of_row")])
+    answered = _answered(answers, asks)
+    met = pl.concat([about.rename({"of_row": "row"}), answered.join(about, on="of_row").drop("of_row")])
     met = met.with_columns(copy=pl.int_range(pl.len()).over("row", order_by="of_call"))
-    found = events.join(met, on="row", how="left", maintain_order="left")
+    found = events.join(met, on="row", how="left", maintain_order="left").join(
+        _requests(asks, answers, answered), on="row", how="left", maintain_order="left"
+    )
     copies = pl.col("copy").fill_null(0) > 0
     highest = pl.lit(events["row"].max() or 0, dtype=pl.UInt32)
     return found.with_columns(
@@ -45,23 +51,51 @@ def with_asks(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _answered(answers: pl.DataFrame, asks: pl.DataFrame) -> pl.DataFrame:
-    """`row` of each answer, `of_row` of its ask: the one of that position in its interrupt, else in the latest one."""
+    """`row` of each answer, `of_row` of its ask: the one of that position in its interrupt, else in the latest one.
+
+    An interrupt's id may be used again, by a node that asks twice: then the last ask before the answer is meant.
+    """
     of = asks.select("scope", "group", "position", "time_ns", of_row="row")
-    by_group = answers.join(
-        of.unique(["scope", "group", "position"], keep="last", maintain_order=True).drop("time_ns"),
-        on=["scope", "group", "position"],
-        how="inner",
-    ).select("row", "of_row")
+    by_group = _nearest(answers, of, _INTERRUPT, ("backward", "forward"))
     rest = answers.join(by_group, on="row", how="anti")
-    by_time = (
-        rest.select("row", "scope", "position", "time_ns")
-        .sort("time_ns")
-        .join_asof(
-            of.drop("group"), on="time_ns", by=["scope", "position"], strategy="backward", check_sortedness=False
-        )
-        .drop_nulls("of_row")
+    return pl.concat([by_group, _nearest(rest, of.drop("group"), ["scope", "position"], ("backward",))])
+
+
+def _requests(asks: pl.DataFrame, answers: pl.DataFrame, answered: pl.DataFrame) -> pl.DataFrame:
+    """`row` of each ask that follows an answer to the same interrupt in the same position, `request`."""
+    given = (
+        answers.select("row", answered_ns="time_ns")
+        .join(answered, on="row", how="inner")
+        .join(asks.select(*_INTERRUPT, of_row="row"), on="of_row", how="inner")
+        .sort("answered_ns")
+        .select(*_INTERRUPT, "answered_ns", request=pl.int_range(1, pl.len() + 1).over(_INTERRUPT))
     )
-    return pl.concat([by_group, by_time.select("row", "of_row")])
+    return (
+        asks.select("row", "time_ns", *_INTERRUPT)
+        .join_asof(
+            given,
+            left_on="time_ns",
+            right_on="answered_ns",
+            by=_INTERRUPT,
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        .drop_nulls("request")
+        .select("row", "request")
+    )
+
+
+def _nearest(
+    answers: pl.DataFrame, of: pl.DataFrame, by: list[str], strategies: tuple[_Direction, ...]
+) -> pl.DataFrame:
+    """`row`, `of_row`: the ask of the same key that is next in time in the first direction in which there is one."""
+    wanting = answers.select("row", "time_ns", *by).drop_nulls().sort("time_ns", "row")
+    found = [wanting.select("row", of_row="row").clear()]
+    for strategy in strategies:
+        met = wanting.join_asof(of, on="time_ns", by=by, strategy=strategy, check_sortedness=False)
+        found.append(met.drop_nulls("of_row").select("row", "of_row"))
+        wanting = wanting.join(found[-1], on="row", how="anti", maintain_order="left")
+    return pl.concat(found)
 
 
 def _about(asks: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

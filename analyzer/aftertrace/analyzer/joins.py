@@ -93,7 +93,9 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     found = pl.concat([identified, matched, following], how="diagonal")
     again = repeated.join(found.select(of_row="row", call_key="call_key"), on="of_row", how="inner").drop("of_row")
     found = pl.concat([found, again], how="diagonal")
-    return _replayed(pl.concat([found, put(apart, found)], how="diagonal").sort("row").drop("row", "done_ns"))
+    return _replayed(
+        pl.concat([found, put(apart, found)], how="diagonal").sort("row").drop("row", "done_ns", "request")
+    )
 
 
 def _replayed(events: pl.DataFrame) -> pl.DataFrame:
@@ -127,7 +129,7 @@ def _repeated(anonymous: pl.DataFrame) -> pl.DataFrame:
     told = [
         group.sort("time_ns", "row").with_columns(of_row=pl.col("row").first().over(by))
         for group, by in (
-            (asks, ["scope", "group", "position", "tool_name"]),
+            (asks, ["scope", "group", "position", "tool_name", "request"]),
             (items, ["scope", "tool_name", "asked_digest", "position"]),
         )
     ]

@@ -2,6 +2,9 @@
 
 The id of a request is unique within its conversation at best: programs count from one in each. So an answer is looked
 for where it was given; only one that names no conversation may be of a request asked elsewhere, and joins its run.
+
+Nor is an id always new: what is asked under one after it was answered is another request, and an answer is about the
+calls of the last request before it.
 """
 
 from __future__ import annotations
@@ -38,14 +41,12 @@ def answered_each(events: pl.DataFrame) -> pl.DataFrame:
         .sort("time_ns", "call_id")
         .unique([*_REQUEST, "call_id"], keep="first", maintain_order=True)
         .filter(pl.len().over(_REQUEST) <= CALLS_AT_MOST)
-        .select(*_SENDER, *(pl.col(name).alias(f"of_{name}") for name in (*_PLACE, "call_id", "tool_name")))
+        .select(*_SENDER, "time_ns", *(pl.col(name).alias(f"of_{name}") for name in (*_PLACE, "call_id", "tool_name")))
     )
-    here = answers.join(
-        asked, left_on=_REQUEST, right_on=[*_SENDER, "of_scope"], how="inner", nulls_equal=True, coalesce=False
-    ).select(*answers.columns, *(name for name in asked.columns if name.startswith("of_")))
+    here = _about(answers, asked, _REQUEST)
     only = asked.filter(pl.col("of_scope").n_unique().over(_SENDER) == 1)
     homeless = answers.filter(pl.col("conversation_id").is_null()).join(here, on=_RECORD, how="anti")
-    elsewhere = homeless.join(only, on=_SENDER, how="inner", nulls_equal=True).select(here.columns)
+    elsewhere = _about(homeless, only, _SENDER)
     each = (
         pl.concat([here, elsewhere])
         .with_columns(
@@ -55,3 +56,28 @@ def answered_each(events: pl.DataFrame) -> pl.DataFrame:
         .select(events.columns)
     )
     return pl.concat([events.join(each, on=_RECORD, how="anti"), each]).sort(*EVENT_ORDER)
+
+
+def _about(answers: pl.DataFrame, asked: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Each answer with each call of the last request of its key before it, or of the first one after it."""
+    given = answers.with_columns(key=_key(by)).sort("time_ns")
+    asked = asked.with_columns(key=_key([f"of_{name}" if name == "scope" else name for name in by])).sort("time_ns")
+    count = given.select("key", answered_ns="time_ns", request=pl.int_range(1, pl.len() + 1).over("key"))
+    # What was asked after the n-th answer is the n-th request.
+    asked = asked.join_asof(
+        count, left_on="time_ns", right_on="answered_ns", by="key", allow_exact_matches=False, check_sortedness=False
+    ).with_columns(pl.col("request").fill_null(0))
+    requests = asked.select("key", "time_ns", "request")
+    for strategy in ("backward", "forward"):
+        given = given.join_asof(
+            requests.rename({"request": strategy}), on="time_ns", by="key", strategy=strategy, check_sortedness=False
+        )
+    given = given.with_columns(request=pl.coalesce("backward", "forward"))
+    columns = [name for name in asked.columns if name.startswith("of_")]
+    return given.join(asked.select("key", "request", *columns), on=["key", "request"], how="inner").select(
+        *answers.columns, *columns
+    )
+
+
+def _key(names: list[str]) -> pl.Expr:
+    return pl.concat_str([pl.col(name).fill_null("") for name in names], separator="\x1f")
