@@ -37,9 +37,8 @@ def with_asks(events: pl.DataFrame) -> pl.DataFrame:
     answered = _answered(answers, asks)
     met = pl.concat([about.rename({"of_row": "row"}), answered.join(about, on="of_row").drop("of_row")])
     met = met.with_columns(copy=pl.int_range(pl.len()).over("row", order_by="of_call"))
-    found = events.join(met, on="row", how="left", maintain_order="left").join(
-        _requests(asks, answers, answered), on="row", how="left", maintain_order="left"
-    )
+    met = met.join(_requests(asks, answers, answered), on="row", how="full", coalesce=True)
+    found = events.join(met, on="row", how="left", maintain_order="left")
     copies = pl.col("copy").fill_null(0) > 0
     highest = pl.lit(events["row"].max() or 0, dtype=pl.UInt32)
     return found.with_columns(

@@ -42,8 +42,6 @@ UNANSWERED: Final = (
     "text:qwen_unanswered",
 )
 """Rules by which a refusal was an ask that nobody could answer."""
-_CUT: Final = r'^"\s*(?:\{|\[)'
-"""Arguments that are no JSON are kept as a text: of one that begins as an object or a list, the end is missing."""
 NO_RESULT: Final = ("None", "null", "", '""', "undefined")
 """What an answer reads where a tool returned nothing."""
 
@@ -82,6 +80,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             asking_trace=pl.col("trace_id").filter(asking).first().over("call_key"),
             run_again=run_again,
             is_deciding=is_deciding(),
+            is_partial=is_partial(),
         )
         .group_by("call_key")
         .agg(
@@ -266,12 +265,17 @@ def _says(attribute: str) -> pl.Expr:
 
 def _is_partial(events: pl.Expr) -> pl.Expr:
     """Of each of these events that holds arguments, whether it holds some of them alone."""
-    return is_partial().filter(events & pl.col("arguments").is_not_null())
+    return pl.col("is_partial").filter(events & pl.col("arguments").is_not_null())
 
 
 def is_partial() -> pl.Expr:
-    """Whether an event holds arguments in part: it says so, or they are the beginning of a JSON value, cut off."""
-    return _says("arguments_partial") | pl.col("arguments").str.contains(_CUT).fill_null(value=False)
+    """Whether an event holds arguments in part: it says so, or they are the beginning of a JSON value, cut off.
+
+    What is no JSON is kept as a text: where it begins as an object or a list, the end is missing.
+    """
+    text = pl.col("arguments").str
+    is_cut = text.starts_with('"{') | text.starts_with('"[')
+    return _says("arguments_partial") | is_cut.fill_null(value=False)
 
 
 def _first(name: str) -> pl.Expr:

@@ -22,7 +22,8 @@ def unoffered(call_events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         call_events: the events that speak of a call, with `call_key`.
         spans: the identified spans.
     """
-    told = call_events.filter(_PROPOSED).drop_nulls("tool_names").filter(pl.col("tool_names") != "[]")
+    columns = ("call_key", "pointer", "event", "state", "trace_id", "span_id", "tool_name", "tool_names")
+    told = call_events.select(columns).filter(_PROPOSED & (pl.col("tool_names") != "[]"))
     lacking = told.filter(~_holds("tool_name").any().over("call_key"))
     above = _agents(lacking, spans)
     return (

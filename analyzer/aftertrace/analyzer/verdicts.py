@@ -223,13 +223,15 @@ def told_back(call_events: pl.DataFrame) -> pl.DataFrame:
     Args:
         call_events: the call events with `call_key`.
     """
-    refused = call_events.filter(IS_GATEWAY & _REFUSES & (pl.col("reason").str.len_chars() > 0))
-    results = call_events.filter(~IS_GATEWAY & _CALLED & (pl.col("state") == "completed"))
-    reasons = refused.select("call_key", refusal="reason").unique()
+    told = call_events.lazy().select("call_key", "event", "state", "dialect", "reason", "content")
+    reasons = told.filter(IS_GATEWAY & _REFUSES & (pl.col("reason").str.len_chars() > 0)).select(
+        "call_key", refusal="reason"
+    )
     return (
-        results.select("call_key", "content")
-        .join(reasons, on="call_key", how="inner")
+        told.filter(~IS_GATEWAY & _CALLED & (pl.col("state") == "completed"))
+        .join(reasons.unique(), on="call_key", how="inner")
         .filter(pl.col("content").str.contains(pl.col("refusal"), literal=True))
         .select("call_key", is_told_back=pl.lit(value=True))
         .unique()
+        .collect()
     )
