@@ -44,9 +44,7 @@ RAN_OTHERWISE: Final = (
 )
 """It ran with other arguments than were proposed, where only a reviewer can have given them."""
 _IS_DECISION_LOST: Final = (
-    pl.col("run_parameters").is_not_null()
-    & pl.col("decided_parameters").is_null()
-    & pl.col("verdict").is_null()
+    pl.col("run_parameters").is_not_null() & pl.col("decided_parameters").is_null() & pl.col("verdict").is_null()
 )
 """Its decision is not there, though its emitter (Claude Code) tells of every one."""
 RUN_BASIS: Final = pl.when(_IS_DECISION_LOST).then(pl.lit("inferred")).otherwise("run_basis")
