@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "REFERENCE.md"
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(
     path
-    for folder in ("semconv", "exporter", "analyzer", "dashboards", "benchmarks", "docs")
+    for folder in ("semconv", "exporter", "analyzer", "dashboards", "benchmarks", "deploy", "docs")
     for path in (ROOT / folder).glob("*.md")
 )
 RECORDINGS = ROOT / "dashboards" / "aftertrace" / "cli" / "recordings"
