@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 from collections.abc import Callable
 from contextlib import closing
@@ -119,6 +120,16 @@ def test_roots_of_clients_are_renewed_too(
     authority.roots.write_bytes(roots)
     station.reload()
     assert status() == 200
+
+
+def test_a_handshake_that_does_not_come_is_given_up(open_station: Callable[..., Station], authority: Authority) -> None:
+    """On both ports, after the time that it may take; it would hold a connection that nobody counts."""
+    station = open_station(tls=Tls(authority.certificate, authority.key), header_timeout_s=0.5)
+    for port in (station.receiver.http_port, station.receiver.grpc_port):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(b"\x16\x03\x01")
+            assert client.recv(1000) == b""
+    assert both(station, authority) == (200, b"")
 
 
 def test_tls_does_not_begin_or_end_on_the_way(open_station: Callable[..., Station], authority: Authority) -> None:

@@ -79,6 +79,21 @@ def test_a_head_over_the_limit_is_refused_however_it_comes(station: Station, hea
     assert station.post("traces", REQUESTS["traces"]).status == 200
 
 
+def test_what_is_cut_off_is_counted(open_station: Callable[..., Station]) -> None:
+    """There is no source and no signal yet to count it under."""
+    station = open_station(max_connections=2, header_timeout_s=0.2)
+    assert station.post("/metrics", None, None, method="GET").status == 200
+    with connect(station) as large:
+        large.sendall(HEAD + b"y" * 20_000)
+        assert statuses(answered(large)) in ([431], [])
+    with connect(station) as slow:
+        assert answered(slow) == b""
+    with connect(station) as idle, connect(station):
+        assert answered(idle) == b""
+        told = station.post("/metrics", None, None, method="GET").body
+    assert b"\naftertrace_http_cut_total 3\n" in told
+
+
 def test_a_head_just_below_the_limit_is_taken(station: Station) -> None:
     """Tokens, trace headers and cookies of a proxy fit."""
     assert station.post("traces", REQUESTS["traces"], X_Long="y" * (MAX_HEAD_BYTES - 500)).status == 200

@@ -36,6 +36,7 @@ def test_what_was_taken_refused_and_redacted_is_told(open_station: Callable[...,
         f'aftertrace_payload_bytes_total{{signal="traces",source="anonymous"}} {len(REQUESTS["traces"])}',
         "aftertrace_in_flight_bytes 0",
         "aftertrace_http_connections 1",
+        "aftertrace_http_cut_total 0",
         "aftertrace_grpc_readings 0",
     ]
 

@@ -46,14 +46,16 @@ class Connection(HttpToolsProtocol):
     def __init__(
         self,
         settings: Callable[[], ReceiverConfig],
+        cut: Callable[[], object],
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        """Serve by these settings, whichever hold at the time."""
+        """Serve by these settings, whichever hold at the time; `cut` is told when we end what a client began."""
         super().__init__(config, server_state, app_state, _loop)
         self._settings = settings
+        self._cut = cut
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._unparsed_bytes = 0
@@ -71,10 +73,10 @@ class Connection(HttpToolsProtocol):
             slowest = longest_waiting(cast("Iterable[Connection]", self.connections), self.loop.time())
             if slowest is not None:
                 self.connections.discard(slowest)
-                slowest.transport.abort()
+                slowest.end()
             elif len(self.connections) >= max_connections + _SPARE_CONNECTIONS:
                 self.transport = transport
-                transport.abort()
+                self.end()
                 return
         # uvicorn counts this one too.
         self.limit_concurrency = max_connections + 1
@@ -123,7 +125,7 @@ class Connection(HttpToolsProtocol):
         self._expect_within(self._settings().body_timeout_s + _TELLING_S)
         super().on_headers_complete()
         if len(self.pipeline) > _MAX_PIPELINED:
-            self.transport.abort()
+            self.end()
 
     def on_message_complete(self) -> None:
         """All of the request is there: now the client waits for us."""
@@ -139,6 +141,11 @@ class Connection(HttpToolsProtocol):
         self.waiting_since_s = self.loop.time()
         super().on_response_complete()
 
+    def end(self) -> None:
+        """Cut it off."""
+        self._cut()
+        self.transport.abort()
+
     def _count(self, size_bytes: int) -> None:
         self._head_bytes += size_bytes
         if self._head_bytes > MAX_HEAD_BYTES:
@@ -146,6 +153,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse_head(self) -> None:
         if not self.transport.is_closing():
+            self._cut()
             self.transport.write(_HEAD_TOO_LARGE)
             self.transport.close()
 
@@ -156,7 +164,7 @@ class Connection(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._timer = None
-        self.transport.abort()
+        self.end()
 
 
 def longest_waiting(connections: Iterable[Connection], now_s: float) -> Connection | None:

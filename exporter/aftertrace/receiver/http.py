@@ -35,6 +35,7 @@ PATHS: Final[dict[str, Signal]] = {"/v1/traces": "traces", "/v1/logs": "logs", "
 _ENCODINGS: Final[dict[str, Encoding]] = {media: encoding for encoding, media in CONTENT_TYPES.items()}
 _DRAIN_BYTES: Final = 64 * 2**20
 _START_TIMEOUT_S: Final = 10.0
+_BACKLOG: Final = 128
 _KEEP_ALIVE_S: Final = 75
 """How long a connection may be idle; senders export every few seconds."""
 
@@ -213,12 +214,19 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, settings: Callable[[], ReceiverConfig]) -> None:
         super().__init__(config)
         self._settings = settings
+        self.cut = 0
+        """How many connections were ended before their requests were."""
+
+    def _count_cut(self) -> None:
+        self.cut += 1
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         loop = asyncio.get_running_loop()
 
         def connection() -> Connection:
-            return Connection(self._settings, self.config, self.server_state, self.lifespan.state, loop)
+            return Connection(
+                self._settings, self._count_cut, self.config, self.server_state, self.lifespan.state, loop
+            )
 
         tls = self.config.ssl
         self.servers = [
@@ -227,7 +235,8 @@ class _Server(uvicorn.Server):
                 sock=each,
                 ssl=tls,
                 ssl_handshake_timeout=None if tls is None else self._settings().header_timeout_s,
-                backlog=self.config.backlog,
+                # As many are taken at once, and whoever is connected waits for that.
+                backlog=_BACKLOG,
             )
             for each in sockets or ()
         ]
@@ -295,7 +304,11 @@ class HttpServer:
 
     def _gauges(self) -> dict[str, tuple[str, float]]:
         connections = float(len(self._server.server_state.connections))
-        return {"aftertrace_http_connections": ("Connections to the HTTP port.", connections)}
+        cut = "Connections that were cut: too slow, too many, or with too large a head."
+        return {
+            "aftertrace_http_connections": ("Connections to the HTTP port.", connections),
+            "aftertrace_http_cut_total": (cut, float(self._server.cut)),
+        }
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])

@@ -32,7 +32,7 @@ def families(tally: Tally, gauges: Mapping[str, tuple[str, float]]) -> Iterable[
 
     Args:
         tally: what was taken and refused since the start.
-        gauges: by name: what it is, and its value now.
+        gauges: by name: what it is, and its value now; a counter where the name ends in `_total`.
     """
     accepted, refused = tally.accepted(), tally.refused()
     taken = tuple(
@@ -72,7 +72,7 @@ def families(tally: Tally, gauges: Mapping[str, tuple[str, float]]) -> Iterable[
         tuple(((("source", source),), float(requests)) for source, requests in tally.over_quota()),
     )
     for name, (about, value) in gauges.items():
-        yield Family(name, "gauge", about, (((), value),))
+        yield Family(name, "counter" if name.endswith("_total") else "gauge", about, (((), value),))
 
 
 def exposition(shown: Iterable[Family]) -> bytes:
