@@ -56,6 +56,10 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
     ),
     "ran_failed": ([PROPOSED, called("failed", reason="no such account")], ("failed", "explicit", None)),
     "receipt": ([PROPOSED, event("effect.applied", s=8)], ("executed", "explicit", None)),
+    "aborted_itself": (
+        [PROPOSED, called("cancelled", rule="aborted", decided_by="human_or_program"), ANSWERED],
+        ("failed", "inferred", None),
+    ),
     "cancelled": ([PROPOSED, called("started"), called("cancelled")], ("cancelled", "explicit", "human")),
     "expired": ([PROPOSED, ASKED, event("approval.expired", s=60)], ("expired", "explicit", "timeout")),
     "refused_by_decision": (
@@ -313,6 +317,29 @@ def test_a_persons_denial_in_the_trace_of_the_question_stays_a_persons() -> None
     later = {**denied, "trace_id": "b" * 32}
     assert judged(calls_of(PROPOSED, replayed, denied)) == [("denied", "explicit", "human", "refused_by_field")]
     assert judged(calls_of(PROPOSED, later)) == [("denied", "explicit", "human", "refused_by_field")]
+
+
+def test_an_abort_that_the_model_is_told_of_in_a_later_trace_was_no_abort_of_the_tools_own() -> None:
+    """The run was stopped: what is told of it when the conversation goes on is no answer. Nor is one to Python's."""
+    by_rule = {
+        rule: judged(
+            calls_of(
+                PROPOSED, called("cancelled", rule=rule, decided_by="human_or_program"), {**ANSWERED, "trace_id": trace}
+            )
+        )
+        for rule, trace in (("aborted", "b" * 32), ("task_cancelled", PROPOSED["trace_id"]))
+    }
+    stopped = [("cancelled", "explicit", "human_or_program", "cancelled")]
+    assert by_rule == {"aborted": stopped, "task_cancelled": stopped}
+
+
+def test_a_denial_in_the_run_of_its_proposal_is_the_programs_though_asks_without_ids_are_told() -> None:
+    """AI SDK 7 tells of its automatic approvals as of those that people answer; a later trace is a person's."""
+    blank = event("approval.requested", s=7, rule="ask_without_id", tool_name=None, call_id=None)
+    denied = called("refused", decided_by="human", rule="denied_response")
+    columns = ("outcome", "decided_by", "approval_asked")
+    told = [calls_of(PROPOSED, blank, row).select(columns).rows() for row in (denied, {**denied, "trace_id": "b" * 32})]
+    assert told == [[("denied", "policy", False)], [("denied", "human", True)]]
 
 
 def test_a_call_that_was_handed_back_is_no_longer_resumed_after_days() -> None:

@@ -14,6 +14,7 @@ from aftertrace.analyzer.evidence import NO_RESULT
 from aftertrace.analyzer.followed import followed
 from aftertrace.analyzer.held import held
 from aftertrace.analyzer.identity import Identified
+from aftertrace.analyzer.let_on import LET_ON, denied_later, let_on
 from aftertrace.analyzer.offers import unoffered
 from aftertrace.analyzer.outcomes import judge
 from aftertrace.analyzer.run_states import RUN_STATES
@@ -38,8 +39,10 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
     certain = span_certain(call_events, identified.spans).lazy()
     went_on = followed(call_events, identified.spans).lazy().with_columns(is_followed=pl.lit(value=True))
     states = run_states.lazy().select("run_id", *RUN_STATES)
+    gathered = _denied_later(gathered, call_events, identified)
+    asked = _let_on(_blank_asks(gathered, identified), call_events, identified)
     judged = judge(
-        _held(_blank_asks(gathered, identified), call_events)
+        _held(asked, call_events)
         .join(states, on="run_id", how="left")
         .join(certain, on="call_key", how="left")
         .join(went_on, on="call_key", how="left")
@@ -107,7 +110,7 @@ def _blank_asks(gathered: pl.LazyFrame, identified: Identified) -> pl.LazyFrame:
     )
     later = (pl.col("was_completed") | pl.col("was_failed")) & (pl.col("trace_id") != pl.col("proposal_trace"))
     refused = pl.col("rules").list.contains("denied_response")
-    asked = (pl.col("was_blankly_asked") & (later | refused)).fill_null(value=False)
+    asked = (pl.col("was_blankly_asked") & (later | (refused & ~pl.col("is_denied_in_run")))).fill_null(value=False)
     return (
         gathered.join(blank, on="run_id", how="left")
         .with_columns(
@@ -118,6 +121,32 @@ def _blank_asks(gathered: pl.LazyFrame, identified: Identified) -> pl.LazyFrame:
             .otherwise("resumed_ns"),
         )
         .drop("was_blankly_asked")
+    )
+
+
+def _denied_later(gathered: pl.LazyFrame, call_events: pl.DataFrame, identified: Identified) -> pl.LazyFrame:
+    """A denial that a later run in the same trace was told of is not told in the run of its proposal."""
+    later = denied_later(call_events, identified.spans).lazy().with_columns(is_later=pl.lit(value=True))
+    return (
+        gathered.join(later, on="call_key", how="left")
+        .with_columns(is_denied_in_run=pl.col("is_denied_in_run") & ~pl.col("is_later").fill_null(value=False))
+        .drop("is_later")
+    )
+
+
+def _let_on(gathered: pl.LazyFrame, call_events: pl.DataFrame, identified: Identified) -> pl.LazyFrame:
+    """Calls that only the place of their span tells to have been asked about (AI SDK without content)."""
+    told = let_on(call_events, identified.spans).lazy().with_columns(is_let_on=pl.lit(value=True))
+    is_told = pl.col("is_let_on").fill_null(value=False) & ~pl.col("was_asked") & pl.col("verdict").is_null()
+    return (
+        gathered.join(told, on="call_key", how="left")
+        .with_columns(
+            was_asked=pl.col("was_asked") | is_told,
+            asked_ns=pl.when(is_told).then(pl.coalesce("asked_ns", "proposed_ns")).otherwise("asked_ns"),
+            resumed_ns=pl.when(is_told).then(pl.coalesce("resumed_ns", "started_ns")).otherwise("resumed_ns"),
+            rules=pl.when(is_told).then(pl.concat_list("rules", pl.lit(LET_ON))).otherwise("rules"),
+        )
+        .drop("is_let_on")
     )
 
 

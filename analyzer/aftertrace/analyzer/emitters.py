@@ -117,7 +117,8 @@ experimental_telemetry: {{ isEnabled: true, recordInputs: true, recordOutputs: t
 registerTelemetry(new OpenTelemetry())         // LegacyOpenTelemetry keeps the approvals' ids and answers
 """,
         note="Version 7 sends no session id: a resumed run is joined by the ids of its calls. Until then a call that "
-        "waits for a person looks like one that is left to the client.",
+        "waits for a person looks like one that is left to the client. Without inputs and outputs only the calls that "
+        "run are told, and no denial.",
         gives={
             "system_prompt": "recordInputs: true",
             "inputs": "recordInputs: true",
@@ -144,7 +145,8 @@ new Mastra({{ observability: new Observability({{ configs: {{
 agent.stream(prompt, {{ memory: {{ thread, resource }} }})
 """,
         note="Who answered an approval is not sent. Of a call that is declined the decision alone tells; of one of a "
-        "tool that does not exist, that the model was given an answer. Let its process live until all is sent.",
+        "tool that does not exist, that the model was given an answer. With hideInput and hideOutput only the calls "
+        "that run are told, and no question. Let its process live until all is sent.",
         gives={"reviewer": "record the answer with aftertrace's events, from any OpenTelemetry SDK"},
     ),
     Emitter(

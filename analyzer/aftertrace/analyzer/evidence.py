@@ -115,7 +115,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             ).alias("dialect"),
             pl.col("time_ns").min().alias("first_ns"),
             pl.col("received_ns").max().alias("received_ns"),
-            pl.col("position").filter(event == "action.proposed").first().alias("position"),
+            pl.col("position").filter(event == "action.proposed").drop_nulls().first().alias("position"),
             pl.coalesce(
                 pl.col("time_ns").filter(proposed).min(), pl.col("time_ns").filter(event == "action.proposed").min()
             ).alias("proposed_ns"),
@@ -182,6 +182,14 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             guarded.any().alias("is_guarded"),
             _says("gives_result").any().alias("is_final_result"),
             _says("handed_back").any().alias("is_handed_back"),
+            (
+                called
+                & (state == "answered")
+                & (pl.col("trace_id") == pl.col("trace_id").filter(pl.col("rule") == "aborted").first())
+            )
+            .fill_null(value=False)
+            .any()
+            .alias("is_abort_answered"),
             (
                 (pl.col("trace_id").filter(pl.col("rule") == "denied_response").first())
                 == pl.col("trace_id").filter(proposed).first()

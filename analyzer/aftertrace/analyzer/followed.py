@@ -27,7 +27,7 @@ def followed(call_events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     if not silent.height:
         return silent.select("call_key")
     traced = spans.join(silent, on="trace_id", how="semi")
-    agents = _agents(traced)
+    agents = agents_above(traced)
     models = (
         traced.filter(pl.col("operation") == "chat")
         .join(agents, on=["trace_id", "span_id"], how="inner")
@@ -43,8 +43,12 @@ def followed(call_events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _agents(spans: pl.DataFrame) -> pl.DataFrame:
-    """`trace_id`, `span_id`, `agent_span`: the nearest agent's span above each span that has one."""
+def agents_above(spans: pl.DataFrame) -> pl.DataFrame:
+    """`trace_id`, `span_id`, `agent_span`: the nearest agent's span above each span that has one.
+
+    Args:
+        spans: whole traces.
+    """
     told = spans.drop_nulls(["trace_id", "span_id"]).unique(["trace_id", "span_id"], keep="first")
     above = told.select(
         "trace_id", at="span_id", above="parent_span_id", is_agent=pl.col("operation") == "invoke_agent"

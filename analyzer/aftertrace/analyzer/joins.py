@@ -32,6 +32,7 @@ from aftertrace.analyzer.gateways import placed
 from aftertrace.analyzer.identity import RESOLVED
 from aftertrace.analyzer.replays import without_replays
 from aftertrace.analyzer.requests import answered_each
+from aftertrace.analyzer.suspensions import without_suspensions
 from aftertrace.analyzer.verdicts import parted, put
 
 DECISIONS: Final = (
@@ -93,9 +94,8 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     found = pl.concat([identified, matched, following], how="diagonal")
     again = repeated.join(found.select(of_row="row", call_key="call_key"), on="of_row", how="inner").drop("of_row")
     found = pl.concat([found, again], how="diagonal")
-    return _replayed(
-        pl.concat([found, put(apart, found)], how="diagonal").sort("row").drop("row", "done_ns", "request")
-    )
+    found = pl.concat([found, put(apart, found)], how="diagonal").sort("row").drop("row", "done_ns", "request")
+    return without_suspensions(_replayed(found))
 
 
 def _replayed(events: pl.DataFrame) -> pl.DataFrame:

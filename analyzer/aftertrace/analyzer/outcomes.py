@@ -117,6 +117,15 @@ RULES: Final = (
         "A receipt says that it changed something.",
     ),
     Rule(
+        "aborted_itself",
+        pl.col("was_cancelled") & pl.col("is_abort_answered"),
+        "failed",
+        _INFERRED,
+        LET_THROUGH,
+        "It ended with an abort, and its agent went on and told the model: so the abort was the tool's own, as "
+        "that of a request with a time limit (AI SDK 7, Mastra).",
+    ),
+    Rule(
         "cancelled",
         pl.col("was_cancelled") & ~_REFUSING & ~_EXPIRED,
         "cancelled",

@@ -292,10 +292,12 @@ def test_a_stream_proposes_with_its_first_chunk() -> None:
     [
         ("Error", ("failed", "explicit", None, None)),
         ("AI_InvalidToolInputError", ("invalid_arguments", "explicit", None, "validation_error")),
+        ("AbortError", ("cancelled", "explicit", "human_or_program", "aborted")),
+        ("TimeoutError", ("failed", "explicit", None, None)),
     ],
 )
 def test_a_tool_that_threw_has_failed(kind: str, expected: tuple[Any, ...]) -> None:
-    """Unless it was its arguments that were refused."""
+    """Unless it was its arguments that were refused, or it was stopped."""
     thrown = SpanEvent("exception", 7, {"exception.type": kind, "exception.message": "no such account"})
     span = make_span("ai.toolCall", {"ai.operationId": "ai.toolCall"}, scope="ai", status=2, events=[thrown])
     assert called(span) == [expected]

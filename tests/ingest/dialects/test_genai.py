@@ -104,6 +104,25 @@ def test_a_system_prompt_may_stand_at_the_head_of_the_messages(as_log: bool) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("scope", "attributes", "expected"),
+    [
+        ("gen_ai", {}, ("cancelled", "inferred", "human_or_program", "cut_off")),
+        ("gen_ai", {"gen_ai.execute_tool.duration": 0.2}, ("completed", "explicit", None, None)),
+        ("gen_ai", {"gen_ai.tool.call.result": "paid"}, ("completed", "explicit", None, None)),
+        ("shop", {}, ("completed", "explicit", None, None)),
+    ],
+)
+def test_a_span_that_ends_with_its_stream_and_not_with_its_tool_is_cut_off(
+    scope: str, attributes: dict[str, Any], expected: tuple[str | None, ...]
+) -> None:
+    """AI SDK 7 closes what is open when a stream is aborted, and says how long a tool took once it has ended."""
+    told = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "pay", "gen_ai.tool.type": "function"}
+    reading = genai.read(make_span("execute_tool pay", {**told, **attributes}, scope=scope))
+    assert reading is not None
+    assert [(e.state, e.basis, e.decided_by, e.rule) for e in reading.events] == [expected]
+
+
 def test_a_tool_span_with_a_result_is_an_execution() -> None:
     """With what it was given and what it returned."""
     span = tool("paid", **{"gen_ai.tool.call.arguments": '{"amount":900}'})
@@ -132,6 +151,12 @@ REFUSAL = "User rejected the tool call for `pay`"
          ("tool.called", "invalid_arguments", "explicit", None, "validation_error", "1 error")),
         (raised("asyncio.exceptions.CancelledError", "stopped"),
          ("tool.called", "cancelled", "explicit", "human_or_program", "task_cancelled", "stopped")),
+        (raised("AbortError", "stopped"),
+         ("tool.called", "cancelled", "explicit", "human_or_program", "aborted", "stopped")),
+        (raised("TimeoutError", "The operation was aborted due to timeout"),
+         ("tool.called", "cancelled", "explicit", "human_or_program", "aborted",
+          "The operation was aborted due to timeout")),
+        (raised("TimeoutError", "timed out"), ("tool.called", "failed", "explicit", None, None, "timed out")),
         (raised("langgraph.errors.GraphInterrupt", "()"),
          ("approval.requested", None, "explicit", None, "deferral", None)),
         (tool(status=2, error__type="403"), ("tool.called", "refused", "explicit", "target", "target_status", None)),
@@ -146,7 +171,8 @@ REFUSAL = "User rejected the tool call for `pay`"
         (tool(pydantic_ai__tool__failure_stage="validation"),
          ("tool.called", "invalid_arguments", "explicit", None, "validation_stage", None)),
     ],
-    ids=["result", "result that quotes", "error text", "exception", "validation", "cancelled", "interrupt", "403",
+    ids=["result", "result that quotes", "error text", "exception", "validation", "cancelled", "aborted", "out of time",
+         "late", "interrupt", "403",
          "denied", "not found", "approval", "deferred", "stage"],
 )  # fmt: skip
 def test_a_tool_span_says_what_became_of_its_call(span: Span, expected: tuple[Any, ...]) -> None:

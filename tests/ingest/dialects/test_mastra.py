@@ -17,6 +17,11 @@ from .recordings import make_log, make_span, values
 
 RUN = {"mastra.metadata.runId": "r-1", "mastra.metadata.threadId": "t-1", "mastra.metadata.resourceId": "u-1"}
 SUSPENDED = {"status": "suspended", "reason": "tool-call-approval", "toolCallId": "c-1", "toolName": "pay"}
+UNFIT: dict[str, Any] = {
+    "error": True,
+    "message": "Tool input validation failed for pay.",
+    "validationErrors": {},
+}
 KEYS = (
     "mastra.model_step.input",
     "mastra.model_step.step_index",
@@ -51,6 +56,13 @@ def test_a_run_that_is_suspended_asks_and_the_next_one_is_given_the_answer() -> 
     ]
     assert run(**{"mastra.agent_run.input": {"approved": False, "toolCallId": "c-1"}}) == [
         Event(event="approval.rejected", **decided)
+    ]
+
+
+def test_a_tool_that_suspends_itself_asks_from_within() -> None:
+    """Its run so far was to ask: whoever joins must know."""
+    assert run(**{"mastra.agent_run.output": {**SUSPENDED, "reason": "tool-call-suspended"}}) == [
+        Event(event="approval.requested", time_ns=5_000_001_000, tool_name="pay", call_id="c-1", rule="asks_itself")
     ]
 
 
@@ -90,6 +102,99 @@ def test_what_the_provider_runs_is_not_the_programs_call() -> None:
     step = mastra.read(of_kind("model_step", "model_step", **{"mastra.model_step.output": {"toolCalls": listed}}))
     assert step is not None
     assert step.events == []
+
+
+@pytest.mark.parametrize(("goes_on", "attributes"), [(False, {"handed_back": True}), (True, {}), (None, {})])
+def test_a_call_without_a_body_is_handed_back_where_the_run_ends_with_it(
+    goes_on: bool | None, attributes: dict[str, Any]
+) -> None:
+    """The client runs it. Where the run goes on, it was of a tool that does not exist, and the model was told so."""
+    listed = [
+        {"toolCallId": "c-1", "toolName": "render", "observability": {}},
+        {"toolCallId": "c-2", "toolName": "pay"},
+    ]
+    span = of_kind("model_step", "agent_step", **{"mastra.model_step.output": {"toolCalls": listed}})
+    if goes_on is not None:
+        span.attributes["mastra.model_step.is_continued"] = goes_on
+    reading = mastra.read(span)
+    assert reading is not None
+    assert [(event.call_id, event.attributes) for event in reading.events] == [("c-1", attributes), ("c-2", {})]
+
+
+def test_a_chunk_of_an_answer_tells_of_a_call_that_its_step_may_not() -> None:
+    """A suspended call breaks its step off. A chunk of a text, or of an ask, tells of none."""
+    told = {"toolName": "pay", "toolCallId": "c-1", "toolInput": {"amount": 9}}
+    ask = {"toolName": "pay", "toolCallId": "c-1", "args": {"amount": 9}, "resumeSchema": "{}"}
+    found = {}
+    for name, output in (("call", told), ("text", {"text": "Well."}), ("ask", ask)):
+        reading = mastra.read(of_kind("model_chunk", "model_chunk", **{"mastra.model_chunk.output": output}))
+        found[name] = None if reading is None else reading.events
+    about: dict[str, Any] = {"tool_name": "pay", "call_id": "c-1", "arguments": {"amount": 9}}
+    echo = Event(event="action.proposed", state="echoed", time_ns=5_000_001_000, **about)
+    assert found == {"call": [echo], "text": [], "ask": []}
+
+
+def test_a_run_is_given_the_answers_of_a_client_as_messages() -> None:
+    """With the ids of the calls that the run before left open."""
+    output = {"type": "text", "value": "9"}
+    answer = {"type": "tool-result", "toolCallId": "c-1", "toolName": "pay", "output": output}
+    given = [
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "content": [{"type": "tool-call", "toolCallId": "c-1", "toolName": "pay", "input": {}}]},
+        {"role": "tool", "content": [answer]},
+    ]
+    answers = [event for event in run(**{"mastra.agent_run.input": given}) if event.event == "tool.called"]
+    assert answers == [
+        Event(
+            event="tool.called",
+            state="answered",
+            time_ns=1_000,
+            tool_name="pay",
+            call_id="c-1",
+            basis="inferred",
+            content="9",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (
+            {"error": True, "message": "Tool input validation failed for pay.", "validationErrors": {}},
+            "invalid_arguments",
+        ),
+        ({"error": True, "message": "Tool output validation failed for pay.", "validationErrors": {}}, "failed"),
+        ({"error": True, "message": "Tool input validation failed for pay."}, "completed"),
+        ({"error": "no", "message": "Tool input validation failed", "validationErrors": {}}, "completed"),
+        ("Tool input validation failed for pay.", "completed"),
+    ],
+)
+def test_the_result_tells_of_a_tool_that_was_given_what_it_does_not_take(result: Any, expected: str) -> None:
+    """Its span is that of one that ran. The controls: results of tools that ran, which read alike."""
+    span = of_kind("tool_call", "execute_tool", **{"gen_ai.tool.name": "pay", "gen_ai.tool.call.result": result})
+    reading = mastra.read(span)
+    assert reading is not None
+    assert [event.state for event in reading.events] == [expected]
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("This operation was aborted", ("cancelled", "human_or_program", "aborted", "inferred")),
+        ("The operation was aborted", ("cancelled", "human_or_program", "aborted", "inferred")),
+        ("The operation was aborted due to timeout", ("cancelled", "human_or_program", "aborted", "inferred")),
+        ("no connection", ("failed", None, None, "explicit")),
+    ],
+)
+def test_a_tool_that_was_aborted_is_told_by_its_message(message: str, expected: tuple[str | None, ...]) -> None:
+    """Mastra sends no name of the error."""
+    span = of_kind("tool_call", "execute_tool", **{"gen_ai.tool.name": "pay"})
+    span.status, span.status_message = 2, message
+    reading = mastra.read(span)
+    assert reading is not None
+    told = [(event.state, event.decided_by, event.rule, event.basis) for event in reading.events]
+    assert told == [expected]
 
 
 def test_a_step_names_the_tools_whose_answers_it_was_given() -> None:

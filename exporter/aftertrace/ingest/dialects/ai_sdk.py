@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import ai_sdk_messages, messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.genai import ABORTED_RULE, is_aborted
 from aftertrace.ingest.dialects.values import text
 from aftertrace.ingest.records import Record, Span
 
@@ -29,7 +30,8 @@ READS: Final = (
     ("span ai.generateText, ai.streamText: ai.prompt, tool-approval-* parts",
      "approval.requested and its answer; policy.evaluated of an automatic one"),
     ("span ai.generateText, ai.streamText: ai.response.finishReason=tool-calls", "action.proposed echoed, handed back"),
-    ("span ai.toolCall: status, ai.toolCall.args, .result", "tool.called completed, failed, invalid_arguments"),
+    ("span ai.toolCall: status, ai.toolCall.args, .result",
+     "tool.called completed, failed, invalid_arguments, cancelled"),
     ("span: ai.telemetry.functionId", "agent_name"),
     ("span: ai.telemetry.metadata.sessionId, threadId, conversationId, chatId", "conversation_id"),
     ("span: ai.telemetry.metadata.userId", "user_id"),
@@ -89,6 +91,8 @@ def tool_event(span: Span) -> Event:
         event.state, event.reason = "failed", told
         if kind in _INVALID:
             event.state, event.rule = "invalid_arguments", "validation_error"
+        elif is_aborted(kind, told):
+            event.state, event.decided_by, event.rule = "cancelled", "human_or_program", ABORTED_RULE
     return event
 
 

@@ -21,6 +21,7 @@ READS: Final = (
     ("span chat, generate_content: gen_ai.input.messages", "tool.called answered, refused, unknown_tool …"),
     ("span execute_tool: status, error.type, gen_ai.tool.call.result", "tool.called completed, failed, refused …"),
     ("span without gen_ai.operation.name: gen_ai.tool.name, gen_ai.tool.call.*", "as span execute_tool, inferred"),
+    ("span execute_tool without gen_ai.execute_tool.duration (AI SDK 7)", "tool.called cancelled"),
     ("span execute_tool: pydantic_ai.tool.deferral.name", "approval.requested; the tool did not run"),
     ("span execute_tool: pydantic_ai.tool.failure_stage=validation", "tool.called invalid_arguments"),
     ("span invoke_agent: final_result.approvals (Pydantic AI)", "approval.requested"),
@@ -47,6 +48,7 @@ _PSEUDO_TOOLS: Final = ("(merged tools)",)
 _ADK: Final = "gcp.vertex.agent"
 """Scope of Google ADK: in its own tool span, the fixed text of a rejection is the framework's word, not a tool's."""
 
+_ERROR: Final = 2
 _OF_KIND: Final = {"unapproved": "needs_approval", "external": "handed_back", "output": "gives_result"}
 """What a kind of tool (Pydantic AI) says of its calls: they wait for an approval, are run by whoever runs the agent, or
 are how the model gives its final result."""
@@ -54,6 +56,10 @@ are how the model gives its final result."""
 TOOL_DETAILS: Final = frozenset(("gen_ai.tool.call.id", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result"))
 _AI_SDK: Final = "gen_ai"
 """Scope of AI SDK 7, whose agent ends with `tool-calls` when it leaves calls to its caller."""
+_FINISHED: Final = "gen_ai.execute_tool.duration"
+"""What AI SDK 7 adds to a tool's span once the tool has ended, well or not."""
+ABORTED_RULE: Final = "aborted"
+"""Rule of a tool that an `AbortSignal` of JavaScript ended: its agent's, or one of the tool's own with a time limit."""
 
 
 def read(record: Record) -> Reading | None:
@@ -209,15 +215,34 @@ def _tool_events(span: Span) -> list[Event]:
         event.state, event.rule = "invalid_arguments", "validation_stage"
     elif not span.end_ns:
         event.state = "started"
+    elif _is_cut_off(span, result):
+        event.state, event.decided_by, event.rule = "cancelled", "human_or_program", "cut_off"
+        event.basis = "inferred"
     else:
         judge(event, span, result)
     return [event]
 
 
+def _is_cut_off(span: Span, result: Any) -> bool:
+    """Whether AI SDK 7 ended a tool's span because a stream was aborted, and not because the tool had ended."""
+    return (
+        span.origin.scope_name == _AI_SDK
+        and span.status != _ERROR
+        and result is None
+        and "gen_ai.tool.type" in span.attributes
+        and _FINISHED not in span.attributes
+    )
+
+
+def is_aborted(kind: str | None, told: str | None) -> bool:
+    """Whether an error is what JavaScript throws where an `AbortSignal` says stop, by hand or when its time is up."""
+    return kind == "AbortError" or (kind == "TimeoutError" and (told or "").startswith("The operation was aborted"))
+
+
 def judge(event: Event, span: Span, result: Any) -> None:
     """Settle what the span of a tool says: by its status, its error, and the wording of its result."""
     loaded = messages.load(result)
-    failed = span.status == 2
+    failed = span.status == _ERROR
     error_type = str(span.attributes.get("error.type") or "")
     spoken = messages.response_text(loaded) if failed or _is_error(loaded) else None
     text = span.status_message or _exception(span, "exception.message") or spoken
@@ -236,6 +261,9 @@ def judge(event: Event, span: Span, result: Any) -> None:
             return
         if kind.endswith("ValidationError"):
             event.state, event.rule = "invalid_arguments", "validation_error"
+            return
+        if is_aborted(kind, text):
+            event.state, event.decided_by, event.rule = "cancelled", "human_or_program", ABORTED_RULE
             return
         if kind.endswith("CancelledError"):
             # Python's word for a task that was cancelled from outside: by a person's stop, or by the program.
