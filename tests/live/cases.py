@@ -7,6 +7,7 @@ from typing import Final
 
 from .agent import Agent
 from .cli_agents import agent_sdk, claude_code, codex, other_clis
+from .node_agents import ai_sdk, mastra
 from .python_agents import agent_framework, google_adk, langchain, openai_agents, pydantic_ai, strands
 
 ALL: Final[tuple[Agent, ...]] = (
@@ -20,6 +21,8 @@ ALL: Final[tuple[Agent, ...]] = (
     *codex.AGENTS,
     *agent_sdk.AGENTS,
     *other_clis.AGENTS,
+    *ai_sdk.AGENTS,
+    *mastra.AGENTS,
 )
 
 

@@ -21,6 +21,8 @@ class ToolCall:
     arguments: dict[str, Any]
     namespace: str | None = None
     """The group in which the client lists the tool, where its wire has such (OpenAI Responses)."""
+    by_provider: bool = False
+    """Whether the model's provider runs it itself, as a search of the web (OpenAI Responses)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 
 from .agent import Agent, Installation
 from .cli_agents import agent_sdk, child, claude_code, codex, other_clis
+from .node_agents import ai_sdk, mastra
 from .program import Places, run
 
 LEAVES = 'sleep 60 & echo $! > "$LEFT"; exit 0'
@@ -54,7 +55,7 @@ def test_the_limit_of_a_case_reaches_the_programs_of_its_scene(tmp_path: Path) -
 
 def test_the_limits_of_programs_fit_into_that_of_their_case() -> None:
     """Else a case ends before a program's time is up, and nothing says which hung."""
-    scenes = (claude_code, codex, agent_sdk, other_clis)
+    scenes = (claude_code, codex, agent_sdk, other_clis, ai_sdk, mastra)
     needed_s = {agent.name: module.SCENES[agent.command[4]] for module in scenes for agent in module.AGENTS}
     limits_s = {agent.name: agent.limit_s for module in scenes for agent in module.AGENTS}
     assert [name for name, scene in needed_s.items() if limits_s[name] <= scene.processes * child.LIMIT_S + 20] == []

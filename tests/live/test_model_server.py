@@ -43,6 +43,27 @@ def _data(stream: str) -> list[Any]:
     return ["[DONE]" if line == "[DONE]" else json.loads(line) for line in lines]
 
 
+def test_what_the_provider_runs_is_an_item_of_its_own() -> None:
+    """Done already, whole and streamed: no arguments are left for anybody to run it with."""
+    search = ToolCall("ws_1", "web_search", {"query": "a"}, by_provider=True)
+    item = {
+        "type": "web_search_call",
+        "id": "ws_1",
+        "status": "completed",
+        "action": {"type": "search", "query": "a"},
+    }
+    with model_server.serve(Script((Conversation("[[main]]", (Turn("Found.", (search,)),)),))) as played:
+        body = {"model": "m", "tools": _TOOLS, "input": "[[main]]"}
+        whole = json.loads(_asked(played, "/v1/responses", body))
+        stream = _data(_asked(played, "/v1/responses", body | {"stream": True}))
+    told = [(data["type"], data["item"]) for data in stream if data.get("output_index") == 1]
+    assert whole["output"][1:] == [item]
+    assert told == [
+        ("response.output_item.added", item | {"status": "in_progress"}),
+        ("response.output_item.done", item),
+    ]
+
+
 def test_a_turn_is_an_anthropic_message_whole_and_streamed(played: Played) -> None:
     """Text and call, with the call's arguments in the stream's deltas."""
     body = {"model": "m", "tools": _TOOLS, "messages": [{"role": "user", "content": "[[main]]"}]}

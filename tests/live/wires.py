@@ -67,6 +67,10 @@ def responses_whole(turn: Turn, model: str, number: int) -> Json:
         }
     ]
     for call in turn.calls:
+        if call.by_provider:
+            action = {"type": "search", **call.arguments}
+            output.append({"type": f"{call.name}_call", "id": call.call_id, "status": "completed", "action": action})
+            continue
         item = {
             "type": "function_call",
             "id": f"fc_{call.call_id}",
@@ -111,12 +115,14 @@ def responses_stream(turn: Turn, model: str, number: int) -> Iterator[Event]:
 
 
 def _begun(item: Json) -> Json:
-    empty: Json = {"content": []} if item["type"] == "message" else {"arguments": ""}
+    empty: Json = {name: "" if name == "arguments" else [] for name in ("content", "arguments") if name in item}
     return item | empty | {"status": "in_progress"}
 
 
 def _item_deltas(item: Json, index: int) -> list[Event]:
     at = {"item_id": item["id"], "output_index": index}
+    if "action" in item:
+        return []
     if item["type"] != "message":
         told = item["arguments"]
         return [

@@ -24,8 +24,12 @@ def limit_s(processes: int) -> float:
     return _AROUND_S + processes * (LIMIT_S + sum(grace_s for _, grace_s in _ENDING))
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], limit_s: float = LIMIT_S) -> None:
-    """Run a program to its end, or end it when its time is up; what it prints goes where this process prints."""
+def run(command: Sequence[str], environment: Mapping[str, str], limit_s: float = LIMIT_S) -> int:
+    """Run a program to its end, or end it when its time is up; what it prints goes where this process prints.
+
+    Returns:
+        Its exit code; -1 where its time was up.
+    """
     child = started(command, environment, stdin=subprocess.DEVNULL)
     try:
         code = child.wait(limit_s)
@@ -34,6 +38,7 @@ def run(command: Sequence[str], environment: Mapping[str, str], limit_s: float =
     finally:
         end(child)
     print(f"{Path(command[0]).name} ended with {code}", flush=True)
+    return -1 if code is None else code
 
 
 def started(command: Sequence[str], environment: Mapping[str, str], **pipes: Any) -> subprocess.Popen[str]:
