@@ -5,7 +5,7 @@ A scene's settings are what a program reads:
 - `prompts`: of a conversation, one run each; `answers`: to the approvals, in order, each round `thinks_s` after it;
 - `client`: the client gives its result; `repaired`: a call that does not fit is mended; `approvals`: answered by rule;
 - `wrapped`: all of it in one span of the program's own;
-- `steps`: after so many the agent stops; `abort_s`: it is ended after so long; `provider_tools`: it has such;
+- `steps`: after so many the agent stops; `provider_tools`: it has such;
 - `service`: the name of the case's service, since all use the same ids;
 - and a case's switches: `no_content`, `streamed`, `legacy` (AI SDK 7, with the spans of version 6).
 """
@@ -100,7 +100,7 @@ SCENES: Final[Mapping[str, Scene]] = {
     ),
     "own_time_limit": Scene(((HURRIED, read()),), settings=PROMPTS),
     "held_back": Scene(((delete(outcome="executed"), read()),), settings=THINKS, answers=("yes",)),
-    "aborted": Scene(((read(), SLOW),), settings={**PROMPTS, "abort_s": 2}),
+    "aborted": Scene(((read(), SLOW),), settings=PROMPTS),
     "stopped": Scene(((read(), VOID),), settings={**PROMPTS, "steps": 1}),
     "two_turns": Scene(((read(),),), second=((read("call_second"),),), settings={"prompts": [PROMPT, "And again."]}),
 }

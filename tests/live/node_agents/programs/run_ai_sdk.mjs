@@ -9,7 +9,7 @@ import { generateText, stepCountIs, streamText, tool } from "ai";
 import * as ai from "ai";
 import { z } from "zod";
 
-import { asked, BODIES, GUARDED, helped, nextAnswer, rendered, reviewerThinks } from "./toolbox.mjs";
+import { asked, BODIES, GUARDED, helped, nextAnswer, rendered, reviewerThinks, stop } from "./toolbox.mjs";
 
 const provider = new NodeTracerProvider({
   resource: resourceFromAttributes({ "service.name": asked.service }),
@@ -81,8 +81,7 @@ function options(spoken) {
 
 /** One run of the agent: what it added to the conversation, and what it leaves open. */
 async function run(messages) {
-  const abortSignal = asked.abort_s ? AbortSignal.timeout(1000 * asked.abort_s) : undefined;
-  const given = { ...options(telemetry), tools, messages, abortSignal };
+  const given = { ...options(telemetry), tools, messages, abortSignal: stop.signal };
   if (!asked.streamed) {
     const result = await generateText(given);
     return { parts: result.content, added: result.responseMessages ?? result.response.messages };

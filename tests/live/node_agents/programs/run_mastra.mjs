@@ -9,7 +9,7 @@ import { Observability } from "@mastra/observability";
 import { OtelExporter } from "@mastra/otel-exporter";
 import { z } from "zod";
 
-import { asked, BODIES, GUARDED, helped, nextAnswer, rendered, reviewerThinks, shipped } from "./toolbox.mjs";
+import { asked, BODIES, GUARDED, helped, nextAnswer, rendered, reviewerThinks, shipped, stop } from "./toolbox.mjs";
 
 const openai = createOpenAI({ baseURL: `${process.env.LIVE_MODEL_URL}/v1`, apiKey: "scripted" });
 const model = openai.chat("scripted-1");
@@ -70,7 +70,7 @@ const options = () => ({
   maxSteps: asked.steps ?? 10,
   delegation: { messageFilter: () => [] },
   ...(asked.no_content && { tracingOptions: hidden }),
-  ...(asked.abort_s && { abortSignal: AbortSignal.timeout(1000 * asked.abort_s) }),
+  abortSignal: stop.signal,
   ...(asked.asks_of_all && { requireToolApproval: true }),
 });
 

@@ -8,6 +8,9 @@ export const asked = JSON.parse(process.argv[2]);
 
 const ran = (tool) => appendFileSync(process.env.LIVE_TOOL_LOG, `${tool}\n`);
 
+/** Ends the agent's run, a second after the tool `slow` began. */
+export const stop = new AbortController();
+
 /** Bodies of the tools, by name. Each may be given a signal that ends it. */
 export const BODIES = {
   read_db: async ({ q }) => (ran("read_db"), `rows of ${q}`),
@@ -18,7 +21,11 @@ export const BODIES = {
     ran("broken");
     throw new Error(`no connection for ${q}`);
   },
-  slow: async ({ q }, signal) => (await sleep(20_000, undefined, { signal }), `slowly ${q}`),
+  slow: async ({ q }, signal) => {
+    setTimeout(() => stop.abort(), 1000);
+    await sleep(20_000, undefined, { signal });
+    return `slowly ${q}`;
+  },
   hurried: async ({ q }) => {
     ran("hurried");
     await sleep(20_000, undefined, { signal: AbortSignal.timeout(200) });
