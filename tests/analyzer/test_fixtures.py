@@ -43,8 +43,10 @@ IN_SCOPE: Final = (
 """Recordings whose dialect is read by now."""
 
 EXCEPTIONS: Final = {
+    ("ai-sdk-6/approve_reject_no_content", "pay", "waited_ms"): "without content nothing tells when it was proposed",
     ("ai-sdk-6/pending", "delete_db", "approval_asked"): "an ask is told with its answer, a client's call looks alike",
     ("ai-sdk-6/pending", "pay", "approval_asked"): "an ask is told with its answer, a client's call looks alike",
+    ("ai-sdk-7/rules", "pay", "decided_by"): "the ids of automatic approvals are not sent",
     ("claude-code/v2_1_329_headless_default", "Bash", "approval_asked"): "an unanswered ask reads like a deny rule",
     ("claude-code/v2_1_329_headless_default", "Write", "approval_asked"): "an unanswered ask reads like a deny rule",
     ("claude-code/v2_1_330_mcp", "mcp__tiny__drop_table", "approval_asked"): "an unanswered ask reads like a deny rule",

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from tests.live.agent import Agent, Call, Installation
-from tests.live.cli_agents.scene import SUBAGENT, Scene, Step
-from tests.live.script import ToolCall
+from tests.live.agent import Agent, Installation
+from tests.live.cli_agents.scene import SUBAGENT, Scene
 
 from .clerk import PROMPTS, RUNS, SWITCHED, THINKS, Excuse, Untold, agent, call, delete, pay, read, sub_agent
 from .clerk import SCENES as SHARED
@@ -27,9 +26,6 @@ _INSTALLED: Final = {
     ),
 }
 _REPAIRED: Final = call("call_repaired", "read_db", {"rows": 3}, "executed")
-_SEARCH: Final = Step(
-    ToolCall("call_search", "web_search", {"query": "a"}, by_provider=True), Call("web_search", "executed", body=None)
-)
 _RULED: Final = (
     read(),
     call("call_delete", "delete_db", {"q": "b"}, "denied", "policy"),
@@ -44,7 +40,6 @@ SCENES: Final[Mapping[str, Scene]] = {
         ((read(), delete(), pay()),), settings={**THINKS, "wrapped": True}, answers=("no, not on a Friday", "yes")
     ),
     "repaired": Scene(((_REPAIRED,),), settings={**PROMPTS, "repaired": True}),
-    "provider": Scene(((_SEARCH,),), settings={**PROMPTS, "provider_tools": True}),
     "rules": Scene((_RULED,), settings={**PROMPTS, "approvals": _RULES}),
 }
 _LATE: Final = Excuse("an ask is told with its answer, and until then a client's call looks alike", ("asked",))

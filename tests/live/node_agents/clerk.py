@@ -74,6 +74,9 @@ HURRIED: Final = call("call_hurried", "hurried", {"q": "a"}, "failed")
 """It has a time limit of its own."""
 SLOW: Final = call("call_slow", "slow", {"q": "a"}, "cancelled", "human_or_program")
 RENDER: Final = call("call_render", "render", {"page": "p"}, "executed", "program")
+SEARCH: Final = Step(
+    ToolCall("call_search", "web_search", {"query": "a"}, by_provider=True), Call("web_search", "executed", body=None)
+)
 WAITING: Final = (read(), delete(outcome="pending"), pay(outcome="pending"))
 
 SCENES: Final[Mapping[str, Scene]] = {
@@ -98,6 +101,7 @@ SCENES: Final[Mapping[str, Scene]] = {
     "client_pending": Scene(
         ((call("call_render", "render", {"page": "p"}, "pending", None, asked=False),),), settings=PROMPTS
     ),
+    "provider": Scene(((SEARCH,),), settings={**PROMPTS, "provider_tools": True}),
     "own_time_limit": Scene(((HURRIED, read()),), settings=PROMPTS),
     "held_back": Scene(((delete(outcome="executed"), read()),), settings=THINKS, answers=("yes",)),
     "aborted": Scene(((read(), SLOW),), settings=PROMPTS),

@@ -28,7 +28,7 @@ def main(name: str, scene_name: str, installed: str, *switches: str) -> int:
     for program in _PROGRAMS.glob("*.mjs"):
         shutil.copy(program, Path.cwd())
     Path("node_modules").symlink_to(packages)
-    service = "-".join(("clerk", scene_name, *switches))
+    service = "-".join((name, scene_name, *switches))
     settings = {**scene.settings, **dict.fromkeys(switches, True), "answers": scene.answers, "service": service}
     with model_server.serve(scene.script) as model:
         command = (str(packages / ".bin" / "node"), f"run_{name}.mjs", json.dumps(settings))

@@ -12,7 +12,7 @@ import { z } from "zod";
 import { asked, BODIES, GUARDED, helped, nextAnswer, rendered, reviewerThinks, shipped, stop } from "./toolbox.mjs";
 
 const openai = createOpenAI({ baseURL: `${process.env.LIVE_MODEL_URL}/v1`, apiKey: "scripted" });
-const model = openai.chat("scripted-1");
+const model = asked.provider_tools ? openai.responses("scripted-1") : openai.chat("scripted-1");
 
 const INPUTS = {
   read_db: { q: z.string() },
@@ -48,6 +48,7 @@ tools.ship = createTool({
     return agent.resumeData.approved ? shipped(parcel) : "not shipped";
   },
 });
+if (asked.provider_tools) tools.web_search = openai.tools.webSearch({});
 
 const helper = new Agent({
   id: "helper",
