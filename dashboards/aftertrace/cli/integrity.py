@@ -22,18 +22,23 @@ EXIT_FINDINGS = 1
     show_default=True,
     help="How to write findings.",
 )
+@click.option("--repair", is_flag=True, help="First make lookup files again that are missing or wrong.")
 @settings.data_option
-def fsck(data: Path, form: formats.Format) -> int:
+def fsck(data: Path, form: formats.Format, repair: bool) -> int:
     """Check the store: write-ahead log, tables and evidence against each other.
 
-    Nothing is changed. Exits with 1 if anything is damaged or missing; what is normal after a crash is only told.
+    Exits with 1 if anything is damaged or missing; what is normal after a crash is only told. Nothing is changed,
+    and with `--repair` nothing but files that can be made again from others.
     """
     import polars as pl
 
-    from aftertrace.store.fsck import fsck as check
+    from aftertrace.store import fsck as checks
     from aftertrace.store.layout import Layout
 
-    findings = check(Layout(settings.existing(data)))
+    layout = Layout(settings.existing(data))
+    if repair:
+        sys.stderr.write(f"{plain(str(data))}: {checks.repair(layout)} lookup files made again\n")
+    findings = checks.fsck(layout)
     frame = pl.DataFrame(
         [(finding.severity, finding.code, finding.where, finding.message) for finding in findings],
         schema={"severity": pl.String, "code": pl.String, "where": pl.String, "message": pl.String},

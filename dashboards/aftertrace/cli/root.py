@@ -21,6 +21,7 @@ from aftertrace.cli.integrity import fsck
 from aftertrace.cli.listing import LISTINGS
 from aftertrace.cli.one_run import run_page
 from aftertrace.cli.query import query
+from aftertrace.cli.records import records
 from aftertrace.cli.reporting import report
 from aftertrace.cli.serve import serve
 from aftertrace.cli.settings import Settings
@@ -73,6 +74,7 @@ for command in (
     import_files,
     *LISTINGS,
     run_page,
+    records,
     report,
     query,
     status,

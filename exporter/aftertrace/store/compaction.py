@@ -9,12 +9,13 @@ from typing import Final
 
 import pyarrow as pa
 
-from aftertrace.store import commits, durable, parquet, quarantine
+from aftertrace.store import commits, durable, lookup, parquet, quarantine
 from aftertrace.store.digest import file_digest
 from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
 from aftertrace.store.schema import TABLES
 from aftertrace.store.tables import SMALL_BYTES, TableWriter, files_of
+from aftertrace.store.wire_keys import KEYED
 
 FOLD_AT: Final = 64
 """A partition with more small files than this is folded."""
@@ -46,7 +47,7 @@ def compact(layout: Layout, table: TableWriter, fold_at: int = FOLD_AT) -> int:
         if len(sound) > 1:
             folder, schema = layout.table(table.name), TABLES[table.name].schema
             rows = pa.concat_tables([parquet.read(folder / path, group.day, schema) for path in sound])
-            table.rearrange(sound, group.day, rows)
+            table.rearrange(sound, group.day, _together(table.name, rows))
             folded += len(sound)
     return folded
 
@@ -67,7 +68,13 @@ def vacuum(layout: Layout, table: TableWriter, now_s: float | None = None, keep_
         if name not in in_use and not name.startswith("_") and path.stat().st_mtime <= oldest_s:
             durable.remove(path)
             gone += 1
+    lookup.sweep(layout, table.name)
     return gone
+
+
+def _together(table: str, rows: pa.Table) -> pa.Table:
+    """The rows with those of one trace or conversation beside one another, so that few groups of rows hold them."""
+    return rows.sort_by([(name, "ascending") for name in ("trace_id", "conversation_id")]) if table in KEYED else rows
 
 
 def _groups(table: TableWriter, fold_at: int) -> list[_Group]:

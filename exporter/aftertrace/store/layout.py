@@ -10,6 +10,7 @@
     <data>/wal/<receiver>/lock                            held by the one writer of this WAL
     <data>/wal/<receiver>/<first seq>.<generation>.wal    a segment
     <data>/tables/<table>/received_date=…/….parquet       rows, with `_delta_log/` beside them
+    <data>/lookup/<table>/received_date=…/….parquet       which groups of rows of that file hold which ids
     <data>/refused/<receiver>.json                        how many requests were refused, by day
     <data>/quarantine/<name>.json, <name>.bin             what was damaged: what is known of it, and its bytes
 """
@@ -103,6 +104,10 @@ class Layout:
     def commits(self, name: str) -> Path:
         """The folder of a table's commits."""
         return self.table(name) / "_delta_log"
+
+    def lookup(self, name: str) -> Path:
+        """Holds the wire keys of a table's files, under the same names."""
+        return self.data / "lookup" / name
 
     def refused(self, receiver: str) -> Path:
         """How many requests a receiver refused, by day."""

@@ -6,7 +6,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,6 +23,8 @@ from aftertrace.store.schema import PARTITION
 STATISTICS: Final = ("seq", "received_ns", "start_ns", "end_ns", "time_ns")
 """Columns with minima and maxima in files and log: numbers alone, since a log outlives what it describes and must
 hold nothing of a record's content."""
+ROW_GROUP_ROWS: Final = 8192
+"""A reader of a few rows reads so many; more in a group would make files little smaller."""
 _DISTINCT: Final = frozenset({"record", "bytes", "record_key", "digest", "attributes", "arguments", "content"})
 """Columns that a dictionary does not make smaller."""
 
@@ -43,15 +45,11 @@ class DataFile:
     written_ms: int
 
 
-def write(folder: Path, rows: pa.Table) -> list[DataFile]:
-    """Write rows to new files under a table's folder, one per partition, all durable when this returns.
+def write(folder: Path, day: date, rows: pa.Table) -> DataFile:
+    """Write rows of one partition to a new file under a table's folder, durable when this returns.
 
-    A crash on the way leaves files that no commit names: nobody reads them, and vacuum removes them.
+    A crash on the way leaves a file that no commit names: nobody reads it, and vacuum removes it.
     """
-    return [_write_day(folder, day, part) for day, part in _days(rows)]
-
-
-def _write_day(folder: Path, day: date, rows: pa.Table) -> DataFile:
     path = f"{PARTITION}={day.isoformat()}/{uuid.uuid4().hex}.parquet"
     content = encode(rows)
     durable.make_folder((folder / path).parent)
@@ -82,6 +80,7 @@ def encode(rows: pa.Table) -> bytes:
         sink,
         compression="zstd",
         compression_level=1,
+        row_group_size=ROW_GROUP_ROWS,
         use_dictionary=[name for name in stored.column_names if name not in _DISTINCT],
         write_statistics=[name for name in stored.column_names if name in STATISTICS],
         # A flipped bit in a page is otherwise read as other data without an error.
@@ -91,13 +90,41 @@ def encode(rows: pa.Table) -> bytes:
     return content
 
 
-def read(path: Path, day: date, schema: pa.Schema) -> pa.Table:
+def read(
+    path: Path,
+    day: date,
+    schema: pa.Schema,
+    *,
+    columns: Sequence[str] | None = None,
+    row_groups: Sequence[int] | None = None,
+) -> pa.Table:
     """The rows of a file, in the columns of its table.
+
+    Args:
+        path: the file.
+        day: the partition it belongs to.
+        schema: the columns of its table.
+        columns: which of them; all if not given.
+        row_groups: which groups of `ROW_GROUP_ROWS` rows; all if not given.
 
     Raises:
         OSError: a page's checksum is wrong, or the file cannot be read.
     """
-    stored = pq.ParquetFile(path, page_checksum_verification=True).read()
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    file = pq.ParquetFile(path, page_checksum_verification=True)
+    groups = range(file.num_row_groups) if row_groups is None else row_groups
+    stored = file.read_row_groups(list(groups), columns=[name for name in wanted.names if name != PARTITION])
+    return _in_columns(stored, day, wanted)
+
+
+def days(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+    """The rows of each partition, in order of days."""
+    found = pc.unique(rows.column(PARTITION)).to_pylist()
+    for day in sorted(found):
+        yield day, rows if len(found) == 1 else rows.filter(pc.equal(rows.column(PARTITION), pa.scalar(day)))
+
+
+def _in_columns(stored: pa.Table, day: date, schema: pa.Schema) -> pa.Table:
     columns: list[Any] = []
     for field in schema:
         if field.name == PARTITION:
@@ -108,12 +135,6 @@ def read(path: Path, day: date, schema: pa.Schema) -> pa.Table:
             # The column is younger than the file.
             columns.append(pa.nulls(stored.num_rows, field.type))
     return pa.Table.from_arrays(columns, schema=schema)
-
-
-def _days(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
-    days = pc.unique(rows.column(PARTITION)).to_pylist()
-    for day in sorted(days):
-        yield day, rows if len(days) == 1 else rows.filter(pc.equal(rows.column(PARTITION), pa.scalar(day)))
 
 
 def _statistics(rows: pa.Table) -> str:

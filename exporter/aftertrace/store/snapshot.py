@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,32 @@ class Snapshot:
             any(seqs != watermarks for seqs in stored),
         )
 
+    @property
+    def layout(self) -> Layout:
+        """The paths of the store."""
+        return Layout(self.data)
+
+    def files(self, table: str) -> list[tuple[str, date]]:
+        """Path and partition of each file of a table, in order of partitions."""
+        from deltalake import DeltaTable
+
+        from aftertrace.store.tables import files_of
+
+        version = dict(self.versions).get(table)
+        if version is None:
+            return []
+        held = files_of(DeltaTable(self.layout.table(table), version=version))
+        return sorted(((path, day) for path, _, day in held), key=lambda file: (file[1], file[0]))
+
+    def within(self, table: str) -> pl.Expr:
+        """Whether a row (`receiver`, `seq`) is up to what every table holds."""
+        import polars as pl
+
+        if not self.uneven or table not in commits.SEQUENCED:
+            return pl.lit(value=True)
+        stored = [(pl.col("receiver") == receiver) & (pl.col("seq") <= seq) for receiver, seq in self.watermarks]
+        return pl.any_horizontal(stored)
+
     def scan(self, table: str, *, columns: Sequence[str] | None = None) -> pl.LazyFrame:
         """A table's rows, up to the watermark of each receiver.
 
@@ -66,14 +93,13 @@ class Snapshot:
         version = dict(self.versions).get(table)
         frame = empty = pl.LazyFrame(pl.from_arrow(TABLES[table].schema.empty_table()))
         if version is not None:
-            frame = pl.scan_delta(str(Layout(self.data).table(table)), version=version)
+            frame = pl.scan_delta(str(self.layout.table(table)), version=version)
             known, wanted = frame.collect_schema(), empty.collect_schema()
             # No drain has opened the table since these columns came to be.
             younger = {name: pl.lit(None, kind) for name, kind in wanted.items() if name not in known}
             frame = frame.with_columns(**younger) if younger else frame
-        if self.uneven and table in commits.SEQUENCED:
-            stored = [(pl.col("receiver") == receiver) & (pl.col("seq") <= seq) for receiver, seq in self.watermarks]
-            frame = frame.filter(pl.any_horizontal(stored))
+        if self.uneven:
+            frame = frame.filter(self.within(table))
         return frame if columns is None else frame.select(columns)
 
 

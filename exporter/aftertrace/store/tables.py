@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction
 from deltalake.transaction import AddAction, RemoveAction
 
-from aftertrace.store import commits, durable, parquet, quarantine
+from aftertrace.store import commits, durable, lookup, parquet, quarantine
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout, SegmentName, segments
@@ -77,13 +77,13 @@ class TableWriter:
         A crash before the commit leaves nothing that a reader sees; a crash after it leaves a commit that
         `recover` makes durable or takes away whole.
         """
-        files = parquet.write(self._folder, rows) if rows.num_rows else []
+        files = self._write(rows)
         self._commit([_add(file, data_change=True) for file in files], files, upto)
         self.small_files += len(files)
 
     def rearrange(self, removed: list[str], day: date, rows: pa.Table) -> None:
         """Replace files of a partition by one that holds the same rows. Durable when this returns."""
-        files = parquet.write(self._folder, rows)
+        files = self._write(rows)
         now_ms = time.time_ns() // 1_000_000
         values: dict[str, str | None] = {PARTITION: day.isoformat()}
         gone = [
@@ -92,6 +92,14 @@ class TableWriter:
         ]
         self._commit([*gone, *(_add(file, data_change=False) for file in files)], files, {})
         self.small_files = count_small_files(self._delta)
+
+    def _write(self, rows: pa.Table) -> list[DataFile]:
+        files = []
+        for day, part in parquet.days(rows):
+            file = parquet.write(self._folder, day, part)
+            lookup.write(self._layout, self.name, file.path, part)
+            files.append(file)
+        return files
 
     def _commit(self, actions: list[Any], files: list[DataFile], upto: dict[str, int]) -> None:
         stored = {**self._stored, **upto}

@@ -1,23 +1,24 @@
 """fsck: is what is stored what was received, and is all of it there? Compares WAL, tables and evidence with each other.
 
-It changes nothing and needs no lock: while `serve` runs it looks at one version of each table and at the WAL as it is.
-It finds damage and loss by accident. Somebody who may write to the folder can make digests fit again.
+`fsck` changes nothing and needs no lock: while `serve` runs it looks at one version of each table and at the WAL as it
+is. It finds damage and loss by accident. Somebody who may write to the folder can make digests fit again.
 """
 
 from __future__ import annotations
 
 from aftertrace.store import quarantine
-from aftertrace.store.errors import Corrupt
+from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.finding import Finding
 from aftertrace.store.folder import check_format
 from aftertrace.store.fsck.files import check_files
+from aftertrace.store.fsck.lookups import check_lookups, repair_lookups
 from aftertrace.store.fsck.rows import check_rows
 from aftertrace.store.fsck.wal import check_wal
 from aftertrace.store.layout import Layout
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot
 
-__all__ = ["fsck"]
+__all__ = ["fsck", "repair"]
 
 
 def fsck(layout: Layout) -> list[Finding]:
@@ -44,6 +45,27 @@ def fsck(layout: Layout) -> list[Finding]:
         findings += found
     findings += check_wal(layout, snapshot, unsound)
     findings += check_rows(layout, snapshot, unsound)
+    findings += check_lookups(snapshot, unsound)
     known = {(finding.code, finding.where) for finding in findings}
     findings += [found for found in quarantine.kept(layout) if (found.code, found.where) not in known]
     return sorted(findings, key=lambda found: (("error", "warning", "info").index(found.severity), found.where))
+
+
+def repair(layout: Layout) -> int:
+    """Make again what is derived and missing or wrong: lookup files. Evidence is never touched.
+
+    Needs no lock: lookup files are replaced whole, and a drain makes others.
+
+    Returns:
+        How many files were made.
+
+    Raises:
+        Invalid: the folder holds no store, or one of a later version.
+        Corrupt: a table's log cannot be read.
+        Unavailable: the disk does not take a file.
+    """
+    check_format(layout)
+    try:
+        return repair_lookups(Snapshot.of(layout.data))
+    except OSError as error:
+        raise Unavailable(f"repair {layout.data}: {error}; free disk space, or see to its permissions", 1.0) from error

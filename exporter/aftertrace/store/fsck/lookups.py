@@ -1,0 +1,57 @@
+"""The lookup files against the data files they are made from, and making them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from aftertrace.store import lookup, parquet
+from aftertrace.store.finding import Finding
+from aftertrace.store.schema import TABLES
+from aftertrace.store.snapshot import Snapshot
+from aftertrace.store.wire_keys import KEYED, columns_of
+
+
+def check_lookups(snapshot: Snapshot, unsound: set[str]) -> list[Finding]:
+    """Every data file has its lookup file, and that says what the rows say. Damaged tables are left out."""
+    return [finding for table in KEYED if table not in unsound for _, finding in _wrong(snapshot, table)]
+
+
+def repair_lookups(snapshot: Snapshot) -> int:
+    """Make missing and wrong lookup files again, from data files as they are.
+
+    Returns:
+        How many were made.
+
+    Raises:
+        OSError: the disk does not take them.
+    """
+    layout, repaired = snapshot.layout, 0
+    for table in KEYED:
+        days = dict(snapshot.files(table))
+        for path, _ in list(_wrong(snapshot, table)):
+            rows = parquet.read(layout.table(table) / path, days[path], TABLES[table].schema)
+            lookup.write(layout, table, path, rows)
+            repaired += 1
+    return repaired
+
+
+def _wrong(snapshot: Snapshot, table: str) -> Iterator[tuple[str, Finding]]:
+    """Data files, with what is wrong with their lookup files."""
+    layout, schema = snapshot.layout, TABLES[table].schema
+    for path, day in snapshot.files(table):
+        where = str((layout.lookup(table) / path).relative_to(layout.data))
+        found = lookup.read(layout, table, path)
+        if found is None:
+            message = "missing or damaged: its data file is read whole; `fsck --repair` makes it"
+            yield path, Finding("lookup_missing", "warning", where, message)
+            continue
+        try:
+            rows = parquet.read(layout.table(table) / path, day, schema, columns=columns_of(table))
+        except (OSError, pa.ArrowException):
+            # `check_files` tells of the data file itself.
+            continue
+        if not lookup.made(table, rows).equals(found.to_arrow().cast(lookup.SCHEMA)):
+            message = "does not say what its data file holds; `fsck --repair` makes it again"
+            yield path, Finding("lookup_differs", "warning", where, message)

@@ -1,0 +1,55 @@
+"""Wire keys: the ids in a row by which its run, and whatever belongs to it, is found again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import polars as pl
+
+KEYED: Final = ("spans", "events")
+"""Tables whose rows have wire keys; a row of `evidence` is found by the receiver and seq of one of theirs."""
+KINDS: Final = {
+    "trace": "the trace id of the row",
+    "link": "a trace id that the span links to",
+    "conversation": "the session, conversation or thread",
+    "run": "the explicit run id",
+    "call": "the id of the tool call",
+    "request": "the id of a request for approval: one answer may be given in another trace than it was asked in",
+}
+"""Every kind of wire key. Ids stand as the sender wrote them: which sender is for the reader to compare."""
+_COLUMNS: Final = {"trace": "trace_id", "conversation": "conversation_id", "run": "run_key", "call": "call_id"}
+
+
+def wire_keys(rows: pl.DataFrame) -> pl.DataFrame:
+    """The wire keys of rows of `spans` or `events`.
+
+    Returns:
+        `row` (position in `rows`), `kind`, `key`; one row for each key that a row has, in no order.
+    """
+    import polars as pl
+
+    numbered = rows.with_row_index("row")
+    found = [
+        numbered.select("row", kind=pl.lit(kind), key=column).drop_nulls("key") for kind, column in _COLUMNS.items()
+    ]
+    if "links" in rows.columns:
+        linked = numbered.filter(pl.col("links").is_not_null()).select(
+            "row", pair=pl.col("links").str.json_decode(pl.List(pl.List(pl.String)))
+        )
+        to = pl.col("pair").list.get(0, null_on_oob=True)
+        found.append(
+            linked.explode("pair", empty_as_null=True, keep_nulls=True)
+            .select("row", kind=pl.lit("link"), key=to)
+            .drop_nulls("key")
+        )
+    if "group" in rows.columns:
+        about = pl.col("event").str.starts_with("approval.") & pl.col("group").is_not_null()
+        found.append(numbered.filter(about).select("row", kind=pl.lit("request"), key="group"))
+    return pl.concat(found)
+
+
+def columns_of(table: str) -> tuple[str, ...]:
+    """The columns that `wire_keys` reads of a table."""
+    own = ("links",) if table == "spans" else ("event", "group")
+    return (*_COLUMNS.values(), *own)

@@ -1,0 +1,227 @@
+"""Finding rows by their ids: always what a filter of the whole table finds, whatever happens to the lookup files."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aftertrace.store import lookup
+from aftertrace.store.compaction import compact, vacuum
+from aftertrace.store.errors import Corrupt
+from aftertrace.store.finding import Finding
+from aftertrace.store.folder import open_folder
+from aftertrace.store.fsck import fsck, repair
+from aftertrace.store.layout import Layout
+from aftertrace.store.lookup import rows_with
+from aftertrace.store.parquet import ROW_GROUP_ROWS
+from aftertrace.store.schema import EVENTS, SPANS, TABLES
+from aftertrace.store.snapshot import Snapshot
+from aftertrace.store.tables import TableWriter
+from aftertrace.store.wire_keys import KINDS
+
+DAY = date(2026, 1, 2)
+FEW = st.sampled_from([None, "a", "b", "c"])
+MANY_DAYS = st.sampled_from([DAY, date(2026, 1, 3)])
+
+
+def spans(*rows: dict[str, object]) -> pa.Table:
+    """Spans, numbered from 1 in `seq` where they do not say."""
+    base = {"received_date": DAY, "receiver": "main", "index": 0, "received_ns": 0, "name": "step"}
+    return pa.Table.from_pylist([{**base, "seq": seq, **row} for seq, row in enumerate(rows, start=1)], SPANS)
+
+
+def found(layout: Layout, table: str, *keys: tuple[str, str]) -> list[int]:
+    """The seqs of the rows with any of the keys."""
+    wanted = pl.DataFrame(keys, schema={"kind": pl.String, "key": pl.String}, orient="row")
+    return sorted(rows_with(Snapshot.of(layout.data), table, wanted)["seq"].to_list())
+
+
+def lookups(layout: Layout, table: str = "spans") -> list[Path]:
+    """The lookup files there are."""
+    return sorted(layout.lookup(table).glob("*/*.parquet"))
+
+
+def even(layout: Layout, seq: int) -> None:
+    """Let the tables without rows say that they hold everything too: readers see what all of them have."""
+    for name in ("evidence", "events"):
+        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), {"main": seq})
+
+
+@pytest.fixture
+def stored(layout: Layout) -> Layout:
+    """Four spans in two commits, one of which links to other traces."""
+    table = TableWriter(layout, "spans")
+    links = '[["t2", "s9"], ["t3", "s1"]]'
+    table.append(spans({"trace_id": "t1", "call_id": "c1"}, {"trace_id": "t2", "links": links}), {"main": 2})
+    others = spans({"seq": 3, "trace_id": "t1", "conversation_id": "talk"}, {"seq": 4, "run_key": "run"})
+    table.append(others, {"main": 4})
+    even(layout, 4)
+    return layout
+
+
+def test_rows_are_found_by_each_kind_of_key(stored: Layout) -> None:
+    """Over all files; a key of one kind is not one of another."""
+    assert found(stored, "spans", ("trace", "t1")) == [1, 3]
+    assert found(stored, "spans", ("link", "t2")) == [2]
+    assert found(stored, "spans", ("conversation", "talk")) == [3]
+    assert found(stored, "spans", ("run", "run")) == [4]
+    assert found(stored, "spans", ("call", "c1"), ("run", "run"), ("trace", "t9")) == [1, 4]
+    assert found(stored, "spans", ("call", "t1")) == []
+    assert found(stored, "events", ("trace", "t1")) == []
+
+
+def test_an_event_is_found_by_the_request_it_answers(layout: Layout) -> None:
+    """And no other event by the group that its position counts in."""
+    base = {"received_date": DAY, "receiver": "main", "index": 0, "ordinal": 0, "received_ns": 0, "group": "g"}
+    rows = [{**base, "seq": 1, "event": "approval.granted"}, {**base, "seq": 2, "event": "action.proposed"}]
+    TableWriter(layout, "events").append(pa.Table.from_pylist(rows, EVENTS), {"main": 2})
+    for name in ("evidence", "spans"):
+        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), {"main": 2})
+    assert found(layout, "events", ("request", "g")) == [1]
+
+
+def test_rows_that_not_every_table_has_are_not_found(stored: Layout) -> None:
+    """As with `scan`: a drain was stopped between two commits."""
+    TableWriter(stored, "spans").append(spans({"seq": 5, "trace_id": "t1"}), {"main": 5})
+    assert found(stored, "spans", ("trace", "t1")) == [1, 3]
+    even(stored, 5)
+    assert found(stored, "spans", ("trace", "t1")) == [1, 3, 5]
+
+
+@pytest.mark.parametrize("damage", ["missing", "torn", "flipped"])
+def test_a_lookup_file_that_is_lost_or_damaged_loses_no_row(stored: Layout, damage: str) -> None:
+    """The data file is read whole then, fsck tells of it, and `repair` makes it again."""
+    path = lookups(stored)[0]
+    content = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    elif damage == "torn":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        path.write_bytes(bytes(byte ^ (0xFF if place == 8 else 0) for place, byte in enumerate(content)))
+    assert found(stored, "spans", ("trace", "t1")) == [1, 3]
+    where = str(path.relative_to(stored.data))
+    assert [(finding.code, finding.where) for finding in of_lookups(stored)] == [("lookup_missing", where)]
+    assert repair(stored) == 1
+    assert of_lookups(stored) == []
+    assert path.read_bytes() == content
+
+
+def test_fsck_sees_a_lookup_file_that_hides_a_row(stored: Layout) -> None:
+    """The control: what only the lookup file knows can be lost, so it is compared with its data file."""
+    path = next(path for path in lookups(stored) if "t2" in pq.read_table(path)["key"].to_pylist())
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+    assert found(stored, "spans", ("trace", "t2")) == []
+    assert [finding.code for finding in of_lookups(stored)] == ["lookup_differs"]
+    assert repair(stored) == 1
+    assert of_lookups(stored) == []
+
+
+def test_a_damaged_data_file_is_told(stored: Layout) -> None:
+    """Rows that cannot be read are not rows that are not there."""
+    for path in stored.table("spans").glob("*/*.parquet"):
+        path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(Corrupt, match="expected the file as it was committed; run `aftertrace fsck`"):
+        found(stored, "spans", ("trace", "t1"))
+
+
+def test_folding_brings_the_rows_of_a_trace_together(layout: Layout) -> None:
+    """A trace that lay in each of many files is read from one group of rows of one file."""
+    table, files, traces = TableWriter(layout, "spans"), 4, 2_500
+    for file in range(files):
+        rows = spans(*({"seq": file * traces + n, "trace_id": f"t{n:04d}"} for n in range(1, traces + 1)))
+        table.append(rows, {"main": files * traces})
+    even(layout, files * traces)
+    compact(layout, table, fold_at=2)
+    ((path, _),) = Snapshot.of(layout.data).files("spans")
+    keys = lookup.read(layout, "spans", path)
+    assert keys is not None
+    assert keys["row_group"].n_unique() == -(-files * traces // ROW_GROUP_ROWS)
+    assert keys.group_by("key").len()["len"].max() == 1
+    assert found(layout, "spans", ("trace", "t0007")) == [7 + file * traces for file in range(files)]
+    assert of_lookups(layout) == []
+
+
+def test_lookup_files_go_with_their_data_files(layout: Layout) -> None:
+    """And so does what a crash left of one that was being made."""
+    table = TableWriter(layout, "spans")
+    for seq in range(1, 4):
+        table.append(spans({"seq": seq, "trace_id": "t"}), {"main": seq})
+    compact(layout, table, fold_at=2)
+    draft = lookups(layout)[0].with_name(".x.parquet.1.new")
+    draft.write_bytes(b"PAR1")
+    os.utime(draft, (0, 0))
+    assert len(lookups(layout)) == 4
+    vacuum(layout, table, keep_s=-1)
+    assert [path.name for path in lookups(layout)] == [
+        Path(path).name for path, _ in Snapshot.of(layout.data).files("spans")
+    ]
+    assert not draft.exists()
+
+
+@settings(max_examples=25)
+@given(
+    commits=st.lists(
+        st.lists(
+            st.fixed_dictionaries(
+                {
+                    "received_date": MANY_DAYS,
+                    **dict.fromkeys(("trace_id", "conversation_id", "call_id", "run_key"), FEW),
+                    "links": st.lists(st.tuples(FEW, FEW), max_size=2).map(
+                        lambda pairs: json.dumps(pairs) if pairs else None
+                    ),
+                }
+            ),
+            min_size=1,
+            max_size=6,
+        ),
+        max_size=5,
+    ),
+    keys=st.lists(st.tuples(st.sampled_from(list(KINDS)), st.sampled_from("abcd")), max_size=3),
+    folds=st.booleans(),
+    lost=st.integers(0, 9),
+)
+def test_what_is_found_is_what_a_filter_of_the_whole_table_finds(
+    commits: list[list[dict[str, object]]], keys: list[tuple[str, str]], folds: bool, lost: int
+) -> None:
+    """Over any rows, keys, files, folding, and with any lookup file gone."""
+    with tempfile.TemporaryDirectory() as name:
+        layout, seq = open_folder(Path(name) / "data"), 0
+        table = TableWriter(layout, "spans")
+        for rows in commits:
+            numbered = [{**row, "seq": seq + place} for place, row in enumerate(rows, start=1)]
+            seq += len(rows)
+            table.append(spans(*numbered), {"main": seq})
+        even(layout, seq)
+        if folds:
+            compact(layout, table, fold_at=1)
+        for path in lookups(layout)[lost : lost + 1]:
+            path.unlink()
+        whole = Snapshot.of(layout.data).scan("spans").collect()
+        columns = {"trace": "trace_id", "conversation": "conversation_id", "run": "run_key", "call": "call_id"}
+        expected = [
+            row["seq"]
+            for row in whole.iter_rows(named=True)
+            if any(
+                key in [pair[0] for pair in json.loads(row["links"] or "[]")]
+                if kind == "link"
+                else kind in columns and row[columns[kind]] == key
+                for kind, key in keys
+            )
+        ]
+        assert found(layout, "spans", *keys) == sorted(expected)
+
+
+def of_lookups(layout: Layout) -> list[Finding]:
+    """What fsck says of lookup files; the rows here have no evidence, which it says too."""
+    return [finding for finding in fsck(layout) if finding.code.startswith("lookup_")]
