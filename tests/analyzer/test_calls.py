@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from .stories import ASKED, COMPLETED, ENDED, PROPOSED, calls_of, event, span
+from .stories import ASKED, AT_NS, COMPLETED, ENDED, PROPOSED, calls_of, event, span
 
 NINE_HUNDRED: Final = {"arguments": '{"amount":900}', "arguments_digest": "900"}
 FIVE: Final = {"arguments": '{"amount":5}', "arguments_digest": "5"}
@@ -194,3 +194,22 @@ def test_an_interrupt_that_one_instrumentation_answers_again_is_another_answer()
     second = event("action.proposed", "proposed", s=8, call_id="c-2", arguments='{"amount":900}')
     calls = calls_of(PROPOSED, *first, second, {**later[0], "group": "i-2"}, later[1], ENDED)
     assert [(row["outcome"], len(row["evidence"])) for row in calls.to_dicts()] == [("denied", 3), ("denied", 3)]
+
+
+def test_of_two_calls_without_an_id_the_one_that_was_not_refused_is_the_one_that_ran() -> None:
+    """One after the other, or at once; where both were refused, the first is the one that ran all the same."""
+
+    def rows(second_s: float, verdict: str) -> list[dict[str, Any]]:
+        about = {"call_id": None, "arguments": None}
+        asked = [{**PROPOSED, **about, "position": 0}, event("approval.rejected", s=2, decided_by="human", **about)]
+        again = {**PROPOSED, **about, "position": 1, "time_ns": AT_NS + int(second_s * 1e9)}
+        return [*asked, again, event(verdict, s=6, decided_by="human", **about), {**COMPLETED, **about}]
+
+    for second_s in (0, 4):
+        found = calls_of(*rows(second_s, "approval.granted")).sort("ordinal")
+        assert found.select("outcome", "approval", "signals").rows() == [
+            ("denied", "rejected", []),
+            ("executed", "granted", []),
+        ]
+    found = calls_of(*rows(4, "approval.rejected")).sort("ordinal")
+    assert found.select("outcome", "signals").rows() == [("executed", ["ran_refused"]), ("denied", [])]

@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.gateways import GATEWAY
-from aftertrace.analyzer.joins import DECISIONS
+from aftertrace.analyzer.matches import DECISIONS
 
 _WEIGHTS: Final = {"check": 0, "span": 1, "result": 2}
 _UNMARKED: Final = 3

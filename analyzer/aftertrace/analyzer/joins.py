@@ -30,19 +30,12 @@ from aftertrace.analyzer.copies import without_copies
 from aftertrace.analyzer.feedback import once
 from aftertrace.analyzer.gateways import placed
 from aftertrace.analyzer.identity import RESOLVED
+from aftertrace.analyzer.matches import CALLED, DECISIONS, IS_ITEM, RAN, SEPARATOR, match
 from aftertrace.analyzer.replays import without_replays
 from aftertrace.analyzer.requests import answered_each
 from aftertrace.analyzer.suspensions import without_suspensions
 from aftertrace.analyzer.verdicts import parted, put
 
-DECISIONS: Final = (
-    "policy.evaluated",
-    "approval.requested",
-    "approval.granted",
-    "approval.rejected",
-    "approval.modified",
-    "approval.expired",
-)
 _EFFECTS: Final = ("effect.applied", "effect.blocked")
 CALL_EVENTS: Final = (
     *DECISIONS,
@@ -55,14 +48,9 @@ CALL_EVENTS: Final = (
 )
 REPLAYED_ASK: Final = "replayed_ask"
 """Rule of an ask that its answer repeats."""
-_RAN: Final = ("completed", "failed")
-_SEPARATOR: Final = "\x1f"
 _LEVELS: Final = 3
 TWIN_WITHIN_NS: Final = 50_000_000
 """Two instrumentations of one tool call, or of one resume, tell of it within this of each other."""
-ITEM_ID: Final = "item_id"
-"""Dialects' `rule` of a proposal that names its item, and not its call."""
-_IS_ITEM: Final = (pl.col("event") == "action.proposed") & (pl.col("rule") == ITEM_ID).fill_null(value=False)
 
 
 def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
@@ -81,14 +69,14 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     together = together.join(apart.select(lead="row"), on="lead", how="anti")
     identified = _occurrences(found.filter(pl.col("call_id").is_not_null()))
     anonymous = found.filter(pl.col("call_id").is_null() & pl.col("tool_name").is_not_null())
-    entered = anonymous.filter(_CALLED & (pl.col("state") == "entered")).join(together, on="row", how="anti")
+    entered = anonymous.filter(CALLED & (pl.col("state") == "entered")).join(together, on="row", how="anti")
     anonymous, said_of = once(anonymous, identified, entered)
     together = pl.concat([together, said_of])
     repeated = _repeated(anonymous)
     anonymous = anonymous.join(repeated, on="row", how="anti")
     twins = _twins(anonymous, identified)
     rest = anonymous.join(twins, on="row", how="anti")
-    matched = pl.concat([twins, _match(rest.join(together, on="row", how="anti"), identified)], how="diagonal")
+    matched = pl.concat([twins, match(rest.join(together, on="row", how="anti"), identified)], how="diagonal")
     keys = matched.select("call_key", lead="row")
     following = rest.join(together, on="row", how="inner").join(keys, on="lead", how="inner").drop("lead")
     found = pl.concat([identified, matched, following], how="diagonal")
@@ -125,7 +113,7 @@ def _repeated(anonymous: pl.DataFrame) -> pl.DataFrame:
     """Step 5: events that tell once more what `of_row` tells: the same interrupt, its answers, a repeated proposal."""
     positional = pl.col("position").is_not_null() & pl.col("event").str.starts_with("approval.")
     asks = anonymous.filter(positional & (pl.col("event") == "approval.requested") & pl.col("group").is_not_null())
-    items = anonymous.filter(_IS_ITEM & (pl.col("state") == "echoed"))
+    items = anonymous.filter(IS_ITEM & (pl.col("state") == "echoed"))
     told = [
         group.sort("time_ns", "row").with_columns(of_row=pl.col("row").first().over(by))
         for group, by in (
@@ -145,7 +133,7 @@ def _repeated(anonymous: pl.DataFrame) -> pl.DataFrame:
 
 def _twins(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
     """Runs that a second instrumentation tells once more, without the id: same trace, tool and time, another scope."""
-    ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(_RAN)
+    ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(RAN)
     told = anonymous.filter(ran).select("row", "trace_id", "tool_name", "scope_name", "time_ns", "done_ns")
     told = told.drop_nulls().sort("time_ns", "row")
     runs = identified.filter(ran).select(
@@ -228,7 +216,7 @@ def _occurrences(events: pl.DataFrame) -> pl.DataFrame:
     """Step 3: `call_key` of events with an id. An id used again after a result names another call."""
     # Nested agents count from the same `call_0`, and models use an id again: one that two tools are proposed under, or
     # that two tools of one instrumentation ran or were decided on under, names two calls.
-    ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(_RAN).fill_null(value=False)
+    ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(RAN).fill_null(value=False)
     decided = pl.col("event").is_in(DECISIONS)
     both_told = (
         pl.col("tool_name").filter(ran | decided).drop_nulls().n_unique().over("scope", "call_id", "scope_name") > 1
@@ -265,117 +253,8 @@ def _occurrences(events: pl.DataFrame) -> pl.DataFrame:
                 "call_id",
                 pl.col("of_tool").fill_null(""),
                 pl.col("occurrence").cast(pl.String),
-                separator=_SEPARATOR,
+                separator=SEPARATOR,
             ),
         )
         .drop("of_tool")
     )
-
-
-def _match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
-    """Step 4: `call_key` of events without an id."""
-    calls = _open_calls(identified)
-    # Under the SDK's own model call lies that of its client, which names the items of the same calls.
-    items = anonymous.filter(_IS_ITEM & (pl.col("state") == "proposed")).with_columns(digest="asked_digest")
-    again = _in_order(items, calls, ["scope", "tool_name", "digest"], "repeat")
-    proposals = _numbered_proposals(anonymous.join(again, on="row", how="anti"))
-    calls = pl.concat([calls, proposals.select(_OPEN)], how="vertical")
-    done: list[pl.DataFrame] = [again, proposals.select("row", "call_key")]
-    rest = anonymous.join(pl.concat(done), on="row", how="anti")
-    for kind, is_kind in _KINDS:
-        wanting = rest.filter(is_kind).with_columns(digest="asked_digest").sort("scope", "time_ns", "row")
-        if kind == "answer":
-            wanting = wanting.unique(["scope", "tool_name", "position", "digest"], maintain_order=True)
-        for by in (["scope", "tool_name", "digest"], ["scope", "tool_name"]):
-            # A run may differ from its proposal by an edit; anything else that gives arguments must give the same.
-            eligible = wanting if "digest" in by or kind == "run" else wanting.filter(pl.col("digest").is_null())
-            met = _in_order(eligible, calls, by, kind)
-            done.append(met)
-            calls = calls.with_columns(
-                pl.when(pl.col("call_key").is_in(met["call_key"].implode())).then(True).otherwise(kind).alias(kind)
-            )
-            wanting = wanting.join(met, on="row", how="anti")
-        if kind in ("run", "enter", "consider", "ask"):
-            fresh = wanting.with_columns(call_key=_row_key())
-            done.append(fresh.select("row", "call_key"))
-            calls = pl.concat([calls, _as_open(fresh, kind)])
-    return anonymous.join(pl.concat(done), on="row", how="inner")
-
-
-_OPEN: Final = (
-    "call_key",
-    "scope",
-    "tool_name",
-    "digest",
-    "first_ns",
-    "row",
-    "run",
-    "enter",
-    "answer",
-    "consider",
-    "check",
-    "effect",
-    "ask",
-    "decide",
-    "repeat",
-)
-_CALLED: Final = pl.col("event") == "tool.called"
-_KINDS: Final = (
-    (
-        "run",
-        _CALLED & ~pl.col("state").is_in(("entered", "answered")).fill_null(value=False) & pl.col("position").is_null(),
-    ),
-    ("enter", _CALLED & (pl.col("state") == "entered")),
-    ("answer", _CALLED & pl.col("position").is_not_null()),
-    ("consider", pl.col("event") == "tool.considered"),
-    ("check", pl.col("event").is_in(("validation.passed", "validation.failed"))),
-    ("effect", pl.col("event").is_in(("effect.applied", "effect.blocked"))),
-    ("ask", pl.col("event") == "approval.requested"),
-    ("decide", pl.col("event").is_in(DECISIONS) & (pl.col("event") != "approval.requested")),
-    ("repeat", _IS_ITEM),
-)  # fmt: skip
-
-
-def _row_key() -> pl.Expr:
-    pointer = pl.concat_str("pointer", pl.col("ordinal").cast(pl.String), separator="/")
-    return pl.concat_str(pl.lit("row"), "scope", pointer, separator=_SEPARATOR)
-
-
-def _numbered_proposals(anonymous: pl.DataFrame) -> pl.DataFrame:
-    """Proposals without an id: each is a call."""
-    proposals = anonymous.filter((pl.col("event") == "action.proposed") & (pl.col("state") == "proposed"))
-    return proposals.with_columns(
-        call_key=_row_key(),
-        digest="asked_digest",
-        first_ns="time_ns",
-        **{kind: pl.lit(value=False) for kind, _ in _KINDS},
-    )
-
-
-def _open_calls(identified: pl.DataFrame) -> pl.DataFrame:
-    """Calls with an id, and which kinds of evidence they already have."""
-    return identified.group_by("call_key").agg(
-        pl.col("scope").first(),
-        pl.col("tool_name").drop_nulls().first(),
-        pl.col("arguments_digest").filter(pl.col("event") == "action.proposed").drop_nulls().first().alias("digest"),
-        pl.col("time_ns").min().alias("first_ns"),
-        pl.col("row").min(),
-        *(is_kind.fill_null(value=False).any().alias(kind) for kind, is_kind in _KINDS),
-    ).select(_OPEN)  # fmt: skip
-
-
-def _as_open(fresh: pl.DataFrame, kind: str) -> pl.DataFrame:
-    return fresh.with_columns(first_ns="time_ns", **{name: pl.lit(value=name == kind) for name, _ in _KINDS}).select(
-        _OPEN
-    )
-
-
-def _in_order(wanting: pl.DataFrame, calls: pl.DataFrame, by: list[str], kind: str) -> pl.DataFrame:
-    """The k-th event of a key meets the k-th call of that key that lacks this kind of evidence."""
-    left = wanting.drop_nulls(by).with_columns(rank=pl.int_range(pl.len()).over(by, order_by=["time_ns", "row"]))
-    right = (
-        calls.filter(~pl.col(kind)).drop_nulls(by).with_columns(
-            rank=pl.int_range(pl.len()).over(by, order_by=["first_ns", "row"])
-        )
-    )  # fmt: skip
-    return left.join(right.select(*by, "rank", "call_key"), on=[*by, "rank"], how="inner").select("row", "call_key")
