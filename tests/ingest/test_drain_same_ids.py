@@ -193,14 +193,18 @@ def test_a_restart_finds_the_last_that_stood(layout: Layout, monkeypatch: pytest
     assert flags(layout)[-2:] == ["conflicts_with:main/4/0", "conflicts_with:main/6/0"]
 
 
-def test_there_is_an_end_to_what_is_read_back(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", ["FETCHED_FRAMES", "FETCHED_BYTES"])
+def test_there_is_an_end_to_what_is_read_back(layout: Layout, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
     """What was not compared is neither called a conflict nor passed over."""
-    monkeypatch.setattr(same_ids, "FETCHED_FRAMES", 1)
-    send(layout, span("read", number=1), span("read", number=2))
+    if limit == "FETCHED_FRAMES":
+        monkeypatch.setattr(same_ids, limit, 1)
+    else:
+        monkeypatch.setattr(evidence, limit, 120)
+    send(layout, span("read", number=1), span("read", number=2, path="/tmp"))
     drain(layout)
     send(layout, span("delete", number=1), span("delete", number=2))
     drain(layout)
-    assert flags(layout)[2:] == ["conflicts_with:main/1/0", "same_id_as:main/2/0"]
+    assert sorted(filter(None, flags(layout))) == ["conflicts_with:main/1/0", "same_id_as:main/2/0"]
 
 
 class Killed(BaseException):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -22,7 +23,9 @@ from aftertrace.store.errors import Corrupt
 from aftertrace.store.schema import PARTITION
 from aftertrace.store.snapshot import collected
 
-_PLACE = ("receiver", "seq", "index")
+FETCHED_BYTES: Final = 32 << 20
+"""Records that are read back for one turn, together."""
+_PLACE: Final = ("receiver", "seq", "index")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,15 @@ class Evidence:
             self.scan("evidence")
             .filter(pl.col("seq").is_in(sorted({seq for _, seq, _ in places})))
             .join(wanted, on=_PLACE, how="semi")
-            .select(*_PLACE, "signal", "record", "resource_digest", "scope_digest")
         )
-        (found,) = collected(rows)
+        # Their sizes first: a sender may have made each of them as large as a request can be.
+        (sizes,) = collected(rows.select(*_PLACE, size=pl.col("record").bin.size()))
+        fitting = sizes.sort("size").filter(pl.col("size").cum_sum() <= FETCHED_BYTES).drop("size")
+        (found,) = collected(
+            rows.join(fitting.lazy(), on=_PLACE, how="semi").select(
+                *_PLACE, "signal", "record", "resource_digest", "scope_digest"
+            )
+        )
         resources = self._origins("resources", found["resource_digest"])
         scopes = self._origins("scopes", found["scope_digest"])
         return {

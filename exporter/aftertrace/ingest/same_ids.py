@@ -78,7 +78,7 @@ class SameIds:
 
         Args:
             load: rows of `evidence` of a day, in parts, with `COLUMNS`: in order of time where one id has several.
-            fetch: the records at some places, those of them that can be read.
+            fetch: the records at some places: those that can be read, up to a size.
             folder: on a disk with some space: 22 bytes a record for each of three days.
         """
         self._places = PlacesByDay(lambda day: map(_standing, load(day)), folder)
@@ -97,23 +97,27 @@ class SameIds:
         Raises:
             OSError: the disk does not take it.
         """
-        keys = pl.Series("key", [key_of(each.record_id) for each in told], dtype=pl.UInt64)
-        standing = {**self._places.beside(day, keys), **self._places.of(day, keys)}
+        keys = [key_of(each.record_id) for each in told]
+        series = pl.Series("key", keys, dtype=pl.UInt64)
+        standing = {**self._places.beside(day, series), **self._places.of(day, series)}
         tellings = self._earlier(list(dict.fromkeys(standing.values())), unstored)
-        fresh: dict[int, Place] = {}
-        answers: list[Related | None] = []
-        for each in told:
-            key = key_of(each.record_id)
-            before = standing.get(key)
-            related = None
-            if before is not None and before != each.place:
-                related = _related(before, tellings.get(before), each.telling)
-            answers.append(related)
-            if related is None or related.relation in STANDING:
-                standing[key] = fresh[key] = each.place
-                tellings[each.place] = each.telling
-                self._keep(each)
-        self._places.add(day, fresh.items())
+        by_key: dict[int, list[int]] = {}
+        for number, key in enumerate(keys):
+            by_key.setdefault(key, []).append(number)
+        answers: list[Related | None] = [None] * len(told)
+        # One id after the other, so that what is compared with again and again is decoded once.
+        for key, numbers in by_key.items():
+            for number in numbers:
+                each, before = told[number], standing.get(key)
+                if before is not None and before != each.place:
+                    answers[number] = _related(before, tellings.get(before), each.telling)
+                related = answers[number]
+                if related is None or related.relation in STANDING:
+                    standing[key] = each.place
+                    tellings[each.place] = each.telling
+                    self._keep(each)
+        own = {each.place for each in told}
+        self._places.add(day, ((key, standing[key]) for key in by_key if standing[key] in own))
         return answers
 
     def _earlier(self, places: Sequence[Place], unstored: Mapping[Place, Telling]) -> dict[Place, Telling]:

@@ -73,7 +73,7 @@ def relation(before: Telling, now: Telling) -> Relation | None:
     otherwise.discard(_SCOPE)
     more = any(_has_more(name, new[name], old.get(name)) for name in new)
     less = any(_has_more(name, old[name], new.get(name)) for name in old)
-    was_open, is_open = is_unfinished(before), is_unfinished(now)
+    was_open, is_open = (_is_unfinished(now.signal, facts) for facts in (old, new))
     if otherwise:
         if otherwise & _FIXED or not (was_open or is_open):
             return "conflicts_with"
@@ -85,15 +85,19 @@ def relation(before: Telling, now: Telling) -> Relation | None:
     return "continued_by" if less else "continues"
 
 
-def is_unfinished(telling: Telling) -> bool:
-    """Whether it tells of something that may still change: a span without an end, or what an import found."""
-    if _origin(telling.resource, telling.scope).get(_SCOPE, "").startswith(_IMPORTED):
-        return True
-    return telling.signal == "traces" and not trace_pb2.Span.FromString(telling.record).end_time_unix_nano
+def _is_unfinished(signal: Signal, facts: _Facts) -> bool:
+    """Whether it may still change: a span without an end, or what an import found."""
+    is_imported = facts[_SCOPE].startswith(_IMPORTED)
+    return is_imported or (signal == "traces" and "end_time_unix_nano" not in facts)
 
 
+@lru_cache(maxsize=2)
 def _facts(telling: Telling) -> _Facts:
-    """What it states, by field; each attribute is a field of its own. What is not set is not stated."""
+    """What it states, by field; each attribute is a field of its own. What is not set is not stated.
+
+    The last two are kept: whoever sends one large record and thousands of small ones of its id must not make it be
+    decoded thousands of times.
+    """
     message: Any = (trace_pb2.Span if telling.signal == "traces" else logs_pb2.LogRecord).FromString(telling.record)
     facts: _Facts = dict(_origin(telling.resource, telling.scope))
     if telling.signal == "traces":
