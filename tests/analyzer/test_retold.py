@@ -52,6 +52,14 @@ def test_a_span_that_is_sent_open_and_ended_is_read_once(order: tuple[int, ...])
     assert analysis.identified.spans["end_ns"].to_list() == [9_000, 2_000]
 
 
+def test_no_source_takes_the_place_of_another() -> None:
+    """What it adds to a span that it did not send is read beside it."""
+    frames = sent(tool("read"), tool("read", approver="mallory"))
+    other = pl.when(pl.col("seq") == 2).then(pl.lit("other")).otherwise("source").alias("source")
+    mixed = Frames(frames.spans.with_columns(other), frames.events.with_columns(other))
+    assert [each.analysis().identified.spans.height for each in (frames, mixed)] == [2, 3]
+
+
 def test_a_contradiction_is_a_signal_of_its_run() -> None:
     """Both tellings stay, the checks of the run name it, and the report counts it as a control that failed."""
     analysis = sent(tool("read"), tool("delete_all")).analysis()

@@ -1,7 +1,8 @@
 """Records that are told of more than once under one id (`ingest.same_ids`), by the flags that the drain gave them.
 
-What another record tells whole, and more, is left out, whichever came first: a span that was sent when it began and
-again when it ended, or by two exporters. Records that contradict each other both stay, and their run says so.
+What another record of the same source tells whole, and more, is left out, whichever came first: a span that was sent
+when it began and again when it ended, or by two exporters. One source's word never takes the place of another's.
+Records that contradict each other both stay, and their run says so.
 """
 
 from __future__ import annotations
@@ -10,19 +11,28 @@ from typing import Final
 
 import polars as pl
 
-_CONTINUES: Final = '"continues:([^"]+)"'
-_PLACE: Final = ("receiver", "seq", "index")
+_PLACE: Final = pl.concat_str("receiver", "seq", "index", separator="/")
+_SAME: Final = ("place", "source")
+_SOURCES: Final = (
+    pl.col("source"),
+    _PLACE.alias("place"),
+    *(pl.col("flags").str.extract(f'"{name}:([^"]+)"').alias(name) for name in ("continues", "continued_by")),
+)
 
 
 def without_retold(*frames: pl.DataFrame) -> list[pl.DataFrame]:
     """Rows of `spans` and `events` without those of records that another tells whole."""
-    told = pl.concat([frame.select(pl.col("flags").str.extract(_CONTINUES)).drop_nulls() for frame in frames])
-    less = pl.col("flags").str.contains('"continued_by:', literal=True).fill_null(value=False)
-    whole = [frame.filter(~less) for frame in frames]
-    if not told.height:
-        return whole
-    place = pl.concat_str(_PLACE, separator="/")
-    return [frame.filter(~place.is_in(told["flags"].implode())) for frame in whole]
+    told = pl.concat([frame.filter(pl.col("flags").is_not_null()).select(*_SOURCES) for frame in frames])
+    fuller = told.select("source", place="continues").drop_nulls("place")
+    if not fuller.height and not told["continued_by"].count():
+        return list(frames)
+    known = pl.concat([frame.select("source", place=_PLACE) for frame in frames]).unique()
+    poorer = told.join(known, left_on=["continued_by", "source"], right_on=_SAME, how="semi").select(_SAME)
+    gone = pl.concat([fuller.select(_SAME), poorer])
+    return [
+        frame.with_columns(place=_PLACE).join(gone, on=_SAME, how="anti", maintain_order="left").drop("place")
+        for frame in frames
+    ]
 
 
 def contradicted(*frames: pl.DataFrame) -> pl.DataFrame:
