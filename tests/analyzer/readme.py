@@ -21,6 +21,7 @@ _TITLES: Final = {
     "ai-sdk-7": "AI SDK 7",
     "claude-agent-sdk": "Claude Agent SDK",
     "claude-code": "Claude Code",
+    "cline": "Cline (SDK)",
     "codex": "Codex",
     "copilot-cli": "Copilot CLI",
     "crewai": "CrewAI (OpenInference)",
@@ -28,8 +29,10 @@ _TITLES: Final = {
     "google-adk": "Google ADK (both schemas)",
     "langchain": "LangChain, LangGraph (OpenInference, OpenLLMetry, LangSmith, two at once)",
     "mastra": "Mastra",
+    "mcp": "MCP clients and servers (FastMCP, the Python SDK)",
     "openai-agents": "OpenAI Agents (OpenInference, OpenLLMetry, Logfire)",
     "opencode": "opencode",
+    "openhands": "OpenHands",
     "otel-genai": "LangChain and OpenAI Agents (OpenTelemetry's own instrumentations)",
     "pydantic-ai": "Pydantic AI",
     "strands": "Strands",
@@ -37,6 +40,7 @@ _TITLES: Final = {
 _COLUMNS: Final = {
     "approval_asked": "whether somebody was asked",
     "decided_by": "who decided",
+    "outcome": "what became of it",
     "waited_ms": "how long the answer took",
 }
 

@@ -122,3 +122,46 @@ def test_thousands_of_requests_in_one_trace_are_each_met_once() -> None:
         )
     ]
     assert calls_of(*twins).height == len(requests)
+
+
+UNREACHED: Final = {
+    **told_by("server", 1.2, 1.8),
+    "tool_name": None,
+    "state": "refused",
+    "decided_by": "target",
+    "basis": "inferred",
+    "rule": "mcp_unreached",
+}
+"""A server's span that names no tool."""
+FAILED: Final = {"state": "failed", "reason": "needs the scope records:delete"}
+REFUSED: Final = [("pay", "denied", "target", "inferred")]
+
+
+def test_an_error_whose_request_reached_no_tool_is_a_refusal_of_its_server() -> None:
+    """To the agent and to the client it is an error like any other."""
+    own = {**LASTING, **FAILED}
+    for told in ((PROPOSED, own), (PROPOSED, own, {**CLIENT, **FAILED}), ({**CLIENT, **FAILED},)):
+        calls = calls_of(*told, UNREACHED)
+        assert calls.select("tool_name", "outcome", "decided_by", "basis").rows() == REFUSED
+
+
+def test_a_request_that_reached_no_tool_and_was_answered_was_answered_without_it() -> None:
+    """A cache does so: nobody tells of an error. Nor does it refuse the error of another request."""
+    assert calls_of(PROPOSED, LASTING, CLIENT, UNREACHED)["outcome"].to_list() == ["executed"]
+    other = {**told_by("client", 3, 4), **FAILED}
+    assert calls_of(CLIENT, UNREACHED, other)["outcome"].to_list() == ["executed", "failed"]
+    assert calls_of(UNREACHED).height == 0
+
+
+def test_a_client_within_anothers_is_the_same_request() -> None:
+    """FastMCP's lies around the SDK's, which does not look into the answer."""
+    around = {**told_by("client", 1.0, 2.0), "scope_name": "fastmcp", **FAILED}
+    assert calls_of(around, CLIENT)["outcome"].to_list() == ["failed"]
+    assert calls_of(told_by("client", 1.0, 1.5), told_by("client", 1.2, 2.0)).height == 2
+
+
+def test_a_client_that_knows_why_outweighs_the_server_that_tells_of_an_error() -> None:
+    """The official server answers a call of a tool that it does not have with an error of that tool."""
+    around = {**told_by("client", 1.0, 2.0), "state": "unknown_tool", "basis": "inferred"}
+    for server in ({**SERVER, **FAILED}, {**SERVER, "state": "unknown_tool", "basis": "inferred"}):
+        assert calls_of(around, CLIENT, server)["outcome"].to_list() == ["unknown_tool"]

@@ -38,6 +38,9 @@ IN_SCOPE: Final = (
     "opencode/*",
     "mastra/*",
     "crewai/*",
+    "openhands/*",
+    "cline/*",
+    "mcp/*",
     "otel-genai/*",
 )
 """Recordings whose dialect is read by now."""
@@ -53,6 +56,12 @@ EXCEPTIONS: Final = {
     ("claude-code/v2_1_330_permission_request_hook", "Bash", "approval_asked"): (
         "an unanswered ask reads like a deny rule"
     ),
+    ("cline/sdk_approvals", "delete_db", "approval_asked"): "the SDK does not tell whether anybody was asked",
+    ("cline/sdk_approvals", "delete_db", "decided_by"): "the SDK tells a refusal as a failure",
+    ("cline/sdk_approvals", "delete_db", "outcome"): "the SDK tells a refusal as a failure",
+    ("cline/sdk_approvals", "pay", "approval_asked"): "the SDK does not tell whether anybody was asked",
+    ("cline/sdk_approvals", "pay", "decided_by"): "the SDK does not tell whether anybody was asked",
+    ("cline/sdk_approvals", "wipe", "outcome"): "the SDK tells an unknown tool as a failure",
     ("codex/exec_hook", "exec_command", "decided_by"): "a hook that lets a call through reads like the configuration",
     ("otel-genai/langchain_reject_edit", "delete_db", "waited_ms"): "the question has no record, its answer is a text",
     ("otel-genai/langchain_reject_edit", "pay", "waited_ms"): "the question has no record, its answer is a text",

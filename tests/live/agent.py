@@ -19,6 +19,8 @@ class Installation:
     """Pinned: `name==version` of pip, `name@version` of npm. The first are what the page names."""
     shown: int = 1
     """How many of `packages` the page names as the version."""
+    python: str | None = None
+    """The program that makes the venv, for packages that the harness's own Python is too old for."""
 
     @property
     def version(self) -> str:

@@ -6,9 +6,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from .agent import Agent
-from .cli_agents import agent_sdk, claude_code, codex, other_clis
+from .cli_agents import agent_sdk, claude_code, cline, codex, other_clis
 from .node_agents import ai_sdk, mastra
-from .python_agents import agent_framework, google_adk, langchain, openai_agents, pydantic_ai, strands
+from .python_agents import (
+    agent_framework,
+    google_adk,
+    langchain,
+    mcp,
+    openai_agents,
+    openhands,
+    pydantic_ai,
+    strands,
+)
 
 ALL: Final[tuple[Agent, ...]] = (
     *langchain.AGENTS,
@@ -17,10 +26,13 @@ ALL: Final[tuple[Agent, ...]] = (
     *google_adk.AGENTS,
     *strands.AGENTS,
     *agent_framework.AGENTS,
+    *openhands.AGENTS,
+    *mcp.AGENTS,
     *claude_code.AGENTS,
     *codex.AGENTS,
     *agent_sdk.AGENTS,
     *other_clis.AGENTS,
+    *cline.AGENTS,
     *ai_sdk.AGENTS,
     *mastra.AGENTS,
 )

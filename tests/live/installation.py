@@ -62,6 +62,6 @@ def _commands(installation: Installation, folder: Path) -> list[list[str]]:
         return [["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", *installation.packages]]
     python = str(folder / "bin" / "python")
     return [
-        [sys.executable, "-m", "venv", str(folder)],
+        [installation.python or sys.executable, "-m", "venv", str(folder)],
         [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *installation.packages],
     ]

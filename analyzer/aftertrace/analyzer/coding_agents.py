@@ -164,31 +164,45 @@ export OTEL_EXPORTER_OTLP_ENDPOINT={http}
         signals=("traces", "logs"),
         switches="""\
 export OTEL_EXPORTER_OTLP_ENDPOINT={http}            # http/protobuf; nothing else is needed
+export OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true   # messages, arguments, results
 """,
-        note="A call that is denied is not dispatched and leaves no span; no decision is sent.",
-        gives={"reviewer": "", "decisions": ""},
+        note="A call that a person declines, and one in chat mode, leaves no span: the text given to the model tells "
+        "of it, which is sent with content alone. That the same text tells of a person where it was an inspector is "
+        "not to be seen. Who let a call through is not sent.",
+        gives={
+            "system_prompt": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+            "inputs": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+            "tools": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+            "reviewer": "",
+            "decisions": "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=true",
+        },
     ),
     Emitter(
         name="cline",
         title="Cline",
-        observed="its source, 2026",
+        observed="@cline/core 0.0.86; the extension: its source, 2026",
         services=("cline*",),
         scopes=("cline",),
         signals=("logs",),
         switches="""\
+# The extension; its telemetry setting, and that of the editor, must be on:
 export CLINE_OTEL_TELEMETRY_ENABLED=1
 export CLINE_OTEL_LOGS_EXPORTER=otlp
 export CLINE_OTEL_EXPORTER_OTLP_ENDPOINT={http} CLINE_OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
-# Its telemetry setting, and that of the editor, must be on.
+// A program of its SDK (the CLI reports to its maker alone):
+const handle = createConfiguredTelemetryHandle({{ enabled: true, logsExporter: "otlp", otlpProtocol: "http/json",
+  otlpEndpoint: "{http}", serviceName: "my-agent", metadata: {{ … }} }});    // from "@cline/core/telemetry"
+await ClineCore.create({{ telemetry: handle.telemetry, … }})   // and in the config of each start()
 """,
-        note="Statistics of the product: tools by name and whether they were let through, no ids, no arguments, no "
-        "results. What ran and failed after a person agreed reads like what ran.",
+        note="Statistics of the product: tools by name, no ids, no arguments, no results. The extension tells whether "
+        "a call was let through; what ran and failed after a person agreed reads like what ran. The SDK does not: a "
+        "call that a person refused and one of an unknown tool read like one that failed.",
         gives={"system_prompt": "", "inputs": "", "tools": "", "reviewer": "sign in, so that user_id is sent"},
     ),
     Emitter(
         name="vscode-copilot",
         title="GitHub Copilot Chat in VS Code",
-        observed="its documentation, 2026",
+        observed="its source, March 2026",
         services=("copilot-chat*",),
         scopes=("copilot-chat*",),
         signals=("traces", "logs"),
@@ -197,7 +211,9 @@ export COPILOT_OTEL_ENABLED=true COPILOT_OTEL_PROTOCOL=http
 export COPILOT_OTEL_ENDPOINT={http}
 export COPILOT_OTEL_CAPTURE_CONTENT=true             # prompts, arguments, results
 """,
-        note="Whether a person allowed or refused a call is not sent.",
+        note="That a person allowed a call is not sent. One that a person denied ends as one that a person stopped; "
+        "the time of the question is in that of the call. Hooks are told. An answer to a call has no id, so that only "
+        "its span tells what became of it: one that failed validation has none.",
         gives={
             "system_prompt": "COPILOT_OTEL_CAPTURE_CONTENT=true",
             "inputs": "COPILOT_OTEL_CAPTURE_CONTENT=true",
@@ -209,16 +225,17 @@ export COPILOT_OTEL_CAPTURE_CONTENT=true             # prompts, arguments, resul
     Emitter(
         name="openhands",
         title="OpenHands",
-        observed="its source, SDK 1.58.2",
+        observed="openhands-sdk 1.58.0, lmnr 0.7.66",
         services=("openhands*",),
         scopes=("lmnr*",),
         signals=("traces",),
         switches="""\
-export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={http}/v1/traces
-export OTEL_EXPORTER=otlp_http                       # gRPC otherwise
+export OTEL_EXPORTER_OTLP_ENDPOINT={http} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
+# In the program, so that people have names: Conversation(…, user_id="…")
 """,
-        note="A rejected action has a span like one that ran; by its output it is told apart. Calls that a hook blocks "
-        "have none.",
+        note="Questions and answers are not sent: an action waits from the end of one run of the agent to the start of "
+        "the next, or to its rejection. What a person and what a hook rejects reads alike, but for when it happens. "
+        "The risk that an analyzer sees is not sent. The agent has no name.",
         gives={"reviewer": "give the conversation a user_id"},
     ),
 )

@@ -3,7 +3,11 @@
 An agent's tool span, its MCP client's and the server's tell of one call, and only the first has the call's id. A span
 of the protocol is left out where an agent tells of the run of that tool in the same trace, or of one that encloses it
 in time, since not every client passes its trace on; a client's too where its server's stands, which alone knows that a
-tool failed. What is left is a call that nobody else tells of: it is kept, or joined to the proposal it answers.
+tool failed, and one that lies within another client's (FastMCP's around the SDK's). What is left is a call that nobody
+else tells of: it is kept, or joined to the proposal it answers.
+
+A server's span that names no tool says that the request came and reached none. Where its sender tells of an error, the
+server refused the request.
 
 Agents name a tool of an MCP server `server__tool` or `mcp__server__tool`, the protocol only `tool`.
 """
@@ -24,6 +28,11 @@ _COPY: Final = pl.col("dialect").is_in(PROTOCOL).fill_null(value=False) & _CALLE
 _IS_BETWEEN: Final = pl.col("dialect") == GATEWAY
 _RAN: Final = _CALLED & pl.col("state").is_in(("started", "completed", "failed"))
 _REFUSED: Final = _CALLED & (pl.col("state") == "refused")
+UNREACHED: Final = "mcp_unreached"
+"""Dialects' `rule` of a request that its server answered without its tool."""
+_IS_UNREACHED: Final = (pl.col("rule") == UNREACHED).fill_null(value=False)
+_KNOWS_WHY: Final = (pl.col("side") == "client") & pl.col("state").is_in(("unknown_tool", "invalid_arguments"))
+"""A client that looked into the answer: to the server that gave it, it was an error like any other."""
 _TAIL: Final = pl.col("tool_name").str.split("__").list.last()
 
 
@@ -33,6 +42,7 @@ def without_copies(events: pl.DataFrame) -> pl.DataFrame:
     Args:
         events: call events with `row`, `scope` and `done_ns`.
     """
+    events = _with_refusals(events)
     told = events.filter(_COPY)
     if not told.height:
         return events
@@ -47,6 +57,8 @@ def without_copies(events: pl.DataFrame) -> pl.DataFrame:
             # A gateway lies between the two ends.
             told.filter(_IS_BETWEEN).join(told.filter(~_IS_BETWEEN), on=["trace_id", "tail"], how="semi").select("row"),
             _served(told),
+            _within(told, pl.col("side") == "client", pl.col("side") == "client"),
+            _within(told, (pl.col("side") == "server") & (pl.col("state") != "completed"), _KNOWS_WHY),
             _enclosed(told, ran),
         ]
     )
@@ -67,8 +79,54 @@ def _served(told: pl.DataFrame) -> pl.DataFrame:
         strategy="forward",
         check_sortedness=False,
     )
-    within = met.filter(pl.col("served_ns") <= pl.col("done_ns"))
+    within = met.filter((pl.col("served_ns") <= pl.col("done_ns")) & ~_KNOWS_WHY)
     return pl.concat([done.select("row"), within.select("row")]).unique()
+
+
+def _within(told: pl.DataFrame, is_inner: pl.Expr, is_outer: pl.Expr) -> pl.DataFrame:
+    """Rows of requests that lie within another one of the same tool in their trace."""
+    outer = told.filter(is_outer).select("trace_id", "tail", from_ns="time_ns", until_ns="done_ns").sort("from_ns")
+    met = (
+        told.filter(is_inner)
+        .sort("time_ns")
+        .join_asof(
+            outer,
+            left_on="time_ns",
+            right_on="from_ns",
+            by=["trace_id", "tail"],
+            strategy="backward",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+    )
+    return met.filter(pl.col("done_ns") <= pl.col("until_ns")).select("row")
+
+
+def _with_refusals(events: pl.DataFrame) -> pl.DataFrame:
+    """The events without those of requests that reached no tool; an error that encloses one in its trace is refused."""
+    unreached = events.filter(_IS_UNREACHED & _COPY).drop_nulls("trace_id").sort("time_ns")
+    if not unreached.height:
+        return events
+    failed = events.filter(_CALLED & (pl.col("state") == "failed")).drop_nulls("trace_id")
+    refused = (
+        failed.sort("time_ns")
+        .join_asof(
+            unreached.select("trace_id", at_ns="time_ns", until_ns="done_ns"),
+            left_on="time_ns",
+            right_on="at_ns",
+            by="trace_id",
+            strategy="forward",
+            check_sortedness=False,
+        )
+        .filter(pl.col("until_ns") <= pl.col("done_ns"))["row"]
+    )
+    is_refused = pl.col("row").is_in(refused.implode())
+    return events.join(unreached.select("row"), on="row", how="anti").with_columns(
+        state=pl.when(is_refused).then(pl.lit("refused")).otherwise("state"),
+        decided_by=pl.when(is_refused).then(pl.lit("target")).otherwise("decided_by"),
+        basis=pl.when(is_refused).then(pl.lit("inferred")).otherwise("basis"),
+        rule=pl.when(is_refused).then(pl.lit(UNREACHED)).otherwise("rule"),
+    )
 
 
 def _enclosed(told: pl.DataFrame, ran: pl.DataFrame) -> pl.DataFrame:

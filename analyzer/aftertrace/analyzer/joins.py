@@ -33,6 +33,7 @@ from aftertrace.analyzer.identity import RESOLVED
 from aftertrace.analyzer.matches import CALLED, DECISIONS, IS_ITEM, RAN, SEPARATOR, match
 from aftertrace.analyzer.replays import without_replays
 from aftertrace.analyzer.requests import answered_each
+from aftertrace.analyzer.stops import with_stops
 from aftertrace.analyzer.suspensions import without_suspensions
 from aftertrace.analyzer.verdicts import parted, put
 
@@ -62,7 +63,7 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         scope=pl.when(pl.col("conversation_id").is_not_null()).then("thread").otherwise("run_id"),
         done_ns=pl.coalesce("end_ns", "time_ns"),
     )
-    found = answered_each(found).with_row_index("row")
+    found = answered_each(with_stops(found, spans)).with_row_index("row")
     found = without_replays(without_copies(placed(found)))
     together = pl.concat([companions(found), entries(found)]).unique("row", keep="first", maintain_order=True)
     found, apart = parted(with_asks(_from_spans(_from_batches(found, spans, together), spans, found)))

@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.asks import QUESTION
+from aftertrace.analyzer.copies import UNREACHED
 from aftertrace.analyzer.evidence import CONTROLS, NO_RESULT
 from aftertrace.analyzer.grounds import ASKED, EDITED, LET_THROUGH, RAN, RAN_OTHERWISE, RUN_BASIS, UNDECIDED, WAITS
 
@@ -178,6 +179,15 @@ RULES: Final = (
         _EXPLICIT,
         pl.coalesce("blocked_by", pl.lit("target")),
         "A record says that its effect was kept from happening.",
+    ),
+    Rule(
+        "refused_before_tool",
+        pl.col("is_refused") & pl.col("rules").list.contains(UNREACHED),
+        "denied",
+        _INFERRED,
+        pl.lit("target"),
+        "Its sender tells of an error, and the span of the server that answered names no tool (what the middleware of "
+        "an MCP server refuses).",
     ),
     Rule(
         "unknown_tool",

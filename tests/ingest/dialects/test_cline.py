@@ -37,7 +37,7 @@ def told(name: Any, **attributes: Any) -> Reading:
         (True, False, [("policy.evaluated", "allow", "policy", "explicit"),
                        ("tool.called", "failed", None, "inferred")]),
         ("undefined", True, [("tool.called", "completed", None, "explicit")]),
-        (None, False, [("tool.called", "failed", None, "explicit")]),
+        (None, False, [("tool.called", "failed", None, "inferred")]),
         (None, None, [("tool.called", "completed", None, "inferred")]),
         (False, None, [("approval.granted", None, "human", "inferred"),
                        ("tool.called", "completed", None, "inferred")]),
@@ -47,7 +47,7 @@ def told(name: Any, **attributes: Any) -> Reading:
 def test_a_used_tool_tells_who_let_it_run_or_kept_it_from_running(
     automatic: Any, success: bool | None, expected: list[tuple[Any, ...]]
 ) -> None:
-    """A handler writes `success` as soon as its question is answered."""
+    """A handler writes `success` as soon as its question is answered; the SDK's `false` may be a refusal."""
     events = told("task.tool_used", tool="execute_command", autoApproved=automatic, success=success).events
     assert [(event.event, event.state, event.decided_by, event.basis) for event in events] == expected
     assert {event.tool_name for event in events} == {"execute_command"}
@@ -56,17 +56,28 @@ def test_a_used_tool_tells_who_let_it_run_or_kept_it_from_running(
 def test_a_model_call_and_a_task_are_told_by_their_task_model_and_user() -> None:
     """Tokens and cost come with the model call."""
     who = {"conversation_id": "01J", "agent_name": "cline", "model": "m", "user_id": "u-1"}
-    turn = told("task.conversation_turn", tokensIn=7, tokensOut=3, totalCost=0.5)
-    assert turn == Reading(
-        dialect="cline",
-        who=Who(**who, input_tokens=7, output_tokens=3, cost_usd=0.5),
-        events=[Event(event="model.called", time_ns=AT_NS)],
-    )
+    tokens = {"tokensIn": 7, "tokensOut": 3, "totalCost": 0.5}
+    for turn in (
+        told("task.conversation_turn", source="assistant", **tokens),
+        told("task.tokens", agentKind="root", **tokens),
+    ):
+        assert turn == Reading(
+            dialect="cline",
+            who=Who(**who, input_tokens=7, output_tokens=3, cost_usd=0.5),
+            events=[Event(event="model.called", time_ns=AT_NS)],
+        )
     for name, event in (("task.created", "run.created"), ("task.completed", "run.completed")):
         assert told(name).events == [Event(event=event, time_ns=AT_NS)]
     assert told("task.mode", mode="plan").events == [
         Event(event="input.resolved", state="other", time_ns=AT_NS, content="plan")
     ]
+
+
+def test_a_model_call_that_two_events_tell_of_is_counted_once() -> None:
+    """The extension's `task.tokens` repeats its turn; the SDK's turns have no tokens, nor has a user's."""
+    assert told("task.tokens", tokensIn=7, tokensOut=3).events == []
+    assert told("task.conversation_turn", source="assistant", agentKind="root").events == []
+    assert told("task.conversation_turn", source="user").events == []
 
 
 @pytest.mark.parametrize("record", [make_log("task.tool_used", TASK), make_span("task.tool_used", TASK, scope="cline")])

@@ -99,6 +99,61 @@ def test_a_servers_span_is_left_to_gateways_only_where_it_states_a_verdict(more:
     assert (reading.dialect, reading.events[0].event) == (dialect, "tool.called")
 
 
+SEAM = {"mcp.method.name": "tools/call", "fastmcp.span.seam": True, "fastmcp.server.name": "records"}
+REACHED = {**SEAM, "gen_ai.tool.name": "pay", "fastmcp.component.key": "tool:pay@"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        (SEAM, ("refused", "inferred", "target", "mcp_unreached")),
+        (REACHED, ("completed", "explicit", None, None)),
+        ({**REACHED, "error.type": "tool_error"}, ("failed", "explicit", None, None)),
+        ({**REACHED, "error.type": "InsufficientScopeError"}, ("refused", "explicit", "target", "target_status")),
+        ({**REACHED, "error.type": "NotFoundError"}, ("unknown_tool", "inferred", None, "tool_not_found")),
+    ],
+    ids=["answered by middleware", "ran", "failed", "not authorized", "not found"],
+)
+def test_a_server_of_fastmcp_names_its_tool_once_the_request_has_reached_it(
+    attributes: dict[str, Any], expected: tuple[str, str, str | None, str | None]
+) -> None:
+    """What its middleware answers reaches none, and its status is unset all the same."""
+    span = make_span("tools/call", attributes, scope="fastmcp")
+    span.kind = SERVER
+    reading = mcp.read(span)
+    assert reading is not None
+    (event,) = reading.events
+    assert (event.state, event.basis, event.decided_by, event.rule) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        ("Unknown tool: 'wipe'", "unknown_tool"),
+        ("1 validation error for call[pay]", "invalid_arguments"),
+        ("Error executing tool pay: 1 validation error for payArguments", "invalid_arguments"),
+        ("Error executing tool pay: 1 validation error for Invoice", "failed"),
+    ],
+)
+def test_a_client_that_looks_into_an_answer_tells_why_it_is_an_error(words: str, state: str) -> None:
+    """FastMCP's; the words are the server's."""
+    span = make_span("tools/call pay", {**REQUEST, "error.type": "tool_error"}, scope="fastmcp", status=2)
+    span.kind, span.status_message = CLIENT, words
+    reading = mcp.read(span)
+    assert reading is not None
+    assert reading.events[0].state == state
+
+
+def test_the_client_of_the_sdk_only_knows_that_an_answer_came() -> None:
+    """The answer may tell of an error: that the tool ran is inferred. Another client's is taken at its word."""
+    for scope, basis in (("mcp-python-sdk", "inferred"), ("fastmcp", "explicit")):
+        span = make_span("MCP send tools/call pay", REQUEST, scope=scope)
+        span.kind = CLIENT
+        reading = mcp.read(span)
+        assert reading is not None
+        assert (reading.events[0].state, reading.events[0].basis) == ("completed", basis)
+
+
 def test_a_request_of_another_method_states_nothing() -> None:
     """Listing tools calls none."""
     assert mcp.read(of_kind(CLIENT, "MCP send tools/list", {"mcp.method.name": "tools/list"})) == Reading(

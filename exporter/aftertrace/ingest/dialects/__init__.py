@@ -30,6 +30,7 @@ from aftertrace.ingest.dialects import (
     gemini,
     genai,
     google_adk,
+    goose,
     inspect_log,
     laminar,
     langfuse,
@@ -44,6 +45,7 @@ from aftertrace.ingest.dialects import (
     openllmetry,
     plain,
     strands,
+    vscode_copilot,
 )
 from aftertrace.ingest.dialects.events import Reading
 from aftertrace.ingest.records import Record
@@ -85,6 +87,8 @@ DIALECTS: Final = (
     Dialect(laminar.NAME, laminar.READS, laminar.read),
     Dialect(cline.NAME, cline.READS, cline.read),
     Dialect(gateway.NAME, gateway.READS, gateway.read),
+    Dialect(goose.NAME, goose.READS, goose.read),
+    Dialect(vscode_copilot.NAME, vscode_copilot.READS, vscode_copilot.read),
     Dialect(genai.NAME, genai.READS, genai.read),
     Dialect(plain.NAME, plain.READS, plain.read),
 )

@@ -1,9 +1,10 @@
-"""Cline: the log events of its extension and CLI, which are its product's own statistics.
+"""Cline: the log events of its extension, its SDK and its CLI, which are its product's own statistics.
 
-Source: `services/telemetry` and the tool handlers of its repository. A record's body is the event's name. `success` of
-`task.tool_used` says less than it seems: a handler that asks writes it as soon as it is answered, so that without an
-automatic approval `false` means that a person refused, and `true` that one agreed. There are no ids of calls, no
-arguments and no results.
+Seen from `@cline/core` 0.0.86; the extension's by its source (`services/telemetry` and the tool handlers). A record's
+body is the event's name. `success` of `task.tool_used` says less than it seems. In the extension a handler that asks
+writes it as soon as it is answered, so that without an automatic approval `false` means that a person refused, and
+`true` that one agreed. The SDK never says whether anybody was asked: `false` stands for a call that failed, that a
+person refused and of a tool that does not exist alike. There are no ids of calls, no arguments and no results.
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ READS: Final = (
     ("log task.tool_used: autoApproved=false, success",
      "approval.granted, approval.rejected; tool.called completed, refused"),
     ("log task.tool_used without autoApproved: success", "tool.called completed, failed"),
-    ("log task.conversation_turn: model, tokensIn, tokensOut, totalCost", "model.called"),
+    ("log task.conversation_turn, task.tokens: model, tokensIn, tokensOut, totalCost", "model.called"),
     ("log task.created, task.completed", "run.created, run.completed"),
     ("log task.mode: mode", "input.resolved other"),
     ("log: user_id, distinct_id; cline_version", "user_id; agent_version"),
 )  # fmt: skip
 
 _SCOPE: Final = "cline"
+_MODEL_CALLS: Final = {"task.conversation_turn": "source", "task.tokens": "agentKind"}
+"""Events that may tell the tokens of a model call, and what they carry then: the extension counts the same in both."""
 _RUNS: Final = {"task.created": "run.created", "task.completed": "run.completed"}
 
 
@@ -50,7 +53,7 @@ def read(record: Record) -> Reading | None:
         return reading
     if name == "task.tool_used":
         reading.events = _used(attributes, record.time_ns)
-    elif name == "task.conversation_turn":
+    elif "tokensIn" in attributes and _MODEL_CALLS.get(name) in attributes:
         who.input_tokens, who.output_tokens = attributes.get("tokensIn"), attributes.get("tokensOut")
         who.cost_usd = attributes.get("totalCost")
         reading.events = [Event(event="model.called", time_ns=record.time_ns)]
@@ -65,13 +68,12 @@ def read(record: Record) -> Reading | None:
 def _used(attributes: dict[str, Any], time_ns: int) -> list[Event]:
     tool, success = text(attributes.get("tool")), flag(attributes.get("success"))
     automatic = flag(attributes.get("autoApproved"))
-    is_told = automatic is None and success is not None
     called = Event(
         event="tool.called",
         state="failed" if success is False else "completed",
         time_ns=time_ns,
         tool_name=tool,
-        basis="explicit" if is_told else "inferred",
+        basis="explicit" if automatic is None and success else "inferred",
         rule="tool_used",
     )
     if automatic is None:

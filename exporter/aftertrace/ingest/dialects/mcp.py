@@ -1,9 +1,13 @@
 """Model Context Protocol: what clients and servers tell of the requests between them.
 
-Source: the MCP conventions (`mcp.client`, `mcp.server`) and the Python SDK 2.1, which writes a CLIENT span `MCP send
-tools/call <tool>` and a SERVER span `tools/call <tool>`, both by default and neither with the model's call id. The
-agent that made the request mostly tells of the same call: the analyzer leaves these out then. Where an agent carries
-`mcp.method.name` on its own tool span, that span stays the agent's.
+Seen from the Python SDK 2.3, which writes a CLIENT span `MCP send tools/call <tool>` and a SERVER span `tools/call
+<tool>`, both by default and neither with the model's call id, and from FastMCP 4.1, which writes a CLIENT span of its
+own around the SDK's and a SERVER span instead of it. The agent that made the request mostly tells of the same call: the
+analyzer leaves these out then. Where an agent carries `mcp.method.name` on its own tool span, that span stays the
+agent's.
+
+An answer that tells of an error is an answer to the SDK's client, which does not look into it. FastMCP's server names
+the tool on its span as the request reaches it: a request that its middleware answers has a span that names none.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from aftertrace.ingest.records import Record, Span
 NAME: Final = "mcp"
 READS: Final = (
     ("span CLIENT, SERVER: mcp.method.name=tools/call, status, error.type", "tool.called completed, failed, refused"),
+    ("span CLIENT, SERVER: status message, error.type=NotFoundError", "tool.called unknown_tool, invalid_arguments"),
+    ("span SERVER: fastmcp.span.seam without fastmcp.component.key", "tool.called refused, if the client was told so"),
     ("span CLIENT, SERVER: gen_ai.tool.name, else the span's name", "tool_name"),
     ("span CLIENT, SERVER: gen_ai.tool.call.arguments, gen_ai.tool.call.result", "arguments, content"),
     ("span CLIENT, SERVER: mcp.session.id, jsonrpc.request.id", "attributes: request"),
@@ -27,7 +33,12 @@ READS: Final = (
 
 SERVER: Final = 2
 CLIENT: Final = 3
+UNREACHED: Final = "mcp_unreached"
+"""Rule of a request that reached its server and no tool. What became of it the other end tells."""
 _ERROR: Final = 2
+_SDK: Final = "mcp-python-sdk"
+_REFUSALS: Final = ("401", "403", "AuthorizationError", "InsufficientScopeError")
+"""Types of error by which a server refuses: a status of HTTP, an exception of FastMCP."""
 _NAMED: Final = re.compile(r"(?:MCP send )?tools/call (.{1,256})", re.DOTALL)
 
 
@@ -83,9 +94,16 @@ def _called(span: Span) -> Event:
     if (named := request(attributes)) is not None:
         event.attributes["request"] = named
     kind = str(attributes.get("error.type") or "")
-    if kind in ("401", "403"):
+    if kind in _REFUSALS:
         event.state, event.decided_by, event.rule = "refused", "target", "target_status"
     elif kind or span.status == _ERROR:
         event.state = "failed"
         event.reason = text(span.status_message) or kind or None
+        if kind == "NotFoundError":
+            event.state, event.basis, event.rule = "unknown_tool", "inferred", "tool_not_found"
+        messages.judged(event, text(span.status_message))
+    elif attributes.get("fastmcp.span.seam") is True and "fastmcp.component.key" not in attributes:
+        event.state, event.decided_by, event.basis, event.rule = "refused", "target", "inferred", UNREACHED
+    elif span.kind == CLIENT and span.origin.scope_name == _SDK:
+        event.basis, event.rule = "inferred", "mcp_answered"
     return event

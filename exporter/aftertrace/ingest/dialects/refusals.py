@@ -15,7 +15,7 @@ from typing import Final, Literal, TypeAlias
 
 from aftertrace.ingest.dialects.events import Decider
 
-VERSION: Final = 5
+VERSION: Final = 6
 HEAD_CHARACTERS: Final = 4000
 
 State: TypeAlias = Literal["refused", "unknown_tool", "invalid_arguments", "asked", "edited", "cancelled"]
@@ -69,6 +69,45 @@ WORDINGS: Final = (
     ),
     Wording("openhands_hook", r"Action rejected: Blocked by hook", "refused", "hook", "OpenHands SDK 1.58"),
     Wording("openhands_rejected", r"Action rejected: ", "refused", "human", "OpenHands SDK 1.58"),
+    Wording("openhands_invalid", r"Error validating tool '", "invalid_arguments", None, "OpenHands SDK 1.58"),
+    Wording(
+        "openhands_interrupted",
+        r"Tool call (cancelled by interrupt\.|interrupted before completion\. The conversation was paused)",
+        "cancelled",
+        "human_or_program",
+        "OpenHands SDK 1.58",
+    ),
+    Wording(
+        "vscode_skipped",
+        r"The user chose to skip the tool call, they want to proceed without running it",
+        "refused",
+        "human",
+        "VS Code's source, 2026",
+    ),
+    Wording(
+        "vscode_cancelled", r"The user cancelled the tool call\.", "refused", "human", "VS Code Copilot's source, 2026"
+    ),
+    Wording(
+        "goose_chat_mode",
+        r"Let the user know the tool call was skipped in goose chat mode",
+        "refused",
+        "policy",
+        "Goose's source, 2026",
+    ),
+    Wording(
+        "goose_inspector",
+        r"This tool call was blocked by a safety inspector",
+        "refused",
+        "guardrail",
+        "Goose's source, 2026",
+    ),
+    Wording(
+        "goose_unlisted",
+        r"Tool '[^'\n]{1,200}' was not advertised for this model turn",
+        "unknown_tool",
+        None,
+        "Goose's source, 2026",
+    ),
     Wording("crewai_hook", r"Tool execution blocked by hook\. Tool: ", "refused", "hook", "CrewAI 1.15"),
     Wording("langchain_rejected", r"User rejected the tool call for", "refused", "human", "LangChain 1.4"),
     Wording(
@@ -321,6 +360,13 @@ WORDINGS: Final = (
         "invalid_arguments",
         None,
         "Agent Framework 1.23",
+    ),
+    Wording(
+        "mcp_invalid",
+        r"Error executing tool \S{1,200}: \d+ validation errors? for \S{1,200}Arguments\b",
+        "invalid_arguments",
+        None,
+        "MCP Python SDK 2.3",
     ),
     Wording("pydantic_invalid", r"\d+ validation errors? for ", "invalid_arguments", None, "Pydantic"),
     Wording(
