@@ -27,6 +27,7 @@ _TITLES: Final = {
     "crewai": "CrewAI (OpenInference)",
     "gemini-cli": "Gemini CLI",
     "google-adk": "Google ADK (both schemas)",
+    "langfuse": "Langfuse (SDK)",
     "langchain": "LangChain, LangGraph (OpenInference, OpenLLMetry, LangSmith, two at once)",
     "mastra": "Mastra",
     "mcp": "MCP clients and servers (FastMCP, the Python SDK)",

@@ -41,6 +41,7 @@ IN_SCOPE: Final = (
     "openhands/*",
     "cline/*",
     "mcp/*",
+    "langfuse/*",
     "otel-genai/*",
 )
 """Recordings whose dialect is read by now."""

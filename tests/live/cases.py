@@ -17,6 +17,7 @@ from .python_agents import (
     openhands,
     pydantic_ai,
     strands,
+    tracing_sdks,
 )
 
 ALL: Final[tuple[Agent, ...]] = (
@@ -28,6 +29,7 @@ ALL: Final[tuple[Agent, ...]] = (
     *agent_framework.AGENTS,
     *openhands.AGENTS,
     *mcp.AGENTS,
+    *tracing_sdks.AGENTS,
     *claude_code.AGENTS,
     *codex.AGENTS,
     *agent_sdk.AGENTS,

@@ -74,7 +74,7 @@ opentelemetry-instrument python app.py
     Emitter(
         name="langsmith",
         title="LangChain and LangGraph through LangSmith's OpenTelemetry export",
-        observed="langsmith 0.14.17",
+        observed="langsmith 0.14.17, 0.15.0",
         services=(),
         scopes=("langsmith",),
         signals=("traces",),
@@ -86,6 +86,24 @@ export LANGSMITH_OTEL_ONLY=true                      # nothing to LangSmith itse
 """,
         note="Leave LANGSMITH_HIDE_INPUTS and LANGSMITH_HIDE_OUTPUTS unset. It names no reviewer.",
         gives={"reviewer": "put the reviewer into the thread's metadata as user_id"},
+    ),
+    Emitter(
+        name="langfuse-sdk",
+        title="Langfuse's SDK, exporting here as well",
+        observed="langfuse 5.0.4",
+        services=(),
+        scopes=("langfuse-sdk",),
+        signals=("traces",),
+        switches=SDK
+        + """\
+# In the program: its spans go to whatever the provider exports to
+trace.set_tracer_provider(provider)                  # with a BatchSpanProcessor(OTLPSpanExporter())
+Langfuse(tracer_provider=provider, …)
+with propagate_attributes(session_id="…", user_id="…"): …   # conversations, and for whom
+""",
+        note="Tool observations have no id of their call: they are matched by name, arguments and order. It knows no "
+        "approvals: a refusal is only the text that the model is told.",
+        gives={"reviewer": "record the answer with aftertrace.semconv.instrument"},
     ),
     Emitter(
         name="logfire",
@@ -103,6 +121,32 @@ logfire.instrument_openai_agents()
         note="A call that waits for approval and one that returned nothing look alike until the run goes on; approvals "
         "and their reviewers are not sent. Give runs a group_id: a resumed one is then of the same conversation.",
         gives={"reviewer": "record the answer with aftertrace.semconv.instrument"},
+    ),
+    Emitter(
+        name="mcp",
+        title="Clients and servers of the Model Context Protocol",
+        observed="mcp 2.3.0, fastmcp 4.1.2",
+        services=(),
+        scopes=("mcp-python-sdk", "fastmcp"),
+        signals=("traces",),
+        switches=SDK
+        + """\
+# On by default in the Python SDK and in FastMCP; each process needs an SDK of its own:
+pip install opentelemetry-distro opentelemetry-exporter-otlp
+opentelemetry-instrument python server.py
+""",
+        note="One end of a call that its agent tells of too: then it is not counted again. Neither arguments nor "
+        "results are sent. What the server's middleware refuses is told by both ends together; the SDK's own client "
+        "does not see whether an answer is an error.",
+        gives={
+            "agent": "report from the agent that calls the server",
+            "model": "report from the agent that calls the server",
+            "system_prompt": "report from the agent that calls the server",
+            "inputs": "report from the agent that calls the server",
+            "tools": "report from the agent that calls the server",
+            "reviewer": "record the answer with aftertrace.semconv.instrument",
+            "decisions": "report from the servers too",
+        },
     ),
     Emitter(
         name="otel-genai",

@@ -41,7 +41,7 @@ AGENTS: Final = (
     _case(
         "approved",
         "fastmcp",
-        "stdio",
+        "http",
         Call("pay", "executed", "human", True, 2, _STATED, {"amount": 5}),
         Call("pay", "denied", "human", asked=True, wait_s=2, arguments={"amount": 900}),
     ),

@@ -40,7 +40,11 @@ def read(record: Record) -> Reading | None:
     """Read a span that was made of an observation."""
     if record.origin.scope_name != SCOPE or not isinstance(record, Span):
         return None
-    told = mapping(messages.load(record.attributes.get(OBSERVATION)))
+    return of_observation(record, mapping(messages.load(record.attributes.get(OBSERVATION))))
+
+
+def of_observation(record: Span, told: dict[str, Any]) -> Reading:
+    """What a span states by its observation: in the words of the export, which those of the SDK are turned into."""
     metadata = mapping(messages.load(told.get("metadata")))
     attributes = mapping(messages.load(metadata.get("attributes")))
     reading = Reading(NAME, _who(record, told, metadata, attributes))
@@ -79,7 +83,7 @@ def _tool(span: Span, told: dict[str, Any], attributes: dict[str, Any]) -> Event
         end_ns=span.end_ns or None,
         tool_name=name or (text(told.get("name")) or "").removeprefix("execute_tool ") or None,
         call_id=next((each for key in _ID_KEYS if (each := text(attributes.get(key)) or _field(output, key))), None),
-        arguments=messages.load(told.get("input")),
+        arguments=_arguments(messages.load(told.get("input"))),
         content=output,
     )
     if told.get("level") == "ERROR":
@@ -88,10 +92,21 @@ def _tool(span: Span, told: dict[str, Any], attributes: dict[str, Any]) -> Event
     return event
 
 
+def _arguments(given: Any) -> Any:
+    """The arguments of a tool; those of a decorated function without those that stand for none."""
+    if isinstance(given, dict) and given.keys() == {"args", "kwargs"}:
+        return given if given["args"] else given["kwargs"]
+    return given
+
+
 def _generation(span: Span, told: dict[str, Any], who: Who) -> list[Event]:
     usage, cost = mapping(told.get("usageDetails")), mapping(told.get("costDetails"))
     who.model, who.cost_usd = text(told.get("model")), cost.get("total", told.get("totalCost"))
-    who.input_tokens, who.output_tokens = usage.get("input"), usage.get("output")
+    who.input_tokens = usage.get("input", usage.get("prompt_tokens", usage.get("input_tokens")))
+    who.output_tokens = usage.get("output", usage.get("completion_tokens", usage.get("output_tokens")))
+    offered = mapping(messages.load(told.get("input"))).get("tools")
+    who.tool_names = messages.tool_names(offered) if isinstance(offered, list) else None
+    who.tools_digest = messages.repeated_digest(offered) if who.tool_names is not None else None
     given, made = _messages(told.get("input")), _messages(told.get("output"))
     prompt = message_forms.instructions(given)
     found = messages.answers(given)
