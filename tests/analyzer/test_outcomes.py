@@ -72,6 +72,10 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
     ),
     "refused_by_field": ([PROPOSED, called("refused", decided_by="target")], ("denied", "explicit", "target")),
     "effect_blocked": ([PROPOSED, event("effect.blocked", s=8)], ("denied", "explicit", "target")),
+    "refused_before_tool": (
+        [PROPOSED, called("refused", basis="inferred", decided_by="target", rule="mcp_unreached")],
+        ("denied", "inferred", "target"),
+    ),
     "unknown_tool": ([PROPOSED, called("unknown_tool", basis="inferred")], ("unknown_tool", "inferred", None)),
     "invalid_arguments": ([PROPOSED, event("validation.failed", s=1)], ("invalid_arguments", "explicit", None)),
     "refused_by_text": (

@@ -249,8 +249,8 @@ def _dialects() -> Iterator[str]:
 
 def _emitters() -> Iterator[str]:
     yield (
-        "## Emitters\n\n`aftertrace connect EMITTER` prints the switches of each. Where *observed in* names a source, no "
-        "real payload was at hand: its dialect is by that source alone.\n"
+        "## Emitters\n\n`aftertrace connect EMITTER` prints the switches of each. Where *observed in* names a source, "
+        "no real payload was at hand: its dialect is by that source alone.\n"
     )
     yield "| name | emitter | observed in | signals | what even then is not seen |\n|---|---|---|---|---|"
     for emitter in EMITTERS:
