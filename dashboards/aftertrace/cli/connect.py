@@ -56,9 +56,9 @@ class EmitterName(click.ParamType[str]):
 @click.command(
     short_help="Print an agent's switches; wait for it.",
     epilog="Emitters: claude-code, copilot-cli, codex, gemini-cli, qwen-code, opencode, pydantic-ai, langgraph, "
-    "openai-agents, openllmetry, otel-genai, langsmith, logfire, agent-framework, google-adk, strands, ai-sdk, "
-    "mastra, crewai, goose, cline, openhands, vscode-copilot; any-otel for everything else. From files: "
-    "inspect, langfuse, phoenix, openai-messages, anthropic-messages.",
+    "openai-agents, openllmetry, otel-genai, mcp, langsmith, langfuse-sdk, logfire, agent-framework, google-adk, "
+    "ai-sdk, strands, mastra, crewai, goose, cline, openhands, vscode-copilot; any-otel for everything else. From "
+    "files: inspect, langfuse, phoenix, openai-messages, anthropic-messages.",
 )
 @click.argument("emitter", type=EmitterName(), metavar="EMITTER")
 @click.option("--no-wait", is_flag=True, help="Print the switches and end.")
