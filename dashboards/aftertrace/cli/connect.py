@@ -58,7 +58,7 @@ class EmitterName(click.ParamType[str]):
     epilog="Emitters: claude-code, copilot-cli, codex, gemini-cli, qwen-code, opencode, pydantic-ai, langgraph, "
     "openai-agents, openllmetry, otel-genai, mcp, langsmith, langfuse-sdk, logfire, agent-framework, google-adk, "
     "ai-sdk, strands, mastra, crewai, goose, cline, openhands, vscode-copilot; any-otel for everything else. From "
-    "files: inspect, langfuse, phoenix, openai-messages, anthropic-messages.",
+    "files: openai-messages, anthropic-messages, inspect, langfuse, phoenix.",
 )
 @click.argument("emitter", type=EmitterName(), metavar="EMITTER")
 @click.option("--no-wait", is_flag=True, help="Print the switches and end.")
