@@ -49,7 +49,9 @@ def read(record: Record) -> Reading | None:
         given, told = mapping(_loaded(record, "input")), mapping(_loaded(record, "output"))
         reading.operation = "execute_tool"
         who.call_id = text(attributes.get(f"{_ABOUT}metadata.tool_call_id"))
-        who.tool_name = _tool(given, told) or record.name
+        # Named after the class of its action, of which the model's call, with the same id, knows the tool.
+        is_named_after_class = who.call_id is not None and "action" in given
+        who.tool_name = _tool(given, told) or (None if is_named_after_class else record.name)
         reading.events = [_called(record, given, told)]
     elif kind == "LLM" and not attributes.keys().isdisjoint(_MODEL_KEYS):
         reading.operation = "chat"
