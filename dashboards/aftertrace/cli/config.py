@@ -93,6 +93,18 @@ class LogSection:
 
 
 @dataclass(frozen=True, slots=True)
+class TelemetrySection:
+    """Figures of `aftertrace serve` as OTLP metrics, beside `/metrics`."""
+
+    endpoint: str = ""
+    """Base URL of an OTLP/HTTP receiver, such as `http://collector:4318`; never this one. Empty: they are not sent."""
+    headers: str = ""
+    """Headers for it, as `name=value,name=value` with values percent-encoded."""
+    interval_s: int = 60
+    """Seconds from one request to the next; at least 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """All of `aftertrace.toml`."""
 
@@ -100,6 +112,7 @@ class Config:
     receiver: ReceiverSection = field(default_factory=ReceiverSection)
     dashboard: DashboardSection = field(default_factory=DashboardSection)
     log: LogSection = field(default_factory=LogSection)
+    telemetry: TelemetrySection = field(default_factory=TelemetrySection)
 
 
 SECTIONS: Final[Mapping[str, type[Any]]] = {
@@ -107,6 +120,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "receiver": ReceiverSection,
     "dashboard": DashboardSection,
     "log": LogSection,
+    "telemetry": TelemetrySection,
 }
 
 _Section = TypeVar("_Section")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from aftertrace.cli.addresses import Address
     from aftertrace.cli.config import Config
     from aftertrace.receiver.config import ReceiverConfig, Tls
+    from aftertrace.receiver.server import Receiver
     from aftertrace.store.layout import Layout
     from aftertrace.store.quotas import Quota
     from aftertrace.store.request import Identify, Prepare
@@ -82,6 +84,23 @@ def tls_for(config: Config) -> Tls | None:
         raise Invalid("configure receiver: TLS needs both receiver.tls_certificate and receiver.tls_key; set both")
     client_ca = Path(receiver.tls_client_ca) if receiver.tls_client_ca else None
     return Tls(Path(receiver.tls_certificate), Path(receiver.tls_key), client_ca)
+
+
+def telemetry_for(config: Config, receiver: Receiver) -> AbstractContextManager[object]:
+    """What sends the figures of a started receiver, while it is open; nothing without an endpoint to send them to.
+
+    Raises:
+        Invalid: the endpoint cannot be one, or is the receiver itself.
+    """
+    if not config.telemetry.endpoint:
+        return nullcontext()
+    from aftertrace.cli.telemetry import Endpoint, Telemetry
+
+    if config.telemetry.interval_s < 1:
+        raise Invalid(f"configure telemetry: interval_s is {config.telemetry.interval_s}, expected at least 1")
+    endpoint = Endpoint.parse(config.telemetry.endpoint, config.telemetry.headers)
+    ports = (receiver.http_port, receiver.grpc_port)
+    return Telemetry(endpoint, ports, receiver.metrics, config.receiver.name, config.telemetry.interval_s)
 
 
 def open_log(layout: Layout, receiver: str, config: Config) -> WalWriter:

@@ -143,6 +143,7 @@ def run(
         refused = RefusalLog(layout, config.receiver.name)
         open_things.callback(_keep_refusals, refused, receiver)
         open_things.enter_context(receiver)
+        open_things.enter_context(gate.telemetry_for(config, receiver))
         pages = places.dashboard.free() if places.dashboard is not None else None
         scheme = "http" if receiver_config.tls is None else "https"
         now = Serving(

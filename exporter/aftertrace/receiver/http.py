@@ -128,7 +128,7 @@ class HttpApp:
         except AftertraceError as error:
             status = refusal(error).http_status
             return _text(status, str(error), *((_CHALLENGE,) if status == 401 else ()))
-        return _Answer(200, self._intake.metrics(), metrics.CONTENT_TYPE)
+        return _Answer(200, metrics.exposition(self._intake.metrics()), metrics.CONTENT_TYPE)
 
     async def _body(self, headers: _Headers, receive: Callable[[], Awaitable[Any]], hold: Hold) -> bytes:
         """Read the body, chunked or not. What is over the limit is read to its end and thrown away, within

@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from aftertrace.receiver.inflate import inflate
 from aftertrace.receiver.journal import Journal
-from aftertrace.receiver.metrics import exposition, families
+from aftertrace.receiver.metrics import families
 from aftertrace.receiver.status import Refusal, refusal
 from aftertrace.store.errors import Unavailable
 from aftertrace.store.quotas import OverQuota
 from aftertrace.store.request import Prepare, Prepared, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
     from aftertrace.receiver.config import ReceiverConfig
+    from aftertrace.receiver.metrics import Family
     from aftertrace.receiver.tally import Tally
     from aftertrace.store.request import Encoding, Identify, Quotas, Signal
 
@@ -136,13 +138,13 @@ class Intake:
         """A hold on the bytes in flight, for one request."""
         return Hold(self.budget)
 
-    def metrics(self) -> bytes:
-        """What was taken, refused and redacted since the start, and sizes now, as Prometheus reads it."""
+    def metrics(self) -> Iterable[Family]:
+        """What was taken, refused and redacted since the start, and sizes now."""
         in_flight = ("Bytes of requests that are being read or wait for the disk.", float(self.budget.used_bytes))
         gauges = {"aftertrace_in_flight_bytes": in_flight}
         for told in self.gauges:
             gauges |= told()
-        return exposition(families(self._tally, gauges))
+        return families(self._tally, gauges)
 
     def identify(self, authorization: str | None) -> str:
         """The name of the source that this header is of. Raises `Unauthenticated`."""

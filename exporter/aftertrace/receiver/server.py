@@ -14,9 +14,11 @@ from aftertrace.receiver.tally import Tally
 from aftertrace.store.errors import AftertraceError, Invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
     from aftertrace.receiver.config import ReceiverConfig
+    from aftertrace.receiver.metrics import Family
     from aftertrace.store.request import Identify, Prepare, Quotas
 
 RELOADED: Final = ("tls", "max_connections", "header_timeout_s", "body_timeout_s", "append_timeout_s", "cors_origins")
@@ -66,6 +68,10 @@ class Receiver:
     def in_flight_bytes(self) -> int:
         """Bytes of requests that are being read or wait for the disk."""
         return self._intake.budget.used_bytes
+
+    def metrics(self) -> Iterable[Family]:
+        """What `/metrics` tells."""
+        return self._intake.metrics()
 
     def start(self) -> None:
         """Bind both ports and answer. When either fails, neither stays: raises `Unavailable` naming the
