@@ -89,11 +89,20 @@ def test_every_key_that_was_added_is_found_where_it_was_last(memory_rows: int, b
     added: dict[int, int] = {}
     for seq, keys in enumerate(batches):
         added |= dict.fromkeys(keys, seq)
-        seen.add(pl.DataFrame([(number, 0, seq, 0) for number in keys], schema=SCHEMA, orient="row"))
+        seen.add(pl.DataFrame([(number, 0, 0, seq, 0) for number in keys], schema=SCHEMA, orient="row"))
     asked = sorted({*added, 0, 2**64 - 1, 12_345})
     found = seen.find(pl.Series("key", asked, dtype=pl.UInt64))
     assert dict(found.select("key", "seq").iter_rows()) == added
     assert len(seen._runs) <= 8
+
+
+def test_records_whose_keys_begin_alike_are_no_copies_of_each_other() -> None:
+    """Eight bytes of a digest are looked up, and twelve have to agree: a record must not be left out by chance."""
+    store = Store()
+    one, other = bytes(16), bytes(8) + b"\x01" + bytes(7)
+    asked = [(one, 1), (other, 2), (other, 3)]
+    answers = [store.window.first_copies(DAY, [digest], [("main", seq, 0)]) for digest, seq in asked]
+    assert answers == [[None], [None], [("main", 2, 0)]]
 
 
 def test_memory_is_bounded_whatever_is_kept(tmp_path: Path) -> None:
@@ -101,7 +110,11 @@ def test_memory_is_bounded_whatever_is_kept(tmp_path: Path) -> None:
     seen = Seen(tmp_path, 1_000)
     for seq in range(40):
         keys = pl.int_range(1_000, dtype=pl.UInt64, eager=True).hash(seq)
-        seen.add(pl.select(key=keys, receiver=pl.lit(0), seq=pl.lit(seq), index=pl.lit(0)).cast(dict(SCHEMA)))
+        seen.add(
+            pl.select(key=keys, check=pl.lit(0), receiver=pl.lit(0), seq=pl.lit(seq), index=pl.lit(0)).cast(
+                dict(SCHEMA)
+            )
+        )
     assert list(tmp_path.iterdir()) == []
     assert sum(run.height for run in seen._runs) == 40_000
     assert sum(not _is_mapped(run) for run in seen._runs if run.height > 1_000) == 0

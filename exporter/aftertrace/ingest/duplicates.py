@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.ingest.places import Place, PlacesByDay, key_column, key_of
+from aftertrace.ingest.places import Place, PlacesByDay, key_columns, key_of
 
 COLUMNS: Final = ("record_key", "receiver", "seq", "index", "duplicate_of", "record_id")
 """What is loaded of `evidence`."""
@@ -27,7 +27,7 @@ class DuplicateWindow:
 
         Args:
             load: rows of `evidence` of a day, in parts, with `COLUMNS`.
-            folder: on a disk with some space: 22 bytes a record for each of three days.
+            folder: on a disk with some space: 26 bytes a record for each of three days.
         """
         self._places = PlacesByDay(lambda day: map(_firsts, load(day)), folder)
 
@@ -40,8 +40,7 @@ class DuplicateWindow:
             OSError: the disk does not take it.
         """
         prefixes = [key_of(key) for key in keys]
-        series = pl.Series("key", prefixes, dtype=pl.UInt64)
-        own, beside = self._places.of(day, series), self._places.beside(day, series)
+        own, beside = self._places.of(day, prefixes), self._places.beside(day, prefixes)
         fresh: list[tuple[int, Place]] = []
         answers: list[Place | None] = []
         for prefix, place in zip(prefixes, places, strict=True):
@@ -59,7 +58,7 @@ def _firsts(evidence: pl.DataFrame) -> pl.DataFrame:
     of_these_bytes = pl.when(pl.col("record_id").is_null()).then("duplicate_of")
     first = of_these_bytes.str.split_exact("/", 2).struct
     return evidence.select(
-        key_column("record_key"),
+        *key_columns("record_key"),
         name=pl.coalesce(first.field("field_0"), pl.col("receiver")),
         seq=pl.coalesce(first.field("field_1").cast(pl.Int64), pl.col("seq")),
         index=pl.coalesce(first.field("field_2").cast(pl.Int32), pl.col("index")),

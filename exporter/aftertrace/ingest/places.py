@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -15,9 +15,10 @@ Place: TypeAlias = tuple[str, int, int]
 """Receiver, seq and index of a record."""
 
 Load: TypeAlias = Callable[[date], Iterable[pl.DataFrame]]
-"""Rows of `key` (UInt64), `name` (of the receiver), `seq` and `index` of a day, in parts: of a key, the last counts."""
+"""Rows of `key`, `check`, `name` (of the receiver), `seq` and `index` of a day, in parts: of a key, the last counts."""
 
 DAY: Final = timedelta(days=1)
+_LOW: Final = (1 << 64) - 1
 _KEPT: Final = 3 * DAY
 """Two more days than are asked for, since the clock of the receiver may be set back over midnight."""
 
@@ -34,13 +35,18 @@ def parsed(written: str) -> Place:
 
 
 def key_of(digest: bytes) -> int:
-    """The key of a digest: its first eight bytes."""
-    return int.from_bytes(digest[:8], "little")
+    """The key of a digest: its first twelve bytes, or as many as it has. With eight alone, one of some billion records
+    would be taken for a copy of another.
+    """
+    return int.from_bytes(digest[:12], "little")
 
 
-def key_column(name: str) -> pl.Expr:
-    """`key_of` for a column."""
-    return pl.col(name).bin.slice(0, 8).bin.reinterpret(dtype=pl.UInt64, endianness="little").alias("key")
+def key_columns(name: str) -> tuple[pl.Expr, pl.Expr]:
+    """`key_of` for a column: `key`, which is looked up, and `check`, which is compared."""
+    digest = pl.col(name)
+    key = digest.bin.slice(0, 8).bin.reinterpret(dtype=pl.UInt64, endianness="little")
+    check = digest.bin.slice(8, 4).bin.reinterpret(dtype=pl.UInt32, endianness="little")
+    return key.alias("key"), check.fill_null(0).alias("check")
 
 
 class PlacesByDay:
@@ -53,18 +59,21 @@ class PlacesByDay:
         self._days: dict[date, Seen] = {}
         self._receivers: list[str] = []
 
-    def of(self, day: date, keys: pl.Series) -> dict[int, Place]:
-        """Places of those of `keys` that are known on a day."""
-        found = self._seen(day).find(keys)
-        return {key: (self._receivers[receiver], seq, index) for key, receiver, seq, index in found.iter_rows()}
+    def of(self, day: date, keys: Sequence[int]) -> dict[int, Place]:
+        """Places of those of `keys` that are known on a day, and may be of others that are looked up by the same."""
+        found = self._seen(day).find(pl.Series("key", [key & _LOW for key in keys], dtype=pl.UInt64))
+        return {
+            key | check << 64: (self._receivers[receiver], seq, index)
+            for key, check, receiver, seq, index in found.iter_rows()
+        }
 
-    def beside(self, day: date, keys: pl.Series) -> dict[int, Place]:
+    def beside(self, day: date, keys: Sequence[int]) -> dict[int, Place]:
         """Likewise, on the days before and after it; the day before counts where both know a key."""
         return {**self.of(day + DAY, keys), **self.of(day - DAY, keys)}
 
     def add(self, day: date, entries: Iterable[tuple[int, Place]]) -> None:
         """Keep places of a day, the newest last, and forget the days that are too far from it."""
-        rows = [(key, self._number(receiver), seq, index) for key, (receiver, seq, index) in entries]
+        rows = [(key & _LOW, key >> 64, self._number(receiver), seq, index) for key, (receiver, seq, index) in entries]
         self._seen(day).add(pl.DataFrame(rows, schema=SCHEMA, orient="row"))
         for old in [known for known in self._days if abs(known - day) > _KEPT]:
             del self._days[old]
@@ -82,7 +91,7 @@ class PlacesByDay:
             if rows.height:
                 numbers = {name: self._number(name) for name in rows["name"].unique(maintain_order=True)}
                 receiver = pl.col("name").replace_strict(numbers, return_dtype=pl.UInt16).alias("receiver")
-                yield rows.select("key", receiver, "seq", "index")
+                yield rows.select("key", "check", receiver, "seq", "index")
 
     def _number(self, receiver: str) -> int:
         if receiver not in self._receivers:

@@ -17,7 +17,7 @@ from typing import Final
 import polars as pl
 from google.protobuf.message import DecodeError
 
-from aftertrace.ingest.places import Place, PlacesByDay, key_column, key_of, text
+from aftertrace.ingest.places import Place, PlacesByDay, key_columns, key_of, text
 from aftertrace.ingest.tellings import STANDING, Relation, Telling, relation
 
 FETCHED_FRAMES: Final = 64
@@ -79,7 +79,7 @@ class SameIds:
         Args:
             load: rows of `evidence` of a day, in parts, with `COLUMNS`: in order of time where one id has several.
             fetch: the records at some places: those that can be read, up to a size.
-            folder: on a disk with some space: 22 bytes a record for each of three days.
+            folder: on a disk with some space: 26 bytes a record for each of three days.
         """
         self._places = PlacesByDay(lambda day: map(_standing, load(day)), folder)
         self._fetch = fetch
@@ -98,8 +98,7 @@ class SameIds:
             OSError: the disk does not take it.
         """
         keys = [key_of(each.record_id) for each in told]
-        series = pl.Series("key", keys, dtype=pl.UInt64)
-        standing = {**self._places.beside(day, series), **self._places.of(day, series)}
+        standing = {**self._places.beside(day, keys), **self._places.of(day, keys)}
         tellings = self._earlier(list(dict.fromkeys(standing.values())), unstored)
         by_key: dict[int, list[int]] = {}
         for number, key in enumerate(keys):
@@ -156,4 +155,4 @@ def _standing(evidence: pl.DataFrame) -> pl.DataFrame:
     stands = ~pl.col("flags").str.contains(f'"({passed}):').fill_null(value=False)
     return evidence.filter(
         pl.col("record_id").is_not_null() & pl.col("duplicate_of").is_null() & stands
-    ).select(key_column("record_id"), "seq", "index", name="receiver")  # fmt: skip
+    ).select(*key_columns("record_id"), "seq", "index", name="receiver")  # fmt: skip

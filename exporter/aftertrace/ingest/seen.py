@@ -1,4 +1,4 @@
-"""Keys of the records of one day with the place of each, in bounded memory: 22 bytes a key, most of them in a file.
+"""Keys of the records of one day with the place of each, in bounded memory: 26 bytes a key, most of them in a file.
 
 Runs of sorted keys, each at least twice as long as the next, so that adding stays cheap and looking up needs few binary
 searches. Short runs are in memory. Long ones are in files without a name, mapped into memory: the system keeps of them
@@ -17,14 +17,22 @@ from typing import BinaryIO, Final
 import polars as pl
 import pyarrow as pa
 
-SCHEMA: Final = pl.Schema({"key": pl.UInt64, "receiver": pl.UInt16, "seq": pl.Int64, "index": pl.Int32})
-"""A key, and receiver (by number), seq and index of the record that has it."""
+SCHEMA: Final = pl.Schema(
+    {"key": pl.UInt64, "check": pl.UInt32, "receiver": pl.UInt16, "seq": pl.Int64, "index": pl.Int32}
+)
+"""A key, more of the digest that it is the beginning of, and receiver (by number), seq and index of its record."""
 MEMORY_ROWS: Final = 1 << 18
-"""A run with more keys than this is a file. All shorter ones of a day take 12 MB of memory at most."""
+"""A run with more keys than this is a file. All shorter ones of a day take 14 MB of memory at most."""
 _MERGED_ROWS: Final = 1 << 22
 """Longer runs are not merged any more: records wait meanwhile."""
 _KEYS: Final = 1 << 64
-_ARROW: Final = {"key": pa.uint64(), "receiver": pa.uint16(), "seq": pa.int64(), "index": pa.int32()}
+_ARROW: Final = {
+    "key": pa.uint64(),
+    "check": pa.uint32(),
+    "receiver": pa.uint16(),
+    "seq": pa.int64(),
+    "index": pa.int32(),
+}
 
 
 class Seen:
