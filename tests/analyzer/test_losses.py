@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 
@@ -89,6 +91,21 @@ def test_what_senders_say_they_dropped_is_summed(monkeypatch: pytest.MonkeyPatch
         *(frame.with_columns(flags=pl.lit(None, pl.String)) for frame in (frames.spans, frames.events, frames.evidence))
     )
     assert told(silent.tables()) == {}
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.dictionaries(st.integers(1, 20), st.integers(0, 2**32 - 1), min_size=1),
+    st.lists(st.lists(st.integers(0, 19), min_size=1, max_size=5), max_size=4),
+)
+def test_a_loss_is_counted_once_however_it_comes(dropped: dict[int, int], resent: list[list[int]]) -> None:
+    """In one request or several, and again in any others."""
+    spans = [span(number, dropped_attributes_count=count) for number, count in dropped.items()]
+    again = [[spans[at % len(spans)] for at in some] for some in resent]
+    total = sum(dropped.values())
+    wanted = {"dropped_attributes": (total, "attributes", "at_least")} if total else {}
+    assert told(stored(traces(*spans), *(traces(*some) for some in again)).tables()) == wanted
+    assert told(stored(*(traces(*some) for some in again), *(traces(each) for each in spans)).tables()) == wanted
 
 
 def test_log_records_that_no_dialect_reads_tell_their_losses_too() -> None:

@@ -232,7 +232,8 @@ class Drain:
             if isinstance(item, Damage):
                 self._put_aside(report, item.finding, item.content())
         if frames:
-            first_seq, stored_seq = frames[0].seq, self._tables["evidence"].last_seq(receiver)
+            first_seq = frames[0].seq
+            stored_seq = min(frames[-1].seq, self._tables["evidence"].last_seq(receiver))
             settled = self._evidence.settled(receiver, first_seq, stored_seq) if first_seq <= stored_seq else {}
             batch = read_batch(receiver, frames, self._key, self._before, settled)
             for finding, content in batch.findings:
