@@ -86,6 +86,16 @@ def test_configuration_is_read_anew_while_it_serves(tmp_path: Path, aftertrace: 
     assert {json.loads(line)["logger"] for line in served.errors} >= {"aftertrace.serve", "aftertrace.drain"}
 
 
+def test_it_leaves_no_image_of_its_memory_and_has_files_enough(tmp_path: Path) -> None:
+    """A dump would hold what was received before it was redacted; connections are files, and so are segments."""
+    with serving(tmp_path / "data", "--no-dashboard") as served:
+        limits = Path(f"/proc/{served.process.pid}/limits").read_text()
+    soft = {line[:26].strip(): line[26:].split()[:2] for line in limits.splitlines()}
+    assert soft["Max core file size"][0] == "0"
+    most = soft["Max open files"]
+    assert most[0] == most[1] or int(most[0]) >= 65_536
+
+
 def test_a_renewed_certificate_needs_no_restart(tmp_path: Path) -> None:
     """The files are replaced, as a certificate manager does it, and SIGHUP is sent."""
     folder = tmp_path / "certificates"

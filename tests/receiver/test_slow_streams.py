@@ -9,11 +9,12 @@ from contextlib import ExitStack, suppress
 import grpc
 import pytest
 
+from aftertrace.receiver import readings
 from aftertrace.receiver.tally import Refused
 from aftertrace.store.sources import add_token
 
 from .http2 import DATA, END_HEADERS, END_STREAM, HEADERS, call, connected, frame, frames, message
-from .station import REQUESTS, Station
+from .station import METHODS, REQUESTS, Station
 
 BEGUN = message(REQUESTS["traces"])[:-1]
 """All but the last byte of a request."""
@@ -71,6 +72,23 @@ def test_slow_streams_keep_nobody_out(open_station: Callable[..., Station]) -> N
         assert station.call("traces", REQUESTS["traces"]) == b""
         assert time.monotonic() - began < 10
     assert [frame.payload for frame in station.kept()] == [REQUESTS["traces"]]
+
+
+def test_the_test_above_would_see_threads_that_are_held(
+    open_station: Callable[..., Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: without hurry, as many slow messages as there are threads keep everybody out."""
+    monkeypatch.setattr(readings, "_HURRY_S", 60.0)
+    station = open_station(grpc_threads=4, body_timeout_s=60)
+    with connected(station.receiver.grpc_port) as client:
+        client.sendall(b"".join(start(stream=2 * number + 1) for number in range(8)))
+        time.sleep(0.2)
+        with (
+            pytest.raises(grpc.RpcError) as caught,
+            grpc.insecure_channel(f"127.0.0.1:{station.receiver.grpc_port}") as channel,
+        ):
+            channel.unary_unary(METHODS["traces"])(REQUESTS["traces"], timeout=2)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED  # type: ignore[attr-defined]
 
 
 def test_who_may_not_send_is_told_before_sending(open_station: Callable[..., Station]) -> None:

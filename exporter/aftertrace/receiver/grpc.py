@@ -32,7 +32,7 @@ _STATUS_DETAILS: Final = "grpc-status-details-bin"
 _MAX_ANSWER_BYTES: Final = 4 * 2**20
 _MAX_METADATA_BYTES: Final = 16 * 2**10
 _SLACK_BYTES: Final = 4 * 2**20
-_IDLE_MS: Final = 300_000
+_IDLE_MS: Final = 60_000
 """After which a connection without requests is closed; senders open another one when they need it."""
 _KEEPALIVE_MS: Final = 30_000
 
