@@ -193,6 +193,14 @@ def test_values_are_counted_as_they_stand_outside_of_strings(value: object) -> N
         assert begun(value) == 0 or too_many_values(body, begun(value) - 1)
 
 
+def test_members_that_nobody_knows_may_be_some() -> None:
+    """A later version has more of them, and a sender some of its own; a hundred thousand in one object are a bomb."""
+    prepare = preparing(Limits())
+    few = json.dumps({"x": {f"key {number}:{{": ":" for number in range(900)}})
+    many = json.dumps({"x": {f"key {number}": 0 for number in range(100_000)}})
+    assert [verdict(prepare, "logs", text.encode(), "json") for text in (few, many)] == ["kept", "TooLarge"]
+
+
 @given(requests)
 def test_parts_are_counted_as_a_decoder_makes_them(pair: tuple[Signal, Any]) -> None:
     """One by one where the bounds that cost nothing do not let a request through; a message merged is one."""

@@ -61,7 +61,7 @@ def _until_end_of(client: object, stream: int) -> list[tuple[int, int, int, byte
 
 
 def test_slow_streams_keep_nobody_out(open_station: Callable[..., Station]) -> None:
-    """More of them than there are threads: they are let go, and their connections are not waited for again."""
+    """More of them than there are threads: they are let go. Who comes new meanwhile may have to come again."""
     station = open_station(grpc_threads=4, body_timeout_s=60)
     with ExitStack() as open_connections:
         for _ in range(3):
@@ -69,9 +69,39 @@ def test_slow_streams_keep_nobody_out(open_station: Callable[..., Station]) -> N
             client.sendall(b"".join(start(stream=2 * number + 1) for number in range(8)))
         time.sleep(0.2)
         began = time.monotonic()
-        assert station.call("traces", REQUESTS["traces"]) == b""
-        assert time.monotonic() - began < 10
+        while answer := refused(station):
+            assert answer is grpc.StatusCode.UNAVAILABLE
+            assert time.monotonic() - began < 10
+            time.sleep(0.1)
     assert [frame.payload for frame in station.kept()] == [REQUESTS["traces"]]
+
+
+def refused(station: Station) -> grpc.StatusCode | None:
+    """What a request is refused with; None: it is taken."""
+    try:
+        station.call("traces", REQUESTS["traces"])
+    except grpc.RpcError as error:
+        code: grpc.StatusCode = error.code()  # type: ignore[attr-defined]
+        return code
+    return None
+
+
+def test_after_a_moment_those_who_are_known_do_not_notice(open_station: Callable[..., Station]) -> None:
+    """Strangers share half of the threads, however many they are; who has sent before is served beside them."""
+    station = open_station(grpc_threads=4, body_timeout_s=60)
+    assert station.call("traces", REQUESTS["traces"]) == b""
+    with ExitStack() as open_connections:
+        for _ in range(12):
+            client = open_connections.enter_context(connected(station.receiver.grpc_port))
+            client.sendall(b"".join(start(stream=2 * number + 1) for number in range(8)))
+            time.sleep(0.1)
+        began = time.monotonic()
+        for _ in range(20):
+            assert station.call("traces", REQUESTS["traces"]) == b""
+        assert time.monotonic() - began < 10
+        stranger = open_connections.enter_context(connected(station.receiver.grpc_port))
+        stranger.sendall(b"".join(start(stream=2 * number + 1) for number in range(8)))
+        assert b"too many messages come slowly; try again" in _until_end_of(stranger, 15)[-1][3]
 
 
 def test_the_test_above_would_see_threads_that_are_held(

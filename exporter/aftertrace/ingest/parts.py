@@ -18,6 +18,9 @@ _TAGS: Final = bytes(range(0x0A, 0x80, 8)) + b"\0"
 the same in more bytes than it needs."""
 _FIELDS_PER_PART: Final = 4
 """Fields that are no messages, to each that is one, until counting itself is too much."""
+_MEMBERS_PER_OBJECT: Final = 32
+_ODD_MEMBERS: Final = 1_000
+"""An object of OTLP has 20 names at most; and somebody may add some of their own."""
 _STRETCH_BYTES: Final = 2**18
 """How much JSON text is taken apart at a time."""
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -34,22 +37,33 @@ def too_many(payload: bytes, kind: Any, at_most: int) -> bool:
 
 
 def too_many_values(body: bytes, at_most: int) -> bool:
-    """Whether JSON text holds more than so many values: each comma and each bracket outside of strings begins one."""
-    if _begun(body) <= at_most:
+    """Whether JSON text holds more than so many values, or objects with more members than OTLP has names for.
+
+    Each comma and each bracket outside of strings begins a value, and each colon a member. Many members in one object
+    are parsed in one go, in which nothing else runs.
+    """
+    if _values(body) <= at_most and _spare(body) >= 0:
         return False
     plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
-    values = inside = 0
+    values = spare = inside = 0
     for start in range(0, len(plain), _STRETCH_BYTES):
         pieces = plain[start : start + _STRETCH_BYTES].split(b'"')
-        values += _begun(b"".join(pieces[inside::2]))
+        outside = b"".join(pieces[inside::2])
+        values += _values(outside)
+        spare += _spare(outside) - _ODD_MEMBERS
         if values > at_most:
             return True
         inside = (inside + len(pieces) - 1) % 2
-    return False
+    return spare + _ODD_MEMBERS < 0
 
 
-def _begun(body: bytes) -> int:
-    return body.count(b",") + body.count(b"{") + body.count(b"[")
+def _values(text: bytes) -> int:
+    return text.count(b",") + text.count(b"{") + text.count(b"[")
+
+
+def _spare(text: bytes) -> int:
+    """How many members more there could be."""
+    return _ODD_MEMBERS + _MEMBERS_PER_OBJECT * text.count(b"{") - text.count(b":")
 
 
 @cache

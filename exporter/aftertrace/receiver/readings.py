@@ -25,8 +25,11 @@ _PRESSED: Final = 0.75
 """Share of the threads that wait for a message, from which on there is hurry."""
 _HURRY_S: Final = 0.5
 """How long a message may take then."""
-_REMEMBERED_S: Final = 10.0
-"""How long a connection that was too slow then is refused at once, while there is hurry."""
+_WARY_S: Final = 10.0
+"""For how long, after somebody was too slow in a hurry, strangers get no more than their share of the threads."""
+_SHARE: Final = 0.5
+"""The share of all connections together that have not brought a whole message yet."""
+_MAX_KNOWN: Final = 4096
 
 
 class Readings:
@@ -37,7 +40,11 @@ class Readings:
         self._settings = settings
         self._reading: dict[grpc.ServicerContext, tuple[float, str]] = {}
         self._let_go: set[grpc.ServicerContext] = set()
+        self._known: dict[str, None] = {}
+        """Connections that have brought a whole message, in the order of the last one."""
         self._slow: dict[str, float] = {}
+        """Connections that were too slow in a hurry, and until when they are refused at once."""
+        self._wary_until_s = 0.0
         self._changed = threading.Condition()
         self._ended = False
         self._watcher = threading.Thread(target=self._watch, name="otlp-readings", daemon=True)
@@ -58,18 +65,37 @@ class Readings:
         peer = context.peer()
         with self._changed:
             now_s = time.monotonic()
-            if self._pressed() and self._slow.get(peer, now_s) > now_s:
-                raise Unavailable("read request: too many messages come slowly, on this connection too; try again")
+            if self._is_unwelcome(peer, now_s):
+                raise Unavailable("read request: too many messages come slowly; try again", retry_after_s=1.0)
             self._reading[context] = (now_s, peer)
             self._changed.notify()
         try:
-            return next(messages)
+            message = next(messages)
         except (StopIteration, grpc.RpcError):
             raise self._why(context) from None
         finally:
             with self._changed:
                 del self._reading[context]
                 self._let_go.discard(context)
+        self._remember(peer)
+        return message
+
+    def _is_unwelcome(self, peer: str, now_s: float) -> bool:
+        if now_s >= self._wary_until_s:
+            return False
+        return self._slow.get(peer, now_s) > now_s or (peer not in self._known and self._is_crowded())
+
+    def _is_crowded(self) -> bool:
+        """Whether strangers have their share of the threads."""
+        strangers = sum(peer not in self._known for _, peer in self._reading.values())
+        return strangers >= _SHARE * self._settings().grpc_threads
+
+    def _remember(self, peer: str) -> None:
+        with self._changed:
+            self._known.pop(peer, None)
+            self._known[peer] = None
+            if len(self._known) > _MAX_KNOWN:
+                del self._known[next(iter(self._known))]
 
     def _why(self, context: grpc.ServicerContext) -> AftertraceError:
         if context in self._let_go:
@@ -101,14 +127,16 @@ class Readings:
                 context.cancel()  # type: ignore[no-untyped-call]  # grpcio's
             time.sleep(_LOOK_EVERY_S)
 
-    def _pressed(self) -> bool:
-        return len(self._reading) >= _PRESSED * self._settings().grpc_threads
-
     def _overdue(self, now_s: float) -> list[grpc.ServicerContext]:
-        pressed = self._pressed()
-        timeout_s = _HURRY_S if pressed else self._settings().body_timeout_s
+        settings = self._settings()
+        pressed = len(self._reading) >= _PRESSED * settings.grpc_threads
+        pressed = pressed or (now_s < self._wary_until_s and self._is_crowded())
+        timeout_s = _HURRY_S if pressed else settings.body_timeout_s
         found = {context: peer for context, (since_s, peer) in self._reading.items() if now_s - since_s > timeout_s}
         self._slow = {peer: until_s for peer, until_s in self._slow.items() if until_s > now_s}
-        if pressed:
-            self._slow |= dict.fromkeys(found.values(), now_s + _REMEMBERED_S)
+        if pressed and found:
+            self._wary_until_s = now_s + _WARY_S
+            self._slow |= dict.fromkeys(found.values(), self._wary_until_s)
+            for peer in found.values():
+                self._known.pop(peer, None)
         return list(found)
