@@ -36,6 +36,7 @@ _TITLES: Final = {
     "openhands": "OpenHands",
     "otel-genai": "LangChain and OpenAI Agents (OpenTelemetry's own instrumentations)",
     "pydantic-ai": "Pydantic AI",
+    "smolagents": "smolagents (OpenInference)",
     "strands": "Strands",
 }
 _COLUMNS: Final = {

@@ -97,6 +97,21 @@ def test_an_interrupts_id_that_is_used_again_is_another_question() -> None:
     )
 
 
+def test_the_same_call_twice_is_answered_as_it_was_asked() -> None:
+    """By its place, whatever the verdicts are called: the first is refused, the second let through, and the reverse."""
+    turn = [proposed("c-1", "pay"), {**proposed("c-2", "pay"), "ordinal": 1, "position": 1}]
+    given = {"arguments": '{"amount":1}'}
+    interrupt = [asks("pay", **given), asks("pay", position=1, ordinal=1, **given)]
+
+    def verdicts(first: str, second: str, **columns: Any) -> dict[str, str]:
+        said = [answers(first, **columns), answers(second, ordinal=1, **{"position": 1, **columns})]
+        calls = calls_of(*turn, *interrupt, *said).sort("tool_call_id")
+        return dict(calls.select("tool_call_id", "approval").rows())
+
+    assert verdicts("rejected", "granted") == {"c-1": "rejected", "c-2": "granted"}
+    assert verdicts("granted", "rejected") == {"c-1": "granted", "c-2": "rejected"}
+
+
 def test_a_step_around_a_tool_that_asks_does_not_ask_again() -> None:
     """The interrupt has one id; a sibling of the call that asks was not asked about."""
     turn = [proposed("c-1", "mail"), proposed("c-2", "pay")]

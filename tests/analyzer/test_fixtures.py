@@ -43,6 +43,7 @@ IN_SCOPE: Final = (
     "mcp/*",
     "langfuse/*",
     "otel-genai/*",
+    "smolagents/*",
 )
 """Recordings whose dialect is read by now."""
 

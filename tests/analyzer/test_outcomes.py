@@ -192,6 +192,8 @@ def test_a_call_that_adk_opens_in_two_traces_was_asked_about() -> None:
         ("executed", "human", True, 2_000_000_000)
     ]
     assert calls_of(PROPOSED, {**COMPLETED, **ADK}).select(columns).rows() == [("executed", None, False, None)]
+    meanwhile = called("answered", time_ns=COMPLETED["time_ns"] + 10**9)
+    assert calls_of(PROPOSED, {**COMPLETED, **ADK}, meanwhile, again)["wait_ns"].to_list() == [2_000_000_000]
 
 
 def test_a_tool_that_needs_an_approval_is_asked_about_as_it_is_proposed() -> None:

@@ -26,7 +26,8 @@ def with_asks(events: pl.DataFrame) -> pl.DataFrame:
     """The events with tool, call and `asked_digest` of what is asked and answered by position alone.
 
     An ask, or an answer, that is about several calls becomes one event for each; the others keep their `row`. An ask's
-    `request` says how many answers its interrupt had had before, in its position.
+    `request` says how many answers its interrupt had had before, in its position; an answer's `ask_row` is the `row` of
+    the ask that it answers.
     """
     is_ask = (pl.col("event") == "approval.requested") & pl.col("position").is_not_null()
     asks = events.filter(is_ask & pl.col("group").is_not_null()).sort("time_ns", "row")
@@ -35,7 +36,8 @@ def with_asks(events: pl.DataFrame) -> pl.DataFrame:
         pl.col("event").is_in(_ANSWERS) & pl.col("position").is_not_null() & pl.col("call_id").is_null()
     )
     answered = _answered(answers, asks)
-    met = pl.concat([about.rename({"of_row": "row"}), answered.join(about, on="of_row").drop("of_row")])
+    of_asks = answered.join(about, on="of_row").rename({"of_row": "ask_row"})
+    met = pl.concat([about.rename({"of_row": "row"}), of_asks], how="diagonal")
     met = met.with_columns(copy=pl.int_range(pl.len()).over("row", order_by="of_call"))
     met = met.join(_requests(asks, answers, answered), on="row", how="full", coalesce=True)
     found = events.join(met, on="row", how="left", maintain_order="left")

@@ -72,9 +72,11 @@ opentelemetry-instrument python app.py
         switches=SDK
         + f"""\
 export {GENAI_CONTENT}   # `true` gives nothing on spans
+export ADK_EXPERIMENTAL_TELEMETRY=true   # tells a callback's answer from a tool's
 adk run my_agent
 """,
-        note="Without content, a call that waits for a confirmation cannot be told from one that ran.",
+        note="Without content, a call that waits for a confirmation cannot be told from one that ran; "
+        "without experimental telemetry, nor can one that a callback answered.",
         gives={
             "system_prompt": GENAI_CONTENT,
             "inputs": GENAI_CONTENT,

@@ -64,6 +64,8 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
     ran_by_adk = ran & (pl.col("scope_name") == ADK).fill_null(value=False)
     first_trace = pl.col("trace_id").filter(ran_by_adk).first().over("call_key")
     run_again = pl.col("trace_id").filter(ran_by_adk).n_unique().over("call_key") > 1
+    # What the model is told in between is no answer: ADK goes on talking while the call waits.
+    before_run_again = (pl.col("run_again") & (pl.col("trace_id") == pl.col("asking_trace"))).fill_null(value=False)
     # A tool that needs an approval is asked about as it is proposed, where no record of the question says when.
     guarded = _says("needs_approval")
     asking = (
@@ -129,7 +131,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             (called & (state == "completed") & ~by_gateway).any().alias("was_completed_beyond"),
             basis.filter(ran).min().alias("run_basis"),
             pl.col("time_ns")
-            .filter(called & (state != "entered") & (pl.col("time_ns") > pl.col("asking_ns")))
+            .filter(called & (state != "entered") & (pl.col("time_ns") > pl.col("asking_ns")) & ~before_run_again)
             .min()
             .alias("resumed_ns"),
             (called & (state != "entered") & (pl.col("trace_id") != pl.col("asking_trace")))

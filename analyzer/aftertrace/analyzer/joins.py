@@ -4,13 +4,15 @@
    repeats of one (`replays`); a gateway's verdict is put beside its request (`gateways`). Which call it is about is
    told after step 1 where it has an id, else when all other calls are known (`verdicts`).
 1. An event without a call id takes that of the span it lies in: `permission` and `blocked_on_user` under their tool's
-   span, a LangChain tool under LangGraph's `tools` node, a Gemini log record in the span of its batch.
+   span, a LangChain tool under LangGraph's `tools` node, a Gemini log record in the span of its batch. What a step of
+   smolagents tells without naming a call is about the only one that was proposed in it (`steps`).
 2. An answer that names its request and no call is about every call asked about under it (`requests`). Answers of a
    reviewer that carry a position alone take the request in the same position of their interrupt, and a question that
    names no call is about those that are open (`asks`).
 3. Calls with an id are told apart by it, and by order where a sender uses an id again.
 4. What has no id is matched by tool, canonical arguments and order; then by tool and order. So is a repeated proposal
-   that names its item and not its call (`item_id`: the OpenAI Agents SDK through OpenLLMetry).
+   that names its item and not its call (`item_id`: the OpenAI Agents SDK through OpenLLMetry). An answer whose ask is
+   known is about the call of that ask.
 5. What a second instrumentation tells once more belongs to the call of the first: the run of a tool at the same time,
    an interrupt of the same id and position, its answer in the same position at the same time.
 6. An ask that is only told together with its answer is given the time of the proposal.
@@ -33,6 +35,7 @@ from aftertrace.analyzer.identity import RESOLVED
 from aftertrace.analyzer.matches import CALLED, DECISIONS, IS_ITEM, RAN, SEPARATOR, match
 from aftertrace.analyzer.replays import without_replays
 from aftertrace.analyzer.requests import answered_each
+from aftertrace.analyzer.steps import of_steps
 from aftertrace.analyzer.stops import with_stops
 from aftertrace.analyzer.suspensions import without_suspensions
 from aftertrace.analyzer.verdicts import parted, put
@@ -64,7 +67,7 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         done_ns=pl.coalesce("end_ns", "time_ns"),
     )
     found = answered_each(with_stops(found, spans)).with_row_index("row")
-    found = without_replays(without_copies(placed(found)))
+    found = of_steps(without_replays(without_copies(placed(found))), spans)
     together = pl.concat([companions(found), entries(found)]).unique("row", keep="first", maintain_order=True)
     found, apart = parted(with_asks(_from_spans(_from_batches(found, spans, together), spans, found)))
     together = together.join(apart.select(lead="row"), on="lead", how="anti")
@@ -83,8 +86,8 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     found = pl.concat([identified, matched, following], how="diagonal")
     again = repeated.join(found.select(of_row="row", call_key="call_key"), on="of_row", how="inner").drop("of_row")
     found = pl.concat([found, again], how="diagonal")
-    found = pl.concat([found, put(apart, found)], how="diagonal").sort("row").drop("row", "done_ns", "request")
-    return without_suspensions(_replayed(found))
+    found = pl.concat([found, put(apart, found)], how="diagonal").sort("row")
+    return without_suspensions(_replayed(found.drop("row", "done_ns", "request", "ask_row")))
 
 
 def _replayed(events: pl.DataFrame) -> pl.DataFrame:

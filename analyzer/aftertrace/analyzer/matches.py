@@ -46,6 +46,11 @@ def match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
         wanting = rest.filter(is_kind).with_columns(digest="asked_digest").sort("scope", "time_ns", "row")
         if kind == "answer":
             wanting = wanting.unique(["scope", "tool_name", "position", "digest"], maintain_order=True)
+        if kind == "decide":
+            met = _of_asks(wanting, pl.concat(done))
+            done.append(met)
+            calls = _told(calls, met, kind)
+            wanting = wanting.join(met, on="row", how="anti")
         for by in (["scope", "tool_name", "digest"], ["scope", "tool_name"]):
             # A run may differ from its proposal by an edit; anything else that gives arguments must give the same.
             eligible = wanting if "digest" in by or kind == "run" else wanting.filter(pl.col("digest").is_null())
@@ -62,6 +67,12 @@ def match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
 
 def _told(calls: pl.DataFrame, met: pl.DataFrame, kind: str) -> pl.DataFrame:
     return calls.with_columns(pl.col(kind) | pl.col("call_key").is_in(met["call_key"].implode()))
+
+
+def _of_asks(answers: pl.DataFrame, matched: pl.DataFrame) -> pl.DataFrame:
+    """`row` and `call_key` of the answers whose ask is matched: an answer is about the call that was asked about."""
+    asks = matched.select("call_key", ask_row="row")
+    return answers.select("row", "ask_row").join(asks, on="ask_row", how="inner").select("row", "call_key")
 
 
 def _of_free(rest: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:

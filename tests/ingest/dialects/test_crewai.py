@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.ingest.dialects import crewai
+from aftertrace.ingest.dialects import crewai, openinference
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.records import Span
 
 from .recordings import make_log, make_span, values
 
 OPENINFERENCE = "openinference.instrumentation.crewai"
+KIND = "openinference.span.kind"
 BLOCKED = "Tool execution blocked by hook. Tool: pay"
 RUN = {"crewai.execution_uuid": "k-1", "crewai.agent.role": "clerk", "gen_ai.conversation.id": "c-1"}
 WHO = {"conversation_id": "c-1", "turn_id": "k-1", "agent_name": "clerk"}
@@ -120,6 +121,26 @@ def test_through_openinference_the_agents_output_tells_of_calls_without_a_span()
 
 
 @pytest.mark.parametrize(
+    ("name", "known_as"),
+    [
+        ("Delegate work to coworker", "delegate_work_to_coworker"),
+        ("ReadDB", "read_db"),
+        ("read_db", "read_db"),
+        ("π", "π"),
+    ],
+)
+def test_a_tool_has_the_name_that_the_model_knows(name: str, known_as: str) -> None:
+    """Its span has another: CrewAI gives the model names of small letters and `_`."""
+    told = {KIND: "TOOL", "tool.name": name}
+    names = []
+    for read in (crewai.read, openinference.read):
+        reading = read(make_span(name, told, scope=OPENINFERENCE))
+        assert reading is not None
+        names.append((reading.who.tool_name, reading.events[0].tool_name))
+    assert names == [(known_as, known_as), (name, name)]
+
+
+@pytest.mark.parametrize(
     "record",
     [
         make_span("call tool", {"gen_ai.operation.name": "execute_tool"}, scope="my.crewai"),
@@ -133,7 +154,6 @@ def test_records_of_others_are_left_to_others(record: Span) -> None:
     assert crewai.read(record) is None
 
 
-KIND = "openinference.span.kind"
 KEYS = (
     KIND,
     "output.value",

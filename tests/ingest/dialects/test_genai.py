@@ -213,13 +213,6 @@ STATED = {
         ("call_pay", "tool.called", "completed", None),
         ("call_bad", "tool.called", "invalid_arguments", "validation_stage"),
     ],
-    ("google-adk", "v2_content_reject_approve"): [
-        ("call_read", "tool.called", "completed", None),
-        ("call_del1", "approval.requested", None, "text:adk_asked"),
-        ("call_pay", "approval.requested", None, "text:adk_asked"),
-        ("call_del1", "tool.called", "refused", "text:adk_rejected"),
-        ("call_pay", "tool.called", "completed", None),
-    ],
 }
 
 

@@ -1,4 +1,4 @@
-"""ADK's first schema: what the model was given and made, in Gemini's form and under names of ADK's own."""
+"""ADK: what its first schema's model was given and made, in Gemini's form, and what its tools' spans say."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aftertrace.ingest.dialects import genai, google_adk
 from aftertrace.ingest.dialects.events import Reading
+from aftertrace.ingest.records import Span
 
 from .recordings import make_log, make_span, named, read_recording, values
 
@@ -70,15 +71,77 @@ def test_a_call_that_the_model_gave_no_id_has_none() -> None:
 @pytest.mark.parametrize(
     "record",
     [
-        make_span("execute_tool pay", {"gcp.vertex.agent.llm_request": "{}"}, scope=SCOPE),
+        make_span("execute_tool pay", {"gen_ai.operation.name": "execute_tool"}, scope="another"),
         make_span("generate_content m", {"gen_ai.system": "gemini"}, scope=SCOPE),
         make_span("call_llm", {}, scope="another"),
         make_log("call_llm", {}, scope=SCOPE),
     ],
 )
 def test_other_spans_follow_the_conventions_and_are_left_to_them(record: Any) -> None:
-    """Tool spans repeat the names of the model call's content and leave them empty."""
+    """Nor are the spans of others its own."""
     assert google_adk.read(record) is None
+
+
+def tool(**attributes: Any) -> tuple[Any, ...]:
+    """What a tool's span says of its call: state, decider, rule, basis and reason."""
+    told = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "pay", "gen_ai.tool.type": "FunctionTool"}
+    span = make_span(
+        "execute_tool pay", {**told, **attributes}, scope=SCOPE, status=2 if "error.type" in attributes else 0
+    )
+    reading = google_adk.read(span)
+    assert reading is not None
+    (event,) = reading.events
+    return event.state, event.decided_by, event.rule, event.basis, event.reason
+
+
+SOURCE = "adk.experimental.response.source"
+RESULT = "gen_ai.tool.call.result"
+FAILED = {"error.type": "TOOL_ERROR"}
+
+
+def test_a_recorded_tool_was_asked_about_refused_or_ran() -> None:
+    """In the order of its spans."""
+    spans = [record for record in read_recording("google-adk", "v2_content_reject_approve") if isinstance(record, Span)]
+    readings = [google_adk.read(span) for span in spans]
+    told = [(event, reading.who.call_id) for reading in readings if reading is not None for event in reading.events]
+    assert [(call, event.event, event.state, event.rule) for event, call in told] == [
+        ("call_read", "tool.called", "completed", None),
+        ("call_del1", "approval.requested", None, "text:adk_asked"),
+        ("call_pay", "approval.requested", None, "text:adk_asked"),
+        ("call_del1", "tool.called", "refused", "text:adk_rejected"),
+        ("call_pay", "tool.called", "completed", None),
+    ]
+
+
+def test_a_callback_that_answers_keeps_the_tool_from_running() -> None:
+    """Whether its answer looks like an error or like a result; one that changes a result does not."""
+    error = {SOURCE: "before_tool_callback", RESULT: '{"error":"Not on Mondays."}', **FAILED}
+    assert tool(**error) == ("refused", "hook", "response_source", "explicit", "Not on Mondays.")
+    cached = {SOURCE: "before_tool_callback", RESULT: '{"rows":3}'}
+    assert tool(**cached) == ("refused", "hook", "response_source", "explicit", None)
+    assert tool(**{SOURCE: "after_tool_callback"})[0] == "completed"
+    assert tool(**{RESULT: '{"error":"Not on Mondays."}', **FAILED})[:2] == ("failed", None)
+
+
+def test_a_callback_that_answers_for_an_error_does_not_undo_it() -> None:
+    """The tool raised, and its span ended well."""
+    assert tool(**{SOURCE: "on_tool_error_callback"})[:3] == ("failed", None, "response_source")
+
+
+def test_a_tool_of_no_type_does_not_exist() -> None:
+    """ADK puts its base class in the place of a tool that it did not find, with or without content."""
+    assert tool(**{"gen_ai.tool.type": "BaseTool", "error.type": "ValueError"})[:4] == (
+        "unknown_tool", None, "no_tool", "explicit",
+    )  # fmt: skip
+    assert tool(**{"gen_ai.tool.type": "BaseTool"})[0] == "completed"
+    assert tool(**{"error.type": "ValueError"})[0] == "failed"
+
+
+def test_adks_own_words_in_its_own_span_are_no_tools() -> None:
+    """A refusal or wrong arguments, stated; a tool's own words are its result."""
+    wrong = '{"error":"Invoking `pay()` failed as the following mandatory input parameters are not present:\\namount"}'
+    assert tool(**{RESULT: wrong, **FAILED})[:4] == ("invalid_arguments", None, "text:adk_invalid", "explicit")
+    assert tool(**{RESULT: '{"error":"no connection"}', **FAILED})[:4] == ("failed", None, None, "explicit")
 
 
 content = st.fixed_dictionaries(
@@ -101,3 +164,5 @@ def test_no_span_makes_it_fail(request: Any, response: Any, tools: Any) -> None:
         request["config"] = {"tools": tools}
     attributes = {"gcp.vertex.agent.llm_request": request, "gcp.vertex.agent.llm_response": response}
     assert google_adk.read(make_span("call_llm", attributes, scope=SCOPE)) is not None
+    told = {"gen_ai.operation.name": "execute_tool", SOURCE: request, RESULT: response, "gen_ai.tool.type": tools}
+    assert google_adk.read(make_span("execute_tool pay", told, scope=SCOPE)) is not None

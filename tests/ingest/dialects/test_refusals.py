@@ -12,6 +12,13 @@ from aftertrace.ingest.dialects.refusals import HEAD_CHARACTERS, WORDINGS, class
 
 OBSERVED = {
     "This tool call requires confirmation, please approve or reject.": ("asked", None, "adk_asked"),
+    "Invoking `wipe()` failed as no tool with that name is available.": ("unknown_tool", None, "adk_unknown"),
+    "Invoking `pay()` failed as the following mandatory input parameters are not present:\namount": (
+        "invalid_arguments",
+        None,
+        "adk_invalid",
+    ),
+    "Invoking `pay()` failed due to argument validation errors:\namount": ("invalid_arguments", None, "adk_invalid"),
     "This tool call is rejected.": ("refused", "human", "adk_rejected"),
     "Error: Tool call invocation was rejected by user.": ("refused", "human", "maf_rejected"),
     "Action rejected: Blocked by hook": ("refused", "hook", "openhands_hook"),
@@ -27,6 +34,11 @@ OBSERVED = {
     "This tool call was blocked by a safety inspector and cannot be": ("refused", "guardrail", "goose_inspector"),
     "Tool 'read' was not advertised for this model turn": ("unknown_tool", None, "goose_unlisted"),
     "Tool execution blocked by hook. Tool: delete_db": ("refused", "hook", "crewai_hook"),
+    "Tool 'pay' arguments validation failed: 1 validation error for Pay": (
+        "invalid_arguments",
+        None,
+        "crewai_invalid",
+    ),
     "Tool not found": ("unknown_tool", None, "crewai_unknown"),
     "User rejected the tool call for `delete_db` with id call_del1": ("refused", "human", "langchain_rejected"),
     "Note: a human reviewer replaced this tool call; it ran as pay(amount=5)": ("edited", "human", "langchain_edited"),

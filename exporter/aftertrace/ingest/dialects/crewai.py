@@ -12,6 +12,7 @@ What sets the emitter apart:
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, message_forms, messages, openinference, refusals
@@ -30,6 +31,7 @@ READS: Final = (
     ("span evaluate guardrail: crewai.guardrail.success, description", "policy.evaluated allow, deny"),
     ("span: crewai.execution_uuid", "turn_id"),
     ("span: crewai.agent.role", "agent_name"),
+    ("span TOOL of OpenInference: tool.name", "tool.called, by the name that the model knows"),
     ("span AGENT of OpenInference: output.value messages", "action.proposed echoed; tool.called answered, refused …"),
 )  # fmt: skip
 
@@ -43,6 +45,10 @@ _FEEDBACK: Final = {
 _GUARDRAIL: Final = "evaluate guardrail"
 _BLOCKED: Final = refusals.Verdict("refused", "hook", "crewai_hook")
 """What CrewAI says in a tool's place; any other text is the tool's own."""
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_OTHER: Final = re.compile(r"[^a-z0-9]+")
+_QUOTES: Final = str.maketrans("", "", "'\"")
+_LONGEST: Final = 64
 _VERDICTS: Final = {True: "allow", False: "deny"}
 
 
@@ -106,9 +112,21 @@ def _guardrail(span: Span) -> Event:
     )
 
 
+def _called(name: str | None) -> str | None:
+    """What the model knows a tool as: the name in small letters, with `_` for all that is neither letter nor digit."""
+    if name is None:
+        return None
+    words = _CAMEL.sub("_", name.translate(_QUOTES)).lower()
+    return _OTHER.sub("_", words).strip("_")[:_LONGEST] or name
+
+
 def _agent_output(span: Span) -> Reading | None:
     """The messages of an agent's run, with its calls and their answers, blocked ones too."""
     reading = openinference.read(span)
+    if reading is not None and reading.operation == "execute_tool":
+        reading.who.tool_name = _called(text(reading.who.tool_name))
+        for event in reading.events:
+            event.tool_name = _called(text(event.tool_name))
     if reading is None or span.attributes.get("openinference.span.kind") != "AGENT":
         return reading
     output = mapping(messages.load(span.attributes.get("output.value")))

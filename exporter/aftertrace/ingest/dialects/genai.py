@@ -45,8 +45,6 @@ _AGENTS: Final = ("invoke_agent", "invoke_workflow", "create_agent", "handle_con
 _PRINCIPALS: Final = ("user.id", "enduser.id", "user.email", "user.name")
 """Whom a run acts for: the first of these that is told."""
 _PSEUDO_TOOLS: Final = ("(merged tools)",)
-_ADK: Final = "gcp.vertex.agent"
-"""Scope of Google ADK: in its own tool span, the fixed text of a rejection is the framework's word, not a tool's."""
 
 _ERROR: Final = 2
 _OF_KIND: Final = {"unapproved": "needs_approval", "external": "handed_back", "output": "gives_result"}
@@ -273,8 +271,7 @@ def judge(event: Event, span: Span, result: Any) -> None:
         before = event.state
         messages.judged(event, candidate)
         if event.rule is not None:
-            framework_says = span.origin.scope_name == _ADK and event.rule == "text:adk_rejected"
-            if framework_says or (event.state == before and event.event == "tool.called"):
+            if event.state == before and event.event == "tool.called":
                 event.basis = "explicit"
             return
 

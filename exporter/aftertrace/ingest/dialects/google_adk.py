@@ -1,8 +1,12 @@
-"""Google ADK under its first schema (`ADK_TELEMETRY_SCHEMA_VERSION_OPT_IN=1`, and every version before 2.13).
+"""Google ADK: model calls of its first schema, and in both what its tool spans say of calls that did not run.
 
-What its model was given and made lies in a `call_llm` span, in the form of the Gemini API and under names of its own. A
-second span for the same model call, `generate_content`, comes with some versions and holds no content; both tell the
-tokens. All other spans, and those of the second schema, follow the GenAI conventions and are read there.
+Under the first schema (`ADK_TELEMETRY_SCHEMA_VERSION_OPT_IN=1`, and every version before 2.13) what the model was given
+and made lies in a `call_llm` span, in the form of the Gemini API and under names of its own. A second span for the same
+model call, `generate_content`, comes with some versions and holds no content; both tell the tokens. All other
+spans, and those of the second schema, follow the GenAI conventions and are read there.
+
+A tool's span is no proof that it ran. Its result may be a callback's, which ADK tells with its experimental telemetry
+alone; what ADK itself answers in the tool's place, it says in fixed words.
 """
 
 from __future__ import annotations
@@ -21,18 +25,56 @@ READS: Final = (
     ("span call_llm: gcp.vertex.agent.llm_request system_instruction, tools", "system_prompt_digest, tool_names"),
     ("span call_llm: gcp.vertex.agent.session_id, invocation_id", "conversation_id, turn_id"),
     ("span call_llm: gen_ai.usage.*", "model.called"),
+    ("span execute_tool", "as the dialect genai"),
+    ("span execute_tool: adk.experimental.response.source", "tool.called refused, failed: a callback answered"),
+    ("span execute_tool: gen_ai.tool.type", "tool.called unknown_tool: there is no such tool"),
 )
 
 _SCOPE: Final = "gcp.vertex.agent"
 _REQUEST: Final = "gcp.vertex.agent.llm_request"
 _RESPONSE: Final = "gcp.vertex.agent.llm_response"
+_SOURCE: Final = "adk.experimental.response.source"
+_NO_TOOL: Final = "BaseTool"
+"""The type that stands for a tool that does not exist."""
+_OWN_WORDS: Final = "text:adk_"
 _ROLES: Final = {"model": "assistant"}
 
 
 def read(record: Record) -> Reading | None:
-    """Read a `call_llm` span; its tool spans carry the same names with nothing in them and are left to `genai`."""
-    if record.origin.scope_name != _SCOPE or not isinstance(record, Span) or record.name != "call_llm":
+    """Read a `call_llm` span, or that of a tool; the first schema's tool spans carry the names of the former, empty."""
+    if record.origin.scope_name != _SCOPE or not isinstance(record, Span):
         return None
+    if record.attributes.get("gen_ai.operation.name") == "execute_tool":
+        return _tool(record)
+    return _model_call(record) if record.name == "call_llm" else None
+
+
+def _tool(record: Span) -> Reading | None:
+    reading = genai.read(record)
+    if reading is not None:
+        reading.dialect = NAME
+        for event in reading.events:
+            _settle(event, record.attributes)
+    return reading
+
+
+def _settle(event: Event, attributes: dict[str, Any]) -> None:
+    """What a tool's span says besides its status: whose answer its result is, and whether there is such a tool."""
+    source = attributes.get(_SOURCE)
+    if source == "before_tool_callback":
+        event.event, event.state, event.basis, event.rule = "tool.called", "refused", "explicit", "response_source"
+        event.decided_by = "hook"
+        event.reason = messages.response_text(messages.load(event.content))
+    elif attributes.get("gen_ai.tool.type") == _NO_TOOL and event.state == "failed":
+        event.state, event.basis, event.rule = "unknown_tool", "explicit", "no_tool"
+    elif source == "on_tool_error_callback" and event.state == "completed":
+        event.state, event.rule = "failed", "response_source"
+    elif event.rule is not None and event.rule.startswith(_OWN_WORDS) and event.event == "tool.called":
+        # In its own span the fixed words are the framework's, and not a tool's.
+        event.basis = "explicit"
+
+
+def _model_call(record: Span) -> Reading:
     request = mapping(messages.load(record.attributes.get(_REQUEST)))
     response = mapping(messages.load(record.attributes.get(_RESPONSE)))
     attributes = {**_standard(request, response), **record.attributes}

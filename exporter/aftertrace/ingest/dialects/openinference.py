@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from aftertrace.ingest.dialects import handoffs, interrupts, langgraph, messages, text_calls
+from aftertrace.ingest.dialects import handoffs, interrupts, langgraph, messages, smolagents, text_calls
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.dialects.values import associated_conversation, mapping
 from aftertrace.ingest.records import Log, Record, Span
@@ -29,7 +29,12 @@ READS: Final = (
         "span CHAIN: input.value resume.decisions",
         "approval.granted, approval.rejected, approval.modified by position",
     ),
-    ("span CHAIN Step N (smolagents): event agent.step_recovery, exception", "tool.called unknown_tool"),
+    (
+        "span CHAIN Step N (smolagents): event agent.step_recovery, exception",
+        "tool.called unknown_tool, invalid_arguments, refused",
+    ),
+    ("span AGENT (smolagents) in a step", "tool.called completed: the call of a managed agent"),
+    ("span LLM (smolagents): llm.input_messages.N (role tool-call, tool-response)", "tool.called answered"),
     ("span CHAIN turn (OpenAI Agents): status message Tool not found", "tool.called unknown_tool"),
     ("span AGENT: smolagents.tools_names", "tool_names"),
     ("span GUARDRAIL", "policy.evaluated unknown: whether it tripped is not exported"),
@@ -43,8 +48,12 @@ _FLAT: Final = re.compile(r"llm\.(input|output)_messages\.(\d{1,6})\.message\.(.
 _CALL: Final = re.compile(r"tool_calls\.(\d{1,6})\.tool_call\.(id|function\.name|function\.arguments)")
 _TEXT: Final = re.compile(r"contents\.(\d{1,6})\.message_content\.text")
 _TOOL: Final = re.compile(r"llm\.tools\.(\d{1,6})\.tool\.json_schema")
-_NO_SUCH_TOOL: Final = re.compile(r"Unknown tool (\S{1,200}), should be one of")
 _NO_WORKBENCH: Final = re.compile(r"Error: tool '[^'\n]{1,200}' not found in any workbench")
+_SIGNATURE: Final = re.compile(
+    r"([\w.<>]{1,200})\(\) (?:got an unexpected keyword|got multiple values for|missing \d+ required|takes )"
+)
+_BODY: Final = "forward"
+"""What the body of a tool of smolagents that is a class is called."""
 _DSPY_CALL: Final = ".__call__"
 """DSPy has its tools' names in those of their spans alone."""
 _AGENTS_SDK: Final = "openai_agents"
@@ -116,6 +125,8 @@ def _who(span: Span, metadata: dict[str, Any]) -> Who:
 
 def _model_call(span: Span, who: Who) -> list[Event]:
     given, made = _unflatten(span.attributes)
+    if smolagents.SCOPE in span.origin.scope_name:
+        given = smolagents.messages(given)
     system = next((m for m in given if m["role"] in ("system", "developer")), None)
     prompt = "\n".join(str(part.get("content", "")) for part in system["parts"]) if system is not None else None
     who.system_prompt_digest = messages.instructions_digest(prompt)
@@ -235,27 +246,21 @@ def _arguments(given: dict[str, Any], span: Span) -> dict[str, Any] | None:
 
 
 def _unknown_tool(span: Span) -> list[Event]:
-    """A tool that does not exist has no span; the step that proposed it tells of it (smolagents, OpenAI Agents)."""
-    if "smolagents" in span.origin.scope_name:
-        told = [item.attributes.get("message", item.attributes.get("exception.message")) for item in span.events]
-        pattern, rule = _NO_SUCH_TOOL, "smolagents_step"
-    elif _AGENTS_SDK in span.origin.scope_name:
-        told, pattern, rule = [span.status_message], _TOOL_NOT_FOUND, "openai_turn"
-    else:
+    """A tool that does not exist has no span; the turn of the OpenAI Agents SDK in which it was looked for tells."""
+    match = _TOOL_NOT_FOUND.search(span.status_message) if _AGENTS_SDK in span.origin.scope_name else None
+    if match is None:
         return []
-    found = [(text, match) for text in told if isinstance(text, str) and (match := pattern.search(text))]
     return [
         Event(
             event="tool.called",
             state="unknown_tool",
             time_ns=span.end_ns or span.start_ns,
             tool_name=match[1],
-            reason=text,
-            rule=rule,
+            reason=span.status_message,
+            rule="openai_turn",
             # The model may be told as well, with the call's id: then this is of the same call.
-            position=0 if rule == "openai_turn" else None,
+            position=0,
         )
-        for text, match in found[:1]
     ]
 
 
@@ -270,10 +275,16 @@ def _failed(event: Event, span: Span) -> None:
     exception = next((item.attributes for item in span.events if item.name == "exception"), {})
     kind, text = str(exception.get("exception.type", "")), str(exception.get("exception.message", ""))
     event.reason = text or span.status_message or None
-    if kind.endswith("ValidationError"):
+    if kind.endswith("ValidationError") or (kind == "TypeError" and _is_of_signature(text, event.tool_name)):
         event.state, event.rule = "invalid_arguments", "validation_error"
         return
     messages.judged(event, event.reason)
+
+
+def _is_of_signature(text: str, tool_name: str | None) -> bool:
+    """Whether Python says that the tool's own function takes no such arguments: then its body never ran."""
+    match = _SIGNATURE.match(text)
+    return match is not None and match[1].rpartition(".")[2] in (tool_name, _BODY)
 
 
 def _guardrail(span: Span) -> Event:
@@ -292,6 +303,9 @@ def _chain(span: Span, metadata: dict[str, Any]) -> list[Event]:
     attributes = span.attributes
     node = langgraph.TOOLS if span.name == langgraph.TOOLS else metadata.get("langgraph_node")
     steps = langgraph.step_events(span, attributes.get("input.value"), attributes.get("output.value"), node)
+    if smolagents.SCOPE in span.origin.scope_name:
+        is_run = attributes["openinference.span.kind"].upper() == "AGENT"
+        return [*steps, *(smolagents.run_events(span) if is_run else smolagents.step_events(span))]
     return [*steps, *_unknown_tool(span)]
 
 

@@ -45,6 +45,16 @@ class Wording:
 
 WORDINGS: Final = (
     Wording("adk_asked", r"This tool call requires confirmation, please approve", "asked", None, "Google ADK 2.13"),
+    Wording(
+        "adk_unknown", r"Invoking `[^`\n]{1,200}\(\)` failed as no tool with", "unknown_tool", None, "Google ADK 2.13"
+    ),
+    Wording(
+        "adk_invalid",
+        r"Invoking `[^`\n]{1,200}\(\)` failed (as the following mandatory input|due to argument validation errors)",
+        "invalid_arguments",
+        None,
+        "Google ADK 2.13",
+    ),
     Wording("adk_rejected", r"This tool call is rejected\.", "refused", "human", "Google ADK 2.13"),
     Wording(
         "maf_rejected",
@@ -321,6 +331,13 @@ WORDINGS: Final = (
         "unknown_tool",
         None,
         "Copilot CLI 1.0, Gemini CLI 0.61",
+    ),
+    Wording(
+        "crewai_invalid",
+        r"Tool '[^'\n]{1,200}' arguments validation failed",
+        "invalid_arguments",
+        None,
+        "CrewAI 1.15",
     ),
     Wording("crewai_unknown", r"Tool not found\s*\Z", "unknown_tool", None, "CrewAI 1.15"),
     Wording(
