@@ -10,12 +10,15 @@ from .cli_agents import agent_sdk, claude_code, cline, codex, other_clis
 from .node_agents import ai_sdk, mastra
 from .python_agents import (
     agent_framework,
+    crewai,
     google_adk,
     langchain,
     mcp,
     openai_agents,
     openhands,
+    others,
     pydantic_ai,
+    smolagents,
     strands,
     tracing_sdks,
 )
@@ -26,6 +29,9 @@ ALL: Final[tuple[Agent, ...]] = (
     *openai_agents.AGENTS,
     *google_adk.AGENTS,
     *strands.AGENTS,
+    *smolagents.AGENTS,
+    *crewai.AGENTS,
+    *others.AGENTS,
     *agent_framework.AGENTS,
     *openhands.AGENTS,
     *mcp.AGENTS,

@@ -109,7 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _play(self, wire: Any, body: dict[str, Any], model: str, number: int, *, is_streamed: bool) -> None:
         script = self.asked.script
-        turn = script.next_turn(json.dumps(body, ensure_ascii=False)) if body.get("tools") else script.aside
+        is_aside = script.lists_tools and not body.get("tools")
+        turn = script.aside if is_aside else script.next_turn(json.dumps(body, ensure_ascii=False))
         time.sleep(turn.delay_s)
         whole, stream = wire
         if not is_streamed:

@@ -7,6 +7,7 @@ session that is resumed by another process goes on where it was left.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,8 @@ class Script:
     conversations: tuple[Conversation, ...]
     aside: Turn = field(default=Turn("Nothing further."))
     """Said where no conversation fits, or all of it is told: titles, summaries, checks of the connection."""
+    lists_tools: bool = True
+    """Whether a request of an agent lists its tools, so that one without any is an aside."""
 
     def next_turn(self, history: str) -> Turn:
         """The turn that answers a request with this history, which is its body as text."""
@@ -62,4 +65,9 @@ class Script:
 
 
 def _is_told(turn: Turn, history: str) -> bool:
-    return turn.said in history or any(f'"{call.call_id}"' in history for call in turn.calls)
+    return _as_json(turn.said) in history or any(f'"{call.call_id}"' in history for call in turn.calls)
+
+
+def _as_json(text: str) -> str:
+    """A text as it stands between the quotes of a JSON string."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]

@@ -43,6 +43,23 @@ opentelemetry-instrument python app.py
         gives={"reviewer": "record the answer with aftertrace.semconv.instrument"},
     ),
     Emitter(
+        name="smolagents",
+        title="smolagents through OpenInference",
+        observed="smolagents 1.26.0, openinference-instrumentation-smolagents 0.1.43",
+        services=(),
+        scopes=("openinference.instrumentation.smolagents",),
+        signals=("traces",),
+        switches=SDK
+        + """\
+pip install openinference-instrumentation-smolagents opentelemetry-distro opentelemetry-exporter-otlp
+opentelemetry-instrument python app.py
+""",
+        note="It has no approvals. A code agent proposes no calls: of what its code calls, the tools that ran and the "
+        "names that its interpreter refused are told. Leave OPENINFERENCE_HIDE_INPUTS and OPENINFERENCE_HIDE_OUTPUTS "
+        "unset: an error about arguments names no tool.",
+        gives={"reviewer": "record the answer with aftertrace.semconv.instrument"},
+    ),
+    Emitter(
         name="openllmetry",
         title="LangChain, LangGraph and the OpenAI Agents SDK through OpenLLMetry",
         observed="0.62.4, and its flattened form of 0.40",

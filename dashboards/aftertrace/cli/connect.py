@@ -57,8 +57,8 @@ class EmitterName(click.ParamType[str]):
     short_help="Print an agent's switches; wait for it.",
     epilog="Emitters: claude-code, copilot-cli, codex, gemini-cli, qwen-code, opencode, pydantic-ai, langgraph, "
     "openai-agents, openllmetry, otel-genai, mcp, langsmith, langfuse-sdk, logfire, agent-framework, google-adk, "
-    "ai-sdk, strands, mastra, crewai, goose, cline, openhands, vscode-copilot; any-otel for everything else. From "
-    "files: openai-messages, anthropic-messages, inspect, langfuse, phoenix.",
+    "ai-sdk, strands, mastra, crewai, goose, cline, openhands, vscode-copilot, smolagents; any-otel for everything "
+    "else. From files: openai-messages, anthropic-messages, inspect, langfuse, phoenix.",
 )
 @click.argument("emitter", type=EmitterName(), metavar="EMITTER")
 @click.option("--no-wait", is_flag=True, help="Print the switches and end.")

@@ -1,4 +1,4 @@
-"""Live cases of LangChain and LangGraph, through OpenInference and OpenLLMetry."""
+"""Live cases of LangChain and LangGraph, through OpenInference, OpenLLMetry and LangSmith's own export."""
 
 from __future__ import annotations
 
@@ -15,7 +15,18 @@ _INSTALLED: Final = {
     "openllmetry": Installation(
         "pip", (*_SHARED[:2], "opentelemetry-instrumentation-langchain==0.62.4", _SHARED[2]), shown=3
     ),
+    "langsmith": Installation("pip", (*_SHARED[:2], "langsmith==0.15.0", _SHARED[2]), shown=3),
 }
+_ENVIRONMENT: Final = {
+    "langsmith": {
+        "LANGSMITH_TRACING": "true",
+        "LANGSMITH_OTEL_ENABLED": "true",
+        "LANGSMITH_OTEL_ONLY": "true",
+        "LANGSMITH_API_KEY": "none",
+        "LANGSMITH_ENDPOINT": "{http}/langsmith",
+    }
+}
+"""LangSmith itself is never asked: all that would go there stays on loopback."""
 _PROGRAM: Final = "{live}/python_agents/programs/run_langchain.py"
 _STATED: Final = ("explicit",)
 
@@ -89,14 +100,17 @@ def _case(instrumentation: str, scene: str) -> Agent:
         ("{bin}/python", _PROGRAM, instrumentation, scene),
         calls,
         runs,
+        _ENVIRONMENT.get(instrumentation, {}),
     )
 
 
 _FEWER: Final = ("approve_reject", "edited", "per_call", "two_turns", "asks_in_body", "node_rejects")
-"""Scenes that are played through OpenLLMetry too."""
+"""Scenes that are played through the others too."""
+_LANGSMITH: Final = ("pending", "sub_agent", "wrong_calls", "broken", "twice_the_same")
+"""And those that are played through LangSmith's besides."""
 
 AGENTS: Final = tuple(
     _case(instrumentation, scene)
     for instrumentation in _INSTALLED
-    for scene in (_SCENES if instrumentation == "openinference" else _FEWER)
+    for scene in {"openinference": tuple(_SCENES), "langsmith": (*_FEWER, *_LANGSMITH)}.get(instrumentation, _FEWER)
 )

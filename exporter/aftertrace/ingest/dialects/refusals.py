@@ -334,7 +334,7 @@ WORDINGS: Final = (
     ),
     Wording(
         "crewai_invalid",
-        r"Tool '[^'\n]{1,200}' arguments validation failed",
+        r"(Error executing tool: )?Tool '[^'\n]{1,200}' arguments validation failed",
         "invalid_arguments",
         None,
         "CrewAI 1.15",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
@@ -11,7 +12,8 @@ import toolbox
 from google.adk.agents import LlmAgent
 from google.adk.models import BaseLlm, LlmResponse
 from google.adk.runners import InMemoryRunner
-from google.adk.tools import FunctionTool
+from google.adk.tools import FunctionTool, LongRunningFunctionTool, ToolContext
+from google.adk.tools.agent_tool import AgentTool
 from google.genai import types
 
 CONFIRM = "adk_request_confirmation"
@@ -22,6 +24,7 @@ class Scripted(BaseLlm):
 
     model: str = "scripted-1"
     turns: list[Any]
+    ids: str = "call"
 
     async def generate_content_async(self, llm_request: Any, stream: bool = False) -> AsyncGenerator[LlmResponse, None]:  # noqa: ARG002  # ADK's signature
         """Say the next turn."""
@@ -40,7 +43,9 @@ class Scripted(BaseLlm):
             parts = [types.Part(text=turn)]
         else:
             parts = [
-                types.Part(function_call=types.FunctionCall(id=f"call_{number}_{index}", name=name, args=arguments))
+                types.Part(
+                    function_call=types.FunctionCall(id=f"{self.ids}_{number}_{index}", name=name, args=arguments)
+                )
                 for index, (name, arguments) in enumerate(turn)
             ]
         yield LlmResponse(content=types.Content(role="model", parts=parts))
@@ -49,11 +54,17 @@ class Scripted(BaseLlm):
 class Stage:
     """An agent with the tools of the toolbox, two of which need a confirmation, in a session."""
 
-    def __init__(self, turns: list[toolbox.Turn], session: str = "thread-1") -> None:
-        """Say these turns."""
+    def __init__(self, turns: list[toolbox.Turn], *tools: Any, session: str = "thread-1", **options: Any) -> None:
+        """Say these turns, with the tools of the toolbox and `tools`."""
         free = [FunctionTool(tool) for tool in (toolbox.read_db, toolbox.broken)]
         guarded = [FunctionTool(tool, require_confirmation=True) for tool in (toolbox.delete_db, toolbox.pay)]
-        agent = LlmAgent(name="clerk", model=Scripted(turns=turns), instruction="Be careful.", tools=[*free, *guarded])
+        agent = LlmAgent(
+            name="clerk",
+            model=Scripted(turns=turns),
+            instruction="Be careful.",
+            tools=[*free, *guarded, *tools],
+            **options,
+        )
         self.runner = InMemoryRunner(agent, app_name="shop")
         self.session = session
 
@@ -64,11 +75,15 @@ class Stage:
 
     async def run(self, *parts: types.Part) -> list[Any]:
         """Run until it ends or waits: the confirmations that are asked for."""
+        return [call for call in await self.calls(*parts) if call.name == CONFIRM]
+
+    async def calls(self, *parts: types.Part) -> list[Any]:
+        """Run until it ends or waits: the calls that were proposed."""
         message = types.Content(role="user", parts=list(parts))
-        asked = []
+        found = []
         async for event in self.runner.run_async(user_id="u-1", session_id=self.session, new_message=message):
-            asked += [call for call in event.get_function_calls() if call.name == CONFIRM]
-        return asked
+            found += event.get_function_calls()
+        return found
 
     async def answered(self, asked: list[Any], seconds: float, *verdicts: bool) -> list[Any]:
         """Go on after a person's answers, in the order of the asks."""
@@ -122,8 +137,150 @@ async def two_turns() -> None:
     await stage.run(types.Part(text="again"))
 
 
+async def wrong_calls() -> None:
+    """A tool that does not exist beside one that does, arguments of the wrong name, then the right ones."""
+    stage = await Stage([[("wipe", {"q": "a"}), READ], [("read_db", {"rows": 3})], [READ], "Done."]).open()
+    with contextlib.suppress(ValueError):
+        await stage.run(types.Part(text="read"))
+
+
+async def callback() -> None:
+    """A callback answers in the tool's place, another lets the call through."""
+
+    def guard(tool: Any, **_: Any) -> dict[str, str] | None:
+        return {"error": "Not on Mondays."} if tool.name == "wipe_disk" else None
+
+    def wipe_disk(q: str) -> str:
+        """Wipe a disk."""
+        toolbox.ran("wipe_disk")
+        return f"wiped {q}"
+
+    tool = FunctionTool(wipe_disk)
+    turns: list[toolbox.Turn] = [[READ, ("wipe_disk", {"q": "b"})], "I could not wipe it."]
+    stage = await Stage(turns, tool, before_tool_callback=guard).open()
+    await stage.run(types.Part(text="clean up"))
+
+
+async def callback_in_own_words() -> None:
+    """As `callback`, and the answer looks like a tool's own."""
+
+    def guard(tool: Any, **_: Any) -> dict[str, str] | None:
+        return {"status": "cached"} if tool.name == "read_db" else None
+
+    stage = await Stage([[READ], "Read."], before_tool_callback=guard).open()
+    await stage.run(types.Part(text="read"))
+
+
+async def tells_an_error() -> None:
+    """A tool returns an error instead of raising it."""
+
+    def look_up(q: str) -> dict[str, str]:
+        """Look up a row."""
+        toolbox.ran("look_up")
+        return {"error": f"no row {q}"}
+
+    stage = await Stage([[("look_up", {"q": "a"})], "There is none."], FunctionTool(look_up)).open()
+    await stage.run(types.Part(text="read"))
+
+
+async def caught() -> None:
+    """A callback answers for a tool that raised."""
+
+    def handle(**_: Any) -> dict[str, str]:
+        return {"result": "It is down."}
+
+    stage = await Stage([[("broken", {"q": "a"})], "It is down."], on_tool_error_callback=handle).open()
+    await stage.run(types.Part(text="read"))
+
+
+async def long_running() -> None:
+    """A tool that runs on after it returned; its result comes in a later message."""
+
+    def ship(parcel: str) -> dict[str, str]:
+        """Ship a parcel."""
+        toolbox.ran("ship")
+        return {"status": "on its way", "parcel": parcel}
+
+    turns: list[toolbox.Turn] = [[("ship", {"parcel": "one"})], "It is on its way.", "It is there."]
+    stage = await Stage(turns, LongRunningFunctionTool(ship)).open()
+    (call,) = await stage.calls(types.Part(text="ship it"))
+    await asyncio.sleep(1)
+    answer = types.FunctionResponse(id=call.id, name="ship", response={"status": "delivered"})
+    await stage.run(types.Part(function_response=answer))
+
+
+async def long_running_silent() -> None:
+    """As `long_running`, and it returns nothing at first."""
+
+    def ship(parcel: str) -> None:
+        """Ship a parcel."""
+        toolbox.ran("ship")
+
+    stage = await Stage([[("ship", {"parcel": "one"}), READ], "Shipped."], LongRunningFunctionTool(ship)).open()
+    (call, _) = await stage.calls(types.Part(text="ship it"))
+    await asyncio.sleep(1)
+    answer = types.FunctionResponse(id=call.id, name="ship", response={"status": "delivered"})
+    await stage.run(types.Part(function_response=answer))
+
+
+async def asks_in_body() -> None:
+    """A tool asks in its own body; it is let through."""
+
+    def ship(parcel: str, tool_context: ToolContext) -> dict[str, str]:
+        """Ship a parcel."""
+        if tool_context.tool_confirmation is None:
+            tool_context.request_confirmation(hint=f"Ship {parcel}?")
+            return {"status": "waits for an answer"}
+        toolbox.ran("ship")
+        return {"status": "shipped"}
+
+    stage = await Stage([[("ship", {"parcel": "one"})], "Let me see.", "Shipped."], FunctionTool(ship)).open()
+    await stage.answered(await stage.run(types.Part(text="ship it")), 1.5, True)
+
+
+async def transfer() -> None:
+    """The agent hands over to another, which has tools of its own."""
+    helper = LlmAgent(
+        name="helper",
+        model=Scripted(turns=[[("read_db", {"q": "z"})], "Helped."], ids="help"),
+        description="Helps.",
+        tools=[FunctionTool(toolbox.read_db)],
+    )
+    stage = await Stage([[("transfer_to_agent", {"agent_name": "helper"})]], sub_agents=[helper]).open()
+    await stage.run(types.Part(text="get help"))
+
+
+async def sub_agent() -> None:
+    """An agent as a tool of another."""
+    helper = LlmAgent(
+        name="helper",
+        model=Scripted(turns=[[("read_db", {"q": "z"})], "Helped."], ids="help"),
+        description="Helps.",
+        tools=[FunctionTool(toolbox.read_db)],
+    )
+    stage = await Stage([[("helper", {"request": "help"})], "Done."], AgentTool(helper)).open()
+    await stage.run(types.Part(text="get help"))
+
+
 SCENES: dict[str, Callable[[], Any]] = {
-    scene.__name__: scene for scene in (approve_reject, twice_the_same, pending, broken, two_turns)
+    scene.__name__: scene
+    for scene in (
+        approve_reject,
+        twice_the_same,
+        pending,
+        broken,
+        two_turns,
+        wrong_calls,
+        callback,
+        callback_in_own_words,
+        tells_an_error,
+        caught,
+        long_running,
+        long_running_silent,
+        asks_in_body,
+        transfer,
+        sub_agent,
+    )
 }
 
 if __name__ == "__main__":

@@ -330,11 +330,16 @@ def main(instrumentation: str, scene: str) -> None:
         from openinference.instrumentation.langchain import LangChainInstrumentor
 
         LangChainInstrumentor().instrument(tracer_provider=provider)
-    else:
+    elif instrumentation == "openllmetry":
         from opentelemetry.instrumentation.langchain import LangchainInstrumentor
 
         LangchainInstrumentor().instrument(tracer_provider=provider)
     SCENES[scene]()
+    if instrumentation == "langsmith":
+        # It is part of LangChain, and exports in the background to the provider that is set.
+        from langchain_core.tracers.langchain import wait_for_all_tracers
+
+        wait_for_all_tracers()
 
 
 if __name__ == "__main__":

@@ -95,10 +95,11 @@ def logger_provider(service: str) -> Any:
 
 
 @contextmanager
-def model_server(**conversations: list[Turn]) -> Iterator[str]:
+def model_server(*, lists_tools: bool = True, **conversations: list[Turn]) -> Iterator[str]:
     """The scripted model behind a real provider's wire: its base URL while it plays.
 
     Args:
+        lists_tools: whether the agent tells the model its tools as a provider's wire has them.
         conversations: the turns of each, by a marker that stands in its first prompt as `[[marker]]`, the main agent's
             first. Ids of calls are `call_<marker>_<turn>_<index>`.
     """
@@ -119,5 +120,5 @@ def model_server(**conversations: list[Turn]) -> Iterator[str]:
         Conversation(f"[[{marker}]]", tuple(said(marker, number, turn) for number, turn in enumerate(turns)))
         for marker, turns in conversations.items()
     )
-    with server.serve(Script(played)) as serving:
+    with server.serve(Script(played, lists_tools=lists_tools)) as serving:
         yield serving.base_url
