@@ -27,7 +27,7 @@ from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
 from aftertrace.cli import config
 from aftertrace.cli.root import aftertrace
 from aftertrace.ingest.dialects import DIALECTS
-from aftertrace.ingest.dialects.refusals import WORDINGS
+from aftertrace.ingest.dialects.wordings import WORDINGS
 from aftertrace.ingest.files import FORMATS
 from aftertrace.ingest.flags import FLAGS
 from aftertrace.store.schema import TABLES

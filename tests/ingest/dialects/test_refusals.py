@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.ingest.dialects.refusals import HEAD_CHARACTERS, WORDINGS, classify
+from aftertrace.ingest.dialects.refusals import HEAD_CHARACTERS, classify
+from aftertrace.ingest.dialects.wordings import WORDINGS
 
 OBSERVED = {
     "This tool call requires confirmation, please approve or reject.": ("asked", None, "adk_asked"),
