@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from aftertrace.receiver.cors import origins
+from aftertrace.receiver.tally import Refused
 from aftertrace.store.errors import Invalid
 
 from .station import JSON, SPAN_JSON, Station
@@ -21,6 +22,7 @@ def test_no_page_may_send_by_default(station: Station) -> None:
     assert station.post("traces", SPAN_JSON, JSON, Origin=PAGE).status == 403
     assert station.post("traces", SPAN_JSON, JSON, Origin="null").status == 403
     assert station.kept() == []
+    assert station.receiver.tally.refused() == (Refused("traces", "unknown", 403, 3),)
     answer = station.post("traces", SPAN_JSON, JSON)
     assert (answer.status, [name for name in answer.headers if name.startswith("access-control")]) == (200, [])
 

@@ -11,7 +11,7 @@ from google.rpc import error_details_pb2, status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.receiver.status import Refusal, TooSlow, Unsupported, refusal
+from aftertrace.receiver.status import Forbidden, Refusal, TooSlow, Unsupported, refusal
 from aftertrace.store.errors import AftertraceError, Corrupt, Invalid, TooLarge, Unavailable
 
 RETRIED = {429, 502, 503, 504}
@@ -24,6 +24,7 @@ RETRIED = {429, 502, 503, 504}
         (Invalid("m"), grpc.StatusCode.INVALID_ARGUMENT, 400, None),
         (TooSlow("m"), grpc.StatusCode.DEADLINE_EXCEEDED, 503, 1.0),
         (TooLarge("m"), grpc.StatusCode.RESOURCE_EXHAUSTED, 413, None),
+        (Forbidden("m"), grpc.StatusCode.PERMISSION_DENIED, 403, None),
         (Unsupported("m"), grpc.StatusCode.UNIMPLEMENTED, 415, None),
         (Unavailable("m"), grpc.StatusCode.UNAVAILABLE, 503, 1.0),
         (Unavailable("m", retry_after_s=30), grpc.StatusCode.UNAVAILABLE, 503, 30),

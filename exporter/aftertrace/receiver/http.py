@@ -17,7 +17,7 @@ from aftertrace.receiver.connection import Connection
 from aftertrace.receiver.inflate import coding, too_large
 from aftertrace.receiver.intake import EMPTY_ANSWER, UNKNOWN
 from aftertrace.receiver.ports import listen
-from aftertrace.receiver.status import CONTENT_TYPES, Refusal, TooSlow, refusal
+from aftertrace.receiver.status import CONTENT_TYPES, Forbidden, Refusal, TooSlow, Unsupported, refusal
 from aftertrace.store.errors import AftertraceError, Unavailable
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ class HttpApp:
         headers = _headers(scope)
         origin = headers.get("origin")
         if origin is not None and origin not in self._intake.config.cors_origins:
-            return _text(403, "pages of this origin may not send; name it in receiver.cors_origins")
+            away = Forbidden("take request: pages of this origin may not send; name it in receiver.cors_origins")
+            return self._turned_away(signal, away)
         if origin is not None and method == "OPTIONS":
             return _text(200, "", *cors.preflight(origin))
         return (await self._export(signal, method, headers, receive)).with_headers(cors.headers(origin))
@@ -95,7 +96,7 @@ class HttpApp:
         media = headers.get("content-type", "").partition(";")[0].strip().lower()
         encoding = _ENCODINGS.get(media)
         if encoding is None:
-            return _text(415, f"expected content type {' or '.join(_ENCODINGS)}")
+            return self._turned_away(signal, Unsupported(f"expected content type {' or '.join(_ENCODINGS)}"))
         source = UNKNOWN
         try:
             source = self._intake.identify(headers.get("authorization"))
@@ -109,6 +110,11 @@ class HttpApp:
         except Exception as error:  # noqa: BLE001 - the edge: refuse logs what is not expected
             return _refused(self._intake.refuse(signal, source, error), encoding)
         return _Answer(200, EMPTY_ANSWER[encoding], CONTENT_TYPES[encoding])
+
+    def _turned_away(self, signal: Signal, error: AftertraceError) -> _Answer:
+        """Refuse what cannot be answered in OTLP; it counts all the same."""
+        given = self._intake.refuse(signal, UNKNOWN, error)
+        return _text(given.http_status, given.message)
 
     def _other(self, path: str, method: str, headers: _Headers) -> _Answer:
         if path not in ("/healthz", "/readyz", "/metrics"):

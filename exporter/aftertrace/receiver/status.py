@@ -38,6 +38,10 @@ class Unsupported(Invalid):
     """A content encoding that the receiver does not speak. HTTP 415."""
 
 
+class Forbidden(Invalid):
+    """Somebody who may not send, whatever they show. HTTP 403."""
+
+
 class TooSlow(Invalid):
     """A client that did not send its body in time. HTTP 503: after 408, a sender would throw the data away."""
 
@@ -45,6 +49,7 @@ class TooSlow(Invalid):
 _ANSWERS: Final[tuple[tuple[type[AftertraceError], grpc.StatusCode, int], ...]] = (
     (TooLarge, grpc.StatusCode.RESOURCE_EXHAUSTED, 413),
     (Unauthenticated, grpc.StatusCode.UNAUTHENTICATED, 401),
+    (Forbidden, grpc.StatusCode.PERMISSION_DENIED, 403),
     (Unsupported, grpc.StatusCode.UNIMPLEMENTED, 415),
     (TooSlow, grpc.StatusCode.DEADLINE_EXCEEDED, _RETRIED),
     (Invalid, grpc.StatusCode.INVALID_ARGUMENT, 400),
