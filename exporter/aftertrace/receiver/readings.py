@@ -60,7 +60,7 @@ class Readings:
             TooSlow: it did not come in time.
             TooLarge: it is so far over the limit that grpcio has answered it, or its sender went away: grpcio does not
                 tell the two apart, and the first is the one that has to be heard of.
-            Unavailable: the server stops, or too many are slow and this connection was one of them.
+            Unavailable: the server stops; or too many are slow, and this connection was one of them or is new.
         """
         peer = context.peer()
         with self._changed:
