@@ -42,6 +42,18 @@ def test_records_of_a_sub_agent_belong_to_its_conversation() -> None:
     ]
 
 
+def test_a_decision_that_a_late_result_repeats_begins_no_call() -> None:
+    """Claude Code on a busy machine logs a result after the span of its run has ended. One that no other record tells
+    is a decision, as it is on its own.
+    """
+    decided, later = (event("approval.granted", s=s, decided_by="human") for s in (1, 9))
+    repeated = {**later, "attributes": '{"weight":"result"}'}
+    logged = event("tool.called", "completed", s=9, end_ns=None)
+    assert calls_of(decided, COMPLETED, repeated, logged)["outcome"].to_list() == ["executed"]
+    assert calls_of(decided, COMPLETED, later, logged)["outcome"].to_list() == ["executed", "executed"]
+    assert calls_of(repeated, logged)["decided_by"].to_list() == ["human"]
+
+
 def test_a_refused_call_that_is_proposed_again_under_its_id_is_two_calls() -> None:
     """The refusal is a near miss, whatever became of the second try."""
     refused = event("approval.rejected", s=2, decided_by="human")

@@ -294,9 +294,13 @@ def test_qwens_spans_tell_a_refusal_from_a_run_and_the_wait_of_both() -> None:
         **{"session.id": "1a2b", "tool.call_id": "call_1", "gen_ai.tool.name": TOOL, "success": True},
     )  # fmt: skip
     granted = (*qwen_call("proceed_always", success=True), ran, qwen_log(status="success", decision="auto_accept"))
+    once = (*qwen_call("proceed_once", success=True), ran, qwen_log(status="success", decision="accept"))
     refused = (*qwen_call("cancel", **{"tool.failure_kind": "cancelled", "success": False}),)
+    logged = (*refused, qwen_log(status="cancelled", decision="reject"))
     columns = ("tool_call_id", "outcome", "decided_by", "approval", "wait_ns", "grant_scope")
-    assert [told(stored(*records, service="qwen-code"), *columns) for records in (granted, refused)] == [
+    assert [told(stored(*records, service="qwen-code"), *columns) for records in (granted, once, refused, logged)] == [
         [("call_1", "executed", "human", "granted", 4 * 10**9, "always")],
+        [("call_1", "executed", "human", "granted", 4 * 10**9, None)],
+        [("call_1", "denied", "human", "rejected", 4 * 10**9, None)],
         [("call_1", "denied", "human", "rejected", 4 * 10**9, None)],
     ]

@@ -54,6 +54,10 @@ STORIES: Final[dict[str, tuple[list[dict[str, Any]], tuple[str, str, str | None]
         [PROPOSED, {**COMPLETED, **ADK}, called("failed", **ADK, trace_id="a" * 32, reason="TOOL_ERROR")],
         ("denied", "inferred", "human"),
     ),
+    "interrupted": (
+        [PROPOSED, called("failed"), event("tool.called", "cancelled", s=9, basis="inferred", decided_by="human")],
+        ("cancelled", "inferred", "human"),
+    ),
     "ran_failed": ([PROPOSED, called("failed", reason="no such account")], ("failed", "explicit", None)),
     "receipt": ([PROPOSED, event("effect.applied", s=8)], ("executed", "explicit", None)),
     "aborted_itself": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .frames import recording
-from .stories import event, stored
+from .stories import PROPOSED, event, span, stored
 
 TURN_1, TURN_2, OPENING = "a" * 32, "b" * 32, "c" * 32
 OF_RUN = {"tool_name": None, "call_id": None}
@@ -54,6 +54,16 @@ def test_other_conversations_and_turns_that_are_named_are_left_alone() -> None:
     assert runs_of(prompt(TURN_1, 1), streamed(2, conversation_id="s-2")) == {"a": (None, 1), None: (10, 1)}
     assert runs_of(prompt(TURN_1, 1), streamed(2, turn_id="t-2")) == {"a": (None, 1), None: (10, 1)}
     assert runs_of(streamed(1), streamed(2)) == {None: (20, 2)}
+
+
+def test_a_command_that_the_program_itself_answers_is_no_run() -> None:
+    """Claude Code's `/exit`: a prompt and the span about it. One whose prompt went to a model is a run."""
+    said = {"state": "user_prompt", "content": "/exit", "trace_id": "b" * 32, "attributes": '{"command_name":"exit"}'}
+    answered = span("invoke_agent", s=5, trace_id="b" * 32, parent_span_id=None)
+    command = event("input.resolved", s=5, **OF_RUN, **said)
+    asked = event("model.called", s=6, trace_id="b" * 32, **OF_RUN)
+    assert stored(PROPOSED, command, spans=(answered,)).analysis().runs["prompt"].to_list() == [None]
+    assert stored(PROPOSED, command, asked, spans=(answered,)).analysis().runs["prompt"].to_list() == ["/exit", None]
 
 
 def test_a_recorded_turn_of_codex_is_one_run_with_its_settings_and_tokens() -> None:

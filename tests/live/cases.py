@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from .agent import Agent
-from .cli_agents import agent_sdk, claude_code, cline, codex, other_clis
+from .cli_agents import agent_sdk, claude_code, claude_code_terminal, cline, codex, codex_terminal, other_clis
 from .node_agents import ai_sdk, mastra
 from .python_agents import (
     agent_framework,
@@ -37,7 +37,9 @@ ALL: Final[tuple[Agent, ...]] = (
     *mcp.AGENTS,
     *tracing_sdks.AGENTS,
     *claude_code.AGENTS,
+    *claude_code_terminal.AGENTS,
     *codex.AGENTS,
+    *codex_terminal.AGENTS,
     *agent_sdk.AGENTS,
     *other_clis.AGENTS,
     *cline.AGENTS,

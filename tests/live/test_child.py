@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .agent import Agent, Installation
-from .cli_agents import agent_sdk, child, claude_code, codex, other_clis
+from .cli_agents import agent_sdk, child, claude_code, claude_code_terminal, codex, codex_terminal, other_clis, terminal
 from .node_agents import ai_sdk, mastra
 from .program import Places, run
 
@@ -51,6 +51,13 @@ def test_the_limit_of_a_case_reaches_the_programs_of_its_scene(tmp_path: Path) -
     case = Agent("shop/pays", Installation("pip", ()), ("{harness}", "-c", PLAYS), (), 1, environment, limit_s=5.0)
     assert run(case, places, tmp_path / "tools.txt").code is None
     assert ends_soon(tmp_path / "left")
+
+
+def test_the_limit_of_a_person_at_a_terminal_fits_into_that_of_the_case() -> None:
+    """With the time in which the program ends."""
+    scenes = (claude_code_terminal, codex_terminal)
+    limits_s = {agent.name: agent.limit_s for module in scenes for agent in module.AGENTS}
+    assert [name for name, limit_s in limits_s.items() if limit_s <= terminal.LIMIT_S + 45] == []
 
 
 def test_the_limits_of_programs_fit_into_that_of_their_case() -> None:

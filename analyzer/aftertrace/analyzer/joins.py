@@ -236,6 +236,10 @@ def _occurrences(events: pl.DataFrame) -> pl.DataFrame:
         | pl.col("event").is_in(("approval.rejected", "approval.expired"))
         | ((pl.col("event") == "policy.evaluated") & (pl.col("state") == "deny"))
     ).fill_null(value=False)
+    # A result that repeats its decision may be logged after the span of its run has ended (Claude Code): where another
+    # record decides, it begins no call.
+    by_result = decided & pl.col("attributes").str.contains('"weight":"result"', literal=True).fill_null(value=False)
+    decided &= ~(by_result & (decided & ~by_result).any().over(keys))
     ordered = events.with_columns(
         begins=begins, ends=ends, ran=ran, decided=decided, proposed=begins.any().over(keys)
     ).sort(*keys, "done_ns", "ran", "row")  # a quick call is decided and has run in one millisecond

@@ -108,6 +108,14 @@ RULES: Final = (
         "It was opened in one trace and ended in another with an error that is no exception: a confirmation was asked "
         "for and refused (Google ADK without content).",
     ),
+    Rule(
+        "interrupted",
+        RAN & pl.col("was_cancelled") & (pl.col("last_run_state") == "failed"),
+        "cancelled",
+        pl.coalesce("cancelled_basis", _EXPLICIT),
+        pl.coalesce("cancelled_by", pl.lit("human")),
+        "It was stopped while it ran. The result says `failed` all the same (Claude Code's Esc and Ctrl-C).",
+    ),
     Rule("ran_failed", RAN, "failed", RUN_BASIS, LET_THROUGH, "It ran and returned an error."),
     Rule(
         "receipt",

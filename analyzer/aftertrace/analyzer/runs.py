@@ -26,7 +26,10 @@ SIGNALS: Final = (
 
 
 def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) -> pl.LazyFrame:
-    """One row per run, columns as in `SCHEMA`, the latest first. Traces that no agent left are no runs."""
+    """One row per run, columns as in `SCHEMA`, the latest first.
+
+    Traces that no agent left are no runs, nor are commands that the program itself answers.
+    """
     told = pl.concat([records(identified.spans, "spans"), records(identified.events, "events")], how="diagonal")
     gathered = (
         told.sort("first_ns", maintain_order=True)
@@ -46,7 +49,7 @@ def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) 
             pl.col("trace_id").drop_nulls().unique().sort().alias("traces"),
             pl.col("dialect").filter(pl.col("dialect") != "plain").unique().sort().alias("dialects"),
             pl.col("tool_names").str.json_decode(pl.List(pl.String)).drop_nulls().alias("listed"),
-            pl.col("what").is_not_null().any().alias("is_agent"),
+            _is_of_an_agent().alias("is_agent"),
             pl.len().cast(pl.Int64).alias("records"),
         )
         .filter("is_agent")
@@ -113,11 +116,20 @@ def records(frame: pl.DataFrame, table: str) -> pl.DataFrame:
         first_ns=pl.col("start_ns" if is_span else "time_ns"),
         last_ns=pl.max_horizontal("start_ns", "end_ns") if is_span else pl.max_horizontal("time_ns", "end_ns"),
         prompt=prompt,
+        is_command=pl.lit(value=False)
+        if is_span
+        else pl.col("attributes").str.contains('"command_name":', literal=True).fill_null(value=False),
         what=pl.when(done).then("operation" if is_span else "event"),
         input_tokens=pl.when(owned).then("input_tokens"),
         output_tokens=pl.when(owned).then("output_tokens"),
         cost_usd=pl.when(owned).then("cost_usd"),
     )  # fmt: skip
+
+
+def _is_of_an_agent() -> pl.Expr:
+    """Whether an agent did anything, or was told to: a command such as Claude Code's `/exit` calls no model."""
+    prompted = pl.col("what").is_in(("invoke_agent", "input.resolved")) | pl.col("what").is_null()
+    return pl.col("what").is_not_null().any() & ~(pl.col("is_command").any() & prompted.all())
 
 
 def first(name: str) -> pl.Expr:

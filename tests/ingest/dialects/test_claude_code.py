@@ -91,6 +91,30 @@ def test_an_output_on_the_tool_span_is_an_answer_and_the_execution_span_a_comple
     ]
 
 
+@pytest.mark.parametrize(
+    ("told", "states"),
+    [
+        ({"success": False, "gen_ai.provider.name": "anthropic"}, ["started", "cancelled"]),
+        ({"success": False, "gen_ai.provider.name": "anthropic", "error.type": "tool_error"}, ["failed"]),
+        ({"success": False}, ["failed"]),
+        ({"success": True, "gen_ai.provider.name": "anthropic"}, ["completed"]),
+        ({"gen_ai.provider.name": "anthropic"}, ["started"]),
+    ],
+)
+def test_a_tool_that_was_stopped_has_no_error_type_of_its_own(told: dict[str, object], states: list[str]) -> None:
+    """Versions that give every failure of a tool one, which name the provider too; of older ones it says nothing."""
+    span = make_span(
+        "claude_code.tool.execution",
+        {"error": "Shell command failed", **told},
+        scope="com.anthropic.claude_code.tracing",
+    )
+    reading = claude_code.read(span)
+    assert reading is not None
+    assert [event.state for event in reading.events] == states
+    stopped = [event for event in reading.events if event.state == "cancelled"]
+    assert [(event.basis, event.decided_by) for event in stopped] == [("inferred", "human_or_program")] * len(stopped)
+
+
 def test_a_result_in_the_log_repeats_the_decision_and_shows_the_arguments_whole() -> None:
     """Its time is the start of the execution; headless runs leave the decision out."""
     result = readings("tty_approve", "claude_code.tool_result")[0]

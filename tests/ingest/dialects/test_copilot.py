@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -197,6 +199,27 @@ def test_every_result_of_a_question_has_its_meaning(
     assert [(event.event, event.state, event.decided_by) for event in reading.events] == expected
     scope = reading.events[-1].attributes.get("grant_scope")
     assert scope == ("session" if result == "approved-for-session" else None)
+
+
+def test_a_person_who_stops_the_turn_cancels_the_call_and_leaves_the_question_open() -> None:
+    """Esc where Copilot asks; a question that has not ended says nothing yet."""
+    attributes = {"gen_ai.operation.name": "execute_tool", "error.type": "cancelled"}
+    stopped = copilot.read(
+        make_span("execute_tool bash", attributes, scope=SCOPE, status=2, status_message="Operation aborted")
+    )
+    asked = copilot.read(make_span("permission", {"github.copilot.permission.kind": "shell"}, scope=SCOPE))
+    waits = copilot.read(replace(make_span("permission", {}, scope=SCOPE), end_ns=0))
+    told = [
+        (event.event, event.state, event.decided_by)
+        for reading in (stopped, asked, waits)
+        for event in (reading.events if reading else [])
+    ]
+    assert told == [
+        ("tool.called", "cancelled", "human"),
+        ("approval.requested", None, None),
+        ("policy.evaluated", "unknown", None),
+        ("policy.evaluated", "unknown", None),
+    ]
 
 
 def test_a_refusal_without_text_and_a_failure_are_told_from_an_execution() -> None:

@@ -16,7 +16,7 @@ from . import child
 from .scene import PROMPT, SUBAGENT, Scene, Step, one_by_one, step, unseen
 
 _HERE: Final = Path(__file__).parent
-_VERSIONS: Final = ("2.1.330", "2.1.197")
+VERSIONS: Final = ("2.1.330", "2.1.197")
 ENVIRONMENT: Final = {
     "ANTHROPIC_API_KEY": "sk-ant-scripted",
     "DISABLE_AUTOUPDATER": "1",
@@ -32,7 +32,7 @@ ENVIRONMENT: Final = {
     "OTEL_LOG_TOOL_CONTENT": "1",
     "OTEL_LOG_USER_PROMPTS": "1",
 }
-_LOGS_ALONE: Final = (
+LOGS_ALONE: Final = (
     "OTEL_TRACES_EXPORTER",
     "CLAUDE_CODE_ENHANCED_TELEMETRY_BETA",
     "OTEL_LOG_TOOL_DETAILS",
@@ -73,7 +73,7 @@ _RAN_TOUCH: Final = _bash("toolu_touch", "touch made", "executed", "policy")
 _RAN_WRITE: Final = _write("toolu_write", "executed", "policy")
 SCENES: Final[Mapping[str, Scene]] = {
     "rules": Scene(_USUAL, settings=_RULES),
-    "rules_logs_alone": Scene(_USUAL, settings=_RULES, withheld=_LOGS_ALONE),
+    "rules_logs_alone": Scene(_USUAL, settings=_RULES, withheld=LOGS_ALONE),
     "rules_bodies": Scene(
         (*_USUAL[:2], (_write("toolu_write", "denied", "policy", asked=True),), (_SEEN,)),
         settings=_RULES,
@@ -180,7 +180,7 @@ def _agent(scene: str, version: str) -> Agent:
         calls = tuple(replace(call, untold={}) for call in calls)
     installation = Installation("npm", (f"@anthropic-ai/claude-code@{version}",))
     command = ("{harness}", "-m", "tests.live.cli_agents.play", "claude_code", scene, "{installed}")
-    name = f"claude-code/{scene}" if version == _VERSIONS[0] else f"claude-code/{scene}_{version}"
+    name = f"claude-code/{scene}" if version == VERSIONS[0] else f"claude-code/{scene}_{version}"
     return Agent(
         name,
         installation,
@@ -195,8 +195,8 @@ def _agent(scene: str, version: str) -> Agent:
 
 
 AGENTS: Final = (
-    *(_agent(scene, _VERSIONS[0]) for scene in SCENES),
-    *(_agent(scene, _VERSIONS[1]) for scene in ("hook", "mcp", "prompt_tool", "resume")),
+    *(_agent(scene, VERSIONS[0]) for scene in SCENES),
+    *(_agent(scene, VERSIONS[1]) for scene in ("hook", "mcp", "prompt_tool", "resume")),
 )
 
 

@@ -13,8 +13,8 @@ from . import app_server, child
 from .scene import PROMPT, Scene, Step, one_by_one, step
 
 _HERE: Final = Path(__file__).parent
-_VERSIONS: Final = ("0.169.0", "0.145.0")
-_CONFIGURATION: Final = """\
+VERSIONS: Final = ("0.169.0", "0.145.0")
+CONFIGURATION: Final = """\
 model = "gpt-5.2-codex"
 model_provider = "scripted"
 check_for_update_on_startup = false
@@ -149,7 +149,7 @@ _RUNS: Final = {"exec_resume": 2, "app_reviewer_allows": None, "app_reviewer_den
 def _agent(scene: str, version: str) -> Agent:
     installation = Installation("npm", (f"@openai/codex@{version}",))
     return Agent(
-        f"codex/{scene}" if version == _VERSIONS[0] else f"codex/{scene}_{version}",
+        f"codex/{scene}" if version == VERSIONS[0] else f"codex/{scene}_{version}",
         installation,
         ("{harness}", "-m", "tests.live.cli_agents.play", "codex", scene, "{installed}"),
         SCENES[scene].calls,
@@ -162,8 +162,8 @@ def _agent(scene: str, version: str) -> Agent:
 
 
 AGENTS: Final = (
-    *(_agent(scene, _VERSIONS[0]) for scene in SCENES),
-    *(_agent(scene, _VERSIONS[1]) for scene in ("exec_never", "exec_hook", "app_decisions")),
+    *(_agent(scene, VERSIONS[0]) for scene in SCENES),
+    *(_agent(scene, VERSIONS[1]) for scene in ("exec_never", "exec_hook", "app_decisions")),
 )
 
 
@@ -174,7 +174,7 @@ def play(scene: Scene, model_url: str, installed: Path) -> None:
     (home / "rules").mkdir(parents=True)
     (home / "rules" / "default.rules").write_text(scene.settings.get("rules", ""), encoding="utf-8")
     (home / "config.toml").write_text(
-        _CONFIGURATION.format(
+        CONFIGURATION.format(
             model=model_url,
             otlp=os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"],
             top=scene.settings.get("top", ""),

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 from tests.live.agent import Agent, Call, Installation
 
-from . import child
+from . import child, terminal
 from .scene import PROMPT, Scene, Step, one_by_one, step
 
-_GEMINI: Final = Installation("npm", ("@google/gemini-cli@0.61.0",))
-_COPILOT: Final = Installation("npm", ("@github/copilot@1.0.102",))
-_OPENCODE: Final = Installation("npm", ("opencode-ai@1.18.33",))
-_QWEN: Final = Installation("npm", ("@qwen-code/qwen-code@0.24.4", "node@22"))
+GEMINI: Final = Installation("npm", ("@google/gemini-cli@0.61.0",))
+COPILOT: Final = Installation("npm", ("@github/copilot@1.0.102",))
+OPENCODE: Final = Installation("npm", ("opencode-ai@1.18.33",))
+QWEN: Final = Installation("npm", ("@qwen-code/qwen-code@0.24.4", "node@22"))
 
 _POLICY: Final = "".join(
     f'[[rule]]\ntoolName = "run_shell_command"\ncommandPrefix = "{prefix}"\ndecision = "{decision}"\npriority = 200\n'
@@ -116,14 +116,14 @@ def _agent(name: str, installation: Installation, scene: str) -> Agent:
 
 
 AGENTS: Final = (
-    _agent("gemini-cli/policies", _GEMINI, "gemini"),
-    _agent("gemini-cli/policies_no_prompts", _GEMINI, "gemini_no_prompts"),
-    _agent("gemini-cli/yolo", _GEMINI, "gemini_yolo"),
-    _agent("copilot-cli/rules", _COPILOT, "copilot"),
-    _agent("copilot-cli/rules_metadata", _COPILOT, "copilot_metadata"),
-    _agent("opencode/rules_parallel", _OPENCODE, "opencode"),
-    _agent("qwen-code/yolo", _QWEN, "qwen"),
-    _agent("qwen-code/default", _QWEN, "qwen_default"),
+    _agent("gemini-cli/policies", GEMINI, "gemini"),
+    _agent("gemini-cli/policies_no_prompts", GEMINI, "gemini_no_prompts"),
+    _agent("gemini-cli/yolo", GEMINI, "gemini_yolo"),
+    _agent("copilot-cli/rules", COPILOT, "copilot"),
+    _agent("copilot-cli/rules_metadata", COPILOT, "copilot_metadata"),
+    _agent("opencode/rules_parallel", OPENCODE, "opencode"),
+    _agent("qwen-code/yolo", QWEN, "qwen"),
+    _agent("qwen-code/default", QWEN, "qwen_default"),
 )
 
 
@@ -132,6 +132,14 @@ def play(scene: Scene, model_url: str, installed: Path) -> None:
     programs = installed / "node_modules" / ".bin"
     start = next(start for name, start in _STARTS.items() if (programs / name).exists())
     start(scene, model_url, installed)
+
+
+def _run(scene: Scene, command: tuple[str, ...], environment: Mapping[str, str]) -> None:
+    """With whoever is at the terminal, or headless."""
+    if scene.presses:
+        terminal.play(command, environment, scene.presses)
+    else:
+        child.run((*command, "-p", PROMPT), environment)
 
 
 def _gemini(scene: Scene, model_url: str, installed: Path) -> None:
@@ -155,8 +163,7 @@ def _gemini(scene: Scene, model_url: str, installed: Path) -> None:
         "GEMINI_TELEMETRY_OTLP_ENDPOINT": otlp,
         **scene.environment,
     }
-    command = (str(installed / "node_modules/.bin/gemini"), *scene.arguments, "-m", "gemini-2.5-pro", "-p", PROMPT)
-    child.run(command, environment)
+    _run(scene, (str(installed / "node_modules/.bin/gemini"), *scene.arguments, "-m", "gemini-2.5-pro"), environment)
 
 
 def _copilot(scene: Scene, model_url: str, installed: Path) -> None:
@@ -168,7 +175,7 @@ def _copilot(scene: Scene, model_url: str, installed: Path) -> None:
         "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT": "true",
     }
     environment = {name: value for name, value in environment.items() if name not in scene.withheld}
-    child.run((str(installed / "node_modules/.bin/copilot"), *scene.arguments, "-p", PROMPT), environment)
+    _run(scene, (str(installed / "node_modules/.bin/copilot"), *scene.arguments), environment)
 
 
 def _opencode(scene: Scene, model_url: str, installed: Path) -> None:
@@ -195,7 +202,11 @@ def _opencode(scene: Scene, model_url: str, installed: Path) -> None:
 def _qwen(scene: Scene, model_url: str, installed: Path) -> None:
     otlp, home = os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"], Path(os.environ["HOME"]) / ".qwen"
     home.mkdir()
-    settings = {"security": {"auth": {"selectedType": "openai"}}, "privacy": {"usageStatisticsEnabled": False}}
+    settings = {
+        "security": {"auth": {"selectedType": "openai"}},
+        "general": {"enableAutoUpdate": False, "disableAutoUpdate": True},
+        "privacy": {"usageStatisticsEnabled": False},
+    }
     (home / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
     environment = {
         "OPENAI_API_KEY": "scripted",
@@ -207,8 +218,9 @@ def _qwen(scene: Scene, model_url: str, installed: Path) -> None:
         "QWEN_TELEMETRY_INCLUDE_SENSITIVE_SPAN_ATTRIBUTES": "true",
     }
     programs = installed / "node_modules" / ".bin"
-    command = (str(programs / "node"), str(programs / "qwen"), "--auth-type", "openai", *scene.arguments, "-p", PROMPT)
-    child.run(command, environment)
+    _run(
+        scene, (str(programs / "node"), str(programs / "qwen"), "--auth-type", "openai", *scene.arguments), environment
+    )
 
 
 _STARTS: Final = {"gemini": _gemini, "copilot": _copilot, "opencode": _opencode, "qwen": _qwen}

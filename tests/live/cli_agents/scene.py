@@ -9,6 +9,8 @@ from typing import Any, Final
 from tests.live.agent import Call
 from tests.live.script import Conversation, Script, ToolCall, Turn
 
+from .terminal import Press
+
 MARKER: Final = "[[main]]"
 PROMPT: Final = f"Do as you are told. {MARKER}"
 SUBAGENT: Final = "[[helper]]"
@@ -43,6 +45,8 @@ class Scene:
     """Variables that are left out: switches that the case is without."""
     answers: tuple[str, ...] = ()
     """What whoever is asked answers, in order."""
+    presses: tuple[Press, ...] = ()
+    """What whoever is at the terminal presses, in order; without any the program has no terminal."""
     second: tuple[tuple[Step, ...], ...] = ()
     """Turns that a second process adds, which goes on with the session."""
     guardian: str | None = None

@@ -52,6 +52,7 @@ READS: Final = (
     ("span tool.blocked_on_user: decision, source", "as tool_decision, of less weight, with the wait"),
     ("span tool.blocked_on_user: source=user_*", "approval.requested"),
     ("span tool.execution: success, error", "tool.called completed, failed, started"),
+    ("span tool.execution: success=false without error.type (2.1.329)", "tool.called started, cancelled"),
 )  # fmt: skip
 
 _PREFIX: Final = "claude_code."

@@ -28,6 +28,8 @@ OPERATIONS: Final = {
     "hook": "guardrail",
 }
 """What `spans.operation` holds for a kind of span."""
+INTERRUPTED: Final = "execution_interrupted"
+"""A tool that did not succeed and has no `error.type`, which newer versions give to every failure of its own."""
 
 
 def events(kind: str, span: Span, who: Who) -> list[Event]:
@@ -45,7 +47,7 @@ def events(kind: str, span: Span, who: Who) -> list[Event]:
         case "tool.blocked_on_user":
             return _blocked_events(span)
         case "tool.execution":
-            return [_execution_event(span)]
+            return _execution_events(span)
     return []
 
 
@@ -105,12 +107,25 @@ def _blocked_events(span: Span) -> list[Event]:
     return [Event(event="approval.requested", time_ns=span.start_ns), decided]
 
 
-def _execution_event(span: Span) -> Event:
-    success = flag(span.attributes.get("success"))
-    return Event(
+def _execution_events(span: Span) -> list[Event]:
+    attributes = span.attributes
+    success = flag(attributes.get("success"))
+    ran = Event(
         event="tool.called",
         state="started" if success is None else "completed" if success else "failed",
         time_ns=span.start_ns,
         end_ns=span.end_ns or None,
-        reason=None if success else text(span.attributes.get("error")),
+        reason=None if success else text(attributes.get("error")),
     )
+    if success is not False or "gen_ai.provider.name" not in attributes or "error.type" in attributes:
+        return [ran]
+    ran.state, ran.reason = "started", None
+    stopped = Event(
+        event="tool.called",
+        state="cancelled",
+        time_ns=span.end_ns or span.start_ns,
+        basis="inferred",
+        decided_by="human_or_program",
+        rule=INTERRUPTED,
+    )
+    return [ran, stopped]

@@ -5,7 +5,8 @@ Content is there only where it is switched on. What sets the emitter apart:
 - A `permission` span, child of `execute_tool`, is one question to a person and its answer; its duration is
   the wait. A call that a rule allows or forbids has none.
 - An `execute_tool` span exists whether the tool ran or not. `error.type` `denied` tells a refusal; by whom,
-  its text may tell, or its `permission`, whose answer outweighs it.
+  its text may tell, or its `permission`, whose answer outweighs it. `cancelled` tells of a turn that a person
+  stopped, while a tool ran or while they were asked.
 - `execute_tool` starts before the question, so that its end is when the call is known to have run.
 """
 
@@ -29,9 +30,11 @@ READS: Final = (
     ("span execute_tool without error", "tool.called completed"),
     ("span execute_tool: process.exit.code", "tool.called failed"),
     ("span execute_tool: error.type=denied", "tool.called refused; a permission outweighs its decider"),
+    ("span execute_tool: error.type=cancelled", "tool.called cancelled"),
     ("span execute_tool: another error", "tool.called failed, unknown_tool, invalid_arguments, refused"),
     ("span permission: result approved, denied-interactively-by-user", "approval.requested and its answer"),
     ("span permission: result denied-no-approval-rule-…", "policy.evaluated deny; after a wait expired"),
+    ("span permission without a result", "approval.requested, and no answer: the turn was stopped"),
     ("span: gen_ai.system_instructions, gen_ai.tool.definitions", "system_prompt_digest, tool_names"),
 )  # fmt: skip
 
@@ -116,6 +119,8 @@ def _tool_event(span: Span) -> Event:
     )
     if attributes.get("error.type") == "denied":
         _refuse(event, _error_text(span))
+    elif attributes.get("error.type") == "cancelled":
+        event.state, event.decided_by, event.rule = "cancelled", "human", "error_type_cancelled"
     elif span.status == _ERROR or attributes.get("error.type") is not None:
         _fail(event, _error_text(span))
     elif not span.end_ns:
@@ -172,8 +177,9 @@ def _permission_events(span: Span) -> list[Event]:
     kind = text(span.attributes.get("github.copilot.permission.kind"))
     about = {} if kind is None else {"kind": kind}
     decided.attributes |= about
-    if not _decide(decided, result):
+    if not _decide(decided, result) and (result or not span.end_ns):
         return [decided]
+    # Without a result the question was open when the turn was stopped.
     return [Event(event="approval.requested", time_ns=span.start_ns, attributes=about), decided]
 
 

@@ -200,10 +200,13 @@ def _answered(told: Told, event: Event, *, scope: str | None = None) -> list[Eve
     event.wait_ns = told.wait_ns
     if told.wait_ns is None and told.duration_ns is not None:
         event.wait_ns = told.duration_ns
-        if event.event != "approval.rejected":
+        if told.is_qwen or event.event != "approval.rejected":
             event.attributes["wait_includes_run"] = True
     if scope is not None:
         event.attributes["grant_scope"] = scope
+    if told.is_qwen:
+        # Its span of the question says who answered.
+        event.attributes["weight"] = "result"
     return [Event(event="approval.requested", time_ns=told.start_ns), event]
 
 
