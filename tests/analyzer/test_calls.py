@@ -225,3 +225,11 @@ def test_of_two_calls_without_an_id_the_one_that_was_not_refused_is_the_one_that
         ]
     found = calls_of(*rows(4, "approval.rejected")).sort("ordinal")
     assert found.select("outcome", "signals").rows() == [("executed", ["ran_refused"]), ("denied", [])]
+
+
+def test_a_risk_that_is_declared_outweighs_the_name() -> None:
+    """`pay` reads like money; its sender says that it only reads."""
+    declared = {**PROPOSED, "attributes": '{"tool_risk_class":"read"}'}
+    refusal = event("policy.evaluated", "deny", s=1, decided_by="policy")
+    told = calls_of(declared, refusal).select("near_miss", "consequential", "risk", "risk_basis")
+    assert told.rows() == [(True, False, "read", "declared")]

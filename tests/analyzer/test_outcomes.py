@@ -444,11 +444,3 @@ def test_an_unanswered_ask_of_a_program_that_cannot_ask_is_a_refusal_by_policy()
     columns = ("outcome", "decided_by", "approval_asked", "near_miss", "consequential", "risk", "risk_basis")
     told = calls_of(PROPOSED, refusal).select(columns)
     assert told.rows() == [("denied", "policy", True, True, True, "money", "guess")]
-
-
-def test_a_risk_that_is_declared_outweighs_the_name() -> None:
-    """`pay` reads like money; its sender says that it only reads."""
-    declared = {**PROPOSED, "attributes": '{"tool_risk_class":"read"}'}
-    refusal = event("policy.evaluated", "deny", s=1, decided_by="policy")
-    told = calls_of(declared, refusal).select("near_miss", "consequential", "risk", "risk_basis")
-    assert told.rows() == [(True, False, "read", "declared")]

@@ -23,7 +23,7 @@ class Allowance:
     name: str
     """Value of `calls.allowed_by`."""
     when: pl.Expr
-    """Over the columns of `evidence.gather`, `modes.in_force` and `outcomes.judge`."""
+    """Over the columns of `evidence.gather`, `modes.in_force` and `judgement.judge`."""
     basis: pl.Expr
     brief: str
     """For the docs."""

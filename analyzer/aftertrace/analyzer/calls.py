@@ -14,9 +14,9 @@ from aftertrace.analyzer.evidence import NO_RESULT
 from aftertrace.analyzer.followed import followed
 from aftertrace.analyzer.held import held
 from aftertrace.analyzer.identity import Identified
+from aftertrace.analyzer.judgement import judge
 from aftertrace.analyzer.let_on import LET_ON, denied_later, let_on
 from aftertrace.analyzer.offers import unoffered
-from aftertrace.analyzer.outcomes import judge
 from aftertrace.analyzer.run_states import RUN_STATES
 from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, RAN_OUTCOMES, TIMESTAMP
 from aftertrace.analyzer.untimed import ONE_MOMENT_NS, timed

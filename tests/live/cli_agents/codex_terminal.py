@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,6 +80,11 @@ SCENES: Final[Mapping[str, Scene]] = {
         _ENDS_INTERRUPTED,
     ),
 }
+_NOWHERE_ELSE: Final = {
+    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9"),
+    **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
+}
+"""Codex in a terminal starts a program that looks for updates: it finds a proxy that is not there."""
 _RUNS: Final = 2
 """The turn, and one in which Codex itself asks for a title of the conversation."""
 
@@ -114,6 +121,17 @@ def play(scene: Scene, model_url: str, installed: Path) -> None:
         ),
         encoding="utf-8",
     )
-    environment = {"CODEX_HOME": str(home), "SCRIPTED_KEY": "scripted"}
+    environment = {"CODEX_HOME": str(home), "SCRIPTED_KEY": "scripted", **_NOWHERE_ELSE}
     program = str(installed / "node_modules" / ".bin" / "codex")
-    terminal.play((program, *scene.arguments), environment, scene.presses)
+    try:
+        terminal.play((program, *scene.arguments), environment, scene.presses)
+    finally:
+        _end_daemons(home)
+
+
+def _end_daemons(home: Path) -> None:
+    """End what Codex leaves running in sessions of their own: known by the home that this case alone has."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"CODEX_HOME={home}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                os.kill(int(process.name), signal.SIGKILL)
