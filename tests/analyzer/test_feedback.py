@@ -86,6 +86,12 @@ def test_two_refusals_in_the_same_words_are_two() -> None:
     assert outcomes(refused(1, s=1), refused(3, s=2)) == [("denied", "inferred")] * 2
 
 
+def test_one_message_that_refuses_two_calls_of_a_tool_is_told_of_both() -> None:
+    """DRIFT lists the calls that it refuses together; each later model call repeats the list."""
+    first, again = ([refused(1, s=s, seq=s, ordinal=n, replayed=s > 1) for n in range(2)] for s in (1, 2))
+    assert outcomes(*first, *again) == [("denied", "inferred")] * 2
+
+
 def test_a_refusal_that_its_own_span_tells_in_the_same_words_is_one_call() -> None:
     """Some instrumentations open a span for it."""
     spoken = event("tool.called", "refused", s=1, call_id=None, tool_name="bash", reason="refused", basis="inferred")

@@ -4,8 +4,9 @@ mini-swe-agent and DRIFT write into the user's next message what became of a cal
 before it, a model call that failed is made again with the same ones, and where the tool is instrumented as well, its
 own span tells of the same run. Each thing said is of one call:
 
-1. The same text after the same number of messages is one thing said. What is only heard of in a repetition, since the
-   record that was told first is lost, counts once for each message of the agent that it answers.
+1. The same text after the same number of messages is one thing said, of as many calls as it lists. What is only heard
+   of in a repetition, since the record that was told first is lost, counts once for each message of the agent that it
+   answers.
 2. What a span of the tool says in the same words is left out.
 3. So is a run that the tool's own span ended before, with nothing else said of the tool in between; and one whose span
    had the same output.
@@ -61,13 +62,19 @@ def _said_once(said: pl.DataFrame) -> pl.DataFrame:
     said = said.sort("time_ns", "row").with_columns(text=text, place=place.cast(pl.Int64, strict=False), after=after)
     # Read before places were: each is taken for a message of its own.
     said = said.with_columns(place=pl.coalesce("place", pl.col("row").cast(pl.Int64)))
+    of_text = [*_TOOL, "pointer", "text", "place"]
+    said = said.with_columns(listed=pl.int_range(pl.len()).over(of_text))
     is_replayed = pl.col("attributes").str.contains('"replayed":true', literal=True).fill_null(value=False)
-    first = said.filter(~is_replayed).unique([*_TOOL, "text", "place"], keep="first", maintain_order=True)
-    replayed = said.filter(is_replayed).unique([*_TOOL, "text", "after"], keep="first", maintain_order=True)
+    first = said.filter(~is_replayed).unique([*_TOOL, "text", "place", "listed"], keep="first", maintain_order=True)
+    replayed = said.filter(is_replayed).unique([*_TOOL, "text", "after", "listed"], keep="first", maintain_order=True)
     first = first.with_columns(said_before_ns=pl.col("time_ns").shift(fill_value=0).over(_TOOL))
-    unheard = replayed.join(first, on=[*_TOOL, "text", "after"], how="anti", nulls_equal=True)
+    unheard = replayed.join(first, on=[*_TOOL, "text", "after", "listed"], how="anti", nulls_equal=True)
     unheard = _after_message_before(unheard, first).with_columns(said_before_ns=None)
-    return pl.concat([first, unheard], how="vertical_relaxed").drop("text", "place", "after").sort("time_ns", "row")
+    return (
+        pl.concat([first, unheard], how="vertical_relaxed")
+        .drop("text", "place", "after", "listed")
+        .sort("time_ns", "row")
+    )
 
 
 def _after_message_before(unheard: pl.DataFrame, first: pl.DataFrame) -> pl.DataFrame:
