@@ -124,18 +124,27 @@ def runs_of(analysis: Analysis, late: list[tuple[int, int]]) -> set[str]:
     return {run for frame in both for run in frame.join(named, on=["seq", "index"], how="semi")["run_id"]}
 
 
+def places(analysis: Analysis) -> pl.DataFrame:
+    """The run of every span and event."""
+    identified = analysis.identified
+    spans = identified.spans.select("seq", "index", pl.lit(-1, dtype=pl.Int32).alias("ordinal"), "run_id")
+    return pl.concat([spans, identified.events.select("seq", "index", "ordinal", "run_id")])
+
+
 def assert_others_unchanged(before: Analysis, after: Analysis, touched: set[str]) -> int:
     """No row of any other run differs by a value: how many calls that was shown of.
 
-    Runs that the late records joined, or gave an earlier key, had other names before: their keys tell.
+    Late records may join runs, give one an earlier key and so another name, or show that a record lies in another run
+    than it seemed to: where their records were before, and where others of those are now, is touched as well.
     """
-    renamed = before.identified.keys.join(after.identified.keys, on="key", suffix="_after")
-    were = set(renamed.filter(pl.col("run_id_after").is_in(list(touched)))["run_id"])
+    moved = places(before).join(places(after), on=["seq", "index", "ordinal"], suffix="_after")
+    were = set(moved.filter(pl.col("run_id_after").is_in(list(touched)))["run_id"])
+    parted = set(moved.filter(pl.col("run_id").is_in(list(were)))["run_id_after"])
     shown = 0
     for table in OF_RUNS:
         old, new = (
             analysis.select(table).filter(~pl.col("run_id").is_in(list(own)))
-            for analysis, own in ((before, touched | were), (after, touched))
+            for analysis, own in ((before, were), (after, touched | parted))
         )
         assert_frame_equal(old, new)
         shown += new.height if table == "calls" else 0
