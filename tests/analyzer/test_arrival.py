@@ -118,10 +118,21 @@ def without(whole: Frames, late: list[tuple[int, int]]) -> Frames:
 
 
 def runs_of(analysis: Analysis, late: list[tuple[int, int]]) -> set[str]:
-    """The runs that some records are in."""
+    """The runs that some records touch.
+
+    Those that they are in; those that tell of the same calls, since a later turn or trace repeats what was told before;
+    and those with a span right below one of them, which was missing there.
+    """
     named = pl.DataFrame(late, schema={"seq": pl.Int64, "index": pl.Int32}, orient="row")
-    both = (analysis.identified.spans, analysis.identified.events)
-    return {run for frame in both for run in frame.join(named, on=["seq", "index"], how="semi")["run_id"]}
+    spans, events = analysis.identified.spans, analysis.identified.events
+    late_spans, late_events = (frame.join(named, on=["seq", "index"], how="semi") for frame in (spans, events))
+    touched = (
+        late_spans,
+        late_events,
+        events.join(late_events.drop_nulls("call_id"), on="call_id", how="semi"),
+        spans.join(late_spans, left_on=["trace_id", "parent_span_id"], right_on=["trace_id", "span_id"], how="semi"),
+    )
+    return {run for frame in touched for run in frame["run_id"]}
 
 
 def places(analysis: Analysis) -> pl.DataFrame:
