@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from aftertrace.ingest.duplicates import DuplicateWindow
 from aftertrace.ingest.places import Place
 from aftertrace.ingest.seen import SCHEMA, Seen
+from aftertrace.store.sources import tenant_of
 
 DAY = date(2026, 1, 10)
 EVIDENCE = {
@@ -24,6 +25,7 @@ EVIDENCE = {
     "index": pl.Int32,
     "duplicate_of": pl.String,
     "record_id": pl.Binary,
+    "source": pl.String,
 }
 SCRATCH = Path(tempfile.gettempdir())
 
@@ -38,7 +40,7 @@ class Store:
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self.rows: dict[date, list[tuple[bytes, str, int, int, str | None, None]]] = {}
+        self.rows: dict[date, list[tuple[bytes, str, int, int, str | None, None, str]]] = {}
         self.window = self.fresh()
 
     def fresh(self) -> DuplicateWindow:
@@ -49,14 +51,26 @@ class Store:
         """Evidence of a day, in parts of three rows."""
         yield from pl.DataFrame(self.rows.get(day, []), schema=EVIDENCE, orient="row").iter_slices(3)
 
-    def take(self, day: date, seq: int, numbers: list[int]) -> list[Place | None]:
+    def take(self, day: date, seq: int, numbers: list[int], source: str = "anonymous") -> list[Place | None]:
         """Take a frame in."""
         places = [("main", seq, index) for index in range(len(numbers))]
-        answers = self.window.first_copies(day, [key(number) for number in numbers], places)
+        tenants = [tenant_of(source)] * len(numbers)
+        answers = self.window.first_copies(day, [key(number) for number in numbers], places, tenants)
         for number, (receiver, _, index), first in zip(numbers, places, answers, strict=True):
             copy = None if first is None else f"{first[0]}/{first[1]}/{first[2]}"
-            self.rows.setdefault(day, []).append((key(number), receiver, seq, index, copy, None))
+            self.rows.setdefault(day, []).append((key(number), receiver, seq, index, copy, None, source))
         return answers
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_nobody_takes_a_record_from_another_tenant(restart: bool) -> None:
+    """Whoever knows what another tenant is about to send could otherwise send it first, and it would be shown once."""
+    store, sources = Store(), ("other/spy", "acme/refunds", "acme/claims", "nobody", "anonymous", "other/b")
+    answers = []
+    for seq, source in enumerate(sources, start=1):
+        store.window = store.fresh() if restart else store.window
+        answers += store.take(DAY, seq, [7], source)
+    assert answers == [None, None, ("main", 2, 0), None, ("main", 4, 0), ("main", 1, 0)]
 
 
 FRAMES = st.lists(st.tuples(st.integers(0, 5), st.lists(st.integers(0, 9), max_size=6), st.booleans()), max_size=12)
@@ -78,7 +92,9 @@ def test_a_record_is_a_duplicate_if_its_key_came_on_a_day_beside(frames: list[tu
         if restart:
             store.window = store.fresh()
         again = [("main", seq, index) for index in range(len(numbers))]
-        assert store.window.first_copies(day, [key(number) for number in numbers], again) == wanted
+        assert (
+            store.window.first_copies(day, [key(number) for number in numbers], again, [None] * len(numbers)) == wanted
+        )
 
 
 @pytest.mark.parametrize("memory_rows", [4, 1 << 18])
@@ -101,7 +117,7 @@ def test_records_whose_keys_begin_alike_are_no_copies_of_each_other() -> None:
     store = Store()
     one, other = bytes(16), bytes(8) + b"\x01" + bytes(7)
     asked = [(one, 1), (other, 2), (other, 3)]
-    answers = [store.window.first_copies(DAY, [digest], [("main", seq, 0)]) for digest, seq in asked]
+    answers = [store.window.first_copies(DAY, [digest], [("main", seq, 0)], [None]) for digest, seq in asked]
     assert answers == [[None], [None], [("main", 2, 0)]]
 
 

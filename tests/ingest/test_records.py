@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -159,3 +160,22 @@ def test_a_parent_in_another_process_is_told_of_where_the_emitter_knows(flags: i
     """The second bit says nothing unless the first says that it is known."""
     sent = WireSpan(trace_id=b"t" * 16, span_id=b"s" * 8, start_time_unix_nano=1, flags=flags)
     assert span(sent.SerializeToString(), OF).flags == told
+
+
+def test_large_resources_do_not_stay_in_memory() -> None:
+    """Somebody may send another with each request: of large ones, the last alone is kept."""
+    messages = []
+    for number in range(8):
+        resource = Resource()
+        resource.attributes.add(key=str(number)).value.string_value = "x" * 2**20
+        messages.append(resource.SerializeToString())
+    tracemalloc.start()
+    try:
+        for message in messages:
+            assert origin(message, b"").resource
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 4 * 2**20
+    again = (origin(messages[-1], scope).resource for scope in (b"", b"\n\x01a"))
+    assert len({id(attributes) for attributes in again}) == 1

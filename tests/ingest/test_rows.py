@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aftertrace.ingest import dialects
 from aftertrace.ingest.records import Log, Record, Span
-from aftertrace.ingest.rows import SHORT_CHARACTERS, number, rows_of, short, whole
+from aftertrace.ingest.rows import SHORT_CHARACTERS, TEXT_CHARACTERS, fitted, number, rows_of, short, whole
 from aftertrace.store import schema
 
 from .dialects.recordings import CASES, make_log, make_span, read_recording, values
@@ -55,6 +55,25 @@ def test_a_tool_span_becomes_a_row_and_an_event() -> None:
         "tool.called", "completed", 1_000, 5_000_001_000, "pay", "c-1", '{"a":1,"b":2}', long, "explicit",
     )  # fmt: skip
     assert event["arguments_digest"].startswith("sha256:")
+
+
+def test_one_long_name_of_a_resource_is_not_in_each_of_its_rows() -> None:
+    """Thousands of records share it, and the evidence has it whole; those that differ are told apart all the same."""
+    tools = {
+        "gen_ai.tool.call.id": "c" * 10**6,
+        "gen_ai.tool.name": "t" * 10**6,
+        "gen_ai.operation.name": "execute_tool",
+    }
+    rows = []
+    for service in ("s" * 10**6, "s" * 10**6, "s" * (10**6 + 1)):
+        span, (event,) = rows_of(make_span("call", tools, service=service, scope="x" * 10**6))
+        assert span is not None
+        rows += [span, event]
+    names = ("service_name", "scope_name", "tool_name", "call_id")
+    assert {len(row[name]) for row in rows for name in names} == {TEXT_CHARACTERS}
+    assert len({row["service_name"] for row in rows[:4]}) == 1
+    assert rows[0]["service_name"] != rows[4]["service_name"]
+    assert [fitted("s" * TEXT_CHARACTERS), fitted(fitted("s" * 10**6))] == ["s" * TEXT_CHARACTERS, fitted("s" * 10**6)]
 
 
 def test_a_log_record_has_no_row_of_spans() -> None:

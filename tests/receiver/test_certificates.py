@@ -5,14 +5,17 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 import grpc
 import pytest
 
+from aftertrace.receiver.certificates import Certificates
 from aftertrace.receiver.config import ReceiverConfig, Tls
 from aftertrace.store.errors import Invalid
 
@@ -143,3 +146,39 @@ def test_tls_does_not_begin_or_end_on_the_way(open_station: Callable[..., Statio
     with pytest.raises(Invalid, match="tls_client_ca comes or goes with a restart only"):
         with_tls.receiver.reload(ReceiverConfig(tls=replace(tls, client_ca=authority.roots)))
     assert both(with_tls, authority) == (200, b"")
+
+
+def given_during(certificates: Certificates, tls: Tls, step: int) -> tuple[object, bool]:
+    """What gRPC is given when they are renewed before one step of the answer; and whether it had so many."""
+    asked, steps = Certificates._changed.__code__, 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Callable[..., object] | None:
+        nonlocal steps
+        if frame.f_code is not asked:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            steps += 1
+            if steps == step:
+                certificates.renew(tls)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        return certificates._changed(), steps >= step
+    finally:
+        sys.settrace(before)
+
+
+def test_a_renewal_is_not_lost_wherever_a_handshake_is(authority: Authority) -> None:
+    """While they are renewed, gRPC asks for the newest: at this handshake or the next it has them."""
+    tls = Tls(authority.certificate, authority.key)
+    renewed, step = True, 0
+    while renewed:
+        step += 1
+        certificates = Certificates(tls)
+        certificates._changed()  # as at the first handshake
+        given, renewed = given_during(certificates, tls, step)
+        assert not renewed or certificates._configuration in (given, certificates._changed()), step
+    assert step > 5

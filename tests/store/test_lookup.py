@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.store import lookup
+from aftertrace.store import lookup, parquet
 from aftertrace.store.compaction import compact, vacuum
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.finding import Finding
@@ -125,6 +125,20 @@ def test_fsck_sees_a_lookup_file_that_hides_a_row(stored: Layout) -> None:
     assert [finding.code for finding in of_lookups(stored)] == ["lookup_differs"]
     assert repair(stored) == 1
     assert of_lookups(stored) == []
+
+
+def test_rows_are_found_in_files_whose_groups_are_larger(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files older than lookup files have all their rows in one group; `fsck --repair` makes lookups of them."""
+    table = TableWriter(layout, "spans")
+    with monkeypatch.context() as older:
+        older.setattr(parquet, "ROW_GROUP_ROWS", 1 << 20)
+        table.append(spans(*({"trace_id": f"t{number}"} for number in range(ROW_GROUP_ROWS + 1))), {"main": 9000})
+    for path in lookups(layout):
+        path.unlink()
+    even(layout, 9000)
+    repair(layout)
+    assert len(lookups(layout)) == 1
+    assert found(layout, "spans", ("trace", "t0"), ("trace", f"t{ROW_GROUP_ROWS}")) == [1, ROW_GROUP_ROWS + 1]
 
 
 def test_a_damaged_data_file_is_told(stored: Layout) -> None:

@@ -48,10 +48,11 @@ def records(
     """
     import polars as pl
 
+    from aftertrace.ingest.rows import fitted
     from aftertrace.store.snapshot import Snapshot
 
     snapshot = Snapshot.of(settings.readable(data))
-    keys = pl.DataFrame({"kind": list(KINDS) if kind is None else [kind]}).with_columns(key=pl.lit(ident))
+    keys = pl.DataFrame({"kind": list(KINDS) if kind is None else [kind]}).with_columns(key=pl.lit(fitted(ident)))
     found = _found(snapshot, keys)
     if not found.height:
         known = ", ".join(KINDS) if kind is None else kind

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import ipaddress
 import logging
+import re
 import socket
 import threading
 import time
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 _PATH: Final = "/v1/metrics"
 _TIMEOUT_S: Final = 10.0
 _CUMULATIVE: Final = 2
+_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE: Final = re.compile(r"[\t -~]*")
+"""What a header may hold: with anything else each request would fail, and the error would quote the value."""
 
 _log = logging.getLogger("aftertrace.telemetry")
 
@@ -55,9 +59,14 @@ class Endpoint:
         if parts.scheme not in ("http", "https") or not parts.hostname or not port or parts.query or parts.fragment:
             raise Invalid(f"configure telemetry: endpoint {url!r}, expected a base URL such as http://collector:4318")
         pairs = [pair.partition("=") for pair in headers.split(",") if pair.strip()]
-        if any(not name.strip() or not equals for name, equals, _ in pairs):
-            raise Invalid("configure telemetry: headers cannot be read, expected name=value,name=value")
         named = tuple((name.strip(), unquote(value.strip())) for name, _, value in pairs)
+        readable = all(_NAME.fullmatch(name) and _VALUE.fullmatch(value) for name, value in named)
+        if not readable or not all(equals for _, equals, _ in pairs):
+            # Without quoting them: they hold tokens.
+            raise Invalid(
+                "configure telemetry: headers cannot be read, expected name=value,name=value, and in values nothing "
+                "but ASCII that can be seen, spaces and tabs"
+            )
         return cls(parts.scheme == "https", parts.hostname, port, parts.path.rstrip("/") + _PATH, named)
 
     def is_here(self, ports: Collection[int]) -> bool:

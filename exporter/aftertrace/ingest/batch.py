@@ -219,7 +219,8 @@ def _mark_duplicates(
 ) -> None:
     for day, of_day in _by_day(items):
         places = [_place(receiver, item) for item in of_day]
-        answers = copies.first_copies(day, [item.key for item in of_day], places)
+        tenants = [tenant_of(item.frame.source) for item in of_day]
+        answers = copies.first_copies(day, [item.key for item in of_day], places, tenants)
         for item, place, first in zip(of_day, places, answers, strict=True):
             item.duplicate_of = settled[place].duplicate_of if place in settled else first
 

@@ -1,6 +1,7 @@
 """Which records came before: a resend after a lost OK is stored as evidence, and shown once.
 
-A record is a duplicate when one with the same key came on the same day or a day beside it, so at least 24 hours back.
+A record is a duplicate when one of its tenant with the same key came on the same day or a day beside it, so at least 24
+hours back.
 The rule looks at receive dates alone, never at the clock: reading the same frames again gives the same answer.
 """
 
@@ -13,9 +14,10 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.ingest.places import Place, PlacesByDay, key_columns, key_of
+from aftertrace.ingest.places import Place, PlacesByDay, key_columns, key_of, within
+from aftertrace.store.sources import tenant_of
 
-COLUMNS: Final = ("record_key", "receiver", "seq", "index", "duplicate_of", "record_id")
+COLUMNS: Final = ("record_key", "receiver", "seq", "index", "duplicate_of", "record_id", "source")
 """What is loaded of `evidence`."""
 
 
@@ -31,15 +33,17 @@ class DuplicateWindow:
         """
         self._places = PlacesByDay(lambda day: map(_firsts, load(day)), folder)
 
-    def first_copies(self, day: date, keys: Sequence[bytes], places: Sequence[Place]) -> list[Place | None]:
-        """For each record of a day the place of its first copy, or None for a record that is the first.
+    def first_copies(
+        self, day: date, keys: Sequence[bytes], places: Sequence[Place], tenants: Sequence[str | None]
+    ) -> list[Place | None]:
+        """For each record of a day the place of its first copy within its tenant, or None for one that is the first.
 
         Asking again for a record that was asked for before gives the same answer as then.
 
         Raises:
             OSError: the disk does not take it.
         """
-        prefixes = [key_of(key) for key in keys]
+        prefixes = [key_of(key) ^ within(tenant) for key, tenant in zip(keys, tenants, strict=True)]
         own, beside = self._places.of(day, prefixes), self._places.beside(day, prefixes)
         fresh: list[tuple[int, Place]] = []
         answers: list[Place | None] = []
@@ -57,8 +61,11 @@ def _firsts(evidence: pl.DataFrame) -> pl.DataFrame:
     """The first copy of each record; one that says the same as another in other bytes is the first of its bytes."""
     of_these_bytes = pl.when(pl.col("record_id").is_null()).then("duplicate_of")
     first = of_these_bytes.str.split_exact("/", 2).struct
+    key, check = key_columns("record_key")
+    tenants = {source: within(tenant_of(source)) for source in evidence["source"].unique()}
     return evidence.select(
-        *key_columns("record_key"),
+        key ^ pl.col("source").replace_strict(tenants, return_dtype=pl.UInt64),
+        check,
         name=pl.coalesce(first.field("field_0"), pl.col("receiver")),
         seq=pl.coalesce(first.field("field_1").cast(pl.Int64), pl.col("seq")),
         index=pl.coalesce(first.field("field_2").cast(pl.Int32), pl.col("index")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -39,6 +40,14 @@ def key_of(digest: bytes) -> int:
     would be taken for a copy of another.
     """
     return int.from_bytes(digest[:12], "little")
+
+
+def within(tenant: str | None) -> int:
+    """What a key is combined with by exclusive or, so that it meets those of its own tenant alone. 0 without one.
+
+    Digests are keyed: nobody can choose two that differ by this.
+    """
+    return 0 if tenant is None else int.from_bytes(hashlib.blake2b(tenant.encode(), digest_size=8).digest(), "little")
 
 
 def key_columns(name: str) -> tuple[pl.Expr, pl.Expr]:

@@ -21,6 +21,9 @@ from aftertrace.ingest.flags import dropped, sampled
 MAX_TIME_NS = 2**63 - 1
 """Column times are int64; OTLP's are uint64. Later times are clamped to this and flagged."""
 
+SMALL_ORIGIN_BYTES: Final = 4096
+"""Resource and scope up to this size are kept decoded, beside a thousand others; of larger ones the last alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -104,21 +107,47 @@ _PARENT_IS_REMOTE: Final = 0x300
 """Span flags of OTLP: whether the parent is another process's is known (0x100), and it is (0x200)."""
 
 
-@lru_cache(maxsize=4096)
 def origin(resource: bytes, scope: bytes) -> Origin:
-    """Decode a stored Resource and InstrumentationScope message. Treat the result as read-only: it is cached."""
-    decoded_resource = resource_pb2.Resource.FromString(resource)
-    decoded_scope = common_pb2.InstrumentationScope.FromString(scope)
+    """Decode a stored Resource and InstrumentationScope message. Treat the result as read-only: it is cached.
+
+    Large ones are forgotten soon: somebody may send others with each request. They are decoded apart: one resource may
+    have thousands of scopes.
+    """
+    is_small = len(resource) + len(scope) <= SMALL_ORIGIN_BYTES
+    return _known_origin(resource, scope) if is_small else _origin(resource, scope)
+
+
+def _origin(resource: bytes, scope: bytes) -> Origin:
+    of_resource, of_scope = _last_resource(resource), _last_scope(scope)
     return Origin(
-        resource=_attributes(decoded_resource.attributes),
-        scope_name=decoded_scope.name,
-        scope_version=decoded_scope.version,
-        scope_attributes=_attributes(decoded_scope.attributes),
-        flags=dropped(
-            resource_attributes=decoded_resource.dropped_attributes_count,
-            scope_attributes=decoded_scope.dropped_attributes_count,
-        ),
+        resource=of_resource.resource,
+        scope_name=of_scope.scope_name,
+        scope_version=of_scope.scope_version,
+        scope_attributes=of_scope.scope_attributes,
+        flags=of_resource.flags + of_scope.flags,
     )
+
+
+def _resource(message: bytes) -> Origin:
+    decoded = resource_pb2.Resource.FromString(message)
+    flags = dropped(resource_attributes=decoded.dropped_attributes_count)
+    return Origin(resource=_attributes(decoded.attributes), flags=flags)
+
+
+def _scope(message: bytes) -> Origin:
+    decoded = common_pb2.InstrumentationScope.FromString(message)
+    return Origin(
+        resource={},
+        scope_name=decoded.name,
+        scope_version=decoded.version,
+        scope_attributes=_attributes(decoded.attributes),
+        flags=dropped(scope_attributes=decoded.dropped_attributes_count),
+    )
+
+
+_last_resource: Final = lru_cache(maxsize=1)(_resource)
+_last_scope: Final = lru_cache(maxsize=1)(_scope)
+_known_origin: Final = lru_cache(maxsize=1024)(_origin)
 
 
 def span(record: bytes, of: Origin) -> Span:

@@ -6,6 +6,8 @@ fill in.
 
 from __future__ import annotations
 
+import hashlib
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -18,10 +20,16 @@ from aftertrace.semconv.canonical import canonical_json, digest
 
 SHORT_CHARACTERS: Final = 256
 """A text attribute up to this length is short: it is kept in the `attributes` column beside the evidence."""
+TEXT_CHARACTERS: Final = 512
+"""The longest that a name or an id may be in a row. One resource stands in the rows of thousands of records, so that a
+name as long as a request would be gigabytes of them; the evidence has it whole, once."""
+TOOL_NAMES_CHARACTERS: Final = 32_768
+"""The longest list of tools in a row, as JSON; a longer one is not known by name, and has its digest."""
 REASON_CHARACTERS: Final = 2048
 STATUS_CHARACTERS: Final = 512
 _STATUS: Final = {0: "unset", 1: "ok", 2: "error"}
 _MAX_INT64: Final = 2**63 - 1
+_MARK_CHARACTERS: Final = 16
 
 
 def rows_of(record: Record) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
@@ -39,7 +47,7 @@ def _who_columns(record: Record, reading: Reading) -> dict[str, Any]:
         "service_version": _text(resource.get("service.version")),
         "environment": _text(resource.get("deployment.environment.name", resource.get("deployment.environment"))),
         "dialect": reading.dialect,
-        "scope_name": record.origin.scope_name or None,
+        "scope_name": _text(record.origin.scope_name),
         "trace_id": record.trace_id,
         "span_id": record.span_id,
         "parent_span_id": record.parent_span_id if isinstance(record, Span) else None,
@@ -58,7 +66,7 @@ def _who_columns(record: Record, reading: Reading) -> dict[str, Any]:
         "output_tokens": whole(who.output_tokens),
         "cost_usd": number(who.cost_usd),
         "system_prompt_digest": who.system_prompt_digest,
-        "tool_names": None if who.tool_names is None else _json(who.tool_names),
+        "tool_names": None if who.tool_names is None else _tool_names(who.tool_names),
         "tools_digest": who.tools_digest,
     }
 
@@ -92,7 +100,7 @@ def _event_row(record: Record, event: Event, ordinal: int, who: dict[str, Any]) 
         "time_ns": time_ns,
         "end_ns": event.end_ns,
         "position": event.position,
-        "group": event.group,
+        "group": _text(event.group),
         "basis": event.basis,
         "decided_by": event.decided_by,
         "decider": _text(event.decider),
@@ -123,6 +131,17 @@ def short(attributes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def fitted(text: str) -> str:
+    """A name or an id as it stands in rows: where it is too long its beginning, and a mark that differs for others."""
+    return text if len(text) <= TEXT_CHARACTERS else _cut(text)
+
+
+@lru_cache(maxsize=4)
+def _cut(text: str) -> str:
+    mark = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_MARK_CHARACTERS]
+    return f"{text[: TEXT_CHARACTERS - _MARK_CHARACTERS - 1]}…{mark}"
+
+
 def whole(value: Any) -> int | None:
     """A whole number, also where the sender wrote it as text (`"66"`); None for anything else."""
     if isinstance(value, bool):
@@ -149,10 +168,15 @@ def number(value: Any) -> float | None:
 
 def _text(value: Any) -> str | None:
     if isinstance(value, str):
-        return value or None
+        return fitted(value) or None
     if isinstance(value, bool) or value is None:
         return None
     return str(value) if isinstance(value, int | float) else None
+
+
+def _tool_names(names: Any) -> str | None:
+    written = _json(names)
+    return written if len(written) <= TOOL_NAMES_CHARACTERS else None
 
 
 def _canonical(value: Any) -> str:

@@ -19,7 +19,7 @@ from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from aftertrace.ingest.records import value
+from aftertrace.ingest.records import SMALL_ORIGIN_BYTES, value
 from aftertrace.store.request import Signal
 
 Relation: TypeAlias = Literal["same", "continues", "changes", "continued_by", "differs_from", "conflicts_with"]
@@ -99,7 +99,11 @@ def _facts(telling: Telling) -> _Facts:
     decoded thousands of times.
     """
     message: Any = (trace_pb2.Span if telling.signal == "traces" else logs_pb2.LogRecord).FromString(telling.record)
-    facts: _Facts = dict(_origin(telling.resource, telling.scope))
+    facts: _Facts = dict(
+        (_known_origin if len(telling.resource) + len(telling.scope) <= SMALL_ORIGIN_BYTES else _last_origin)(
+            telling.resource, telling.scope
+        )
+    )
     if telling.signal == "traces":
         # A root span says that nothing is above it.
         facts["parent_span_id"] = message.parent_span_id
@@ -119,13 +123,16 @@ def _facts(telling: Telling) -> _Facts:
     return facts
 
 
-@lru_cache(maxsize=256)
 def _origin(resource: bytes, scope: bytes) -> _Facts:
     decoded = common_pb2.InstrumentationScope.FromString(scope)
     facts = _attributes("resource attribute", resource_pb2.Resource.FromString(resource).attributes)
     facts.update(_attributes("scope attribute", decoded.attributes))
     facts[_SCOPE] = decoded.name
     return facts
+
+
+_known_origin: Final = lru_cache(maxsize=256)(_origin)
+_last_origin: Final = lru_cache(maxsize=1)(_origin)
 
 
 def _attributes(of: str, pairs: Any) -> _Facts:

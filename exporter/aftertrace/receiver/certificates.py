@@ -33,7 +33,7 @@ class Certificates:
         self.context = _Context(ssl.PROTOCOL_TLS_SERVER)
         """For the HTTP port."""
         self._asks_clients = tls.client_ca is not None
-        self._fresh: Any = None
+        self._given: Any = None
         self.renew(tls)
 
     def renew(self, tls: Tls) -> None:
@@ -51,7 +51,6 @@ class Certificates:
         except OSError as error:
             raise Invalid(f"renew certificates: {error.filename}: {error.strerror}; make it readable") from error
         self._configuration = grpc.ssl_server_certificate_configuration([pair], root_certificates=roots)
-        self._fresh = self._configuration
         self.context.current = context
 
     def credentials(self) -> grpc.ServerCredentials:
@@ -60,5 +59,9 @@ class Certificates:
 
     def _changed(self) -> Any:
         """What grpcio asks for before each handshake: the files as they were read last, None if it has them already."""
-        fresh, self._fresh = self._fresh, None
-        return fresh
+        # Compared, and not taken away: a renewal in between must not be lost.
+        newest = self._configuration
+        if newest is self._given:
+            return None
+        self._given = newest
+        return newest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -24,11 +25,25 @@ def record_key(key: bytes, resource: bytes, scope: bytes, record: bytes) -> byte
     length-prefixed, so that no two triples run together. `key` is the store's secret, at most 64 bytes: without it
     nobody can test guesses of what was redacted against a stored key.
     """
-    digest = hashlib.blake2b(digest_size=KEY_BYTES, key=key)
-    for part in (resource, scope, record):
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.digest()
+    return _then(_within(key, resource, scope), record).digest()
+
+
+@lru_cache(maxsize=1)
+def _within(key: bytes, resource: bytes, scope: bytes) -> hashlib.blake2b:
+    return _then(_of(key, resource), scope)
+
+
+@lru_cache(maxsize=1)
+def _of(key: bytes, resource: bytes) -> hashlib.blake2b:
+    """Kept, since thousands of records may be of one resource, and that as long as a request can be."""
+    return _then(hashlib.blake2b(digest_size=KEY_BYTES, key=key), resource)
+
+
+def _then(begun: hashlib.blake2b, part: bytes) -> hashlib.blake2b:
+    digest = begun.copy()
+    digest.update(len(part).to_bytes(8, "little"))
+    digest.update(part)
+    return digest
 
 
 def tagged(content: bytes) -> str:

@@ -105,14 +105,16 @@ def read(
         day: the partition it belongs to.
         schema: the columns of its table.
         columns: which of them; all if not given.
-        row_groups: which groups of `ROW_GROUP_ROWS` rows; all if not given.
+        row_groups: which groups of `ROW_GROUP_ROWS` rows; all if not given, and of a file whose groups are larger,
+            as they once were.
 
     Raises:
         OSError: a page's checksum is wrong, or the file cannot be read.
     """
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     file = pq.ParquetFile(path, page_checksum_verification=True)
-    groups = range(file.num_row_groups) if row_groups is None else row_groups
+    is_older = any(file.metadata.row_group(group).num_rows > ROW_GROUP_ROWS for group in range(file.num_row_groups))
+    groups = range(file.num_row_groups) if row_groups is None or is_older else row_groups
     stored = file.read_row_groups(list(groups), columns=[name for name in wanted.names if name != PARTITION])
     return _in_columns(stored, day, wanted)
 

@@ -11,7 +11,7 @@ if "drain" in sys.orig_argv:
     from aftertrace.ingest.tellings import Telling
 
     def _all_new(
-        self: DuplicateWindow, day: date, keys: Sequence[bytes], places: Sequence[Place]
+        self: DuplicateWindow, day: date, keys: Sequence[bytes], places: Sequence[Place], tenants: Sequence[str | None]
     ) -> list[Place | None]:
         """No record was ever seen before."""
         return [None] * len(keys)
