@@ -119,3 +119,30 @@ def test_a_step_around_a_tool_that_asks_does_not_ask_again() -> None:
         ("mail", "executed", None, False, None),
         ("pay", "executed", "human", True, None),
     ]
+
+
+def test_thousands_of_questions_in_one_conversation_are_each_met_once() -> None:
+    """The time and memory that this takes grow with their number, not with its square."""
+    turns = range(3000)
+    rows = [
+        row
+        for s in turns
+        for row in (
+            proposed(f"c-{s}", "pay", s=s),
+            asks(s=s + 0.1, group=f"i-{s}"),
+            answers("granted", s=s + 0.2, group=f"i-{s}"),
+            ran(f"c-{s}", "pay", s=s + 0.3),
+        )
+    ]
+    assert set(told(*rows)) == {("pay", "executed", "human", True, "granted")}
+
+
+def test_a_question_after_a_turn_that_is_over_is_about_the_one_before_that_is_open() -> None:
+    """The last turn's call has run; of two of the turn before, one has. An ended call is not asked about again."""
+    earlier = [proposed("c-1", "mail", s=-4), proposed("c-2", "pay", s=-4), ran("c-1", "mail", s=-3)]
+    later = [proposed("c-3", "look", s=-2), ran("c-3", "look", s=-1)]
+    assert told(*earlier, *later, asks(), answers("granted"), ran("c-2", "pay")) == [
+        ("look", "executed", None, False, None),
+        ("mail", "executed", None, False, None),
+        ("pay", "executed", "human", True, "granted"),
+    ]

@@ -118,6 +118,12 @@ def test_log_records_that_no_dialect_reads_tell_their_losses_too() -> None:
     }
 
 
+def test_the_odds_that_a_sender_states_may_sum_up_to_more_than_a_column_holds() -> None:
+    """A hundred and forty traces of a sampler that keeps one of 2^56: the ledger is shown all the same."""
+    kept = [span(number, trace=number, trace_state="ot=th:ffffffffffffff") for number in range(1, 141)]
+    assert told(stored(traces(*kept)).tables()) == {"sampled_traces": (2**62, "traces", "estimate")}
+
+
 def test_a_span_told_twice_lost_what_its_fuller_telling_says() -> None:
     """Sent when it began, and when it ended."""
     began = span(1, end_time_unix_nano=0, dropped_attributes_count=1)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from .stories import AT_NS, DAY_NS, calls_of, event, span
+from polars.testing import assert_frame_equal
+
+from aftertrace.analyzer.decisions import decisions
+
+from .stories import AT_NS, DAY_NS, calls_of, event, span, stored
 
 OWN: Final = {"dialect": "laminar", "scope_name": "lmnr.tracer", "agent_name": None}
 TOLD: Final = ("tool_name", "outcome", "decided_by", "approval_asked", "approval", "wait_ns")
@@ -85,3 +89,22 @@ def test_runs_of_another_conversation_or_emitter_tell_nothing() -> None:
     foreign = {**run(0, 2), "dialect": "genai"}
     for runs in ((other,), (foreign,)):
         assert [row[3] for row in told(proposed(1), called("completed", 6), runs=runs)] == [False]
+
+
+def test_an_agent_that_broke_off_asked_nothing() -> None:
+    """Its model's server was gone, or the program was stopped: nobody was there to be asked."""
+    broken = {**run(0, 2), "status": "error"}
+    late = AT_NS + 30 * DAY_NS
+    assert [row[:4] for row in told(proposed(1), runs=(broken,), now_ns=late)] == [("pay", "unresolved", None, False)]
+    assert [row[:4] for row in told(proposed(1), called("completed", 6), runs=(broken, run(5, 8)))] == [
+        ("pay", "executed", None, False)
+    ]
+
+
+def test_what_one_record_tells_is_always_told_in_the_same_order() -> None:
+    """A rejection, and that the call was refused."""
+    rows = (proposed(1), called("refused", 4, **REJECTION))
+    analysis = stored(*rows, spans=(run(0, 2),)).analysis()
+    calls, found = analysis.calls.lazy(), analysis.call_events
+    for order in (found, found.reverse()):
+        assert_frame_equal(decisions(calls, order.lazy()).collect(), analysis.decisions)

@@ -19,6 +19,7 @@ _ANSWERS: Final = ("approval.granted", "approval.rejected", "approval.modified")
 _ENDED: Final = (*RESOLVED, "started")
 _INTERRUPT: Final = ["scope", "group", "position"]
 _Direction: TypeAlias = Literal["backward", "forward"]
+_EVER_NS: Final = (1 << 63) - 1
 _OF: Final = ("of_tool", "of_arguments", "of_call")
 
 
@@ -118,15 +119,8 @@ def _about(asks: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
         )
         .drop_nulls("proposed_ns")
     )
-    is_open = (pl.col("proposed_ns") <= pl.col("time_ns")) & (
-        pl.col("ended_ns").is_null() | (pl.col("ended_ns") > pl.col("time_ns"))
-    )
-    open_calls = (
-        plain.select("row", "scope", "time_ns")
-        .join(calls, on="scope", how="inner")
-        .filter(is_open)
-        .filter(pl.col("proposed_ns") == pl.col("proposed_ns").max().over("row"))
-    )
+    is_open = pl.col("ended_ns").is_null() | (pl.col("ended_ns") > pl.col("time_ns"))
+    open_calls = _open_turns(plain, calls).join(calls, on=["scope", "proposed_ns"], how="inner").filter(is_open)
     return pl.concat(
         [
             named.select(of_row="row", of_tool="tool_name", of_arguments="arguments_digest", of_call="call_id"),
@@ -138,3 +132,26 @@ def _about(asks: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
             ),
         ]
     )
+
+
+def _open_turns(plain: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """`row`, `scope` and `time_ns` of each question; `proposed_ns` of the last turn before it with a call then open.
+
+    A conversation may hold thousands of both, so they are met in the order of time, and what has ended is left behind.
+    """
+    until_ns = pl.col("ended_ns").fill_null(_EVER_NS).max()
+    turns = calls.group_by("scope", time_ns="proposed_ns").agg(until_ns, row=pl.lit(None, dtype=pl.UInt32))
+    told = pl.concat([turns, plain.select("scope", "time_ns", "row")], how="diagonal_relaxed")
+    still_open: dict[str, list[tuple[int, int]]] = {}
+    found: list[tuple[int, str, int, int]] = []
+    for scope, time_ns, ends_ns, row in told.sort("time_ns", "row").iter_rows():
+        stack = still_open.setdefault(scope, [])
+        if row is None:
+            stack.append((time_ns, ends_ns))
+            continue
+        while stack and stack[-1][1] <= time_ns:
+            stack.pop()
+        if stack:
+            found.append((row, scope, time_ns, stack[-1][0]))
+    schema = {"row": pl.UInt32, "scope": pl.String, "time_ns": pl.Int64, "proposed_ns": pl.Int64}
+    return pl.DataFrame(found, schema=schema, orient="row")

@@ -18,7 +18,8 @@ SCHEMA: Final = DERIVED["decisions"].schema
 _TOLD_AFTER: Final = {"refused": "deny", "cancelled": "cancelled"}
 """States of `tool.called` that tell of a decision after the fact."""
 _SETTLED: Final = ("human", "program")
-_ORDER: Final = ("time_ns", "receiver", "seq", "index", "ordinal")
+_ORDER: Final = ("time_ns", "receiver", "seq", "index", "ordinal", "event", "rule")
+"""One record may tell of two decisions (`stops`)."""
 
 
 def decisions(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:

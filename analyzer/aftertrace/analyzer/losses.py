@@ -28,6 +28,8 @@ _UNKNOWN: Final = "unknown"
 _DIGITS: Final = 14
 _ALL: Final = 1 << 56
 """Of so many equally likely random numbers a sampler rejects those below its threshold."""
+_MOST: Final = 1 << 62
+"""What senders state may sum up to more than a column holds."""
 _DAY_NS: Final = 86_400 * 10**9
 _BY: Final = ("day", "source", "kind", "signal", "detail")
 _PART: Final = pl.Schema(
@@ -78,7 +80,7 @@ def losses(tables: Tables, noted: Noted, now_ns: int) -> pl.DataFrame:
     told = pl.concat([part.select(pl.col(name).cast(kind) for name, kind in _PART.items()) for part in parts])
     return (
         told.group_by(_BY)
-        .agg(pl.col("count").sum().round().cast(pl.Int64))
+        .agg(pl.col("count").sum().round().clip(upper_bound=_MOST).cast(pl.Int64))
         .filter(pl.col("count") > 0)
         .join(known, on="kind", how="left")
         .with_columns(

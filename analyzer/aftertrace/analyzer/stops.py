@@ -3,6 +3,7 @@
 OpenHands tells of no question and of no answer. In its confirmation mode a run of the agent ends with the call it has
 proposed, whoever reads it rejects it between two runs, or starts the next run, which begins with the call. A hook
 rejects within a run. So a call that has not begun when its run ends was asked about then; the next run lets it through.
+A run that ends with an error breaks off, and asks nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from typing import Final
 
 import polars as pl
+
+from aftertrace.analyzer.identity import EVENT_ORDER
 
 RULE: Final = "stopped_run"
 """Their name among a call's rules."""
@@ -26,12 +29,12 @@ def with_stops(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """The events, with the asks and answers that the runs of OpenHands' agents tell of, and who rejected what.
 
     Args:
-        events: call events with `thread`.
+        events: call events with `thread`, in `identity.EVENT_ORDER`, which is kept.
         spans: spans with `thread`.
     """
     runs = (
         spans.filter((pl.col("dialect") == _DIALECT) & pl.col("name").is_in(_RUNS) & (pl.col("end_ns") > 0))
-        .select("thread", "start_ns", "end_ns")
+        .select("thread", "start_ns", "end_ns", has_failed=(pl.col("status") == "error").fill_null(value=False))
         .drop_nulls()
         .sort("start_ns")
     )
@@ -41,7 +44,7 @@ def with_stops(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     if not runs.height or not own.height:
         return events
     told = pl.concat([events.join(_rejected(own, runs).select(_KEY), on=_KEY, how="anti"), _rejected(own, runs)])
-    return pl.concat([told, *_held(own, runs)])
+    return pl.concat([told, *_held(own, runs)]).sort(*EVENT_ORDER)
 
 
 def _rejected(own: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
@@ -66,7 +69,7 @@ def _held(own: pl.DataFrame, runs: pl.DataFrame) -> list[pl.DataFrame]:
     stopped = (
         proposed.sort("time_ns")
         .join_asof(
-            runs.rename({"end_ns": "stop_ns"}),
+            runs.filter(~pl.col("has_failed")).rename({"end_ns": "stop_ns"}),
             left_on="time_ns",
             right_on="start_ns",
             by="thread",

@@ -114,11 +114,11 @@ def test_a_recorded_tool_was_asked_about_refused_or_ran() -> None:
 
 
 def test_a_callback_that_answers_keeps_the_tool_from_running() -> None:
-    """Whether its answer looks like an error or like a result; one that changes a result does not."""
+    """Its answer is a refusal if it is an error. A result may be one as well, or have been kept from before."""
     error = {SOURCE: "before_tool_callback", RESULT: '{"error":"Not on Mondays."}', **FAILED}
     assert tool(**error) == ("refused", "hook", "response_source", "explicit", "Not on Mondays.")
     cached = {SOURCE: "before_tool_callback", RESULT: '{"rows":3}'}
-    assert tool(**cached) == ("refused", "hook", "response_source", "explicit", None)
+    assert tool(**cached) == ("refused", "hook", "response_source", "inferred", None)
     assert tool(**{SOURCE: "after_tool_callback"})[0] == "completed"
     assert tool(**{RESULT: '{"error":"Not on Mondays."}', **FAILED})[:2] == ("failed", None)
 

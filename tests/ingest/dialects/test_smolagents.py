@@ -176,6 +176,7 @@ def test_a_tool_that_takes_no_such_arguments_never_ran(text: str, state: str) ->
     kind=st.sampled_from(("LLM", "CHAIN", "AGENT", "TOOL")),
     role=st.sampled_from(("tool-call", "tool-response")) | values,
     text=st.sampled_from((CALLS, "Observation:\n", "Calling tools:\n[1]", "Calling tools:\n[{'function': 1}]"))
+    | st.just("Calling tools:\n[{[]: 1}]")
     | values,
     message=values,
 )
@@ -190,3 +191,9 @@ def test_any_values_are_read(kind: str, role: Any, text: Any, message: Any) -> N
     }
     raised = SpanEvent("exception", 9, {"exception.message": message, "exception.type": message})
     assert openinference.read(make_span("helper.run", told, scope=SCOPE, events=[raised])) is not None
+
+
+def test_calls_that_python_cannot_make_are_none() -> None:
+    """A list is no key: what was told beside them is read all the same."""
+    assert len(events(model_call(("tool-call", CALLS), ("tool-response", "Observation:\nx")))) == 2
+    assert events(model_call(("tool-call", "Calling tools:\n[{[]: 1}]"), ("tool-response", "Observation:\nx"))) == []

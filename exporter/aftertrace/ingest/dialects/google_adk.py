@@ -62,7 +62,9 @@ def _settle(event: Event, attributes: dict[str, Any]) -> None:
     """What a tool's span says besides its status: whose answer its result is, and whether there is such a tool."""
     source = attributes.get(_SOURCE)
     if source == "before_tool_callback":
-        event.event, event.state, event.basis, event.rule = "tool.called", "refused", "explicit", "response_source"
+        # What ADK marks as no error may be a refusal in words of its own, or a result that was kept from before.
+        event.basis = "explicit" if event.state == "failed" or event.event != "tool.called" else "inferred"
+        event.event, event.state, event.rule = "tool.called", "refused", "response_source"
         event.decided_by = "hook"
         event.reason = messages.response_text(messages.load(event.content))
     elif attributes.get("gen_ai.tool.type") == _NO_TOOL and event.state == "failed":

@@ -120,7 +120,7 @@ def _calls(text: str) -> tuple[dict[str, Any], ...]:
         return ()
     try:
         listed = ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return ()
     if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
         return ()
