@@ -233,3 +233,32 @@ def test_a_risk_that_is_declared_outweighs_the_name() -> None:
     refusal = event("policy.evaluated", "deny", s=1, decided_by="policy")
     told = calls_of(declared, refusal).select("near_miss", "consequential", "risk", "risk_basis")
     assert told.rows() == [(True, False, "read", "declared")]
+
+
+def test_what_ran_with_the_refused_arguments_is_the_refused_call_that_ran() -> None:
+    """No record has an id. The control that failed is seen, and the other call is not taken for one that ran."""
+    other = {**PROPOSED, **FIVE, "call_id": None, "ordinal": 1}
+    refused = event("approval.rejected", s=2, call_id=None, decided_by="human", arguments_digest="900")
+    ran = {**COMPLETED, **NINE_HUNDRED, "call_id": None}
+    found = calls_of({**PROPOSED, **NINE_HUNDRED, "call_id": None}, other, refused, ran)
+    assert found.sort("arguments").select("arguments", "outcome", "signals").rows() == [
+        (FIVE["arguments"], "pending", []),
+        (NINE_HUNDRED["arguments"], "executed", ["ran_refused"]),
+    ]
+
+
+def test_of_two_runs_at_once_a_second_instrumentation_tells_of_the_one_with_the_same_arguments() -> None:
+    """Though it heard of that one later: what failed for it is no other call."""
+
+    def runs(scope: str, ids: tuple[str | None, str | None], failed_s: float, good_s: float) -> list[dict[str, Any]]:
+        at = (("failed", failed_s, FIVE), ("completed", good_s, NINE_HUNDRED))
+        told = [
+            event("tool.called", state, s=s, call_id=call_id, scope_name=scope, **arguments)
+            for (state, s, arguments), call_id in zip(at, ids, strict=True)
+        ]
+        return [{**row, "end_ns": row["time_ns"] + 10**9} for row in told]
+
+    proposed = [{**PROPOSED, **FIVE}, {**PROPOSED, **NINE_HUNDRED, "call_id": "c-2", "ordinal": 1}]
+    own, second = runs("own", ("c-1", "c-2"), 2, 2.002), runs("second", (None, None), 2.006, 2.003)
+    found = calls_of(*proposed, *own, *second).sort("tool_call_id")
+    assert found.select("tool_call_id", "outcome").rows() == [("c-1", "failed"), ("c-2", "executed")]

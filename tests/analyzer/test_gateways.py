@@ -77,6 +77,14 @@ def test_a_call_that_ran_though_a_gateway_refused_it_is_a_control_that_failed() 
         assert (row["outcome"], row["decided_by"], row["signals"], row["near_miss"]) == expected
 
 
+def test_a_reason_of_one_word_is_told_back_where_it_is_all_that_is_told() -> None:
+    """A word of a result may be the name of the rule by which a gateway only reports."""
+    ran = {**CALLED, "state": "completed", "reason": None}
+    deny = refusal(trace_id=TRACE, tool_name="pay", reason="pii")
+    for content, outcome in (('{"pii_removed":3}', "executed"), ("pii", "denied"), ('"pii"', "denied")):
+        assert [row[1] for row in told(ASKED, {**ran, "content": content}, deny)] == [outcome]
+
+
 def test_what_another_gateway_passed_on_did_not_run_for_it() -> None:
     """Two gateways one after the other: the second refuses what the first let through."""
     passed = event("tool.called", "completed", s=8, **{**EDGE, "trace_id": TRACE, "tool_name": "pay", "rule": None},

@@ -138,30 +138,39 @@ def _repeated(anonymous: pl.DataFrame) -> pl.DataFrame:
 def _twins(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
     """Runs that a second instrumentation tells once more, without the id: same trace, tool and time, another scope."""
     ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(RAN)
-    told = anonymous.filter(ran).select("row", "trace_id", "tool_name", "scope_name", "time_ns", "done_ns")
-    told = told.drop_nulls().sort("time_ns", "row")
-    runs = identified.filter(ran).select(
-        "trace_id", "tool_name", "call_key", other="scope_name", from_ns="time_ns", to_ns="done_ns"
+    place = ("trace_id", "tool_name", "scope_name", "time_ns", "done_ns")
+    told = anonymous.filter(ran).drop_nulls(place).sort("time_ns", "row").select("row", "arguments_digest", *place)
+    runs = identified.filter(ran).drop_nulls(place).sort("time_ns", "call_key")
+    runs = runs.select(
+        "trace_id",
+        "tool_name",
+        "arguments_digest",
+        "call_key",
+        other="scope_name",
+        from_ns="time_ns",
+        to_ns="done_ns",
     )
-    runs = runs.drop_nulls().sort("from_ns", "call_key")
-    # A trace may hold thousands of runs of one tool: each meets the nearest of another scope alone.
-    met = [
-        of_scope.join_asof(
-            runs.filter(pl.col("other") != scope),
-            left_on="time_ns",
-            right_on="from_ns",
-            by=["trace_id", "tool_name"],
-            strategy="nearest",
-            check_sortedness=False,
-        )
-        for (scope,), of_scope in told.group_by("scope_name", maintain_order=True)
-    ]
     overlap = (pl.col("time_ns") <= pl.col("to_ns") + TWIN_WITHIN_NS) & (
         pl.col("done_ns") >= pl.col("from_ns") - TWIN_WITHIN_NS
     )
-    twins = [each.filter(overlap).select("row", "call_key") for each in met]
-    none = anonymous.select("row").clear().with_columns(call_key=pl.lit(None, dtype=pl.String))
-    return anonymous.join(pl.concat([none, *twins]), on="row", how="inner", maintain_order="left")
+    twins = [anonymous.select("row").clear().with_columns(call_key=pl.lit(None, dtype=pl.String))]
+    # Of runs side by side the one with the same arguments is meant; but two instrumentations may word them differently.
+    for by in (["trace_id", "tool_name", "arguments_digest"], ["trace_id", "tool_name"]):
+        # A trace may hold thousands of runs of one tool: each meets the nearest of another scope alone.
+        met = [
+            of_scope.drop_nulls(by).join_asof(
+                runs.filter(pl.col("other") != scope).drop_nulls(by),
+                left_on="time_ns",
+                right_on="from_ns",
+                by=by,
+                strategy="nearest",
+                check_sortedness=False,
+            )
+            for (scope,), of_scope in told.group_by("scope_name", maintain_order=True)
+        ]
+        twins += [each.filter(overlap).select("row", "call_key") for each in met]
+        told = told.join(pl.concat(twins), on="row", how="anti", maintain_order="left")
+    return anonymous.join(pl.concat(twins), on="row", how="inner", maintain_order="left")
 
 
 def _from_spans(events: pl.DataFrame, spans: pl.DataFrame, naming: pl.DataFrame) -> pl.DataFrame:

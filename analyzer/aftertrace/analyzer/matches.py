@@ -91,10 +91,13 @@ def _of_free(rest: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     refused = decided.join(given.filter(refuses), on="row", how="semi")
     scopes = calls.join(refused, on="call_key", how="semi").select(keys[1])
     free = calls.join(refused, on="call_key", how="anti").join(scopes, on=keys[1], how="semi")
+    forbidden = calls.join(refused, on="call_key", how="semi").select(keys[0])
     for by in keys:
         met = _in_order(wanting, free, by, "run")
         found.append(met)
-        wanting, free = wanting.join(met, on="row", how="anti"), _told(free, met, "run")
+        # What ran with the very arguments that were refused is not taken for another call, edited.
+        wanting = wanting.join(met, on="row", how="anti").join(forbidden, on=keys[0], how="anti")
+        free = _told(free, met, "run")
     return pl.concat(found)
 
 

@@ -220,17 +220,21 @@ def _each(records: pl.DataFrame, pools: pl.DataFrame) -> pl.DataFrame:
 def told_back(call_events: pl.DataFrame) -> pl.DataFrame:
     """`call_key`, `is_told_back` of the calls whose result is the refusal of a gateway, by the reason that it gives.
 
+    A reason of one word, such as the name of a rule, proves nothing within a longer text.
+
     Args:
         call_events: the call events with `call_key`.
     """
     told = call_events.lazy().select("call_key", "event", "state", "dialect", "reason", "content")
+    is_phrase = pl.col("refusal").str.contains(r"\S\s+\S")
+    contains = pl.col("content").str.contains(pl.col("refusal"), literal=True)
     reasons = told.filter(IS_GATEWAY & _REFUSES & (pl.col("reason").str.len_chars() > 0)).select(
         "call_key", refusal="reason"
     )
     return (
         told.filter(~IS_GATEWAY & _CALLED & (pl.col("state") == "completed"))
         .join(reasons.unique(), on="call_key", how="inner")
-        .filter(pl.col("content").str.contains(pl.col("refusal"), literal=True))
+        .filter((is_phrase & contains) | (pl.col("content").str.strip_chars('"') == pl.col("refusal")))
         .select("call_key", is_told_back=pl.lit(value=True))
         .unique()
         .collect()
