@@ -157,14 +157,17 @@ def runs_and_verdicts(draw: st.DrawFn) -> Frames:
         about = {"conversation_id": conversation, "trace_id": trace, "source": source, "arguments_digest": digest}
         rows += call(call_id, state, draw(st.integers(1, 3)), **about)
     for _ in range(draw(st.integers(1, 4))):
+        trace = draw(st.sampled_from((None, *TRACES, "e" * 32)))
+        # One that named the conversation of one trace in another would make them one, and a call counts in its own.
+        named = draw(st.sampled_from((None, "s-1"))) if trace in (None, TRACES[0]) else None
         rows.append(
             verdict(
                 draw(st.sampled_from(("deny", "allow"))),
                 s=draw(st.integers(0, 5)),
                 call_id=draw(st.sampled_from((None, "c-1", f"{DRAWN}0", f"{DRAWN}1"))),
                 tool_name=draw(st.sampled_from((None, "pay", "read"))),
-                trace_id=draw(st.sampled_from((None, *TRACES, "e" * 32))),
-                conversation_id=draw(st.sampled_from((None, "s-1"))),
+                trace_id=trace,
+                conversation_id=named,
                 source=draw(st.sampled_from(("anonymous", "other"))),
                 arguments_digest=draw(st.sampled_from((None, "sha256:a", "sha256:b"))),
             )

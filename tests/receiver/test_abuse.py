@@ -16,6 +16,8 @@ from tests.receiver.honest import TAKEN, Honest
 pytestmark = pytest.mark.slow
 
 ATTACK_S = 1.5
+REFUSED_AT_MOST = 6
+"""Of the honest sender's requests, told to try again while the port is full; two on an idle machine."""
 GROWTH_BYTES = 300 * 2**20
 """What the receiver may take more than before it was attacked; without limits, any of the bombs takes more at once."""
 
@@ -58,5 +60,5 @@ def test_an_attack_costs_little_and_keeps_nobody_out(served: Served, name: str) 
     sender.join()
     assert served.process.poll() is None
     assert peak - before < GROWTH_BYTES
-    assert len(honest.refused) <= 2, honest.answers
+    assert len(honest.refused) <= REFUSED_AT_MOST, honest.answers
     assert tuple(honest.answers[-2:]) == TAKEN

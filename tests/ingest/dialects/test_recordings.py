@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 DIALECTS = {"claude-code": claude_code, "claude-agent-sdk": claude_code, "copilot-cli": copilot}
 OURS = [(emitter, case) for emitter, case in CASES if emitter in DIALECTS]
 DECISIONS = ("policy.evaluated", "approval.granted", "approval.rejected", "approval.expired")
-FATES = {"unknown_tool": "unknown_tool", "completed": "executed", "failed": "error", "cancelled": "cancelled"}
+FATES = {"unknown_tool": "unknown_tool", "completed": "executed", "cancelled": "cancelled", "failed": "error"}
+"""Of several states the first here: what a person stopped is logged as failed as well."""
 
 
 @dataclass
