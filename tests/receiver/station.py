@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from google.protobuf import json_format
+from google.rpc import status_pb2
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -75,6 +77,12 @@ class Answer:
     body: bytes
     headers: dict[str, str]
 
+    def told(self) -> status_pb2.Status:
+        """The `google.rpc.Status` of a refusal, as the official messages read it."""
+        if self.media == JSON:
+            return json_format.Parse(self.body, status_pb2.Status())
+        return status_pb2.Status.FromString(self.body)
+
 
 class Station:
     """A started receiver over a real write-ahead log."""
@@ -125,7 +133,11 @@ class Station:
 
     def call(self, signal: str, body: bytes, **options: Any) -> bytes:
         """One gRPC request; raises `grpc.RpcError`."""
-        return self._channel.unary_unary(METHODS[signal])(body, timeout=20, **options)
+        return self.reach(METHODS[signal], body, **options)
+
+    def reach(self, method: str, body: bytes, **options: Any) -> bytes:
+        """One gRPC request to a method by its path, ours or not; raises `grpc.RpcError`."""
+        return self._channel.unary_unary(method)(body, timeout=20, **options)
 
     def kept(self) -> list[Frame]:
         """Everything that is on stable storage, in order, since `forget`."""

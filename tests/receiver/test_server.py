@@ -18,7 +18,7 @@ from aftertrace.receiver.server import Receiver
 from aftertrace.receiver.tally import Accepted, Refused
 from aftertrace.store.errors import Unavailable
 
-from .station import JSON, REQUESTS, SPAN_JSON, Station
+from .station import REQUESTS, Station
 
 
 class SlowDisk:
@@ -88,20 +88,6 @@ def test_a_disk_that_does_not_answer_is_tried_again_later(
     station = open_station(append=SlowDisk().append, append_timeout_s=0.1)
     assert send(station, transport) == again
     assert station.receiver.in_flight_bytes == 0
-
-
-def test_over_http_the_sender_is_told_how_long_to_wait(open_station: Callable[..., Station]) -> None:
-    """Retry-After, in whole seconds."""
-
-    def append(*_: object) -> Future[int]:
-        raise Unavailable("append: full", retry_after_s=2.2)
-
-    answer = open_station(append=append).post("traces", SPAN_JSON, JSON)
-    assert (answer.status, answer.headers["retry-after"]) == (503, "3")
-    assert answer.body == (
-        b'{"code": 14, "message": "append: full", "details": [{"@type": '
-        b'"type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "2.2s"}]}'
-    )
 
 
 def test_bytes_in_flight_are_bounded_over_all_requests(open_station: Callable[..., Station]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 import trustme
+from google.rpc import status_pb2
 
 from aftertrace.ingest.drain import Drain
 from aftertrace.receiver.config import ReceiverConfig, Tls
@@ -21,7 +22,6 @@ from aftertrace.store.sources import add_token, remove_tokens
 
 from .authority import Authority
 from .station import METHODS, REQUESTS, Station
-from .test_http import status_of
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - to be refused, or allowed with all that it needs
 
@@ -84,10 +84,9 @@ def test_nothing_is_taken_from_somebody_unknown(open_station: Callable[..., Stat
     token = add_token(station.layout, "ci", 1)
     answer = station.post("traces", REQUESTS["traces"], **shown(token + "x"))
     assert (answer.status, answer.headers["www-authenticate"]) == (401, "Bearer")
-    assert status_of(answer.body) == {
-        1: 16,
-        2: b"identify source: unknown token; make one with `aftertrace source add NAME`",
-    }
+    assert answer.told() == status_pb2.Status(
+        code=16, message="identify source: unknown token; make one with `aftertrace source add NAME`"
+    )
     assert station.post("traces", REQUESTS["traces"]).status == 401
     assert twice(station, token) == 401
     assert refused(station) == grpc.StatusCode.UNAUTHENTICATED

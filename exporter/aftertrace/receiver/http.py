@@ -192,10 +192,16 @@ class _Answer:
 
 
 def _headers(scope: dict[str, Any]) -> _Headers:
-    """The last of each name; of two tokens neither is the one, and an empty one is refused."""
-    found = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    several = sum(name == "authorization" for name, _ in found) > 1
-    return {**dict(found), "authorization": ""} if several else dict(found)
+    """By name; what stands in several lines is one list (RFC 9110 5.3). Of two tokens neither is the one, and an empty
+    one is refused.
+    """
+    found: _Headers = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if name in found:
+            value = "" if name == "authorization" else f"{found[name]}, {value}"
+        found[name] = value
+    return found
 
 
 def _text(status: int, message: str, *headers: tuple[str, str]) -> _Answer:

@@ -11,6 +11,8 @@ from aftertrace.store.errors import Invalid, TooLarge
 ACCEPTED: Final = ("identity", "gzip")
 """What OTLP asks for. Formats that inflate further (zstd, brotli) make better bombs and are not taken."""
 
+_OLD_NAMES: Final = {"": "identity", "x-gzip": "gzip"}
+"""Other names of the same (RFC 9110 8.4.1.3)."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _STRETCH_BYTES: Final = 2**16
 _MAX_MEMBERS: Final = 1_000
@@ -21,7 +23,8 @@ def coding(header: str) -> str:
     """The one content coding that a `Content-Encoding` header names. Raises `Unsupported` for what is not
     taken.
     """
-    name = header.strip().lower() or "identity"
+    given = header.strip().lower()
+    name = _OLD_NAMES.get(given, given)
     if name not in ACCEPTED:
         raise Unsupported(
             f"read request: content encoding {name[:40]!r}, expected one of {', '.join(ACCEPTED)}; "
