@@ -70,6 +70,12 @@ def test_every_value_is_read_as_it_was_written(given_value: Any) -> None:
     assert value(any_value(given_value)) == given_value
 
 
+def test_a_place_in_the_dictionary_of_profiles_is_no_value() -> None:
+    """Spans and logs bring no dictionary: OTLP has it treated as absent."""
+    read = log(LogRecord(body=AnyValue(string_value_strindex=7)).SerializeToString(), OF)
+    assert (read.body, value(AnyValue(string_value_strindex=0))) == (None, None)
+
+
 def test_a_span_is_read_whole() -> None:
     """Ids as hex, times as they are, events and links with what they carry."""
     wire = WireSpan(

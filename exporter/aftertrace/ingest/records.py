@@ -88,9 +88,11 @@ Record: TypeAlias = Span | Log
 
 
 def value(any_value: common_pb2.AnyValue) -> Any:
-    """The Python value of an OTLP AnyValue; None for an empty one."""
+    """The Python value of an OTLP AnyValue; None for an empty one, and for the number of a text in a dictionary, which
+    the signal of profiles alone has.
+    """
     kind = any_value.WhichOneof("value")
-    if kind is None:
+    if kind is None or kind == "string_value_strindex":
         return None
     if kind == "array_value":
         return [value(item) for item in any_value.array_value.values]
