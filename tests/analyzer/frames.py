@@ -18,7 +18,7 @@ import pyarrow as pa
 from aftertrace.analyzer import Analysis, Tables, analyse
 from aftertrace.analyzer.tables import EVIDENCE, Noted
 from aftertrace.ingest import files
-from aftertrace.ingest.batch import Known, read_batch, table_rows, telling
+from aftertrace.ingest.batch import Known, read_batch
 from aftertrace.ingest.duplicates import DuplicateWindow
 from aftertrace.ingest.prepare import Limits, make_prepare
 from aftertrace.ingest.redact import RedactionPolicy
@@ -77,12 +77,10 @@ def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]]) -> Frames:
     stored = {name: [schema.TABLES[name].schema.empty_table()] for name in ("spans", "events", "evidence")}
     for some in _batches(_frames(prepare, requests)):
         batch = read_batch("main", some, _KEY, known, {})
-        tellings |= {("main", item.frame.seq, item.index): telling(item) for item in batch.items}
+        tellings |= {item.place: item.telling for item in batch.items}
         assert batch.findings == []
         for table, found in stored.items():
-            rows, unfit = table_rows(batch, table, 0)
-            assert unfit == []
-            found.append(rows)
+            found.append(batch.rows(table, 0))
     return Frames(*(_polars(stored[name]) for name in ("spans", "events", "evidence")))
 
 

@@ -15,7 +15,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from polars.testing import assert_frame_equal
 
-from aftertrace.ingest import batch, rows
+from aftertrace.ingest import reading, rows
 from aftertrace.ingest.drain import Drain, DrainOptions, catch_up
 from aftertrace.ingest.records import Span
 from aftertrace.store import durable, parquet, quarantine, wal_reader
@@ -229,7 +229,7 @@ def test_a_record_that_no_dialect_can_read_is_kept_and_told_of(layout: Layout, m
             raise KeyError("the secret of the record")
         return rows.rows_of(record)  # type: ignore[arg-type] # what the drain passes
 
-    monkeypatch.setattr(batch, "rows_of", read)
+    monkeypatch.setattr(reading, "rows_of", read)
     send(layout, traces(1), traces(2), traces(3))
     with Drain(layout) as draining:
         report = draining.once()
@@ -251,7 +251,7 @@ def test_a_row_that_fits_no_column_does_not_take_others_with_it(
             span["input_tokens"] = value
         return span, events
 
-    monkeypatch.setattr(batch, "rows_of", read)
+    monkeypatch.setattr(reading, "rows_of", read)
     send(layout, traces(1), traces(2), traces(3))
     drain(layout)
     assert places(layout, "spans") == [("main", seq, index) for seq in (1, 3) for index in (0, 1)]

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from aftertrace.ingest import drain
-from aftertrace.ingest.batch import received_date
 from aftertrace.ingest.drain import Drain, DrainOptions, catch_up
+from aftertrace.ingest.items import received_date
 from aftertrace.store import lock
 from aftertrace.store.errors import Corrupt, Held, Unavailable
 from aftertrace.store.frame import Frame

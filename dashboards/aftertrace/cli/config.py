@@ -75,6 +75,15 @@ class ReceiverSection:
 
 
 @dataclass(frozen=True, slots=True)
+class DrainSection:
+    """How what was accepted gets into the tables."""
+
+    readers: int = -1
+    """How many processes read records beside the drain's own, when there is much to read; -1: as many as there are
+    further cores, at most 3."""
+
+
+@dataclass(frozen=True, slots=True)
 class DashboardSection:
     """The page that `aftertrace serve` opens."""
 
@@ -110,6 +119,7 @@ class Config:
 
     store: StoreSection = field(default_factory=StoreSection)
     receiver: ReceiverSection = field(default_factory=ReceiverSection)
+    drain: DrainSection = field(default_factory=DrainSection)
     dashboard: DashboardSection = field(default_factory=DashboardSection)
     log: LogSection = field(default_factory=LogSection)
     telemetry: TelemetrySection = field(default_factory=TelemetrySection)
@@ -118,6 +128,7 @@ class Config:
 SECTIONS: Final[Mapping[str, type[Any]]] = {
     "store": StoreSection,
     "receiver": ReceiverSection,
+    "drain": DrainSection,
     "dashboard": DashboardSection,
     "log": LogSection,
     "telemetry": TelemetrySection,

@@ -38,30 +38,35 @@ def drain(data: Path, follow: bool) -> None:
 
     `serve` and `import` do this by themselves; after a crash it can be done by hand. Running it again is harmless.
     """
-    logs.start(settings.current())
+    config = settings.current()
+    logs.start(config)
     stopping = threading.Event()
     if follow:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
         when_parent_ends(stopping.set)
-    run(settings.existing(data), follow=follow, stopping=stopping)
+    run(settings.existing(data), follow=follow, stopping=stopping, readers=config.drain.readers)
 
 
-def run(data: Path, *, follow: bool, stopping: threading.Event) -> None:
+def run(data: Path, *, follow: bool, stopping: threading.Event, readers: int) -> None:
     """Drain a store: what is there now, or until `stopping` is set and then what is left.
+
+    `readers` is what the configuration says of them.
 
     Raises:
         Unavailable: another drain runs and does not end.
         Corrupt: the log of a table or the store's key is damaged.
     """
-    from aftertrace.ingest.drain import Drain
+    from aftertrace.ingest.drain import Drain, DrainOptions
+    from aftertrace.ingest.readers import spare_cores
     from aftertrace.store.folder import open_folder
 
     layout = open_folder(data)
     wait_for_lock(layout.drain_lock)
     if follow:
         _collect_garbage_seldom()
-    with Drain(layout) as draining:
+    options = DrainOptions(readers=spare_cores() if readers < 0 else readers)
+    with Drain(layout, options) as draining:
         done = draining.follow(stopping) if follow else draining.once()
     for finding in done.findings:
         _log.error("%s %s: %s", finding.code, finding.where, finding.message)

@@ -128,7 +128,10 @@ def run(
     with ExitStack() as open_things:
         arguments = ["-m", "aftertrace.cli", "drain", "--follow", "--data", str(data)]
         # Senders are not refused for a damaged table: what they send waits in the WAL.
-        environment = {"AFTERTRACE_LOG_FORMAT": config.log.format}
+        environment = {
+            "AFTERTRACE_LOG_FORMAT": config.log.format,
+            "AFTERTRACE_DRAIN_READERS": str(config.drain.readers),
+        }
         drain = Child("drain", arguments, environment, helpless_code=Corrupt.exit_code)
         children.append(_started(drain, open_things, _DRAIN_PATIENCE_S))
         writer = open_things.enter_context(gate.open_log(layout, config.receiver.name, config))

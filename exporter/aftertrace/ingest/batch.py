@@ -2,68 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
-from google.protobuf.message import DecodeError
+import pyarrow.compute as pc
 
-from aftertrace.ingest import records
 from aftertrace.ingest.duplicates import DuplicateWindow
+from aftertrace.ingest.items import Item, by_day, items_of
 from aftertrace.ingest.places import Place, text
-from aftertrace.ingest.record_ids import record_id
-from aftertrace.ingest.rows import flags_column, rows_of
+from aftertrace.ingest.reading import DIALECT_FAULTS, Read, Source, read
+from aftertrace.ingest.record_ids import identity
 from aftertrace.ingest.same_ids import SameIds, Told
 from aftertrace.ingest.tellings import Telling
-from aftertrace.ingest.wire import Slice, split
-from aftertrace.store.digest import KEY_BYTES, origin_digest, record_key
 from aftertrace.store.errors import Invalid
 from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.schema import TABLES
-from aftertrace.store.sources import tenant_of
 
 Row: TypeAlias = dict[str, Any]
+Reading: TypeAlias = Callable[[Iterable[Sequence[Source]]], Iterator[Read]]
+"""What reads stretches of records, in order: this process, or several (`ingest.readers`)."""
 
-_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-_DAY_NS: Final = 86_400 * 10**9
-
-DIALECT_FAULTS: Final = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    DecodeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What a dialect can raise at a record that it was not written for. One such record must not stop the drain, since all
-later ones would wait behind it; what the disk or the machine raises (OSError, MemoryError …) does stop it."""
-
-ROW_FAULTS: Final = (pa.ArrowException, OverflowError, TypeError, UnicodeEncodeError, ValueError)
-"""What Arrow raises at a value that does not fit its column."""
-
-
-@dataclass(slots=True)
-class Item:
-    """One record on its way."""
-
-    frame: Frame
-    index: int
-    slice: Slice
-    resource_digest: str
-    scope_digest: str
-    key: bytes
-    record: records.Record | None = None
-    """As decoded; None for a duplicate, a metric, and what does not decode."""
-    record_id: bytes | None = None
-    duplicate_of: Place | None = None
-    span: Row | None = None
-    events: list[Row] = field(default_factory=list)
+STRETCH_RECORDS: Final = 512
+"""How many records are read at a time. What is made of them stays in the processor's caches: of eight times as many,
+each takes half as long again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +37,17 @@ class Batch:
     receiver: str
     last_seq: int
     items: list[Item]
+    spans: pa.Table
+    events: pa.Table
     findings: list[tuple[Finding, bytes]]
     """Records that could not be read, with the bytes to put aside where they are not in `evidence`."""
+
+    def rows(self, table: str, after_seq: int) -> pa.Table:
+        """The rows of `evidence`, `spans` or `events` for the frames after a seq."""
+        if table == "evidence":
+            return _evidence([item for item in self.items if item.frame.seq > after_seq])
+        rows = {"spans": self.spans, "events": self.events}[table]
+        return rows.filter(pc.greater(rows.column("seq"), after_seq))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +69,18 @@ class Settled:
     """Its flags that tell of another record of its id."""
 
 
+def in_this_process(stretches: Iterable[Sequence[Source]]) -> Iterator[Read]:
+    """The simplest way."""
+    return map(read, stretches)
+
+
 def read_batch(
-    receiver: str, frames: Sequence[Frame], key: bytes, known: Known, settled: Mapping[Place, Settled]
+    receiver: str,
+    frames: Sequence[Frame],
+    key: bytes,
+    known: Known,
+    settled: Mapping[Place, Settled],
+    reading: Reading = in_this_process,
 ) -> Batch:
     """Split frames into records, find those that came before, and read the others.
 
@@ -107,6 +90,7 @@ def read_batch(
         key: the store's secret.
         known: what came before.
         settled: what `evidence` says of those of these records that a crash left in it alone: it is said again.
+        reading: what reads the records.
 
     Raises:
         OSError: the disk does not take what is kept of them.
@@ -115,7 +99,7 @@ def read_batch(
     findings: list[tuple[Finding, bytes]] = []
     for frame in frames:
         try:
-            found = list(_items(frame, key))
+            found = list(items_of(receiver, frame, key))
         except Invalid as error:
             # `prepare` refuses what cannot be split, so the fault is ours: the frame is kept and told of.
             findings.append((_finding("frame_unreadable", receiver, frame.seq, str(error)), frame.payload))
@@ -124,49 +108,20 @@ def read_batch(
             message = f"{len(found)} records, expected {frame.records}"
             findings.append((_finding("record_count", receiver, frame.seq, message), frame.payload))
         items += found
-    _mark_duplicates(receiver, items, known.copies, settled)
-    unread: list[tuple[Item, str]] = []
-    for item in items:
-        if item.duplicate_of is None and item.frame.signal != "metrics":
-            try:
-                item.record = _record(item)
-                item.record_id = record_id(item.record, tenant_of(item.frame.source), key)
-            except DIALECT_FAULTS as error:
-                unread.append((item, type(error).__name__))
-    _mark_same_ids(receiver, items, known.ids, settled)
-    for item in items:
-        if item.record is not None and item.duplicate_of is None:
-            try:
-                item.span, item.events = rows_of(item.record)
-            except DIALECT_FAULTS as error:
-                # The message could quote the record, so only its kind is kept; the record is in `evidence`.
-                unread.append((item, type(error).__name__))
+    _mark_duplicates(items, known.copies, settled)
+    readable, unread = _identified(items, key)
+    _mark_same_ids(readable, known.ids, settled)
+    fresh = [item for item in readable if item.duplicate_of is None]
+    stretches = [fresh[start : start + STRETCH_RECORDS] for start in range(0, len(fresh), STRETCH_RECORDS)]
+    spans, events = [TABLES["spans"].schema.empty_table()], [TABLES["events"].schema.empty_table()]
+    for stretch, made in zip(stretches, reading([_source(item) for item in part] for part in stretches), strict=True):
+        for item, flags in zip(stretch, made.flags, strict=True):
+            item.flags = flags
+        unread += [(stretch[position], fault) for position, fault in made.unread]
+        spans.append(made.spans)
+        events.append(made.events)
     findings += [(finding, b"") for finding in _unreadable(receiver, unread)]
-    return Batch(receiver, frames[-1].seq, items, findings)
-
-
-def table_rows(batch: Batch, table: str, after_seq: int) -> tuple[pa.Table, list[Finding]]:
-    """The rows of a table for the frames after a seq.
-
-    A record whose rows do not fit the columns is left out and told of; the others go in.
-    """
-    schema = TABLES[table].schema
-    items = [item for item in batch.items if item.frame.seq > after_seq]
-    make = {"evidence": _evidence_rows, "spans": _span_rows, "events": _event_rows}[table]
-    try:
-        return pa.Table.from_pylist([row for item in items for row in make(batch.receiver, item)], schema), []
-    except ROW_FAULTS:
-        pass
-    good: list[Row] = []
-    unread: list[tuple[Item, str]] = []
-    for item in items:
-        rows = make(batch.receiver, item)
-        try:
-            pa.Table.from_pylist(rows, schema)
-            good += rows
-        except ROW_FAULTS as error:
-            unread.append((item, type(error).__name__))
-    return pa.Table.from_pylist(good, schema), _unreadable(batch.receiver, unread)
+    return Batch(receiver, frames[-1].seq, items, pa.concat_tables(spans), pa.concat_tables(events), findings)
 
 
 def origin_rows(batch: Batch, table: str) -> dict[str, Row]:
@@ -178,144 +133,81 @@ def origin_rows(batch: Batch, table: str) -> dict[str, Row]:
         else:
             digest, message, url = item.scope_digest, item.slice.scope, item.slice.scope_schema_url
         if digest not in rows:
-            day = received_date(item.frame)
-            rows[digest] = {"received_date": day, "digest": digest, "bytes": message, "schema_url": url}
+            rows[digest] = {"received_date": item.day, "digest": digest, "bytes": message, "schema_url": url}
     return rows
 
 
-def received_date(frame: Frame) -> date:
-    """Day of receipt in UTC; the first or last day there is for a clock that is beyond."""
-    return _date(_EPOCH_DAY + frame.received_ns // _DAY_NS)
-
-
-@lru_cache(maxsize=16)
-def _date(ordinal: int) -> date:
-    return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))
-
-
-def _items(frame: Frame, key: bytes) -> Iterator[Item]:
-    digests: dict[tuple[bytes, str], str] = {}
-
-    def digest(message: bytes, schema_url: str) -> str:
-        known = digests.get((message, schema_url))
-        if known is None:
-            known = digests[(message, schema_url)] = origin_digest(message, schema_url)
-        return known
-
-    for index, part in enumerate(split(frame.payload, frame.signal)):
-        own_key = frame.keys[index * KEY_BYTES : (index + 1) * KEY_BYTES]
-        yield Item(
-            frame,
-            index,
-            part,
-            digest(part.resource, part.resource_schema_url),
-            digest(part.scope, part.scope_schema_url),
-            own_key if len(own_key) == KEY_BYTES else record_key(key, part.resource, part.scope, part.record),
-        )
-
-
-def _mark_duplicates(
-    receiver: str, items: list[Item], copies: DuplicateWindow, settled: Mapping[Place, Settled]
-) -> None:
-    for day, of_day in _by_day(items):
-        places = [_place(receiver, item) for item in of_day]
-        tenants = [tenant_of(item.frame.source) for item in of_day]
-        answers = copies.first_copies(day, [item.key for item in of_day], places, tenants)
+def _mark_duplicates(items: Sequence[Item], copies: DuplicateWindow, settled: Mapping[Place, Settled]) -> None:
+    for day, of_day in by_day(items).items():
+        places = [item.place for item in of_day]
+        answers = copies.first_copies(day, [item.key for item in of_day], places, [item.tenant for item in of_day])
         for item, place, first in zip(of_day, places, answers, strict=True):
             item.duplicate_of = settled[place].duplicate_of if place in settled else first
 
 
-def _mark_same_ids(receiver: str, items: list[Item], ids: SameIds, settled: Mapping[Place, Settled]) -> None:
+def _identified(items: Sequence[Item], key: bytes) -> tuple[list[Item], list[tuple[Item, str]]]:
+    """The records that are to be read, with their ids; and those that are none, with what was raised."""
+    readable: list[Item] = []
+    unread: list[tuple[Item, str]] = []
+    for item in items:
+        if item.duplicate_of is None and item.frame.signal != "metrics":
+            try:
+                found = identity(item.frame.signal, item.slice, item.tenant, key)
+            except DIALECT_FAULTS as error:
+                unread.append((item, type(error).__name__))
+            else:
+                item.record_id, item.is_open = found.record_id, found.is_open
+                readable.append(item)
+    return readable, unread
+
+
+def _mark_same_ids(items: Sequence[Item], ids: SameIds, settled: Mapping[Place, Settled]) -> None:
     unstored: dict[Place, Telling] = {}
-    for day, of_day in _by_day([item for item in items if item.record_id is not None and item.duplicate_of is None]):
-        places = [_place(receiver, item) for item in of_day]
-        told = [_told(item, place) for item, place in zip(of_day, places, strict=True)]
+    for day, of_day in by_day([item for item in items if item.record_id is not None]).items():
+        told = [Told(item.record_id or b"", item.place, item.telling, item.is_open) for item in of_day]
         answers = ids.relate(day, told, unstored)
         unstored |= {each.place: each.telling for each in told}
-        for item, place, related in zip(of_day, places, answers, strict=True):
-            if item.record is None:
-                continue
-            if place in settled:
-                item.record.flags += settled[place].relations
+        for item, each, related in zip(of_day, told, answers, strict=True):
+            if each.place in settled:
+                item.relations = settled[each.place].relations
             elif related is not None and related.relation == "same":
                 item.duplicate_of = related.place
             elif related is not None:
-                item.record.flags.append(related.flag)
+                item.relations = (related.flag,)
 
 
-def telling(item: Item) -> Telling:
-    """A record with its origin, to be compared with another of its id."""
-    return Telling(item.frame.signal, item.slice.resource, item.slice.scope, item.slice.record)
+def _source(item: Item) -> Source:
+    part = item.slice
+    return Source(item.pointer, item.tenant, item.frame.signal, part.resource, part.scope, part.record, item.relations)
 
 
-def _told(item: Item, place: Place) -> Told:
-    is_open = isinstance(item.record, records.Span) and not item.record.end_ns
-    return Told(item.record_id or b"", place, telling(item), is_open)
+def _evidence(items: Sequence[Item]) -> pa.Table:
+    schema = TABLES["evidence"].schema
+    if not items:
+        return schema.empty_table()
+    rows = (
+        (
+            *item.pointer,
+            item.frame.records,
+            item.frame.signal,
+            item.slice.record,
+            item.resource_digest,
+            item.scope_digest,
+            item.key,
+            None if item.duplicate_of is None else text(item.duplicate_of),
+            item.frame.redactions,
+            item.frame.policy,
+            item.record_id,
+            item.flags,
+        )
+        for item in items
+    )
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _by_day(items: list[Item]) -> Iterator[tuple[date, list[Item]]]:
-    days: dict[date, list[Item]] = {}
-    for item in items:
-        days.setdefault(received_date(item.frame), []).append(item)
-    yield from days.items()
-
-
-def _place(receiver: str, item: Item) -> Place:
-    return receiver, item.frame.seq, item.index
-
-
-def _record(item: Item) -> records.Record:
-    origin = records.origin(item.slice.resource, item.slice.scope)
-    if item.frame.signal == "traces":
-        return records.span(item.slice.record, origin)
-    return records.log(item.slice.record, origin)
-
-
-def _pointer(receiver: str, item: Item) -> Row:
-    return {
-        "received_date": received_date(item.frame),
-        "receiver": receiver,
-        "seq": item.frame.seq,
-        "index": item.index,
-        "received_ns": item.frame.received_ns,
-        "source": item.frame.source,
-    }
-
-
-def _evidence_rows(receiver: str, item: Item) -> list[Row]:
-    first = item.duplicate_of
-    return [
-        {
-            **_pointer(receiver, item),
-            "frame_records": item.frame.records,
-            "signal": item.frame.signal,
-            "record": item.slice.record,
-            "resource_digest": item.resource_digest,
-            "scope_digest": item.scope_digest,
-            "record_key": item.key,
-            "duplicate_of": None if first is None else text(first),
-            "redactions": item.frame.redactions,
-            "policy_digest": item.frame.policy,
-            "record_id": item.record_id,
-            "flags": None if item.record is None or first is not None else flags_column(item.record),
-        }
-    ]
-
-
-def _span_rows(receiver: str, item: Item) -> list[Row]:
-    return [] if item.span is None else [{**item.span, **_frame_columns(receiver, item)}]
-
-
-def _event_rows(receiver: str, item: Item) -> list[Row]:
-    columns = _frame_columns(receiver, item) if item.events else {}
-    return [{**row, **columns} for row in item.events]
-
-
-def _frame_columns(receiver: str, item: Item) -> Row:
-    return {**_pointer(receiver, item), "tenant": tenant_of(item.frame.source)}
-
-
-def _unreadable(receiver: str, unread: list[tuple[Item, str]]) -> list[Finding]:
+def _unreadable(receiver: str, unread: Sequence[tuple[Item, str]]) -> list[Finding]:
     """One finding for each frame and fault, so that a sender of many bad records does not fill the quarantine."""
     indexes: dict[tuple[int, str], list[str]] = {}
     for item, fault in unread:

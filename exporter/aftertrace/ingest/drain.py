@@ -27,8 +27,9 @@ import polars as pl
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-from aftertrace.ingest.batch import Batch, Known, origin_rows, read_batch, table_rows
+from aftertrace.ingest.batch import Batch, Known, origin_rows, read_batch
 from aftertrace.ingest.evidence import Evidence
+from aftertrace.ingest.readers import Readers
 from aftertrace.store import folder, quarantine, wal_reader
 from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.compaction import FOLD_AT, compact, vacuum
@@ -59,6 +60,8 @@ class DrainOptions:
     """How long `follow` collects after the first frame of a batch, so that commits are not tiny."""
     fold_at: int = FOLD_AT
     """A partition with more small files is folded when nothing waits, and at twice as many at once."""
+    readers: int = 0
+    """Processes that read records beside the drain's own."""
     vacuum_s: float = 3600.0
     """How often `follow` looks for files that nobody needs."""
 
@@ -108,7 +111,8 @@ class Drain:
             raise
         self._evidence = Evidence(self._scan)
         self._before = self._known_before()
-        self._readers: dict[str, WalReader] = {}
+        self._readers = Readers(self._options.readers)
+        self._logs: dict[str, WalReader] = {}
         self._foldable: set[str] = set()
         self._vacuumed_s = time.monotonic()
 
@@ -166,8 +170,9 @@ class Drain:
 
     def close(self) -> None:
         """Let go of the lock. What was read and not committed is read again by the next drain."""
-        for reader in self._readers.values():
-            reader.close()
+        for log in self._logs.values():
+            log.close()
+        self._readers.close()
         self._lock.release()
 
     def __enter__(self) -> Self:
@@ -186,12 +191,12 @@ class Drain:
         """What can be read now, up to the bytes of one batch."""
         if not self._tables:
             self._open_tables()
-        if receiver not in self._readers:
-            self._readers[receiver] = WalReader(self._layout, receiver, self.stored_seq(receiver))
+        if receiver not in self._logs:
+            self._logs[receiver] = WalReader(self._layout, receiver, self.stored_seq(receiver))
         found: list[Frame | Damage] = []
         taken_bytes = 0
         with self._starting_over(receiver):
-            for item in self._readers[receiver].poll():
+            for item in self._logs[receiver].poll():
                 found.append(item)
                 taken_bytes += _payload_bytes([item])
                 if taken_bytes >= self._options.batch_bytes:
@@ -211,9 +216,9 @@ class Drain:
         try:
             yield
         except (OSError, DeltaError) as error:
-            for reader in self._readers.values():
-                reader.close()
-            self._readers.clear()
+            for log in self._logs.values():
+                log.close()
+            self._logs.clear()
             self._tables.clear()
             self._before = self._known_before()
             raise Unavailable(f"drain {receiver}: {error}; free disk space", 1.0) from error
@@ -225,7 +230,7 @@ class Drain:
             raise Unavailable(f"open tables: {error}; free disk space", 1.0) from error
 
     def _turn(self, receiver: str, found: list[Frame | Damage]) -> DrainReport:
-        self._readers[receiver].sync()
+        self._logs[receiver].sync()
         frames = [item for item in found if isinstance(item, Frame)]
         report = DrainReport(frames=len(frames))
         for item in found:
@@ -235,7 +240,7 @@ class Drain:
             first_seq = frames[0].seq
             stored_seq = min(frames[-1].seq, self._tables["evidence"].last_seq(receiver))
             settled = self._evidence.settled(receiver, first_seq, stored_seq) if first_seq <= stored_seq else {}
-            batch = read_batch(receiver, frames, self._key, self._before, settled)
+            batch = read_batch(receiver, frames, self._key, self._before, settled, self._readers)
             for finding, content in batch.findings:
                 self._put_aside(report, finding, content)
             self._store_origins(batch)
@@ -263,9 +268,7 @@ class Drain:
             after_seq = table.last_seq(batch.receiver)
             if after_seq >= batch.last_seq:
                 continue
-            rows, findings = table_rows(batch, name, after_seq)
-            for finding in findings:
-                self._put_aside(report, finding, b"")
+            rows = batch.rows(name, after_seq)
             # Committed without rows too: the seq in the commit is what readers and the next turn go by.
             table.append(rows, {batch.receiver: batch.last_seq})
             self._appended(name)

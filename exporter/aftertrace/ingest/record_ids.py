@@ -7,9 +7,17 @@ service of a tenant.
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from aftertrace.ingest.records import Log, Record
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from aftertrace.ingest import records
+
+if TYPE_CHECKING:
+    from aftertrace.ingest.wire import Slice
+    from aftertrace.store.request import Signal
 
 ID_BYTES: Final = 8
 """Length of what stands for an id."""
@@ -17,17 +25,42 @@ LOG_IDS: Final = ("log.record.uid", "audit.record.id")
 """Attributes that name a log record: the standard's, and that of the draft of an audit signal."""
 
 
-def record_id(record: Record, tenant: str | None, key: bytes) -> bytes | None:
-    """A keyed digest of the record's id; None for one that has none. `key` is the store's secret."""
-    if isinstance(record, Log):
-        given = next((uid for name in LOG_IDS if isinstance(uid := record.attributes.get(name), str) and uid), None)
-        if given is None:
-            return None
-        service = record.origin.resource.get("service.name")
-        parts = ("log", tenant or "", service if isinstance(service, str) else "", given)
-    elif record.trace_id is None or record.span_id is None:
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What has to be known of a record to find others of its id."""
+
+    record_id: bytes | None
+    """A keyed digest of its id; None for one that has none."""
+    is_open: bool
+    """It is a span that has not ended."""
+
+
+def identity(signal: Signal, of: Slice, tenant: str | None, key: bytes) -> Identity:
+    """The identity of a span or log record. `key` is the store's secret.
+
+    Raises:
+        DecodeError: it is no such record.
+    """
+    if signal == "logs":
+        return Identity(_digest(_of_log(of, tenant), key), is_open=False)
+    span = Span.FromString(of.record)
+    ids = records.hex_id(span.trace_id, records.TRACE_ID_BYTES), records.hex_id(span.span_id, records.SPAN_ID_BYTES)
+    told = None if ids[0] is None or ids[1] is None else ("span", tenant or "", ids[0], ids[1])
+    return Identity(_digest(told, key), is_open=not span.end_time_unix_nano)
+
+
+def _of_log(of: Slice, tenant: str | None) -> tuple[str, ...] | None:
+    attributes = LogRecord.FromString(of.record).attributes
+    told = {pair.key: pair.value.string_value for pair in attributes if pair.key in LOG_IDS}
+    uid = next((told[name] for name in LOG_IDS if told.get(name)), None)
+    if uid is None:
         return None
-    else:
-        parts = ("span", tenant or "", record.trace_id, record.span_id)
+    service = records.origin(of.resource, of.scope).resource.get("service.name")
+    return "log", tenant or "", service if isinstance(service, str) else "", uid
+
+
+def _digest(told: tuple[str, ...] | None, key: bytes) -> bytes | None:
+    if told is None:
+        return None
     # A separator that stands in an id could make two of them one; they are compared before anything is said of them.
-    return hashlib.blake2b("\0".join(parts).encode("utf-8", "replace"), digest_size=ID_BYTES, key=key).digest()
+    return hashlib.blake2b("\0".join(told).encode("utf-8", "replace"), digest_size=ID_BYTES, key=key).digest()

@@ -21,6 +21,9 @@ from aftertrace.ingest.flags import dropped, sampled
 MAX_TIME_NS = 2**63 - 1
 """Column times are int64; OTLP's are uint64. Later times are clamped to this and flagged."""
 
+TRACE_ID_BYTES: Final = 16
+SPAN_ID_BYTES: Final = 8
+
 SMALL_ORIGIN_BYTES: Final = 4096
 """Resource and scope up to this size are kept decoded, beside a thousand others; of larger ones the last alone."""
 
@@ -102,7 +105,12 @@ def value(any_value: common_pb2.AnyValue) -> Any:
 
 
 def _attributes(pairs: Any) -> dict[str, Any]:
-    return {pair.key: value(pair.value) for pair in pairs}
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        given = pair.value
+        # Nearly all values are texts: one look says so, where asking for the kind and then for the value takes four.
+        found[pair.key] = given.string_value or value(given)
+    return found
 
 
 _PARENT_IS_REMOTE: Final = 0x300
@@ -162,7 +170,7 @@ def span(record: bytes, of: Origin) -> Span:
         flags.append("time_clamped")
     if end_ns and end_ns < start_ns:
         flags.append("ends_before_start")
-    trace_id, span_id = _hex(message.trace_id, 16), _hex(message.span_id, 8)
+    trace_id, span_id = hex_id(message.trace_id, TRACE_ID_BYTES), hex_id(message.span_id, SPAN_ID_BYTES)
     if trace_id is None or span_id is None:
         flags.append("no_ids")
     if message.flags & _PARENT_IS_REMOTE == _PARENT_IS_REMOTE:
@@ -182,7 +190,7 @@ def span(record: bytes, of: Origin) -> Span:
         origin=of,
         trace_id=trace_id,
         span_id=span_id,
-        parent_span_id=_hex(message.parent_span_id, 8),
+        parent_span_id=hex_id(message.parent_span_id, SPAN_ID_BYTES),
         name=message.name,
         kind=message.kind,
         start_ns=start_ns,
@@ -215,8 +223,8 @@ def log(record: bytes, of: Origin) -> Log:
     flags += sampled(sampling.threshold(attributes.get(sampling.ATTRIBUTE)))
     return Log(
         origin=of,
-        trace_id=_hex(message.trace_id, 16),
-        span_id=_hex(message.span_id, 8),
+        trace_id=hex_id(message.trace_id, TRACE_ID_BYTES),
+        span_id=hex_id(message.span_id, SPAN_ID_BYTES),
         time_ns=time_ns,
         event_name=message.event_name,
         severity=message.severity_number,
@@ -226,5 +234,6 @@ def log(record: bytes, of: Origin) -> Log:
     )
 
 
-def _hex(raw: bytes, length: int) -> str | None:
-    return raw.hex() if len(raw) == length and any(raw) else None
+def hex_id(raw: bytes, length: int) -> str | None:
+    """A trace or span id as it is stored; None for one that is absent, of another length, or all zeros."""
+    return raw.hex() if len(raw) == length and raw.strip(b"\0") else None

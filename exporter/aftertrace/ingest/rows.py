@@ -30,6 +30,7 @@ STATUS_CHARACTERS: Final = 512
 _STATUS: Final = {0: "unset", 1: "ok", 2: "error"}
 _MAX_INT64: Final = 2**63 - 1
 _MARK_CHARACTERS: Final = 16
+_NUMBERS: Final = frozenset((bool, int, float))
 
 
 def rows_of(record: Record) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
@@ -127,7 +128,7 @@ def short(attributes: dict[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in attributes.items()
-        if isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= SHORT_CHARACTERS)
+        if (len(value) <= SHORT_CHARACTERS if type(value) is str else type(value) in _NUMBERS)
     }
 
 
@@ -167,11 +168,9 @@ def number(value: Any) -> float | None:
 
 
 def _text(value: Any) -> str | None:
-    if isinstance(value, str):
-        return fitted(value) or None
-    if isinstance(value, bool) or value is None:
-        return None
-    return str(value) if isinstance(value, int | float) else None
+    if type(value) is str:
+        return (value if len(value) <= TEXT_CHARACTERS else _cut(value)) or None
+    return str(value) if type(value) in (int, float) else None
 
 
 def _tool_names(names: Any) -> str | None:

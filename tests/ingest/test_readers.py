@@ -1,0 +1,119 @@
+"""Reading records with several processes gives what one process gives, whatever happens to the others."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from tests.cli.served import gone
+from tests.ingest.drain_samples import NOON_NS, logs, traces
+
+from aftertrace.ingest.batch import in_this_process
+from aftertrace.ingest.items import items_of
+from aftertrace.ingest.readers import WORTH_STRETCHES, Readers
+from aftertrace.ingest.reading import Read, Source
+from aftertrace.store.frame import Frame
+
+PATIENCE_S = 60.0
+
+
+def stretch(seq: int) -> list[Source]:
+    """The records of a request: spans and, in turn, log records, one of which has a flag and one of which is none."""
+    payload, signal = (traces(seq, 3), "traces") if seq % 2 else (logs(seq, 3), "logs")
+    frame = Frame(seq, b"", b"", NOON_NS, signal, "acme/agent", 3, b"", 0, "", payload)  # type: ignore[arg-type] # a signal
+    sources = [
+        Source(item.pointer, item.tenant, frame.signal, item.slice.resource, item.slice.scope, item.slice.record, ())
+        for item in items_of("main", frame, bytes(32))
+    ]
+    return [sources[0]._replace(relations=("continues:main/1/0",)), sources[1]._replace(record=b"\xff"), sources[2]]
+
+
+STRETCHES = [stretch(seq) for seq in range(1, 4 * WORTH_STRETCHES)]
+
+
+@pytest.fixture
+def readers() -> Iterator[Readers]:
+    """Two readers."""
+    made = Readers(2)
+    yield made
+    made.close()
+
+
+def told(reads: Iterator[Read]) -> list[object]:
+    """All that was read."""
+    return [(each.flags, each.spans.to_pylist(), each.events.to_pylist(), each.unread) for each in reads]
+
+
+def warmed(readers: Readers, count: int = 2) -> None:
+    """Have so many readers ready: until then this process reads alone."""
+    deadline = time.monotonic() + PATIENCE_S
+    while sum(reader.is_ready for reader in readers._readers) < count:
+        assert time.monotonic() < deadline
+        told(readers(STRETCHES))
+
+
+def test_several_processes_read_what_one_reads(readers: Readers) -> None:
+    """In the same order, with flags, rows, and what could not be read."""
+    alone = told(in_this_process(STRETCHES))
+    assert alone[0][:1] == (['["continues:main/1/0"]', None, None],)  # type: ignore[index] # a tuple
+    assert told(readers(STRETCHES)) == alone
+    warmed(readers)
+    assert told(readers(STRETCHES)) == alone
+
+
+def test_what_a_reader_was_given_when_it_ended_is_read_again(
+    readers: Readers, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that is stopped holds a stretch for as long as it lives; the next call has as many readers as before."""
+    warmed(readers)
+    victim = readers._readers[0].process
+    victim.send_signal(signal.SIGSTOP)
+    killing = threading.Timer(0.2, victim.kill)
+    killing.start()
+    with caplog.at_level(logging.WARNING):
+        assert told(readers(STRETCHES)) == told(in_this_process(STRETCHES))
+    killing.join()
+    assert caplog.messages == ["a reader ended with exit code -9; what it was given is read again"]
+    warmed(readers)
+
+
+def test_a_drain_goes_on_alone_when_no_reader_stays(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where memory is short: they are not started for ever."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    for _ in range(4):
+        assert told(readers(STRETCHES)) == told(in_this_process(STRETCHES))
+        for reader in readers._readers:
+            reader.process.wait(PATIENCE_S)
+    assert readers._readers == []
+
+
+def test_readers_end_with_the_process_that_started_them() -> None:
+    """Also where it is killed, and has no time to end them."""
+    code = """
+import time
+from tests.ingest import test_readers
+readers = test_readers.Readers(1)
+test_readers.warmed(readers, 1)
+print(readers._readers[0].process.pid, flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        reader = int(parent.stdout.readline())
+        os.kill(reader, 0)
+        parent.kill()
+    gone([reader])
+
+
+def test_few_records_start_nothing() -> None:
+    """A request now and then is read where it is."""
+    idle = Readers(2)
+    assert told(idle(STRETCHES[: WORTH_STRETCHES - 1])) == told(in_this_process(STRETCHES[: WORTH_STRETCHES - 1]))
+    assert idle._readers == []
