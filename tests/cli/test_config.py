@@ -23,7 +23,9 @@ enabled = false
 def test_a_file_gives_one_whole_configuration() -> None:
     """What the file leaves out has its default."""
     assert config.parse(TEXT, where="here") == Config(
-        StoreSection(data="lake"), ReceiverSection(http="127.0.0.1:14318"), DashboardSection(enabled=False)
+        StoreSection(data="lake"),
+        ReceiverSection(http="127.0.0.1:14318"),
+        dashboard=DashboardSection(enabled=False),
     )
 
 
@@ -37,7 +39,7 @@ def test_an_empty_file_is_the_default() -> None:
     [
         ("[store]\ndate = 'x'", r"read here \[store\]: unknown key 'date'; did you mean 'data'\?"),
         ("[reciever]", r"read here: unknown section \[reciever\]; did you mean 'receiver'\?"),
-        ("[zzz]", r"unknown section \[zzz\]; known are store, receiver, dashboard"),
+        ("[zzz]", r"unknown section \[zzz\]; known are store, receiver, drain, dashboard"),
         ("store = 1", r"'store' is a value, expected a section \[store\]"),
         ("[dashboard]\nenabled = 1", r"enabled is of type int, expected bool such as True"),
         ("[store", "not TOML"),
@@ -63,7 +65,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     assert config.load(None, environment) == Config(
         StoreSection(data=str(tmp_path / "lake")),
         ReceiverSection(http="127.0.0.1:14318", max_request_bytes=1024),
-        DashboardSection(enabled=True),
+        dashboard=DashboardSection(enabled=True),
     )
 
 

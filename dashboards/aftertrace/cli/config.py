@@ -78,9 +78,9 @@ class ReceiverSection:
 class DrainSection:
     """How what was accepted gets into the tables."""
 
-    readers: int = -1
-    """How many processes read records beside the drain's own, when there is much to read; -1: as many as there are
-    further cores, at most 3."""
+    processes: int = 0
+    """How many processes read records when there is much to read, the drain's own among them; 0: as many as there are
+    cores, at most 4."""
 
 
 @dataclass(frozen=True, slots=True)

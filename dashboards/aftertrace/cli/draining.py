@@ -45,13 +45,13 @@ def drain(data: Path, follow: bool) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
         when_parent_ends(stopping.set)
-    run(settings.existing(data), follow=follow, stopping=stopping, readers=config.drain.readers)
+    run(settings.existing(data), follow=follow, stopping=stopping, processes=config.drain.processes)
 
 
-def run(data: Path, *, follow: bool, stopping: threading.Event, readers: int) -> None:
+def run(data: Path, *, follow: bool, stopping: threading.Event, processes: int) -> None:
     """Drain a store: what is there now, or until `stopping` is set and then what is left.
 
-    `readers` is what the configuration says of them.
+    `processes` is what the configuration says of them.
 
     Raises:
         Unavailable: another drain runs and does not end.
@@ -65,7 +65,7 @@ def run(data: Path, *, follow: bool, stopping: threading.Event, readers: int) ->
     wait_for_lock(layout.drain_lock)
     if follow:
         _collect_garbage_seldom()
-    options = DrainOptions(readers=spare_cores() if readers < 0 else readers)
+    options = DrainOptions(readers=processes - 1 if processes else spare_cores())
     with Drain(layout, options) as draining:
         done = draining.follow(stopping) if follow else draining.once()
     for finding in done.findings:

@@ -130,7 +130,7 @@ def run(
         # Senders are not refused for a damaged table: what they send waits in the WAL.
         environment = {
             "AFTERTRACE_LOG_FORMAT": config.log.format,
-            "AFTERTRACE_DRAIN_READERS": str(config.drain.readers),
+            "AFTERTRACE_DRAIN_PROCESSES": str(config.drain.processes),
         }
         drain = Child("drain", arguments, environment, helpless_code=Corrupt.exit_code)
         children.append(_started(drain, open_things, _DRAIN_PATIENCE_S))
