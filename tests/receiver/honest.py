@@ -1,18 +1,39 @@
-"""An honest sender beside hostile ones: what it was answered, and how long it waited for that."""
+"""An honest sender beside hostile ones: what it was answered, how long it waited for that, and what it could not send.
+
+It does as OTLP asks: what is refused for now is sent again, after as long a wait as the refusal tells.
+"""
 
 from __future__ import annotations
 
 import http.client
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from typing import Final
 
 import grpc
+from google.rpc import error_details_pb2, status_pb2
 from tests.receiver.station import METHODS, PROTOBUF, REQUESTS
 
 TAKEN = ("http 200", "grpc OK")
+UNTOLD_S: Final = 1.0
+"""How long to wait where nobody says: an SDK's first step back."""
 _PAUSE_S = 0.02
+_RETRIED: Final = (429, 502, 503, 504)
+"""The statuses after which OTLP/HTTP sends again."""
+_RETRIED_CODES: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+"""Those of OTLP/gRPC; `RESOURCE_EXHAUSTED` only where it tells how long to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one try came to."""
+
+    said: str
+    wait_s: float | None = None
+    """Until the same is to be sent again; none where it is not."""
 
 
 @dataclass(slots=True)
@@ -21,45 +42,81 @@ class Honest:
 
     http_port: int
     grpc_port: int
+    wait: Callable[[float], None] = time.sleep
     answers: list[str] = field(default_factory=list)
     latencies_s: dict[str, list[float]] = field(default_factory=lambda: {"http": [], "grpc": []})
-    """How long each request took, by transport, refused or not."""
+    """How long each try took, by transport, refused or not; waits between tries are no part of it."""
+    given_up: list[str] = field(default_factory=list)
+    """The last answer to each request that was never taken."""
 
     def send_until(self, ended: threading.Event) -> None:
-        """Go on until there is an end. What is refused or cut off is noted, and the next request sent."""
+        """Go on until there is an end. What is refused by then is tried once more after it."""
         with (
             closing(http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=30)) as connection,
             grpc.insecure_channel(f"127.0.0.1:{self.grpc_port}", [("grpc.use_local_subchannel_pool", 1)]) as channel,
         ):
             while not ended.is_set():
-                began_s = time.perf_counter()
-                self.answers.append(_post(connection))
-                posted_s = time.perf_counter()
-                self.answers.append(_call(channel))
-                self.latencies_s["http"].append(posted_s - began_s)
-                self.latencies_s["grpc"].append(time.perf_counter() - posted_s)
+                self._send("http", lambda: _post(connection), ended)
+                self._send("grpc", lambda: _call(channel), ended)
                 time.sleep(_PAUSE_S)
+
+    def _send(self, transport: str, attempt: Callable[[], Answer], ended: threading.Event) -> None:
+        """One request, until it is taken, or refused for good, or refused after the end."""
+        while True:
+            is_last = ended.is_set()
+            began_s = time.perf_counter()
+            answer = attempt()
+            self.latencies_s[transport].append(time.perf_counter() - began_s)
+            self.answers.append(answer.said)
+            if answer.said in TAKEN:
+                return
+            if answer.wait_s is None or is_last:
+                self.given_up.append(answer.said)
+                return
+            self.wait(answer.wait_s)
 
     @property
     def refused(self) -> list[str]:
         """Answers other than OK."""
         return [answer for answer in self.answers if answer not in TAKEN]
 
+    @property
+    def last(self) -> tuple[str, ...]:
+        """The last answer of each transport, in the order of `TAKEN`."""
+        return tuple(
+            next((answer for answer in reversed(self.answers) if answer.startswith(transport)), "")
+            for transport in self.latencies_s
+        )
 
-def _post(connection: http.client.HTTPConnection) -> str:
+
+def _post(connection: http.client.HTTPConnection) -> Answer:
     try:
         connection.request("POST", "/v1/traces", REQUESTS["traces"], {"Content-Type": PROTOBUF})
         response = connection.getresponse()
         response.read()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         connection.close()
-        return f"http {type(error).__name__}"
-    return f"http {response.status}"
+        return Answer(f"http {type(error).__name__}", UNTOLD_S)
+    told = float(response.getheader("Retry-After", UNTOLD_S))
+    return Answer(f"http {response.status}", told if response.status in _RETRIED else None)
 
 
-def _call(channel: grpc.Channel) -> str:
+def _call(channel: grpc.Channel) -> Answer:
     try:
         channel.unary_unary(METHODS["traces"])(REQUESTS["traces"], timeout=30)
     except grpc.RpcError as error:
-        return f"grpc {error.code().name}"
-    return "grpc OK"
+        told = _told(error)
+        if told is None and error.code() in _RETRIED_CODES:
+            told = UNTOLD_S
+        return Answer(f"grpc {error.code().name}", told)
+    return Answer("grpc OK")
+
+
+def _told(error: grpc.RpcError) -> float | None:
+    """How long RetryInfo says to wait, where there is one."""
+    packed = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin", b"")
+    info = error_details_pb2.RetryInfo()
+    for detail in status_pb2.Status.FromString(packed).details:
+        if detail.Unpack(info):
+            return float(info.retry_delay.ToNanoseconds() / 1e9)
+    return None
