@@ -79,14 +79,16 @@ def test_an_emitter_whose_runs_lack_records_is_told_of() -> None:
 
 def test_of_all_recordings_only_those_that_lost_records_lack_any() -> None:
     """Opencode loses the last batch of spans as it exits, Mastra the model step that a suspended call breaks off, Codex
-    a span that is open as its terminal is closed.
+    its last batch as a person quits it in a terminal.
+
+    That of Codex was not cut from the recording: what it exports lacks the spans above `handle_responses` already.
     """
     lacking = {
-        path.parent.name
+        f"{path.parent.name}/{path.name.split('.')[0]}": missing
         for path in sorted(RECORDINGS.glob("*/*.otlp.jsonl"))
-        if frames.of_recording(path).analysis(LATER_NS + 3600 * 10**9).runs["missing"].sum()
+        if (missing := frames.of_recording(path).analysis(LATER_NS + 3600 * 10**9).runs["missing"].sum())
     }
-    assert lacking == {"codex", "mastra", "opencode"}
+    assert lacking == {"codex/tty_session_grant": 1, "mastra/decline_approve": 1, "opencode/rule_deny_rich": 5}
 
 
 def test_a_span_that_is_taken_out_of_a_recording_is_missed() -> None:
