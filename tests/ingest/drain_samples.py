@@ -8,6 +8,7 @@ import polars as pl
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+from aftertrace.ingest.drain import Drain, DrainOptions
 from aftertrace.store import durable
 from aftertrace.store.folder import open_folder
 from aftertrace.store.layout import Layout
@@ -89,6 +90,12 @@ def send(
         for payload in payloads:
             prepared = Prepared(payload, records, keys, (), "sha256:policy")
             writer.append(Request(signal, "protobuf", payload, "anonymous", received_ns), prepared).result(5)
+
+
+def drain(layout: Layout, options: DrainOptions | None = None) -> None:
+    """Drain once, as a process that starts and ends in order."""
+    with Drain(layout, options) as draining:
+        draining.once()
 
 
 def stored(layout: Layout) -> dict[str, pl.DataFrame]:

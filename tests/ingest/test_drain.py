@@ -25,29 +25,7 @@ from aftertrace.store.fsck import fsck
 from aftertrace.store.layout import Layout, segments
 from aftertrace.store.tables import TableWriter
 
-from .drain_samples import DAY_NS, NOON_NS, logs, new_store, places, send, stored, traces
-
-
-def drain(layout: Layout, options: DrainOptions | None = None) -> None:
-    """Drain once, as a process that starts and ends in order."""
-    with Drain(layout, options) as draining:
-        draining.once()
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Layout:
-    """A store whose tables are made."""
-    layout = new_store(tmp_path_factory.mktemp("empty") / "data")
-    drain(layout)
-    return layout
-
-
-@pytest.fixture
-def layout(empty: Layout, tmp_path: Path) -> Layout:
-    """An empty store of this test's own."""
-    layout = Layout(tmp_path / "data")
-    shutil.copytree(empty.data, layout.data)
-    return layout
+from .drain_samples import DAY_NS, NOON_NS, drain, logs, places, send, stored, traces
 
 
 def test_every_record_is_stored_once(layout: Layout) -> None:

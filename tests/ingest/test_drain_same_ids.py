@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -23,25 +22,9 @@ from aftertrace.store.request import Prepared, Request
 from aftertrace.store.tables import TableWriter
 from aftertrace.store.wal import WalWriter
 
-from .drain_samples import DAY_NS, NOON_NS, SMALL, new_store, stored
+from .drain_samples import DAY_NS, NOON_NS, SMALL, drain, stored
 
 ONE_FRAME = DrainOptions(batch_bytes=1)
-
-
-@pytest.fixture(scope="module")
-def empty(tmp_path_factory: pytest.TempPathFactory) -> Layout:
-    """A store whose tables are made."""
-    layout = new_store(tmp_path_factory.mktemp("empty") / "data")
-    drain(layout)
-    return layout
-
-
-@pytest.fixture
-def layout(empty: Layout, tmp_path: Path) -> Layout:
-    """An empty store of this test's own."""
-    layout = Layout(tmp_path / "data")
-    shutil.copytree(empty.data, layout.data)
-    return layout
 
 
 def span(tool: str | None = None, *, end: int = 9, number: int = 1, **attributes: str) -> bytes:
@@ -84,12 +67,6 @@ def send(layout: Layout, *payloads: bytes, signal: Any = "traces", source: str =
         for payload in payloads:
             request = Request(signal, "protobuf", payload, source, NOON_NS + day * DAY_NS)
             writer.append(request, Prepared(payload, 1, b"", (), "sha256:policy")).result(5)
-
-
-def drain(layout: Layout, options: DrainOptions | None = None) -> None:
-    """Drain once, as a process that starts and ends in order."""
-    with Drain(layout, options) as draining:
-        draining.once()
 
 
 def flags(layout: Layout, table: str = "evidence") -> list[str | None]:

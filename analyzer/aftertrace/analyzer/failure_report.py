@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import polars as pl
 
@@ -53,61 +54,54 @@ def _meaning(*failed: pl.DataFrame) -> str:
 
 
 def _calls(failed: pl.DataFrame) -> str:
-    if not failed.height:
-        return ""
-    rows = [
-        " | ".join(
-            (
-                moment(row["first_ns"]),
-                ", ".join(f"`{name}`" for name in row["signals"]),
-                plain(row["tool_name"]),
-                plain(row["risk"]) + (" (guess)" if row["risk_basis"] == "guess" else ""),
-                plain(row["allowed_by"] or "not stated"),
-                plain(row["permission_mode"] or "not told"),
-                plain(row["agent_name"] or row["service_name"]),
-                plain(row["arguments"]),
-                plain(row["run_id"]),
-            )
-        )
-        for row in failed.head(LISTED).iter_rows(named=True)
-    ]
-    head = "when (UTC) | signal | tool | risk | let through by | permission mode | agent | arguments | run"
-    return table(head, rows) + _more(failed, "calls")
+    head = "tool | risk | let through by | permission mode | agent | arguments | run"
+    return _listed(
+        failed,
+        "calls",
+        head,
+        lambda row: (
+            plain(row["tool_name"]),
+            plain(row["risk"]) + (" (guess)" if row["risk_basis"] == "guess" else ""),
+            plain(row["allowed_by"] or "not stated"),
+            plain(row["permission_mode"] or "not told"),
+            plain(row["agent_name"] or row["service_name"]),
+            plain(row["arguments"]),
+            plain(row["run_id"]),
+        ),
+    )
 
 
 def _effects(failed: pl.DataFrame) -> str:
-    if not failed.height:
-        return ""
-    rows = [
-        " | ".join(
-            (
-                moment(row["first_ns"]),
-                ", ".join(f"`{name}`" for name in row["signals"]),
-                plain(" ".join(filter(None, (row["operation"], row["system"], row["object_type"], row["object_id"])))),
-                plain(row["tool_name"] or "not told"),
-                plain(row["run_id"]),
-            )
-        )
-        for row in failed.head(LISTED).iter_rows(named=True)
-    ]
-    return table("when (UTC) | signal | effect | tool | run", rows) + _more(failed, "effects")
+    return _listed(
+        failed,
+        "effects",
+        "effect | tool | run",
+        lambda row: (
+            plain(" ".join(filter(None, (row["operation"], row["system"], row["object_type"], row["object_id"])))),
+            plain(row["tool_name"] or "not told"),
+            plain(row["run_id"]),
+        ),
+    )
 
 
 def _runs(failed: pl.DataFrame) -> str:
+    return _listed(
+        failed,
+        "runs",
+        "agent | run",
+        lambda row: (plain(row["agent_name"] or row["service_name"]), plain(row["run_id"])),
+    )
+
+
+def _listed(failed: pl.DataFrame, command: str, head: str, cells: Callable[[dict[str, Any]], tuple[str, ...]]) -> str:
+    """The latest of what failed, each with its time and signals before its own cells; empty where nothing did."""
     if not failed.height:
         return ""
     rows = [
-        " | ".join(
-            (
-                moment(row["first_ns"]),
-                ", ".join(f"`{name}`" for name in row["signals"]),
-                plain(row["agent_name"] or row["service_name"]),
-                plain(row["run_id"]),
-            )
-        )
+        " | ".join((moment(row["first_ns"]), ", ".join(f"`{name}`" for name in row["signals"]), *cells(row)))
         for row in failed.head(LISTED).iter_rows(named=True)
     ]
-    return table("when (UTC) | signal | agent | run", rows) + _more(failed, "runs")
+    return table(f"when (UTC) | signal | {head}", rows) + _more(failed, command)
 
 
 def _more(failed: pl.DataFrame, command: str) -> str:

@@ -26,20 +26,32 @@ def followed(call_events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     silent = call_events.filter(pl.col("rule").is_in(SILENT).fill_null(value=False)).drop_nulls(["trace_id", "span_id"])
     if not silent.height:
         return silent.select("call_key")
-    traced = spans.join(silent, on="trace_id", how="semi")
-    agents = agents_above(traced)
-    models = (
-        traced.filter(pl.col("operation") == "chat")
-        .join(agents, on=["trace_id", "span_id"], how="inner")
-        .select("trace_id", "agent_span", asked_ns="start_ns")
-    )
-    latest = models.group_by("trace_id", "agent_span").agg(pl.col("asked_ns").max())
     return (
-        silent.join(agents, on=["trace_id", "span_id"], how="inner")
-        .join(latest, on=["trace_id", "agent_span"], how="inner")
-        .filter(pl.col("asked_ns") >= pl.coalesce("end_ns", "time_ns"))
+        beside_models(silent, spans.join(silent, on="trace_id", how="semi"))
+        .filter(pl.col("last_ns") >= pl.coalesce("end_ns", "time_ns"))
         .select("call_key")
         .unique()
+    )
+
+
+def beside_models(called: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """Events with `agent_span`, and `first_ns` and `last_ns`, when that agent's first and last model calls began.
+
+    Those of no agent, or of one that called no model, are left out.
+
+    Args:
+        called: events with `trace_id` and `span_id`.
+        spans: their whole traces.
+    """
+    agents = agents_above(spans)
+    models = (
+        spans.filter(pl.col("operation") == "chat")
+        .join(agents, on=["trace_id", "span_id"], how="inner")
+        .group_by("trace_id", "agent_span")
+        .agg(first_ns=pl.col("start_ns").min(), last_ns=pl.col("start_ns").max())
+    )
+    return called.join(agents, on=["trace_id", "span_id"], how="inner").join(
+        models, on=["trace_id", "agent_span"], how="inner"
     )
 
 

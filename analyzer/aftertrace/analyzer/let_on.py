@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer.followed import agents_above
+from aftertrace.analyzer.followed import agents_above, beside_models
 
 LET_ON: Final = "ran_before_model"
 """Its name among a call's rules."""
@@ -36,13 +36,7 @@ def let_on(call_events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     if not ran.height:
         return ran.select("call_key")
     traced = spans.join(ran, on="trace_id", how="semi")
-    agents = agents_above(traced)
-    first = (
-        traced.filter(pl.col("operation") == "chat")
-        .join(agents, on=["trace_id", "span_id"], how="inner")
-        .group_by("trace_id", "agent_span")
-        .agg(first_ns=pl.col("start_ns").min())
-    )
+    tools = traced.filter(pl.col("operation") == "execute_tool")
     # A tool that runs within a millisecond begins when the model call does, by the clock of version 7.
     is_first = (
         pl.when(pl.col("scope_name") == _BY_PARENT)
@@ -50,9 +44,7 @@ def let_on(call_events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.col("time_ns") < pl.col("first_ns"))
     )
     return (
-        ran.join(traced.filter(pl.col("operation") == "execute_tool"), on=["trace_id", "span_id"], how="semi")
-        .join(agents, on=["trace_id", "span_id"], how="inner")
-        .join(first, on=["trace_id", "agent_span"], how="inner")
+        beside_models(ran.join(tools, on=["trace_id", "span_id"], how="semi"), traced)
         .filter(is_first)
         .select("call_key")
         .unique()

@@ -14,8 +14,8 @@ from tests.live.script import ToolCall
 
 from . import terminal
 from .claude_code import ENVIRONMENT, LOGS_ALONE, VERSIONS
-from .scene import PROMPT, SUBAGENT, Scene, Step, one_by_one, step, unseen
-from .terminal import DOWN, ENTER, ESCAPE, INTERRUPT, SHIFT_TAB, Press
+from .scene import PROMPT, SUBAGENT, Scene, Step, one_by_one, step, stopped, unseen
+from .terminal import DOWN, ENTER, ESCAPE, SHIFT_TAB, Press
 
 _BEGINS: Final = (
     Press(("Claude Code v", "❯"), PROMPT, after_s=4),
@@ -58,9 +58,7 @@ _ONCE_PRESSED: Final = (
     Press((_ASKS, "touch two"), ESCAPE, after_s=20),
     _ENDS_INTERRUPTED,
 )
-_STOPPED: Final = one_by_one(
-    _bash("toolu_one", "touch started && sleep 30", "cancelled", "human", asked=True, wait_s=20)
-)
+_STOPPED: Final = _bash("toolu_one", "touch started && sleep 30", "cancelled", "human", asked=True, wait_s=20)
 _JOB: Final = {"job.py": "print(1)\n"}
 _STARTS_IT: Final = Press((_ASKS, "touch started"), ENTER, after_s=20)
 
@@ -94,8 +92,7 @@ SCENES: Final[Mapping[str, Scene]] = {
         _ENDS,
         files=_JOB,
     ),
-    "escaped": _scene(_STOPPED, _STARTS_IT, Press((), ESCAPE, made="started", after_s=2), _ENDS_INTERRUPTED),
-    "interrupted": _scene(_STOPPED, _STARTS_IT, Press((), INTERRUPT, made="started", after_s=2), _ENDS_INTERRUPTED),
+    **stopped(_STOPPED, (*_BEGINS, _STARTS_IT), _ENDS_INTERRUPTED, arguments=_DEFAULT),
     "plan_left": _scene(
         one_by_one(
             step("toolu_leave", "ExitPlanMode", {}, "executed", "human", asked=True, wait_s=20),

@@ -13,8 +13,8 @@ from tests.live.agent import Agent, Installation
 
 from . import terminal
 from .codex import CONFIGURATION, VERSIONS
-from .scene import PROMPT, Scene, Step, one_by_one, step
-from .terminal import ENTER, ESCAPE, INTERRUPT, Press
+from .scene import PROMPT, Scene, Step, one_by_one, step, stopped
+from .terminal import ENTER, ESCAPE, Press
 
 _BEGINS: Final = (
     Press(("OpenAI Codex", "Ask Codex"), PROMPT, after_s=3),
@@ -42,7 +42,7 @@ _PATCH: Final = "apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: {}.txt\n+x\
 _ABORT: Final = "an ask that is aborted leaves the record of an interrupted call"
 _ABORTED: Final = {"outcome": _ABORT, "asked": _ABORT, "wait_s": _ABORT}
 _AS_ABORTED: Final = {"outcome": "cancelled", "asked": False, "wait_s": None}
-_STOPPED: Final = one_by_one(_run("call_one", "touch started && sleep 40", "cancelled", "human", asked=True, wait_s=20))
+_STOPPED: Final = _run("call_one", "touch started && sleep 40", "cancelled", "human", asked=True, wait_s=20)
 _STARTS_IT: Final = Press((_ASKS, "touch started"), "y", after_s=20)
 SCENES: Final[Mapping[str, Scene]] = {
     "once": _scene(
@@ -71,13 +71,12 @@ SCENES: Final[Mapping[str, Scene]] = {
         _ENDS,
         arguments=("-s", "read-only", "-a", "on-request"),
     ),
-    "escaped": _scene(_STOPPED, _STARTS_IT, Press((), ESCAPE, made="started", after_s=2), _ENDS_INTERRUPTED),
-    "interrupted": _scene(
+    **stopped(
         _STOPPED,
-        _STARTS_IT,
-        Press((), INTERRUPT, made="started", after_s=2),
-        Press(("Cancel task",), ENTER),
+        (*_BEGINS, _STARTS_IT),
         _ENDS_INTERRUPTED,
+        Press(("Cancel task",), ENTER),
+        arguments=_ON_REQUEST,
     ),
 }
 _NOWHERE_ELSE: Final = {

@@ -9,7 +9,7 @@ from typing import Any, Final
 from tests.live.agent import Call
 from tests.live.script import Conversation, Script, ToolCall, Turn
 
-from .terminal import Press
+from .terminal import ESCAPE, INTERRUPT, Press
 
 MARKER: Final = "[[main]]"
 PROMPT: Final = f"Do as you are told. {MARKER}"
@@ -98,6 +98,28 @@ def unseen(told: Step) -> Step:
 def one_by_one(*steps: Step) -> tuple[tuple[Step, ...], ...]:
     """Each call in a turn of its own."""
     return tuple((each,) for each in steps)
+
+
+def stopped(
+    command: Step, begins: tuple[Press, ...], ends: Press, *confirmed: Press, arguments: tuple[str, ...]
+) -> Mapping[str, Scene]:
+    """`escaped` and `interrupted`: a person allows a command that touches `started`, and stops it while it runs.
+
+    Args:
+        command: the call.
+        begins: what is pressed until it runs.
+        ends: what ends the program then.
+        confirmed: what is pressed after an interruption.
+        arguments: for the program's command line.
+    """
+    presses = {
+        "escaped": (Press((), ESCAPE, made="started", after_s=2),),
+        "interrupted": (Press((), INTERRUPT, made="started", after_s=2), *confirmed),
+    }
+    return {
+        name: Scene(one_by_one(command), presses=(*begins, *pressed, ends), arguments=arguments)
+        for name, pressed in presses.items()
+    }
 
 
 def _said(word: str, turns: tuple[tuple[Step, ...], ...]) -> tuple[Turn, ...]:

@@ -9,7 +9,7 @@ import { generateText, stepCountIs, streamText, tool } from "ai";
 import * as ai from "ai";
 import { z } from "zod";
 
-import { asked, BODIES, GUARDED, helped, nextAnswer, rendered, reviewerThinks, stop } from "./toolbox.mjs";
+import { asked, BODIES, GUARDED, helped, inputs, nextAnswer, rendered, reviewerThinks, stop } from "./toolbox.mjs";
 
 const provider = new NodeTracerProvider({
   resource: resourceFromAttributes({ "service.name": asked.service }),
@@ -30,18 +30,8 @@ if (IS_7) {
 const openai = createOpenAI({ baseURL: `${process.env.LIVE_MODEL_URL}/v1`, apiKey: "scripted" });
 const model = asked.provider_tools ? openai.responses("scripted-1") : openai.chat("scripted-1");
 
-const INPUTS = {
-  read_db: { q: z.string() },
-  delete_db: { q: z.string() },
-  pay: { amount: z.number() },
-  void: {},
-  broken: { q: z.string() },
-  slow: { q: z.string() },
-  hurried: { q: z.string() },
-};
-
 const tools = Object.fromEntries(
-  Object.entries(INPUTS).map(([name, input]) => [
+  Object.entries(inputs(z)).map(([name, input]) => [
     name,
     tool({
       description: `The tool ${name}.`,

@@ -9,23 +9,13 @@ import { Observability } from "@mastra/observability";
 import { OtelExporter } from "@mastra/otel-exporter";
 import { z } from "zod";
 
-import { asked, BODIES, GUARDED, helped, nextAnswer, rendered, reviewerThinks, shipped, stop } from "./toolbox.mjs";
+import { asked, BODIES, GUARDED, helped, inputs, nextAnswer, rendered, reviewerThinks, shipped, stop } from "./toolbox.mjs";
 
 const openai = createOpenAI({ baseURL: `${process.env.LIVE_MODEL_URL}/v1`, apiKey: "scripted" });
 const model = asked.provider_tools ? openai.responses("scripted-1") : openai.chat("scripted-1");
 
-const INPUTS = {
-  read_db: { q: z.string() },
-  delete_db: { q: z.string() },
-  pay: { amount: z.number() },
-  void: {},
-  broken: { q: z.string() },
-  slow: { q: z.string() },
-  hurried: { q: z.string() },
-};
-
 const tools = Object.fromEntries(
-  Object.entries(INPUTS).map(([id, input]) => [
+  Object.entries(inputs(z)).map(([id, input]) => [
     id,
     createTool({
       id,

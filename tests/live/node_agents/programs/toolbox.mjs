@@ -33,6 +33,17 @@ export const BODIES = {
   },
 };
 
+/** What each tool is given, as schemas of a program's own Zod. */
+export const inputs = (z) => ({
+  read_db: { q: z.string() },
+  delete_db: { q: z.string() },
+  pay: { amount: z.number() },
+  void: {},
+  broken: { q: z.string() },
+  slow: { q: z.string() },
+  hurried: { q: z.string() },
+});
+
 /** Tools that wait for a person. */
 export const GUARDED = ["delete_db", "pay"];
 
