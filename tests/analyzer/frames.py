@@ -72,7 +72,7 @@ def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]]) -> Frames:
     tellings: dict[Place, Telling] = {}
     known = Known(
         DuplicateWindow(_nothing_before, RECORDINGS),
-        SameIds(_nothing_before, lambda places: {place: tellings[place] for place in places}, RECORDINGS),
+        SameIds(_nothing_before, lambda _, places: {place: tellings[place] for place in places}, RECORDINGS),
     )
     stored = {name: [schema.TABLES[name].schema.empty_table()] for name in ("spans", "events", "evidence")}
     for some in _batches(_frames(prepare, requests)):

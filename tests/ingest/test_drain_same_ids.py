@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -15,10 +16,12 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from aftertrace.ingest import evidence, same_ids
 from aftertrace.ingest.drain import Drain, DrainOptions
+from aftertrace.ingest.evidence import Evidence
 from aftertrace.ingest.same_ids import SameIds
 from aftertrace.store.fsck import fsck
 from aftertrace.store.layout import Layout
 from aftertrace.store.request import Prepared, Request
+from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.tables import TableWriter
 from aftertrace.store.wal import WalWriter
 
@@ -157,6 +160,20 @@ def test_the_window_is_the_day_and_those_beside_it(layout: Layout) -> None:
         send(layout, span(f"tool {day}"), day=day)
     drain(layout)
     assert flags(layout) == [None, "conflicts_with:main/1/0", None]
+
+
+def test_what_is_compared_is_read_from_the_days_of_the_window_alone(layout: Layout) -> None:
+    """However many other days hold records of the same numbers."""
+    send(layout, span("old"), day=0)
+    send(layout, span("new"), day=4)
+    drain(layout)
+    told, places = Evidence(Snapshot.of(layout.data).scan), [("main", 1, 0), ("main", 2, 0)]
+    assert {day: list(told._records(date(2025, 11, day), places)) for day in range(23, 31)} == {
+        23: [],
+        **dict.fromkeys((24, 25, 26), places[:1]),
+        27: [],
+        **dict.fromkeys((28, 29, 30), places[1:]),
+    }
 
 
 def test_a_restart_finds_the_last_that_stood(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import polars as pl
 from aftertrace.ingest.batch import Known, Settled
 from aftertrace.ingest.duplicates import COLUMNS as COPY_COLUMNS
 from aftertrace.ingest.duplicates import DuplicateWindow
-from aftertrace.ingest.places import Place, parsed
+from aftertrace.ingest.places import DAY, Place, parsed
 from aftertrace.ingest.same_ids import COLUMNS as ID_COLUMNS
 from aftertrace.ingest.same_ids import STOOD_LATER, SameIds, is_relation
 from aftertrace.ingest.seen import MEMORY_ROWS
@@ -70,13 +70,16 @@ class Evidence:
     def _of(self, day: date) -> pl.LazyFrame:
         return self.scan("evidence").filter(pl.col(PARTITION) == day)
 
-    def _records(self, places: Collection[Place]) -> Mapping[Place, Telling]:
+    def _records(self, day: date, places: Collection[Place]) -> Mapping[Place, Telling]:
         wanted = pl.LazyFrame(
             list(places), schema=dict(zip(_PLACE, (pl.String, pl.Int64, pl.Int32), strict=True)), orient="row"
         )
         rows = (
             self.scan("evidence")
-            .filter(pl.col("seq").is_in(sorted({seq for _, seq, _ in places})))
+            .filter(
+                pl.col(PARTITION).is_between(day - DAY, day + DAY),
+                pl.col("seq").is_in(sorted({seq for _, seq, _ in places})),
+            )
             .join(wanted, on=_PLACE, how="semi")
         )
         # Their sizes first: a sender may have made each of them as large as a request can be.

@@ -24,7 +24,8 @@ FETCHED_FRAMES: Final = 64
 """Of so many frames a turn, earlier records are read from `evidence` to be compared with: each may cost the reading of
 a part of a file, and whoever sends must not be able to make the drain read all of them."""
 OPEN_BYTES: Final = 16 << 20
-"""Records of spans that had not ended are kept in memory, the newest up to this size: they are soon told of again."""
+"""Records of spans that had not ended are kept in memory, the newest that fit into so much of it: they are soon told of
+again."""
 COLUMNS: Final = ("record_id", "receiver", "seq", "index", "duplicate_of", "flags")
 """What is loaded of `evidence`."""
 
@@ -71,14 +72,14 @@ class SameIds:
     def __init__(
         self,
         load: Callable[[date], Iterable[pl.DataFrame]],
-        fetch: Callable[[Collection[Place]], Mapping[Place, Telling]],
+        fetch: Callable[[date, Collection[Place]], Mapping[Place, Telling]],
         folder: Path,
     ) -> None:
         """Keep how to load a day and how to read records, and where files without a name may be.
 
         Args:
             load: rows of `evidence` of a day, in parts, with `COLUMNS`: in order of time where one id has several.
-            fetch: the records at some places: those that can be read, up to a size.
+            fetch: the records at some places, of a day or one beside it: those that can be read, up to a size.
             folder: on a disk with some space: 26 bytes a record for each of three days.
         """
         self._places = PlacesByDay(lambda day: map(_standing, load(day)), folder)
@@ -99,7 +100,7 @@ class SameIds:
         """
         keys = [key_of(each.record_id) for each in told]
         standing = {**self._places.beside(day, keys), **self._places.of(day, keys)}
-        tellings = self._earlier(list(dict.fromkeys(standing.values())), unstored)
+        tellings = self._earlier(day, list(dict.fromkeys(standing.values())), unstored)
         by_key: dict[int, list[int]] = {}
         for number, key in enumerate(keys):
             by_key.setdefault(key, []).append(number)
@@ -119,7 +120,7 @@ class SameIds:
         self._places.add(day, ((key, standing[key]) for key in by_key if standing[key] in own))
         return answers
 
-    def _earlier(self, places: Sequence[Place], unstored: Mapping[Place, Telling]) -> dict[Place, Telling]:
+    def _earlier(self, day: date, places: Sequence[Place], unstored: Mapping[Place, Telling]) -> dict[Place, Telling]:
         """The records at some places, of as many frames as may be read."""
         at_hand = (self._open, unstored)
         found = {place: known[place] for place in places for known in at_hand if place in known}
@@ -129,14 +130,14 @@ class SameIds:
             if place not in found and (place[:2] in frames or len(frames) < FETCHED_FRAMES):
                 frames.add(place[:2])
                 wanted.append(place)
-        return {**found, **(self._fetch(wanted) if wanted else {})}
+        return {**found, **(self._fetch(day, wanted) if wanted else {})}
 
     def _keep(self, told: Told) -> None:
         if told.is_open and told.place not in self._open:
             self._open[told.place] = told.telling
-            self._open_bytes += told.telling.size_bytes
+            self._open_bytes += told.telling.held_bytes
             while self._open_bytes > OPEN_BYTES:
-                self._open_bytes -= self._open.popitem(last=False)[1].size_bytes
+                self._open_bytes -= self._open.popitem(last=False)[1].held_bytes
 
 
 def _related(place: Place, before: Telling | None, now: Telling) -> Related | None:

@@ -38,6 +38,9 @@ _SCOPE: Final = "scope name"
 _IMPORTED: Final = "aftertrace.import."
 """What the names of the scopes of imported records begin with: a file tells what was so when it was written."""
 
+_OBJECTS_BYTES: Final = 512
+"""What the objects around a telling's bytes take: itself, three byte strings, its place, and an entry in a table."""
+
 _Facts: TypeAlias = dict[str, Any]
 
 
@@ -51,9 +54,9 @@ class Telling:
     record: bytes
 
     @property
-    def size_bytes(self) -> int:
-        """How much memory it holds."""
-        return len(self.resource) + len(self.scope) + len(self.record)
+    def held_bytes(self) -> int:
+        """How much memory it holds at most, where it is kept by its place: small ones take many times their bytes."""
+        return _OBJECTS_BYTES + len(self.resource) + len(self.scope) + len(self.record)
 
 
 def relation(before: Telling, now: Telling) -> Relation | None:
