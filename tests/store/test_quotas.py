@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import stat
+import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aftertrace.store import quotas as store_quotas
 from aftertrace.store.errors import Corrupt, Invalid, Unavailable
 from aftertrace.store.layout import Layout
 from aftertrace.store.quotas import BURST_S, UNLIMITED, Meter, OverQuota, Quota, quotas, set_quota
@@ -43,6 +45,35 @@ def test_a_source_may_send_ten_seconds_worth_at_once_and_then_as_much_as_comes_i
     assert [waits_s(meter), waits_s(meter)] == [None, 0.5]
     clock.now_s += 3600
     assert [waits_s(meter) for _ in range(21)] == [None] * 20 + [0.5]
+
+
+def test_a_file_that_is_slow_to_read_keeps_one_request_waiting(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others go by what was read before; whoever comes before anything was read waits for it."""
+    clock, begun, goes_on = Clock(), threading.Event(), threading.Event()
+    meter = Meter(layout, lambda: Quota(requests_per_s=2), clock)
+
+    def slow(_: Layout) -> dict[str, Quota]:
+        begun.set()
+        assert goes_on.wait(30)
+        return {"ci": Quota(requests_per_s=5)}
+
+    def started(source: str) -> threading.Thread:
+        thread = threading.Thread(target=meter.admit, args=(source,), daemon=True)
+        thread.start()
+        return thread
+
+    meter.admit("ci")
+    set_quota(layout, "ci", Quota(requests_per_s=5))
+    monkeypatch.setattr(store_quotas, "quotas", slow)
+    clock.now_s += 1
+    first = started("ci")
+    assert begun.wait(30)
+    second = started("other")
+    second.join(30)
+    assert (first.is_alive(), second.is_alive()) == (True, False)
+    goes_on.set()
+    first.join(30)
+    assert [waits_s(meter, "ci") for _ in range(50)] == [None] * 49 + [0.2]
 
 
 def test_bytes_beyond_the_quota_are_owed(layout: Layout) -> None:

@@ -119,6 +119,8 @@ class Meter:
         self._default = default
         self._clock_s = clock_s
         self._lock = threading.Lock()
+        self._looking = threading.Lock()
+        self._is_known = False
         self._accounts: dict[str, _Account] = {}
         self._own: dict[str, Quota] = {}
         self._stamp: Stamp = None
@@ -131,6 +133,7 @@ class Meter:
             OverQuota: not before some time has passed.
             Unavailable: the file of the quotas cannot be read, or is damaged.
         """
+        self._look()
         with self._lock:
             account = self._account(source)
             now_s = self._clock_s()
@@ -151,13 +154,13 @@ class Meter:
 
     def spend(self, source: str, size_bytes: int) -> None:
         """Count what a request of a source held, once that is known."""
+        self._look()
         with self._lock:
             account = self._account(source)
             if account.quota.bytes_per_s:
                 account.volume.left -= size_bytes
 
     def _account(self, source: str) -> _Account:
-        self._look()
         quota = self._own.get(source) or self._default()
         account = self._accounts.get(source)
         if account is None or account.quota != quota:
@@ -168,9 +171,27 @@ class Meter:
         return account
 
     def _look(self) -> None:
-        now_s = self._clock_s()
-        if now_s - self._looked_s < _LOOK_EVERY_S:
+        """Read the file, if that is due. A disk that takes its time keeps one request waiting, and not all.
+
+        The others go by what was read before; they wait where nothing was, or where it could not be read.
+        """
+        if not self._is_due() or not self._looking.acquire(blocking=not self._is_known):
             return
+        try:
+            if self._is_due():
+                self._read()
+                self._is_known = True
+        except Unavailable:
+            self._is_known = False
+            raise
+        finally:
+            self._looking.release()
+
+    def _is_due(self) -> bool:
+        return self._clock_s() - self._looked_s >= _LOOK_EVERY_S
+
+    def _read(self) -> None:
+        now_s = self._clock_s()
         try:
             found = self._layout.quotas.stat()
             stamp: Stamp = (found.st_ino, found.st_mtime_ns, found.st_size)
