@@ -101,6 +101,32 @@ def test_files_that_do_not_go_together_change_nothing(
     assert both(station, authority) == (200, b"")
 
 
+def test_both_ports_show_one_certificate_though_it_is_replaced_as_it_is_read(
+    open_station: Callable[..., Station],
+    authority: Authority,
+    successor: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Just after OpenSSL has read the files, and before anybody else has. Files that never rest change nothing."""
+    station = open_station(tls=Tls(authority.certificate, authority.key))
+    read, replacing = Tls.context, [successor]
+
+    def context(tls: Tls) -> ssl.SSLContext:
+        found = read(tls)
+        if replacing:
+            write(authority, replacing.pop())
+        return found
+
+    monkeypatch.setattr(Tls, "context", context)
+    station.reload()
+    assert both(station, successor) == (200, b"")
+    restless = [authority.certificate.read_bytes() + b"\n" * number for number in range(1, 9)]
+    monkeypatch.setattr(Tls, "context", lambda tls: (read(tls), tls.certificate.write_bytes(restless.pop()))[0])
+    with pytest.raises(Invalid, match="they changed each time they were read"):
+        station.reload()
+    assert both(station, successor) == (200, b"")
+
+
 def test_roots_of_clients_are_renewed_too(
     open_station: Callable[..., Station], authority: Authority, successor: Authority
 ) -> None:

@@ -6,7 +6,7 @@ Connections that are there go on with the certificate that they were made with.
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
 
@@ -14,6 +14,10 @@ from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
     from aftertrace.receiver.config import Tls
+
+_READINGS: Final = 3
+_Pair: TypeAlias = tuple[bytes, bytes]
+"""A key and its certificate."""
 
 
 class _Context(ssl.SSLContext):
@@ -40,16 +44,12 @@ class Certificates:
         """Read the files anew: the next handshake goes by them. Nothing changes if this raises.
 
         Raises:
-            Invalid: one cannot be read, or clients would no longer need a certificate, or need one now.
+            Invalid: one cannot be read, they go on changing, or clients would no longer need a certificate, or need
+                one now.
         """
         if (tls.client_ca is not None) != self._asks_clients:
             raise Invalid("renew certificates: receiver.tls_client_ca comes or goes with a restart only; restart serve")
-        context = tls.context()
-        try:
-            pair = (tls.key.read_bytes(), tls.certificate.read_bytes())
-            roots = None if tls.client_ca is None else tls.client_ca.read_bytes()
-        except OSError as error:
-            raise Invalid(f"renew certificates: {error.filename}: {error.strerror}; make it readable") from error
+        context, pair, roots = _read(tls)
         self._configuration = grpc.ssl_server_certificate_configuration([pair], root_certificates=roots)
         self.context.current = context
 
@@ -65,3 +65,27 @@ class Certificates:
             return None
         self._given = newest
         return newest
+
+
+def _read(tls: Tls) -> tuple[ssl.SSLContext, _Pair, bytes | None]:
+    """What both ports are to show, from the same bytes.
+
+    OpenSSL takes the names of files and gRPC what is in them. So they are read before and after it: files that are
+    alike hold what it read, and no port shows another certificate than the other.
+    """
+    before = _bytes(tls)
+    for _ in range(_READINGS):
+        context = tls.context()
+        after = _bytes(tls)
+        if after == before:
+            return context, *after
+        before = after
+    raise Invalid("renew certificates: they changed each time they were read; reload when they are in their place")
+
+
+def _bytes(tls: Tls) -> tuple[_Pair, bytes | None]:
+    try:
+        pair = (tls.key.read_bytes(), tls.certificate.read_bytes())
+        return pair, None if tls.client_ca is None else tls.client_ca.read_bytes()
+    except OSError as error:
+        raise Invalid(f"renew certificates: {error.filename}: {error.strerror}; make it readable") from error
