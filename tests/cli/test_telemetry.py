@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -112,6 +114,26 @@ def test_what_cannot_be_sent_is_said_once(stations: tuple[Station, Station], cap
         telemetry.send()
     said = [record.getMessage() for record in caplog.records if record.name == "aftertrace.telemetry"]
     assert [message.partition(": ")[2] for message in said] == ["Connection refused"]
+
+
+def test_a_defect_is_said_once_and_does_not_end_it(
+    stations: tuple[Station, Station], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its text may hold anything, so only its kind is told. The thread asks again at the next interval."""
+    here, there = stations
+    asked, enough = list[None](), threading.Event()
+
+    def families() -> NoReturn:
+        asked.append(None)
+        if len(asked) == 3:
+            enough.set()
+        raise KeyError("hunter2")
+
+    endpoint = Endpoint.parse(f"http://127.0.0.1:{there.receiver.http_port}", "")
+    with Telemetry(endpoint, (here.receiver.http_port,), families, "main", 0.01):
+        assert enough.wait(30)
+    said = [record.getMessage() for record in caplog.records if record.name == "aftertrace.telemetry"]
+    assert [message.partition(": ")[2] for message in said] == ["a defect, please report it: KeyError"]
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,8 @@ class Telemetry:
                 failed = None if status == 200 else f"answered {status}"
         except OSError as error:
             failed = error.strerror or str(error)
+        except Exception as error:  # noqa: BLE001 - the thread must not end for it: later figures are told all the same
+            failed = f"a defect, please report it: {type(error).__name__}"
         if failed is not None and failed != self._said:
             _log.warning("send metrics to %s:%d: %s", self._endpoint.host, self._endpoint.port, failed)
         self._said = failed
