@@ -21,6 +21,9 @@ _LEVELS: Final[dict[Signal, tuple[str, str, str]]] = {
     "metrics": ("resource_metrics", "scope_metrics", "metrics"),
 }
 
+_CONTROLS: Final = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+"""JSON may hold these as they are; a terminal that is shown them does as a sender says."""
+
 
 def line(signal: Signal, part: Slice) -> str:
     """A request with one record: `{"signal": …, "request": …}`.
@@ -35,7 +38,7 @@ def line(signal: Signal, part: Slice) -> str:
     scoped.scope.ParseFromString(part.scope)
     getattr(scoped, records).add().ParseFromString(part.record)
     found = json_format.MessageToDict(request, use_integers_for_enums=True)
-    return json.dumps({"signal": signal, "request": _with_hex_ids(found)}, ensure_ascii=False)
+    return json.dumps({"signal": signal, "request": _with_hex_ids(found)}, ensure_ascii=False).translate(_CONTROLS)
 
 
 def _with_hex_ids(found: Any) -> Any:
