@@ -12,7 +12,7 @@ import grpc
 from aftertrace.receiver.intake import EMPTY_ANSWER, UNKNOWN
 from aftertrace.receiver.ports import listen
 from aftertrace.receiver.readings import Readings
-from aftertrace.store.errors import Unavailable
+from aftertrace.store.errors import TooLarge, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,6 +129,13 @@ class GrpcServer:
 
 
 def _authorization(context: grpc.ServicerContext) -> str | None:
-    """The header of this name. gRPC has names in lower case; of two values none is taken, since neither is the one."""
-    values = [str(value) for name, value in context.invocation_metadata() if name == "authorization"]
+    """The header of this name. gRPC has names in lower case; of two values none is taken, since neither is the one.
+
+    Raises:
+        TooLarge: all headers together are over the limit. grpcio holds each of their frames to it, and not the sum.
+    """
+    headers = context.invocation_metadata()
+    if sum(len(name) + len(value) for name, value in headers) > _MAX_METADATA_BYTES:
+        raise TooLarge(f"read request: headers of more than {_MAX_METADATA_BYTES} bytes; send fewer of them")
+    values = [str(value) for name, value in headers if name == "authorization"]
     return values[0] if len(values) == 1 else None if not values else ""

@@ -15,7 +15,7 @@ import grpc
 
 from aftertrace.receiver.inflate import too_large
 from aftertrace.receiver.status import TooSlow
-from aftertrace.store.errors import AftertraceError, Unavailable
+from aftertrace.store.errors import AftertraceError, Invalid, Unavailable
 
 if TYPE_CHECKING:
     from aftertrace.receiver.config import ReceiverConfig
@@ -30,6 +30,8 @@ _WARY_S: Final = 10.0
 _SHARE: Final = 0.5
 """The share of all connections together that have not brought a whole message yet."""
 _MAX_KNOWN: Final = 4096
+_ENDING_S: Final = 0.05
+"""How long after the end of its messages it may show that a call was cut off."""
 
 
 class Readings:
@@ -57,6 +59,7 @@ class Readings:
         """The one message of a request.
 
         Raises:
+            Invalid: the sender ended the call without one.
             TooSlow: it did not come in time.
             TooLarge: it is so far over the limit that grpcio has answered it, or its sender went away: grpcio does not
                 tell the two apart, and the first is the one that has to be heard of.
@@ -71,7 +74,11 @@ class Readings:
             self._changed.notify()
         try:
             message = next(messages)
-        except (StopIteration, grpc.RpcError):
+        except StopIteration:
+            if not _ends(context):
+                raise Invalid("read request: the call ended without a whole message, expected one") from None
+            raise self._why(context) from None
+        except grpc.RpcError:
             raise self._why(context) from None
         finally:
             with self._changed:
@@ -140,3 +147,9 @@ class Readings:
             for peer in found.values():
                 self._known.pop(peer, None)
         return list(found)
+
+
+def _ends(context: grpc.ServicerContext) -> bool:
+    """Whether a call without further messages was cut off, by us, by grpcio or by its sender."""
+    ended = threading.Event()
+    return not context.add_callback(ended.set) or ended.wait(_ENDING_S)
