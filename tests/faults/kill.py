@@ -74,11 +74,11 @@ def campaign(data: Path, *, cycles: int, seed: int, clients: int = 4, broken: st
         evidence=check(attempted, acknowledged, rows.evidence),
         duplicates=rows.duplicates,
         altered=len(rows.altered),
-        errors=load.errors + ([f"serve ended with {exit_code}"] if exit_code else []) + _fsck(data),
+        errors=load.errors + ([f"serve ended with {exit_code}"] if exit_code else []) + fsck(data),
     )
 
 
-def _fsck(data: Path) -> list[str]:
+def fsck(data: Path) -> list[str]:
     """What the store's own check says against it."""
     command = [sys.executable, "-m", "aftertrace.cli", "fsck", "--data", str(data)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)

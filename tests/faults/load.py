@@ -11,7 +11,7 @@ import grpc
 from faults.payload import RequestId, request
 
 if TYPE_CHECKING:
-    from faults.serve import Endpoints, Serve
+    from faults.serve import Endpoints
 
 TIMEOUT_S: Final = 10.0
 RESEND_SHARE: Final = 0.1
@@ -108,10 +108,20 @@ class Grpc:
             self._channel = None
 
 
+class Serving(Protocol):
+    """What takes requests."""
+
+    @property
+    def endpoints(self) -> Endpoints | None:
+        """Where; None while nothing is ready."""
+
+
 class Load:
     """Client threads, half over HTTP and half over gRPC, and what they know."""
 
-    def __init__(self, serve: Serve, *, clients: int, seed: int, pause_s: float = 0.02, first_client: int = 0) -> None:
+    def __init__(
+        self, serve: Serving, *, clients: int, seed: int, pause_s: float = 0.02, first_client: int = 0
+    ) -> None:
         """Prepare threads that send to `serve`.
 
         Args:

@@ -23,7 +23,7 @@ from aftertrace.store.fsck import fsck
 from aftertrace.store.layout import Layout, segments
 from aftertrace.store.request import Prepared, Request
 from aftertrace.store.schema import TABLES
-from aftertrace.store.tables import TableWriter, files_of
+from aftertrace.store.tables import TableWriter
 from aftertrace.store.wal import WalWriter
 
 from .drain_samples import NOON_NS, SMALL, logs, new_store, send, traces
@@ -134,7 +134,7 @@ DAMAGE: dict[str, tuple[Callable[[Layout], object], str]] = {
         lambda layout: os.truncate(commits.path_of(layout.commits("spans"), 2), 50),
         "commit_damaged",
     ),
-    "the last commit cut": (lambda layout: os.truncate(last_commit(layout, "spans"), 50), "commit_torn"),
+    "the last commit cut": (lambda layout: os.truncate(last_commit(layout, "spans"), 50), "commit_damaged"),
     "the last commit gone": (lambda layout: last_commit(layout, "spans").unlink(), "tables_uneven"),
     "the key gone": (lambda layout: layout.store_key.unlink(), "store_key"),
     "another key": (lambda layout: layout.store_key.write_bytes(b"k" * 32), "record_key"),
@@ -154,9 +154,9 @@ def change_rows(layout: Layout, table: str, change: Callable[[pa.Table], pa.Tabl
     """Rewrite a table's rows with digests that fit, as somebody would who knows the format."""
     writer = TableWriter(layout, table)
     schema = TABLES[table].schema
-    paths = [path for path, _, _ in files_of(writer.delta)]
+    paths = [path for path, _, _ in writer.files()]
     rows = pa.concat_tables([parquet.read(layout.table(table) / path, DAY, schema) for path in paths])
-    writer.rearrange(paths, DAY, change(rows))
+    writer.rearrange(paths, DAY, change(rows), "main")
 
 
 def change_column(rows: pa.Table, name: str, change: Callable[[pa.Array], pa.Array]) -> pa.Table:

@@ -21,6 +21,7 @@ from aftertrace.ingest.same_ids import SameIds
 from aftertrace.store.fsck import fsck
 from aftertrace.store.layout import Layout
 from aftertrace.store.request import Prepared, Request
+from aftertrace.store.schema import EVIDENCE
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.tables import TableWriter
 from aftertrace.store.wal import WalWriter
@@ -274,5 +275,5 @@ def test_a_flag_that_points_at_another_id_is_found(layout: Layout) -> None:
     writer = TableWriter(layout, "evidence")
     rows = stored(layout)["evidence"].with_columns(pl.col("flags").str.replace("main/1/0", "main/3/0"))
     paths = [str(path.relative_to(layout.table("evidence"))) for path in layout.table("evidence").glob("*/*.parquet")]
-    writer.rearrange(paths, rows["received_date"][0], rows.to_arrow().cast(writer._schema))
+    writer.rearrange(paths, rows["received_date"][0], rows.to_arrow().cast(EVIDENCE), "main")
     assert ("error", "record_relation", "evidence main/2/0") in codes(layout)

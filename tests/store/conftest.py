@@ -21,7 +21,7 @@ def layout(tmp_path: Path) -> Layout:
 def disk(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """What the process asks of the disk, in order: `(operation, file name)`. Everything is really done."""
     log: list[tuple[str, str]] = []
-    real_sync, real_sync_data, real_rename = os.fsync, os.fdatasync, os.rename
+    real_sync, real_sync_data, real_rename, real_link = os.fsync, os.fdatasync, os.rename, os.link
 
     def fsync(fd: int) -> None:
         log.append(("fsync", Path(f"/proc/self/fd/{fd}").readlink().name))
@@ -35,6 +35,11 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         log.append(("rename", Path(target).name))
         real_rename(source, target)
 
+    def link(source: str, target: str) -> None:
+        log.append(("link", Path(target).name))
+        real_link(source, target)
+
+    monkeypatch.setattr(os, "link", link)
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "fdatasync", fdatasync)
     monkeypatch.setattr(os, "rename", rename)

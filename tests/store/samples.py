@@ -19,9 +19,9 @@ def request(number: int, payload_bytes: int = 20) -> tuple[Request, Prepared]:
     return Request("traces", "protobuf", payload, "agent", 1_000 + number), prepared
 
 
-def write(layout: Layout, numbers: range, options: WalOptions = SMALL) -> None:
+def write(layout: Layout, numbers: range, options: WalOptions = SMALL, *, receiver: str = "main") -> None:
     """Write requests, one group each, as a process that starts and ends in order."""
-    with WalWriter(layout, "main", options) as writer:
+    with WalWriter(layout, receiver, options) as writer:
         for number in numbers:
             writer.append(*request(number)).result(5)
 

@@ -54,7 +54,7 @@ def lookups(layout: Layout, table: str = "spans") -> list[Path]:
 def even(layout: Layout, seq: int) -> None:
     """Let the tables without rows say that they hold everything too: readers see what all of them have."""
     for name in ("evidence", "events"):
-        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), {"main": seq})
+        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), "main", seq)
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def stored(layout: Layout) -> Layout:
     """Four spans in two commits, one of which links to other traces."""
     table = TableWriter(layout, "spans")
     links = '[["t2", "s9"], ["t3", "s1"]]'
-    table.append(spans({"trace_id": "t1", "call_id": "c1"}, {"trace_id": "t2", "links": links}), {"main": 2})
+    table.append(spans({"trace_id": "t1", "call_id": "c1"}, {"trace_id": "t2", "links": links}), "main", 2)
     others = spans({"seq": 3, "trace_id": "t1", "conversation_id": "talk"}, {"seq": 4, "run_key": "run"})
-    table.append(others, {"main": 4})
+    table.append(others, "main", 4)
     even(layout, 4)
     return layout
 
@@ -84,15 +84,15 @@ def test_an_event_is_found_by_the_request_it_answers(layout: Layout) -> None:
     """And no other event by the group that its position counts in."""
     base = {"received_date": DAY, "receiver": "main", "index": 0, "ordinal": 0, "received_ns": 0, "group": "g"}
     rows = [{**base, "seq": 1, "event": "approval.granted"}, {**base, "seq": 2, "event": "action.proposed"}]
-    TableWriter(layout, "events").append(pa.Table.from_pylist(rows, EVENTS), {"main": 2})
+    TableWriter(layout, "events").append(pa.Table.from_pylist(rows, EVENTS), "main", 2)
     for name in ("evidence", "spans"):
-        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), {"main": 2})
+        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), "main", 2)
     assert found(layout, "events", ("request", "g")) == [1]
 
 
 def test_rows_that_not_every_table_has_are_not_found(stored: Layout) -> None:
     """As with `scan`: a drain was stopped between two commits."""
-    TableWriter(stored, "spans").append(spans({"seq": 5, "trace_id": "t1"}), {"main": 5})
+    TableWriter(stored, "spans").append(spans({"seq": 5, "trace_id": "t1"}), "main", 5)
     assert found(stored, "spans", ("trace", "t1")) == [1, 3]
     even(stored, 5)
     assert found(stored, "spans", ("trace", "t1")) == [1, 3, 5]
@@ -132,7 +132,7 @@ def test_rows_are_found_in_files_whose_groups_are_larger(layout: Layout, monkeyp
     table = TableWriter(layout, "spans")
     with monkeypatch.context() as older:
         older.setattr(parquet, "ROW_GROUP_ROWS", 1 << 20)
-        table.append(spans(*({"trace_id": f"t{number}"} for number in range(ROW_GROUP_ROWS + 1))), {"main": 9000})
+        table.append(spans(*({"trace_id": f"t{number}"} for number in range(ROW_GROUP_ROWS + 1))), "main", 9000)
     for path in lookups(layout):
         path.unlink()
     even(layout, 9000)
@@ -154,7 +154,7 @@ def test_folding_brings_the_rows_of_a_trace_together(layout: Layout) -> None:
     table, files, traces = TableWriter(layout, "spans"), 4, 2_500
     for file in range(files):
         rows = spans(*({"seq": file * traces + n, "trace_id": f"t{n:04d}"} for n in range(1, traces + 1)))
-        table.append(rows, {"main": files * traces})
+        table.append(rows, "main", files * traces)
     even(layout, files * traces)
     compact(layout, table, fold_at=2)
     ((path, _),) = Snapshot.of(layout.data).files("spans")
@@ -170,7 +170,7 @@ def test_lookup_files_go_with_their_data_files(layout: Layout) -> None:
     """And so does what a crash left of one that was being made."""
     table = TableWriter(layout, "spans")
     for seq in range(1, 4):
-        table.append(spans({"seq": seq, "trace_id": "t"}), {"main": seq})
+        table.append(spans({"seq": seq, "trace_id": "t"}), "main", seq)
     compact(layout, table, fold_at=2)
     draft = lookups(layout)[0].with_name(".x.parquet.1.new")
     draft.write_bytes(b"PAR1")
@@ -215,7 +215,7 @@ def test_what_is_found_is_what_a_filter_of_the_whole_table_finds(
         for rows in commits:
             numbered = [{**row, "seq": seq + place} for place, row in enumerate(rows, start=1)]
             seq += len(rows)
-            table.append(spans(*numbered), {"main": seq})
+            table.append(spans(*numbered), "main", seq)
         even(layout, seq)
         if folds:
             compact(layout, table, fold_at=1)

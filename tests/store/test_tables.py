@@ -19,7 +19,7 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.quarantine import kept
 from aftertrace.store.schema import EVENTS, SPANS, TABLES
 from aftertrace.store.snapshot import Snapshot, scan
-from aftertrace.store.tables import CHECKPOINT_EVERY, TableWriter, files_of
+from aftertrace.store.tables import CHECKPOINT_EVERY, TableWriter
 
 DAY = date(2026, 1, 2)
 
@@ -42,8 +42,8 @@ def seqs(layout: Layout) -> list[int]:
 def test_what_is_committed_is_there_after_opening_again(layout: Layout) -> None:
     """With what each receiver has stored, whichever of them committed last."""
     table = TableWriter(layout, "spans")
-    table.append(spans(1, 2), {"main": 2})
-    table.append(spans(), {"import": 7})
+    table.append(spans(1, 2), "main", 2)
+    table.append(spans(), "import", 7)
     again = TableWriter(layout, "spans")
     assert (again.last_seq("main"), again.last_seq("import"), again.last_seq("other")) == (2, 7, 0)
     assert seqs(layout) == [1, 2]
@@ -53,8 +53,8 @@ def test_rows_of_two_days_go_to_two_partitions(layout: Layout) -> None:
     """A batch may straddle midnight."""
     other = date(2026, 1, 3)
     table = TableWriter(layout, "spans")
-    table.append(pa.concat_tables([spans(1), spans(2, day=other)]), {"main": 2})
-    assert [day for _, _, day in files_of(table.delta)] == [DAY, other]
+    table.append(pa.concat_tables([spans(1), spans(2, day=other)]), "main", 2)
+    assert [day for _, _, day in table.files()] == [DAY, other]
     rows = pl.scan_delta(str(layout.table("spans"))).filter(pl.col("received_date") == other).collect()
     assert rows["seq"].to_list() == [2]
 
@@ -64,10 +64,11 @@ def test_a_commit_is_durable_in_order(layout: Layout, disk: list[tuple[str, str]
     table = TableWriter(layout, "spans")
     for seq in (1, 2):
         disk.clear()
-        table.append(spans(seq), {"main": seq})
+        table.append(spans(seq), "main", seq)
         names = [Path(name).suffix or name for kind, name in disk if kind == "fsync"]
         new_partition = ["tables"] if seq == 1 else []
-        assert names == [*new_partition, "spans", ".parquet", f"received_date={DAY}", ".json", "_delta_log"]
+        assert names == [*new_partition, "spans", ".parquet", f"received_date={DAY}", ".new", "_delta_log"]
+        assert ("link", f"{seq:020d}.json") in disk[-2:]
 
 
 def test_a_commit_without_its_syncs_is_seen(
@@ -76,14 +77,14 @@ def test_a_commit_without_its_syncs_is_seen(
     """The negative control of the test above."""
     table = TableWriter(layout, "spans")
     disk.clear()
-    monkeypatch.setattr(durable, "sync_file", lambda _path: None)
-    table.append(spans(1), {"main": 1})
-    assert ".json" not in [Path(name).suffix for _, name in disk]
+    monkeypatch.setattr(durable, "_sync", lambda _fd: None)
+    table.append(spans(1), "main", 1)
+    assert ".new" not in [Path(name).suffix for _, name in disk]
 
 
 def test_nothing_of_a_record_stands_in_the_log(layout: Layout) -> None:
     """The log outlives what it describes."""
-    TableWriter(layout, "spans").append(spans(1, name="canary"), {"main": 1})
+    TableWriter(layout, "spans").append(spans(1, name="canary"), "main", 1)
     (path,) = layout.table("spans").glob("*/*.parquet")
     assert all(b"canary" not in commit.read_bytes() for commit in layout.commits("spans").iterdir())
     column = pa.parquet.read_metadata(path).row_group(0)
@@ -93,7 +94,7 @@ def test_nothing_of_a_record_stands_in_the_log(layout: Layout) -> None:
 
 def test_a_flipped_bit_in_a_page_is_not_read_as_data(layout: Layout) -> None:
     """The file's own checksums catch it where digests are not compared."""
-    TableWriter(layout, "spans").append(spans(*range(500)), {"main": 500})
+    TableWriter(layout, "spans").append(spans(*range(500)), "main", 500)
     (path,) = layout.table("spans").glob("*/*.parquet")
     content = path.read_bytes()
     start = content.index(b"chat")
@@ -107,7 +108,7 @@ def test_a_torn_checkpoint_is_put_aside(layout: Layout, torn: str) -> None:
     """All commits are still there to begin from."""
     table = TableWriter(layout, "spans")
     for seq in range(1, CHECKPOINT_EVERY + 2):
-        table.append(spans(seq) if seq % 50 == 0 else spans(), {"main": seq})
+        table.append(spans(seq) if seq % 50 == 0 else spans(), "main", seq)
     log = layout.commits("spans")
     (checkpoint,) = log.glob("*.checkpoint.parquet")
     if torn != "checkpoint":
@@ -124,7 +125,7 @@ def test_folding_keeps_every_row(layout: Layout, monkeypatch: pytest.MonkeyPatch
     """Readers of an older version keep their files for an hour; then they go."""
     table = TableWriter(layout, "spans")
     for seq in range(1, 9):
-        table.append(spans(seq), {"main": seq})
+        table.append(spans(seq), "main", seq)
     older = table.version
     assert table.small_files == 8
     assert compact(layout, table, fold_at=8) == 0
@@ -142,7 +143,7 @@ def test_a_damaged_file_is_not_folded(layout: Layout) -> None:
     """Its rows would get a digest that says they are good."""
     table = TableWriter(layout, "spans")
     for seq in range(1, 5):
-        table.append(spans(seq), {"main": seq})
+        table.append(spans(seq), "main", seq)
     path = min(layout.table("spans").glob("*/*.parquet"))
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"x")
@@ -165,11 +166,11 @@ def test_no_reader_sees_rows_that_another_table_lacks(layout: Layout) -> None:
     """Between two commits of a drain, each receiver is cut at what all tables hold."""
     for name, schema, upto in (("evidence", None, 3), ("spans", SPANS, 3), ("events", EVENTS, 2)):
         rows = spans(1, 2, 3) if schema is SPANS else TABLES[name].schema.empty_table()
-        TableWriter(layout, name).append(rows, {"main": upto})
+        TableWriter(layout, name).append(rows, "main", upto)
     snapshot = Snapshot.of(layout.data)
     assert (snapshot.watermarks, snapshot.uneven) == ((("main", 2),), True)
     assert snapshot.scan("spans", columns=["seq"]).sort("seq").collect()["seq"].to_list() == [1, 2]
-    TableWriter(layout, "events").append(EVENTS.empty_table(), {"main": 3})
+    TableWriter(layout, "events").append(EVENTS.empty_table(), "main", 3)
     assert snapshot.scan("spans").collect().height == 2
     newer = Snapshot.of(layout.data)
     assert (newer.uneven, newer.scan("spans").collect().height) == (False, 3)
@@ -182,15 +183,15 @@ def test_a_table_takes_up_columns_that_it_is_older_than(layout: Layout, monkeypa
     with monkeypatch.context() as older:
         narrow = pa.schema([column for column in whole.schema if column.name != "flags"])
         older.setitem(TABLES, "spans", replace(whole, schema=narrow))
-        TableWriter(layout, "spans").append(spans(1).drop_columns(["flags"]), {"main": 1})
+        TableWriter(layout, "spans").append(spans(1).drop_columns(["flags"]), "main", 1)
     for name in ("evidence", "events"):
-        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), {"main": 1})
+        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), "main", 1)
     read = [scan(layout.data, "spans", columns=["seq", "flags"]).collect().rows()]
     table = TableWriter(layout, "spans")
     assert (table.last_seq("main"), table.version) == (1, 2)
-    table.append(spans(2).set_column(SPANS.names.index("flags"), SPANS.field("flags"), [['["no_ids"]']]), {"main": 2})
+    table.append(spans(2).set_column(SPANS.names.index("flags"), SPANS.field("flags"), [['["no_ids"]']]), "main", 2)
     for name in ("evidence", "events"):
-        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), {"main": 2})
+        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), "main", 2)
     read.append(sorted(scan(layout.data, "spans", columns=["seq", "flags"]).collect().rows()))
     compact(layout, table, fold_at=1)
     read.append(sorted(scan(layout.data, "spans", columns=["seq", "flags"]).collect().rows()))

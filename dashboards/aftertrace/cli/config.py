@@ -32,6 +32,10 @@ class StoreSection:
 
     data: str = "aftertrace-data"
     """Folder of the store. A relative path in the file counts from the file's folder."""
+    tables: str = ""
+    """Folder of the tables, which receivers with data folders of their own may share: a lake. Empty: inside `data`. A
+    data folder keeps to the one that it was made with. Receivers of a lake need names of their own (`receiver.name`)
+    and one key: copy `keys/store.key` from the first one's data folder before the others start."""
     metrics: bool = False
     """Whether metrics are stored. Otherwise they are accepted, validated and counted."""
 
@@ -71,7 +75,7 @@ class ReceiverSection:
     bytes_per_s: int = 0
     """How many bytes of OTLP per second, inflated, each source may send; 0: any number."""
     name: str = "receiver"
-    """Name of this receiver in `evidence.receiver`; receivers that share a store need names of their own."""
+    """Name of this receiver in `evidence.receiver`; receivers that share tables need names of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,11 @@ def _from_folder(config: Config, folder: Path) -> Config:
     receiver = config.receiver
     return replace(
         config,
-        store=replace(config.store, data=str(folder / config.store.data)),
+        store=replace(
+            config.store,
+            data=str(folder / config.store.data),
+            tables=config.store.tables and str(folder / config.store.tables),
+        ),
         receiver=replace(
             receiver,
             tls_certificate=receiver.tls_certificate and str(folder / receiver.tls_certificate),

@@ -20,6 +20,22 @@ if TYPE_CHECKING:
     from aftertrace.store.wal import WalWriter
 
 
+def open_store(data: Path, config: Config) -> Layout:
+    """Open a data folder to write to it, with its tables where the configuration says; make it where there is none.
+
+    Raises:
+        Invalid: it is no such folder, or cannot have these tables.
+        Unavailable: the tables' folder cannot be made.
+        Corrupt: the store's key is damaged.
+    """
+    from aftertrace.store.folder import open_folder, store_key
+
+    layout = open_folder(data.absolute(), Path(config.store.tables) if config.store.tables else None)
+    # Before anything is received that others could not tell apart.
+    store_key(layout)
+    return layout
+
+
 def prepare_for(layout: Layout, config: Config) -> Prepare:
     """What is done to every request before it is written. Raises `Invalid` for a configuration that cannot hold."""
     from aftertrace.ingest.prepare import Limits, make_prepare

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aftertrace.store.wal import WalWriter
 
 RECEIVER: Final = "import"
-"""Name of the WAL that imports go through, and their source."""
+"""Name of the WAL that imports go through, and their source. In a shared lake the WAL's begins with the receiver's."""
 
 _WAITING: Final = 64
 """How many requests may wait for stable storage at a time: enough to share a sync, few enough to hold in memory."""
@@ -60,6 +60,8 @@ class Log:
     layout: Layout
     writer: WalWriter
     prepare: Prepare
+    receiver: str = RECEIVER
+    """Name of the WAL."""
 
 
 @click.command(
@@ -88,14 +90,13 @@ def import_files(files: tuple[Path, ...], signal: Signal | None, data: Path) -> 
     Importing a file twice, or once more when it has grown, adds only what is new. A line that cannot be read is named,
     and the others are stored.
     """
-    from aftertrace.store.folder import open_folder
-
-    layout = open_folder(data.absolute())
     config = settings.current()
-    with gate.open_log(layout, RECEIVER, config) as writer:
-        log = Log(layout, writer, gate.prepare_for(layout, config))
+    layout = gate.open_store(data, config)
+    receiver = f"{config.receiver.name}-{RECEIVER}" if layout.is_shared else RECEIVER
+    with gate.open_log(layout, receiver, config) as writer:
+        log = Log(layout, writer, gate.prepare_for(layout, config), receiver)
         tally = take(files, signal, log)
-    _store(layout, tally.last_seq)
+    _store(layout, receiver, tally.last_seq)
     sys.stderr.write(f"imported {tally.requests} requests with {tally.records} records\n")
     if tally.stopped is not None:
         raise tally.stopped
@@ -158,7 +159,7 @@ def _append(request: Request, prepared: Prepared, log: Log, tally: Tally) -> Fut
     appended = log.writer.append(request, prepared)
     if appended.done() and isinstance(appended.exception(), Full):
         tally.settle(upto=0)
-        _store(log.layout, tally.last_seq)
+        _store(log.layout, log.receiver, tally.last_seq)
         time.sleep(LOOK_EVERY_S)
         appended = log.writer.append(request, prepared)
     return appended
@@ -173,7 +174,7 @@ def _size_bytes(file: Path) -> int:
     return 0 if file == importable.STANDARD_INPUT else file.stat().st_size
 
 
-def _store(layout: Layout, seq: int) -> None:
+def _store(layout: Layout, receiver: str, seq: int) -> None:
     """Return when everything up to a seq can be asked about, whoever drains."""
     with Progress() as progress:
-        draining.until_stored(layout, RECEIVER, seq, lambda: progress.show("storing ..."))
+        draining.until_stored(layout, receiver, seq, lambda: progress.show("storing ..."))

@@ -80,6 +80,7 @@ def serve(
     config = settings.current()
     logs.start(config)
     rlimits.settle()
+    gate.open_store(data, config)
     shown = config.dashboard.enabled and not no_dashboard
     places = settled(config, http, grpc, dashboard, shown=shown)
     stopping, reloading = threading.Event(), threading.Event()

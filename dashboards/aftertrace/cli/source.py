@@ -30,10 +30,9 @@ def add(data: Path, name: str) -> None:
     A source may have several, so that a new one can be given out before the old one is removed. A running `serve` takes
     it at once.
     """
-    from aftertrace.store.folder import open_folder
     from aftertrace.store.sources import add_token
 
-    token = add_token(open_folder(data.absolute()), name, time.time_ns())
+    token = add_token(gate.open_store(data, settings.current()), name, time.time_ns())
     sys.stdout.write(token + "\n")
     sys.stderr.write(
         f"{name} may send with it: OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20<token>', or the header "

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final, TypeAlias
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -58,6 +60,26 @@ class Known:
     """Records of the same bytes."""
     ids: SameIds
     """Records of the same id."""
+
+    def take_in(self, stored: Iterable[tuple[date, pl.DataFrame]]) -> None:
+        """Know rows of `evidence`, by day, that another receiver has stored.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        for day, evidence in stored:
+            self.copies.take_in(day, evidence)
+            self.ids.take_in(day, evidence)
+
+    def keep(self) -> None:
+        """What is known now is what `back` goes back to."""
+        self.copies.keep()
+        self.ids.keep()
+
+    def back(self) -> None:
+        """Forget the records of a batch that was not stored."""
+        self.copies.back()
+        self.ids.back()
 
 
 @dataclass(frozen=True, slots=True)

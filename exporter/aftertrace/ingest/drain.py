@@ -10,6 +10,9 @@ One turn, for some frames of one receiver::
 
 A crash between any two leaves tables at different seqs. The next turn reads from the lowest and offers each table only
 what it lacks, so every record ends up in each table once. Readers see no row beyond the lowest (`store.snapshot`).
+
+Other drains may commit to the same tables, for receivers of their own. What they store in `evidence` between the
+reading and the commit of a batch is looked through for copies of its records; if it has any, the batch is read again.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -27,11 +31,12 @@ import polars as pl
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
+from aftertrace.ingest import others
 from aftertrace.ingest.batch import Batch, Known, origin_rows, read_batch
 from aftertrace.ingest.evidence import Evidence
 from aftertrace.ingest.readers import Readers
 from aftertrace.store import folder, quarantine, wal_reader
-from aftertrace.store.commits import SEQUENCED
+from aftertrace.store.commits import SEQUENCED, Commit
 from aftertrace.store.compaction import FOLD_AT, compact, vacuum
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.finding import Finding
@@ -48,6 +53,9 @@ _log = logging.getLogger(__name__)
 _ORIGINS: Final = ("resources", "scopes")
 _KNOWN_ORIGINS: Final = 65_536
 """Digests of resources and scopes that are kept in memory; one that fell out is stored once more."""
+
+_LOOK_S: Final = 1.0
+"""How often a drain that has nothing to do looks for what others stored, so that it is soon ready to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,9 @@ class Drain:
         """
         self._layout = layout
         self._options = options or DrainOptions()
+        self._others: list[Commit] = []
+        """Commits of other drains to `evidence` whose rows `_before` does not know yet."""
+        self._looked_s = time.monotonic()
         self._lock = Lock(layout.drain_lock, "drains this store")
         try:
             self._key = folder.store_key(layout)
@@ -153,6 +164,9 @@ class Drain:
                         report.add(self._store(receiver, found))
                 if idle:
                     self._fold_waiting()
+                    if self._layout.is_shared and time.monotonic() - self._looked_s >= _LOOK_S:
+                        with self._starting_over("what others stored"):
+                            self._know_others()
                 if time.monotonic() - self._vacuumed_s >= self._options.vacuum_s:
                     self.tidy()
             except Unavailable as refusal:
@@ -225,7 +239,11 @@ class Drain:
 
     def _open_tables(self) -> None:
         try:
-            self._tables = {name: TableWriter(self._layout, name) for name in TABLES}
+            self._others.clear()
+            self._tables = {
+                name: TableWriter(self._layout, name, self._others.append if name == "evidence" else None)
+                for name in TABLES
+            }
         except (OSError, DeltaError) as error:
             raise Unavailable(f"open tables: {error}; free disk space", 1.0) from error
 
@@ -237,18 +255,49 @@ class Drain:
             if isinstance(item, Damage):
                 self._put_aside(report, item.finding, item.content())
         if frames:
-            first_seq = frames[0].seq
-            stored_seq = min(frames[-1].seq, self._tables["evidence"].last_seq(receiver))
-            settled = self._evidence.settled(receiver, first_seq, stored_seq) if first_seq <= stored_seq else {}
-            batch = read_batch(receiver, frames, self._key, self._before, settled, self._readers)
-            for finding, content in batch.findings:
-                self._put_aside(report, finding, content)
-            self._store_origins(batch)
-            self._store_rows(batch, report)
+            batch = self._read(receiver, frames, report)
+            while not self._store_rows(batch, report):
+                batch = self._read(receiver, frames, report)
+            self._before.keep()
             report.records = len(batch.items)
             report.duplicates = sum(item.duplicate_of is not None for item in batch.items)
         wal_reader.retire(self._layout, receiver, self.stored_seq(receiver))
         return report
+
+    def _read(self, receiver: str, frames: list[Frame], report: DrainReport) -> Batch:
+        """What frames become, knowing all that is in `evidence`."""
+        self._know_others()
+        evidence = self._tables["evidence"]
+        first_seq = frames[0].seq
+        stored_seq = min(frames[-1].seq, evidence.last_seq(receiver))
+        settled = self._evidence.settled(receiver, first_seq, stored_seq) if first_seq <= stored_seq else {}
+        batch = read_batch(receiver, frames, self._key, self._before, settled, self._readers)
+        for finding, content in batch.findings:
+            self._put_aside(report, finding, content)
+        self._store_origins(batch)
+        return batch
+
+    def _know_others(self) -> None:
+        """Take in what other receivers have stored in `evidence`, and forget what was read and not stored."""
+        self._looked_s = time.monotonic()
+        # Origins last: those of what others stored are in before it is.
+        for name in ("evidence", *_ORIGINS):
+            self._tables[name].refresh()
+        self._before.back()
+        try:
+            self._before.take_in(others.stored(self._layout, self._others))
+        except FileNotFoundError:
+            # Folded, and gone since: what is there now is read instead.
+            self._before = self._known_before()
+        self._before.keep()
+        self._others.clear()
+
+    def _is_overtaken(self, batch: Batch) -> bool:
+        """Whether other receivers have stored records of a batch since it was read."""
+        try:
+            return others.meet(batch, others.stored(self._layout, self._others))
+        except FileNotFoundError:
+            return True
 
     def _store_origins(self, batch: Batch) -> None:
         for name in _ORIGINS:
@@ -256,13 +305,14 @@ class Drain:
             rows = origin_rows(batch, name)
             fresh = [row for digest, row in rows.items() if digest not in known]
             if fresh:
-                self._tables[name].append(pa.Table.from_pylist(fresh, TABLES[name].schema), {})
+                self._tables[name].append(pa.Table.from_pylist(fresh, TABLES[name].schema), batch.receiver)
                 self._appended(name)
             known.update(dict.fromkeys(rows))
             for digest in list(known)[: max(0, len(known) - _KNOWN_ORIGINS)]:
                 del known[digest]
 
-    def _store_rows(self, batch: Batch, report: DrainReport) -> None:
+    def _store_rows(self, batch: Batch, report: DrainReport) -> bool:
+        """Commit the rows of a batch; False, and nothing, where it has to be read again."""
         for name in SEQUENCED:
             table = self._tables[name]
             after_seq = table.last_seq(batch.receiver)
@@ -270,12 +320,15 @@ class Drain:
                 continue
             rows = batch.rows(name, after_seq)
             # Committed without rows too: the seq in the commit is what readers and the next turn go by.
-            table.append(rows, {batch.receiver: batch.last_seq})
+            unless = partial(self._is_overtaken, batch) if name == "evidence" else None
+            if not table.append(rows, batch.receiver, batch.last_seq, unless):
+                return False
             self._appended(name)
             if name == "spans":
                 report.spans = rows.num_rows
             elif name == "events":
                 report.events = rows.num_rows
+        return True
 
     def _appended(self, name: str) -> None:
         """Fold at once only when twice as many files wait: fresh data waits meanwhile."""
@@ -298,7 +351,8 @@ class Drain:
 
     def _put_aside(self, report: DrainReport, finding: Finding, content: bytes) -> None:
         quarantine.keep(self._layout, finding, content)
-        report.findings.append(finding)
+        if finding not in report.findings:
+            report.findings.append(finding)
 
     def _stored_digests(self, name: str) -> dict[str, None]:
         """Digests that a table of origins has, oldest first, as many as are kept in memory."""

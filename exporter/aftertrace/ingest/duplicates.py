@@ -33,6 +33,22 @@ class DuplicateWindow:
         """
         self._places = PlacesByDay(lambda day: map(_firsts, load(day)), folder)
 
+    def take_in(self, day: date, evidence: pl.DataFrame) -> None:
+        """Know rows of a day that another receiver has stored, with `COLUMNS`.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        self._places.take_in(day, _firsts(evidence))
+
+    def keep(self) -> None:
+        """What is known now is what `back` goes back to."""
+        self._places.keep()
+
+    def back(self) -> None:
+        """Forget what was asked for since `keep`: it was not stored."""
+        self._places.back()
+
     def first_copies(
         self, day: date, keys: Sequence[bytes], places: Sequence[Place], tenants: Sequence[str | None]
     ) -> list[Place | None]:

@@ -66,6 +66,7 @@ class PlacesByDay:
         self._load = load
         self._folder = folder
         self._days: dict[date, Seen] = {}
+        self._kept: dict[date, tuple[pl.DataFrame, ...]] = {}
         self._receivers: list[str] = []
 
     def of(self, day: date, keys: Sequence[int]) -> dict[int, Place]:
@@ -87,16 +88,36 @@ class PlacesByDay:
         for old in [known for known in self._days if abs(known - day) > _KEPT]:
             del self._days[old]
 
+    def take_in(self, day: date, rows: pl.DataFrame) -> None:
+        """Keep places of a day that were stored since it was loaded, as `Load` gives them.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        if day in self._days:
+            for numbered in self._numbered([rows]):
+                self._days[day].add(numbered)
+
+    def keep(self) -> None:
+        """What is known now is what `back` goes back to."""
+        self._kept = {day: seen.kept() for day, seen in self._days.items()}
+
+    def back(self) -> None:
+        """Forget what was added since `keep`; days that came since are loaded again."""
+        self._days = {day: seen for day, seen in self._days.items() if day in self._kept}
+        for day, seen in self._days.items():
+            seen.back(self._kept[day])
+
     def _seen(self, day: date) -> Seen:
         if day not in self._days:
             seen = Seen(self._folder)
-            for rows in self._numbered(day):
+            for rows in self._numbered(self._load(day)):
                 seen.add(rows)
             self._days[day] = seen
         return self._days[day]
 
-    def _numbered(self, day: date) -> Iterator[pl.DataFrame]:
-        for rows in self._load(day):
+    def _numbered(self, parts: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+        for rows in parts:
             if rows.height:
                 numbers = {name: self._number(name) for name in rows["name"].unique(maintain_order=True)}
                 receiver = pl.col("name").replace_strict(numbers, return_dtype=pl.UInt16).alias("receiver")

@@ -87,6 +87,22 @@ class SameIds:
         self._open: OrderedDict[Place, Telling] = OrderedDict()
         self._open_bytes = 0
 
+    def take_in(self, day: date, evidence: pl.DataFrame) -> None:
+        """Know rows of a day that another receiver has stored, with `COLUMNS`.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        self._places.take_in(day, _standing(evidence))
+
+    def keep(self) -> None:
+        """What is known now is what `back` goes back to."""
+        self._places.keep()
+
+    def back(self) -> None:
+        """Forget what was asked for since `keep`: it was not stored."""
+        self._places.back()
+
     def relate(self, day: date, told: Sequence[Told], unstored: Mapping[Place, Telling]) -> list[Related | None]:
         """What each record of a day is to the one that stood for its id; None for the first.
 

@@ -45,6 +45,14 @@ class Seen:
         self._runs: list[pl.DataFrame] = []
         """Oldest first."""
 
+    def kept(self) -> tuple[pl.DataFrame, ...]:
+        """What `back` goes back to. What is added takes nothing from it."""
+        return tuple(self._runs)
+
+    def back(self, kept: tuple[pl.DataFrame, ...]) -> None:
+        """Forget what was added since `kept` was asked for."""
+        self._runs = list(kept)
+
     def find(self, keys: pl.Series) -> pl.DataFrame:
         """Those of `keys` that are known, with their places."""
         hits = [_hits(run, keys) for run in self._runs]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -24,11 +25,23 @@ read again after a crash between two of them then finds its own record keys, and
 
 
 @dataclass(frozen=True, slots=True)
+class Added:
+    """A file that a commit adds."""
+
+    path: str
+    size_bytes: int
+    day: date
+    """The partition it belongs to."""
+    is_new: bool
+    """Its rows are; otherwise it replaces files that held them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """One version of a table."""
 
     version: int
-    added: tuple[str, ...]
+    added: tuple[Added, ...]
     removed: tuple[str, ...]
     transactions: dict[str, int]
     """Delta's own note of the last stored seq, for the receivers that this commit brought forward."""
@@ -65,7 +78,7 @@ def read(folder: Path, version: int) -> Commit:
     """Read a commit.
 
     Raises:
-        Corrupt: it is empty, cut off or not a commit, as a power cut leaves it when it was not synced.
+        Corrupt: it is empty, cut off or not a commit.
     """
     path = path_of(folder, version)
     content = path.read_bytes()
@@ -74,23 +87,32 @@ def read(folder: Path, version: int) -> Commit:
         return _commit(version, actions)
     except (AttributeError, LookupError, TypeError, ValueError):
         raise Corrupt(
-            f"read {folder.parent.name}/_delta_log/{path.name}: not a whole commit; run `aftertrace fsck`"
+            f"read {folder.parent.name}/_delta_log/{path.name}: not a whole commit, expected one; "
+            "put it back from a backup, and run `aftertrace fsck`"
         ) from None
 
 
 def newest(folder: Path) -> Commit | None:
-    """The newest whole commit; None when there is none. Needs no lock.
+    """The newest commit; None when there is none. Needs no lock.
 
     Raises:
-        Corrupt: more than the last commit is damaged. The last may be torn until the next drain makes it again.
+        Corrupt: it is damaged. A crash leaves none in part: commits are named when they are whole and synced.
     """
     found = versions(folder)
-    if not found:
-        return None
-    try:
-        return read(folder, found[-1])
-    except (Corrupt, FileNotFoundError):
-        return read(folder, found[-2]) if len(found) > 1 else None
+    return read(folder, found[-1]) if found else None
+
+
+def after(folder: Path, version: int) -> list[Commit]:
+    """The commits after a version, in order.
+
+    Raises:
+        Corrupt: one is damaged.
+    """
+    found = []
+    while path_of(folder, version + 1).exists():
+        version += 1
+        found.append(read(folder, version))
+    return found
 
 
 def stored_seq(layout: Layout, receiver: str) -> int:
@@ -109,8 +131,8 @@ def history(folder: Path, upto: int | None = None) -> History:
     for commit in _commits(folder, upto):
         for path in commit.removed:
             state.active.pop(path, None)
-        for path in commit.added:
-            state.active[path] = commit.digests.get(path)
+        for file in commit.added:
+            state.active[file.path] = commit.digests.get(file.path)
         state.transactions.update(commit.transactions)
         state.version = commit.version
     return state
@@ -132,7 +154,7 @@ def touched_since(folder: Path, version: int, since_ms: int) -> set[str]:
         commit = read(folder, version)
         if commit.timestamp_ms < since_ms:
             break
-        touched.update(commit.added, commit.removed)
+        touched.update((file.path for file in commit.added), commit.removed)
         version -= 1
     return touched
 
@@ -153,10 +175,15 @@ def _commit(version: int, actions: list[dict[str, Any]]) -> Commit:
     ours = info.get(METADATA_KEY, {})
     return Commit(
         version=version,
-        added=tuple(unquote(add["path"]) for add in adds),
+        added=tuple(_added(add) for add in adds),
         removed=tuple(unquote(action["remove"]["path"]) for action in actions if "remove" in action),
         transactions={action["txn"]["appId"]: action["txn"]["version"] for action in actions if "txn" in action},
         stored={receiver: int(seq) for receiver, seq in ours.get("stored", {}).items()},
         digests={path: (str(digest), int(size)) for path, (digest, size) in ours.get("files", {}).items()},
         timestamp_ms=int(info["timestamp"]),
     )
+
+
+def _added(action: dict[str, Any]) -> Added:
+    (day,) = action["partitionValues"].values()
+    return Added(unquote(action["path"]), int(action["size"]), date.fromisoformat(day), bool(action["dataChange"]))

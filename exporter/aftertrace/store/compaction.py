@@ -14,11 +14,11 @@ from aftertrace.store.digest import file_digest
 from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
 from aftertrace.store.schema import TABLES
-from aftertrace.store.tables import SMALL_BYTES, TableWriter, files_of
+from aftertrace.store.tables import SMALL_BYTES, TableWriter
 from aftertrace.store.wire_keys import KEYED
 
 FOLD_AT: Final = 64
-"""A partition with more small files than this is folded."""
+"""A partition with more small files of one receiver than this is folded."""
 FOLD_BYTES: Final = 32 << 20
 """One fold reads files up to this many bytes, which bounds its memory and how long the drain waits for it."""
 KEEP_S: Final = 3600
@@ -27,6 +27,7 @@ KEEP_S: Final = 3600
 
 @dataclass(frozen=True, slots=True)
 class _Group:
+    receiver: str
     day: date
     paths: list[str]
 
@@ -41,31 +42,35 @@ def compact(layout: Layout, table: TableWriter, fold_at: int = FOLD_AT) -> int:
         is and put in quarantine: folding would give damaged rows a good digest.
     """
     folded = 0
-    for group in _groups(table, fold_at)[:1]:
+    for group in _groups(layout, table, fold_at)[:1]:
         known = commits.digests(layout.commits(table.name), set(group.paths), table.version)
         sound = [path for path in group.paths if _is_sound(layout, table.name, path, known.get(path))]
         if len(sound) > 1:
             folder, schema = layout.table(table.name), TABLES[table.name].schema
             rows = pa.concat_tables([parquet.read(folder / path, group.day, schema) for path in sound])
-            table.rearrange(sound, group.day, _together(table.name, rows))
-            folded += len(sound)
+            if table.rearrange(sound, group.day, _together(table.name, rows), group.receiver):
+                folded += len(sound)
     return folded
 
 
 def vacuum(layout: Layout, table: TableWriter, now_s: float | None = None, keep_s: float = KEEP_S) -> int:
     """Remove files that the newest version does not hold, once nobody can be reading them. Only under the lock.
 
+    Files of receivers that have another drain are left to that: it may be about to commit them.
+
     Returns:
         How many files went: replaced ones, and those that a crash left without a commit.
     """
     oldest_s = (time.time() if now_s is None else now_s) - keep_s
-    in_use = {path for path, _, _ in files_of(table.delta)}
+    in_use = {path for path, _, _ in table.files()}
     in_use |= commits.touched_since(layout.commits(table.name), table.version, int(oldest_s * 1000))
     folder = layout.table(table.name)
+    found = [path for path in sorted(folder.glob("*/*.parquet")) if not path.parent.name.startswith("_")]
+    own = layout.own(parquet.receiver_of(path.name) for path in found)
     gone = 0
-    for path in sorted(folder.glob("*/*.parquet")):
-        name = str(path.relative_to(folder))
-        if name not in in_use and not name.startswith("_") and path.stat().st_mtime <= oldest_s:
+    for path in found:
+        is_own = parquet.receiver_of(path.name) in own
+        if is_own and str(path.relative_to(folder)) not in in_use and path.stat().st_mtime <= oldest_s:
             durable.remove(path)
             gone += 1
     lookup.sweep(layout, table.name)
@@ -77,24 +82,26 @@ def _together(table: str, rows: pa.Table) -> pa.Table:
     return rows.sort_by([(name, "ascending") for name in ("trace_id", "conversation_id")]) if table in KEYED else rows
 
 
-def _groups(table: TableWriter, fold_at: int) -> list[_Group]:
-    small: dict[date, list[tuple[str, int]]] = {}
-    for path, size_bytes, day in files_of(table.delta):
+def _groups(layout: Layout, table: TableWriter, fold_at: int) -> list[_Group]:
+    """What to fold: files of one receiver and day, of receivers whose files no other drain folds."""
+    small: dict[tuple[str, date], list[tuple[str, int]]] = {}
+    for path, size_bytes, day in table.files():
         if size_bytes < SMALL_BYTES:
-            small.setdefault(day, []).append((path, size_bytes))
+            small.setdefault((parquet.receiver_of(path), day), []).append((path, size_bytes))
+    own = layout.own(receiver for receiver, _ in small)
     groups = []
-    for day, files in small.items():
-        if len(files) <= fold_at:
+    for (receiver, day), files in small.items():
+        if receiver not in own or len(files) <= fold_at:
             continue
         paths: list[str] = []
         taken_bytes = 0
         for path, size_bytes in files:
             if paths and taken_bytes + size_bytes > FOLD_BYTES:
-                groups.append(_Group(day, paths))
+                groups.append(_Group(receiver, day, paths))
                 paths, taken_bytes = [], 0
             paths.append(path)
             taken_bytes += size_bytes
-        groups.append(_Group(day, paths))
+        groups.append(_Group(receiver, day, paths))
     return groups
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from aftertrace.store import durable
+from aftertrace.store import durable, lake
 from aftertrace.store.errors import Corrupt, Invalid
 from aftertrace.store.layout import FORMAT_VERSION, Layout
 
@@ -14,21 +14,32 @@ KEY_BYTES: Final = 32
 _PREFIX: Final = "aftertrace store "
 
 
-def open_folder(data: Path) -> Layout:
+def open_folder(data: Path, tables: Path | None = None) -> Layout:
     """Open a data folder to write to it; make it where there is none.
 
+    Args:
+        data: the folder.
+        tables: where its tables are, if others share them; None leaves them where they are, at first in the folder.
+
     Raises:
-        Invalid: a later version of aftertrace made the folder, or it holds something else.
+        Invalid: a later version of aftertrace made the folder, it holds something else, or its tables are elsewhere.
+        Unavailable: the tables' folder cannot be made.
     """
     layout = Layout(data)
     if not layout.marker.exists():
         _refuse_foreign(data)
         # Evidence is for its owner: the agents that are watched often run as other users of the same machine.
         durable.make_folder(data, mode=0o700)
-        for folder in (layout.wal_folder, layout.tables_folder, layout.quarantine):
+        for folder in (layout.wal_folder, layout.quarantine):
             durable.make_folder(folder)
+        if tables is None:
+            durable.make_folder(layout.tables_folder)
+        else:
+            lake.join(layout, tables)
         durable.create_file(layout.marker, f"{_PREFIX}{FORMAT_VERSION}\n".encode())
     check_format(layout)
+    if tables is not None:
+        lake.join(layout, tables)
     return layout
 
 
@@ -56,12 +67,20 @@ def store_key(layout: Layout) -> bytes:
 
     Raises:
         Corrupt: the key file has another length.
+        Invalid: it is not that of the lake that the store shares.
     """
     path = layout.store_key
     if not path.exists():
+        if layout.is_shared and layout.lake.exists():
+            raise Invalid(
+                f"open {layout.tables_folder.resolve()}: no {path}, expected the key of the receivers that share it; "
+                "copy keys/store.key from one of them"
+            )
         durable.make_folder(path.parent, mode=0o700)
         durable.create_file(path, os.urandom(KEY_BYTES), mode=0o600)
-    return read_store_key(layout)
+    key = read_store_key(layout)
+    lake.check_key(layout, key)
+    return key
 
 
 def read_store_key(layout: Layout) -> bytes:

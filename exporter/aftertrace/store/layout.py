@@ -8,9 +8,13 @@
     <data>/keys/sources.json, sources.lock                who may send, mode 0600; locked while it is changed
     <data>/keys/quotas.json                               how much each may send, mode 0600
     <data>/wal/<receiver>/lock                            held by the one writer of this WAL
+    <data>/wal/<receiver>/claim                           what shows that the name is its own in a shared lake
     <data>/wal/<receiver>/<first seq>.<generation>.wal    a segment
+    <data>/tables/                                        the lake; a link where several receivers share it
+    <data>/tables/LAKE                                    of a shared one: by which key its records are told apart
+    <data>/tables/_receivers/<receiver>                   of a shared one: whose name that is
     <data>/tables/<table>/received_date=…/….parquet       rows, with `_delta_log/` beside them
-    <data>/lookup/<table>/received_date=…/….parquet       which groups of rows of that file hold which ids
+    <data>/tables/_lookup/<table>/…                       which groups of rows of that file hold which ids
     <data>/refused/<receiver>.json                        how many requests were refused, by day
     <data>/quarantine/<name>.json, <name>.bin             what was damaged: what is known of it, and its bytes
 """
@@ -18,6 +22,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -75,8 +80,18 @@ class Layout:
 
     @property
     def tables_folder(self) -> Path:
-        """Holds one folder per table."""
+        """The lake: holds one folder per table."""
         return self.data / "tables"
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other receivers, with data folders of their own, commit to the same tables."""
+        return self.tables_folder.is_symlink()
+
+    @property
+    def lake(self) -> Path:
+        """Marks a shared lake."""
+        return self.tables_folder / "LAKE"
 
     @property
     def quarantine(self) -> Path:
@@ -97,6 +112,14 @@ class Layout:
         """Locked by the writer of a receiver's WAL."""
         return self.wal(receiver) / "lock"
 
+    def claim(self, receiver: str) -> Path:
+        """Shows that a receiver's name in a shared lake is that of this WAL."""
+        return self.wal(receiver) / "claim"
+
+    def claimed(self, receiver: str) -> Path:
+        """Holds in a shared lake the claim of the one WAL that the name is of."""
+        return self.tables_folder / "_receivers" / self.wal(receiver).name
+
     def table(self, name: str) -> Path:
         """The folder of a table."""
         return self.tables_folder / name
@@ -107,7 +130,7 @@ class Layout:
 
     def lookup(self, name: str) -> Path:
         """Holds the wire keys of a table's files, under the same names."""
-        return self.data / "lookup" / name
+        return self.tables_folder / "_lookup" / name
 
     def refused(self, receiver: str) -> Path:
         """How many requests a receiver refused, by day."""
@@ -118,6 +141,10 @@ class Layout:
         if not self.wal_folder.is_dir():
             return []
         return sorted(path.name for path in self.wal_folder.iterdir() if _RECEIVER.fullmatch(path.name))
+
+    def own(self, receivers: Iterable[str]) -> set[str]:
+        """Those of some receivers whose files in the lake this folder's drain looks after: all but where it shares."""
+        return set(receivers) & set(self.receivers()) if self.is_shared else set(receivers)
 
 
 @dataclass(frozen=True, slots=True, order=True)

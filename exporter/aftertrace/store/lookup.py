@@ -1,7 +1,8 @@
 """Finding rows by their ids without reading the tables: one small file of wire keys beside each data file.
 
-`<data>/lookup/<table>/<path of the data file>` holds `kind`, `key` and `row_group`, sorted: which groups of rows of the
-data file have rows with that key. It is made with the file and before the commit that names it, and never changes.
+`<data>/tables/_lookup/<table>/<path of the data file>` holds `kind`, `key` and `row_group`, sorted: which groups of
+rows of the data file have rows with that key. It is made with the file and before the commit that names it, and never
+changes.
 
 It is derived, so it is not synced: after a power cut one may be missing or torn. Then the reader reads the whole data
 file, and the answer is the same. `aftertrace fsck` tells of such files, and `fsck --repair` makes them again.

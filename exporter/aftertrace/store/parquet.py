@@ -45,12 +45,12 @@ class DataFile:
     written_ms: int
 
 
-def write(folder: Path, day: date, rows: pa.Table) -> DataFile:
-    """Write rows of one partition to a new file under a table's folder, durable when this returns.
+def write(folder: Path, day: date, rows: pa.Table, receiver: str) -> DataFile:
+    """Write rows of one partition to a new file of a receiver under a table's folder, durable when this returns.
 
     A crash on the way leaves a file that no commit names: nobody reads it, and vacuum removes it.
     """
-    path = f"{PARTITION}={day.isoformat()}/{uuid.uuid4().hex}.parquet"
+    path = f"{PARTITION}={day.isoformat()}/{receiver}.{uuid.uuid4().hex}.parquet"
     content = encode(rows)
     durable.make_folder((folder / path).parent)
     fd = os.open(folder / path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
@@ -69,6 +69,11 @@ def write(folder: Path, day: date, rows: pa.Table) -> DataFile:
         statistics=_statistics(rows),
         written_ms=time.time_ns() // 1_000_000,
     )
+
+
+def receiver_of(path: str) -> str:
+    """Whose file it is: the receiver through which its rows came."""
+    return path.rpartition("/")[2].partition(".")[0]
 
 
 def encode(rows: pa.Table) -> bytes:

@@ -78,8 +78,8 @@ class Snapshot:
         stored = [(pl.col("receiver") == receiver) & (pl.col("seq") <= seq) for receiver, seq in self.watermarks]
         return pl.any_horizontal(stored)
 
-    def scan(self, table: str, *, columns: Sequence[str] | None = None) -> pl.LazyFrame:
-        """A table's rows, up to the watermark of each receiver.
+    def scan(self, table: str, *, columns: Sequence[str] | None = None, whole: bool = False) -> pl.LazyFrame:
+        """A table's rows, up to the watermark of each receiver; all that it has where the `whole` table is asked for.
 
         A table that does not exist yet is an empty frame with the right columns.
 
@@ -98,7 +98,7 @@ class Snapshot:
             # No drain has opened the table since these columns came to be.
             younger = {name: pl.lit(None, kind) for name, kind in wanted.items() if name not in known}
             frame = frame.with_columns(**younger) if younger else frame
-        if self.uneven:
+        if self.uneven and not whole:
             frame = frame.filter(self.within(table))
         return frame if columns is None else frame.select(columns)
 

@@ -1,249 +1,279 @@
-"""Writing the tables: Delta Lake with the durability and the exactly-once check that its library leaves out.
+"""Writing the tables: Delta Lake, each commit durable and made once, also where several receivers commit to one table.
 
-The library never calls `fsync`, and it commits a repeated transaction again. So here a commit goes
+The library that reads Delta never calls `fsync`, and it commits a repeated transaction again. So commits are written
+here, each in this order
 
-    Parquet file, fsync -> its folders, fsync -> commit `_delta_log/N.json` -> fsync of that file and its folder
+    Parquet file, fsync -> its folders, fsync -> `_delta_log/N.json` as a draft, fsync -> named -> its folder, fsync
 
-and it carries, in the same file, the last seq of each receiver whose rows are in. Rows up to that seq are never
-offered again: the caller asks `TableWriter.last_seq` first. One writer per table: the drain, under its lock.
+A commit is named only if nobody has named one of its version. Whoever comes second takes in what the other has
+committed and tries the next version, so that each commit knows all before it. It carries the last seq of each receiver
+whose rows are in. Rows up to that seq are never offered again: the caller asks `TableWriter.last_seq` first. One
+process commits for a receiver, and looks after the files with its name: the drain of its WAL, under its lock.
 """
 
 from __future__ import annotations
 
 import json
 import time
+import uuid
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Schema, Transaction
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake import DeltaTable, Schema
 
-from aftertrace.store import commits, durable, lookup, parquet, quarantine
-from aftertrace.store.errors import Corrupt
+from aftertrace.store import actions, commits, durable, lookup, parquet, quarantine
+from aftertrace.store.actions import Action
+from aftertrace.store.commits import Commit
 from aftertrace.store.finding import Finding
-from aftertrace.store.layout import Layout, SegmentName, segments
+from aftertrace.store.layout import Layout
 from aftertrace.store.parquet import DataFile
-from aftertrace.store.schema import PARTITION, SCHEMA_VERSION, TABLES
+from aftertrace.store.schema import PARTITION, TABLES
 
 CHECKPOINT_EVERY: Final = 100
 """Versions between two checkpoints of a log. Older commits stay: they hold the digests of the files."""
 SMALL_BYTES: Final = 16 << 20
 """A file below this is folded into another with its neighbours."""
 _LAST_CHECKPOINT: Final = "_last_checkpoint"
-_HOOKS: Final = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+
+StoredFile = tuple[str, int, date]
+"""Path, size in bytes and partition of a file of a table."""
 
 
 class TableWriter:
-    """The one writer of a table."""
+    """A table as one drain writes it."""
 
-    def __init__(self, layout: Layout, name: str) -> None:
-        """Open a table, after undoing what a power cut may have left of its last commit; make it if it is new."""
+    def __init__(self, layout: Layout, name: str, told: Callable[[Commit], object] | None = None) -> None:
+        """Open a table, after undoing what a power cut may have left of its last checkpoint; make it if it is new.
+
+        Args:
+            layout: of the store.
+            name: of the table.
+            told: called with each commit of others after that, once it is known here.
+
+        Raises:
+            Corrupt: its log is damaged.
+        """
         self.name = name
         self._layout = layout
-        self._schema = TABLES[name].schema
+        self._told = told
         self._folder = layout.table(name)
         self._log = layout.commits(name)
         recover(layout, name)
         if not commits.versions(self._log):
             self._create()
-        self._delta = DeltaTable(self._folder)
-        self._synced_version = self._delta.version()
-        newest = commits.newest(self._log)
-        self._stored = newest.stored if newest else {}
-        self._widen()
-        self.small_files = count_small_files(self._delta)
-        """How many small files the partition with the most of them has, or a few more; folding begins by it."""
+        self._version = -1
+        self._stored: dict[str, int] = {}
+        self._files: dict[str, tuple[int, date]] = {}
+        self.small_files = 0
+        """How many small files the partition with the most of them has of one receiver, or a few more; folding begins
+        by it."""
+        while not self._open():
+            # Another drain has changed the table meanwhile.
+            pass
 
     @property
     def version(self) -> int:
-        """The version that was committed last."""
-        return int(self._delta.version())
+        """The newest version that is known here."""
+        return self._version
 
-    @property
-    def delta(self) -> DeltaTable:
-        """The table as of the last commit."""
-        return self._delta
+    def files(self) -> list[StoredFile]:
+        """The files of that version, in order of their paths."""
+        return sorted((path, size_bytes, day) for path, (size_bytes, day) in self._files.items())
 
     def last_seq(self, receiver: str) -> int:
         """The last seq of a receiver whose rows are in; 0 when none are."""
         return self._stored.get(receiver, 0)
 
-    def append(self, rows: pa.Table, upto: dict[str, int]) -> None:
-        """Commit rows, and that everything of each receiver up to a seq is in. Durable when this returns.
+    def refresh(self) -> list[Commit]:
+        """Get to know what others have committed.
 
-        A crash before the commit leaves nothing that a reader sees; a crash after it leaves a commit that
-        `recover` makes durable or takes away whole.
+        Returns:
+            Their commits since the last that was known here, in order.
+
+        Raises:
+            Corrupt: one of them is damaged.
         """
-        files = self._write(rows)
-        self._commit([_add(file, data_change=True) for file in files], files, upto)
+        found = commits.after(self._log, self._version)
+        for commit in found:
+            self._take_in(commit)
+            if self._told is not None:
+                self._told(commit)
+        return found
+
+    def append(
+        self, rows: pa.Table, receiver: str, seq: int | None = None, unless: Callable[[], bool] | None = None
+    ) -> bool:
+        """Commit rows of a receiver, and that everything of it up to a seq is in. Durable when this returns.
+
+        A crash before the commit leaves nothing that a reader sees; a crash after it leaves a whole one.
+
+        Args:
+            rows: may be none.
+            receiver: through which they came.
+            seq: up to which the table holds all of its rows with these; None says nothing of it.
+            unless: says, after others have committed, whether these rows must not be committed any more.
+
+        Returns:
+            Whether they were.
+
+        Raises:
+            OSError: the disk does not take it. It may be committed or not; opening the table again tells.
+            Corrupt: the commit of somebody else is damaged.
+        """
+        files = self._write(rows, receiver)
+        upto = {} if seq is None else {receiver: seq}
+        txn = [actions.stored_upto(receiver, seq)] if seq is not None else []
+        added = [actions.added(file, is_new=True) for file in files]
+        is_in = self._commit("WRITE", [*txn, *added], files, upto, lambda _: unless is not None and unless())
         self.small_files += len(files)
+        return is_in
 
-    def rearrange(self, removed: list[str], day: date, rows: pa.Table) -> None:
-        """Replace files of a partition by one that holds the same rows. Durable when this returns."""
-        files = self._write(rows)
+    def rearrange(self, removed: list[str], day: date, rows: pa.Table, receiver: str) -> bool:
+        """Replace files of a receiver by one that holds the same rows. Durable when this returns.
+
+        Returns:
+            Whether they were; not where somebody else has replaced one of them.
+        """
+        files = self._write(rows, receiver)
         now_ms = time.time_ns() // 1_000_000
-        values: dict[str, str | None] = {PARTITION: day.isoformat()}
-        gone = [
-            RemoveAction(path, data_change=False, deletion_timestamp=now_ms, partition_values=values)
-            for path in removed
-        ]
-        self._commit([*gone, *(_add(file, data_change=False) for file in files)], files, {})
-        self.small_files = count_small_files(self._delta)
+        gone = [actions.replaced(path, day, now_ms) for path in removed]
+        added = [actions.added(file, is_new=False) for file in files]
+        is_in = self._commit("OPTIMIZE", [*gone, *added], files, {}, lambda others: _touch(others, removed))
+        self.small_files = self._count_small_files()
+        return is_in
 
-    def _write(self, rows: pa.Table) -> list[DataFile]:
+    def _write(self, rows: pa.Table, receiver: str) -> list[DataFile]:
         files = []
         for day, part in parquet.days(rows):
-            file = parquet.write(self._folder, day, part)
+            file = parquet.write(self._folder, day, part, receiver)
             lookup.write(self._layout, self.name, file.path, part)
             files.append(file)
         return files
 
-    def _commit(self, actions: list[Any], files: list[DataFile], upto: dict[str, int]) -> None:
-        stored = {**self._stored, **upto}
-        metadata = {
-            "schema": SCHEMA_VERSION,
-            "files": {file.path: [file.digest, file.size_bytes] for file in files},
-            "stored": stored,
-        }
-        self._delta.create_write_transaction(
-            actions,
-            mode="append",
-            schema=self._schema,
-            partition_by=[PARTITION],
-            commit_properties=CommitProperties(
-                custom_metadata={commits.METADATA_KEY: metadata},
-                app_transactions=[Transaction(receiver, seq) for receiver, seq in sorted(upto.items())],
-            ),
-            post_commithook_properties=_HOOKS,
-        )
-        self._delta.update_incremental()
-        self._sync()
-        self._stored = stored
-        if self.version % CHECKPOINT_EVERY == 0:
+    def _commit(
+        self,
+        operation: str,
+        found: Iterable[Action],
+        files: list[DataFile],
+        upto: dict[str, int],
+        unless: Callable[[list[Commit]], bool],
+    ) -> bool:
+        now_ms = time.time_ns() // 1_000_000
+        while True:
+            content = actions.commit(operation, now_ms, found, {**self._stored, **upto}, files)
+            if self._name(self._version + 1, content):
+                break
+            if unless(self.refresh()):
+                return False
+        self._take_in(commits.read(self._log, self._version + 1))
+        if self._version % CHECKPOINT_EVERY == 0:
             self._checkpoint()
+        return True
 
-    def _sync(self) -> None:
-        """Bring the commits since the last call to stable storage."""
-        for version in range(self._synced_version + 1, self.version + 1):
-            durable.sync_file(commits.path_of(self._log, version))
-        durable.sync_folder(self._log)
-        self._synced_version = self.version
+    def _name(self, version: int, content: bytes) -> bool:
+        """Make a version of the table unless somebody else has. A crash leaves it whole and synced, or not at all."""
+        return durable.create_file(commits.path_of(self._log, version), content)
+
+    def _take_in(self, commit: Commit) -> None:
+        self._version = commit.version
+        self._stored = commit.stored
+        for path in commit.removed:
+            self._files.pop(path, None)
+        self._files.update({file.path: (file.size_bytes, file.day) for file in commit.added})
 
     def _create(self) -> None:
         durable.make_folder(self._log)
-        DeltaTable.create(
-            self._folder,
-            schema=self._schema,
-            partition_by=[PARTITION],
-            name=self.name,
-            description=f"One row per {TABLES[self.name].brief}",
-            configuration={"delta.enableExpiredLogCleanup": "false"},
-        )
-        durable.sync_file(commits.path_of(self._log, 0))
-        durable.sync_folder(self._log)
+        now_ms = time.time_ns() // 1_000_000
+        table = TABLES[self.name]
+        columns = Schema.from_arrow(table.schema).to_json()
+        about = actions.described(str(uuid.uuid4()), table.name, table.brief, columns, now_ms)
+        # Whoever comes second finds the table made.
+        self._name(0, actions.commit("CREATE TABLE", now_ms, [actions.protocol(), about], {}, []))
 
-    def _widen(self) -> None:
-        """Add the columns that the table is older than; its rows have null in them."""
-        known = {field.name for field in self._delta.schema().fields}
-        younger = [field for field in Schema.from_arrow(self._schema).fields if field.name not in known]
-        if younger:
-            metadata = {"schema": SCHEMA_VERSION, "files": {}, "stored": self._stored}
-            self._delta.alter.add_columns(
-                younger,
-                commit_properties=CommitProperties(custom_metadata={commits.METADATA_KEY: metadata}),
-                post_commithook_properties=_HOOKS,
-            )
-            self._delta.update_incremental()
-            self._sync()
+    def _open(self) -> bool:
+        """Read the table as it is, and add the columns that it is older than; its rows have null in them.
+
+        Returns:
+            Whether it could be done before anybody else committed.
+        """
+        delta = DeltaTable(self._folder)
+        self._version = int(delta.version())
+        self._stored = commits.read(self._log, self._version).stored
+        self._files = {path: (size_bytes, day) for path, size_bytes, day in files_of(delta)}
+        self.small_files = self._count_small_files()
+        columns = delta.schema().fields
+        known = {column.name for column in columns}
+        wanted = Schema.from_arrow(TABLES[self.name].schema).fields
+        younger = [column for column in wanted if column.name not in known]
+        if not younger:
+            return True
+        about = delta.metadata()
+        schema = Schema([*columns, *younger]).to_json()
+        widened = actions.described(str(about.id), self.name, TABLES[self.name].brief, schema, about.created_time)
+        return self._commit("ADD COLUMN", [widened], [], {}, lambda _: True)
 
     def _checkpoint(self) -> None:
         """Let readers begin here and not at commit 0. A crash in between leaves a checkpoint that `recover` checks."""
-        self._delta.create_checkpoint()
-        durable.sync_file(_checkpoint_path(self._log, self.version))
+        delta = DeltaTable(self._folder)
+        delta.create_checkpoint()
+        durable.sync_file(_checkpoint_path(self._log, delta.version()))
         durable.sync_file(self._log / _LAST_CHECKPOINT)
         durable.sync_folder(self._log)
 
+    def _count_small_files(self) -> int:
+        counts: dict[tuple[str, date], int] = {}
+        for path, (size_bytes, day) in self._files.items():
+            if size_bytes < SMALL_BYTES:
+                of = (parquet.receiver_of(path), day)
+                counts[of] = counts.get(of, 0) + 1
+        own = self._layout.own(receiver for receiver, _ in counts)
+        return max((count for (receiver, _), count in counts.items() if receiver in own), default=0)
+
 
 def recover(layout: Layout, name: str) -> None:
-    """Take away a commit or checkpoint that a power cut left in part; make durable what stays. Only under the lock.
-
-    The rows of a commit that was torn are still in the WAL, since no segment retires before the commit is synced.
+    """Take away a checkpoint that a power cut left in part; make the last commit durable.
 
     Raises:
-        Corrupt: they are not, so the commit was whole once and is damaged now.
+        Corrupt: that commit is damaged.
     """
     log = layout.commits(name)
     found = commits.versions(log)
-    while found:
-        try:
-            commits.read(log, found[-1])
-            break
-        except Corrupt as damage:
-            if not _can_repeat(layout, name, found):
-                raise Corrupt(
-                    f"open table {name}: commit {found[-1]} is damaged and the WAL no longer holds its rows,"
-                    " expected a whole commit; put the file back from a backup"
-                ) from damage
-            _set_aside(layout, commits.path_of(log, found.pop()), "commit_torn")
-    checkpoints = sorted(log.glob("*.checkpoint.parquet")) if found else []
+    if not found:
+        return
+    commits.read(log, found[-1])
+    checkpoints = sorted(log.glob("*.checkpoint.parquet"))
     if checkpoints and not (_is_parquet(checkpoints[-1]) and _is_json(log / _LAST_CHECKPOINT)):
-        _set_aside(layout, checkpoints[-1], "checkpoint_torn")
-        if (log / _LAST_CHECKPOINT).exists():
-            _set_aside(layout, log / _LAST_CHECKPOINT, "checkpoint_torn")
-    if found:
-        # Written again, not synced again: a sync that failed once may succeed for nothing.
-        newest = commits.path_of(log, found[-1])
-        durable.write_file(newest, newest.read_bytes())
+        _set_aside(layout, checkpoints[-1])
+        _set_aside(layout, log / _LAST_CHECKPOINT)
+    # Whoever named it may have been killed before its folder was synced, or its sync may have failed: it is written
+    # again, not synced again, since a sync that failed once may succeed for nothing.
+    newest = commits.path_of(log, found[-1])
+    durable.write_file(newest, newest.read_bytes())
 
 
-def _can_repeat(layout: Layout, name: str, versions: list[int]) -> bool:
-    """Whether the WAL still holds what the last of these commits stored."""
-    if name not in commits.SEQUENCED:
-        return True
-    before = commits.read(layout.commits(name), versions[-2]).stored if len(versions) > 1 else {}
-    for receiver in layout.receivers():
-        oldest = next((SegmentName.parse(path.name) for path in segments(layout.wal(receiver))), None)
-        if oldest is not None and oldest.first_seq > before.get(receiver, 0) + 1:
-            return False
-    return True
-
-
-def count_small_files(table: DeltaTable) -> int:
-    """How many small files the partition with the most of them has."""
-    counts: dict[str, int] = {}
-    for path, size_bytes, _ in files_of(table):
-        if size_bytes < SMALL_BYTES:
-            partition = path.partition("/")[0]
-            counts[partition] = counts.get(partition, 0) + 1
-    return max(counts.values(), default=0)
-
-
-def files_of(table: DeltaTable) -> list[tuple[str, int, date]]:
-    """Path, size in bytes and partition of each file of a table."""
-    actions = pa.table(table.get_add_actions(flatten=True))
-    columns = (actions.column(name).to_pylist() for name in ("path", "size_bytes", f"partition.{PARTITION}"))
+def files_of(table: DeltaTable) -> list[StoredFile]:
+    """The files of a table, in order of their paths."""
+    listed = pa.table(table.get_add_actions(flatten=True))
+    columns = (listed.column(name).to_pylist() for name in ("path", "size_bytes", f"partition.{PARTITION}"))
     return sorted(zip(*columns, strict=True))
 
 
-def _add(file: DataFile, *, data_change: bool) -> AddAction:
-    return AddAction(
-        path=file.path,
-        size=file.size_bytes,
-        partition_values={PARTITION: file.day.isoformat()},
-        modification_time=file.written_ms,
-        data_change=data_change,
-        stats=file.statistics,
-    )
+def _touch(others: list[Commit], paths: list[str]) -> bool:
+    return any(set(paths) & set(commit.removed) for commit in others)
 
 
-def _set_aside(layout: Layout, path: Path, code: str) -> None:
+def _set_aside(layout: Layout, path: Path) -> None:
+    if not path.exists():
+        return
     where = str(path.relative_to(layout.data))
-    finding = Finding(code, "info", where, "not whole; taken away and made again")
+    finding = Finding("checkpoint_torn", "info", where, "not whole; taken away and made again")
     quarantine.keep(layout, finding, path.read_bytes())
-    durable.remove(path)
+    path.unlink(missing_ok=True)
+    durable.sync_folder(path.parent)
 
 
 def _checkpoint_path(log: Path, version: int) -> Path:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
-from aftertrace.store import commits, durable, frame
+from aftertrace.store import commits, durable, frame, lake
 from aftertrace.store.backlog import Backlog
 from aftertrace.store.errors import Invalid, Unavailable
 from aftertrace.store.frame import Sealed
@@ -62,7 +62,7 @@ class WalWriter:
 
         Raises:
             Unavailable: another process writes this WAL, or the disk takes no segment.
-            Invalid: the backlog would be shorter than two segments.
+            Invalid: the backlog would be shorter than two segments, or another WAL has the name in a shared lake.
         """
         self._options = options or WalOptions()
         if self._options.backlog_bytes < 2 * self._options.segment_bytes:
@@ -74,6 +74,7 @@ class WalWriter:
         durable.make_folder(self._folder)
         self._lock = Lock(layout.wal_lock(receiver), f"writes the WAL of {receiver!r}")
         try:
+            lake.claim(layout, receiver)
             end = tail(self._folder, receiver)
             stored_seq = commits.stored_seq(layout, receiver)
             if end.seq < stored_seq:

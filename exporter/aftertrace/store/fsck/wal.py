@@ -33,7 +33,7 @@ def check_wal(layout: Layout, snapshot: Snapshot, unsound: set[str]) -> list[Fin
     """Headers, frames and their chain; and each stored frame against its evidence."""
     findings: list[Finding] = []
     stored = dict(snapshot.watermarks)
-    for receiver in sorted(set(layout.receivers()) | set(stored)):
+    for receiver in sorted({*layout.receivers(), *layout.own(stored)}):
         findings += _headers(layout, receiver, stored.get(receiver, 0))
         found, rows = _frames(layout, receiver, stored.get(receiver, 0))
         findings += found

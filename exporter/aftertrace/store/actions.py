@@ -1,0 +1,114 @@
+"""What stands in a commit: actions of Delta's protocol, as lines of JSON. Pure; `store.commits` reads them.
+
+https://github.com/delta-io/delta/blob/master/PROTOCOL.md#actions
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import quote
+
+from aftertrace.store.commits import METADATA_KEY
+from aftertrace.store.schema import PARTITION, SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from aftertrace.store.parquet import DataFile
+
+Action: TypeAlias = dict[str, Any]
+
+_READER_VERSION: Final = 1
+_WRITER_VERSION: Final = 2
+_UNESCAPED: Final = "/=-_."
+"""Paths stand in a log as in a URL; these mean themselves there."""
+
+
+def commit(
+    operation: str, now_ms: int, actions: Iterable[Action], stored: Mapping[str, int], files: Iterable[DataFile]
+) -> bytes:
+    """The content of a commit.
+
+    Args:
+        operation: what it does, as `DESCRIBE HISTORY` of other engines shows it.
+        now_ms: when.
+        actions: what it does to the table.
+        stored: up to which seq of each receiver the table holds everything as of it.
+        files: those that it adds, for their digests.
+    """
+    ours = {
+        "schema": SCHEMA_VERSION,
+        "files": {file.path: [file.digest, file.size_bytes] for file in files},
+        "stored": dict(sorted(stored.items())),
+    }
+    info = {
+        "timestamp": now_ms,
+        "operation": operation,
+        "operationParameters": {},
+        "engineInfo": "aftertrace",
+        METADATA_KEY: ours,
+    }
+    return b"".join(json.dumps(action).encode() + b"\n" for action in ({"commitInfo": info}, *actions))
+
+
+def protocol() -> Action:
+    """What a reader and a writer of the table must know: no more than any does."""
+    return {"protocol": {"minReaderVersion": _READER_VERSION, "minWriterVersion": _WRITER_VERSION}}
+
+
+def described(table_id: str, name: str, brief: str, schema_json: str, created_ms: int) -> Action:
+    """What the table is.
+
+    Args:
+        table_id: stays the same when columns are added.
+        name: of the table.
+        brief: what one row is.
+        schema_json: its columns, in Delta's form.
+        created_ms: when it was made.
+    """
+    return {
+        "metaData": {
+            "id": table_id,
+            "name": name,
+            "description": f"One row per {brief}",
+            "format": {"provider": "parquet", "options": {}},
+            "schemaString": schema_json,
+            "partitionColumns": [PARTITION],
+            "createdTime": created_ms,
+            # Old commits hold the digests of the files.
+            "configuration": {"delta.enableExpiredLogCleanup": "false"},
+        }
+    }
+
+
+def stored_upto(receiver: str, seq: int) -> Action:
+    """Delta's own note of how far a receiver is stored."""
+    return {"txn": {"appId": receiver, "version": seq}}
+
+
+def added(file: DataFile, *, is_new: bool) -> Action:
+    """A file of the table. `is_new`: its rows are; otherwise it replaces files that held them."""
+    return {
+        "add": {
+            "path": quote(file.path, safe=_UNESCAPED),
+            "partitionValues": {PARTITION: file.day.isoformat()},
+            "size": file.size_bytes,
+            "modificationTime": file.written_ms,
+            "dataChange": is_new,
+            "stats": file.statistics,
+        }
+    }
+
+
+def replaced(path: str, day: date, now_ms: int) -> Action:
+    """A file whose rows another one holds as of this commit."""
+    return {
+        "remove": {
+            "path": quote(path, safe=_UNESCAPED),
+            "partitionValues": {PARTITION: day.isoformat()},
+            "extendedFileMetadata": True,
+            "deletionTimestamp": now_ms,
+            "dataChange": False,
+        }
+    }
