@@ -44,6 +44,7 @@ class Serve:
         data: Path,
         *,
         http: str = "127.0.0.1:0",
+        grpc: str = "127.0.0.1:0",
         broken: str | None = None,
         under: Sequence[str] = (),
         log: Path | None = None,
@@ -53,6 +54,7 @@ class Serve:
         Args:
             data: the data folder.
             http: where it takes OTLP/HTTP; any free port if not given.
+            grpc: where it takes OTLP/gRPC; likewise.
             broken: name of a fault under `broken/`, for negative controls.
             under: what the command runs under, such as `strace` and its options.
             log: where its standard error goes; beside the data folder if not given.
@@ -63,7 +65,7 @@ class Serve:
         self._command = [
             *under,
             *(sys.executable, "-m", "aftertrace.cli", "serve", "--data", str(data)),
-            *("--http", http, "--grpc", "127.0.0.1:0", "--no-dashboard"),
+            *("--http", http, "--grpc", grpc, "--no-dashboard"),
         ]
         self._environment = dict(os.environ)
         if broken is not None:
