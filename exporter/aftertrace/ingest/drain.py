@@ -62,8 +62,8 @@ _LOOK_S: Final = 1.0
 class DrainOptions:
     """How much a drain does at once."""
 
-    batch_bytes: int = 8 << 20
-    """Payload of one commit; a commit under load takes about a second."""
+    batch_bytes: int = 16 << 20
+    """Payload of one commit at most: only a backlog fills it, and is stored sooner in fewer and larger files."""
     linger_s: float = 0.25
     """How long `follow` collects after the first frame of a batch, so that commits are not tiny."""
     fold_at: int = FOLD_AT

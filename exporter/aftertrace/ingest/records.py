@@ -185,7 +185,8 @@ def span(record: bytes, of: Origin) -> Span:
             link_attributes=sum(link.dropped_attributes_count for link in message.links),
         )
     flags += of.flags
-    flags += sampled(sampling.of_trace_state(message.trace_state) if message.trace_state else None)
+    if message.trace_state:
+        flags += sampled(sampling.of_trace_state(message.trace_state))
     return Span(
         origin=of,
         trace_id=trace_id,

@@ -57,7 +57,10 @@ def canonical_json(value: object) -> bytes:
     Raises:
         NotCanonical: the value is outside what I-JSON can carry; the module's text lists the cases.
     """
-    text = _write(value) if _needs_care(value) else _ENCODER.encode(value)
+    if type(value) is str:
+        text = encode_basestring(value)
+    else:
+        text = _write(value) if _needs_care(value) else _ENCODER.encode(value)
     try:
         return text.encode()
     except UnicodeEncodeError as error:
