@@ -30,7 +30,7 @@ def main() -> None:
         waits: dict[str, list[float]] = {"grows": [], "reserved": [], "written before": []}
         for _ in range(asked.rounds):
             for way, found in waits.items():
-                found += _turn(asked.folder, way, group_bytes)
+                found.extend(_turn(asked.folder, way, group_bytes))
         floor = statistics.median(waits["written before"])
         for way, found in waits.items():
             middle, worst = statistics.median(found), sorted(found)[int(0.99 * len(found))]

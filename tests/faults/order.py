@@ -129,7 +129,8 @@ def judge_removals(calls: list[Call], data: str) -> Judged:
     disk = Disk.of(calls)
     steps, violations = 0, []
     for call in calls:
-        if call.name in UNLINKS and call.texts[0].endswith(".wal"):
+        # A retired segment is removed, or renamed and used again.
+        if call.name in UNLINKS | RENAMES and call.texts[0].endswith(".wal"):
             steps += 1
             # Lookup files are derived: whoever finds none reads the rows.
             made = [path for path in disk.made_under(f"{data}/tables", call.begin) if "/_lookup/" not in path]

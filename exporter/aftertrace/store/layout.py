@@ -10,6 +10,7 @@
     <data>/wal/<receiver>/lock                            held by the one writer of this WAL
     <data>/wal/<receiver>/claim                           what shows that the name is its own in a shared lake
     <data>/wal/<receiver>/<first seq>.<generation>.wal    a segment
+    <data>/wal/<receiver>/<…>.wal.spare                   space for a segment that is to come: zeros
     <data>/tables/                                        the lake; a link where several receivers share it
     <data>/tables/LAKE                                    of a shared one: by which key its records are told apart
     <data>/tables/_receivers/<receiver>                   of a shared one: whose name that is
@@ -33,6 +34,7 @@ FORMAT_VERSION: Final = 1
 """Raised when an older aftertrace could misread the folder."""
 
 SEGMENT_SUFFIX: Final = ".wal"
+SPARE_SUFFIX: Final = ".spare"
 _RECEIVER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _SEGMENT: Final = re.compile(r"(\d{20})\.(\d{4})\.wal")
 

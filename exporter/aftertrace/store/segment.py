@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from aftertrace.store import durable, frame
+from aftertrace.store import durable, frame, spares
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import SegmentName, segments
@@ -31,6 +31,8 @@ from aftertrace.store.layout import SegmentName, segments
 MAGIC: Final = b"\x89atsegmt"
 VERSION: Final = 1
 HEADER_BYTES: Final = 88
+SEGMENT_BYTES: Final = 64 << 20
+"""Disk space that a segment reserves; one for a longer group of frames is longer."""
 _PREFIX: Final = struct.Struct("<8sH6sQ32s")
 _SCAN_BYTES: Final = 1 << 20
 
@@ -69,7 +71,8 @@ class OpenSegment:
     """A segment that is being written. One thread uses it."""
 
     def __init__(self, folder: Path, first_seq: int, previous: bytes, length_bytes: int) -> None:
-        """Make a segment with all its disk space, so that a full disk refuses it here and not a frame later.
+        """Make a segment with all its disk space, so that a full disk refuses it here and not a frame later. Of a spare
+        if there is one.
 
         The file gets its name last: a crash before that leaves a draft that nobody reads.
 
@@ -82,9 +85,11 @@ class OpenSegment:
         draft = folder / f".{self.path.name}.new"
         # The WAL's lock is held, so a draft of this name is left from a crash.
         draft.unlink(missing_ok=True)
-        self._fd = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o644)
+        spare = spares.take(folder, draft, length_bytes)
+        self._fd = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o644) if spare is None else spare
         try:
-            durable.reserve(self._fd, length_bytes)
+            if spare is None:
+                durable.reserve(self._fd, length_bytes)
             durable.write_all(self._fd, SegmentHeader(first_seq, previous).encode(), 0)
             os.fsync(self._fd)
             draft.rename(self.path)
@@ -94,7 +99,7 @@ class OpenSegment:
             draft.unlink(missing_ok=True)
             raise
         self._end = HEADER_BYTES
-        self._length_bytes = length_bytes
+        self._length_bytes = os.fstat(self._fd).st_size
 
     def has_room(self, length_bytes: int) -> bool:
         """Whether so many bytes fit into the reserved space."""
@@ -121,8 +126,8 @@ class OpenSegment:
         finally:
             os.close(self._fd)
 
-    def abandon(self) -> None:
-        """Close after an error. The file stays as it is."""
+    def close(self) -> None:
+        """Close one that is full, or that failed. The file stays as it is."""
         os.close(self._fd)
 
 
@@ -184,8 +189,8 @@ class SegmentFile:
 
 @contextmanager
 def opened(path: Path) -> Iterator[SegmentFile]:
-    """Open a segment for reading."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    """Open a segment for reading. Raises `FileNotFoundError` where a drain has just retired it."""
+    fd = spares.open_to_read(path)
     try:
         yield SegmentFile(path, fd)
     finally:

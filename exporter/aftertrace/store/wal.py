@@ -25,14 +25,14 @@ from aftertrace.store.frame import Sealed
 from aftertrace.store.layout import Layout
 from aftertrace.store.lock import Lock
 from aftertrace.store.request import Prepared, Request
-from aftertrace.store.segment import HEADER_BYTES, OpenSegment, Tail, tail
+from aftertrace.store.segment import HEADER_BYTES, SEGMENT_BYTES, OpenSegment, Tail, tail
 
 
 @dataclass(frozen=True, slots=True)
 class WalOptions:
     """How a WAL is written."""
 
-    segment_bytes: int = 64 << 20
+    segment_bytes: int = SEGMENT_BYTES
     """Disk space that a segment reserves. Longer frames get a longer segment."""
     group_bytes: int = 4 << 20
     """A group that shares one sync is closed when it has so many bytes of payload."""
@@ -241,9 +241,9 @@ class WalWriter:
             if self._segment.has_room(length_bytes):
                 return self._segment
             full, self._segment = self._segment, None
-            # All its frames were synced one by one; only the space behind them is given back here.
+            # All its frames were synced one by one.
             with suppress(OSError):
-                full.finish()
+                full.close()
         self._segment = self._new_segment(self._end, length_bytes)
         return self._segment
 
@@ -255,7 +255,7 @@ class WalWriter:
         if self._segment is not None:
             # Closing can report the error once more; it is known already.
             with suppress(OSError):
-                self._segment.abandon()
+                self._segment.close()
             self._segment = None
 
 

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from aftertrace.store import durable, frame
+from aftertrace.store import durable, frame, spares
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout, SegmentName, segments
-from aftertrace.store.segment import HEADER_BYTES, SegmentFile
+from aftertrace.store.segment import HEADER_BYTES, SEGMENT_BYTES, SegmentFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class WalReader:
         """Go to the segment behind the current one, or to the first that is needed. None when there is none."""
         while paths := self._paths_ahead():
             try:
-                file = SegmentFile(paths[0], os.open(paths[0], os.O_RDONLY | os.O_CLOEXEC))
+                file = SegmentFile(paths[0], spares.open_to_read(paths[0]))
                 break
             except FileNotFoundError:
                 # A drain has just retired it.
@@ -216,17 +216,18 @@ def _order(path: Path) -> SegmentName:
     return name
 
 
-def retire(layout: Layout, receiver: str, stored_seq: int) -> list[Path]:
+def retire(layout: Layout, receiver: str, stored_seq: int, spare_bytes: int = SEGMENT_BYTES) -> list[Path]:
     """Remove the segments whose frames are all stored elsewhere, up to `stored_seq` and durably.
 
     The newest segment always stays: it carries the last seq and the digest that the next frame names. A crash in
-    between leaves segments that the next call removes.
+    between leaves segments that the next call removes. Those of `spare_bytes` become spares where these are wanted.
     """
     folder = layout.wal(receiver)
     paths = segments(folder)
     retired = [path for path, following in itertools.pairwise(paths) if _order(following).first_seq - 1 <= stored_seq]
     for path in retired:
-        path.unlink()
+        if path.stat().st_size != spare_bytes or not spares.keep(path):
+            path.unlink()
     if retired:
         durable.sync_folder(folder)
     return retired
