@@ -141,6 +141,27 @@ def test_a_verdict_that_came_first_names_neither_service_nor_dialect_of_its_call
     )  # fmt: skip
 
 
+def test_what_a_gateway_calls_a_conversation_is_none_beyond_a_trace() -> None:
+    """It names `s-1`, as an agent does, in two traces of its own: the call of each is the first of its run."""
+    refusals = [verdict(call_id=f"{DRAWN}{number}", conversation_id="s-1") for number in range(2)]
+    refusals[1]["trace_id"] = "e" * 32
+    told = calls_of(*call("c-1", "failed", trace_id="2" * 32), *refusals).sort("tool_call_id")
+    assert told.select("tool_call_id", "ordinal").rows() == [("c-1", 0), (f"{DRAWN}0", 0), (f"{DRAWN}1", 0)]
+    assert told["run_id"].n_unique() == 3
+
+
+def test_a_verdict_without_a_trace_is_not_drawn_into_one_that_its_gateway_told_of() -> None:
+    """Not though both name one conversation: that would take it from its run, or leave it with one that has moved."""
+    stray, drawn = verdict(trace_id=None, conversation_id="s-1"), verdict(call_id=DRAWN, conversation_id="s-1")
+    alone, beside, agents = (
+        stored(*events).analysis().identified.events.filter(conversation_id="s-1")["run_id"].unique().to_list()
+        for events in ((stray,), (stray, {**drawn, "trace_id": "e" * 32}), call(DRAWN, "failed", conversation_id="s-1"))
+    )
+    assert len(alone) == len(agents) == 1
+    assert len(beside) == 2
+    assert set(alone) < set(beside)
+
+
 TRACES: Final = [f"{number:032x}" for number in (1, 2, 3)]
 
 
@@ -157,17 +178,14 @@ def runs_and_verdicts(draw: st.DrawFn) -> Frames:
         about = {"conversation_id": conversation, "trace_id": trace, "source": source, "arguments_digest": digest}
         rows += call(call_id, state, draw(st.integers(1, 3)), **about)
     for _ in range(draw(st.integers(1, 4))):
-        trace = draw(st.sampled_from((None, *TRACES, "e" * 32)))
-        # One that named the conversation of one trace in another would make them one, and a call counts in its own.
-        named = draw(st.sampled_from((None, "s-1"))) if trace in (None, TRACES[0]) else None
         rows.append(
             verdict(
                 draw(st.sampled_from(("deny", "allow"))),
                 s=draw(st.integers(0, 5)),
                 call_id=draw(st.sampled_from((None, "c-1", f"{DRAWN}0", f"{DRAWN}1"))),
                 tool_name=draw(st.sampled_from((None, "pay", "read"))),
-                trace_id=trace,
-                conversation_id=named,
+                trace_id=draw(st.sampled_from((None, *TRACES, "e" * 32))),
+                conversation_id=draw(st.sampled_from((None, "s-1"))),
                 source=draw(st.sampled_from(("anonymous", "other"))),
                 arguments_digest=draw(st.sampled_from((None, "sha256:a", "sha256:b"))),
             )

@@ -16,7 +16,7 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer.gateways import at_home
+from aftertrace.analyzer.gateways import IS_GATEWAY, at_home
 from aftertrace.analyzer.imported import once
 from aftertrace.analyzer.retold import without_retold
 from aftertrace.analyzer.tables import Tables
@@ -91,7 +91,8 @@ def identify(tables: Tables) -> Identified:
     spans, events = _with_conversations(spans, events)
     conversations = _trace_conversations(spans, events)
     conversations = pl.concat([conversations, _continued(events, conversations)])
-    spans, events = (_with_thread(frame, conversations) for frame in (spans, events))
+    strange = _strange(spans, events)
+    spans, events = (_with_thread(frame, conversations, strange) for frame in (spans, events))
     events = in_turns(events.sort(*EVENT_ORDER), spans)
     keyed = pl.concat([_keys(spans), _keys(events)]).unique()
     edges = pl.concat([keyed.select("first", "second").drop_nulls(), _links(spans), _resumed(events)]).unique()
@@ -202,13 +203,32 @@ def _continued(events: pl.DataFrame, conversations: pl.DataFrame) -> pl.DataFram
     )
 
 
-def _with_thread(frame: pl.DataFrame, conversations: pl.DataFrame) -> pl.DataFrame:
+def _strange(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Conversations that only a gateway names as its own: what it tells in several traces of them is of several runs.
+
+    They may be agents' (`gateways`), so they scope nothing beyond a trace: not what is counted, and no turns.
+    """
+    columns = [*_OWNER, "conversation_id"]
+    theirs, agents = (
+        pl.concat([frame.filter(of).select(columns) for frame in (spans, events)]).unique()
+        for of in (IS_GATEWAY, ~IS_GATEWAY)
+    )
+    strange = theirs.drop_nulls("conversation_id").join(agents, on=columns, how="anti", nulls_equal=True)
+    return strange.with_columns(is_strange=pl.lit(value=True))
+
+
+def _with_thread(frame: pl.DataFrame, conversations: pl.DataFrame, strange: pl.DataFrame) -> pl.DataFrame:
     joined = frame.join(conversations, on=[*_OWNER, "trace_id"], how="left", nulls_equal=True)
+    named = pl.coalesce("conversation_id", "only")
+    joined = joined.with_columns(conversation_id=named).join(
+        strange, on=[*_OWNER, "conversation_id"], how="left", nulls_equal=True
+    )
+    is_of_trace = pl.col("is_strange").fill_null(value=False) & pl.col("trace_id").is_not_null()
     owner = [pl.col(column).fill_null("") for column in _OWNER]
     pointer = pl.concat_str("receiver", pl.col("seq").cast(pl.String), pl.col("index").cast(pl.String), separator="/")
-    conversation = pl.coalesce("conversation_id", "only")
+    conversation = pl.col("conversation_id")
     thread = (
-        pl.when(conversation.is_not_null())
+        pl.when(conversation.is_not_null() & ~is_of_trace)
         .then(pl.concat_str(*owner, pl.lit("conversation"), conversation, separator=_SEPARATOR))
         .when(pl.col("trace_id").is_not_null())
         .then(pl.concat_str(*owner, pl.lit("trace"), "trace_id", separator=_SEPARATOR))
@@ -218,9 +238,7 @@ def _with_thread(frame: pl.DataFrame, conversations: pl.DataFrame) -> pl.DataFra
     trace = pl.when(pl.col("conversations") > 1).then(
         pl.concat_str("trace_id", conversation.fill_null(""), separator=_SEPARATOR)
     ).otherwise("trace_id")  # fmt: skip
-    return joined.with_columns(thread=thread, conversation_id=conversation, part=trace, pointer=pointer).drop(
-        "conversations", "only"
-    )
+    return joined.with_columns(thread=thread, part=trace, pointer=pointer).drop("conversations", "only", "is_strange")
 
 
 def _keys(frame: pl.DataFrame) -> pl.DataFrame:
@@ -257,8 +275,8 @@ def _resumed(events: pl.DataFrame) -> pl.DataFrame:
         & pl.col("part").is_not_null()
         & (pl.col("state") != "echoed").fill_null(value=True)
     )
-    conversation = pl.when(pl.col("conversation_id").is_not_null()).then("thread").otherwise(pl.lit(""))
-    per_trace = touched.group_by(*_OWNER, conversation.alias("scope"), "call_id", "part").agg(
+    scope = pl.col("conversation_id").fill_null("").alias("scope")
+    per_trace = touched.group_by(*_OWNER, scope, "call_id", "part").agg(
         pl.col("tool_name").min().alias("tool"),
         pl.col("time_ns").min().alias("from_ns"),
         pl.col("time_ns").max().alias("to_ns"),
