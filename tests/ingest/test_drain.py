@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import threading
@@ -12,10 +13,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from polars.testing import assert_frame_equal
 
-from aftertrace.ingest import reading, rows
+from aftertrace.ingest import batch, reading, rows
 from aftertrace.ingest.drain import Drain, DrainOptions, catch_up
 from aftertrace.ingest.records import Span
 from aftertrace.store import durable, parquet, quarantine, wal_reader
@@ -202,10 +204,10 @@ def test_a_reader_of_no_store_is_told_so(tmp_path: Path) -> None:
 def test_a_record_that_no_dialect_can_read_is_kept_and_told_of(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its bytes are evidence, the records around it have rows, and its content stands in no message."""
 
-    def read(record: object) -> object:
+    def read(record: object, *more: int) -> object:
         if isinstance(record, Span) and record.trace_id == "0" * 31 + "2":
             raise KeyError("the secret of the record")
-        return rows.rows_of(record)  # type: ignore[arg-type] # what the drain passes
+        return rows.rows_of(record, *more)  # type: ignore[arg-type] # what the drain passes
 
     monkeypatch.setattr(reading, "rows_of", read)
     send(layout, traces(1), traces(2), traces(3))
@@ -217,14 +219,53 @@ def test_a_record_that_no_dialect_can_read_is_kept_and_told_of(layout: Layout, m
     assert {(found.code, found.severity) for found in fsck(layout)} == {("record_unreadable", "warning")}
 
 
+def chat(number: int, calls: int) -> SpanMessage:
+    """A span of a model call that proposes tool calls in one text."""
+    parts = [{"type": "tool_call", "id": f"call_{number}_{part}", "name": "x"} for part in range(calls)]
+    span = TracesData().resource_spans.add().scope_spans.add().spans.add(trace_id=b"t" * 16, name="chat")
+    span.span_id = bytes([number]) * 8
+    told = json.dumps([{"role": "assistant", "parts": parts}])
+    for key, value in (("gen_ai.operation.name", "chat"), ("gen_ai.output.messages", told)):
+        span.attributes.add(key=key).value.string_value = value
+    return span
+
+
+def test_a_request_spreads_into_so_many_events_and_is_kept_whole(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that tells of too many for its bytes says how many have no rows; those beside it have all of theirs."""
+    monkeypatch.setattr(batch, "EVENTS_PER_REQUEST", 20)
+    spans = [chat(1, 40), chat(2, 4), chat(3, 40)]
+    sent = TracesData()
+    sent.resource_spans.add().scope_spans.add().spans.extend(spans)
+    payload = sent.SerializeToString()
+    send(layout, payload, records=3)
+    send(layout, traces(2))
+    drain(layout)
+    found = stored(layout)
+    assert found["evidence"]["record"].to_list()[:3] == [span.SerializeToString() for span in spans]
+    rows = 20 * spans[0].ByteSize() // len(payload)
+    assert rows == 9
+    cut = f'["cut_events:{40 - rows}"]'
+    assert found["evidence"]["flags"].to_list() == [cut, None, cut, None, None]
+    assert found["spans"]["flags"].to_list() == [cut, None, cut, None, None]
+    assert found["events"].select("seq", "index", "call_id", "flags").rows() == [
+        *((1, 0, f"call_1_{part}", cut) for part in range(rows)),
+        *((1, 1, f"call_2_{part}", None) for part in range(4)),
+        *((1, 2, f"call_3_{part}", cut) for part in range(rows)),
+        *((2, index, f"call_2_{index}", None) for index in (0, 1)),
+    ]
+    assert fsck(layout) == []
+
+
 @pytest.mark.parametrize("value", [2**63, "text", b"bytes", [1]])
 def test_a_row_that_fits_no_column_does_not_take_others_with_it(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, value: object
 ) -> None:
     """One poisoned value in a batch of good ones."""
 
-    def read(record: Span) -> object:
-        span, events = rows.rows_of(record)
+    def read(record: Span, *more: int) -> object:
+        span, events = rows.rows_of(record, *more)
         if span and record.trace_id == "0" * 31 + "2":
             span["input_tokens"] = value
         return span, events

@@ -29,7 +29,7 @@ def stretch(seq: int) -> list[Source]:
     payload, signal = (traces(seq, 3), "traces") if seq % 2 else (logs(seq, 3), "logs")
     frame = Frame(seq, b"", b"", NOON_NS, signal, "acme/agent", 3, b"", 0, "", payload)  # type: ignore[arg-type] # a signal
     sources = [
-        Source(item.pointer, item.tenant, frame.signal, item.slice.resource, item.slice.scope, item.slice.record, ())
+        Source(item.pointer, item.tenant, frame.signal, item.slice.resource, item.slice.scope, item.slice.record, (), 9)
         for item in items_of("main", frame, bytes(32))
     ]
     return [sources[0]._replace(relations=("continues:main/1/0",)), sources[1]._replace(record=b"\xff"), sources[2]]

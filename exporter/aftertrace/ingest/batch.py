@@ -16,6 +16,7 @@ from aftertrace.ingest.items import Item, by_day, items_of
 from aftertrace.ingest.places import Place, text
 from aftertrace.ingest.reading import DIALECT_FAULTS, Read, Source, read
 from aftertrace.ingest.record_ids import identity
+from aftertrace.ingest.rows import EVENTS_PER_RECORD, EVENTS_PER_REQUEST
 from aftertrace.ingest.same_ids import SameIds, Told
 from aftertrace.ingest.tellings import Telling
 from aftertrace.store.errors import Invalid
@@ -200,7 +201,18 @@ def _mark_same_ids(items: Sequence[Item], ids: SameIds, settled: Mapping[Place, 
 
 def _source(item: Item) -> Source:
     part = item.slice
-    return Source(item.pointer, item.tenant, item.frame.signal, part.resource, part.scope, part.record, item.relations)
+    # By what the request alone says, so that a replay cuts where the first time did, whatever is read beside it.
+    share = EVENTS_PER_REQUEST * len(part.record) // len(item.frame.payload)
+    return Source(
+        item.pointer,
+        item.tenant,
+        item.frame.signal,
+        part.resource,
+        part.scope,
+        part.record,
+        item.relations,
+        max(EVENTS_PER_RECORD, share),
+    )
 
 
 def _evidence(items: Sequence[Item]) -> pa.Table:

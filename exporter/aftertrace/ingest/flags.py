@@ -24,6 +24,10 @@ FLAGS: Final = (
         "sampling_threshold:HEX",
         "a sampler kept it, and rejected HEX of 2^56 others alike (14 digits, zeros at the end)",
     ),
+    (
+        "cut_events:N",
+        "N events that it tells of have no rows, since they are too many for its bytes; they are in its evidence",
+    ),
     ("continues:PLACE", "the record of its id at `receiver/seq/index`, told further: all that it said, and more"),
     ("changes:PLACE", "likewise, where that one was not ended yet: something of it is said otherwise now"),
     ("continued_by:PLACE", "a record of its id that came before says all of this, and more"),
@@ -40,6 +44,11 @@ FLAGS: Final = (
 def dropped(**counts: int) -> tuple[str, ...]:
     """The flags of what a sender dropped, by what it is."""
     return tuple(f"dropped_{what}:{count}" for what, count in counts.items() if count)
+
+
+def cut_events(count: int) -> tuple[str, ...]:
+    """The flag of a record whose last events have no rows."""
+    return (f"cut_events:{count}",) if count > 0 else ()
 
 
 def sampled(threshold: str | None) -> tuple[str, ...]:

@@ -56,6 +56,8 @@ class Source(NamedTuple):
     record: bytes
     relations: tuple[str, ...]
     """Flags that tell of other records of its id."""
+    events_at_most: int
+    """How many rows of `events` it may give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ def read(sources: Sequence[Source]) -> Read:
         try:
             record = _record(source)
             flagged = flags_column(record)
-            span, own_events = rows_of(record)
+            span, own_events = rows_of(record, source.events_at_most)
+            flagged = flags_column(record)
         except DIALECT_FAULTS as error:
             unread.append((position, type(error).__name__))
         else:

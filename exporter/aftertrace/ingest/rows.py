@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from aftertrace.ingest import dialects
+from aftertrace.ingest import dialects, flags
 from aftertrace.ingest.dialects.events import Event, Reading
 from aftertrace.ingest.dialects.messages import value_digest
 from aftertrace.ingest.records import Record, Span
@@ -23,6 +23,11 @@ SHORT_CHARACTERS: Final = 256
 TEXT_CHARACTERS: Final = 512
 """The longest that a name or an id may be in a row. One resource stands in the rows of thousands of records, so that a
 name as long as a request would be gigabytes of them; the evidence has it whole, once."""
+EVENTS_PER_REQUEST: Final = 100_000
+"""Rows of `events` that the records of one request give, each in proportion to its bytes. A call in a list of messages
+may take twenty bytes, and its row some thousand; what agents send takes more bytes than a hundred thousandth."""
+EVENTS_PER_RECORD: Final = 4
+"""So many a record gives in any case."""
 TOOL_NAMES_CHARACTERS: Final = 32_768
 """The longest list of tools in a row, as JSON; a longer one is not known by name, and has its digest."""
 REASON_CHARACTERS: Final = 2048
@@ -33,11 +38,18 @@ _MARK_CHARACTERS: Final = 16
 _NUMBERS: Final = frozenset((bool, int, float))
 
 
-def rows_of(record: Record) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """The row of `spans` (None for a log record) and the rows of `events` that a record gives."""
+def rows_of(
+    record: Record, events_at_most: int = EVENTS_PER_REQUEST
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """The row of `spans` (None for a log record) and the rows of `events` that a record gives.
+
+    Of more events than there may be the first have rows, and a flag of the record tells how many have none.
+    """
     reading = dialects.read(record)
+    record.flags += flags.cut_events(len(reading.events) - events_at_most)
     who = _who_columns(record, reading)
-    events = [_event_row(record, event, ordinal, who) for ordinal, event in enumerate(reading.events)]
+    told = reading.events[:events_at_most]
+    events = [_event_row(record, event, ordinal, who) for ordinal, event in enumerate(told)]
     return (_span_row(record, reading, who) if isinstance(record, Span) else None), events
 
 
