@@ -37,13 +37,13 @@ class Collector:
         """Prepare a Collector that forwards to `endpoint` and keeps its queue and its log in `folder`."""
         self.queue = folder / "queue"
         self.log = folder / "collector.log"
-        self.http_port = free_port()
+        self.http_port, self.grpc_port = free_port(), free_port()
         self._binary = binary
         self._folder = folder
         self._environment = os.environ | {
             "AFTERTRACE_ENDPOINT": endpoint,
             "AFTERTRACE_COLLECTOR_QUEUE": str(self.queue),
-            "AFTERTRACE_COLLECTOR_GRPC": f"127.0.0.1:{free_port()}",
+            "AFTERTRACE_COLLECTOR_GRPC": f"127.0.0.1:{self.grpc_port}",
             "AFTERTRACE_COLLECTOR_HTTP": f"127.0.0.1:{self.http_port}",
             "AFTERTRACE_COLLECTOR_METRICS_PORT": str(free_port()),
         }

@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from collector.gate import Gate
 from collector.process import Collector, free_port
 from faults.serve import Serve
 from opentelemetry._logs import LogRecord
@@ -19,6 +21,8 @@ from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from tests.cli.served import until
+from tests.sdk.agents import PYTHON, agents, compare, stored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,3 +75,44 @@ def test_what_an_agent_tells_the_collector_can_be_asked_of_aftertrace(collector_
         while (answers := (ask(data, spans), ask(data, events))) != (expected, expected):
             assert time.monotonic() < deadline, answers
         assert serve.stop() == 0
+
+
+@pytest.mark.slow
+def test_what_the_collector_said_ok_to_is_there_once_whoever_is_killed(collector_binary: Path, tmp_path: Path) -> None:
+    """Agents send all the time, on all four ways of their SDK, while Collector and `serve` are killed in turn."""
+    data, port = tmp_path / "data", free_port()
+    with (
+        Serve(data, http=f"127.0.0.1:{port}") as serve,
+        Collector(collector_binary, tmp_path, f"http://127.0.0.1:{port}") as collector,
+        Gate(collector.http_port) as http,
+        Gate(collector.grpc_port) as grpc,
+        ExitStack() as running,
+    ):
+
+        def kill_the_collector() -> None:
+            collector.kill()
+            http.shut()
+            grpc.shut()
+            collector.start()
+            http.open()
+            grpc.open()
+
+        serve.start()
+        serve.wait_ready()
+        of_python = running.enter_context(agents(PYTHON, (http.port, grpc.port), tmp_path / "agents.log"))
+        of_python.through()
+        kill_the_collector()
+        of_python.through()
+        serve.kill()
+        of_python.through()
+        kill_the_collector()
+        of_python.through()
+        serve.start()
+        serve.wait_ready()
+        kill_the_collector()
+        of_python.through()
+        acted, notes = of_python.end()
+        told = [{name for noted in notes.values() for name in noted[signal]["told"]} for signal in ("spans", "logs")]
+        until(lambda: all(names <= found.keys() for names, found in zip(told, stored(data).values(), strict=True)), 60)
+        assert serve.stop() == 0
+    compare(acted, notes, stored(data))
