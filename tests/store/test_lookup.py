@@ -10,17 +10,17 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.store import lookup, parquet
-from aftertrace.store.compaction import compact, vacuum
+from aftertrace.store import key_file, lookup, parquet
+from aftertrace.store.compaction import compact, together, vacuum
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.finding import Finding
 from aftertrace.store.folder import open_folder
 from aftertrace.store.fsck import fsck, repair
+from aftertrace.store.key_file import number_of
 from aftertrace.store.layout import Layout
 from aftertrace.store.lookup import rows_with
 from aftertrace.store.parquet import ROW_GROUP_ROWS
@@ -90,6 +90,37 @@ def test_an_event_is_found_by_the_request_it_answers(layout: Layout) -> None:
     assert found(layout, "events", ("request", "g")) == [1]
 
 
+def test_an_event_is_found_by_the_mcp_request_that_it_names(layout: Layout) -> None:
+    """Session and number, which a gateway between the two ends names too."""
+    base = {
+        "received_date": DAY,
+        "receiver": "main",
+        "index": 0,
+        "ordinal": 0,
+        "received_ns": 0,
+        "event": "tool.called",
+    }
+    told = ('{"request":"s/7"}', '{"side":"client","request":"s/8"}', '{"side":"client"}', None)
+    rows = [{**base, "seq": seq, "attributes": attributes} for seq, attributes in enumerate(told, start=1)]
+    TableWriter(layout, "events").append(pa.Table.from_pylist(rows, EVENTS), {"main": 4})
+    for name in ("evidence", "spans"):
+        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), {"main": 4})
+    assert found(layout, "events", ("mcp", "s/8")) == [2]
+
+
+def test_a_reader_gives_the_same_again_from_what_it_kept(stored: Layout) -> None:
+    """Rows, and rows in fewer columns, also when their files are gone."""
+    reader = lookup.Reader(Snapshot.of(stored.data))
+    keys = pl.DataFrame({"kind": ["trace"], "key": ["t1"]})
+    once = reader.rows_with("spans", keys)
+    for path in stored.table("spans").glob("*/*.parquet"):
+        path.unlink()
+    assert reader.rows_with("spans", keys).equals(once)
+    assert reader.rows_with("spans", keys, ["seq", "name"]).equals(once.select("seq", "name"))
+    with pytest.raises(Corrupt, match="FileNotFoundError"):
+        found(stored, "spans", ("trace", "t1"))
+
+
 def test_rows_that_not_every_table_has_are_not_found(stored: Layout) -> None:
     """As with `scan`: a drain was stopped between two commits."""
     TableWriter(stored, "spans").append(spans({"seq": 5, "trace_id": "t1"}), "main", 5)
@@ -98,7 +129,7 @@ def test_rows_that_not_every_table_has_are_not_found(stored: Layout) -> None:
     assert found(stored, "spans", ("trace", "t1")) == [1, 3, 5]
 
 
-@pytest.mark.parametrize("damage", ["missing", "torn", "flipped"])
+@pytest.mark.parametrize("damage", ["missing", "torn", "flipped", "flipped at the end", "of another kind", "empty"])
 def test_a_lookup_file_that_is_lost_or_damaged_loses_no_row(stored: Layout, damage: str) -> None:
     """The data file is read whole then, fsck tells of it, and `repair` makes it again."""
     path = lookups(stored)[0]
@@ -107,8 +138,13 @@ def test_a_lookup_file_that_is_lost_or_damaged_loses_no_row(stored: Layout, dama
         path.unlink()
     elif damage == "torn":
         path.write_bytes(content[: len(content) // 2])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "of another kind":
+        path.write_bytes(b"PAR1" + content[4:])
     else:
-        path.write_bytes(bytes(byte ^ (0xFF if place == 8 else 0) for place, byte in enumerate(content)))
+        flipped = 8 if damage == "flipped" else len(content) - 1
+        path.write_bytes(bytes(byte ^ (0xFF if place == flipped else 0) for place, byte in enumerate(content)))
     assert found(stored, "spans", ("trace", "t1")) == [1, 3]
     where = str(path.relative_to(stored.data))
     assert [(finding.code, finding.where) for finding in of_lookups(stored)] == [("lookup_missing", where)]
@@ -119,8 +155,8 @@ def test_a_lookup_file_that_is_lost_or_damaged_loses_no_row(stored: Layout, dama
 
 def test_fsck_sees_a_lookup_file_that_hides_a_row(stored: Layout) -> None:
     """The control: what only the lookup file knows can be lost, so it is compared with its data file."""
-    path = next(path for path in lookups(stored) if "t2" in pq.read_table(path)["key"].to_pylist())
-    pq.write_table(pq.read_table(path).slice(0, 0), path)
+    path = next(path for path in lookups(stored) if key_file.parts_with(path, [number_of("trace", "t2")]))
+    path.write_bytes(key_file.made(pl.DataFrame(schema={"kind": pl.String, "key": pl.String, "part": pl.UInt32})))
     assert found(stored, "spans", ("trace", "t2")) == []
     assert [finding.code for finding in of_lookups(stored)] == ["lookup_differs"]
     assert repair(stored) == 1
@@ -157,13 +193,48 @@ def test_folding_brings_the_rows_of_a_trace_together(layout: Layout) -> None:
         table.append(rows, "main", files * traces)
     even(layout, files * traces)
     compact(layout, table, fold_at=2)
-    ((path, _),) = Snapshot.of(layout.data).files("spans")
-    keys = lookup.read(layout, "spans", path)
-    assert keys is not None
-    assert keys["row_group"].n_unique() == -(-files * traces // ROW_GROUP_ROWS)
-    assert keys.group_by("key").len()["len"].max() == 1
+    ((name, _),) = Snapshot.of(layout.data).files("spans")
+    path = layout.lookup("spans") / name
+    groups = [key_file.parts_with(path, [number_of("trace", f"t{n:04d}")]) for n in range(1, traces + 1)]
+    assert {len(group or ()) for group in groups} == {1}
+    assert set().union(*(group or () for group in groups)) == set(range(-(-files * traces // ROW_GROUP_ROWS)))
     assert found(layout, "spans", ("trace", "t0007")) == [7 + file * traces for file in range(files)]
     assert of_lookups(layout) == []
+
+
+def test_folding_brings_the_traces_of_a_conversation_together(layout: Layout) -> None:
+    """Also the rows that do not name it; the order of rows of one trace stays."""
+    rows = spans(
+        {"trace_id": "t9", "conversation_id": None},
+        {"trace_id": "t5", "conversation_id": None},
+        {"trace_id": "t1", "conversation_id": "b"},
+        {"trace_id": None, "conversation_id": "a"},
+        {"trace_id": "t9", "conversation_id": "a"},
+        {"trace_id": "t1", "conversation_id": None},
+    )
+    assert together("spans", rows)["seq"].to_pylist() == [4, 1, 5, 3, 6, 2]
+
+
+@given(
+    keys=st.lists(st.tuples(st.sampled_from(["trace", "call"]), st.text(max_size=3), st.integers(0, 40)), max_size=60),
+    sought=st.lists(st.tuples(st.sampled_from(["trace", "call"]), st.text(max_size=3)), max_size=5),
+    buckets_of=st.sampled_from([1, 4, 512]),
+)
+def test_a_key_file_names_every_part_with_a_key(
+    keys: list[tuple[str, str, int]], sought: list[tuple[str, str]], buckets_of: int
+) -> None:
+    """And no other, but where two keys have one checksum; whatever the size of its buckets."""
+    wanted = {*sought, *((kind, key) for kind, key, _ in keys[:3])}
+    schema = {"kind": pl.String, "key": pl.String, "part": pl.UInt32}
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(key_file, "_BUCKET_ENTRIES", buckets_of)
+        path = Path(name) / "keys"
+        path.write_bytes(key_file.made(pl.DataFrame(keys, schema=schema, orient="row")))
+        assert key_file.is_whole(path.read_bytes())
+        numbers = {number_of(kind, key) for kind, key in wanted}
+        assert key_file.parts_with(path, numbers) == {
+            part for kind, key, part in keys if number_of(kind, key) in numbers
+        }
 
 
 def test_lookup_files_go_with_their_data_files(layout: Layout) -> None:

@@ -48,7 +48,7 @@ def compact(layout: Layout, table: TableWriter, fold_at: int = FOLD_AT) -> int:
         if len(sound) > 1:
             folder, schema = layout.table(table.name), TABLES[table.name].schema
             rows = pa.concat_tables([parquet.read(folder / path, group.day, schema) for path in sound])
-            if table.rearrange(sound, group.day, _together(table.name, rows), group.receiver):
+            if table.rearrange(sound, group.day, together(table.name, rows), group.receiver):
                 folded += len(sound)
     return folded
 
@@ -77,9 +77,18 @@ def vacuum(layout: Layout, table: TableWriter, now_s: float | None = None, keep_
     return gone
 
 
-def _together(table: str, rows: pa.Table) -> pa.Table:
-    """The rows with those of one trace or conversation beside one another, so that few groups of rows hold them."""
-    return rows.sort_by([(name, "ascending") for name in ("trace_id", "conversation_id")]) if table in KEYED else rows
+def together(table: str, rows: pa.Table) -> pa.Table:
+    """The rows with those of one conversation beside one another, and in it those of one trace, so that few groups of
+    rows hold what a question about a run reads. Each trace is of the first conversation that it names, if any.
+    """
+    if table not in KEYED:
+        return rows
+    import polars as pl
+
+    of = pl.DataFrame(rows.select(["trace_id", "conversation_id"]))
+    first = pl.when(pl.col("trace_id").is_not_null()).then(pl.col("conversation_id").min().over("trace_id"))
+    of = of.with_columns(place=pl.coalesce(first, "conversation_id", "trace_id")).with_row_index("row")
+    return rows.take(of.sort("place", "trace_id", maintain_order=True)["row"].to_arrow())
 
 
 def _groups(layout: Layout, table: TableWriter, fold_at: int) -> list[_Group]:

@@ -1,8 +1,7 @@
 """Finding rows by their ids without reading the tables: one small file of wire keys beside each data file.
 
-`<data>/tables/_lookup/<table>/<path of the data file>` holds `kind`, `key` and `row_group`, sorted: which groups of
-rows of the data file have rows with that key. It is made with the file and before the commit that names it, and never
-changes.
+`<data>/tables/_lookup/<table>/<path of the data file>` tells for each wire key which groups of rows of the data file
+have rows with it (`key_file`). It is made with the file and before the commit that names it, and never changes.
 
 It is derived, so it is not synced: after a power cut one may be missing or torn. Then the reader reads the whole data
 file, and the answer is the same. `aftertrace fsck` tells of such files, and `fsck --repair` makes them again.
@@ -12,28 +11,28 @@ from __future__ import annotations
 
 import os
 import time
+from collections import OrderedDict
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from aftertrace.store import parquet
+from aftertrace.store import key_file, parquet
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.schema import TABLES
 from aftertrace.store.wire_keys import KEYED, columns_of, wire_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     import polars as pl
 
     from aftertrace.store.layout import Layout
     from aftertrace.store.snapshot import Snapshot
 
-SCHEMA: Final = pa.schema([("kind", pa.string()), ("key", pa.string()), ("row_group", pa.int32())])
-_CACHED_FILES: Final = 512
+_CACHED_SNAPSHOTS: Final = 8
+_KEPT_GROUPS: Final = 32
 _DRAFT_S: Final = 60.0
 """A draft that is older than this belongs to nobody who is still writing it."""
 
@@ -49,68 +48,107 @@ def write(layout: Layout, table: str, path: str, rows: pa.Table) -> None:
     target = layout.lookup(table) / path
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}.new")
-    pq.write_table(made(table, rows), draft, compression="zstd", write_page_checksum=True)
+    draft.write_bytes(made(table, rows))
     draft.replace(target)
 
 
-def made(table: str, rows: pa.Table) -> pa.Table:
+def made(table: str, rows: pa.Table) -> bytes:
     """What the lookup file of a data file with these rows holds."""
     import polars as pl
 
     frame = pl.DataFrame(rows.select(columns_of(table)))
-    group = (pl.col("row") // parquet.ROW_GROUP_ROWS).cast(pl.Int32)
-    keys = wire_keys(frame).select("kind", "key", row_group=group).unique().sort("kind", "key", "row_group")
-    return keys.to_arrow().cast(SCHEMA)
+    part = (pl.col("row") // parquet.ROW_GROUP_ROWS).alias("part")
+    return key_file.made(wire_keys(frame).select("kind", "key", part).unique())
 
 
-def read(layout: Layout, table: str, path: str) -> pl.DataFrame | None:
-    """The lookup file of a data file; None where it is missing or damaged."""
+def read(layout: Layout, table: str, path: str) -> bytes | None:
+    """The bytes of the lookup file of a data file; None where it is missing, or damaged at any place."""
     try:
-        file = layout.lookup(table) / path
-        return _read(file, file.stat().st_mtime_ns)
-    except (OSError, pa.ArrowException):
+        content = (layout.lookup(table) / path).read_bytes()
+    except OSError:
         return None
+    return content if key_file.is_whole(content) else None
 
 
-def rows_with(
-    snapshot: Snapshot, table: str, keys: pl.DataFrame, *, columns: Sequence[str] | None = None
-) -> pl.DataFrame:
-    """The rows of a table that have any of some wire keys.
-
-    Args:
-        snapshot: the version to read.
-        table: `spans` or `events`.
-        keys: `kind`, `key`, as in `wire_keys.KINDS`.
-        columns: which columns; all of them if not given.
-
-    Raises:
-        Corrupt: a data file is damaged or missing.
+class Reader:
+    """Reads rows of one version by their keys, and keeps the groups of rows that it read last: questions about one run
+    come back to them.
     """
-    import polars as pl
 
-    schema = TABLES[table].schema
-    wanted = list(schema.names if columns is None else columns)
-    needed = [name for name in schema.names if name in {*wanted, *columns_of(table), "receiver", "seq"}]
-    layout = snapshot.layout
-    parts = [pl.DataFrame(schema.empty_table().select(needed))]
-    for path, day in snapshot.files(table):
-        stored = read(layout, table, path)
-        groups = None
-        if stored is not None:
-            groups = stored.join(keys, on=["kind", "key"], how="semi")["row_group"].unique().sort().to_list()
-            if not groups:
-                continue
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Read `snapshot`."""
+        self._snapshot = snapshot
+        self._kept: OrderedDict[tuple[str, str, int], pa.Table] = OrderedDict()
+
+    def rows_with(self, table: str, keys: pl.DataFrame, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The rows of a table that have any of some wire keys.
+
+        Args:
+            table: `spans` or `events`.
+            keys: `kind`, `key`, as in `wire_keys.KINDS`.
+            columns: which columns; all of them if not given.
+
+        Raises:
+            Corrupt: a data file is damaged or missing.
+        """
+        import polars as pl
+
+        schema, layout = TABLES[table].schema, self._snapshot.layout
+        wanted = list(schema.names if columns is None else columns)
+        needed = [name for name in schema.names if name in {*wanted, *columns_of(table), "receiver", "seq"}]
+        numbers = {key_file.number_of(kind, key) for kind, key in keys.select("kind", "key").iter_rows()}
+        parts = [schema.empty_table().select(needed)]
+        for path, day in _files(self._snapshot, table):
+            groups = key_file.parts_with(layout.lookup(table) / path, numbers)
+            for rows in self._groups(table, path, day, groups, needed):
+                frame = pl.DataFrame(rows.select(columns_of(table)))
+                hits = wire_keys(frame).join(keys, on=["kind", "key"], how="semi")["row"].unique().sort()
+                if hits.len():
+                    parts.append(rows.take(hits.to_arrow()))
+        return pl.DataFrame(pa.concat_tables(parts)).filter(self._snapshot.within(table)).select(wanted)
+
+    def _groups(
+        self, table: str, path: str, day: date, groups: set[int] | None, columns: Sequence[str]
+    ) -> list[pa.Table]:
+        """Groups of rows of a file; all of it where it is not known which."""
+        schema = TABLES[table].schema
+        kept = {group: rows for group in groups or () if (rows := self._kept.get((table, path, group))) is not None}
+        found = [rows.select(columns) for rows in kept.values()]
+        if groups is not None and len(kept) == len(groups):
+            return found
         try:
-            rows = parquet.read(layout.table(table) / path, day, schema, columns=needed, row_groups=groups)
+            read = parquet.read_groups(
+                self._snapshot.layout.table(table) / path,
+                day,
+                schema,
+                columns=columns,
+                row_groups=None if groups is None else sorted(groups - kept.keys()),
+            )
         except (OSError, pa.ArrowException) as error:
             raise Corrupt(
                 f"read {table}/{path}: {type(error).__name__}, expected the file as it was committed; "
                 "run `aftertrace fsck`"
             ) from error
-        frame = pl.DataFrame(rows)
-        hits = wire_keys(frame).join(keys, on=["kind", "key"], how="semi")["row"].unique().sort()
-        parts.append(frame[hits])
-    return pl.concat(parts).filter(snapshot.within(table)).select(wanted)
+        if groups is not None and list(columns) == schema.names:
+            self._keep({(table, path, group): rows for group, rows in read.items() if group in groups})
+        return [*found, *read.values()]
+
+    def _keep(self, groups: dict[tuple[str, str, int], pa.Table]) -> None:
+        self._kept.update(groups)
+        while len(self._kept) > _KEPT_GROUPS:
+            self._kept.popitem(last=False)
+
+
+def rows_with(
+    snapshot: Snapshot, table: str, keys: pl.DataFrame, *, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """The rows of a table that have any of some wire keys: `Reader.rows_with`, for one question."""
+    return Reader(snapshot).rows_with(table, keys, columns)
+
+
+@lru_cache(maxsize=_CACHED_SNAPSHOTS)
+def _files(snapshot: Snapshot, table: str) -> tuple[tuple[str, date], ...]:
+    return tuple(snapshot.files(table))
 
 
 def sweep(layout: Layout, table: str) -> None:
@@ -124,10 +162,3 @@ def sweep(layout: Layout, table: str) -> None:
             is_left = not (layout.table(table) / path.relative_to(folder)).exists()
         if is_left:
             path.unlink(missing_ok=True)
-
-
-@lru_cache(maxsize=_CACHED_FILES)
-def _read(path: Path, _written_ns: int) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.DataFrame(pq.ParquetFile(path, page_checksum_verification=True).read().cast(SCHEMA))

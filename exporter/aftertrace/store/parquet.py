@@ -95,14 +95,11 @@ def encode(rows: pa.Table) -> bytes:
     return content
 
 
-def read(
-    path: Path,
-    day: date,
-    schema: pa.Schema,
-    *,
-    columns: Sequence[str] | None = None,
-    row_groups: Sequence[int] | None = None,
-) -> pa.Table:
+WHOLE: Final = -1
+"""Stands for the number of a group of rows where a file was read whole."""
+
+
+def read(path: Path, day: date, schema: pa.Schema, *, columns: Sequence[str] | None = None) -> pa.Table:
     """The rows of a file, in the columns of its table.
 
     Args:
@@ -110,18 +107,34 @@ def read(
         day: the partition it belongs to.
         schema: the columns of its table.
         columns: which of them; all if not given.
-        row_groups: which groups of `ROW_GROUP_ROWS` rows; all if not given, and of a file whose groups are larger,
-            as they once were.
 
     Raises:
         OSError: a page's checksum is wrong, or the file cannot be read.
     """
+    return read_groups(path, day, schema, columns=columns)[WHOLE]
+
+
+def read_groups(
+    path: Path,
+    day: date,
+    schema: pa.Schema,
+    *,
+    columns: Sequence[str] | None = None,
+    row_groups: Sequence[int] | None = None,
+) -> dict[int, pa.Table]:
+    """Groups of `ROW_GROUP_ROWS` rows of a file by their number, in the columns of its table.
+
+    All rows as the group `WHOLE` if no groups are given, and of a file whose groups are larger, as they once were.
+    Parameters and errors as for `read`.
+    """
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     file = pq.ParquetFile(path, page_checksum_verification=True)
-    is_older = any(file.metadata.row_group(group).num_rows > ROW_GROUP_ROWS for group in range(file.num_row_groups))
-    groups = range(file.num_row_groups) if row_groups is None or is_older else row_groups
-    stored = file.read_row_groups(list(groups), columns=[name for name in wanted.names if name != PARTITION])
-    return _in_columns(stored, day, wanted)
+    metadata = file.metadata
+    is_older = any(metadata.row_group(group).num_rows > ROW_GROUP_ROWS for group in range(file.num_row_groups))
+    names = [name for name in wanted.names if name != PARTITION]
+    if row_groups is None or is_older:
+        return {WHOLE: _in_columns(file.read_row_groups(range(file.num_row_groups), columns=names), day, wanted)}
+    return {group: _in_columns(file.read_row_groups([group], columns=names), day, wanted) for group in row_groups}
 
 
 def days(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:

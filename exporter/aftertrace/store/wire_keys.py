@@ -16,6 +16,7 @@ KINDS: Final = {
     "run": "the explicit run id",
     "call": "the id of the tool call",
     "request": "the id of a request for approval: one answer may be given in another trace than it was asked in",
+    "mcp": "session and number of an MCP request: a gateway between its two ends may know nothing else of the run",
 }
 """Every kind of wire key. Ids stand as the sender wrote them: which sender is for the reader to compare."""
 _COLUMNS: Final = {"trace": "trace_id", "conversation": "conversation_id", "run": "run_key", "call": "call_id"}
@@ -46,10 +47,13 @@ def wire_keys(rows: pl.DataFrame) -> pl.DataFrame:
     if "group" in rows.columns:
         about = pl.col("event").str.starts_with("approval.") & pl.col("group").is_not_null()
         found.append(numbered.filter(about).select("row", kind=pl.lit("request"), key="group"))
+        named = numbered.filter(pl.col("attributes").str.contains('"request":', literal=True))
+        key = pl.col("attributes").str.json_path_match("$.request")
+        found.append(named.select("row", kind=pl.lit("mcp"), key=key).drop_nulls("key"))
     return pl.concat(found)
 
 
 def columns_of(table: str) -> tuple[str, ...]:
     """The columns that `wire_keys` reads of a table."""
-    own = ("links",) if table == "spans" else ("event", "group")
+    own = ("links",) if table == "spans" else ("event", "group", "attributes")
     return (*_COLUMNS.values(), *own)

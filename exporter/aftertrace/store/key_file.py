@@ -1,0 +1,150 @@
+"""Files that tell in which parts of another file a key is, without being read whole.
+
+Entries are numbers of 64 bits: the CRC-32 of the key above, the part below. They are sorted and lie in buckets by the
+first bits of the CRC, each with a checksum of its own in the head, so that a question reads the head and one bucket:
+
+    8 bytes   magic
+    u32       number of bits that tell buckets apart
+    u32       number of entries
+    2^bits x  u32 where the bucket ends, u32 CRC-32 of its bytes
+    u32       CRC-32 of all before
+    entries   u64 each
+
+Numbers are little-endian. Two keys may have one CRC: what is named may hold the key, and what is not named does not.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+from struct import Struct
+from typing import IO, TYPE_CHECKING, Final
+from zlib import crc32
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MAGIC: Final = b"aftkeys2"
+"""Another one for every change of what is in the files: one of another kind is taken for damaged, and made again."""
+
+_PREFIX: Final = Struct("<8sII")
+_BUCKET: Final = Struct("<II")
+_CRC: Final = Struct("<I")
+_ENTRY_BYTES: Final = 8
+_BUCKET_ENTRIES: Final = 512
+_LOW: Final = (1 << 32) - 1
+_MOST_BITS: Final = 24
+_HEADS: Final = 1024
+
+
+def number_of(kind: str, key: str) -> int:
+    """The number by which a key is found."""
+    return crc32(f"{kind}\x1f{key}".encode("utf-8", "surrogatepass"))
+
+
+def made(entries: pl.DataFrame) -> bytes:
+    """The bytes of a file of `kind`, `key` and `part`."""
+    import polars as pl
+
+    texts = pl.concat_str("kind", "key", separator="\x1f")
+    numbers = pl.Series([crc32(text.encode("utf-8", "surrogatepass")) for text in entries.select(texts).to_series()])
+    packed = numbers.cast(pl.UInt64) * (1 << 32) + entries["part"].cast(pl.UInt64)
+    values = array("Q", packed.unique().sort().to_list())
+    if sys.byteorder == "big":
+        values.byteswap()
+    content = values.tobytes()
+    bits = max(0, (len(values) // _BUCKET_ENTRIES).bit_length())
+    if sys.byteorder == "big":
+        values.byteswap()
+    head, start = [_PREFIX.pack(MAGIC, bits, len(values))], 0
+    for bucket in range(1 << bits):
+        end = bisect_left(values, (bucket + 1) << (64 - bits))
+        head.append(_BUCKET.pack(end, crc32(content[start * _ENTRY_BYTES : end * _ENTRY_BYTES])))
+        start = end
+    before = b"".join(head)
+    return before + _CRC.pack(crc32(before)) + content
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    bits: int
+    ends: tuple[int, ...]
+    checksums: tuple[int, ...]
+    bytes_before: int
+
+
+def parts_with(path: Path, numbers: Collection[int]) -> set[int] | None:
+    """The parts that may hold any of some keys, given by their numbers; None where the file is missing or damaged."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            head = _head(path, path.stat().st_mtime_ns)
+            if head is None:
+                return None
+            parts: set[int] = set()
+            by_bucket: dict[int, list[int]] = {}
+            for number in numbers:
+                by_bucket.setdefault(number >> (32 - head.bits), []).append(number)
+            for bucket, wanted in by_bucket.items():
+                start = head.ends[bucket - 1] if bucket else 0
+                file.seek(head.bytes_before + start * _ENTRY_BYTES)
+                content = file.read((head.ends[bucket] - start) * _ENTRY_BYTES)
+                if crc32(content) != head.checksums[bucket]:
+                    return None
+                parts.update(_found(content, wanted))
+            return parts
+    except OSError:
+        return None
+
+
+def _found(content: bytes, wanted: Iterable[int]) -> Iterable[int]:
+    values = array("Q", content)
+    if sys.byteorder == "big":
+        values.byteswap()
+    for number in wanted:
+        at = bisect_left(values, number << 32)
+        while at < len(values) and values[at] >> 32 == number:
+            yield values[at] & _LOW
+            at += 1
+
+
+def is_whole(content: bytes) -> bool:
+    """Whether the bytes of a file are as they were made, all of them."""
+    head = _read_head(BytesIO(content))
+    if head is None or len(content) != head.bytes_before + head.ends[-1] * _ENTRY_BYTES:
+        return False
+    bounds = [head.bytes_before + end * _ENTRY_BYTES for end in (0, *head.ends)]
+    return all(
+        crc32(content[start:end]) == checksum
+        for (start, end), checksum in zip(pairwise(bounds), head.checksums, strict=True)
+    )
+
+
+@lru_cache(maxsize=_HEADS)
+def _head(path: Path, _written_ns: int) -> _Head | None:
+    with path.open("rb") as file:
+        return _read_head(file)
+
+
+def _read_head(file: IO[bytes]) -> _Head | None:
+    """The head of a file; None where it is not whole."""
+    prefix = file.read(_PREFIX.size)
+    if len(prefix) < _PREFIX.size:
+        return None
+    magic, bits, entries = _PREFIX.unpack(prefix)
+    if magic != MAGIC or bits > _MOST_BITS:
+        return None
+    table, checksum = file.read(_BUCKET.size << bits), file.read(_CRC.size)
+    if len(checksum) < _CRC.size or _CRC.unpack(checksum)[0] != crc32(prefix + table):
+        return None
+    buckets = list(_BUCKET.iter_unpack(table))
+    if buckets[-1][0] != entries:
+        return None
+    before = _PREFIX.size + len(table) + _CRC.size
+    return _Head(bits, tuple(end for end, _ in buckets), tuple(checksum for _, checksum in buckets), before)
