@@ -52,6 +52,20 @@ def test_calls_come_out_with_what_became_of_them(aftertrace: Command, store: Pat
     }
 
 
+def test_the_rows_of_one_run_are_those_of_the_whole_store(aftertrace: Command, store: Path) -> None:
+    """By its id, its beginning or its trace; and what no run answers to is refused."""
+    listed = [json.loads(line) for line in aftertrace("runs", "--data", store, "--format", "json").out.splitlines()]
+    assert len(listed) == 3
+    for table in ("calls", "near-misses", "approvals", "decisions", "agents", "effects"):
+        whole = aftertrace(table, "--data", store, "--format", "json").out.splitlines()
+        for run in listed:
+            own = [line for line in whole if json.loads(line)["run_id"] == run["run_id"]]
+            for name in (run["run_id"], run["run_id"][:8], run["traces"][0]):
+                assert aftertrace(table, "--run", name, "--data", store, "--format", "json").out.splitlines() == own
+    ended = aftertrace("calls", "--run", "0000", "--data", store)
+    assert (ended.code, ended.err.startswith("error: run '0000': not found; give an id")) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("filters", "tools"),
     [

@@ -102,9 +102,9 @@ def test_an_event_is_found_by_the_mcp_request_that_it_names(layout: Layout) -> N
     }
     told = ('{"request":"s/7"}', '{"side":"client","request":"s/8"}', '{"side":"client"}', None)
     rows = [{**base, "seq": seq, "attributes": attributes} for seq, attributes in enumerate(told, start=1)]
-    TableWriter(layout, "events").append(pa.Table.from_pylist(rows, EVENTS), {"main": 4})
+    TableWriter(layout, "events").append(pa.Table.from_pylist(rows, EVENTS), "main", 4)
     for name in ("evidence", "spans"):
-        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), {"main": 4})
+        TableWriter(layout, name).append(TABLES[name].schema.empty_table(), "main", 4)
     assert found(layout, "events", ("mcp", "s/8")) == [2]
 
 
@@ -156,7 +156,7 @@ def test_a_lookup_file_that_is_lost_or_damaged_loses_no_row(stored: Layout, dama
 def test_fsck_sees_a_lookup_file_that_hides_a_row(stored: Layout) -> None:
     """The control: what only the lookup file knows can be lost, so it is compared with its data file."""
     path = next(path for path in lookups(stored) if key_file.parts_with(path, [number_of("trace", "t2")]))
-    path.write_bytes(key_file.made(pl.DataFrame(schema={"kind": pl.String, "key": pl.String, "part": pl.UInt32})))
+    path.write_bytes(key_file.made([]))
     assert found(stored, "spans", ("trace", "t2")) == []
     assert [finding.code for finding in of_lookups(stored)] == ["lookup_differs"]
     assert repair(stored) == 1
@@ -225,11 +225,10 @@ def test_a_key_file_names_every_part_with_a_key(
 ) -> None:
     """And no other, but where two keys have one checksum; whatever the size of its buckets."""
     wanted = {*sought, *((kind, key) for kind, key, _ in keys[:3])}
-    schema = {"kind": pl.String, "key": pl.String, "part": pl.UInt32}
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(key_file, "_BUCKET_ENTRIES", buckets_of)
         path = Path(name) / "keys"
-        path.write_bytes(key_file.made(pl.DataFrame(keys, schema=schema, orient="row")))
+        path.write_bytes(key_file.made([(number_of(kind, key), part) for kind, key, part in keys]))
         assert key_file.is_whole(path.read_bytes())
         numbers = {number_of(kind, key) for kind, key in wanted}
         assert key_file.parts_with(path, numbers) == {

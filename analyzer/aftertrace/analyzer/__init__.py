@@ -5,7 +5,7 @@ The pure functions take frames and give frames: `identity.identify`, `joins.call
 over one version of a store.
 """
 
-from aftertrace.analyzer.analysis import Analysis, analyse, current_version, open_analysis
+from aftertrace.analyzer.analysis import Analysis, analyse, current_version, open_analysis, open_run
 from aftertrace.analyzer.answers import Answer, Answers
 from aftertrace.analyzer.emitter import Emitter
 from aftertrace.analyzer.emitters import EMITTERS
@@ -33,4 +33,5 @@ __all__ = [
     "analyse",
     "current_version",
     "open_analysis",
+    "open_run",
 ]

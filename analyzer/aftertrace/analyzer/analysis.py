@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from aftertrace.analyzer.agents import agents
 from aftertrace.analyzer.approvals import approvals
 from aftertrace.analyzer.calls import calls
 from aftertrace.analyzer.configurations import configurations
+from aftertrace.analyzer.connected import PREFIX_CHARACTERS, connected, sought
 from aftertrace.analyzer.decisions import decisions
 from aftertrace.analyzer.effects import effects
+from aftertrace.analyzer.found import in_store
 from aftertrace.analyzer.identity import Identified, identify
 from aftertrace.analyzer.losses import losses
 from aftertrace.analyzer.run_states import run_states
@@ -28,10 +30,8 @@ from aftertrace.store.errors import Invalid
 from aftertrace.store.layout import Layout
 from aftertrace.store.quarantine import put_aside
 from aftertrace.store.refusals import refusals
+from aftertrace.store.run_names import ID_CHARACTERS, name_of
 from aftertrace.store.snapshot import Snapshot
-
-PREFIX_CHARACTERS = 4
-"""A run may be named by the first characters of its id, from this many on."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,8 @@ class Analysis:
     def resolve_run(self, text: str) -> str:
         """The run that `text` names: `last`, an id or its beginning, a trace id, or a conversation with one run.
 
+        A run that turned out to be part of another is found by the whole id that it had.
+
         Raises:
             Invalid: none or several runs answer to it.
         """
@@ -177,14 +179,24 @@ class Analysis:
             return str(listed["run_id"][0])
         starts = pl.col("run_id").str.starts_with(text) if len(text) >= PREFIX_CHARACTERS else pl.lit(value=False)
         found = listed.filter(starts | pl.col("traces").list.contains(text) | (pl.col("conversation_id") == text))
-        if found.height == 1:
-            return str(found["run_id"][0])
+        if not found.height:
+            found = self._once_called(text)
         if not found.height:
             raise Invalid(
                 f"run {text!r}: not found; give an id, its first {PREFIX_CHARACTERS} characters, a trace id, or `last`"
             )
+        if found.height == 1:
+            return str(found["run_id"][0])
         some = ", ".join(found["run_id"].head(5).to_list()) + (" …" if found.height > 5 else "")
         raise Invalid(f"run {text!r}: {found.height} runs answer to it ({some}), expected one; give more of the id")
+
+    def _once_called(self, text: str) -> pl.DataFrame:
+        """The runs with a key that a run of this id would be called by."""
+        if len(text) != ID_CHARACTERS:
+            return self.runs.clear()
+        keys = self.identified.keys
+        of_key = keys.filter(pl.Series([name_of(key) == text for key in keys["key"]], dtype=pl.Boolean))
+        return self.runs.join(of_key, on="run_id", how="semi")
 
     def sql(self, text: str) -> pl.DataFrame:
         """Run a reading SQL statement over the stored and derived tables. Raises `Invalid`."""
@@ -216,6 +228,30 @@ def open_analysis(data: Path, *, now_ns: int | None = None) -> Analysis:
     """An analysis of the store in `data`, at the version its tables have now. An empty store has empty tables."""
     pinned = Snapshot.of(data)
     return analyse(tables_of(pinned), version=_version(pinned), now_ns=now_ns)
+
+
+def open_run(data: Path, text: str, *, now_ns: int | None = None) -> tuple[Analysis, str]:
+    """An analysis of what one run needs of the store in `data`, and the run's id; what it tells of that run is what
+    `open_analysis` tells. Of other runs it may tell a part.
+
+    Args:
+        data: folder of the store.
+        text: as for `Analysis.resolve_run`.
+        now_ns: the time it is judged at.
+
+    Raises:
+        Invalid: none or several runs answer to it.
+        Corrupt: a file of a table is damaged or missing.
+    """
+    pinned = Snapshot.of(data)
+    if text == "last":
+        whole = analyse(tables_of(pinned), version=_version(pinned), now_ns=now_ns)
+        return whole, whole.resolve_run(text)
+    found = in_store(pinned)
+    own = connected(found, sought(found, text))
+    tables = replace(tables_of(pinned), spans=own.spans, events=own.events)
+    analysis = analyse(tables, version=_version(pinned), now_ns=now_ns)
+    return analysis, analysis.resolve_run(text)
 
 
 def tables_of(pinned: Snapshot) -> Tables:

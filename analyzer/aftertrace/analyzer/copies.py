@@ -22,6 +22,8 @@ from aftertrace.analyzer.gateways import GATEWAY
 
 PROTOCOL: Final = ("mcp", GATEWAY)
 """The dialects of the protocol's own spans, and of those of gateways between its ends."""
+ENCLOSED_WITHIN_NS: Final = 24 * 3600 * 10**9
+"""What a run of a tool encloses in time, without a trace in common, began within this after it."""
 
 _CALLED: Final = pl.col("event") == "tool.called"
 _COPY: Final = pl.col("dialect").is_in(PROTOCOL).fill_null(value=False) & _CALLED
@@ -134,7 +136,13 @@ def _enclosed(told: pl.DataFrame, ran: pl.DataFrame) -> pl.DataFrame:
     spans = ran.filter(pl.col("done_ns") > pl.col("time_ns")).select("source", "tail", "time_ns", until_ns="done_ns")
     return (
         told.sort("time_ns")
-        .join_asof(spans.sort("time_ns"), on="time_ns", by=["source", "tail"], check_sortedness=False)
+        .join_asof(
+            spans.sort("time_ns"),
+            on="time_ns",
+            by=["source", "tail"],
+            tolerance=ENCLOSED_WITHIN_NS,
+            check_sortedness=False,
+        )
         .filter(pl.col("done_ns") <= pl.col("until_ns"))
         .select("row")
     )

@@ -10,7 +10,6 @@ Ids are scoped by source and service: session `s1` of two programs never meet.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +20,7 @@ from aftertrace.analyzer.imported import once
 from aftertrace.analyzer.retold import without_retold
 from aftertrace.analyzer.tables import Tables
 from aftertrace.analyzer.turns import in_turns
+from aftertrace.store.run_names import OWNER, joined, name_of, owned, pointer, thread_of, trace_key
 from aftertrace.store.snapshot import collected
 
 RESOLVED: Final = (
@@ -40,8 +40,6 @@ RESUME_WITHIN_NS: Final = 24 * 3600 * 10**9
 LEVELS_ABOVE: Final = 16
 """How far up the nearest agent, or conversation, is looked for."""
 
-_SEPARATOR: Final = "\x1f"
-_OWNER: Final = ("source", "service_name")
 _POINTER: Final = ("receiver", "seq", "index")
 _STATED: Final = (
     "trace_id",
@@ -155,10 +153,10 @@ def _with_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> tuple[pl.D
 
 def _trace_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """The one conversation of each trace and sender; traces with several have none."""
-    columns = [*_OWNER, "trace_id", "conversation_id"]
+    columns = [*OWNER, "trace_id", "conversation_id"]
     seen = pl.concat([spans.select(columns), events.select(columns)]).drop_nulls(["trace_id", "conversation_id"])
     return (
-        seen.group_by(*_OWNER, "trace_id")
+        seen.group_by(*OWNER, "trace_id")
         .agg(
             pl.col("conversation_id").n_unique().alias("conversations"),
             pl.col("conversation_id").min().alias("only"),
@@ -172,12 +170,12 @@ def _continued(events: pl.DataFrame, conversations: pl.DataFrame) -> pl.DataFram
     through Logfire, which names it on the root of the trace that stopped alone).
     """
     called = events.filter(pl.col("call_id").is_not_null() & pl.col("trace_id").is_not_null())
-    silent = called.join(conversations, on=[*_OWNER, "trace_id"], how="anti", nulls_equal=True)
+    silent = called.join(conversations, on=[*OWNER, "trace_id"], how="anti", nulls_equal=True)
     if not silent.height:
         return conversations.clear()
-    call = [*_OWNER, "call_id"]
+    call = [*OWNER, "call_id"]
     told = called.join(silent, on=call, how="semi", nulls_equal=True).join(
-        conversations.drop_nulls("only"), on=[*_OWNER, "trace_id"], how="inner", nulls_equal=True
+        conversations.drop_nulls("only"), on=[*OWNER, "trace_id"], how="inner", nulls_equal=True
     )
     ends = (pl.col("event") == "tool.called") & pl.col("state").is_in(RESOLVED)
     left_open = (
@@ -195,7 +193,7 @@ def _continued(events: pl.DataFrame, conversations: pl.DataFrame) -> pl.DataFram
         silent.filter((pl.col("state") != "proposed").fill_null(value=True))
         .join(left_open, on=call, how="inner", nulls_equal=True)
         .filter(within & same)
-        .group_by(*_OWNER, "trace_id")
+        .group_by(*OWNER, "trace_id")
         .agg(conversations=pl.col("only").n_unique(), only=pl.col("only").min())
         .filter(pl.col("conversations") == 1)
         .select(conversations.columns)
@@ -208,7 +206,7 @@ def _strange(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
 
     They may be agents' (`gateways`), so they scope nothing beyond a trace: not what is counted, and no turns.
     """
-    columns = [*_OWNER, "conversation_id"]
+    columns = [*OWNER, "conversation_id"]
     theirs, agents = (
         pl.concat([frame.filter(of).select(columns) for frame in (spans, events)]).unique()
         for of in (IS_GATEWAY, ~IS_GATEWAY)
@@ -218,38 +216,32 @@ def _strange(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_thread(frame: pl.DataFrame, conversations: pl.DataFrame, strange: pl.DataFrame) -> pl.DataFrame:
-    joined = frame.join(conversations, on=[*_OWNER, "trace_id"], how="left", nulls_equal=True)
+    frame = frame.join(conversations, on=[*OWNER, "trace_id"], how="left", nulls_equal=True)
     named = pl.coalesce("conversation_id", "only")
-    joined = joined.with_columns(conversation_id=named).join(
-        strange, on=[*_OWNER, "conversation_id"], how="left", nulls_equal=True
+    frame = frame.with_columns(conversation_id=named).join(
+        strange, on=[*OWNER, "conversation_id"], how="left", nulls_equal=True
     )
     is_of_trace = pl.col("is_strange").fill_null(value=False) & pl.col("trace_id").is_not_null()
-    owner = [pl.col(column).fill_null("") for column in _OWNER]
-    pointer = pl.concat_str("receiver", pl.col("seq").cast(pl.String), pl.col("index").cast(pl.String), separator="/")
     conversation = pl.col("conversation_id")
     thread = (
         pl.when(conversation.is_not_null() & ~is_of_trace)
-        .then(pl.concat_str(*owner, pl.lit("conversation"), conversation, separator=_SEPARATOR))
+        .then(thread_of("conversation", conversation))
         .when(pl.col("trace_id").is_not_null())
-        .then(pl.concat_str(*owner, pl.lit("trace"), "trace_id", separator=_SEPARATOR))
-        .otherwise(pl.concat_str(*owner, pl.lit("record"), pointer, separator=_SEPARATOR))
+        .then(thread_of("trace", "trace_id"))
+        .otherwise(thread_of("record", pointer()))
     )
     # Several conversations in one trace (a batch job, a server's own root span) are several runs.
     trace = pl.when(pl.col("conversations") > 1).then(
-        pl.concat_str("trace_id", conversation.fill_null(""), separator=_SEPARATOR)
+        joined("trace_id", conversation.fill_null(""))
     ).otherwise("trace_id")  # fmt: skip
-    return joined.with_columns(thread=thread, part=trace, pointer=pointer).drop("conversations", "only", "is_strange")
+    return frame.with_columns(thread=thread, part=trace, pointer=pointer()).drop("conversations", "only", "is_strange")
 
 
 def _keys(frame: pl.DataFrame) -> pl.DataFrame:
     """Pairs of wire keys that one record carries: `first` is its strongest, `second` each other one, or null."""
-    owner = [pl.col(column).fill_null("") for column in _OWNER]
-    run = pl.concat_str(pl.lit("run"), *owner, "run_key", separator=_SEPARATOR)
-    turn = pl.concat_str(pl.lit("turn"), "thread", "turn_id", separator=_SEPARATOR)
-    trace = pl.concat_str(pl.lit("trace"), "part", separator=_SEPARATOR)
-    thread = pl.concat_str(pl.lit("thread"), "thread", separator=_SEPARATOR)
-    first = pl.coalesce(run, turn, trace, thread)
-    distinct = frame.select(*_OWNER, "run_key", "turn_id", "part", "thread").unique()
+    turn, trace = joined(pl.lit("turn"), "thread", "turn_id"), trace_key("part")
+    first = pl.coalesce(owned("run", "run_key"), turn, trace, joined(pl.lit("thread"), "thread"))
+    distinct = frame.select(*OWNER, "run_key", "turn_id", "part", "thread").unique()
     return pl.concat(
         [distinct.select(first=first, second=pl.when(other != first).then(other)) for other in (turn, trace)]
     ).unique()
@@ -264,7 +256,7 @@ def _links(spans: pl.DataFrame) -> pl.DataFrame:
         linked.explode("to", empty_as_null=True, keep_nulls=True)
         .select("part", to=pl.col("to").list.get(0, null_on_oob=True))
         .join(spans.select("trace_id", target="part").unique(), left_on="to", right_on="trace_id", how="inner")
-        .select(first=_trace_key("part"), second=_trace_key("target"))
+        .select(first=trace_key("part"), second=trace_key("target"))
     )
 
 
@@ -276,7 +268,7 @@ def _resumed(events: pl.DataFrame) -> pl.DataFrame:
         & (pl.col("state") != "echoed").fill_null(value=True)
     )
     scope = pl.col("conversation_id").fill_null("").alias("scope")
-    per_trace = touched.group_by(*_OWNER, scope, "call_id", "part").agg(
+    per_trace = touched.group_by(*OWNER, scope, "call_id", "part").agg(
         pl.col("tool_name").min().alias("tool"),
         pl.col("time_ns").min().alias("from_ns"),
         pl.col("time_ns").max().alias("to_ns"),
@@ -285,7 +277,7 @@ def _resumed(events: pl.DataFrame) -> pl.DataFrame:
         ).any().alias("resolved"),
         ((pl.col("event") == "action.proposed") & (pl.col("state") == "proposed")).any().alias("proposes"),
     )  # fmt: skip
-    keys = [*_OWNER, "scope", "call_id"]
+    keys = [*OWNER, "scope", "call_id"]
     ordered = per_trace.sort("from_ns", "part").with_columns(
         previous=pl.col("part").shift().over(keys),
         previous_tool=pl.col("tool").shift().over(keys),
@@ -298,11 +290,7 @@ def _resumed(events: pl.DataFrame) -> pl.DataFrame:
         & ~pl.col("proposes").fill_null(value=False)
         & (pl.col("tool").is_null() | pl.col("previous_tool").is_null() | (pl.col("tool") == pl.col("previous_tool")))
         & (pl.col("from_ns") - pl.col("previous_ns") <= RESUME_WITHIN_NS)
-    ).select(first=_trace_key("previous"), second=_trace_key("part"))
-
-
-def _trace_key(column: str) -> pl.Expr:
-    return pl.concat_str(pl.lit("trace"), column, separator=_SEPARATOR)
+    ).select(first=trace_key("previous"), second=trace_key("part"))
 
 
 def _components(nodes: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
@@ -322,7 +310,7 @@ def _components(nodes: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
         low, high = sorted((root(first), root(second)))
         parent[high] = low
     roots = [root(name) for name in names]
-    ids = {name: hashlib.sha256(name.encode()).hexdigest()[:16] for name in set(roots)}
+    ids = {name: name_of(name) for name in set(roots)}
     return pl.DataFrame(
         {"node": names, "run_id": [ids[name] for name in roots]},
         schema={"node": pl.String, "run_id": pl.String},
@@ -330,11 +318,10 @@ def _components(nodes: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_run(frame: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
-    owner = [pl.col(column).fill_null("") for column in _OWNER]
     key = pl.coalesce(
-        pl.concat_str(pl.lit("run"), *owner, "run_key", separator=_SEPARATOR),
-        pl.concat_str(pl.lit("turn"), "thread", "turn_id", separator=_SEPARATOR),
-        _trace_key("part"),
-        pl.concat_str(pl.lit("thread"), "thread", separator=_SEPARATOR),
+        owned("run", "run_key"),
+        joined(pl.lit("turn"), "thread", "turn_id"),
+        trace_key("part"),
+        joined(pl.lit("thread"), "thread"),
     )
     return frame.with_columns(node=key).join(runs, on="node", how="left").drop("node")

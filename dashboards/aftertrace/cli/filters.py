@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer import Filter
+    from pathlib import Path
+
+    from aftertrace.analyzer import Analysis, Filter
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -35,6 +38,10 @@ _OPTIONS: Final = {
     "reviewer": ("NAME", "Only what this reviewer decided, as the sender names them."),
     "tenant": ("NAME", "Only this tenant."),
     "environment": ("NAME", "Only this deployment environment."),
+    "run": (
+        "ID",
+        "Only this run: an id or its beginning, a trace id, or a conversation with one run; `last`: the newest.",
+    ),
 }
 
 
@@ -115,9 +122,19 @@ def filter_options(names: Iterable[str]) -> Callable[[_Function], _Function]:
 
 
 def chosen(options: dict[str, Any]) -> Filter:
-    """The filter that the options of `filter_options` ask for."""
+    """The filter that the options of `filter_options` ask for, but for the run: `opened` finds that first."""
     from aftertrace.analyzer import Filter
 
     since_ns, until_ns = options.get("since"), options.get("until")
-    named = {name: options[name] for name in _OPTIONS if options.get(name) is not None}
+    named = {name: options[name] for name in _OPTIONS if name != "run" and options.get(name) is not None}
     return Filter(**named, since_ns=since_ns, until_ns=until_ns)
+
+
+def opened(data: Path, options: dict[str, Any]) -> tuple[Analysis, Filter]:
+    """What to ask, and for what: of one run, where the options name it, no more is read than that needs."""
+    from aftertrace.analyzer import open_analysis, open_run
+
+    if (named := options.get("run")) is None:
+        return open_analysis(data), chosen(options)
+    analysis, run_id = open_run(data, named)
+    return analysis, replace(chosen(options), run_id=run_id)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from aftertrace.cli import formats, settings
-from aftertrace.cli.filters import chosen, filter_options
+from aftertrace.cli.filters import filter_options, opened
 from aftertrace.cli.output import output_options
 
 _EVERY_FILTER: Final = (
@@ -41,6 +41,8 @@ class Listing:
     filters: Sequence[str] = _EVERY_FILTER
 
 
+_OF_A_RUN: Final = (*_EVERY_FILTER, "run")
+
 _CALL_COLUMNS: Final = (
     "first_ns",
     "agent_name",
@@ -68,6 +70,7 @@ _TABLES: Final = (
         "List tool calls and their outcomes.",
         "List tool calls and what became of each.",
         _CALL_COLUMNS,
+        _OF_A_RUN,
     ),
     Listing(
         "near-misses",
@@ -76,6 +79,7 @@ _TABLES: Final = (
         "List near misses: calls that were refused, edited, left to expire, cancelled by a person, or considered and "
         "dropped. One control away from happening.",
         _CALL_COLUMNS,
+        _OF_A_RUN,
     ),
     Listing(
         "approvals",
@@ -83,6 +87,7 @@ _TABLES: Final = (
         "List approvals: asked, answered, by whom.",
         "List approvals: who was asked, for how long, and what they answered.",
         ("first_ns", "agent_name", "tool_name", "decision", "decided_by", "reviewer", "wait_ns", "reason", "run_id"),
+        _OF_A_RUN,
     ),
     Listing(
         "decisions",
@@ -91,7 +96,7 @@ _TABLES: Final = (
         "List decisions: every verdict that a policy, guardrail, hook or reviewer gave on a call, in order, and which "
         "one counted.",
         ("first_ns", "tool_name", "ordinal", "decision", "is_final", "decided_by", "reviewer", "reason", "run_id"),
-        ("tool", "decided_by", "reviewer", "tenant", "environment", "time"),
+        ("tool", "decided_by", "reviewer", "tenant", "environment", "time", "run"),
     ),
     Listing(
         "agents",
@@ -99,7 +104,7 @@ _TABLES: Final = (
         "List the agents of every run.",
         "List agents: who took part in each run, which agent set it to work, and by which call.",
         ("started_at", "agent_name", "depth", "how", "parent_name", "delegated_by_tool", "calls", "model", "run_id"),
-        ("agent", "tenant", "environment", "time"),
+        ("agent", "tenant", "environment", "time", "run"),
     ),
     Listing(
         "effects",
@@ -107,7 +112,7 @@ _TABLES: Final = (
         "List receipts: what changed, and by which call.",
         "List effects: what changed in a system of record or was kept from it, and where no call on record did it.",
         ("first_ns", "tool_name", "state", "system", "operation", "object_id", "signals", "run_id"),
-        ("agent", "tool", "tenant", "environment", "time"),
+        ("agent", "tool", "tenant", "environment", "time", "run"),
     ),
     Listing(
         "losses",
@@ -135,10 +140,8 @@ def _command(listing: Listing) -> click.Command:
     @output_options
     @settings.data_option
     def command(data: Path, form: formats.Format, out: Path | None, limit: int | None, **options: Any) -> None:
-        from aftertrace.analyzer import open_analysis
-
-        analysis = open_analysis(settings.readable(data))
-        frame = analysis.select(listing.table, chosen(options))
+        analysis, wanted = opened(settings.readable(data), options)
+        frame = analysis.select(listing.table, wanted)
         formats.write(frame if limit is None else frame.head(limit), form, shown=listing.shown, out=out)
 
     return command

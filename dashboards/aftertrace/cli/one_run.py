@@ -56,10 +56,9 @@ def run_page(run_id: str, timeline: bool, evidence: bool, form: Literal["text", 
     RUN_ID is an id or its beginning, a trace id, or a conversation with one run; `last` is the newest. An answer that
     the telemetry does not give is unknown, and the page says what to switch on.
     """
-    from aftertrace.analyzer import open_analysis
+    from aftertrace.analyzer import open_run
 
-    analysis = open_analysis(settings.readable(data))
-    found = analysis.resolve_run(run_id)
+    analysis, found = open_run(settings.readable(data), run_id)
     if form == "json":
         click.echo(json.dumps(asdict(analysis.answers(found)), ensure_ascii=True, indent=2))
         return

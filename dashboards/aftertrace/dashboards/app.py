@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -33,17 +34,23 @@ def look_for_news(shown: str | None) -> None:
 
 page = st.navigation([OVERVIEW, NEAR_MISSES, RUNS, RUN, APPROVALS], position="top")
 shown = data.version()
+named = (st.session_state.get("run") or st.query_params.get("run")) if page == RUN else None
 try:
-    analysis = data.analysis()
+    if named:
+        # Opened before the page is drawn, and kept for it. A run that is not there is the page's to tell.
+        with suppress(data.Invalid):
+            data.run(named)
+    analysis = None if named else data.analysis()
 except data.AftertraceError as error:
     st.error("The store cannot be read. This page tries again by itself.", icon=":material/error:")
     st.code(plain_lines(str(error)), language=None, wrap_lines=True)
 else:
-    if analysis.runs.is_empty() and analysis.calls.is_empty():
+    if analysis is not None and analysis.runs.is_empty() and analysis.calls.is_empty():
         empty_store(data.settings())
     else:
-        if page != RUN:
+        if analysis is not None and page != RUN:
             filters.bar(analysis)
         page.run()
-        st.caption(f"Analysed {moment(analysis.now_ns)}")
+        if analysis is not None and page != RUN:
+            st.caption(f"Analysed {moment(analysis.now_ns)}")
 look_for_news(shown)

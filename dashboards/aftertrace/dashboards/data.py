@@ -23,6 +23,7 @@ from aftertrace.analyzer import (
     Invalid,
     current_version,
     open_analysis,
+    open_run,
 )
 from aftertrace.dashboards import launch
 
@@ -37,6 +38,7 @@ __all__ = [
     "Pace",
     "analysis",
     "pace",
+    "run",
     "settings",
     "version",
 ]
@@ -68,6 +70,20 @@ def analysis() -> Analysis:
     """
     data = str(settings().data)
     return _opened(data, _key(data))
+
+
+def run(text: str) -> tuple[Analysis, str]:
+    """One run as of now, with its id: no more of the store is read than it needs, but for `last`.
+
+    Raises:
+        Invalid: none or several runs answer to the text.
+        AftertraceError: the store cannot be read.
+    """
+    if text == "last":
+        whole = analysis()
+        return whole, whole.resolve_run(text)
+    data = str(settings().data)
+    return _opened_run(data, _key(data), text)
 
 
 @dataclass(slots=True)
@@ -109,3 +125,8 @@ def _opened(data: str, key: str) -> Analysis:
     kept = pace(data)
     kept.key, kept.read_s, kept.took_s = key, now_s, now_s - began_s
     return opened
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading the run …")
+def _opened_run(data: str, key: str, text: str) -> tuple[Analysis, str]:  # noqa: ARG001  # the version that is kept
+    return open_run(Path(data), text)

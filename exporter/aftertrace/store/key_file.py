@@ -49,14 +49,17 @@ def number_of(kind: str, key: str) -> int:
     return crc32(f"{kind}\x1f{key}".encode("utf-8", "surrogatepass"))
 
 
-def made(entries: pl.DataFrame) -> bytes:
-    """The bytes of a file of `kind`, `key` and `part`."""
+def numbers_of(keys: pl.DataFrame) -> list[int]:
+    """The numbers of `kind` and `key`."""
     import polars as pl
 
-    texts = pl.concat_str("kind", "key", separator="\x1f")
-    numbers = pl.Series([crc32(text.encode("utf-8", "surrogatepass")) for text in entries.select(texts).to_series()])
-    packed = numbers.cast(pl.UInt64) * (1 << 32) + entries["part"].cast(pl.UInt64)
-    values = array("Q", packed.unique().sort().to_list())
+    texts = keys.select(pl.concat_str("kind", "key", separator="\x1f")).to_series()
+    return [crc32(text.encode("utf-8", "surrogatepass")) for text in texts]
+
+
+def made(entries: Iterable[tuple[int, int]]) -> bytes:
+    """The bytes of a file of numbers and parts."""
+    values = array("Q", sorted({number << 32 | part for number, part in entries}))
     if sys.byteorder == "big":
         values.byteswap()
     content = values.tobytes()
@@ -82,15 +85,21 @@ class _Head:
 
 def parts_with(path: Path, numbers: Collection[int]) -> set[int] | None:
     """The parts that may hold any of some keys, given by their numbers; None where the file is missing or damaged."""
+    return parts_within(path, [(number, number) for number in numbers])
+
+
+def parts_within(path: Path, ranges: Collection[tuple[int, int]]) -> set[int] | None:
+    """The parts with a number in any of some ranges, both ends included; None where the file is missing or damaged."""
     try:
         with path.open("rb", buffering=0) as file:
             head = _head(path, path.stat().st_mtime_ns)
             if head is None:
                 return None
             parts: set[int] = set()
-            by_bucket: dict[int, list[int]] = {}
-            for number in numbers:
-                by_bucket.setdefault(number >> (32 - head.bits), []).append(number)
+            by_bucket: dict[int, list[tuple[int, int]]] = {}
+            for low, high in ranges:
+                for bucket in range(low >> (32 - head.bits), (high >> (32 - head.bits)) + 1):
+                    by_bucket.setdefault(bucket, []).append((low, high))
             for bucket, wanted in by_bucket.items():
                 start = head.ends[bucket - 1] if bucket else 0
                 file.seek(head.bytes_before + start * _ENTRY_BYTES)
@@ -103,15 +112,13 @@ def parts_with(path: Path, numbers: Collection[int]) -> set[int] | None:
         return None
 
 
-def _found(content: bytes, wanted: Iterable[int]) -> Iterable[int]:
+def _found(content: bytes, wanted: Iterable[tuple[int, int]]) -> Iterable[int]:
     values = array("Q", content)
     if sys.byteorder == "big":
         values.byteswap()
-    for number in wanted:
-        at = bisect_left(values, number << 32)
-        while at < len(values) and values[at] >> 32 == number:
-            yield values[at] & _LOW
-            at += 1
+    for low, high in wanted:
+        for value in values[bisect_left(values, low << 32) : bisect_left(values, (high + 1) << 32)]:
+            yield value & _LOW
 
 
 def is_whole(content: bytes) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from aftertrace.store import key_file, parquet
+from aftertrace.store import key_file, parquet, run_names
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.schema import TABLES
 from aftertrace.store.wire_keys import KEYED, columns_of, wire_keys
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _CACHED_SNAPSHOTS: Final = 8
 _KEPT_GROUPS: Final = 32
+_NUMBER_CHARACTERS: Final = 8
+"""So many hexadecimal digits of a run's id are its number in a lookup file: a range of them is a beginning of ids."""
 _DRAFT_S: Final = 60.0
 """A draft that is older than this belongs to nobody who is still writing it."""
 
@@ -56,9 +58,18 @@ def made(table: str, rows: pa.Table) -> bytes:
     """What the lookup file of a data file with these rows holds."""
     import polars as pl
 
-    frame = pl.DataFrame(rows.select(columns_of(table)))
-    part = (pl.col("row") // parquet.ROW_GROUP_ROWS).alias("part")
-    return key_file.made(wire_keys(frame).select("kind", "key", part).unique())
+    part = pl.col("row") // parquet.ROW_GROUP_ROWS
+    keys = wire_keys(pl.DataFrame(rows.select(columns_of(table)))).select("kind", "key", part=part).unique()
+    runs = run_names.names(pl.DataFrame(rows.select(run_names.COLUMNS))).select("run_id", part=part).unique()
+    numbers = [int(run_id[:_NUMBER_CHARACTERS], 16) for run_id in runs["run_id"]]
+    return key_file.made(
+        [*zip(key_file.numbers_of(keys), keys["part"], strict=True), *zip(numbers, runs["part"], strict=True)]
+    )
+
+
+def columns_read(table: str) -> list[str]:
+    """The columns that `made` reads of a table."""
+    return list(dict.fromkeys((*columns_of(table), *run_names.COLUMNS)))
 
 
 def read(layout: Layout, table: str, path: str) -> bytes | None:
@@ -106,6 +117,26 @@ class Reader:
                 if hits.len():
                     parts.append(rows.take(hits.to_arrow()))
         return pl.DataFrame(pa.concat_tables(parts)).filter(self._snapshot.within(table)).select(wanted)
+
+    def keys_of_runs(self, beginning: str) -> pl.DataFrame:
+        """`kind`, `key` of wire keys of runs that may have an id with this beginning, of lower-case hexadecimal digits.
+
+        Raises:
+            Corrupt: a data file is damaged or missing.
+        """
+        import polars as pl
+
+        head = beginning[:_NUMBER_CHARACTERS]
+        between = int(head.ljust(_NUMBER_CHARACTERS, "0"), 16), int(head.ljust(_NUMBER_CHARACTERS, "f"), 16)
+        found = [pl.DataFrame(schema={"kind": pl.String, "key": pl.String})]
+        for table in KEYED:
+            for path, day in _files(self._snapshot, table):
+                groups = key_file.parts_within(self._snapshot.layout.lookup(table) / path, [between])
+                for rows in self._groups(table, path, day, groups, run_names.COLUMNS):
+                    frame = pl.DataFrame(rows).filter(self._snapshot.within(table))
+                    named = run_names.names(frame).filter(pl.col("run_id").str.starts_with(beginning))
+                    found.append(named.select("kind", "key"))
+        return pl.concat(found).unique(maintain_order=True)
 
     def _groups(
         self, table: str, path: str, day: date, groups: set[int] | None, columns: Sequence[str]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from aftertrace.store.run_names import POINTER, pointer
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -17,6 +19,7 @@ KINDS: Final = {
     "call": "the id of the tool call",
     "request": "the id of a request for approval: one answer may be given in another trace than it was asked in",
     "mcp": "session and number of an MCP request: a gateway between its two ends may know nothing else of the run",
+    "record": "`receiver/seq/index` of a row that has neither trace, conversation nor run",
 }
 """Every kind of wire key. Ids stand as the sender wrote them: which sender is for the reader to compare."""
 _COLUMNS: Final = {"trace": "trace_id", "conversation": "conversation_id", "run": "run_key", "call": "call_id"}
@@ -34,6 +37,8 @@ def wire_keys(rows: pl.DataFrame) -> pl.DataFrame:
     found = [
         numbered.select("row", kind=pl.lit(kind), key=column).drop_nulls("key") for kind, column in _COLUMNS.items()
     ]
+    is_alone = pl.all_horizontal(pl.col(name).is_null() for name in ("trace_id", "conversation_id", "run_key"))
+    found.append(numbered.filter(is_alone).select("row", kind=pl.lit("record"), key=pointer()))
     if "links" in rows.columns:
         linked = numbered.filter(pl.col("links").is_not_null()).select(
             "row", pair=pl.col("links").str.json_decode(pl.List(pl.List(pl.String)))
@@ -56,4 +61,4 @@ def wire_keys(rows: pl.DataFrame) -> pl.DataFrame:
 def columns_of(table: str) -> tuple[str, ...]:
     """The columns that `wire_keys` reads of a table."""
     own = ("links",) if table == "spans" else ("event", "group", "attributes")
-    return (*_COLUMNS.values(), *own)
+    return (*POINTER, *_COLUMNS.values(), *own)

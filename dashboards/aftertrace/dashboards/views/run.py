@@ -11,7 +11,6 @@ from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count, duration, moment, money
 from aftertrace.dashboards.timeline import timeline
 
-analysis = data.analysis()
 head, search = st.columns([5, 3], vertical_alignment="center")
 asked = search.text_input(
     "Run",
@@ -22,7 +21,7 @@ asked = search.text_input(
     label_visibility="collapsed",
 )
 try:
-    run_id = analysis.resolve_run(asked or "last")
+    analysis, run_id = data.run(asked or "last")
 except data.Invalid as error:
     st.warning("There is no such run.", icon=":material/search_off:")
     st.code(plain(str(error)), language=None, wrap_lines=True)
@@ -107,3 +106,5 @@ with st.expander("Configuration and origin", icon=":material/fingerprint:"):
     )
     st.caption(f"{count(len(run['traces'] or ()), 'trace')}, {count(run['records'], 'record')}")
     st.code("\n".join(plain(trace) for trace in run["traces"] or ()), language=None)
+
+st.caption(f"Analysed {moment(analysis.now_ns)}")

@@ -10,7 +10,7 @@ from aftertrace.store import lookup, parquet
 from aftertrace.store.finding import Finding
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot
-from aftertrace.store.wire_keys import KEYED, columns_of
+from aftertrace.store.wire_keys import KEYED
 
 
 def check_lookups(snapshot: Snapshot, unsound: set[str]) -> list[Finding]:
@@ -48,7 +48,7 @@ def _wrong(snapshot: Snapshot, table: str) -> Iterator[tuple[str, Finding]]:
             yield path, Finding("lookup_missing", "warning", where, message)
             continue
         try:
-            rows = parquet.read(layout.table(table) / path, day, schema, columns=columns_of(table))
+            rows = parquet.read(layout.table(table) / path, day, schema, columns=lookup.columns_read(table))
         except (OSError, pa.ArrowException):
             # `check_files` tells of the data file itself.
             continue

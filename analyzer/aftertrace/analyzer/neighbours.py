@@ -1,0 +1,147 @@
+"""Records beside a run's own that the joins look at: they tell of the same calls or requests in another place.
+
+A call is resumed, or repeated, in another trace (`identity`, `replays`); an answer names a request that was asked about
+elsewhere (`requests`); a gateway names a call or an MCP request (`gateways`); one end of a connection tells of what an
+agent's tool encloses (`copies`); a record tells another whole (`retold`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.copies import ENCLOSED_WITHIN_NS, PROTOCOL
+from aftertrace.analyzer.found import Found
+from aftertrace.analyzer.gateways import is_drawn
+from aftertrace.analyzer.identity import RESUME_WITHIN_NS
+from aftertrace.store.wire_keys import columns_of, wire_keys
+
+PLACES_AT_MOST: Final = 32
+"""An id in more places (traces, or conversations without one) is no name of a call, such as `call_1`: for each place
+that matters, as many are taken that began last before it, and first after it."""
+
+_KINDS: Final = ("call", "request", "mcp")
+_POINTER: Final = ("receiver", "seq", "index")
+_NARROW: Final = ("source", "time_ns", *columns_of("events"))
+_OF: Final = ["kind", "key", "source"]
+_RAN: Final = (pl.col("event") == "tool.called") & pl.col("state").is_in(("started", "completed", "failed"))
+_TAIL: Final = pl.col("tool_name").str.split("__").list.last()
+_IS_COPY: Final = pl.col("dialect").is_in(PROTOCOL).fill_null(value=False) & (pl.col("event") == "tool.called")
+
+
+def by_ids(found: Found, events: pl.DataFrame) -> pl.DataFrame:
+    """Events in other places with the id of a call, or request, of some events; columns as in `events`."""
+    ours = _places(events.select(_NARROW))
+    keys = ours.select("kind", "key").unique()
+    if not keys.height:
+        return events.clear()
+    theirs = _places(found.by("events", keys, _NARROW)).join(ours.select(_OF).unique(), on=_OF, how="semi")
+    theirs = theirs.join(ours, on=[*_OF, "place"], how="anti")
+    # A call goes on, or is told again, within a day, unless nothing else can have its id.
+    ends = ours.group_by(_OF).agg(of_from_ns=pl.col("from_ns").min(), of_to_ns=pl.col("to_ns").max())
+    gap_ns = pl.max_horizontal(pl.col("from_ns") - pl.col("of_to_ns"), pl.col("of_from_ns") - pl.col("to_ns"))
+    lasting = (pl.col("kind") != "call") | is_drawn(pl.col("key"))
+    theirs = theirs.join(ends, on=_OF, how="inner").filter(lasting | (gap_ns <= RESUME_WITHIN_NS).fill_null(value=True))
+    chosen = _nearest(theirs, ours).select("kind", "key", "place").unique()
+    if not chosen.height:
+        return events.clear()
+    rows = found.by("events", chosen.select("kind", "key").unique(), events.columns)
+    at = wire_keys(rows).join(rows.with_row_index("row").select("row", place=_PLACE), on="row", how="inner")
+    return rows[at.join(chosen, on=["kind", "key", "place"], how="semi")["row"].unique().sort()]
+
+
+_PLACE: Final = pl.coalesce(
+    pl.concat_str(pl.lit("trace"), "trace_id", separator=" "),
+    pl.concat_str(pl.lit("conversation"), "conversation_id", separator=" "),
+    pl.concat_str(_POINTER, separator="/"),
+)
+
+
+def _places(events: pl.DataFrame) -> pl.DataFrame:
+    """Per id, source and place: between when it is told of. The rows of one place have the same traces to be read."""
+    of = events.with_row_index("row").select("row", "source", "time_ns", place=_PLACE)
+    return (
+        wire_keys(events)
+        .filter(pl.col("kind").is_in(_KINDS))
+        .join(of, on="row", how="inner")
+        .group_by(*_OF, "place")
+        .agg(from_ns=pl.col("time_ns").min(), to_ns=pl.col("time_ns").max())
+    )
+
+
+def _nearest(theirs: pl.DataFrame, ours: pl.DataFrame) -> pl.DataFrame:
+    """All places of an id, or where it has many, those that began nearest to each of ours."""
+    is_few = pl.len().over(_OF) <= PLACES_AT_MOST
+    few = theirs.filter(is_few)
+    many = theirs.filter(~is_few).sort(*_OF, "from_ns", "place").with_row_index("number")
+    if not many.height:
+        return few
+    numbered = many.select(*_OF, "from_ns", "number").sort("from_ns", "number")
+    met = ours.join(many.select(_OF).unique(), on=_OF, how="semi").sort("from_ns")
+    around = met.join_asof(numbered, on="from_ns", by=_OF, strategy="backward", check_sortedness=False)
+    first = many.group_by(_OF).agg(first=pl.col("number").min())
+    around = around.join(first, on=_OF, how="inner").select(
+        *_OF, at=pl.coalesce(pl.col("number").cast(pl.Int64), pl.col("first").cast(pl.Int64) - 1)
+    )
+    near = around.with_columns(
+        number=pl.int_ranges(pl.col("at") - PLACES_AT_MOST + 1, pl.col("at") + PLACES_AT_MOST + 1)
+    ).explode("number", empty_as_null=True, keep_nulls=True)
+    taken = many.with_columns(pl.col("number").cast(pl.Int64)).join(near, on=[*_OF, "number"], how="semi")
+    return pl.concat([few, taken.select(few.columns)])
+
+
+def enclosing(found: Found, events: pl.DataFrame) -> pl.DataFrame:
+    """The run of a tool that may enclose in time what one end of a connection tells of it in a trace of its own.
+
+    Nothing but source, tool and time leads there: the runs of a day are read.
+    """
+    told = events.filter(_IS_COPY & pl.col("tool_name").is_not_null()).with_columns(tail=_TAIL)
+    known = events.filter(_RAN & ~_IS_COPY).with_columns(tail=_TAIL)
+    told = (
+        told.join(known, on=["trace_id", "tail"], how="anti").select("source", "tail", "time_ns").drop_nulls("time_ns")
+    )
+    if not told.height:
+        return events.clear()
+    within = pl.col("time_ns").is_between(
+        told["time_ns"].min() - ENCLOSED_WITHIN_NS,  # type: ignore[operator]
+        told["time_ns"].max(),
+    )
+    ran = (
+        found.all("events")
+        .filter(within & _RAN & ~_IS_COPY & pl.col("source").is_in(told["source"].unique().implode()))
+        .filter(pl.col("end_ns") > pl.col("time_ns"))
+        .with_columns(tail=_TAIL)
+        .filter(pl.col("tail").is_in(told["tail"].unique().implode()))
+        .collect()
+    )
+    met = told.sort("time_ns").join_asof(
+        ran.select("source", "tail", "time_ns", began_ns="time_ns").sort("time_ns"),
+        on="time_ns",
+        by=["source", "tail"],
+        check_sortedness=False,
+    )
+    of = ["source", "tail", "time_ns"]
+    return ran.join(met.select("source", "tail", time_ns="began_ns"), on=of, how="semi").select(events.columns)
+
+
+def retelling(found: Found, rows: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Rows of records that the flags of some rows name, and that are not among them."""
+    place = pl.concat_str(_POINTER, separator="/")
+    here = pl.concat([frame.select(place=place) for frame in rows.values()])
+    named = pl.concat(
+        [
+            frame.drop_nulls("flags").select(place=pl.col("flags").str.extract(f'"{name}:([^"]+)"'))
+            for frame in rows.values()
+            for name in ("continues", "continued_by")
+        ]
+    )
+    wanting = named.drop_nulls().unique().join(here, on="place", how="anti")["place"]
+    if not wanting.len():
+        return {}
+    seqs = wanting.str.split("/").list.get(1).cast(pl.Int64)
+    within = pl.col("seq").is_between(seqs.min(), seqs.max()) & pl.col("seq").is_in(seqs.implode())
+    return {
+        table: found.all(table).filter(within).filter(place.is_in(wanting.implode())).select(frame.columns).collect()
+        for table, frame in rows.items()
+    }

@@ -1,0 +1,97 @@
+"""What a run is called: the digest of the least of the keys that its records carry, each scoped by who sent it.
+
+Which keys belong to one run is the analyzer's to say, and needs many records. What a run may be called can be said of
+each row alone, so that rows are found by the id of their run (`lookup`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SEPARATOR: Final = "\x1f"
+OWNER: Final = ("source", "service_name")
+"""What ids are scoped by: sessions `s1` of two programs never meet."""
+POINTER: Final = ("receiver", "seq", "index")
+ID_CHARACTERS: Final = 16
+COLUMNS: Final = (*POINTER, *OWNER, "trace_id", "run_key", "conversation_id", "turn_id")
+"""What `names` reads of a row."""
+
+
+def name_of(key: str) -> str:
+    """The id of a run whose least key is this."""
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:ID_CHARACTERS]
+
+
+def joined(*parts: pl.Expr | str) -> pl.Expr:
+    """A key from its parts; a text stands for a column. Null where any of them is."""
+    import polars as pl
+
+    return pl.concat_str(*parts, separator=SEPARATOR)
+
+
+def owned(kind: str, *parts: pl.Expr | str) -> pl.Expr:
+    """A key that counts for its source and service alone, from its kind and further parts."""
+    import polars as pl
+
+    return joined(pl.lit(kind), *(pl.col(name).fill_null("") for name in OWNER), *parts)
+
+
+def thread_of(kind: str, ident: pl.Expr | str) -> pl.Expr:
+    """What ids are scoped by where a row lies: in a `conversation`, else a `trace`, else in its `record` alone."""
+    import polars as pl
+
+    owner = [pl.col(name).fill_null("") for name in OWNER]
+    return joined(*owner, pl.lit(kind), ident)
+
+
+def trace_key(part: pl.Expr | str) -> pl.Expr:
+    """The key of a trace, or of that part of it which lies in one of its conversations."""
+    import polars as pl
+
+    return joined(pl.lit("trace"), part)
+
+
+def pointer() -> pl.Expr:
+    """Where a row points to: `receiver/seq/index`."""
+    import polars as pl
+
+    return pl.concat_str([pl.col(name).cast(pl.String) for name in POINTER], separator="/")
+
+
+def names(rows: pl.DataFrame) -> pl.DataFrame:
+    """What the run of each row may be called, alone or with others.
+
+    Args:
+        rows: rows of `spans` or `events`, with `COLUMNS` at least.
+
+    Returns:
+        `row` (position in `rows`), `run_id`, and `kind` and `key` of the wire key that leads to the run; each once for
+        rows that follow one another.
+    """
+    import polars as pl
+
+    told = rows.select(COLUMNS).with_row_index("row")
+    untraced = pl.col("trace_id").is_null()
+    conversation, alone = thread_of("conversation", "conversation_id"), thread_of("record", pointer())
+    thread = pl.when(pl.col("conversation_id").is_not_null()).then(conversation).otherwise(alone)
+    place = [
+        pl.when(pl.col("conversation_id").is_not_null()).then(pl.lit("conversation")).otherwise(pl.lit("record")),
+        pl.coalesce("conversation_id", pointer()),
+    ]
+    part = joined("trace_id", pl.col("conversation_id").fill_null(""))
+    untold = untraced & pl.col("run_key").is_null()
+    found = [
+        told.select("row", node=owned("run", "run_key"), kind=pl.lit("run"), key="run_key"),
+        told.select("row", node=trace_key("trace_id"), kind=pl.lit("trace"), key="trace_id"),
+        told.select("row", node=trace_key(part), kind=pl.lit("trace"), key="trace_id"),
+        told.filter(untold).select("row", node=joined(pl.lit("thread"), thread), kind=place[0], key=place[1]),
+        told.filter(untold).select("row", node=joined(pl.lit("turn"), thread, "turn_id"), kind=place[0], key=place[1]),
+    ]
+    nodes = pl.concat(found).drop_nulls("node")
+    distinct = nodes.select("node").unique()
+    ids = pl.Series("run_id", [name_of(node) for node in distinct["node"]], dtype=pl.String)
+    return nodes.join(distinct.with_columns(ids), on="node", how="inner").select("row", "run_id", "kind", "key")
