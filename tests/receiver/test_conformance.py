@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import socket
+import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -99,6 +100,7 @@ def chunks(body: bytes, size_bytes: int, extension: bytes = b"") -> bytes:
     return b"".join(b"%x%s\r\n%s\r\n" % (len(each), extension, each) for each in (*pieces, b""))
 
 
+WISH = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
 GZIP, CHUNKED = "Content-Encoding: gzip", "Transfer-Encoding: chunked"
 packed = gzip.compress(SPANS)
 
@@ -134,6 +136,9 @@ HTTP: dict[str, Row] = {
     "chunked gzip of JSON": taken(
         http1(chunks(gzip.compress(IN_JSON["traces"]), 9), CHUNKED, GZIP, media=JSON), media=JSON
     ),
+    "HTTP/2 wished for, as Java's client does": taken(http1(SPANS, *WISH)),
+    "HTTP/2 wished for, in chunks": taken(http1(chunks(SPANS, 20), CHUNKED, "UPGRADE: h2c", "Connection: upgrade")),
+    "a WebSocket wished for": taken(http1(SPANS, "Connection: keep-alive, Upgrade", "Upgrade: websocket")),
     "HTTP/1.0": taken(http1(version="1.0")),
     "a query": taken(http1(to="POST /v1/traces?tenant=a")),
     "a whole URL as target": taken(http1(to="POST http://x/v1/traces")),
@@ -226,6 +231,18 @@ def test_expect_100_is_answered_before_the_body_is_sent(station: Station) -> Non
             client.sendall(bytes([byte]))
         assert exchange(client, SPANS[-1:]).status == 200
     assert [frame.payload for frame in station.kept()] == [SPANS]
+
+
+def test_a_wish_for_another_protocol_in_pieces_is_put_off(station: Station) -> None:
+    """The parser would take the request for one without a body: an OK to that would be a lie."""
+    sent = http1(SPANS, *WISH)
+    with socket.create_connection(("127.0.0.1", station.receiver.http_port), timeout=10) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.sendall(sent[:50])
+        time.sleep(0.1)
+        answer = exchange(client, sent[50:])
+        assert (answer.status, answer.headers["retry-after"], answer.headers["connection"]) == (503, "1", "close")
+    assert (station.kept(), station.post("traces", SPANS).status) == ([], 200)
 
 
 def test_what_could_be_read_in_two_ways_is_no_request(station: Station) -> None:

@@ -8,6 +8,7 @@ longest gives way to whoever comes, so that idle connections in any number shut 
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -34,10 +35,18 @@ _TELLING_S: Final = 2.0
 _HEAD_TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 )
+_NO_UPGRADE: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
+_UPGRADE: Final = re.compile(rb"\r\nupgrade[ \t]*:[^\r\n]*", re.IGNORECASE)
 
 
 class _HeadTooLarge(Exception):
     """The head of a request is over the limit."""
+
+
+class _Upgrade(Exception):
+    """The parser would take the body of a request for another protocol's, and the request for one without a body."""
 
 
 class Connection(HttpToolsProtocol):
@@ -59,6 +68,7 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._unparsed_bytes = 0
+        self._upgrades = False
         self.in_head = True
         """Whether the head of a request is what comes next."""
         self.answered = 0
@@ -92,6 +102,8 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
         if self.in_head:
+            if not self._unparsed_bytes:
+                data = without_upgrade(data)
             self._unparsed_bytes += len(data)
             if self._timer is None:
                 self._expect_within(self._settings().header_timeout_s)
@@ -104,6 +116,10 @@ class Connection(HttpToolsProtocol):
         """Say why the parser ended."""
         if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse_head()
+        elif self._upgrades:
+            self._cut()
+            self.transport.write(_NO_UPGRADE)
+            self.transport.close()
         else:
             super().send_400_response(msg)
 
@@ -119,6 +135,9 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there, and the body's own time begins."""
+        if self.parser.should_upgrade():
+            self._upgrades = True
+            raise _Upgrade
         self.in_head = False
         self.waiting_since_s = self.loop.time()
         # Whoever reads the body tells the client first that it took too long.
@@ -165,6 +184,18 @@ class Connection(HttpToolsProtocol):
     def _give_up(self) -> None:
         self._timer = None
         self.end()
+
+
+def without_upgrade(data: bytes) -> bytes:
+    """A request whose head begins the data, without its wish for another protocol: HTTP lets a server not hear of it.
+
+    The HTTP client of Java's standard library wishes for HTTP/2 with the first request on a connection, and sends that
+    request with a body. A head that comes in pieces is left as it is, and refused for now if it has such a wish.
+    """
+    end = data.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)
+    if end < 0 or _UPGRADE.search(data, 0, end) is None:
+        return data
+    return _UPGRADE.sub(b"", data[:end]) + data[end:]
 
 
 def longest_waiting(connections: Iterable[Connection], now_s: float) -> Connection | None:
