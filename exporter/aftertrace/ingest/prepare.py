@@ -8,6 +8,8 @@ and flagged when it is read.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError, EncodeError
@@ -20,6 +22,8 @@ from aftertrace.store.errors import Invalid, TooLarge
 from aftertrace.store.request import Prepared
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from google.protobuf.message import Message
 
     from aftertrace.store.request import Prepare, Request, Signal
@@ -29,6 +33,13 @@ _LEVELS: Final[dict[Signal, tuple[str, str, str]]] = {
     "logs": ("resource_logs", "scope_logs", "log_records"),
     "metrics": ("resource_metrics", "scope_metrics", "metrics"),
 }
+
+_CAPPED: Final[dict[Signal, tuple[tuple[str, str], ...]]] = {
+    "traces": (("attributes", "max_attributes"), ("events", "max_events"), ("links", "max_events")),
+    "logs": (("attributes", "max_attributes"),),
+    "metrics": (),
+}
+"""Parts of a record, and which of the limits holds for them."""
 
 _VALUES_PER_PART: Final = 4
 """A message in JSON is an object; its members, and the list that it may stand in, are values too."""
@@ -136,41 +147,29 @@ def _crowded(signal: Signal, limits: Limits) -> TooLarge:
 def _hold_to(message: Any, signal: Signal, limits: Limits) -> None:
     """Refuse a request whose parts are over a cap, or that is not of its signal."""
     groups, scopes, records = _LEVELS[signal]
-    nameless = 0
     for group in getattr(message, groups):
-        _cap(group.resource.attributes, limits.max_attributes, "attributes", signal)
+        _cap(len(group.resource.attributes), limits.max_attributes, "attributes", signal)
         for scoped in getattr(group, scopes):
-            _cap(scoped.scope.attributes, limits.max_attributes, "attributes", signal)
-            if signal == "traces":
-                nameless += _hold_spans_to(scoped.spans, limits)
-            elif signal == "logs":
-                for record in getattr(scoped, records):
-                    _cap(record.attributes, limits.max_attributes, "attributes", signal)
-    if nameless and nameless == _total(message):
+            _cap(len(scoped.scope.attributes), limits.max_attributes, "attributes", signal)
+            for what, limit in _CAPPED[signal]:
+                # No line of Python runs for a single record.
+                most = max(map(len, map(attrgetter(what), getattr(scoped, records))), default=0)
+                _cap(most, getattr(limits, limit), what, signal)
+    spans = _spans(message) if signal == "traces" else iter(())
+    first = next(spans, None)
+    if first is not None and not any(span.trace_id or span.span_id for span in chain((first,), spans)):
         raise Invalid(
-            f"prepare traces request: {nameless} spans and none has a trace or span id, which is how logs or "
-            "metrics look at /v1/traces; post logs to /v1/logs and metrics to /v1/metrics"
+            "prepare traces request: none of its spans has a trace or span id, which is how logs or metrics look at "
+            "/v1/traces; post logs to /v1/logs and metrics to /v1/metrics"
         )
 
 
-def _hold_spans_to(spans: Any, limits: Limits) -> int:
-    """Hold spans to the caps; how many of them have neither a trace nor a span id."""
-    nameless = 0
-    for span in spans:
-        _cap(span.attributes, limits.max_attributes, "attributes", "traces")
-        _cap(span.events, limits.max_events, "events", "traces")
-        _cap(span.links, limits.max_events, "links", "traces")
-        nameless += not span.trace_id and not span.span_id
-    return nameless
+def _spans(message: Any) -> Iterator[Any]:
+    return (span for group in message.resource_spans for scoped in group.scope_spans for span in scoped.spans)
 
 
-def _total(message: Any) -> int:
-    return sum(len(scoped.spans) for group in message.resource_spans for scoped in group.scope_spans)
-
-
-def _cap(parts: Any, limit: int, what: str, signal: Signal) -> None:
-    if len(parts) > limit:
+def _cap(found: int, limit: int, what: str, signal: Signal) -> None:
+    if found > limit:
         raise TooLarge(
-            f"prepare {signal} request: {len(parts)} {what} in one place, expected at most {limit}; "
-            "limit them in the sender"
+            f"prepare {signal} request: {found} {what} in one place, expected at most {limit}; limit them in the sender"
         )
