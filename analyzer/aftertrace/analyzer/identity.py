@@ -207,12 +207,14 @@ def _strange(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     They may be agents' (`gateways`), so they scope nothing beyond a trace: not what is counted, and no turns.
     """
     columns = [*OWNER, "conversation_id"]
-    theirs, agents = (
-        pl.concat([frame.filter(of).select(columns) for frame in (spans, events)]).unique()
-        for of in (IS_GATEWAY, ~IS_GATEWAY)
-    )
-    strange = theirs.drop_nulls("conversation_id").join(agents, on=columns, how="anti", nulls_equal=True)
-    return strange.with_columns(is_strange=pl.lit(value=True))
+
+    def named(of: pl.Expr) -> pl.DataFrame:
+        return pl.concat([frame.filter(of).select(columns) for frame in (spans, events)]).unique()
+
+    theirs = named(IS_GATEWAY).drop_nulls("conversation_id")
+    if theirs.height:
+        theirs = theirs.join(named(~IS_GATEWAY), on=columns, how="anti", nulls_equal=True)
+    return theirs.with_columns(is_strange=pl.lit(value=True))
 
 
 def _with_thread(frame: pl.DataFrame, conversations: pl.DataFrame, strange: pl.DataFrame) -> pl.DataFrame:
