@@ -1,11 +1,12 @@
 """Stores to measure reading with: runs of sixteen spans and twenty-eight events, in files as folding leaves them.
 
-Every run is a copy of one, with ids, times and texts of its own. Three runs in a row are one conversation.
+Every run is a copy of one, with ids, times and texts of its own. Some runs in a row are one conversation.
 """
 
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from aftertrace.store.layout import Layout
 
 SPANS_PER_RUN: Final = 16
+EVENTS_PER_RUN: Final = 28
 TOOLS: Final = 8
 RUNS_PER_FILE: Final = 16_384
 """About what one folded file of `spans` holds."""
@@ -33,19 +35,29 @@ _BEGAN_NS: Final = 1_790_000_000 * 10**9
 _RUN_EVERY_NS: Final = 10**9 // 4
 
 
-def fill(layout: Layout, runs: int, *, counted: bool = False, seed: int = 1) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How runs hang together."""
+
+    runs: int
+    of_conversation: int = 3
+    """So many runs are one conversation; 0: nothing names any."""
+    counted: bool = False
+    """The ids of calls are counted in each run: `call_1` is everywhere."""
+
+
+def fill(layout: Layout, shape: Shape, *, seed: int = 1) -> list[str]:
     """Write runs into a new store.
 
     Args:
         layout: an open data folder.
-        runs: how many.
-        counted: the ids of calls are counted in each run and there are no conversations: `call_1` is everywhere.
+        shape: how many, and how they hang together.
         seed: of ids and texts.
 
     Returns:
         The trace ids of the runs, in order of time.
     """
-    rng = random.Random(seed)
+    rng, runs = random.Random(seed), shape.runs
     writers = {name: TableWriter(layout, name) for name in ("evidence", "spans", "events")}
     traces = [rng.randbytes(16).hex() for _ in range(runs)]
     words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 11))) for _ in range(6000)]
@@ -54,7 +66,7 @@ def fill(layout: Layout, runs: int, *, counted: bool = False, seed: int = 1) -> 
     folded = list(range(0, runs - small, RUNS_PER_FILE))
     starts = [*folded, *range(runs - small, runs, RUNS_PER_COMMIT)]
     for start, end in zip(starts, [*starts[1:], runs], strict=True):
-        frame = _runs(traces[start:end], start, texts, counted=counted)
+        frame = _runs(traces[start:end], start, texts, shape)
         for name, schema, template in (("spans", SPANS, _SPAN_ROWS), ("events", EVENTS, _EVENT_ROWS)):
             rows = _rows(frame, template, schema)
             writers[name].append(together(name, rows), "main", end)
@@ -62,14 +74,16 @@ def fill(layout: Layout, runs: int, *, counted: bool = False, seed: int = 1) -> 
     return traces
 
 
-def _runs(traces: list[str], start: int, texts: list[str], *, counted: bool) -> pl.DataFrame:
+def _runs(traces: list[str], start: int, texts: list[str], shape: Shape) -> pl.DataFrame:
     """What tells runs apart: `number`, `trace_id`, `conversation_id`, `is_counted`, `text`."""
     number = pl.int_range(start, start + len(traces), dtype=pl.Int64, eager=True).alias("number")
     frame = pl.DataFrame([number, pl.Series("trace_id", traces)])
-    conversation = pl.lit(None, pl.String) if counted else pl.format("conversation-{}", pl.col("number") // 3)
+    conversation = pl.lit(None, pl.String)
+    if shape.of_conversation:
+        conversation = pl.format("conversation-{}", pl.col("number") // shape.of_conversation)
     return frame.with_columns(
         conversation_id=conversation,
-        is_counted=pl.lit(counted),
+        is_counted=pl.lit(shape.counted),
         text=pl.Series(texts).gather(frame["number"] % len(texts)),
     )
 
