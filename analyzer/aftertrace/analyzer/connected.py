@@ -32,6 +32,8 @@ PREFIX_CHARACTERS: Final = 4
 _HEXADECIMAL: Final = re.compile("[0-9a-f]{1,16}")
 _POINTER: Final = ("receiver", "seq", "index")
 _RECORD: Final = {"spans": _POINTER, "events": (*_POINTER, "ordinal")}
+_LEADING: Final = ("trace", "link", "conversation", "run")
+"""Kinds of keys that lead to more records of a run."""
 _OF_ONE_SENDER: Final = ("conversation", "run")
 """Kinds of keys that two sources may both use."""
 
@@ -56,7 +58,7 @@ class _Gathered:
             rows = self.found.by(table, new.select("kind", "key").unique(), None)
             owners = rows.with_row_index("row").select("row", of="source")
             hits = (
-                wire_keys(rows)
+                wire_keys(rows, set(new["kind"]))
                 .join(new, on=["kind", "key"], how="inner")
                 .join(owners, on="row", how="inner")
                 .filter(pl.col("source").is_null() | (pl.col("source") == pl.col("of")).fill_null(value=False))
@@ -147,7 +149,7 @@ def _gather_beside(gathered: _Gathered, core: pl.DataFrame) -> None:
 
 def _near(rows: pl.DataFrame, core: pl.DataFrame) -> pl.DataFrame:
     """Rows that have a key of the core."""
-    keys = wire_keys(rows).filter(pl.col("kind") != "call").join(core, on=["kind", "key"], how="inner")
+    keys = wire_keys(rows, set(core["kind"])).join(core, on=["kind", "key"], how="inner")
     owners = rows.with_row_index("row").select("row", of="source")
     is_own = pl.col("source").is_null() | (pl.col("source") == pl.col("of")).fill_null(value=False)
     return rows[keys.join(owners, on="row", how="inner").filter(is_own)["row"].unique().sort()]
@@ -172,7 +174,8 @@ def _with_any(identified: Identified, keys: pl.DataFrame) -> pl.DataFrame:
     """`run_id` of the runs with a record that has any of some keys."""
     frames = (identified.spans, identified.events)
     hits = [
-        frame[wire_keys(frame).join(keys, on=["kind", "key"], how="semi")["row"].unique().sort()] for frame in frames
+        frame[wire_keys(frame, set(keys["kind"])).join(keys, on=["kind", "key"], how="semi")["row"].unique().sort()]
+        for frame in frames
     ]
     return pl.concat([frame.select("run_id") for frame in hits]).unique()
 
@@ -203,7 +206,9 @@ def _keys_of(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """
     keys = []
     for rows in (spans, events):
-        of_rows = wire_keys(rows).join(rows.with_row_index("row").select("row", "source"), on="row", how="inner")
+        of_rows = wire_keys(rows, _LEADING).join(
+            rows.with_row_index("row").select("row", "source"), on="row", how="inner"
+        )
         traces = of_rows.filter(pl.col("kind") == "trace")
         keys += [
             of_rows.filter(pl.col("kind").is_in(_OF_ONE_SENDER)).select(SOUGHT.names()),

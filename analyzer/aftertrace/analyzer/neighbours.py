@@ -47,7 +47,7 @@ def by_ids(found: Found, events: pl.DataFrame) -> pl.DataFrame:
     if not chosen.height:
         return events.clear()
     rows = found.by("events", chosen.select("kind", "key").unique(), events.columns)
-    at = wire_keys(rows).join(rows.with_row_index("row").select("row", place=_PLACE), on="row", how="inner")
+    at = wire_keys(rows, _KINDS).join(rows.with_row_index("row").select("row", place=_PLACE), on="row", how="inner")
     return rows[at.join(chosen, on=["kind", "key", "place"], how="semi")["row"].unique().sort()]
 
 
@@ -62,8 +62,7 @@ def _places(events: pl.DataFrame) -> pl.DataFrame:
     """Per id, source and place: between when it is told of. The rows of one place have the same traces to be read."""
     of = events.with_row_index("row").select("row", "source", "time_ns", place=_PLACE)
     return (
-        wire_keys(events)
-        .filter(pl.col("kind").is_in(_KINDS))
+        wire_keys(events, _KINDS)
         .join(of, on="row", how="inner")
         .group_by(*_OF, "place")
         .agg(from_ns=pl.col("time_ns").min(), to_ns=pl.col("time_ns").max())

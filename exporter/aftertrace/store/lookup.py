@@ -107,13 +107,14 @@ class Reader:
         schema, layout = TABLES[table].schema, self._snapshot.layout
         wanted = list(schema.names if columns is None else columns)
         needed = [name for name in schema.names if name in {*wanted, *columns_of(table), "receiver", "seq"}]
+        kinds = set(keys["kind"])
         numbers = {key_file.number_of(kind, key) for kind, key in keys.select("kind", "key").iter_rows()}
         parts = [schema.empty_table().select(needed)]
         for path, day in _files(self._snapshot, table):
             groups = key_file.parts_with(layout.lookup(table) / path, numbers)
             for rows in self._groups(table, path, day, groups, needed):
                 frame = pl.DataFrame(rows.select(columns_of(table)))
-                hits = wire_keys(frame).join(keys, on=["kind", "key"], how="semi")["row"].unique().sort()
+                hits = wire_keys(frame, kinds).join(keys, on=["kind", "key"], how="semi")["row"].unique().sort()
                 if hits.len():
                     parts.append(rows.take(hits.to_arrow()))
         return pl.DataFrame(pa.concat_tables(parts)).filter(self._snapshot.within(table)).select(wanted)
@@ -142,6 +143,8 @@ class Reader:
         self, table: str, path: str, day: date, groups: set[int] | None, columns: Sequence[str]
     ) -> list[pa.Table]:
         """Groups of rows of a file; all of it where it is not known which."""
+        if groups is not None and not groups:
+            return []
         schema = TABLES[table].schema
         kept = {group: rows for group in groups or () if (rows := self._kept.get((table, path, group))) is not None}
         found = [rows.select(columns) for rows in kept.values()]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from aftertrace.store.run_names import POINTER, pointer
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import polars as pl
 
 KEYED: Final = ("spans", "events")
@@ -25,37 +27,41 @@ KINDS: Final = {
 _COLUMNS: Final = {"trace": "trace_id", "conversation": "conversation_id", "run": "run_key", "call": "call_id"}
 
 
-def wire_keys(rows: pl.DataFrame) -> pl.DataFrame:
-    """The wire keys of rows of `spans` or `events`.
+def wire_keys(rows: pl.DataFrame, kinds: Collection[str] = KINDS) -> pl.DataFrame:
+    """The wire keys of rows of `spans` or `events`, or those of some kinds.
 
     Returns:
         `row` (position in `rows`), `kind`, `key`; one row for each key that a row has, in no order.
     """
     import polars as pl
 
-    numbered = rows.with_row_index("row")
-    found = [
-        numbered.select("row", kind=pl.lit(kind), key=column).drop_nulls("key") for kind, column in _COLUMNS.items()
-    ]
+    numbered = rows.lazy().with_row_index("row")
     is_alone = pl.all_horizontal(pl.col(name).is_null() for name in ("trace_id", "conversation_id", "run_key"))
-    found.append(numbered.filter(is_alone).select("row", kind=pl.lit("record"), key=pointer()))
+    told = {
+        **{
+            kind: numbered.select("row", kind=pl.lit(kind), key=column).drop_nulls("key")
+            for kind, column in _COLUMNS.items()
+        },
+        "record": numbered.filter(is_alone).select("row", kind=pl.lit("record"), key=pointer()),
+    }
     if "links" in rows.columns:
         linked = numbered.filter(pl.col("links").is_not_null()).select(
             "row", pair=pl.col("links").str.json_decode(pl.List(pl.List(pl.String)))
         )
         to = pl.col("pair").list.get(0, null_on_oob=True)
-        found.append(
+        told["link"] = (
             linked.explode("pair", empty_as_null=True, keep_nulls=True)
             .select("row", kind=pl.lit("link"), key=to)
             .drop_nulls("key")
         )
     if "group" in rows.columns:
         about = pl.col("event").str.starts_with("approval.") & pl.col("group").is_not_null()
-        found.append(numbered.filter(about).select("row", kind=pl.lit("request"), key="group"))
+        told["request"] = numbered.filter(about).select("row", kind=pl.lit("request"), key="group")
         named = numbered.filter(pl.col("attributes").str.contains('"request":', literal=True))
         key = pl.col("attributes").str.json_path_match("$.request")
-        found.append(named.select("row", kind=pl.lit("mcp"), key=key).drop_nulls("key"))
-    return pl.concat(found)
+        told["mcp"] = named.select("row", kind=pl.lit("mcp"), key=key).drop_nulls("key")
+    none = numbered.select("row", kind=pl.lit(""), key=pl.lit("")).clear()
+    return pl.concat([none, *(frame for kind, frame in told.items() if kind in kinds)]).collect()
 
 
 def columns_of(table: str) -> tuple[str, ...]:
