@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
+from deltalake import DeltaTable
 from faults.payload import RequestId, SpanId, span, span_id
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -54,10 +55,11 @@ def found(data: Path) -> Found:
 
 
 def _rows(data: Path, table: str, *columns: str) -> list[tuple[Any, ...]]:
-    folder = data / "tables" / table
-    if not (folder / "_delta_log").is_dir() or not any((folder / "_delta_log").glob("*.json")):
+    tables = data / "tables"
+    place = tables.read_text().strip() if tables.is_file() else str(tables)
+    if not DeltaTable.is_deltatable(f"{place}/{table}"):
         return []
-    return pl.scan_delta(str(folder)).select(columns).collect().rows()
+    return pl.scan_delta(f"{place}/{table}").select(columns).collect().rows()
 
 
 def _known(trace_id: bytes, wire_span_id: bytes) -> SpanId:

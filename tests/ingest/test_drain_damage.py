@@ -33,7 +33,7 @@ def layout(tmp_path: Path) -> Layout:
 
 def damage(layout: Layout, table: str, how: str) -> Path:
     """Flip the bytes of a table's one file, cut it off, or take it away."""
-    (file,) = layout.table(table).rglob("received_date=*/*.parquet")
+    (file,) = (layout.tables_folder / table).rglob("received_date=*/*.parquet")
     content = file.read_bytes()
     if how == "missing":
         file.unlink()
@@ -67,7 +67,7 @@ def places_of_spans(layout: Layout) -> list[int]:
 @pytest.mark.parametrize("how", ["flipped", "missing"])
 def test_damaged_evidence_stops_the_drain_and_nothing_is_lost(layout: Layout, how: str) -> None:
     """Without it a resend looks new. Once it is put back, what waited in the WAL is stored."""
-    (file,) = layout.table("evidence").rglob("received_date=*/*.parquet")
+    (file,) = (layout.tables_folder / "evidence").rglob("received_date=*/*.parquet")
     whole = file.read_bytes()
     damage(layout, "evidence", how)
     send(layout, traces(1), traces(2))

@@ -102,7 +102,7 @@ def flip(path: Path, offset: int) -> None:
 
 def data_files(layout: Layout, table: str) -> list[Path]:
     """The Parquet files of a table."""
-    return sorted(layout.table(table).glob("*/*.parquet"))
+    return sorted((layout.tables_folder / table).glob("*/*.parquet"))
 
 
 def first_segment(layout: Layout) -> Path:
@@ -112,7 +112,7 @@ def first_segment(layout: Layout) -> Path:
 
 def last_commit(layout: Layout, table: str) -> Path:
     """The newest commit of a table."""
-    return max(layout.commits(table).glob("*.json"))
+    return max((layout.tables_folder / table / "_delta_log").glob("*.json"))
 
 
 DAMAGE: dict[str, tuple[Callable[[Layout], object], str]] = {
@@ -127,11 +127,11 @@ DAMAGE: dict[str, tuple[Callable[[Layout], object], str]] = {
     "a file cut short": (lambda layout: os.truncate(data_files(layout, "events")[0], 100), "file_size"),
     "a file gone": (lambda layout: data_files(layout, "resources")[0].unlink(), "file_missing"),
     "a commit in the middle gone": (
-        lambda layout: commits.path_of(layout.commits("spans"), 2).unlink(),
+        lambda layout: (layout.tables_folder / commits.log_of(layout, "spans").commit(2)).unlink(),
         "commit_damaged",
     ),
     "a commit in the middle cut": (
-        lambda layout: os.truncate(commits.path_of(layout.commits("spans"), 2), 50),
+        lambda layout: os.truncate((layout.tables_folder / commits.log_of(layout, "spans").commit(2)), 50),
         "commit_damaged",
     ),
     "the last commit cut": (lambda layout: os.truncate(last_commit(layout, "spans"), 50), "commit_damaged"),
@@ -155,7 +155,7 @@ def change_rows(layout: Layout, table: str, change: Callable[[pa.Table], pa.Tabl
     writer = TableWriter(layout, table)
     schema = TABLES[table].schema
     paths = [path for path, _, _ in writer.files()]
-    rows = pa.concat_tables([parquet.read(layout.table(table) / path, DAY, schema) for path in paths])
+    rows = pa.concat_tables([parquet.read((layout.tables_folder / table) / path, DAY, schema) for path in paths])
     writer.rearrange(paths, DAY, change(rows), "main")
 
 
@@ -230,7 +230,7 @@ def test_a_checkpoint_that_hides_files_is_found(layout: Layout) -> None:
     """Readers would begin at it."""
     writer = TableWriter(layout, "spans")
     writer._checkpoint()
-    log = layout.commits("spans")
+    log = layout.tables_folder / "spans" / "_delta_log"
     (checkpoint,) = log.glob("*.checkpoint.parquet")
     assert codes(layout) == set()
     rows = pa.parquet.read_table(checkpoint)

@@ -29,7 +29,7 @@ EAST, WEST = "east", "west"
 @pytest.fixture
 def shared(tmp_path: Path) -> dict[str, Layout]:
     """Two data folders with one lake and one key."""
-    layouts = {name: open_folder(tmp_path / name, tmp_path / "lake") for name in (EAST, WEST)}
+    layouts = {name: open_folder(tmp_path / name, str(tmp_path / "lake")) for name in (EAST, WEST)}
     for layout in layouts.values():
         durable.make_folder(layout.store_key.parent)
         durable.write_file(layout.store_key, bytes(32), mode=0o600)
@@ -157,7 +157,9 @@ def test_a_drain_that_slept_while_files_were_folded_and_removed_goes_on(
         table = TableWriter(east, "evidence")
         held = {path for path, _, _ in table.files()}
         gone = [
-            path for path in east.table("evidence").glob("*/east.*") if f"{path.parent.name}/{path.name}" not in held
+            path
+            for path in (east.tables_folder / "evidence").glob("*/east.*")
+            if f"{path.parent.name}/{path.name}" not in held
         ]
         assert gone
         for path in gone:

@@ -274,6 +274,9 @@ def test_a_flag_that_points_at_another_id_is_found(layout: Layout) -> None:
     drain(layout)
     writer = TableWriter(layout, "evidence")
     rows = stored(layout)["evidence"].with_columns(pl.col("flags").str.replace("main/1/0", "main/3/0"))
-    paths = [str(path.relative_to(layout.table("evidence"))) for path in layout.table("evidence").glob("*/*.parquet")]
+    paths = [
+        str(path.relative_to(layout.tables_folder / "evidence"))
+        for path in (layout.tables_folder / "evidence").glob("*/*.parquet")
+    ]
     writer.rearrange(paths, rows["received_date"][0], rows.to_arrow().cast(EVIDENCE), "main")
     assert ("error", "record_relation", "evidence main/2/0") in codes(layout)

@@ -32,7 +32,7 @@ BOTH = ("east", "west")
 @pytest.fixture
 def shared(tmp_path: Path) -> dict[str, Layout]:
     """Two data folders with one lake and one key, each with the WAL folder of its receiver."""
-    layouts = {name: open_folder(tmp_path / name, tmp_path / "lake") for name in BOTH}
+    layouts = {name: open_folder(tmp_path / name, str(tmp_path / "lake")) for name in BOTH}
     east, west = layouts.values()
     store_key(east)
     durable.make_folder(west.store_key.parent)
@@ -49,7 +49,7 @@ def spans(receiver: str, *seqs: int) -> pa.Table:
 
 def stored(layout: Layout) -> list[tuple[str, int]]:
     """What a reader of `spans` finds."""
-    return sorted(pl.scan_delta(str(layout.table("spans"))).select("receiver", "seq").collect().rows())
+    return sorted(pl.scan_delta(str(layout.tables_folder / "spans")).select("receiver", "seq").collect().rows())
 
 
 def commit_at_once(shared: dict[str, Layout], times: int) -> None:
@@ -74,11 +74,13 @@ def test_two_that_commit_at_once_both_get_in(shared: dict[str, Layout]) -> None:
     sent = {(name, seq) for name in BOTH for seq in range(1, times + 1)}
     layout = shared["east"]
     assert check(sent, sent, stored(layout)).holds
-    newest = commits.newest(layout.commits("spans"))
+    newest = commits.newest(commits.log_of(layout, "spans"))
     assert newest is not None
     assert (newest.version, newest.stored) == (2 * times, dict.fromkeys(BOTH, times))
     assert check_files(layout, "spans", newest.version) == []
-    assert [path.name[:20] for path in layout.commits("spans").glob("*.checkpoint.parquet")] == [f"{100:020d}"]
+    assert [
+        path.name[:20] for path in (layout.tables_folder / "spans" / "_delta_log").glob("*.checkpoint.parquet")
+    ] == [f"{100:020d}"]
 
 
 def test_a_commit_that_takes_anothers_place_is_seen(shared: dict[str, Layout], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +106,7 @@ def test_each_looks_after_its_own_files(shared: dict[str, Layout]) -> None:
             writer.append(spans(name, seq), name, seq)
     east, writer = shared["east"], writers["east"]
     assert (writer.small_files, compact(east, writer, fold_at=2), compact(east, writer, fold_at=2)) == (3, 3, 0)
-    folder = east.table("spans")
+    folder = east.tables_folder / "spans"
     unnamed = folder / f"received_date={DAY}" / "west.00.parquet"
     unnamed.write_bytes(b"about to be committed")
     later_s = folder.stat().st_mtime + KEEP_S + 60
@@ -165,8 +167,8 @@ def test_all_have_one_key(shared: dict[str, Layout], change: Callable[[Layout], 
     """With another, what one receiver has stored would look new to the other. The lake does not tell the key."""
     west = shared["west"]
     key = store_key(west)
-    assert key not in west.lake.read_bytes()
-    assert key.hex() not in west.lake.read_text()
+    assert key not in (west.tables_folder / "LAKE").read_bytes()
+    assert key.hex() not in (west.tables_folder / "LAKE").read_text()
     change(west)
     with pytest.raises(Invalid, match=f"{said}.*copy keys/store.key from one of them"):
         store_key(west)
@@ -175,13 +177,13 @@ def test_all_have_one_key(shared: dict[str, Layout], change: Callable[[Layout], 
 def test_a_folder_keeps_to_its_lake(shared: dict[str, Layout], tmp_path: Path) -> None:
     """It is remembered; another one, or one for a folder that has tables, is refused before anything changes."""
     east = shared["east"]
-    assert (open_folder(east.data).is_shared, open_folder(east.data, tmp_path / "lake")) == (True, east)
+    assert (open_folder(east.data).is_shared, open_folder(east.data, str(tmp_path / "lake"))) == (True, east)
     with pytest.raises(Invalid, match=r"its tables are in .*/lake, expected .*/other"):
-        open_folder(east.data, tmp_path / "other")
+        open_folder(east.data, str(tmp_path / "other"))
     alone = open_folder(tmp_path / "alone")
     TableWriter(alone, "spans")
     with pytest.raises(Invalid, match=r"its tables are in .*/alone/tables, expected .*/lake"):
-        open_folder(alone.data, tmp_path / "lake")
+        open_folder(alone.data, str(tmp_path / "lake"))
     assert not alone.is_shared
-    lake.join(Layout(open_folder(tmp_path / "unused").data), tmp_path / "lake")
+    lake.join(open_folder(tmp_path / "unused"), str(tmp_path / "lake"))
     assert Layout(tmp_path / "unused").is_shared

@@ -23,6 +23,7 @@ from aftertrace.store.fsck import fsck, repair
 from aftertrace.store.key_file import number_of
 from aftertrace.store.layout import Layout
 from aftertrace.store.lookup import rows_with
+from aftertrace.store.objects import Folder
 from aftertrace.store.parquet import ROW_GROUP_ROWS
 from aftertrace.store.schema import EVENTS, SPANS, TABLES
 from aftertrace.store.snapshot import Snapshot
@@ -46,9 +47,14 @@ def found(layout: Layout, table: str, *keys: tuple[str, str]) -> list[int]:
     return sorted(rows_with(Snapshot.of(layout.data), table, wanted)["seq"].to_list())
 
 
+def parts_with(path: Path, kind: str, key: str) -> set[int] | None:
+    """Which groups of rows may have rows with a key, by a lookup file."""
+    return key_file.parts_with(Folder(path.parent), path.name, [number_of(kind, key)])
+
+
 def lookups(layout: Layout, table: str = "spans") -> list[Path]:
     """The lookup files there are."""
-    return sorted(layout.lookup(table).glob("*/*.parquet"))
+    return sorted((layout.tables_folder / "_lookup" / table).glob("*/*.parquet"))
 
 
 def even(layout: Layout, seq: int) -> None:
@@ -113,7 +119,7 @@ def test_a_reader_gives_the_same_again_from_what_it_kept(stored: Layout) -> None
     reader = lookup.Reader(Snapshot.of(stored.data))
     keys = pl.DataFrame({"kind": ["trace"], "key": ["t1"]})
     once = reader.rows_with("spans", keys)
-    for path in stored.table("spans").glob("*/*.parquet"):
+    for path in (stored.tables_folder / "spans").glob("*/*.parquet"):
         path.unlink()
     assert reader.rows_with("spans", keys).equals(once)
     assert reader.rows_with("spans", keys, ["seq", "name"]).equals(once.select("seq", "name"))
@@ -155,7 +161,11 @@ def test_a_lookup_file_that_is_lost_or_damaged_loses_no_row(stored: Layout, dama
 
 def test_fsck_sees_a_lookup_file_that_hides_a_row(stored: Layout) -> None:
     """The control: what only the lookup file knows can be lost, so it is compared with its data file."""
-    path = next(path for path in lookups(stored) if key_file.parts_with(path, [number_of("trace", "t2")]))
+    path = next(
+        path
+        for path in lookups(stored)
+        if key_file.parts_with(Folder(path.parent), path.name, [number_of("trace", "t2")])
+    )
     path.write_bytes(key_file.made([]))
     assert found(stored, "spans", ("trace", "t2")) == []
     assert [finding.code for finding in of_lookups(stored)] == ["lookup_differs"]
@@ -179,7 +189,7 @@ def test_rows_are_found_in_files_whose_groups_are_larger(layout: Layout, monkeyp
 
 def test_a_damaged_data_file_is_told(stored: Layout) -> None:
     """Rows that cannot be read are not rows that are not there."""
-    for path in stored.table("spans").glob("*/*.parquet"):
+    for path in (stored.tables_folder / "spans").glob("*/*.parquet"):
         path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(Corrupt, match="expected the file as it was committed; run `aftertrace fsck`"):
         found(stored, "spans", ("trace", "t1"))
@@ -194,8 +204,11 @@ def test_folding_brings_the_rows_of_a_trace_together(layout: Layout) -> None:
     even(layout, files * traces)
     compact(layout, table, fold_at=2)
     ((name, _),) = Snapshot.of(layout.data).files("spans")
-    path = layout.lookup("spans") / name
-    groups = [key_file.parts_with(path, [number_of("trace", f"t{n:04d}")]) for n in range(1, traces + 1)]
+    path = (layout.tables_folder / "_lookup" / "spans") / name
+    groups = [
+        key_file.parts_with(Folder(path.parent), path.name, [number_of("trace", f"t{n:04d}")])
+        for n in range(1, traces + 1)
+    ]
     assert {len(group or ()) for group in groups} == {1}
     assert set().union(*(group or () for group in groups)) == set(range(-(-files * traces // ROW_GROUP_ROWS)))
     assert found(layout, "spans", ("trace", "t0007")) == [7 + file * traces for file in range(files)]
@@ -231,7 +244,7 @@ def test_a_key_file_names_every_part_with_a_key(
         path.write_bytes(key_file.made([(number_of(kind, key), part) for kind, key, part in keys]))
         assert key_file.is_whole(path.read_bytes())
         numbers = {number_of(kind, key) for kind, key in wanted}
-        assert key_file.parts_with(path, numbers) == {
+        assert key_file.parts_with(Folder(path.parent), path.name, numbers) == {
             part for kind, key, part in keys if number_of(kind, key) in numbers
         }
 

@@ -35,7 +35,7 @@ def spans(*seqs: int, day: date = DAY, name: str = "chat") -> pa.Table:
 
 def seqs(layout: Layout) -> list[int]:
     """What a reader of `spans` sees."""
-    rows = pl.scan_delta(str(layout.table("spans"))).select("seq").collect()
+    rows = pl.scan_delta(str(layout.tables_folder / "spans")).select("seq").collect()
     return sorted(rows["seq"].to_list())
 
 
@@ -55,7 +55,7 @@ def test_rows_of_two_days_go_to_two_partitions(layout: Layout) -> None:
     table = TableWriter(layout, "spans")
     table.append(pa.concat_tables([spans(1), spans(2, day=other)]), "main", 2)
     assert [day for _, _, day in table.files()] == [DAY, other]
-    rows = pl.scan_delta(str(layout.table("spans"))).filter(pl.col("received_date") == other).collect()
+    rows = pl.scan_delta(str(layout.tables_folder / "spans")).filter(pl.col("received_date") == other).collect()
     assert rows["seq"].to_list() == [2]
 
 
@@ -85,8 +85,10 @@ def test_a_commit_without_its_syncs_is_seen(
 def test_nothing_of_a_record_stands_in_the_log(layout: Layout) -> None:
     """The log outlives what it describes."""
     TableWriter(layout, "spans").append(spans(1, name="canary"), "main", 1)
-    (path,) = layout.table("spans").glob("*/*.parquet")
-    assert all(b"canary" not in commit.read_bytes() for commit in layout.commits("spans").iterdir())
+    (path,) = (layout.tables_folder / "spans").glob("*/*.parquet")
+    assert all(
+        b"canary" not in commit.read_bytes() for commit in (layout.tables_folder / "spans" / "_delta_log").iterdir()
+    )
     column = pa.parquet.read_metadata(path).row_group(0)
     named = {column.column(n).path_in_schema: column.column(n).is_stats_set for n in range(column.num_columns)}
     assert {name for name, is_set in named.items() if is_set} == {"seq", "received_ns", "start_ns", "end_ns"}
@@ -95,7 +97,7 @@ def test_nothing_of_a_record_stands_in_the_log(layout: Layout) -> None:
 def test_a_flipped_bit_in_a_page_is_not_read_as_data(layout: Layout) -> None:
     """The file's own checksums catch it where digests are not compared."""
     TableWriter(layout, "spans").append(spans(*range(500)), "main", 500)
-    (path,) = layout.table("spans").glob("*/*.parquet")
+    (path,) = (layout.tables_folder / "spans").glob("*/*.parquet")
     content = path.read_bytes()
     start = content.index(b"chat")
     path.write_bytes(content[:start] + b"cHat" + content[start + 4 :])
@@ -109,7 +111,7 @@ def test_a_torn_checkpoint_is_put_aside(layout: Layout, torn: str) -> None:
     table = TableWriter(layout, "spans")
     for seq in range(1, CHECKPOINT_EVERY + 2):
         table.append(spans(seq) if seq % 50 == 0 else spans(), "main", seq)
-    log = layout.commits("spans")
+    log = layout.tables_folder / "spans" / "_delta_log"
     (checkpoint,) = log.glob("*.checkpoint.parquet")
     if torn != "checkpoint":
         (log / "_last_checkpoint").write_bytes(b"")
@@ -132,9 +134,9 @@ def test_folding_keeps_every_row(layout: Layout, monkeypatch: pytest.MonkeyPatch
     assert compact(layout, table, fold_at=7) == 8
     assert (table.small_files, table.last_seq("main"), seqs(layout)) == (1, 8, list(range(1, 9)))
     assert vacuum(layout, table) == 0
-    old = pl.scan_delta(str(layout.table("spans")), version=older).select(pl.len()).collect().item()
+    old = pl.scan_delta(str(layout.tables_folder / "spans"), version=older).select(pl.len()).collect().item()
     assert old == 8
-    later = layout.table("spans").stat().st_mtime + compaction.KEEP_S + 60
+    later = (layout.tables_folder / "spans").stat().st_mtime + compaction.KEEP_S + 60
     assert vacuum(layout, table, now_s=later) == 8
     assert seqs(layout) == list(range(1, 9))
 
@@ -144,7 +146,7 @@ def test_a_damaged_file_is_not_folded(layout: Layout) -> None:
     table = TableWriter(layout, "spans")
     for seq in range(1, 5):
         table.append(spans(seq), "main", seq)
-    path = min(layout.table("spans").glob("*/*.parquet"))
+    path = min((layout.tables_folder / "spans").glob("*/*.parquet"))
     content = path.read_bytes()
     path.write_bytes(content[:-1] + b"x")
     assert compact(layout, table, fold_at=1) == 3

@@ -33,8 +33,10 @@ class StoreSection:
     data: str = "aftertrace-data"
     """Folder of the store. A relative path in the file counts from the file's folder."""
     tables: str = ""
-    """Folder of the tables, which receivers with data folders of their own may share: a lake. Empty: inside `data`. A
-    data folder keeps to the one that it was made with. Receivers of a lake need names of their own (`receiver.name`)
+    """Where the tables are, which receivers with data folders of their own may share: a lake, in a folder, or in a
+    bucket as `s3://bucket/prefix` (`pip install 'aftertrace[s3]'`; endpoint, region and credentials are those of the
+    environment: `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`). Empty: inside `data`.
+    A data folder keeps to the one that it was made with. Receivers of a lake need names of their own (`receiver.name`)
     and one key: copy `keys/store.key` from the first one's data folder before the others start."""
     metrics: bool = False
     """Whether metrics are stored. Otherwise they are accepted, validated and counted."""
@@ -168,7 +170,7 @@ def _from_folder(config: Config, folder: Path) -> Config:
         store=replace(
             config.store,
             data=str(folder / config.store.data),
-            tables=config.store.tables and str(folder / config.store.tables),
+            tables=_located(config.store.tables, folder),
         ),
         receiver=replace(
             receiver,
@@ -177,6 +179,10 @@ def _from_folder(config: Config, folder: Path) -> Config:
             tls_client_ca=receiver.tls_client_ca and str(folder / receiver.tls_client_ca),
         ),
     )
+
+
+def _located(place: str, folder: Path) -> str:
+    return place if not place or "://" in place else str(folder / place)
 
 
 def parse(text: str, *, where: str) -> Config:

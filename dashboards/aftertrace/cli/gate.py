@@ -25,12 +25,12 @@ def open_store(data: Path, config: Config) -> Layout:
 
     Raises:
         Invalid: it is no such folder, or cannot have these tables.
-        Unavailable: the tables' folder cannot be made.
+        Unavailable: the tables cannot be made there, or not be reached.
         Corrupt: the store's key is damaged.
     """
     from aftertrace.store.folder import open_folder, store_key
 
-    layout = open_folder(data.absolute(), Path(config.store.tables) if config.store.tables else None)
+    layout = open_folder(data.absolute(), config.store.tables or None)
     # Before anything is received that others could not tell apart.
     store_key(layout)
     return layout

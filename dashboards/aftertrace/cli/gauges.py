@@ -35,8 +35,8 @@ def gauges(layout: Layout, receiver: str, accepted_seq: int) -> Mapping[str, tup
         "aftertrace_accepted_seq": ("Requests that were accepted since the store was made.", float(accepted_seq)),
     }
     try:
-        last = commits.newest(layout.commits(_LAST))
-    except Corrupt:
+        last = commits.newest(commits.log_of(layout, _LAST))
+    except (Corrupt, OSError):
         # The drain and `fsck` say so; the rest can still be told.
         return found
     stored_seq = 0 if last is None else last.stored.get(receiver, 0)

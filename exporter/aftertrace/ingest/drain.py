@@ -229,7 +229,7 @@ class Drain:
         """
         try:
             yield
-        except (OSError, DeltaError) as error:
+        except (OSError, DeltaError, Unavailable) as error:
             for log in self._logs.values():
                 log.close()
             self._logs.clear()
@@ -368,7 +368,7 @@ class Drain:
         return self._evidence.known(self._layout.data)
 
     def _scan(self, name: str) -> pl.LazyFrame:
-        return pl.scan_delta(str(self._layout.table(name)), version=self._tables[name].version)
+        return self._tables[name].scan()
 
 
 def catch_up(data: Path) -> None:

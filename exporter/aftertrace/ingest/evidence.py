@@ -19,7 +19,7 @@ from aftertrace.ingest.same_ids import COLUMNS as ID_COLUMNS
 from aftertrace.ingest.same_ids import STOOD_LATER, SameIds, is_relation
 from aftertrace.ingest.seen import MEMORY_ROWS
 from aftertrace.ingest.tellings import Telling
-from aftertrace.store.errors import Corrupt
+from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.schema import PARTITION
 from aftertrace.store.snapshot import collected
 
@@ -108,6 +108,8 @@ def _parts(rows: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     """The rows, a part after the other, so that a day of any size fits into memory."""
     try:
         yield from rows.collect_batches()
+    except (ConnectionError, TimeoutError) as error:
+        raise Unavailable("read evidence: its place cannot be reached; try again", 1.0) from error
     # The Parquet reader of Polars panics at a file that was cut off.
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise Corrupt(

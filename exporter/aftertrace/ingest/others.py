@@ -20,6 +20,7 @@ from aftertrace.ingest.same_ids import COLUMNS as ID_COLUMNS
 from aftertrace.store import parquet
 from aftertrace.store.commits import Commit
 from aftertrace.store.layout import Layout
+from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import EVIDENCE
 
 COLUMNS: Final = tuple(dict.fromkeys((*COPY_COLUMNS, *ID_COLUMNS)))
@@ -32,11 +33,13 @@ def stored(layout: Layout, commits: Iterable[Commit]) -> Iterator[tuple[date, pl
         FileNotFoundError: a file was folded so long ago that it is gone.
         OSError: one cannot be read, or is damaged.
     """
+    objects = objects_of(layout)
     for commit in commits:
         for file in commit.added:
             if file.is_new:
-                path = layout.table("evidence") / file.path
-                yield file.day, pl.DataFrame(parquet.read(path, file.day, EVIDENCE, columns=COLUMNS))
+                with objects.open(f"evidence/{file.path}") as opened:
+                    rows = parquet.read(opened, file.day, EVIDENCE, columns=COLUMNS)
+                yield file.day, pl.DataFrame(rows)
 
 
 def meet(batch: Batch, rows: Iterable[tuple[date, pl.DataFrame]]) -> bool:

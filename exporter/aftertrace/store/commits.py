@@ -9,12 +9,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
 
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.layout import Layout
+from aftertrace.store.objects import Objects, objects_of
 
 METADATA_KEY: Final = "aftertrace"
 """Where in `commitInfo` our part stands:
@@ -22,6 +22,27 @@ METADATA_KEY: Final = "aftertrace"
 SEQUENCED: Final = ("evidence", "spans", "events")
 """Tables whose rows point at frames, in the order in which one drain commits them. `evidence` comes first: what is
 read again after a crash between two of them then finds its own record keys, and gives the same rows."""
+
+
+LAST_CHECKPOINT: Final = "_last_checkpoint"
+"""Names the version that readers may begin at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The log of a table: its commits."""
+
+    objects: Objects
+    table: str
+
+    @property
+    def key(self) -> str:
+        """Where the commits are."""
+        return f"{self.table}/_delta_log"
+
+    def commit(self, version: int) -> str:
+        """The key of a commit."""
+        return f"{self.key}/{version:020d}.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,73 +83,86 @@ class History:
     transactions: dict[str, int] = field(default_factory=dict)
 
 
-def versions(folder: Path) -> list[int]:
-    """Versions that a `_delta_log` folder has a commit for, in order."""
-    if not folder.is_dir():
-        return []
-    return sorted(int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal() and len(path.stem) == 20)
+def log_of(layout: Layout, table: str) -> Log:
+    """The log of a table of a store."""
+    return Log(objects_of(layout), table)
 
 
-def path_of(folder: Path, version: int) -> Path:
-    """The file of a commit."""
-    return folder / f"{version:020d}.json"
+def versions(log: Log, after: int = -1) -> list[int]:
+    """Versions that a log has a commit for, those after one, in order."""
+    listed = log.objects.list_under(log.key, log.commit(after) if after >= 0 else "")
+    names = [each.name.partition(".") for each in listed]
+    return [int(stem) for stem, _, ending in names if ending == "json" and stem.isdecimal() and len(stem) == 20]
 
 
-def read(folder: Path, version: int) -> Commit:
+def read(log: Log, version: int) -> Commit:
     """Read a commit.
 
     Raises:
         Corrupt: it is empty, cut off or not a commit.
+        OSError: it cannot be read, or there is none.
     """
-    path = path_of(folder, version)
-    content = path.read_bytes()
+    return parsed(log, version, log.objects.get(log.commit(version)))
+
+
+def parsed(log: Log, version: int, content: bytes) -> Commit:
+    """What the content of a commit says.
+
+    Raises:
+        Corrupt: it is none.
+    """
     try:
         actions = [json.loads(line) for line in content.splitlines() if line.strip()]
         return _commit(version, actions)
     except (AttributeError, LookupError, TypeError, ValueError):
         raise Corrupt(
-            f"read {folder.parent.name}/_delta_log/{path.name}: not a whole commit, expected one; "
+            f"read {log.commit(version)}: not a whole commit, expected one; "
             "put it back from a backup, and run `aftertrace fsck`"
         ) from None
 
 
-def newest(folder: Path) -> Commit | None:
+def newest(log: Log) -> Commit | None:
     """The newest commit; None when there is none. Needs no lock.
 
     Raises:
         Corrupt: it is damaged. A crash leaves none in part: commits are named when they are whole and synced.
+        OSError: the log cannot be read.
     """
-    found = versions(folder)
-    return read(folder, found[-1]) if found else None
+    # A log keeps all of its commits: only those since the last checkpoint are listed.
+    found = versions(log, _checkpointed(log) - 1)
+    return read(log, found[-1]) if found else None
 
 
-def after(folder: Path, version: int) -> list[Commit]:
+def after(log: Log, version: int) -> list[Commit]:
     """The commits after a version, in order.
 
     Raises:
         Corrupt: one is damaged.
+        OSError: one cannot be read.
     """
     found = []
-    while path_of(folder, version + 1).exists():
+    while True:
+        try:
+            found.append(read(log, version + 1))
+        except FileNotFoundError:
+            return found
         version += 1
-        found.append(read(folder, version))
-    return found
 
 
 def stored_seq(layout: Layout, receiver: str) -> int:
     """The highest seq of a receiver that any table has rows of; 0 when none has."""
-    found = (newest(layout.commits(name)) for name in SEQUENCED)
+    found = (newest(log_of(layout, name)) for name in SEQUENCED)
     return max((commit.stored.get(receiver, 0) for commit in found if commit), default=0)
 
 
-def history(folder: Path, upto: int | None = None) -> History:
+def history(log: Log, upto: int | None = None) -> History:
     """Add up all commits, up to a version or to the last.
 
     Raises:
         Corrupt: a commit is damaged or missing.
     """
     state = History()
-    for commit in _commits(folder, upto):
+    for commit in _commits(log, upto):
         for path in commit.removed:
             state.active.pop(path, None)
         for file in commit.added:
@@ -138,34 +172,30 @@ def history(folder: Path, upto: int | None = None) -> History:
     return state
 
 
-def digests(folder: Path, paths: set[str], version: int) -> dict[str, tuple[str, int]]:
+def digests(log: Log, paths: set[str], version: int) -> dict[str, tuple[str, int]]:
     """Digest and size of some files of a version, found by going back from it: cheap for files that are young."""
     found: dict[str, tuple[str, int]] = {}
     while version >= 0 and len(found) < len(paths):
-        found.update({path: known for path, known in read(folder, version).digests.items() if path in paths})
+        found.update({path: known for path, known in read(log, version).digests.items() if path in paths})
         version -= 1
     return found
 
 
-def touched_since(folder: Path, version: int, since_ms: int) -> set[str]:
-    """Files that a commit not older than `since_ms` added or took out, up to a version."""
-    touched: set[str] = set()
-    while version >= 0:
-        commit = read(folder, version)
-        if commit.timestamp_ms < since_ms:
-            break
-        touched.update((file.path for file in commit.added), commit.removed)
-        version -= 1
-    return touched
+def _checkpointed(log: Log) -> int:
+    try:
+        return int(json.loads(log.objects.get(f"{log.key}/{LAST_CHECKPOINT}"))["version"])
+    except (FileNotFoundError, LookupError, TypeError, ValueError):
+        # None yet, or one that a power cut tore, which the next drain takes away.
+        return 0
 
 
-def _commits(folder: Path, upto: int | None) -> Iterator[Commit]:
-    for expected, version in enumerate(versions(folder)):
+def _commits(log: Log, upto: int | None) -> Iterator[Commit]:
+    for expected, version in enumerate(versions(log)):
         if upto is not None and version > upto:
             return
         if version != expected:
-            raise Corrupt(f"read {folder.parent.name}/_delta_log: no commit {expected}; run `aftertrace fsck`")
-        yield read(folder, version)
+            raise Corrupt(f"read {log.key}: no commit {expected}; run `aftertrace fsck`")
+        yield read(log, version)
 
 
 def _commit(version: int, actions: list[dict[str, Any]]) -> Commit:

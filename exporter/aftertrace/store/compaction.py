@@ -9,10 +9,11 @@ from typing import Final
 
 import pyarrow as pa
 
-from aftertrace.store import commits, durable, lookup, parquet, quarantine
-from aftertrace.store.digest import file_digest
+from aftertrace.store import lookup, parquet, quarantine
+from aftertrace.store.digest import tagged
 from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
+from aftertrace.store.objects import Objects, objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.tables import SMALL_BYTES, TableWriter
 from aftertrace.store.wire_keys import KEYED
@@ -42,13 +43,19 @@ def compact(layout: Layout, table: TableWriter, fold_at: int = FOLD_AT) -> int:
         is and put in quarantine: folding would give damaged rows a good digest.
     """
     folded = 0
+    objects = objects_of(layout)
     for group in _groups(layout, table, fold_at)[:1]:
-        known = commits.digests(layout.commits(table.name), set(group.paths), table.version)
-        sound = [path for path in group.paths if _is_sound(layout, table.name, path, known.get(path))]
+        known = table.digests(set(group.paths))
+        sound: list[str] = []
+        parts: list[pa.Table] = []
+        for path in group.paths:
+            content = _sound(layout, objects, f"{table.name}/{path}", known.get(path))
+            if content is not None:
+                sound.append(path)
+                parts.append(parquet.read(pa.BufferReader(content), group.day, TABLES[table.name].schema))
         if len(sound) > 1:
-            folder, schema = layout.table(table.name), TABLES[table.name].schema
-            rows = pa.concat_tables([parquet.read(folder / path, group.day, schema) for path in sound])
-            if table.rearrange(sound, group.day, together(table.name, rows), group.receiver):
+            rows = together(table.name, pa.concat_tables(parts))
+            if table.rearrange(sound, group.day, rows, group.receiver):
                 folded += len(sound)
     return folded
 
@@ -62,17 +69,18 @@ def vacuum(layout: Layout, table: TableWriter, now_s: float | None = None, keep_
         How many files went: replaced ones, and those that a crash left without a commit.
     """
     oldest_s = (time.time() if now_s is None else now_s) - keep_s
-    in_use = {path for path, _, _ in table.files()}
-    in_use |= commits.touched_since(layout.commits(table.name), table.version, int(oldest_s * 1000))
-    folder = layout.table(table.name)
-    found = [path for path in sorted(folder.glob("*/*.parquet")) if not path.parent.name.startswith("_")]
-    own = layout.own(parquet.receiver_of(path.name) for path in found)
+    objects = objects_of(layout)
+    days = [day for day in objects.folders(table.name) if not day.startswith("_")]
+    found = [each for day in days for each in objects.list_under(f"{table.name}/{day}")]
+    own = layout.own(parquet.receiver_of(each.key) for each in found)
     gone = 0
-    for path in found:
-        is_own = parquet.receiver_of(path.name) in own
-        if is_own and str(path.relative_to(folder)) not in in_use and path.stat().st_mtime <= oldest_s:
-            durable.remove(path)
+    for each in found:
+        unused_s = table.unused_since_s(each.key.partition("/")[2])
+        is_over = unused_s is not None and max(unused_s, each.modified_s) <= oldest_s
+        if is_over and parquet.receiver_of(each.key) in own:
+            objects.remove(each.key)
             gone += 1
+    table.forget_unused(oldest_s)
     lookup.sweep(layout, table.name)
     return gone
 
@@ -114,11 +122,15 @@ def _groups(layout: Layout, table: TableWriter, fold_at: int) -> list[_Group]:
     return groups
 
 
-def _is_sound(layout: Layout, table: str, path: str, recorded: tuple[str, int] | None) -> bool:
-    file = layout.table(table) / path
-    if recorded is not None and file.exists() and file_digest(file) == recorded[0]:
-        return True
-    where = str(file.relative_to(layout.data))
+def _sound(layout: Layout, objects: Objects, key: str, recorded: tuple[str, int] | None) -> bytes | None:
+    """The bytes of a file, if they are those that were committed."""
+    try:
+        content = objects.get(key)
+    except FileNotFoundError:
+        content = b""
+    if recorded is not None and tagged(content) == recorded[0]:
+        return content
+    where = f"{layout.tables_folder.name}/{key}"
     finding = Finding("file_digest", "error", where, "bytes differ from those that were committed; not folded")
-    quarantine.keep(layout, finding, file.read_bytes() if file.exists() else b"")
-    return False
+    quarantine.keep(layout, finding, content)
+    return None

@@ -14,16 +14,16 @@ KEY_BYTES: Final = 32
 _PREFIX: Final = "aftertrace store "
 
 
-def open_folder(data: Path, tables: Path | None = None) -> Layout:
+def open_folder(data: Path, tables: str | None = None) -> Layout:
     """Open a data folder to write to it; make it where there is none.
 
     Args:
         data: the folder.
-        tables: where its tables are, if others share them; None leaves them where they are, at first in the folder.
+        tables: folder or URL of its tables, if others share them; None leaves them where they are, at first inside.
 
     Raises:
         Invalid: a later version of aftertrace made the folder, it holds something else, or its tables are elsewhere.
-        Unavailable: the tables' folder cannot be made.
+        Unavailable: the tables cannot be made there, or not be reached.
     """
     layout = Layout(data)
     if not layout.marker.exists():
@@ -68,13 +68,14 @@ def store_key(layout: Layout) -> bytes:
     Raises:
         Corrupt: the key file has another length.
         Invalid: it is not that of the lake that the store shares.
+        Unavailable: that lake cannot be reached.
     """
     path = layout.store_key
     if not path.exists():
-        if layout.is_shared and layout.lake.exists():
+        if lake.has_key(layout):
             raise Invalid(
-                f"open {layout.tables_folder.resolve()}: no {path}, expected the key of the receivers that share it; "
-                "copy keys/store.key from one of them"
+                f"open {layout.data}: no {path}, expected the key of the receivers that share its tables; copy "
+                "keys/store.key from one of them"
             )
         durable.make_folder(path.parent, mode=0o700)
         durable.create_file(path, os.urandom(KEY_BYTES), mode=0o600)

@@ -23,13 +23,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from itertools import pairwise
-from pathlib import Path
 from struct import Struct
 from typing import IO, TYPE_CHECKING, Final
 from zlib import crc32
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from aftertrace.store.objects import Objects
 
 MAGIC: Final = b"aftkeys2"
 """Another one for every change of what is in the files: one of another kind is taken for damaged, and made again."""
@@ -83,16 +84,16 @@ class _Head:
     bytes_before: int
 
 
-def parts_with(path: Path, numbers: Collection[int]) -> set[int] | None:
+def parts_with(objects: Objects, key: str, numbers: Collection[int]) -> set[int] | None:
     """The parts that may hold any of some keys, given by their numbers; None where the file is missing or damaged."""
-    return parts_within(path, [(number, number) for number in numbers])
+    return parts_within(objects, key, [(number, number) for number in numbers])
 
 
-def parts_within(path: Path, ranges: Collection[tuple[int, int]]) -> set[int] | None:
+def parts_within(objects: Objects, key: str, ranges: Collection[tuple[int, int]]) -> set[int] | None:
     """The parts with a number in any of some ranges, both ends included; None where the file is missing or damaged."""
     try:
-        with path.open("rb", buffering=0) as file:
-            head = _head(path, path.stat().st_mtime_ns)
+        with objects.open(key) as file:
+            head = _head(objects, key, objects.changed_ns(key))
             if head is None:
                 return None
             parts: set[int] = set()
@@ -134,8 +135,8 @@ def is_whole(content: bytes) -> bool:
 
 
 @lru_cache(maxsize=_HEADS)
-def _head(path: Path, _written_ns: int) -> _Head | None:
-    with path.open("rb") as file:
+def _head(objects: Objects, key: str, _changed_ns: int) -> _Head | None:
+    with objects.open(key) as file:
         return _read_head(file)
 
 

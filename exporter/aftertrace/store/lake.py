@@ -1,4 +1,4 @@
-"""A lake that several receivers share: each has a data folder of its own, whose `tables` is a link to one folder.
+"""A lake that several receivers share: each has a data folder of its own, whose tables are in one folder or bucket.
 
 What they must agree on stands in the lake. `LAKE` names the key by which records are told apart: with another key, what
 one receiver has stored would look new to the other. And each name of a receiver is claimed there by one WAL: two that
@@ -15,35 +15,46 @@ from typing import Final
 from aftertrace.store import durable
 from aftertrace.store.errors import Invalid, Unavailable
 from aftertrace.store.layout import Layout
+from aftertrace.store.objects import SCHEME, objects_of
 
+_MARKER: Final = "LAKE"
 _PREFIX: Final = "aftertrace lake 1 "
 _MARK_BYTES: Final = 16
 _CLAIM_BYTES: Final = 16
 
 
-def join(layout: Layout, lake: Path) -> None:
+def join(layout: Layout, lake: str) -> None:
     """Make the tables of a data folder those of a lake; make the lake where there is none.
 
+    Args:
+        layout: of the data folder.
+        lake: a folder, or `s3://bucket/prefix`.
+
     Raises:
-        Invalid: the folder has tables of its own, or those of another lake.
-        Unavailable: the lake cannot be made.
+        Invalid: the folder has tables of its own, or those of another lake; or the bucket cannot hold one.
+        Unavailable: the lake cannot be made or reached.
     """
-    lake, tables = lake.absolute(), layout.tables_folder
-    if layout.is_shared and tables.resolve() == lake.resolve():
+    tables = layout.tables_folder
+    lake = lake.rstrip("/") if lake.startswith(SCHEME) else str(Path(lake).resolve())
+    joined = _joined(layout)
+    if joined == lake:
         return
-    if layout.is_shared or (tables.is_dir() and any(tables.iterdir())):
-        where = tables.resolve() if layout.is_shared else tables
+    if joined is not None or (tables.is_dir() and any(tables.iterdir())):
         raise Invalid(
-            f"open {layout.data}: its tables are in {where}, expected {lake}; set store.tables to that, or empty"
+            f"open {layout.data}: its tables are in {joined or tables}, expected {lake}; set store.tables to that, or "
+            "choose another --data"
         )
     try:
-        durable.make_folder(lake, mode=0o700)
-        if tables.is_dir():
-            tables.rmdir()
-        tables.symlink_to(lake)
-        durable.sync_folder(layout.data)
+        if lake.startswith(SCHEME):
+            _join_bucket(tables, lake)
+        else:
+            durable.make_folder(Path(lake), mode=0o700)
+            if tables.is_dir():
+                tables.rmdir()
+            tables.symlink_to(lake)
+            durable.sync_folder(layout.data)
     except OSError as error:
-        raise Unavailable(f"open {lake}: {error.strerror}; make the folder writable, or see to store.tables") from error
+        raise Unavailable(f"open {lake}: {error.strerror}; see to its permissions, or to store.tables") from error
 
 
 def check_key(layout: Layout, key: bytes) -> None:
@@ -51,15 +62,37 @@ def check_key(layout: Layout, key: bytes) -> None:
 
     Raises:
         Invalid: it is another.
+        Unavailable: the lake cannot be reached.
     """
     if not layout.is_shared:
         return
-    line = f"{_PREFIX}{_mark(key)}\n"
-    if not durable.create_file(layout.lake, line.encode()) and layout.lake.read_text("utf-8", "replace") != line:
-        raise Invalid(
-            f"open {layout.tables_folder.resolve()}: {layout.store_key} is not its key, expected that of the receivers "
-            "that share it; copy keys/store.key from one of them"
-        )
+    objects, line = objects_of(layout), f"{_PREFIX}{_mark(key)}\n".encode()
+    try:
+        if not objects.create(_MARKER, line) and objects.get(_MARKER) != line:
+            raise Invalid(
+                f"open {objects.url}: {layout.store_key} is not its key, expected that of the receivers that share it; "
+                "copy keys/store.key from one of them"
+            )
+    except OSError as error:
+        raise _unreachable(objects.url, error) from error
+
+
+def has_key(layout: Layout) -> bool:
+    """Whether the records of a shared lake have a key already.
+
+    Raises:
+        Unavailable: the lake cannot be reached.
+    """
+    if not layout.is_shared:
+        return False
+    objects = objects_of(layout)
+    try:
+        objects.get(_MARKER)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _unreachable(objects.url, error) from error
+    return True
 
 
 def claim(layout: Layout, receiver: str) -> None:
@@ -67,18 +100,41 @@ def claim(layout: Layout, receiver: str) -> None:
 
     Raises:
         Invalid: it is that of another WAL.
+        Unavailable: the lake cannot be reached.
     """
     if not layout.is_shared:
         return
-    own, claimed = layout.claim(receiver), layout.claimed(receiver)
+    own, objects, key = layout.claim(receiver), objects_of(layout), f"_receivers/{receiver}"
     # First here: a crash between the two leaves a name that this WAL can still take.
     durable.create_file(own, f"{os.urandom(_CLAIM_BYTES).hex()}\n".encode())
-    durable.make_folder(claimed.parent)
-    if not durable.create_file(claimed, own.read_bytes()) and claimed.read_bytes() != own.read_bytes():
-        raise Invalid(
-            f"open WAL {receiver!r}: another WAL has this name in {layout.tables_folder.resolve()}, expected a name of "
-            "its own; set receiver.name"
-        )
+    try:
+        if not objects.create(key, own.read_bytes()) and objects.get(key) != own.read_bytes():
+            raise Invalid(
+                f"open WAL {receiver!r}: another WAL has this name in {objects.url}, expected a name of its own; "
+                "set receiver.name"
+            )
+    except OSError as error:
+        raise _unreachable(objects.url, error) from error
+
+
+def _joined(layout: Layout) -> str | None:
+    """Where the shared tables of a folder are; None if it has its own."""
+    if layout.tables_folder.is_file():
+        return layout.tables_folder.read_text("utf-8").strip()
+    return str(layout.tables_folder.resolve()) if layout.is_shared else None
+
+
+def _join_bucket(tables: Path, url: str) -> None:
+    from aftertrace.store.s3 import bucket, prove
+
+    prove(bucket(url))
+    if tables.is_dir():
+        tables.rmdir()
+    durable.create_file(tables, f"{url}\n".encode())
+
+
+def _unreachable(url: str, error: OSError) -> Unavailable:
+    return Unavailable(f"open {url}: {error.strerror}; see to store.tables, or try again", 5.0)
 
 
 def _mark(key: bytes) -> str:

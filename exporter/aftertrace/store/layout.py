@@ -11,7 +11,7 @@
     <data>/wal/<receiver>/claim                           what shows that the name is its own in a shared lake
     <data>/wal/<receiver>/<first seq>.<generation>.wal    a segment
     <data>/wal/<receiver>/<…>.wal.spare                   space for a segment that is to come: zeros
-    <data>/tables/                                        the lake; a link where several receivers share it
+    <data>/tables/                                        the lake; where several receivers share it, a link or a URL
     <data>/tables/LAKE                                    of a shared one: by which key its records are told apart
     <data>/tables/_receivers/<receiver>                   of a shared one: whose name that is
     <data>/tables/<table>/received_date=…/….parquet       rows, with `_delta_log/` beside them
@@ -82,18 +82,13 @@ class Layout:
 
     @property
     def tables_folder(self) -> Path:
-        """The lake: holds one folder per table."""
+        """The lake: holds one folder per table. Where it is in a bucket, a file with its URL."""
         return self.data / "tables"
 
     @property
     def is_shared(self) -> bool:
         """Whether other receivers, with data folders of their own, commit to the same tables."""
-        return self.tables_folder.is_symlink()
-
-    @property
-    def lake(self) -> Path:
-        """Marks a shared lake."""
-        return self.tables_folder / "LAKE"
+        return self.tables_folder.is_symlink() or self.tables_folder.is_file()
 
     @property
     def quarantine(self) -> Path:
@@ -117,22 +112,6 @@ class Layout:
     def claim(self, receiver: str) -> Path:
         """Shows that a receiver's name in a shared lake is that of this WAL."""
         return self.wal(receiver) / "claim"
-
-    def claimed(self, receiver: str) -> Path:
-        """Holds in a shared lake the claim of the one WAL that the name is of."""
-        return self.tables_folder / "_receivers" / self.wal(receiver).name
-
-    def table(self, name: str) -> Path:
-        """The folder of a table."""
-        return self.tables_folder / name
-
-    def commits(self, name: str) -> Path:
-        """The folder of a table's commits."""
-        return self.table(name) / "_delta_log"
-
-    def lookup(self, name: str) -> Path:
-        """Holds the wire keys of a table's files, under the same names."""
-        return self.tables_folder / "_lookup" / name
 
     def refused(self, receiver: str) -> Path:
         """How many requests a receiver refused, by day."""

@@ -9,7 +9,6 @@ file, and the answer is the same. `aftertrace fsck` tells of such files, and `fs
 
 from __future__ import annotations
 
-import os
 import time
 from collections import OrderedDict
 from functools import lru_cache
@@ -19,6 +18,7 @@ import pyarrow as pa
 
 from aftertrace.store import key_file, parquet, run_names
 from aftertrace.store.errors import Corrupt
+from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.wire_keys import KEYED, columns_of, wire_keys
 
@@ -39,6 +39,11 @@ _DRAFT_S: Final = 60.0
 """A draft that is older than this belongs to nobody who is still writing it."""
 
 
+def key_of(table: str, path: str) -> str:
+    """Where the lookup file of a data file is."""
+    return f"_lookup/{table}/{path}"
+
+
 def write(layout: Layout, table: str, path: str, rows: pa.Table) -> None:
     """Make the lookup file of a data file that holds these rows; nothing for a table without wire keys.
 
@@ -47,11 +52,7 @@ def write(layout: Layout, table: str, path: str, rows: pa.Table) -> None:
     """
     if table not in KEYED:
         return
-    target = layout.lookup(table) / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.new")
-    draft.write_bytes(made(table, rows))
-    draft.replace(target)
+    objects_of(layout).put(key_of(table, path), made(table, rows), derived=True)
 
 
 def made(table: str, rows: pa.Table) -> bytes:
@@ -75,7 +76,7 @@ def columns_read(table: str) -> list[str]:
 def read(layout: Layout, table: str, path: str) -> bytes | None:
     """The bytes of the lookup file of a data file; None where it is missing, or damaged at any place."""
     try:
-        content = (layout.lookup(table) / path).read_bytes()
+        content = objects_of(layout).get(key_of(table, path))
     except OSError:
         return None
     return content if key_file.is_whole(content) else None
@@ -104,14 +105,14 @@ class Reader:
         """
         import polars as pl
 
-        schema, layout = TABLES[table].schema, self._snapshot.layout
+        schema, objects = TABLES[table].schema, objects_of(self._snapshot.layout)
         wanted = list(schema.names if columns is None else columns)
         needed = [name for name in schema.names if name in {*wanted, *columns_of(table), "receiver", "seq"}]
         kinds = set(keys["kind"])
         numbers = {key_file.number_of(kind, key) for kind, key in keys.select("kind", "key").iter_rows()}
         parts = [schema.empty_table().select(needed)]
         for path, day in _files(self._snapshot, table):
-            groups = key_file.parts_with(layout.lookup(table) / path, numbers)
+            groups = key_file.parts_with(objects, key_of(table, path), numbers)
             for rows in self._groups(table, path, day, groups, needed):
                 frame = pl.DataFrame(rows.select(columns_of(table)))
                 hits = wire_keys(frame, kinds).join(keys, on=["kind", "key"], how="semi")["row"].unique().sort()
@@ -129,10 +130,11 @@ class Reader:
 
         head = beginning[:_NUMBER_CHARACTERS]
         between = int(head.ljust(_NUMBER_CHARACTERS, "0"), 16), int(head.ljust(_NUMBER_CHARACTERS, "f"), 16)
+        objects = objects_of(self._snapshot.layout)
         found = [pl.DataFrame(schema={"kind": pl.String, "key": pl.String})]
         for table in KEYED:
             for path, day in _files(self._snapshot, table):
-                groups = key_file.parts_within(self._snapshot.layout.lookup(table) / path, [between])
+                groups = key_file.parts_within(objects, key_of(table, path), [between])
                 for rows in self._groups(table, path, day, groups, run_names.COLUMNS):
                     frame = pl.DataFrame(rows).filter(self._snapshot.within(table))
                     named = run_names.names(frame).filter(pl.col("run_id").str.starts_with(beginning))
@@ -151,13 +153,14 @@ class Reader:
         if groups is not None and len(kept) == len(groups):
             return found
         try:
-            read = parquet.read_groups(
-                self._snapshot.layout.table(table) / path,
-                day,
-                schema,
-                columns=columns,
-                row_groups=None if groups is None else sorted(groups - kept.keys()),
-            )
+            with objects_of(self._snapshot.layout).open(f"{table}/{path}") as file:
+                read = parquet.read_groups(
+                    file,
+                    day,
+                    schema,
+                    columns=columns,
+                    row_groups=None if groups is None else sorted(groups - kept.keys()),
+                )
         except (OSError, pa.ArrowException) as error:
             raise Corrupt(
                 f"read {table}/{path}: {type(error).__name__}, expected the file as it was committed; "
@@ -187,12 +190,15 @@ def _files(snapshot: Snapshot, table: str) -> tuple[tuple[str, date], ...]:
 
 def sweep(layout: Layout, table: str) -> None:
     """Remove lookup files of data files that are gone, and drafts that a crash left."""
-    folder = layout.lookup(table)
-    for path in folder.glob("*/*") if folder.is_dir() else ():
-        if path.name.startswith("."):
-            is_left = time.time() - path.stat().st_mtime > _DRAFT_S
-        else:
-            # A data file is there before its lookup file, so nobody is about to need one that has none.
-            is_left = not (layout.table(table) / path.relative_to(folder)).exists()
-        if is_left:
-            path.unlink(missing_ok=True)
+    objects = objects_of(layout)
+    for day in objects.folders(f"_lookup/{table}"):
+        listed = objects.list_under(f"_lookup/{table}/{day}")
+        # A data file is there before its lookup file, so nobody is about to need one that has none.
+        there = {each.name for each in objects.list_under(f"{table}/{day}")}
+        for each in listed:
+            if each.name not in there:
+                objects.remove(each.key)
+    if objects.folder is not None:
+        for draft in (objects.folder / "_lookup" / table).glob("*/.*"):
+            if time.time() - draft.stat().st_mtime > _DRAFT_S:
+                draft.unlink(missing_ok=True)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from aftertrace.store import durable
 from aftertrace.store.digest import tagged
+from aftertrace.store.objects import Objects
 from aftertrace.store.schema import PARTITION
 
 STATISTICS: Final = ("seq", "received_ns", "start_ns", "end_ns", "time_ns")
@@ -45,21 +44,14 @@ class DataFile:
     written_ms: int
 
 
-def write(folder: Path, day: date, rows: pa.Table, receiver: str) -> DataFile:
-    """Write rows of one partition to a new file of a receiver under a table's folder, durable when this returns.
+def write(objects: Objects, table: str, day: date, rows: pa.Table, receiver: str) -> DataFile:
+    """Write rows of one partition to a new file of a receiver, durable when this returns.
 
     A crash on the way leaves a file that no commit names: nobody reads it, and vacuum removes it.
     """
     path = f"{PARTITION}={day.isoformat()}/{receiver}.{uuid.uuid4().hex}.parquet"
     content = encode(rows)
-    durable.make_folder((folder / path).parent)
-    fd = os.open(folder / path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
-    try:
-        durable.write_all(fd, content, 0)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    durable.sync_folder((folder / path).parent)
+    objects.add(f"{table}/{path}", content)
     return DataFile(
         path=path,
         day=day,
@@ -98,12 +90,15 @@ def encode(rows: pa.Table) -> bytes:
 WHOLE: Final = -1
 """Stands for the number of a group of rows where a file was read whole."""
 
+Source: TypeAlias = Path | IO[bytes] | pa.Buffer
+"""A file, or its bytes."""
 
-def read(path: Path, day: date, schema: pa.Schema, *, columns: Sequence[str] | None = None) -> pa.Table:
+
+def read(file: Source, day: date, schema: pa.Schema, *, columns: Sequence[str] | None = None) -> pa.Table:
     """The rows of a file, in the columns of its table.
 
     Args:
-        path: the file.
+        file: the file, or its bytes.
         day: the partition it belongs to.
         schema: the columns of its table.
         columns: which of them; all if not given.
@@ -111,11 +106,11 @@ def read(path: Path, day: date, schema: pa.Schema, *, columns: Sequence[str] | N
     Raises:
         OSError: a page's checksum is wrong, or the file cannot be read.
     """
-    return read_groups(path, day, schema, columns=columns)[WHOLE]
+    return read_groups(file, day, schema, columns=columns)[WHOLE]
 
 
 def read_groups(
-    path: Path,
+    file: Source,
     day: date,
     schema: pa.Schema,
     *,
@@ -128,13 +123,13 @@ def read_groups(
     Parameters and errors as for `read`.
     """
     wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
-    file = pq.ParquetFile(path, page_checksum_verification=True)
-    metadata = file.metadata
-    is_older = any(metadata.row_group(group).num_rows > ROW_GROUP_ROWS for group in range(file.num_row_groups))
+    opened = pq.ParquetFile(file, page_checksum_verification=True)
+    metadata = opened.metadata
+    is_older = any(metadata.row_group(group).num_rows > ROW_GROUP_ROWS for group in range(opened.num_row_groups))
     names = [name for name in wanted.names if name != PARTITION]
     if row_groups is None or is_older:
-        return {WHOLE: _in_columns(file.read_row_groups(range(file.num_row_groups), columns=names), day, wanted)}
-    return {group: _in_columns(file.read_row_groups([group], columns=names), day, wanted) for group in row_groups}
+        return {WHOLE: _in_columns(opened.read_row_groups(range(opened.num_row_groups), columns=names), day, wanted)}
+    return {group: _in_columns(opened.read_row_groups([group], columns=names), day, wanted) for group in row_groups}
 
 
 def days(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aftertrace.store import commits
-from aftertrace.store.errors import Corrupt, Invalid
+from aftertrace.store.commits import Log
+from aftertrace.store.errors import Corrupt, Invalid, Unavailable
 from aftertrace.store.folder import check_format
 from aftertrace.store.layout import Layout
+from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 
 if TYPE_CHECKING:
@@ -36,11 +38,16 @@ class Snapshot:
 
         Raises:
             Invalid: `data` holds no store.
-            Corrupt: a table's log cannot be read.
+            Corrupt: a table's log is damaged.
+            Unavailable: it cannot be reached.
         """
         layout = Layout(data)
         check_format(layout)
-        newest = {name: commits.newest(layout.commits(name)) for name in TABLES}
+        objects = objects_of(layout)
+        try:
+            newest = {name: commits.newest(Log(objects, name)) for name in TABLES}
+        except OSError as error:
+            raise Unavailable(f"read {objects.url}: {error.strerror}; see to its permissions, or try again") from error
         stored = [commit.stored if (commit := newest[name]) else {} for name in commits.SEQUENCED]
         watermarks = {
             receiver: min(seqs.get(receiver, 0) for seqs in stored) for receiver in sorted(set().union(*stored))
@@ -66,7 +73,7 @@ class Snapshot:
         version = dict(self.versions).get(table)
         if version is None:
             return []
-        held = files_of(DeltaTable(self.layout.table(table), version=version))
+        held = files_of(DeltaTable(self._url(table), version=version))
         return sorted(((path, day) for path, _, day in held), key=lambda file: (file[1], file[0]))
 
     def within(self, table: str) -> pl.Expr:
@@ -93,7 +100,7 @@ class Snapshot:
         version = dict(self.versions).get(table)
         frame = empty = pl.LazyFrame(pl.from_arrow(TABLES[table].schema.empty_table()))
         if version is not None:
-            frame = pl.scan_delta(str(self.layout.table(table)), version=version)
+            frame = pl.scan_delta(self._url(table), version=version)
             known, wanted = frame.collect_schema(), empty.collect_schema()
             # No drain has opened the table since these columns came to be.
             younger = {name: pl.lit(None, kind) for name, kind in wanted.items() if name not in known}
@@ -102,17 +109,23 @@ class Snapshot:
             frame = frame.filter(self.within(table))
         return frame if columns is None else frame.select(columns)
 
+    def _url(self, table: str) -> str:
+        return f"{objects_of(self.layout).url}/{table}"
+
 
 def collected(*frames: pl.LazyFrame) -> list[pl.DataFrame]:
     """The rows of lazy frames over stored tables, read at once.
 
     Raises:
         Corrupt: a file of a table is damaged or missing.
+        Unavailable: the tables are in a bucket that cannot be reached.
     """
     import polars as pl
 
     try:
         return pl.collect_all(frames)
+    except (ConnectionError, TimeoutError) as error:
+        raise Unavailable("read tables: their place cannot be reached; try again", 1.0) from error
     # The Parquet reader of Polars panics at a file that was cut off.
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise Corrupt(

@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,17 +27,20 @@ from deltalake import DeltaTable, Schema
 
 from aftertrace.store import actions, commits, durable, lookup, parquet, quarantine
 from aftertrace.store.actions import Action
-from aftertrace.store.commits import Commit
+from aftertrace.store.commits import Commit, Log
 from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
+from aftertrace.store.objects import Folder, objects_of
 from aftertrace.store.parquet import DataFile
 from aftertrace.store.schema import PARTITION, TABLES
+
+if TYPE_CHECKING:
+    import polars as pl
 
 CHECKPOINT_EVERY: Final = 100
 """Versions between two checkpoints of a log. Older commits stay: they hold the digests of the files."""
 SMALL_BYTES: Final = 16 << 20
 """A file below this is folded into another with its neighbours."""
-_LAST_CHECKPOINT: Final = "_last_checkpoint"
 
 StoredFile = tuple[str, int, date]
 """Path, size in bytes and partition of a file of a table."""
@@ -60,14 +63,19 @@ class TableWriter:
         self.name = name
         self._layout = layout
         self._told = told
-        self._folder = layout.table(name)
-        self._log = layout.commits(name)
-        recover(layout, name)
-        if not commits.versions(self._log):
+        self._objects = objects_of(layout)
+        self._log = Log(self._objects, name)
+        self._url = f"{self._objects.url}/{name}"
+        if self._objects.folder is not None:
+            recover(layout, self._objects.folder, name)
+        if commits.newest(self._log) is None:
             self._create()
         self._version = -1
         self._stored: dict[str, int] = {}
         self._files: dict[str, tuple[int, date]] = {}
+        self._digests: dict[str, tuple[str, int]] = {}
+        self._unused: dict[str, float] = {}
+        self._opened_s = time.time()
         self.small_files = 0
         """How many small files the partition with the most of them has of one receiver, or a few more; folding begins
         by it."""
@@ -83,6 +91,29 @@ class TableWriter:
     def files(self) -> list[StoredFile]:
         """The files of that version, in order of their paths."""
         return sorted((path, size_bytes, day) for path, (size_bytes, day) in self._files.items())
+
+    def scan(self) -> pl.LazyFrame:
+        """The rows of that version."""
+        import polars as pl
+
+        return pl.scan_delta(self._url, version=self._version)
+
+    def digests(self, paths: set[str]) -> dict[str, tuple[str, int]]:
+        """Digest and size in bytes of some files of that version, as far as commits tell them.
+
+        Raises:
+            Corrupt: a commit is damaged.
+        """
+        known = {path: self._digests[path] for path in paths & self._digests.keys()}
+        return {**known, **commits.digests(self._log, paths - known.keys(), self._version)}
+
+    def unused_since_s(self, path: str) -> float | None:
+        """Since when a file of the table is in no version, as far as is known here; None for one that is in use."""
+        return None if path in self._files else self._unused.get(path, self._opened_s)
+
+    def forget_unused(self, until_s: float) -> None:
+        """Remember no longer since when files are in no version, of those that no one can be reading any more."""
+        self._unused = {path: since_s for path, since_s in self._unused.items() if since_s > until_s}
 
     def last_seq(self, receiver: str) -> int:
         """The last seq of a receiver whose rows are in; 0 when none are."""
@@ -149,7 +180,7 @@ class TableWriter:
     def _write(self, rows: pa.Table, receiver: str) -> list[DataFile]:
         files = []
         for day, part in parquet.days(rows):
-            file = parquet.write(self._folder, day, part, receiver)
+            file = parquet.write(self._objects, self.name, day, part, receiver)
             lookup.write(self._layout, self.name, file.path, part)
             files.append(file)
         return files
@@ -169,24 +200,29 @@ class TableWriter:
                 break
             if unless(self.refresh()):
                 return False
-        self._take_in(commits.read(self._log, self._version + 1))
+        self._take_in(commits.parsed(self._log, self._version + 1, content))
         if self._version % CHECKPOINT_EVERY == 0:
             self._checkpoint()
         return True
 
     def _name(self, version: int, content: bytes) -> bool:
         """Make a version of the table unless somebody else has. A crash leaves it whole and synced, or not at all."""
-        return durable.create_file(commits.path_of(self._log, version), content)
+        return self._objects.create(self._log.commit(version), content)
 
     def _take_in(self, commit: Commit) -> None:
         self._version = commit.version
         self._stored = commit.stored
         for path in commit.removed:
             self._files.pop(path, None)
+            self._digests.pop(path, None)
+            self._unused[path] = commit.timestamp_ms / 1000
+        self._digests |= commit.digests
         self._files.update({file.path: (file.size_bytes, file.day) for file in commit.added})
 
     def _create(self) -> None:
-        durable.make_folder(self._log)
+        if self._objects.folder is not None:
+            # Also where it is there: whoever made it may have been killed before it was durably named.
+            durable.make_folder(self._objects.folder / self._log.key)
         now_ms = time.time_ns() // 1_000_000
         table = TABLES[self.name]
         columns = Schema.from_arrow(table.schema).to_json()
@@ -200,7 +236,7 @@ class TableWriter:
         Returns:
             Whether it could be done before anybody else committed.
         """
-        delta = DeltaTable(self._folder)
+        delta = self._delta()
         self._version = int(delta.version())
         self._stored = commits.read(self._log, self._version).stored
         self._files = {path: (size_bytes, day) for path, size_bytes, day in files_of(delta)}
@@ -218,11 +254,16 @@ class TableWriter:
 
     def _checkpoint(self) -> None:
         """Let readers begin here and not at commit 0. A crash in between leaves a checkpoint that `recover` checks."""
-        delta = DeltaTable(self._folder)
+        delta = self._delta()
         delta.create_checkpoint()
-        durable.sync_file(_checkpoint_path(self._log, delta.version()))
-        durable.sync_file(self._log / _LAST_CHECKPOINT)
-        durable.sync_folder(self._log)
+        if self._objects.folder is not None:
+            log = self._objects.folder / self._log.key
+            durable.sync_file(_checkpoint_path(log, delta.version()))
+            durable.sync_file(log / commits.LAST_CHECKPOINT)
+            durable.sync_folder(log)
+
+    def _delta(self) -> DeltaTable:
+        return DeltaTable(self._url)
 
     def _count_small_files(self) -> int:
         counts: dict[tuple[str, date], int] = {}
@@ -234,25 +275,24 @@ class TableWriter:
         return max((count for (receiver, _), count in counts.items() if receiver in own), default=0)
 
 
-def recover(layout: Layout, name: str) -> None:
-    """Take away a checkpoint that a power cut left in part; make the last commit durable.
+def recover(layout: Layout, tables: Path, name: str) -> None:
+    """Take away a checkpoint that a power cut left in part; make the last commit durable. Of tables in a folder.
 
     Raises:
         Corrupt: that commit is damaged.
     """
-    log = layout.commits(name)
-    found = commits.versions(log)
-    if not found:
+    newest = commits.newest(log := Log(Folder(tables), name))
+    if newest is None:
         return
-    commits.read(log, found[-1])
-    checkpoints = sorted(log.glob("*.checkpoint.parquet"))
-    if checkpoints and not (_is_parquet(checkpoints[-1]) and _is_json(log / _LAST_CHECKPOINT)):
+    checkpoints = sorted((tables / log.key).glob("*.checkpoint.parquet"))
+    last = tables / log.key / commits.LAST_CHECKPOINT
+    if checkpoints and not (_is_parquet(checkpoints[-1]) and _is_json(last)):
         _set_aside(layout, checkpoints[-1])
-        _set_aside(layout, log / _LAST_CHECKPOINT)
+        _set_aside(layout, last)
     # Whoever named it may have been killed before its folder was synced, or its sync may have failed: it is written
     # again, not synced again, since a sync that failed once may succeed for nothing.
-    newest = commits.path_of(log, found[-1])
-    durable.write_file(newest, newest.read_bytes())
+    path = tables / log.commit(newest.version)
+    durable.write_file(path, path.read_bytes())
 
 
 def files_of(table: DeltaTable) -> list[StoredFile]:

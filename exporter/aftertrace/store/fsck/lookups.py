@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from aftertrace.store import lookup, parquet
 from aftertrace.store.finding import Finding
+from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.wire_keys import KEYED
@@ -28,10 +29,12 @@ def repair_lookups(snapshot: Snapshot) -> int:
         OSError: the disk does not take them.
     """
     layout, repaired = snapshot.layout, 0
+    objects = objects_of(layout)
     for table in KEYED:
         days = dict(snapshot.files(table))
         for path, _ in list(_wrong(snapshot, table)):
-            rows = parquet.read(layout.table(table) / path, days[path], TABLES[table].schema)
+            with objects.open(f"{table}/{path}") as file:
+                rows = parquet.read(file, days[path], TABLES[table].schema)
             lookup.write(layout, table, path, rows)
             repaired += 1
     return repaired
@@ -40,15 +43,17 @@ def repair_lookups(snapshot: Snapshot) -> int:
 def _wrong(snapshot: Snapshot, table: str) -> Iterator[tuple[str, Finding]]:
     """Data files, with what is wrong with their lookup files."""
     layout, schema = snapshot.layout, TABLES[table].schema
+    objects = objects_of(layout)
     for path, day in snapshot.files(table):
-        where = str((layout.lookup(table) / path).relative_to(layout.data))
+        where = f"{layout.tables_folder.name}/{lookup.key_of(table, path)}"
         found = lookup.read(layout, table, path)
         if found is None:
             message = "missing or damaged: its data file is read whole; `fsck --repair` makes it"
             yield path, Finding("lookup_missing", "warning", where, message)
             continue
         try:
-            rows = parquet.read(layout.table(table) / path, day, schema, columns=lookup.columns_read(table))
+            with objects.open(f"{table}/{path}") as file:
+                rows = parquet.read(file, day, schema, columns=lookup.columns_read(table))
         except (OSError, pa.ArrowException):
             # `check_files` tells of the data file itself.
             continue
