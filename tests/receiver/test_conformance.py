@@ -241,7 +241,7 @@ def test_a_wish_for_another_protocol_in_pieces_is_put_off(station: Station) -> N
         client.sendall(sent[:50])
         time.sleep(0.1)
         answer = exchange(client, sent[50:])
-        assert (answer.status, answer.headers["retry-after"], answer.headers["connection"]) == (503, "1", "close")
+        assert (answer.status, answer.headers["retry-after"], answer.headers["connection"]) == (503, "2", "close")
     assert (station.kept(), station.post("traces", SPANS).status) == ([], 200)
 
 
@@ -293,10 +293,10 @@ FAILURES: dict[str, tuple[Exception, int, grpc.StatusCode, float | None]] = {
     "too large": (TooLarge("m"), 413, grpc.StatusCode.RESOURCE_EXHAUSTED, None),
     "no such encoding": (Unsupported("m"), 415, grpc.StatusCode.UNIMPLEMENTED, None),
     "a defect": (KeyError("hunter2"), 500, grpc.StatusCode.INTERNAL, None),
-    "too slow": (TooSlow("m"), 503, grpc.StatusCode.DEADLINE_EXCEEDED, 1.0),
-    "busy": (Unavailable("m"), 503, grpc.StatusCode.UNAVAILABLE, 1.0),
+    "too slow": (TooSlow("m"), 503, grpc.StatusCode.DEADLINE_EXCEEDED, 2.0),
+    "busy": (Unavailable("m"), 503, grpc.StatusCode.UNAVAILABLE, 2.0),
     "busy for a while": (Unavailable("m", retry_after_s=2.5), 503, grpc.StatusCode.UNAVAILABLE, 2.5),
-    "damaged store": (Corrupt("m"), 503, grpc.StatusCode.UNAVAILABLE, 1.0),
+    "damaged store": (Corrupt("m"), 503, grpc.StatusCode.UNAVAILABLE, 2.0),
 }
 """Why a request is not stored, and what is said over HTTP and gRPC; the last is how long to wait."""
 
@@ -325,7 +325,7 @@ def test_failures(
     for media, body in ((PROTOBUF, SPANS), (JSON, IN_JSON["traces"])):
         answer = station.post("traces", body, media)
         assert (answer.status, answer.media, answer.told()) == (http_status, media, expected)
-        assert answer.headers.get("retry-after") == {None: None, 1.0: "1", 2.5: "3"}[wait_s]
+        assert answer.headers.get("retry-after") == {None: None, 2.0: "2", 2.5: "3"}[wait_s]
         assert ("retry-after" in answer.headers) == (http_status in RETRIED)
         assert answer.headers.get("www-authenticate") == ("Bearer" if http_status == 401 else None)
     assert called(station, METHODS["traces"], SPANS) == (code, expected)

@@ -100,7 +100,7 @@ def test_slow_clients_hold_nobody_up(open_station: Callable[..., Station]) -> No
     for client in clients:
         answer = client.recv(4096)
         assert answer.startswith(b"HTTP/1.1 503 ")
-        assert b"\r\nretry-after: 1\r\n" in answer
+        assert b"\r\nretry-after: 2\r\n" in answer
         assert b"\r\nconnection: close\r\n" in answer
         client.close()
     assert station.receiver.in_flight_bytes == 0

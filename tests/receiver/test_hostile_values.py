@@ -64,9 +64,10 @@ def request(value: str, number: int, *, more: int = 0) -> bytes:
 
 
 def tree(station: Station) -> set[str]:
-    """Names of the folders below the tables."""
+    """Names of the folders below the tables; those of lookups are named after their tables'."""
     tables = station.layout.tables_folder
-    return {str(path.relative_to(tables)) for path in tables.rglob("*") if path.is_dir()}
+    names = {str(path.relative_to(tables)) for path in tables.rglob("*") if path.is_dir()}
+    return {name.removeprefix("_lookup/") for name in names}
 
 
 def drained(station: Station) -> Snapshot:

@@ -22,13 +22,13 @@ RETRIED = {429, 502, 503, 504}
     ("error", "code", "http_status", "retry_after_s"),
     [
         (Invalid("m"), grpc.StatusCode.INVALID_ARGUMENT, 400, None),
-        (TooSlow("m"), grpc.StatusCode.DEADLINE_EXCEEDED, 503, 1.0),
+        (TooSlow("m"), grpc.StatusCode.DEADLINE_EXCEEDED, 503, 2.0),
         (TooLarge("m"), grpc.StatusCode.RESOURCE_EXHAUSTED, 413, None),
         (Forbidden("m"), grpc.StatusCode.PERMISSION_DENIED, 403, None),
         (Unsupported("m"), grpc.StatusCode.UNIMPLEMENTED, 415, None),
-        (Unavailable("m"), grpc.StatusCode.UNAVAILABLE, 503, 1.0),
+        (Unavailable("m"), grpc.StatusCode.UNAVAILABLE, 503, 2.0),
         (Unavailable("m", retry_after_s=30), grpc.StatusCode.UNAVAILABLE, 503, 30),
-        (Corrupt("m"), grpc.StatusCode.UNAVAILABLE, 503, 1.0),
+        (Corrupt("m"), grpc.StatusCode.UNAVAILABLE, 503, 2.0),
     ],
 )
 def test_each_error_has_one_answer_on_both_transports(

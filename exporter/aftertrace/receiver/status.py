@@ -21,8 +21,9 @@ from aftertrace.store.errors import AftertraceError, Corrupt, Invalid, TooLarge,
 if TYPE_CHECKING:
     from aftertrace.store.request import Encoding
 
-DEFAULT_RETRY_AFTER_S: Final = 1.0
-"""What a sender is asked to wait when nobody knows better."""
+DEFAULT_RETRY_AFTER_S: Final = 2.0
+"""What a sender is asked to wait when nobody knows better. The SDKs of Python and JavaScript try six times, for ten
+seconds at most by default, and then drop what they hold: asked to wait for less, they give up sooner."""
 
 CONTENT_TYPES: Final[dict[Encoding, str]] = {
     "protobuf": "application/x-protobuf",
