@@ -132,6 +132,15 @@ def test_an_id_that_was_drawn_names_its_call_from_anywhere_in_the_source(trace: 
     assert told(*call(DRAWN, "failed"), {**refusal, "source": "other"})[f"s-1 {DRAWN}"] == FAILED
 
 
+def test_a_verdict_that_goes_to_an_agents_run_takes_no_other_of_its_trace_with_it() -> None:
+    """Nor its conversation, which nobody but the gateway names: whoever reads either run alone reads the same."""
+    elsewhere: dict[str, Any] = {"trace_id": "e" * 32, "tool_name": None}
+    named = verdict(call_id=DRAWN, **{**elsewhere, "conversation_id": "s-9"})
+    silent = verdict(call_id="call_7", **{**elsewhere, "conversation_id": None})
+    analysis = stored(*call(DRAWN, "failed"), named, silent).analysis()
+    assert sorted(analysis.runs.select("records", "conversation_id").rows()) == [(1, None), (3, "s-1")]
+
+
 def test_a_verdict_that_came_first_names_neither_service_nor_dialect_of_its_call() -> None:
     """The gateway's clock is early, or the agent logs when all is done."""
     early = verdict(call_id="c-1", s=-0.5)

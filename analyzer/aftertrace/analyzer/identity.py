@@ -87,9 +87,9 @@ def identify(tables: Tables) -> Identified:
     spans = _with_above(spans, "agent_name")
     events = _with_span(events, spans, "agent_name")
     spans, events = _with_conversations(spans, events)
-    conversations = _trace_conversations(spans, events)
-    conversations = pl.concat([conversations, _continued(events, conversations)])
     strange = _strange(spans, events)
+    conversations = _trace_conversations(spans, events, strange)
+    conversations = pl.concat([conversations, _continued(events, conversations)])
     spans, events = (_with_thread(frame, conversations, strange) for frame in (spans, events))
     events = in_turns(events.sort(*EVENT_ORDER), spans)
     keyed = pl.concat([_keys(spans), _keys(events)]).unique()
@@ -151,8 +151,12 @@ def _with_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> tuple[pl.D
     )
 
 
-def _trace_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """The one conversation of each trace and sender; traces with several have none."""
+def _trace_conversations(spans: pl.DataFrame, events: pl.DataFrame, strange: pl.DataFrame) -> pl.DataFrame:
+    """The one conversation of each trace and sender; traces with several have none.
+
+    What only a gateway names is that of its own record: where that goes to an agent's run, nothing else of the trace
+    goes with it.
+    """
     columns = [*OWNER, "trace_id", "conversation_id"]
     seen = pl.concat([spans.select(columns), events.select(columns)]).drop_nulls(["trace_id", "conversation_id"])
     return (
@@ -161,7 +165,9 @@ def _trace_conversations(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFr
             pl.col("conversation_id").n_unique().alias("conversations"),
             pl.col("conversation_id").min().alias("only"),
         )
-        .with_columns(only=pl.when(pl.col("conversations") == 1).then("only"))
+        .join(strange, left_on=[*OWNER, "only"], right_on=[*OWNER, "conversation_id"], how="left", nulls_equal=True)
+        .with_columns(only=pl.when(pl.col("conversations") == 1, pl.col("is_strange").is_null()).then("only"))
+        .drop("is_strange")
     )
 
 
