@@ -39,7 +39,7 @@ docs: $(VENV)/dev.stamp ## write semconv/REFERENCE.md, docs/REFERENCE.md, docs/E
 	@$(BIN)/python -m tests.analyzer.seen
 	@$(BIN)/python -m tests.analyzer.readme
 
-bench: $(VENV)/dev.stamp ## how fast: accepted and queryable spans per second, memory, bytes per span
+bench: $(VENV)/dev.stamp ## how fast, beside Phoenix, MLflow and the Collector, a quarter of an hour (ARGS='ours --json FILE')
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 faults: $(VENV)/dev.stamp ## kill -9, torn writes, damaged disks: nothing acknowledged may be lost
@@ -52,8 +52,8 @@ lock: $(VENV)/dev.stamp ## renew requirements/all.txt and requirements/dev.txt
 	@$(PIP) pip-tools
 	@PATH="$(abspath $(BIN)):$$PATH" requirements/lock.sh
 
-clean: ## remove .venv, the agents of `make live`, and what tools leave behind
-	@rm -rf $(VENV) .live build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+clean: ## remove .venv, the agents of `make live`, the peers of `make bench`, and what tools leave behind
+	@rm -rf $(VENV) .live .bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
 $(VENV)/users.stamp: pyproject.toml requirements/all.txt
 	@test -n "$(PY)" || { echo "aftertrace needs Python 3.11 or newer and found none; say which: make PY=/path/to/python3.11"; exit 2; }

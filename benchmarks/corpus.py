@@ -1,15 +1,18 @@
 """Requests to measure with: agent spans of about 2 KB and 20 attributes, made from a seed.
 
 A request is a template whose ids are replaced, so that making the next one costs almost nothing beside sending it,
-and so that no two requests share a span. Words are drawn from a made-up vocabulary; real text compresses otherwise.
+and so that no two requests share a trace or a span id: some systems keep one span of an id. Words are drawn from a
+made-up vocabulary; real text compresses otherwise.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -21,8 +24,13 @@ LONG_SHARE: Final = 0.12
 """Share of the spans that carry a text of more than 2 KB."""
 
 _EPOCH_NS: Final = 1_790_000_000 * 10**9
-_PLACEHOLDER: Final = struct.Struct(">8sII")
+_TRACE_ID: Final = struct.Struct(">8sII")
 _MARK: Final = b"\xf1BENCH\xf2\xf3"
+_SPAN_ID_BYTES: Final = 18
+"""From the start of a span's trace id to that of its span id, in protobuf: a tag and a length lie between."""
+
+Request: TypeAlias = tuple[bytes, list[str]]
+"""A body, and its trace ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +40,36 @@ class Template:
     content: bytes
     offsets: tuple[int, ...]
 
-    def request(self, number: int) -> tuple[bytes, list[str]]:
+    @property
+    def spans(self) -> int:
+        """How many it holds."""
+        return len(self.offsets)
+
+    def request(self, number: int) -> Request:
         """The request of that number: its bytes and its trace ids, which no other number has."""
         content = bytearray(self.content)
-        ids = [_PLACEHOLDER.pack(b"aftbench", number, trace) for trace in range(TRACES)]
+        ids = [_TRACE_ID.pack(b"aftbench", number, trace) for trace in range(TRACES)]
+        own = struct.pack(">I", number)
         for index, offset in enumerate(self.offsets):
-            content[offset : offset + 16] = ids[index * TRACES // SPANS]
+            content[offset : offset + 16] = ids[index * TRACES // self.spans]
+            # The other half of a span id is the template's.
+            content[offset + _SPAN_ID_BYTES : offset + _SPAN_ID_BYTES + 4] = own
         return bytes(content), [trace_id.hex() for trace_id in ids]
 
 
-def templates(seed: int = 1) -> list[Template]:
-    """The requests that all others are made from."""
+def templates(spans: int = SPANS, seed: int = 1) -> list[Template]:
+    """The requests that all others are made from; as many spans of them in all, whatever one holds."""
     rng = random.Random(seed)
     words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 11))) for _ in range(6000)]
-    return [_template(rng, words) for _ in range(TEMPLATES)]
+    return [_template(rng, words, spans) for _ in range(TEMPLATES * SPANS // spans)]
 
 
-def _template(rng: random.Random, words: list[str]) -> Template:
+def requests(made_from: Sequence[Template]) -> Iterator[Request]:
+    """Requests without end, each with ids of its own."""
+    return (made_from[number % len(made_from)].request(number) for number in itertools.count())
+
+
+def _template(rng: random.Random, words: list[str], spans: int) -> Template:
     request = ExportTraceServiceRequest()
     resource = request.resource_spans.add()
     for key, text in (
@@ -61,18 +82,19 @@ def _template(rng: random.Random, words: list[str]) -> Template:
         resource.resource.attributes.add(key=key).value.string_value = text
     scope = resource.scope_spans.add()
     scope.scope.name = "opentelemetry.instrumentation.genai"
-    for index in range(SPANS):
-        scope.spans.append(_span(rng, words, index))
+    scope.spans.extend(_span(rng, words, index, index * TRACES // spans) for index in range(spans))
     content = request.SerializeToString()
-    return Template(content, tuple(_offsets(content)))
+    offsets = _offsets(content)
+    assert len(offsets) == spans
+    return Template(content, tuple(offsets))
 
 
-def _span(rng: random.Random, words: list[str], index: int) -> Span:
+def _span(rng: random.Random, words: list[str], index: int, trace: int) -> Span:
     kind = rng.choice(("chat", "execute_tool", "invoke_agent", "chat", "execute_tool"))
     start_ns = _EPOCH_NS + index * 10**6
     span = Span(
-        trace_id=_PLACEHOLDER.pack(_MARK, 0, index * TRACES // SPANS),
-        span_id=rng.randbytes(8),
+        trace_id=_TRACE_ID.pack(_MARK, 0, trace),
+        span_id=bytes(4) + _distinct(rng, index),
         parent_span_id=rng.randbytes(8),
         name=f"{kind} {rng.choice(words)}",
         kind=Span.SPAN_KIND_INTERNAL,
@@ -114,6 +136,11 @@ def _span(rng: random.Random, words: list[str], index: int) -> Span:
     return span
 
 
+def _distinct(rng: random.Random, index: int) -> bytes:
+    """Four bytes that no other index below 512 gets."""
+    return struct.pack(">I", rng.getrandbits(23) << 9 | index)
+
+
 def _text(rng: random.Random, words: list[str], length: int) -> str:
     return " ".join(rng.choices(words, k=length))
 
@@ -128,5 +155,4 @@ def _offsets(content: bytes) -> list[int]:
     while start >= 0:
         found.append(start)
         start = content.find(_MARK, start + 1)
-    assert len(found) == SPANS
     return found

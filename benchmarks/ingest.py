@@ -1,29 +1,61 @@
-"""How fast is the way in? `make bench` measures it; `README.md` has figures and what they mean.
+"""How fast is aftertrace's own way in? A burst, then as much as the tables keep up with, then half of that.
 
-Starts `aftertrace serve` on a scratch folder and sends distinct requests of 512 spans over loopback HTTP: first as fast
-as they are acknowledged, then at a rate that the drain keeps up with. Parsing the same bytes with protobuf's own parser
-is measured in the same run: absolute figures move with the machine, ratios to it less so.
+Parsing the same bytes with protobuf's own parser is measured in the same run: absolute figures move with the machine,
+ratios to it less so.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
-import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import polars as pl
-from benchmarks.corpus import SPANS, Template, templates
+from benchmarks.corpus import SPANS, Template, requests, templates
+from benchmarks.footprint import Footprint, footprint
 from benchmarks.readers import Watch
-from benchmarks.senders import Senders, Sent
-from benchmarks.served import Served, folder_bytes
-from google.protobuf.internal import api_implementation
+from benchmarks.senders import Http, Senders, Sent
+from benchmarks.served import Served
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-DRAIN_LIMIT_S = 600.0
+from aftertrace.store.snapshot import Snapshot
+
+DRAIN_LIMIT_S: Final = 600.0
+FRESH_S: Final = 2.0
+"""Tables keep up with a rate at which 99 of 100 traces are queryable within this."""
+SHARES: Final = (0.9, 0.75, 0.6, 0.45)
+"""Of the rate at which the burst was stored: tried from the highest down, until tables keep up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """How long each part takes, in seconds."""
+
+    burst_s: float = 5.0
+    probe_s: float = 10.0
+    """Each try to find a rate that tables keep up with."""
+    sustained_s: float = 60.0
+    half_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What one part of the run measured."""
+
+    acknowledged_spans_per_s: float
+    queryable_spans_per_s: float
+    """All spans of the part, from its first byte until the last one is found in the tables."""
+    ack_p50_ms: float
+    ack_p99_ms: float
+    queryable_p50_s: float
+    """From acknowledgement until found in the tables."""
+    queryable_p99_s: float
+    refused: int
+    """Answers that asked to send again."""
+    spans: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,127 +65,112 @@ class Figures:
     wire_bytes_per_span: float
     parse_spans_per_s: float
     """Protobuf's parser (upb) alone, on one core, before and after the burst."""
-    acknowledged_spans_per_s: float
-    acknowledged_to_parse: float
-    burst_p50_ms: float
-    burst_p99_ms: float
-    burst_refused: int
-    """Answers in the burst that asked to send again."""
-    queryable_spans_per_s: float
-    """All spans of the burst, from its first byte until the last one is found in the tables."""
-    queryable_to_parse: float
-    steady_spans_per_s: float
-    steady_p50_ms: float
-    steady_p99_ms: float
-    steady_queryable_p50_s: float
-    """From acknowledgement until found in the tables, at the steady rate."""
-    steady_queryable_p99_s: float
+    burst: Phase
+    """Closed loop: as fast as it is acknowledged."""
+    sustained: Phase
+    """Open loop, at a rate that tables keep up with."""
+    half: Phase
+    """Open loop, at half of that."""
     receiver_peak_mb: float
     drain_peak_mb: float
+    """With the readers that it started."""
     receiver_cpu_us_per_span: float
     drain_cpu_us_per_span: float
-    table_bytes_per_span: float
-    """Evidence, spans and events together, with their logs."""
+    processes: int
+    """The most that were there at once."""
+    bytes_per_span: float
+    """Current files of all tables, their wire keys and the tables' logs."""
     evidence_bytes_per_span: float
     spans: int
+    lost: int
+    """Acknowledged, and not counted in the tables at the end."""
+    seconds: float
+
+    @property
+    def acknowledged_to_parse(self) -> float:
+        """The burst against parsing alone."""
+        return self.burst.acknowledged_spans_per_s / self.parse_spans_per_s
 
 
-def main() -> None:
-    """Measure once and print."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--burst", type=float, default=5.0, metavar="S", help="closed loop, in seconds [5]")
-    options.add_argument("--steady", type=float, default=20.0, metavar="S", help="open loop, in seconds [20]")
-    options.add_argument("--clients", type=int, default=8, metavar="N", help="connections [8]")
-    options.add_argument(
-        "--share", type=float, default=0.5, metavar="F", help="steady rate, as a share of the queryable rate [0.5]"
-    )
-    options.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
-    asked = options.parse_args()
-    if api_implementation.Type() != "upb":
-        raise SystemExit(f"protobuf parses with {api_implementation.Type()}, expected upb: its rate is the yardstick")
-    with tempfile.TemporaryDirectory(prefix="aftertrace-bench-") as scratch:
-        figures = measure(Path(scratch), asked.burst, asked.steady, asked.clients, asked.share)
-    for name, figure in asdict(figures).items():
-        print(f"{name:28} {figure:>12,.{0 if figure >= 1000 else 2}f}")
-    if asked.json:
-        asked.json.write_text(json.dumps(asdict(figures), indent=2) + "\n", encoding="utf-8")
-
-
-def measure(scratch: Path, burst_s: float, steady_s: float, clients: int, share: float) -> Figures:
-    """One run: parse, burst, parse, wait until all is queryable, steady."""
-    requests = templates()
+def measure(scratch: Path, durations: Durations, clients: int) -> Figures:
+    """One run: parse, burst, parse, wait until all is queryable, find the rate, sustain it, half of it."""
+    made_from = templates()
+    began = time.perf_counter()
     with Served(scratch) as served, Watch(served.data) as watch:
-        senders = Senders(served.http_port, requests)
-        parse_before = parse_rate(requests)
-        burst = senders.closed(clients=clients, duration_s=burst_s)
-        burst_spans = SPANS * len(burst.latencies_s)
-        acknowledged_rate = burst_spans / (burst.ended - burst.began)
-        caught_up = watch.wait_for(set(burst.acknowledged), DRAIN_LIMIT_S)
-        queryable_rate = burst_spans / (caught_up - burst.began)
-        parse = statistics.mean((parse_before, parse_rate(requests)))
-        steady = senders.open(clients=clients, duration_s=steady_s, rate=share * queryable_rate / SPANS)
-        watch.wait_for(set(steady.acknowledged), DRAIN_LIMIT_S)
-        cpu_s, peak = served.cpu_s(), served.peak_bytes
-    spans = burst_spans + SPANS * len(steady.latencies_s)
-    stored = pl.scan_delta(str(served.data / "tables" / "evidence")).select(pl.len()).collect().item()
-    if stored != spans:
-        raise SystemExit(f"{stored} rows of evidence, expected {spans}")
-    waits = [watch.seen[trace] - moment for trace, moment in steady.acknowledged.items()]
+        senders = Senders(Http(served.http_port), requests(made_from))
+        parse_before = parse_rate(made_from)
+        burst = _phase(senders.closed(clients=clients, duration_s=durations.burst_s), watch)
+        parse = statistics.mean((parse_before, parse_rate(made_from)))
+        tried = [burst]
+        for share in SHARES:
+            rate = share * burst.queryable_spans_per_s / SPANS
+            tried.append(_phase(senders.open(clients=clients, duration_s=durations.probe_s, rate=rate), watch))
+            if tried[-1].queryable_p99_s <= FRESH_S:
+                break
+        sustained = _phase(senders.open(clients=clients, duration_s=durations.sustained_s, rate=rate), watch)
+        half = _phase(senders.open(clients=clients, duration_s=durations.half_s, rate=rate / 2), watch)
+        cpu_s, peak_bytes = served.meter.cpu_s(), served.meter.peak_bytes
+        held: Footprint = footprint(served.data)
+    spans = sum(phase.spans for phase in (*tried, sustained, half))
+    stored = min(_rows(served.data, table) for table in ("evidence", "spans"))
     return Figures(
-        wire_bytes_per_span=sum(len(request.content) for request in requests) / len(requests) / SPANS,
+        wire_bytes_per_span=sum(len(request.content) for request in made_from) / len(made_from) / SPANS,
         parse_spans_per_s=parse,
-        acknowledged_spans_per_s=acknowledged_rate,
-        acknowledged_to_parse=acknowledged_rate / parse,
-        burst_p50_ms=1000 * quantile(burst.latencies_s, 0.5),
-        burst_p99_ms=1000 * quantile(burst.latencies_s, 0.99),
-        burst_refused=burst.refused,
-        queryable_spans_per_s=queryable_rate,
-        queryable_to_parse=queryable_rate / parse,
-        steady_spans_per_s=steady_rate(steady),
-        steady_p50_ms=1000 * quantile(steady.latencies_s, 0.5),
-        steady_p99_ms=1000 * quantile(steady.latencies_s, 0.99),
-        steady_queryable_p50_s=quantile(waits, 0.5),
-        steady_queryable_p99_s=quantile(waits, 0.99),
-        receiver_peak_mb=peak["receiver"] / 1e6,
-        drain_peak_mb=peak["drain"] / 1e6,
+        burst=burst,
+        sustained=sustained,
+        half=half,
+        receiver_peak_mb=peak_bytes["receiver"] / 1e6,
+        drain_peak_mb=peak_bytes["drain"] / 1e6,
         receiver_cpu_us_per_span=1e6 * cpu_s["receiver"] / spans,
         drain_cpu_us_per_span=1e6 * cpu_s["drain"] / spans,
-        table_bytes_per_span=live_bytes(served.data) / spans,
-        evidence_bytes_per_span=live_bytes(served.data, "evidence") / spans,
+        processes=served.meter.most_processes,
+        bytes_per_span=held.live_bytes / spans,
+        evidence_bytes_per_span=held.evidence_bytes / spans,
+        spans=spans,
+        lost=spans - stored,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _phase(sent: Sent, watch: Watch) -> Phase:
+    if sent.failed:
+        raise SystemExit(f"aftertrace answered {dict(sent.failed)}")
+    queryable = watch.wait_for(set(sent.acknowledged), DRAIN_LIMIT_S)
+    spans = SPANS * len(sent.latencies_s)
+    waits = fresh_after(sent.acknowledged, watch.seen)
+    return Phase(
+        acknowledged_spans_per_s=spans / (sent.ended - sent.began),
+        queryable_spans_per_s=spans / (queryable - sent.began),
+        ack_p50_ms=1000 * quantile(sent.latencies_s, 0.5),
+        ack_p99_ms=1000 * quantile(sent.latencies_s, 0.99),
+        queryable_p50_s=quantile(waits, 0.5),
+        queryable_p99_s=quantile(waits, 0.99),
+        refused=sent.refused,
         spans=spans,
     )
 
 
-def parse_rate(requests: list[Template], duration_s: float = 1.0) -> float:
-    """Spans per second through `ParseFromString`, nothing else."""
-    began, spans = time.perf_counter(), 0
-    while time.perf_counter() - began < duration_s:
-        for request in requests:
+def parse_rate(
+    made_from: Sequence[Template], duration_s: float = 1.0, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Spans per second of a clock through `ParseFromString`, nothing else."""
+    began, spans = clock(), 0
+    while clock() - began < duration_s:
+        for request in made_from:
             ExportTraceServiceRequest.FromString(request.content)
-            spans += SPANS
-    return spans / (time.perf_counter() - began)
+            spans += request.spans
+    return spans / (clock() - began)
 
 
-def steady_rate(sent: Sent) -> float:
-    """Spans per second that were acknowledged."""
-    return SPANS * len(sent.latencies_s) / (sent.ended - sent.began)
+def fresh_after(acknowledged: Mapping[str, float], seen: Mapping[str, float]) -> list[float]:
+    """How long each trace took from its acknowledgement until it was found; less than nothing is none."""
+    return [max(0.0, seen[trace] - moment) for trace, moment in acknowledged.items()]
 
 
-def quantile(values: list[float], share: float) -> float:
+def quantile(values: Sequence[float], share: float) -> float:
     """The value that a share of the values do not exceed."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
-def live_bytes(data: Path, table: str = "*") -> int:
-    """Bytes of the tables' current files and of all their logs; files that folding replaced are left out."""
-    from deltalake import DeltaTable
-
-    total = 0
-    for folder in (data / "tables").glob(table):
-        total += folder_bytes(folder / "_delta_log")
-        total += sum(Path(file).stat().st_size for file in DeltaTable(folder).file_uris())
-    return total
-
-
-if __name__ == "__main__":
-    main()
+def _rows(data: Path, table: str) -> int:
+    return int(Snapshot.of(data).scan(table).select(pl.len()).collect().item())

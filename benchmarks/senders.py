@@ -6,14 +6,64 @@ import http.client
 import itertools
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol
+
+import grpc
 
 if TYPE_CHECKING:
-    from benchmarks.corpus import Template
+    from benchmarks.corpus import Request
 
-_HEADERS = {"Content-Type": "application/x-protobuf"}
-_TIMEOUT_S = 60.0
+TAKEN: Final = "taken"
+REFUSED: Final = "refused"
+"""Asked to send again: backpressure."""
+
+_TIMEOUT_S = 120.0
+_AGAIN_S = 0.2
+_EXPORT: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+
+class Connection(Protocol):
+    """What one client sends over."""
+
+    def send(self, body: bytes) -> str:
+        """Send a request and wait for the answer: `TAKEN`, `REFUSED`, or what else was answered."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+class Transport(Protocol):
+    """How clients send."""
+
+    def connect(self) -> Connection:
+        """A connection of a client's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """OTLP/HTTP on loopback."""
+
+    port: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Beside the content type; protobuf is meant where none is given."""
+
+    def connect(self) -> Connection:
+        """A connection that is kept open."""
+        return _HttpConnection(self.port, {"Content-Type": "application/x-protobuf", **self.headers})
+
+
+@dataclass(frozen=True, slots=True)
+class Grpc:
+    """OTLP/gRPC on loopback."""
+
+    port: int
+
+    def connect(self) -> Connection:
+        """A channel that shares its connection with no other."""
+        return _GrpcConnection(self.port)
 
 
 @dataclass(slots=True)
@@ -26,6 +76,8 @@ class Sent:
     """When each trace was acknowledged, by trace id."""
     refused: int = 0
     """Answers that asked to send again: backpressure."""
+    failed: Counter[str] = field(default_factory=Counter)
+    """Other answers, and how many; such a request is not sent again."""
     began: float = 0.0
     ended: float = 0.0
 
@@ -33,23 +85,23 @@ class Sent:
 class Senders:
     """Threads that send requests which nobody sent before."""
 
-    def __init__(self, port: int, templates: list[Template]) -> None:
-        """Send to OTLP/HTTP at `port`."""
-        self._port = port
-        self._templates = templates
-        self._numbers = itertools.count()
+    def __init__(self, transport: Transport, requests: Iterator[Request]) -> None:
+        """Send `requests`, as long as there are any."""
+        self._transport = transport
+        self._requests = requests
         self._lock = threading.Lock()
 
     def closed(self, *, clients: int, duration_s: float) -> Sent:
         """As fast as `clients` connections can, for `duration_s`."""
-        return self._run(clients, duration_s, rate=None)
+        return self.run(Sent(), clients=clients, duration_s=duration_s)
 
     def open(self, *, clients: int, duration_s: float, rate: float) -> Sent:
         """`rate` requests per second, evenly spaced, whatever the answers take."""
-        return self._run(clients, duration_s, rate)
+        return self.run(Sent(), clients=clients, duration_s=duration_s, rate=rate)
 
-    def _run(self, clients: int, duration_s: float, rate: float | None) -> Sent:
-        sent = Sent(began=time.perf_counter())
+    def run(self, sent: Sent, *, clients: int, duration_s: float, rate: float | None = None) -> Sent:
+        """Either of both; `sent` can be looked at meanwhile."""
+        sent.began = time.perf_counter()
         turns = itertools.count()
         threads = [
             threading.Thread(target=self._send, args=(sent, turns, sent.began + duration_s, rate))
@@ -62,32 +114,66 @@ class Senders:
         sent.ended = time.perf_counter()
         return sent
 
-    def _send(self, sent: Sent, turns: itertools.count[int], until: float, rate: float | None) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT_S)
+    def _send(self, sent: Sent, turns: Iterator[int], until: float, rate: float | None) -> None:
+        connection = self._transport.connect()
         while True:
             with self._lock:
-                turn, number = next(turns), next(self._numbers)
-            body, traces = self._templates[number % len(self._templates)].request(number)
-            due = time.perf_counter() if rate is None else sent.began + turn / rate
-            if due >= until:
+                turn = next(turns)
+                due = time.perf_counter() if rate is None else sent.began + turn / rate
+                request = next(self._requests, None) if due < until else None
+            if request is None:
                 break
+            body, traces = request
+            due = time.perf_counter() if rate is None else due
             time.sleep(max(0.0, due - time.perf_counter()))
             refused = 0
-            while _post(connection, body) != 200:
+            while (answer := connection.send(body)) == REFUSED:
                 refused += 1
-                time.sleep(0.2)
+                time.sleep(_AGAIN_S)
             now = time.perf_counter()
             with self._lock:
-                sent.latencies_s.append(now - due)
-                sent.acknowledged.update(dict.fromkeys(traces, now))
                 sent.refused += refused
+                if answer == TAKEN:
+                    sent.latencies_s.append(now - due)
+                    sent.acknowledged.update(dict.fromkeys(traces, now))
+                else:
+                    sent.failed[answer] += 1
         connection.close()
 
 
-def _post(connection: http.client.HTTPConnection, body: bytes) -> int:
-    connection.request("POST", "/v1/traces", body, _HEADERS)
-    reply = connection.getresponse()
-    text = reply.read()
-    if reply.status not in (200, 429, 503):
-        raise SystemExit(f"refused with {reply.status}: {text!r}")
-    return reply.status
+class _HttpConnection:
+    def __init__(self, port: int, headers: Mapping[str, str]) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
+        self._headers = dict(headers)
+
+    def send(self, body: bytes) -> str:
+        try:
+            self._connection.request("POST", "/v1/traces", body, self._headers)
+            reply = self._connection.getresponse()
+            reply.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            return type(error).__name__
+        if reply.status == 200:
+            return TAKEN
+        return REFUSED if reply.status in (429, 502, 503, 504) else str(reply.status)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class _GrpcConnection:
+    def __init__(self, port: int) -> None:
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.use_local_subchannel_pool", 1)])
+        self._export = self._channel.unary_unary(_EXPORT, bytes, bytes)
+
+    def send(self, body: bytes) -> str:
+        try:
+            self._export(body, timeout=_TIMEOUT_S)
+        except grpc.RpcError as error:
+            again = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+            return REFUSED if error.code() in again else str(error.code().name)
+        return TAKEN
+
+    def close(self) -> None:
+        self._channel.close()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 from typing import Final, Self
 
-_READY: Final = re.compile(r"ready .*?http=http://127\.0\.0\.1:(\d+)")
+from benchmarks.processes import Meter, Roles, children, end, tree
+
+_READY: Final = re.compile(r"ready .*?http=http://127\.0\.0\.1:(\d+).*?grpc=\S*?:(\d+)")
 _STOP_LIMIT_S: Final = 90.0
 
 
@@ -22,11 +21,10 @@ class Served:
         """Prepare to serve `scratch/data`."""
         self.data = scratch / "data"
         self.http_port = 0
-        self.peak_bytes: dict[str, int] = {}
-        """Highest resident memory seen of each process, by what it is."""
+        self.grpc_port = 0
+        self.meter = Meter(self._roles)
+        """Of the receiver, and of the drain with the readers that it started."""
         self._scratch = scratch
-        self._watching = threading.Event()
-        self._watcher = threading.Thread(target=self._watch)
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -42,49 +40,25 @@ class Served:
         assert self._process.stdout is not None
         ready = _READY.match(self._process.stdout.readline())
         if ready is None:
-            self._process.kill()
+            end(self._process, 0)
             raise SystemExit(f"serve did not start:\n{(self._scratch / 'serve.log').read_text()}")
-        self.http_port = int(ready[1])
-        self._watcher.start()
+        self.http_port, self.grpc_port = int(ready[1]), int(ready[2])
+        self.meter.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End it."""
-        self._watching.set()
-        self._watcher.join()
-        self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(_STOP_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        """End it, with everything stored that was acknowledged."""
+        self.stop(_STOP_LIMIT_S)
 
-    def cpu_s(self) -> dict[str, float]:
-        """Processor seconds used so far, by process."""
-        ticks = os.sysconf("SC_CLK_TCK")
-        used = {}
-        for name, process_id in self._processes().items():
-            fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-            used[name] = (int(fields[11]) + int(fields[12])) / ticks
-        return used
+    def stop(self, within_s: float) -> None:
+        """End it; with no time to end in, nothing more is stored."""
+        if self._process.returncode is None:
+            self.meter.__exit__()
+            end(self._process, within_s)
+            assert self._process.stdout is not None
+            self._process.stdout.close()
 
-    def _processes(self) -> dict[str, int]:
+    def _roles(self) -> Roles:
         of = self._process.pid
-        children = Path(f"/proc/{of}/task/{of}/children").read_text().split()
-        # Without pages there is one child.
-        return {"receiver": of} | dict(zip(("drain",), map(int, children), strict=True))
-
-    def _watch(self) -> None:
-        while not self._watching.wait(0.2):
-            for name, process_id in self._processes().items():
-                status = Path(f"/proc/{process_id}/status").read_text()
-                resident = re.search(r"VmRSS:\s+(\d+) kB", status)
-                if resident is not None:
-                    self.peak_bytes[name] = max(self.peak_bytes.get(name, 0), int(resident[1]) * 1024)
-
-
-def folder_bytes(folder: Path) -> int:
-    """Bytes that a folder takes on disk."""
-    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+        # Without pages there is one child, the drain; what reads for it is below it.
+        return {"receiver": [of], "drain": [each for child in children(of) for each in tree(child)]}

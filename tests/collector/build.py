@@ -1,7 +1,7 @@
-"""The Collector that the tests run, made once by the Collector builder of what `otel-collector.yaml` names.
+"""A Collector to run, made once by the Collector builder: that of the tests is of what `otel-collector.yaml` names.
 
-It is kept under `.cache/collector/<digest>/otelcol`, where the digest is that of `builder-config.yaml`:
-another list of components makes another Collector. Go and the Go module proxy are needed for the first build
+It is kept under `.cache/collector/<digest>/otelcol`, where the digest is that of its recipe: another list of
+components makes another Collector. Go and the Go module proxy are needed for the first build
 alone.
 """
 
@@ -33,14 +33,13 @@ class CannotBuild(Exception):
     """There is no Collector, and none can be made here; the message says why."""
 
 
-def otelcol(cache: Path = CACHE, *, limit_s: float = BUILD_LIMIT_S) -> Path:
-    """Path of the Collector's binary, built if it is not in `cache` yet.
+def otelcol(cache: Path = CACHE, *, recipe: Path = RECIPE, limit_s: float = BUILD_LIMIT_S) -> Path:
+    """Path of the binary of the Collector that a recipe makes, built if it is not in `cache` yet.
 
     Raises:
         CannotBuild: Go is missing, a module cannot be had, or the build took longer than `limit_s`.
     """
-    recipe = RECIPE.read_bytes()
-    binary = cache / hashlib.sha256(recipe).hexdigest()[:16] / "otelcol"
+    binary = cache.absolute() / hashlib.sha256(recipe.read_bytes()).hexdigest()[:16] / "otelcol"
     if binary.exists():
         return binary
     if shutil.which("go") is None:
@@ -53,14 +52,14 @@ def otelcol(cache: Path = CACHE, *, limit_s: float = BUILD_LIMIT_S) -> Path:
     return binary
 
 
-def _build(binary: Path, recipe: bytes, deadline: float) -> None:
+def _build(binary: Path, recipe: Path, deadline: float) -> None:
     with tempfile.TemporaryDirectory(dir=binary.parent) as scratch:
-        release = yaml.safe_load(recipe)["dist"]["version"]
+        release = yaml.safe_load(recipe.read_bytes())["dist"]["version"]
         # A toolchain of another version would be fetched from elsewhere; the one that is here has to do.
         environment = os.environ | {"GOBIN": scratch, "GOTOOLCHAIN": "local", "CGO_ENABLED": "0"}
         for command in (
             ["go", "install", f"{BUILDER}@v{release}"],
-            [f"{scratch}/builder", "--config", str(RECIPE)],
+            [f"{scratch}/builder", "--config", str(recipe.absolute())],
         ):
             _run(command, Path(scratch), environment, deadline)
         Path(scratch, "build", "otelcol").rename(binary)

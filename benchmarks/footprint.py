@@ -1,0 +1,65 @@
+"""What a store takes on disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from deltalake import DeltaTable
+
+from aftertrace.store.layout import Layout
+from aftertrace.store.snapshot import Snapshot
+from aftertrace.store.tables import SMALL_BYTES, files_of
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Bytes and files of a store at one moment."""
+
+    live_bytes: int
+    """Current files of all tables, their wire keys, and the tables' logs: what stays."""
+    evidence_bytes: int
+    """Current files of `evidence`, which holds what was received."""
+    replaced_bytes: int
+    """Files that folding replaced, which are kept for an hour."""
+    wal_bytes: int
+    """Segments of the write-ahead log, with the space that they reserve."""
+    most_small_files: int
+    """Small files in the partition of a table that has the most of them."""
+
+    @property
+    def total_bytes(self) -> int:
+        """Everything."""
+        return self.live_bytes + self.replaced_bytes + self.wal_bytes
+
+
+def footprint(data: Path) -> Footprint:
+    """Look at a store, also while it is written."""
+    layout, snapshot = Layout(data), Snapshot.of(data)
+    live, evidence, small = 0, 0, Counter[tuple[str, object]]()
+    for table, version in snapshot.versions:
+        held = files_of(DeltaTable(layout.table(table), version=version))
+        tables = sum(_size(layout.table(table) / path) for path, _, _ in held)
+        live += tables + folder_bytes(layout.commits(table))
+        live += sum(_size(layout.lookup(table) / path) for path, _, _ in held)
+        evidence += tables if table == "evidence" else 0
+        small.update((table, day) for _, size_bytes, day in held if size_bytes < SMALL_BYTES)
+    everything = folder_bytes(layout.tables_folder) + folder_bytes(data / "lookup")
+    return Footprint(
+        live, evidence, max(0, everything - live), folder_bytes(layout.wal_folder), max(small.values(), default=0)
+    )
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes that a folder takes on disk."""
+    return sum(_size(path) for path in folder.rglob("*"))
+
+
+def _size(path: Path) -> int:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        # Of a table without wire keys, or gone since it was listed.
+        return 0
+    return found.st_blocks * 512 if path.is_file() else 0
