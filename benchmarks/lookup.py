@@ -78,7 +78,7 @@ def measure(data: Path, traces: list[str], asked: int, *, whole: bool) -> Figure
         spans=spans,
         events=_height(snapshot, "events"),
         files=len(snapshot.files("spans")) + len(snapshot.files("events")),
-        lookup_bytes_per_span=folder_bytes(snapshot.layout.lookup("spans").parent) / spans,
+        lookup_bytes_per_span=folder_bytes(snapshot.layout.tables_folder / "_lookup") / spans,
         first_ms=read[0],
         rows_of_a_trace_ms=_quantiles([_timed(_rows_of, data, trace)[0] for trace in some]),
         one_run_ms=_quantiles(read[1:]),

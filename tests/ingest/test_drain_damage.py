@@ -148,5 +148,5 @@ def test_folding_waits_until_nothing_else_does(
 )
 def test_a_day_is_that_of_utc(received_ns: int, day: date) -> None:
     """The first or last day there is for a clock that is beyond."""
-    frame = Frame(1, b"", b"", received_ns, "traces", "anonymous", 0, b"", 0, "sha256:policy", b"")
+    frame = Frame("main", 1, b"", b"", received_ns, "traces", "anonymous", 0, b"", 0, "sha256:policy", b"")
     assert received_date(frame) == day

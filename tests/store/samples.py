@@ -26,9 +26,9 @@ def write(layout: Layout, numbers: range, options: WalOptions = SMALL, *, receiv
             writer.append(*request(number)).result(5)
 
 
-def read(layout: Layout, after_seq: int = 0) -> tuple[list[int], list[str]]:
+def read(layout: Layout, after_seq: int = 0, *, receiver: str = "main") -> tuple[list[int], list[str]]:
     """Seqs that a fresh reader finds, and the codes of what it reports."""
-    reader = WalReader(layout, "main", after_seq)
+    reader = WalReader(layout, receiver, after_seq)
     found = list(reader.poll())
     reader.close()
     frames = [item for item in found if isinstance(item, Frame)]

@@ -46,9 +46,10 @@ def test_a_frame_gives_back_what_was_sealed(pair: tuple[Request, Prepared], seq:
     """`decode` is the inverse of `seal`, and the length is known before."""
     request, prepared = pair
     frame.check(request, prepared)
-    sealed = frame.seal(seq, previous, request, prepared)
+    sealed = frame.seal("east-1", seq, previous, request, prepared)
     found = decode(sealed.content)
     assert found == Frame(
+        receiver="east-1",
         seq=seq,
         previous=previous,
         digest=sealed.digest,
@@ -65,6 +66,7 @@ def test_a_frame_gives_back_what_was_sealed(pair: tuple[Request, Prepared], seq:
 
 
 SAMPLE = frame.seal(
+    "main",
     1,
     frame.genesis("main"),
     Request("traces", "protobuf", b"", "agent", 1_764_000_000_000_000_000),

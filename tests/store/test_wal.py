@@ -291,3 +291,11 @@ def test_a_wal_whose_newest_segment_is_unreadable_still_opens(layout: Layout) ->
     segments(layout.wal("main"))[-1].write_bytes(b"\xff" * 300)
     write(layout, range(4, 5))
     assert read(layout)[0] == [1, 2, 3, 4]
+
+
+def test_a_wal_under_another_name_is_not_taken_for_that_of_its_namesake(layout: Layout) -> None:
+    """Each frame says whose it is: a folder that was renamed, or copied to another receiver, gives no rows."""
+    write(layout, range(1, 3), receiver="east")
+    assert read(layout, receiver="east") == ([1, 2], [])
+    layout.wal("east").rename(layout.wal("main"))
+    assert read(layout) == ([], ["frame_foreign", "frame_foreign"])

@@ -9,15 +9,17 @@
             24  previous digest         32 bytes
             56  digest                  32 bytes: SHA-256 of bytes 0..55 and the body
     body    88  received_ns             i64
-            96  signal                  u8: 1 traces, 2 logs, 3 metrics     97  zero, 3 bytes
+            96  signal                  u8: 1 traces, 2 logs, 3 metrics
+            97  length of receiver      u8      98  zero u16
            100  records                 u32
            104  redactions              u32
            108  length of source        u16     110  length of policy  u16
            112  length of keys          u32     116  length of payload u32
-           120  source, policy (UTF-8), keys, payload
+           120  receiver, source, policy (UTF-8), keys, payload
 
 All numbers are little-endian. A frame names the digest of the frame before it, so that frames cannot be taken out,
-put in or swapped unseen; the first of a receiver names `genesis(receiver)`, so that they cannot be moved to another.
+put in or swapped unseen; the first of a receiver names `genesis(receiver)`. Each names its receiver too, so that none
+can be moved to another, or be read under another name when its WAL is.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ MAX_BODY_BYTES: Final = 256 << 20
 """Far over any request that a receiver lets in; a length beyond it is damage, not a reason to read on."""
 
 _PREFIX: Final = struct.Struct("<8sHHIQ32s")
-_BODY: Final = struct.Struct("<qB3sIIHHII")
+_BODY: Final = struct.Struct("<qBBHIIHHII")
 _CODES: Final[dict[Signal, int]] = {"traces": 1, "logs": 2, "metrics": 3}
 _SIGNALS: Final[dict[int, Signal]] = {code: signal for signal, code in _CODES.items()}
 
@@ -47,6 +49,8 @@ _SIGNALS: Final[dict[int, Signal]] = {code: signal for signal, code in _CODES.it
 class Frame:
     """One accepted request, as the WAL holds it."""
 
+    receiver: str
+    """Name of the receiver that accepted it."""
     seq: int
     previous: bytes
     """Digest of the frame before."""
@@ -65,7 +69,7 @@ class Frame:
     @property
     def length_bytes(self) -> int:
         """Bytes of the whole frame."""
-        return length_bytes(self.source, self.policy, self.keys, self.payload)
+        return length_bytes(self.receiver, self.source, self.policy, self.keys, self.payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +98,10 @@ def genesis(receiver: str) -> bytes:
     return hashlib.sha256(b"aftertrace wal\n" + receiver.encode()).digest()
 
 
-def length_bytes(source: str, policy: str, keys: bytes, payload: bytes) -> int:
+def length_bytes(receiver: str, source: str, policy: str, keys: bytes, payload: bytes) -> int:
     """Bytes of a frame that holds these."""
-    return HEADER_BYTES + _BODY.size + len(source.encode()) + len(policy.encode()) + len(keys) + len(payload)
+    texts_bytes = sum(len(text.encode()) for text in (receiver, source, policy))
+    return HEADER_BYTES + _BODY.size + texts_bytes + len(keys) + len(payload)
 
 
 def check(request: Request, prepared: Prepared) -> None:
@@ -120,13 +125,14 @@ def check(request: Request, prepared: Prepared) -> None:
             raise Invalid(f"append request: {name} is not Unicode text of 65,535 bytes at most; change it")
 
 
-def seal(seq: int, previous: bytes, request: Request, prepared: Prepared) -> Sealed:
+def seal(receiver: str, seq: int, previous: bytes, request: Request, prepared: Prepared) -> Sealed:
     """Make the frame of a request that `check` accepts. `decode` is the inverse."""
-    source, policy = request.source.encode(), prepared.policy.encode()
+    name, source, policy = receiver.encode(), request.source.encode(), prepared.policy.encode()
     fixed = _BODY.pack(
         request.received_ns,
         _CODES[request.signal],
-        bytes(3),
+        len(name),
+        0,
         prepared.records,
         sum(count for _, count in prepared.redactions),
         len(source),
@@ -134,7 +140,7 @@ def seal(seq: int, previous: bytes, request: Request, prepared: Prepared) -> Sea
         len(prepared.keys),
         len(prepared.payload),
     )
-    body = b"".join((fixed, source, policy, prepared.keys, prepared.payload))
+    body = b"".join((fixed, name, source, policy, prepared.keys, prepared.payload))
     prefix = _PREFIX.pack(MAGIC, VERSION, 0, len(body), seq, previous)
     digest = _digest(prefix, body)
     return Sealed(seq, previous, digest, b"".join((prefix, digest, body)))
@@ -168,16 +174,18 @@ def decode(header: Header, body: bytes) -> Frame:
         raise Corrupt(f"read frame: body of {len(body)} bytes, expected {header.body_bytes}")
     if _digest(header.prefix, body) != header.digest:
         raise Corrupt("read frame: digest differs from the one that was written")
-    received_ns, code, zeros, records, redactions, *lengths = _BODY.unpack_from(body)
-    if code not in _SIGNALS or any(zeros) or _BODY.size + sum(lengths) != len(body):
+    received_ns, code, name_bytes, zero, records, redactions, *others = _BODY.unpack_from(body)
+    lengths = [name_bytes, *others]
+    if code not in _SIGNALS or zero or _BODY.size + sum(lengths) != len(body):
         raise Corrupt("read frame: fields that no writer writes")
     parts, start = [], _BODY.size
     for length in lengths:
         parts.append(body[start : start + length])
         start += length
-    source, policy, keys, payload = parts
+    receiver, source, policy, keys, payload = parts
     try:
         return Frame(
+            receiver=receiver.decode(),
             seq=header.seq,
             previous=header.previous,
             digest=header.digest,
@@ -191,7 +199,7 @@ def decode(header: Header, body: bytes) -> Frame:
             payload=payload,
         )
     except UnicodeDecodeError:
-        raise Corrupt("read frame: source or policy is not UTF-8") from None
+        raise Corrupt("read frame: receiver, source or policy is not UTF-8") from None
 
 
 def _is_unicode(text: str) -> bool:

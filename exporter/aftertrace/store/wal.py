@@ -70,6 +70,7 @@ class WalWriter:
                 f"configure WAL: a backlog of {self._options.backlog_bytes} bytes, expected at least "
                 f"{2 * self._options.segment_bytes}, two segments; raise receiver.max_backlog_bytes"
             )
+        self._receiver = receiver
         self._folder = layout.wal(receiver)
         durable.make_folder(self._folder)
         self._lock = Lock(layout.wal_lock(receiver), f"writes the WAL of {receiver!r}")
@@ -130,7 +131,7 @@ class WalWriter:
         if self._waiting_bytes > self._options.waiting_bytes:
             raise Unavailable(f"append to {self._folder.name}: the disk does not keep up; try again later", 1.0)
         try:
-            self._backlog.admit(_frame_bytes(waiting))
+            self._backlog.admit(self._frame_bytes(waiting))
         except OSError as error:
             raise Unavailable(f"append to {self._folder.name}: {error.strerror}; try again later", 1.0) from error
 
@@ -206,10 +207,10 @@ class WalWriter:
         """
         self._settle()
         # Room first: without it no seq is used up, and a full disk leaves no trace.
-        segment = self._room(sum(_frame_bytes(waiting) for waiting in group))
+        segment = self._room(sum(self._frame_bytes(waiting) for waiting in group))
         sealed, end = [], self._end
         for waiting in group:
-            stored = frame.seal(end.seq + 1, end.digest, waiting.request, waiting.prepared)
+            stored = frame.seal(self._receiver, end.seq + 1, end.digest, waiting.request, waiting.prepared)
             end = Tail(stored.seq, stored.digest)
             sealed.append(stored)
         self._end = end
@@ -258,7 +259,6 @@ class WalWriter:
                 self._segment.close()
             self._segment = None
 
-
-def _frame_bytes(waiting: Waiting) -> int:
-    prepared = waiting.prepared
-    return frame.length_bytes(waiting.request.source, prepared.policy, prepared.keys, prepared.payload)
+    def _frame_bytes(self, waiting: Waiting) -> int:
+        source, prepared = waiting.request.source, waiting.prepared
+        return frame.length_bytes(self._receiver, source, prepared.policy, prepared.keys, prepared.payload)

@@ -169,6 +169,12 @@ class WalReader:
         offset = at.offset
         at.offset += found.length_bytes
         self._unsynced.add(at.file.path)
+        if found.receiver != self._receiver:
+            # Stored under another name it would be counted with the frames of that; its bytes are kept.
+            message = f"a frame of {found.receiver!r}, expected one of {self._receiver!r}; was its WAL renamed?"
+            finding = Finding("frame_foreign", "error", self._where(at, offset), message)
+            self._ready.append(Damage(finding, at.file.path, offset, found.length_bytes))
+            return
         if self._last_seq is not None and found.seq <= self._last_seq:
             return
         if self._last_seq is not None and found.seq > self._last_seq + 1:
