@@ -97,7 +97,6 @@ WHOLE_JSON = (
 READ: dict[str, tuple[str, bytes, bytes]] = {
     "all members of a log record": ("logs", WHOLE_JSON, WHOLE),
     "keys in camelCase": ("traces", span('"startTimeUnixNano":1'), of_span(start_time_unix_nano=1)),
-    "keys as protobuf has them are unknown": ("traces", span('"start_time_unix_nano":1'), of_span()),
     "unknown keys, with anything in them": ("traces", span('"x":[1,{"y":null}],"kind":3,"Kind":"no"'), of_span(kind=3)),
     "null is absent": ("traces", span('"kind":null,"status":null,"attributes":null'), of_span()),
     "ids in capitals": ("logs", log(f'"traceId":"{ID.hex().upper()}"'), of_log(trace_id=ID)),
@@ -161,6 +160,11 @@ READ: dict[str, tuple[str, bytes, bytes]] = {
 
 REFUSED: dict[str, bytes] = {
     "an array": b"[]",
+    "traces": b'{"resourceSpans":[]}',
+    "metrics beside what nobody knows": b'{"x":1,"resourceMetrics":[]}',
+    "a key as protobuf has it": b'{"resource_logs":[]}',
+    "a key as protobuf has it, further in": log('"trace_id":"5b8efff798038103d269b633813fc60c"'),
+    "a key as protobuf has it, beside that of JSON": log('"eventName":"a","event_name":"b"'),
     "two documents": b"{} {}",
     "cut off": b'{"resourceLogs":[{}',
     "a byte order mark": b"\xef\xbb\xbf{}",

@@ -3,7 +3,8 @@ Encoding").
 
 - Trace and span ids are hex, in either case: everywhere, links, log records and exemplars included.
 - Enums are integers; names are refused.
-- Keys are lowerCamelCase; unknown ones are ignored, so ``trace_id`` is ignored too.
+- Keys are lowerCamelCase, and unknown ones are ignored. Names as protobuf has them, such as ``trace_id``, are not
+  valid: they are refused, since what stands under them would be lost with an OK.
 
 The rest is proto3's: 64-bit integers as numbers or decimal strings, `bytesValue` in base64, ``"NaN"`` and
 ``"Infinity"`` as strings, null for absent. What RFC 8259 leaves open is refused, because two readers could
@@ -44,6 +45,9 @@ REQUESTS: Final[dict[Signal, type[Message]]] = {
 }
 """The message that each signal's requests are. `TracesData`, `LogsData` and `MetricsData` have the same fields."""
 
+_GROUPS: Final[dict[Signal, str]] = {"traces": "resourceSpans", "logs": "resourceLogs", "metrics": "resourceMetrics"}
+"""The one key of each signal's requests."""
+
 MAX_MESSAGE_DEPTH: Final = 100
 """How many messages may stand inside one another: what the protobuf library allows, so both encodings agree."""
 
@@ -64,6 +68,8 @@ def decode(body: bytes, signal: Signal) -> Message:
     found = _parse(body, signal)
     kind = REQUESTS[signal]
     descriptor: Any = kind.DESCRIPTOR
+    if type(found) is dict:
+        _of_signal(found, signal)
     try:
         return kind(**_message(found, descriptor, 0))
     except _Unreadable as error:
@@ -73,6 +79,16 @@ def decode(body: bytes, signal: Signal) -> Message:
     except (ValueError, TypeError, OverflowError) as error:
         # What the library refuses itself: numbers out of range, lone surrogates.
         raise Invalid(f"read {signal} request: a value is out of its field's range, expected OTLP/JSON") from error
+
+
+def _of_signal(found: dict[str, Any], signal: Signal) -> None:
+    """Refuse what is of other signals alone: as unknown keys it would be ignored, and lost with an OK."""
+    if _GROUPS[signal] not in found:
+        for other, groups in _GROUPS.items():
+            if groups in found:
+                raise Invalid(
+                    f"read {signal} request: it has {groups}, expected {_GROUPS[signal]}; post {other} to /v1/{other}"
+                )
 
 
 class _Unreadable(ValueError):
@@ -136,7 +152,11 @@ def _message(found: Any, kind: Descriptor, depth: int) -> dict[str, Any]:
     oneofs: set[str] = set()
     for key, value in found.items():
         field = fields.get(key)
-        if field is None or value is None:
+        if field is None:
+            if key in kind.fields_by_name:
+                raise _Unreadable(f"{key} of a {kind.name} is a name of protobuf's, expected it in lowerCamelCase")
+            continue
+        if value is None:
             continue
         if field.oneof is not None:
             if field.oneof in oneofs:
