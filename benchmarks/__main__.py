@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -28,9 +29,11 @@ def main() -> None:
     if api_implementation.Type() != "upb":
         raise SystemExit(f"protobuf parses with {api_implementation.Type()}, expected upb: its rate is the yardstick")
     parts = asked.parts or PARTS
-    kept: dict[str, Any] = {}
+    kept: dict[str, Any] = {"machine": {"cores": os.cpu_count(), "load_before": os.getloadavg()}}
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before: it should be near 0", flush=True)
     made_from = templates()
-    profile = figures = None
+    profile: stages.Profile | None = None
+    figures: ingest.Figures | None = None
     peers: list[beside.Outcome] = []
     if "stages" in parts:
         profile = stages.measure(made_from)
@@ -43,7 +46,11 @@ def main() -> None:
         kept["ours"] = asdict(figures)
         _say("aftertrace", _flat(kept["ours"]))
     if "beside" in parts:
-        peers = beside.others(made_from, duration_s=asked.seconds, drain_s=asked.drain, clients=asked.clients)
+        others = beside.others(made_from, duration_s=asked.seconds, drain_s=asked.drain, clients=asked.clients)
+        for peer in others:
+            peers.append(peer)
+            # A run takes long: what is measured is kept though a later part is interrupted.
+            _keep(asked.json, kept | {"beside": [asdict(each) for each in peers]})
         kept["beside"] = [asdict(peer) for peer in peers]
     if figures is not None:
         _say("Side by side", beside.table([beside.ours(figures), *peers]))
@@ -57,8 +64,13 @@ def main() -> None:
         found = grid.cells(asked.cell)
         kept["grid"] = [asdict(cell) for cell in found]
         _say("As load grows", grid.table(found))
-    if asked.json:
-        asked.json.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+    kept["machine"]["load_after"] = os.getloadavg()
+    _keep(asked.json, kept)
+
+
+def _keep(file: Path | None, kept: dict[str, Any]) -> None:
+    if file is not None:
+        file.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from benchmarks.corpus import SPANS, Template, requests
+from benchmarks.corpus import SPANS, Request, Template, requests
 from benchmarks.ingest import Figures
 from benchmarks.senders import Senders
 from benchmarks.systems import Collector, Missing, Mlflow, Phoenix, Running, System
@@ -69,8 +70,9 @@ def measure(
 ) -> Outcome:
     """Send to a system and count. Raises `Missing` where it cannot run."""
     with tempfile.TemporaryDirectory(prefix="aftertrace-bench-") as folder, Running(system, Path(folder)) as running:
-        senders = Senders(running.transport, requests(made_from))
-        before = _warm(senders, system.name)
+        distinct = requests(made_from)
+        before = _warm(running, distinct)
+        senders = Senders(running.transport, distinct)
         sent = senders.closed(clients=clients, duration_s=duration_s)
         acknowledged = SPANS * len(sent.latencies_s)
         counted, counted_at = _settled(running, before + acknowledged, sent.ended + drain_s)
@@ -107,18 +109,14 @@ def ours(figures: Figures) -> Outcome:
     )
 
 
-def others(made_from: Sequence[Template], *, duration_s: float, drain_s: float, clients: int) -> list[Outcome]:
+def others(made_from: Sequence[Template], *, duration_s: float, drain_s: float, clients: int) -> Iterator[Outcome]:
     """All of them, one after another; what is missing is said and left out."""
-    found = []
     for system in (make() for make in SYSTEMS):
         print(f"{system.name} ...", flush=True)
         try:
-            found.append(
-                measure(system, made_from, duration_s=duration_s, drain_s=drain_s, clients=clients),
-            )
+            yield measure(system, made_from, duration_s=duration_s, drain_s=drain_s, clients=clients)
         except Missing as reason:
             print(f"MISSING {system.name}: {reason}", flush=True)
-    return found
 
 
 def table(outcomes: Sequence[Outcome]) -> list[str]:
@@ -167,12 +165,12 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _warm(senders: Senders, name: str) -> int:
+def _warm(running: Running, distinct: Iterator[Request]) -> int:
     """Send until a request is taken, since some load half of themselves for the first one; the spans of that."""
     for _ in range(WARM_TRIES):
-        if sent := senders.closed(clients=1, duration_s=0.01).latencies_s:
-            return SPANS * len(sent)
-    raise Missing(f"{name} took none of {WARM_TRIES} requests")
+        if Senders(running.transport, islice(distinct, 1)).closed(clients=1, duration_s=60.0).latencies_s:
+            return SPANS
+    raise Missing(f"took none of {WARM_TRIES} requests")
 
 
 def _settled(running: Running, expected: int, deadline: float) -> tuple[int, float]:
