@@ -50,6 +50,8 @@ class Figures:
     """The spans and events of one trace, by its id."""
     one_run_ms: tuple[float, float]
     """From the run's id to all rows that its analysis needs."""
+    one_run_processor_ms: float
+    """How much of a processor that took, at the median: the steadiest figure."""
     rows: int
     """How many those are, at the median."""
     analysed_ms: tuple[float, float]
@@ -64,11 +66,14 @@ def measure(data: Path, traces: list[str], asked: int, *, whole: bool) -> Figure
     """Ask for some of the runs of a store."""
     some = random.Random(3).sample(traces, min(asked, len(traces)))
     read: list[float] = []
+    processor: list[float] = []
     rows: list[int] = []
     analysed: list[float] = []
     for trace in some:
         run_id = name_of(f"trace{SEPARATOR}{trace}")
+        began_s = time.process_time()
         took_ms, tables = _timed(_one_run, data, run_id)
+        processor.append((time.process_time() - began_s) * 1e3)
         read.append(took_ms)
         rows.append(tables.spans.collect().height + tables.events.collect().height)
         analysed.append(_timed(analyse(tables).answers, run_id)[0])
@@ -82,6 +87,7 @@ def measure(data: Path, traces: list[str], asked: int, *, whole: bool) -> Figure
         first_ms=read[0],
         rows_of_a_trace_ms=_quantiles([_timed(_rows_of, data, trace)[0] for trace in some]),
         one_run_ms=_quantiles(read[1:]),
+        one_run_processor_ms=_quantiles(processor[1:])[0],
         rows=sorted(rows)[len(rows) // 2],
         analysed_ms=_quantiles(analysed[1:]),
         filtered_ms=_quantiles([_timed(_filtered, data, trace)[0] for trace in some[:9]]),
@@ -134,6 +140,7 @@ def lines(figures: Figures) -> list[str]:
         f"lookup files    {figures.lookup_bytes_per_span:.1f} bytes per span",
         f"rows of a trace {told(figures.rows_of_a_trace_ms)}",
         f"one run         {told(figures.one_run_ms)} for {figures.rows} rows; the first {figures.first_ms:,.0f} ms",
+        f"processor time  {figures.one_run_processor_ms:,.0f} ms of it",
         f"its analysis    {told(figures.analysed_ms)} on top",
         f"a filter        {told(figures.filtered_ms)}: one run takes {ratio:.3f} of it",
     ]

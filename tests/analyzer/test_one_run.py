@@ -15,7 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from aftertrace.analyzer import Analysis, Filter, Invalid, analyse, connected, neighbours, open_analysis, open_run
+from aftertrace.analyzer import (
+    Analysis,
+    Filter,
+    Invalid,
+    analyse,
+    connected,
+    neighbours,
+    newest,
+    open_analysis,
+    open_run,
+)
 from aftertrace.analyzer.found import Found, in_frames
 from aftertrace.store.folder import open_folder
 from aftertrace.store.schema import EVENTS, SPANS, TABLES
@@ -304,3 +314,36 @@ def test_a_run_keeps_the_ids_that_its_parts_had(tmp_path: Path) -> None:
     data = written(tmp_path / "data", whole)
     assert {run: open_run(data, run)[1] for run in before.runs["run_id"]} == dict.fromkeys(before.runs["run_id"], now)
     assert {open_analysis(data).resolve_run(run) for run in before.runs["run_id"]} == {now}
+
+
+@pytest.mark.parametrize("first_rows", [1, 5, 40, 400])
+def test_the_run_that_began_last_is_the_one_of_the_whole_store(
+    first_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many rows are looked at first; a long run may have ended after it, and a row may have no time."""
+    long = [moved(PROPOSED, second / 5, **of("1", "s-1", call_id=f"c-{second}")) for second in range(200)]
+    brief = [moved(PROPOSED, 37, **of("2", "s-2")), moved(COMPLETED, 28, **of("2", "s-2"))]
+    setting = event("input.resolved", "other", s=38, **of("3", "s-3"))
+    whole = stored(*long, *brief, setting, event("run.completed", **{**of("4"), "time_ns": None}))
+    expected, found = whole.analysis(), in_frames(whole.tables())
+    monkeypatch.setattr(newest, "FIRST_ROWS", first_rows)
+    told = newest.newest(found)
+    assert (told is None) == (first_rows == 400)
+    if told is not None:
+        last = expected.resolve_run("last")
+        assert analyse(told, now_ns=LATER_NS).resolve_run("last") == last
+        assert_told_alike(analyse(told, now_ns=LATER_NS), expected, last)
+
+
+@settings(max_examples=8, deadline=None)
+@given(whole=some_store(), first_rows=st.integers(1, 4))
+def test_the_run_that_began_last_is_found_in_any_store(whole: Frames, first_rows: int) -> None:
+    """And so is everything that is told of it."""
+    expected = whole.analysis()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(newest, "FIRST_ROWS", first_rows)
+        tables = newest.newest(in_frames(whole.tables()))
+    if tables is not None:
+        told, last = analyse(tables, now_ns=LATER_NS), expected.resolve_run("last")
+        assert told.resolve_run("last") == last
+        assert_told_alike(told, expected, last)

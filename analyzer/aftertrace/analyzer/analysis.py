@@ -21,6 +21,7 @@ from aftertrace.analyzer.effects import effects
 from aftertrace.analyzer.found import in_store
 from aftertrace.analyzer.identity import Identified, identify
 from aftertrace.analyzer.losses import losses
+from aftertrace.analyzer.newest import newest
 from aftertrace.analyzer.run_states import run_states
 from aftertrace.analyzer.runs import runs
 from aftertrace.analyzer.schemas import DERIVED
@@ -244,12 +245,10 @@ def open_run(data: Path, text: str, *, now_ns: int | None = None) -> tuple[Analy
         Corrupt: a file of a table is damaged or missing.
     """
     pinned = Snapshot.of(data)
-    if text == "last":
-        whole = analyse(tables_of(pinned), version=_version(pinned), now_ns=now_ns)
-        return whole, whole.resolve_run(text)
-    found = in_store(pinned)
-    own = connected(found, sought(found, text))
-    tables = replace(tables_of(pinned), spans=own.spans, events=own.events)
+    found, tables = in_store(pinned), tables_of(pinned)
+    own = newest(found) if text == "last" else connected(found, sought(found, text))
+    if own is not None:
+        tables = replace(tables, spans=own.spans, events=own.events)
     analysis = analyse(tables, version=_version(pinned), now_ns=now_ns)
     return analysis, analysis.resolve_run(text)
 

@@ -15,6 +15,7 @@ from aftertrace.analyzer.copies import ENCLOSED_WITHIN_NS, PROTOCOL
 from aftertrace.analyzer.found import Found
 from aftertrace.analyzer.gateways import is_drawn
 from aftertrace.analyzer.identity import RESUME_WITHIN_NS
+from aftertrace.store.snapshot import collected
 from aftertrace.store.wire_keys import columns_of, wire_keys
 
 PLACES_AT_MOST: Final = 32
@@ -106,14 +107,14 @@ def enclosing(found: Found, events: pl.DataFrame) -> pl.DataFrame:
         told["time_ns"].min() - ENCLOSED_WITHIN_NS,  # type: ignore[operator]
         told["time_ns"].max(),
     )
-    ran = (
+    running = (
         found.all("events")
         .filter(within & _RAN & ~_IS_COPY & pl.col("source").is_in(told["source"].unique().implode()))
         .filter(pl.col("end_ns") > pl.col("time_ns"))
         .with_columns(tail=_TAIL)
         .filter(pl.col("tail").is_in(told["tail"].unique().implode()))
-        .collect()
     )
+    (ran,) = collected(running)
     met = told.sort("time_ns").join_asof(
         ran.select("source", "tail", "time_ns", began_ns="time_ns").sort("time_ns"),
         on="time_ns",
@@ -140,7 +141,8 @@ def retelling(found: Found, rows: dict[str, pl.DataFrame]) -> dict[str, pl.DataF
         return {}
     seqs = wanting.str.split("/").list.get(1).cast(pl.Int64)
     within = pl.col("seq").is_between(seqs.min(), seqs.max()) & pl.col("seq").is_in(seqs.implode())
-    return {
-        table: found.all(table).filter(within).filter(place.is_in(wanting.implode())).select(frame.columns).collect()
+    named_rows = [
+        found.all(table).filter(within).filter(place.is_in(wanting.implode())).select(frame.columns)
         for table, frame in rows.items()
-    }
+    ]
+    return dict(zip(rows, collected(*named_rows), strict=True))

@@ -49,7 +49,7 @@ def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) 
             pl.col("trace_id").drop_nulls().unique().sort().alias("traces"),
             pl.col("dialect").filter(pl.col("dialect") != "plain").unique().sort().alias("dialects"),
             pl.col("tool_names").str.json_decode(pl.List(pl.String)).drop_nulls().alias("listed"),
-            _is_of_an_agent().alias("is_agent"),
+            is_of_an_agent().alias("is_agent"),
             pl.len().cast(pl.Int64).alias("records"),
         )
         .filter("is_agent")
@@ -126,7 +126,7 @@ def records(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _is_of_an_agent() -> pl.Expr:
+def is_of_an_agent() -> pl.Expr:
     """Whether an agent did anything, or was told to: a command such as Claude Code's `/exit` calls no model."""
     prompted = pl.col("what").is_in(("invoke_agent", "input.resolved")) | pl.col("what").is_null()
     return pl.col("what").is_not_null().any() & ~(pl.col("is_command").any() & prompted.all())

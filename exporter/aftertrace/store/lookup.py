@@ -133,10 +133,12 @@ class Reader:
         objects = objects_of(self._snapshot.layout)
         found = [pl.DataFrame(schema={"kind": pl.String, "key": pl.String})]
         for table in KEYED:
+            # What one id leads to is read next, and all of it; a short beginning leads to much that is not.
+            columns = TABLES[table].schema.names if len(beginning) >= _NUMBER_CHARACTERS else run_names.COLUMNS
             for path, day in _files(self._snapshot, table):
                 groups = key_file.parts_within(objects, key_of(table, path), [between])
-                for rows in self._groups(table, path, day, groups, run_names.COLUMNS):
-                    frame = pl.DataFrame(rows).filter(self._snapshot.within(table))
+                for rows in self._groups(table, path, day, groups, columns):
+                    frame = pl.DataFrame(rows.select(run_names.COLUMNS)).filter(self._snapshot.within(table))
                     named = run_names.names(frame).filter(pl.col("run_id").str.starts_with(beginning))
                     found.append(named.select("kind", "key"))
         return pl.concat(found).unique(maintain_order=True)
