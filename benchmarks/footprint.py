@@ -8,7 +8,6 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
-from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.tables import SMALL_BYTES, files_of
 
@@ -36,19 +35,17 @@ class Footprint:
 
 def footprint(data: Path) -> Footprint:
     """Look at a store, also while it is written."""
-    layout, snapshot = Layout(data), Snapshot.of(data)
+    snapshot, tables = Snapshot.of(data), data / "tables"
     live, evidence, small = 0, 0, Counter[tuple[str, object]]()
     for table, version in snapshot.versions:
-        held = files_of(DeltaTable(layout.table(table), version=version))
-        tables = sum(_size(layout.table(table) / path) for path, _, _ in held)
-        live += tables + folder_bytes(layout.commits(table))
-        live += sum(_size(layout.lookup(table) / path) for path, _, _ in held)
-        evidence += tables if table == "evidence" else 0
+        held = files_of(DeltaTable(tables / table, version=version))
+        rows = sum(_size(tables / table / path) for path, _, _ in held)
+        live += rows + folder_bytes(tables / table / "_delta_log")
+        live += sum(_size(tables / "_lookup" / table / path) for path, _, _ in held)
+        evidence += rows if table == "evidence" else 0
         small.update((table, day) for _, size_bytes, day in held if size_bytes < SMALL_BYTES)
-    everything = folder_bytes(layout.tables_folder) + folder_bytes(data / "lookup")
-    return Footprint(
-        live, evidence, max(0, everything - live), folder_bytes(layout.wal_folder), max(small.values(), default=0)
-    )
+    replaced = max(0, folder_bytes(tables) - live)
+    return Footprint(live, evidence, replaced, folder_bytes(data / "wal"), max(small.values(), default=0))
 
 
 def folder_bytes(folder: Path) -> int:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
+from benchmarks.footprint import folder_bytes
 from benchmarks.lake import EVENTS_PER_RUN, SPANS_PER_RUN, Shape, fill
-from benchmarks.served import folder_bytes
 
 from aftertrace.analyzer import analyse, open_analysis
 from aftertrace.analyzer.connected import connected, sought

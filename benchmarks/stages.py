@@ -55,11 +55,11 @@ class Profile:
         return self.columns_spans_per_s / self.parse_spans_per_s
 
 
-def measure(made_from: Sequence[Template]) -> Profile:
+def measure(made_from: Sequence[Template], count: int = REQUESTS) -> Profile:
     """Prepare some requests, log them, and drain the log."""
     parse = parse_rate(made_from, clock=time.process_time)
-    made = [body for body, _ in islice(requests(made_from), REQUESTS)]
-    spans = sum(made_from[number % len(made_from)].spans for number in range(REQUESTS))
+    made = [body for body, _ in islice(requests(made_from), count)]
+    spans = sum(made_from[number % len(made_from)].spans for number in range(count))
     with tempfile.TemporaryDirectory(prefix="aftertrace-bench-") as folder:
         layout = open_folder(Path(folder) / "data")
         prepare = make_prepare(RedactionPolicy(), limits=Limits(), key=store_key(layout))
