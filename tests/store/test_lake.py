@@ -187,3 +187,20 @@ def test_a_folder_keeps_to_its_lake(shared: dict[str, Layout], tmp_path: Path) -
     assert not alone.is_shared
     lake.join(open_folder(tmp_path / "unused"), str(tmp_path / "lake"))
     assert Layout(tmp_path / "unused").is_shared
+
+
+def test_tables_that_are_moved_become_a_lake(tmp_path: Path) -> None:
+    """What is in them stays, and others can join."""
+    alone = open_folder(tmp_path / "alone")
+    key = store_key(alone)
+    write(alone, range(1, 2), receiver="east")
+    TableWriter(alone, "spans").append(spans("east", 1), "east", 1)
+    alone.tables_folder.rename(tmp_path / "lake")
+    east = open_folder(alone.data, str(tmp_path / "lake"))
+    write(east, range(2, 3), receiver="east")
+    assert (east.is_shared, store_key(east), stored(east)) == (True, key, [("east", 1)])
+    west = open_folder(tmp_path / "west", str(tmp_path / "lake"))
+    with pytest.raises(Invalid, match=r"no .*store.key"):
+        store_key(west)
+    with pytest.raises(Invalid, match="another WAL has this name"):
+        write(west, range(1, 2), receiver="east")

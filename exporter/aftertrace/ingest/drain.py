@@ -235,7 +235,7 @@ class Drain:
             self._logs.clear()
             self._tables.clear()
             self._before = self._known_before()
-            raise Unavailable(f"drain {receiver}: {error}; free disk space", 1.0) from error
+            raise Unavailable(f"drain {receiver}: {error}; free disk space, or see to the tables", 1.0) from error
 
     def _open_tables(self) -> None:
         try:
@@ -245,7 +245,7 @@ class Drain:
                 for name in TABLES
             }
         except (OSError, DeltaError) as error:
-            raise Unavailable(f"open tables: {error}; free disk space", 1.0) from error
+            raise Unavailable(f"open tables: {error}; free disk space, or see to their place", 1.0) from error
 
     def _turn(self, receiver: str, found: list[Frame | Damage]) -> DrainReport:
         self._logs[receiver].sync()
