@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -167,6 +168,31 @@ def test_a_drain_that_slept_while_files_were_folded_and_removed_goes_on(
         send(west, traces(1), traces(5), receiver=WEST)
         western.once()
     assert (duplicates(west)[(WEST, 2)], duplicates(west)[(WEST, 3)]) == ("east/1/0", None)
+
+
+def test_an_idle_drain_keeps_up_with_what_others_store(
+    shared: dict[str, Layout], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that it has little to read when something comes."""
+    monkeypatch.setattr(drains, "_LOOK_S", 0.0)
+    east, west = shared.values()
+    stop = threading.Event()
+    with Drain(west) as western, Drain(east) as eastern:
+        thread = threading.Thread(target=western.follow, args=(stop, 0.01))
+        thread.start()
+        try:
+            send(east, traces(1), receiver=EAST)
+            eastern.once()
+            newest = {name: table.version for name, table in eastern._tables.items()}
+            deadline = time.monotonic() + 10
+            while {name: table.version for name, table in western._tables.items()} != newest:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        finally:
+            stop.set()
+            thread.join(10)
+        send(west, traces(1), receiver=WEST)
+        assert western.once().duplicates == 2
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -54,7 +54,7 @@ _ORIGINS: Final = ("resources", "scopes")
 _KNOWN_ORIGINS: Final = 65_536
 """Digests of resources and scopes that are kept in memory; one that fell out is stored once more."""
 
-_LOOK_S: Final = 1.0
+_LOOK_S: Final = 5.0
 """How often a drain that has nothing to do looks for what others stored, so that it is soon ready to go on."""
 
 
@@ -164,8 +164,10 @@ class Drain:
                         report.add(self._store(receiver, found))
                 if idle:
                     self._fold_waiting()
-                    if self._layout.is_shared and time.monotonic() - self._looked_s >= _LOOK_S:
+                    if self._tables and self._layout.is_shared and time.monotonic() - self._looked_s >= _LOOK_S:
                         with self._starting_over("what others stored"):
+                            for table in self._tables.values():
+                                table.refresh()
                             self._know_others()
                 if time.monotonic() - self._vacuumed_s >= self._options.vacuum_s:
                     self.tidy()
