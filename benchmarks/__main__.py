@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from benchmarks import beside, grid, ingest, stages
 from benchmarks.corpus import templates
+from benchmarks.processes import end_in_order
 from benchmarks.targets import targets
 from google.protobuf.internal import api_implementation
 
@@ -26,6 +27,7 @@ PARTS: Final = ("ours", "beside", "grid", "stages")
 def main() -> None:
     """Measure what is asked for, and print it."""
     asked = _parser().parse_args()
+    end_in_order()
     if api_implementation.Type() != "upb":
         raise SystemExit(f"protobuf parses with {api_implementation.Type()}, expected upb: its rate is the yardstick")
     parts = asked.parts or PARTS

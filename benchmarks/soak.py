@@ -22,6 +22,7 @@ from benchmarks.beside import aligned
 from benchmarks.corpus import SPANS, requests, templates
 from benchmarks.footprint import footprint
 from benchmarks.ingest import DRAIN_LIMIT_S, SHARES, quantile
+from benchmarks.processes import end_in_order
 from benchmarks.readers import Watch
 from benchmarks.senders import Http, Senders, Sent
 from benchmarks.served import Served
@@ -143,6 +144,7 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the minutes here too")
     asked = parser.parse_args()
+    end_in_order()
     with tempfile.TemporaryDirectory(prefix="aftertrace-soak-") as scratch:
         minutes = soak(Path(scratch), minutes=asked.minutes, step_s=asked.step, clients=asked.clients, rate=asked.rate)
     if asked.json:

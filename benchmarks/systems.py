@@ -96,10 +96,14 @@ class Mlflow:
     headers: Mapping[str, str] = {"x-mlflow-experiment-id": "0"}
 
     def launch(self, scratch: Path, port: int) -> Launch:
-        """Its server, with as many workers and the kind of database that it starts by itself; nothing is sent home."""
+        """Its server, with as many workers and the kind of database that it starts by itself; nothing is sent home.
+
+        By default a worker that is busy for 5 s is killed with what it was sent, which a loaded machine brings about.
+        """
         variables = {"MLFLOW_BACKEND_STORE_URI": f"sqlite:///{scratch}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true"}
         program = _installed("mlflow", f"mlflow=={MLFLOW}")
-        return Launch([program, "server", "--host", "127.0.0.1", "--port", str(port)], variables)
+        patient = ["--uvicorn-opts", "--timeout-worker-healthcheck 300"]
+        return Launch([program, "server", "--host", "127.0.0.1", "--port", str(port), *patient], variables)
 
     def count(self, scratch: Path) -> int:
         """Rows of its table."""
@@ -169,12 +173,11 @@ class Running:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + START_LIMIT_S
-        while not _answers(self._port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                end(self._process, 0)
-                raise Missing(f"did not start:\n{(self._scratch / 'log').read_text(errors='replace')[-800:]}")
-            time.sleep(0.2)
+        try:
+            self._wait()
+        except BaseException:
+            end(self._process, 0)
+            raise
         self.meter.__enter__()
         return self
 
@@ -182,6 +185,13 @@ class Running:
         """End it with all that it started."""
         self.meter.__exit__()
         end(self._process, STOP_LIMIT_S)
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_LIMIT_S
+        while not _answers(self._port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise Missing(f"did not start:\n{(self._scratch / 'log').read_text(errors='replace')[-800:]}")
+            time.sleep(0.2)
 
     @property
     def transport(self) -> Http:
