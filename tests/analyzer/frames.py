@@ -118,6 +118,7 @@ def _frames(prepare: Any, requests: Iterable[tuple[Signal, Encoding, bytes]]) ->
         prepared = prepare(Request(signal, encoding, body, "anonymous", received_ns))
         if prepared.store:
             yield Frame(
+                receiver="main",
                 seq=seq,
                 previous=b"",
                 digest=b"",

@@ -32,7 +32,10 @@ _IS_COPY: Final = pl.col("dialect").is_in(PROTOCOL).fill_null(value=False) & (pl
 
 
 def by_ids(found: Found, events: pl.DataFrame) -> pl.DataFrame:
-    """Events in other places with the id of a call, or request, of some events; columns as in `events`."""
+    """Events in other places with the id of a call, or request, of some events; columns as in `events`.
+
+    Of a trace, which is to be read whole, there is one row that names it, and nothing else.
+    """
     ours = _places(events.select(_NARROW))
     keys = ours.select("kind", "key").unique()
     if not keys.height:
@@ -47,13 +50,20 @@ def by_ids(found: Found, events: pl.DataFrame) -> pl.DataFrame:
     chosen = _nearest(theirs, ours).select("kind", "key", "place").unique()
     if not chosen.height:
         return events.clear()
-    rows = found.by("events", chosen.select("kind", "key").unique(), events.columns)
+    is_traced = pl.col("place").str.starts_with(_TRACE)
+    traces = chosen.filter(is_traced).select(trace_id=pl.col("place").str.strip_prefix(_TRACE)).unique()
+    told = pl.concat([events.clear(), traces], how="diagonal")
+    loose = chosen.filter(~is_traced)
+    if not loose.height:
+        return told
+    rows = found.by("events", loose.select("kind", "key").unique(), events.columns)
     at = wire_keys(rows, _KINDS).join(rows.with_row_index("row").select("row", place=_PLACE), on="row", how="inner")
-    return rows[at.join(chosen, on=["kind", "key", "place"], how="semi")["row"].unique().sort()]
+    return pl.concat([told, rows[at.join(loose, on=["kind", "key", "place"], how="semi")["row"].unique().sort()]])
 
 
+_TRACE: Final = "trace "
 _PLACE: Final = pl.coalesce(
-    pl.concat_str(pl.lit("trace"), "trace_id", separator=" "),
+    pl.concat_str(pl.lit(_TRACE), "trace_id"),
     pl.concat_str(pl.lit("conversation"), "conversation_id", separator=" "),
     pl.concat_str(_POINTER, separator="/"),
 )
