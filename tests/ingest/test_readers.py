@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -10,11 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.cli.served import gone
 from tests.ingest.drain_samples import NOON_NS, logs, traces
 
+from aftertrace.ingest import readers as readers_module
 from aftertrace.ingest.batch import in_this_process
 from aftertrace.ingest.items import items_of
 from aftertrace.ingest.readers import WORTH_STRETCHES, Readers
@@ -27,7 +30,7 @@ PATIENCE_S = 60.0
 def stretch(seq: int) -> list[Source]:
     """The records of a request: spans and, in turn, log records, one of which has a flag and one of which is none."""
     payload, signal = (traces(seq, 3), "traces") if seq % 2 else (logs(seq, 3), "logs")
-    frame = Frame(seq, b"", b"", NOON_NS, signal, "acme/agent", 3, b"", 0, "", payload)  # type: ignore[arg-type] # a signal
+    frame = Frame("main", seq, b"", b"", NOON_NS, signal, "acme/agent", 3, b"", 0, "", payload)  # type: ignore[arg-type] # a signal
     sources = [
         Source(item.pointer, item.tenant, frame.signal, item.slice.resource, item.slice.scope, item.slice.record, (), 9)
         for item in items_of("main", frame, bytes(32))
@@ -92,6 +95,42 @@ def test_a_drain_goes_on_alone_when_no_reader_stays(readers: Readers, monkeypatc
         for reader in readers._readers:
             reader.process.wait(PATIENCE_S)
     assert readers._readers == []
+
+
+def test_a_drain_goes_on_alone_where_no_reader_can_start(
+    readers: Readers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Too many processes are running already. It is tried a few times, and no pipe is left open."""
+
+    def full(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", full)
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(8):
+        assert told(readers(STRETCHES)) == told(in_this_process(STRETCHES))
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+    assert set(caplog.messages) == {
+        "a reader did not start: Resource temporarily unavailable; the drain reads without it"
+    }
+    assert len(caplog.messages) == 5
+
+
+def test_what_an_interrupted_turn_left_is_no_answer_of_the_next(
+    readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the next has so little to read that no reader is asked."""
+    warmed(readers)
+
+    def fail(_: object) -> Read:
+        raise OSError(errno.EIO, "input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(readers_module, "read", fail)
+        with pytest.raises(OSError, match="input/output"):
+            readers(STRETCHES)
+    few = STRETCHES[1:WORTH_STRETCHES]
+    assert told(readers(few)) == told(in_this_process(few))
 
 
 def test_readers_end_with_the_process_that_started_them() -> None:

@@ -182,7 +182,7 @@ def send(http_url: str) -> int:
 
 
 def _run_agent(http_url: str, *, once: bool) -> None:
-    arguments = [sys.executable, "-m", "aftertrace.cli.demo_agent", http_url, *(["scripted"] if once else [])]
+    arguments = [sys.executable, "-P", "-m", "aftertrace.cli.demo_agent", http_url, *(["scripted"] if once else [])]
     sys.stdout.flush()
     code = subprocess.run(arguments, check=False, stdin=subprocess.DEVNULL if once else None).returncode
     if code == 130:  # interrupted by the user

@@ -33,7 +33,7 @@ def child(data: Path, at: Address, *, http: str, grpc: str) -> Child:
     if find_spec("streamlit") is None:
         raise ModuleNotFoundError("streamlit", name="streamlit")
     told = launch.arguments(data, at.host, at.port, http=http, grpc=grpc)
-    return Child("dashboard", ["-m", "aftertrace.cli.page", *told], launch.environment())
+    return Child("dashboard", ["-P", "-m", "aftertrace.cli.page", *told], launch.environment())
 
 
 def wait_until_shown(page: Child, at: Address, *, patience_s: float) -> None:

@@ -127,7 +127,7 @@ def run(
         _log.warning("every request needs a token and there is none yet: aftertrace source add NAME")
     children: list[Child] = []
     with ExitStack() as open_things:
-        arguments = ["-m", "aftertrace.cli", "drain", "--follow", "--data", str(data)]
+        arguments = ["-P", "-m", "aftertrace.cli", "drain", "--follow", "--data", str(data)]
         # Senders are not refused for a damaged table: what they send waits in the WAL.
         environment = {
             "AFTERTRACE_LOG_FORMAT": config.log.format,

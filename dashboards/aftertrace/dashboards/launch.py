@@ -75,7 +75,7 @@ def command(
     data: Path, host: str = LOOPBACK, port: int = 8501, *, http: str | None = None, grpc: str | None = None
 ) -> list[str]:
     """The whole command, for `subprocess`. Parameters as for `arguments`."""
-    return [sys.executable, "-m", "streamlit", *arguments(data, host, port, http=http, grpc=grpc)]
+    return [sys.executable, "-P", "-m", "streamlit", *arguments(data, host, port, http=http, grpc=grpc)]
 
 
 def environment() -> dict[str, str]:

@@ -28,7 +28,9 @@ MOST: Final = 3
 WORTH_STRETCHES: Final = 4
 """With fewer to read, the first reader would start when all is done."""
 _RESTARTS: Final = 5
-"""Readers that may end unasked before the drain goes on without them."""
+"""Readers that may end unasked, or not start, before the drain goes on without them."""
+_PATIENCE_S: Final = 10.0
+"""A reader ends within a stretch of its pipe; one that does not is killed."""
 _READY: Final = "ready"
 _GARBAGE_AFTER: Final = 200_000
 """As in the drain: rows in the making are young objects without cycles."""
@@ -67,6 +69,9 @@ class Readers:
 
         This process reads too, and what was given to a reader that ended is read again.
         """
+        for reader in [reader for reader in self._readers if reader.given is not None]:
+            # The last turn was interrupted: nobody waits for what is still being read of it.
+            self._forget(reader)
         waiting = deque(enumerate(stretches))
         done: dict[int, Read] = {}
         many = len(waiting)
@@ -88,23 +93,21 @@ class Readers:
         for reader in self._readers:
             reader.pipe.close()
         for reader in self._readers:
-            reader.process.wait()
+            try:
+                reader.process.wait(_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                reader.process.kill()
+                reader.process.wait()
         self._readers.clear()
 
     def _start(self) -> None:
-        for reader in [reader for reader in self._readers if reader.given is not None]:
-            # A disk that failed has interrupted a turn: nobody waits for what is still being read of it.
-            self._forget(reader)
         while len(self._readers) < self._count and self._ended < _RESTARTS:
-            mine, its = Pipe()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "aftertrace.ingest.readers", str(its.fileno())],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[its.fileno()],
-            )
-            its.close()
-            self._readers.append(_Reader(process, mine))
+            try:
+                self._readers.append(_started())
+            except OSError as error:
+                self._ended += 1
+                _log.warning("a reader did not start: %s; the drain reads without it", error.strerror)
+                break
 
     def _collect(self, waiting: deque[_Numbered], done: dict[int, Read]) -> None:
         """Take what readers have ready; where nothing else is to be done, wait for one."""
@@ -141,6 +144,25 @@ class Readers:
         reader.pipe.close()
         reader.process.kill()
         reader.process.wait()
+
+
+def _started() -> _Reader:
+    """A new reader. Raises `OSError` where the system has no room for a process."""
+    mine, its = Pipe()
+    try:
+        # -P: what lies in the folder that this was started in is nothing to import.
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "aftertrace.ingest.readers", str(its.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[its.fileno()],
+        )
+    except OSError:
+        mine.close()
+        raise
+    finally:
+        its.close()
+    return _Reader(process, mine)
 
 
 def serve(pipe: Connection) -> None:

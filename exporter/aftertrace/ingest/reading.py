@@ -6,6 +6,7 @@ takes a record apart and what it says needs nothing but the record, so that anot
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -123,15 +124,16 @@ def _columns(table: str, sources: Sequence[Source], rows: Sequence[tuple[int, _R
 def _fitting(
     table: str, sources: Sequence[Source], rows: Sequence[tuple[int, _Row]]
 ) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """The rows of a table, without those of records of which a row does not fit; and these."""
+    """The rows of a table, without those of records of which a row does not fit; and these.
+
+    They are looked for by halves, so that one of them does not make every other row be tried by itself.
+    """
     try:
         return _columns(table, sources, rows), []
-    except ROW_FAULTS:
-        pass
-    unfit: dict[int, str] = {}
-    for position, row in rows:
-        try:
-            _columns(table, sources, [(position, row)])
-        except ROW_FAULTS as error:
-            unfit[position] = type(error).__name__
-    return _columns(table, sources, [row for row in rows if row[0] not in unfit]), list(unfit.items())
+    except ROW_FAULTS as error:
+        first, last = rows[0][0], rows[-1][0]
+        if first == last:
+            return TABLES[table].schema.empty_table(), [(first, type(error).__name__)]
+    middle = bisect_right(rows, (first + last) // 2, key=itemgetter(0))
+    halves = [_fitting(table, sources, half) for half in (rows[:middle], rows[middle:])]
+    return pa.concat_tables([half[0] for half in halves]), [unfit for half in halves for unfit in half[1]]
