@@ -16,9 +16,10 @@ import click
 
 from aftertrace.cli import logs, settings
 from aftertrace.cli.children import when_parent_ends
-from aftertrace.store.errors import Held
+from aftertrace.store.errors import Held, Unavailable
 
 if TYPE_CHECKING:
+    from aftertrace.ingest.drain import Drain, DrainOptions
     from aftertrace.store.layout import Layout
 
 _LOCK_PATIENCE_S: Final = 30.0
@@ -57,7 +58,7 @@ def run(data: Path, *, follow: bool, stopping: threading.Event, processes: int) 
         Unavailable: another drain runs and does not end.
         Corrupt: the log of a table or the store's key is damaged.
     """
-    from aftertrace.ingest.drain import Drain, DrainOptions
+    from aftertrace.ingest.drain import DrainOptions
     from aftertrace.ingest.readers import spare_cores
     from aftertrace.store.folder import open_folder
 
@@ -66,11 +67,28 @@ def run(data: Path, *, follow: bool, stopping: threading.Event, processes: int) 
     if follow:
         _collect_garbage_seldom()
     options = DrainOptions(readers=processes - 1 if processes else spare_cores())
-    with Drain(layout, options) as draining:
+    with _opened(layout, options, stopping if follow else None) as draining:
         done = draining.follow(stopping) if follow else draining.once()
     for finding in done.findings:
         _log.error("%s %s: %s", finding.code, finding.where, finding.message)
     _log.info("stored %d requests with %d records; %d duplicates", done.frames, done.records, done.duplicates)
+
+
+def _opened(layout: Layout, options: DrainOptions, stopping: threading.Event | None) -> Drain:
+    """The drain of a store. One that follows waits for a disk that takes nothing, until it is to stop: `serve` would
+    take a child that ends again and again for a broken one, and end too.
+    """
+    from aftertrace.ingest.drain import Drain
+
+    while True:
+        try:
+            return Drain(layout, options)
+        except Held:
+            raise
+        except Unavailable as refusal:
+            if stopping is None or stopping.wait(refusal.retry_after_s):
+                raise
+            _log.warning("%s", refusal)
 
 
 def _collect_garbage_seldom() -> None:

@@ -117,6 +117,9 @@ class Drain:
             self._key = folder.store_key(layout)
             self._open_tables()
             self._known = {name: self._stored_digests(name) for name in _ORIGINS}
+        except OSError as error:
+            self._lock.release()
+            raise Unavailable(f"open {layout.data}: {error}; free disk space", 1.0) from error
         except BaseException:
             self._lock.release()
             raise
