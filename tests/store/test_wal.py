@@ -6,10 +6,11 @@ import errno
 import os
 import threading
 from concurrent.futures import Future
+from unittest.mock import ANY
 
 import pytest
 
-from aftertrace.store import durable
+from aftertrace.store import durable, frame
 from aftertrace.store.errors import Unavailable
 from aftertrace.store.frame import Frame, Sealed
 from aftertrace.store.layout import Layout, segments
@@ -41,23 +42,49 @@ def test_a_full_segment_is_followed_by_another(layout: Layout) -> None:
     assert len(segments(layout.wal("main"))) == 5
 
 
-def test_a_segment_cut_at_any_byte_gives_the_whole_frames_before(layout: Layout) -> None:
+def torn(content: bytes, length: int) -> list[bytes]:
+    """A segment of which only so many bytes came down, and then nothing, zeros or other bytes."""
+    left = len(content) - length
+    return [
+        content[:length],
+        content[:length] + bytes(left + 500),
+        content[:length] + bytes(byte ^ 0xA5 for byte in content[length:]),
+    ]
+
+
+def test_a_segment_torn_at_any_byte_gives_the_whole_frames_before(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A torn tail is normal: no finding, and the next writer goes on behind the last whole frame."""
+    for sync in ("fsync", "fdatasync"):
+        # Thousands of them would take most of the time, and show nothing here.
+        monkeypatch.setattr(os, sync, lambda _: None)
     write(layout, range(1, 4))
     (path,) = segments(layout.wal("main"))
     content = path.read_bytes()
     frame_bytes = (len(content) - HEADER_BYTES) // 3
-    for length in range(HEADER_BYTES, len(content) + 1):
-        path.write_bytes(content[:length])
-        whole = (length - HEADER_BYTES) // frame_bytes
-        assert read(layout) == (list(range(1, whole + 1)), []), length
-        path.write_bytes(content[:length] + bytes(500))
-        assert read(layout) == (list(range(1, whole + 1)), []), length
-        if length % 40 == 0:
-            write(layout, range(whole + 1, whole + 2))
-            torn = (length - HEADER_BYTES) % frame_bytes != 0
-            assert read(layout) == (list(range(1, whole + 2)), ["torn_tail"] if torn else []), length
-            segments(layout.wal("main"))[-1].unlink()
+    for length in range(HEADER_BYTES + frame_bytes, len(content)):
+        whole, more = divmod(length - HEADER_BYTES, frame_bytes)
+        tails = torn(content, length)
+        for tail in tails:
+            path.write_bytes(tail)
+            assert read(layout) == (list(range(1, whole + 1)), []), length
+        behind = length % 3
+        path.write_bytes(tails[behind])
+        write(layout, range(whole + 1, whole + 2))
+        is_told = more > 0 or behind == 2
+        assert read(layout) == (list(range(1, whole + 2)), ["torn_tail"] if is_told else []), length
+        segments(layout.wal("main"))[-1].unlink()
+
+
+def test_a_frame_that_is_not_checked_is_seen(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: where digests always fit, half a frame is read as a whole one."""
+    write(layout, range(1, 4))
+    (path,) = segments(layout.wal("main"))
+    path.write_bytes(torn(path.read_bytes(), path.stat().st_size - 10)[1])
+    assert read(layout)[0] == [1, 2]
+    monkeypatch.setattr(frame, "_digest", lambda *_: ANY)
+    assert read(layout)[0] == [1, 2, 3]
 
 
 def test_a_flipped_byte_anywhere_costs_one_frame_at_most(layout: Layout) -> None:
