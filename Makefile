@@ -42,8 +42,8 @@ docs: $(VENV)/dev.stamp ## write semconv/REFERENCE.md, docs/REFERENCE.md, docs/E
 bench: $(VENV)/dev.stamp ## how fast, beside Phoenix, MLflow and the Collector, a quarter of an hour (ARGS='ours --json FILE')
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-faults: $(VENV)/dev.stamp ## kill -9, torn writes, damaged disks: nothing acknowledged may be lost
-	@$(BIN)/python -m pytest tests/faults $(ARGS)
+faults: $(VENV)/dev.stamp ## kill -9, power cuts, failing and full disks: nothing acknowledged may be lost (ten minutes; FULL=1: hours)
+	@FAULTS=$(if $(FULL),full,usual) $(BIN)/python -m pytest -s tests/faults $(ARGS)
 
 live: $(VENV)/dev.stamp ## real agents from their registries against a real serve, as docs/LIVE.md says (ARGS='pydantic-ai --record DIR')
 	@$(BIN)/python -m tests.live $(ARGS)

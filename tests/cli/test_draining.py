@@ -12,7 +12,7 @@ from ingest.drain_samples import new_store, places, send, traces
 
 from aftertrace.cli.draining import run
 from aftertrace.ingest.drain import catch_up
-from aftertrace.store import durable
+from aftertrace.store import durable, lock
 from aftertrace.store.errors import Unavailable
 
 
@@ -24,40 +24,42 @@ class Stop(threading.Event):
         super().__init__()
         self.left = after_waits
 
-    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002  # as of an event
+    def wait(self, timeout: float | None = None) -> bool:
         """Whether it came."""
+        assert timeout is not None, "it would be waited for and for nothing else"
         self.left -= 1
         if self.left < 0:
             self.set()
         return self.is_set()
 
 
-def fill(monkeypatch: pytest.MonkeyPatch, refusals: int) -> list[None]:
-    """Let the disk be full for so many writes; what is left of them."""
-    real, left = durable.write_all, [None] * refusals
+def fill(monkeypatch: pytest.MonkeyPatch, refusals: int, of: object = durable, name: str = "write_all") -> list[None]:
+    """Let the disk be full for so many calls of a function; what is left of them."""
+    real, left = getattr(of, name), [None] * refusals
 
-    def write(fd: int, content: bytes, offset: int) -> None:
+    def call(*arguments: object) -> object:
         if left:
             left.pop()
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        real(fd, content, offset)
+        return real(*arguments)
 
-    monkeypatch.setattr(durable, "write_all", write)
+    monkeypatch.setattr(of, name, call)
     return left
 
 
-@pytest.mark.parametrize("has_tables", [False, True])
+@pytest.mark.parametrize("no_room_for", ["lock", "key", "commit"])
 def test_a_drain_that_follows_waits_for_room_before_it_opens_its_tables(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_tables: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_room_for: str
 ) -> None:
-    """The store's key and what a power cut may have left of the last commits are written as it starts."""
+    """It makes its lock and the store's key, and writes again what a power cut may have left of the last commits."""
     layout = new_store(tmp_path / "data")
     send(layout, traces(1))
-    if has_tables:
+    if no_room_for == "commit":
         catch_up(layout.data)
     else:
         layout.store_key.unlink()
-    left = fill(monkeypatch, refusals=3)
+    of = (lock.os, "open") if no_room_for == "lock" else (durable, "write_all")
+    left = fill(monkeypatch, 3, *of)
     run(layout.data, follow=True, stopping=Stop(10), processes=1)
     assert left == []
     assert places(layout, "spans") == [("main", 1, 0), ("main", 1, 1)]

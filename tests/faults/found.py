@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 from deltalake import DeltaTable
+from faults.checker import check
 from faults.payload import RequestId, SpanId, span, span_id
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -52,6 +53,16 @@ def found(data: Path) -> Found:
         else:
             duplicates += 1
     return Found(span_ids(data), evidence, duplicates, altered)
+
+
+def compare(data: Path, attempted: set[SpanId], acknowledged: set[SpanId]) -> list[str]:
+    """What is wrong with what `spans` and `evidence` hold, in words; nothing when all is well."""
+    rows = found(data)
+    judged = {
+        name: check(attempted, acknowledged, ids) for name, ids in (("spans", rows.spans), ("evidence", rows.evidence))
+    }
+    wrong = [f"{name}: {verdict}" for name, verdict in judged.items() if not verdict.holds]
+    return wrong + ([f"{len(rows.altered)} altered"] if rows.altered else [])
 
 
 def _rows(data: Path, table: str, *columns: str) -> list[tuple[Any, ...]]:

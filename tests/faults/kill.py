@@ -6,10 +6,12 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from faults.checker import Verdict, check
+from faults.churn import Churn
 from faults.found import found, span_ids
 from faults.load import Load
 from faults.payload import SpanId, spans_of
@@ -23,13 +25,24 @@ if TYPE_CHECKING:
 
 DRAIN_LIMIT_S: Final = 120.0
 """How long everything acknowledged may take to become queryable after the last start."""
+_WAYS: Final = {
+    "all": 4,
+    "serve alone": 2,
+    "the drain alone": 1,
+    "any one child": 1,
+    "the drain, then all": 1,
+    "a start": 1,
+}
+"""What is killed, and how often compared with the others. Children are the drain, and its readers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a campaign showed."""
 
-    kills: int
+    kills: Counter[str]
+    """By what was killed."""
+    churn: Churn
     spans: Verdict[SpanId]
     evidence: Verdict[SpanId]
     """Rows of `evidence` that are not marked as duplicates."""
@@ -45,21 +58,37 @@ class Outcome:
 
     def __str__(self) -> str:
         """A few lines for people."""
+        kills = ", ".join(f"{count} of {what}" for what, count in sorted(self.kills.items()))
         return (
-            f"{self.kills} kills. spans: {self.spans}. evidence: {self.evidence},"
+            f"{self.kills.total()} kills ({kills}). {self.churn}.\nspans: {self.spans}. evidence: {self.evidence},"
             f" {self.duplicates} resends recognised, {self.altered} altered. errors: {self.errors[:3]}"
         )
 
 
-def campaign(data: Path, *, cycles: int, seed: int, clients: int = 4, broken: str | None = None) -> Outcome:
-    """Kill `serve` `cycles` times at instants that `seed` chooses, let it catch up, and compare."""
+def campaign(
+    data: Path, *, cycles: int, seed: int, clients: int = 4, copies: int = 1, broken: str | None = None
+) -> Outcome:
+    """Kill `serve` `cycles` times at instants that `seed` chooses, let it catch up, and compare.
+
+    Args:
+        data: the data folder.
+        cycles: how many kills.
+        seed: chooses instants, and what is killed.
+        clients: how many send.
+        copies: how many times every request is sent, each after an OK; 1 lets a tenth of them be sent twice.
+        broken: a fault under `broken/`, for negative controls.
+    """
     rng = random.Random(seed)
-    with Serve(data, broken=broken) as serve:
-        with Load(serve, clients=clients, seed=seed) as load:
+    churn, kills = Churn(), Counter[str]()
+    with Serve(data, changes=("small", broken)) as serve:
+        with Load(serve, clients=clients, seed=seed, pause_s=0.06, copies=copies) as load:
             for _ in range(cycles):
+                if not serve.is_running:
+                    serve.start()
+                kills[_kill(serve, data, rng)] += 1
+                churn.look(data)
+            if not serve.is_running:
                 serve.start()
-                _kill(serve, rng)
-            serve.start()
             serve.wait_ready()
             time.sleep(1.0)
         acknowledged = spans(load.acknowledged)
@@ -69,7 +98,8 @@ def campaign(data: Path, *, cycles: int, seed: int, clients: int = 4, broken: st
     rows = found(data)
     attempted = spans(load.attempted)
     return Outcome(
-        kills=cycles,
+        kills=kills,
+        churn=churn,
         spans=check(attempted, acknowledged, rows.spans),
         evidence=check(attempted, acknowledged, rows.evidence),
         duplicates=rows.duplicates,
@@ -85,22 +115,38 @@ def fsck(data: Path) -> list[str]:
     return [f"fsck: {result.stdout}{result.stderr}"] if result.returncode else []
 
 
-def _kill(serve: Serve, rng: random.Random) -> None:
-    """Kill it at a random instant, in one of four ways."""
-    way = rng.choices(("all", "alone", "drain first", "starting"), (4, 2, 2, 2))[0]
-    if way == "starting":
+def _kill(serve: Serve, data: Path, rng: random.Random) -> str:
+    """Kill it at a random instant, in one of several ways; which."""
+    what = rng.choices(tuple(_WAYS), tuple(_WAYS.values()))[0]
+    if what == "a start":
         # Half-made folders, locks just taken, a replay just begun.
         time.sleep(rng.uniform(0.2, 2.0))
     else:
         serve.wait_ready()
+        # Half of the time when the drain is at work, however long its start takes on a busy machine.
+        if rng.random() < 0.5:
+            _wait_for_fold(data)
         time.sleep(rng.uniform(0.05, 1.5))
-    if way == "drain first":
+    if what.startswith("the drain"):
         serve.kill_children()
         time.sleep(rng.uniform(0.0, 1.0))
-    if way == "alone":
+    if what == "serve alone":
         serve.kill_alone()
-    else:
+    elif what == "any one child":
+        serve.kill_one(rng)
+    elif what != "the drain alone":
         serve.kill()
+    return what
+
+
+def _wait_for_fold(data: Path, limit_s: float = 20.0) -> None:
+    """Wait until the drain folds."""
+    fold, deadline = Churn(), time.monotonic() + limit_s
+    fold.look(data)
+    before = fold.folds
+    while fold.folds == before and time.monotonic() < deadline:
+        time.sleep(0.02)
+        fold.look(data)
 
 
 def wait_drained(data: Path, acknowledged: set[SpanId], *, quiet_s: float = 30.0) -> None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 10.0
 RESEND_SHARE: Final = 0.1
-"""Share of the acknowledged requests that are sent once more, as if the answer had been lost on its way."""
+"""Share of the acknowledged requests that are sent once more where no other number is wanted, as if the answer had been
+lost on its way."""
 
 _EXPORT: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _AGAIN_HTTP: Final = frozenset({429, 502, 503, 504})
@@ -120,7 +121,14 @@ class Load:
     """Client threads, half over HTTP and half over gRPC, and what they know."""
 
     def __init__(
-        self, serve: Serving, *, clients: int, seed: int, pause_s: float = 0.02, first_client: int = 0
+        self,
+        serve: Serving,
+        *,
+        clients: int,
+        seed: int,
+        pause_s: float = 0.02,
+        copies: int = 1,
+        first_client: int = 0,
     ) -> None:
         """Prepare threads that send to `serve`.
 
@@ -129,16 +137,20 @@ class Load:
             clients: how many; each second one speaks gRPC.
             seed: chooses pauses and resends.
             pause_s: between two requests of a client, on average.
+            copies: how many times every request is sent, each after an OK; 1 lets a tenth of them be sent twice.
             first_client: number of the first, so that two loads on one data folder do not send the same.
         """
         self.attempted: set[RequestId] = set()
         self.acknowledged: set[RequestId] = set()
         self.resends = 0
         """Requests that reached a server at least twice, as far as the clients can tell."""
+        self.waits = 0
+        """Answers, or their absence, that meant: again."""
         self.errors: list[str] = []
         """What no client may meet: an answer that says the request is wrong."""
         self._serve = serve
         self._pause_s = pause_s
+        self._copies = copies
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._threads = [
@@ -182,7 +194,7 @@ class Load:
         body = request(of)
         with self._lock:
             self.attempted.add(of)
-        answers_wanted = 2 if rng.random() < RESEND_SHARE else 1
+        answers_wanted = self._copies + (self._copies == 1 and rng.random() < RESEND_SHARE)
         while answers_wanted and not self._stop.is_set():
             endpoints = self._serve.endpoints
             if endpoints is None:
@@ -191,6 +203,8 @@ class Load:
             try:
                 wire.send(endpoints, body)
             except NoAnswer:
+                with self._lock:
+                    self.waits += 1
                 self._stop.wait(0.02)
                 continue
             answers_wanted -= 1

@@ -66,17 +66,32 @@ def mounted(image: Path, folder: Path) -> Iterator[Path]:
         _unmount(folder)
 
 
+@contextmanager
+def small_disk(folder: Path, *, size_bytes: int, names: int) -> Iterator[Path]:
+    """Mount a file system in memory that is soon full, for the length of a `with` block.
+
+    Raises:
+        CannotMount: a tool or a permission is missing.
+    """
+    folder.mkdir()
+    _tool("mount", "-t", "tmpfs", "-o", f"size={size_bytes},nr_inodes={names}", "tmpfs", str(folder))
+    try:
+        yield folder
+    finally:
+        _unmount(folder)
+
+
 def cut_under_load(scratch: Path, *, cuts: int, seed: int, broken: str | None = None) -> list[Cut]:
     """Run `serve` under load on an image and copy the image `cuts` times while the server is stopped."""
     image, taken = scratch / "disk.img", []
     make_image(image)
     with (
         mounted(image, scratch / "disk") as disk,
-        Serve(disk / "data", broken=broken, log=scratch / "serve.log") as serve,
+        Serve(disk / "data", changes=("small", broken), log=scratch / "serve.log") as serve,
     ):
         serve.start()
         serve.wait_ready()
-        with Load(serve, clients=4, seed=seed) as load:
+        with Load(serve, clients=4, seed=seed, pause_s=0.05) as load:
             for number in range(cuts):
                 time.sleep(1.5)
                 serve.signal(signal.SIGSTOP)
@@ -95,7 +110,7 @@ def judge_cut(scratch: Path, cut: Cut, *, quiet_s: float = 30.0) -> Verdict[Span
     """Start again on what the power cut left, let it catch up for as long as something comes, and compare."""
     with (
         mounted(cut.image, scratch / "after") as disk,
-        Serve(disk / "data", log=scratch / "after.log") as serve,
+        Serve(disk / "data", changes=("small",), log=scratch / "after.log") as serve,
     ):
         acknowledged = spans(cut.acknowledged)
         serve.start()

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from faults.interpreter import environment
 
-BROKEN: Final = Path(__file__).with_name("broken")
-"""One folder per fault; each has a `sitecustomize.py` that breaks the interpreter it is put before."""
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Mapping, Sequence
 
 START_LIMIT_S: Final = 60.0
 STOP_LIMIT_S: Final = 60.0
@@ -45,9 +45,10 @@ class Serve:
         *,
         http: str = "127.0.0.1:0",
         grpc: str = "127.0.0.1:0",
-        broken: str | None = None,
+        changes: Sequence[str | None] = (),
         under: Sequence[str] = (),
         log: Path | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         """Prepare it.
 
@@ -55,9 +56,10 @@ class Serve:
             data: the data folder.
             http: where it takes OTLP/HTTP; any free port if not given.
             grpc: where it takes OTLP/gRPC; likewise.
-            broken: name of a fault under `broken/`, for negative controls.
+            changes: modules of `broken/` that its interpreter runs first; None is none.
             under: what the command runs under, such as `strace` and its options.
             log: where its standard error goes; beside the data folder if not given.
+            more: variables for its environment.
         """
         self.endpoints: Endpoints | None = None
         self.log = log or data.with_name(data.name + ".log")
@@ -67,9 +69,7 @@ class Serve:
             *(sys.executable, "-m", "aftertrace.cli", "serve", "--data", str(data)),
             *("--http", http, "--grpc", grpc, "--no-dashboard"),
         ]
-        self._environment = dict(os.environ)
-        if broken is not None:
-            self._environment["PYTHONPATH"] = str(BROKEN / broken)
+        self._environment = environment(*changes, more=more)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._ready = threading.Event()
@@ -109,6 +109,16 @@ class Serve:
         assert self.endpoints is not None
         return self.endpoints
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and neither killed nor stopped since."""
+        return self._process is not None
+
+    def ended(self) -> int | None:
+        """Its exit code if it ended by itself, below zero the number of the signal that killed it; None if it runs."""
+        assert self._process is not None
+        return self._process.poll()
+
     def kill(self) -> None:
         """`kill -9` of receiver, drain and whatever else it started, at the same instant."""
         if self._process is not None:
@@ -126,10 +136,16 @@ class Serve:
         self._gone()
 
     def kill_children(self) -> None:
-        """`kill -9` of the drain, which `serve` has to notice."""
+        """`kill -9` of the drain and its readers, which `serve` has to notice."""
         assert self._process is not None
         for process_id in descendants(self._process.pid):
             _send(process_id, signal.SIGKILL)
+
+    def kill_one(self, rng: random.Random) -> None:
+        """`kill -9` of any one process that it or its drain started, if there is one now."""
+        assert self._process is not None
+        if started := descendants(self._process.pid):
+            _send(rng.choice(started), signal.SIGKILL)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to `serve` and then to all that it started."""

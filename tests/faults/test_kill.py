@@ -9,28 +9,44 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from faults.amount import SEED, amount
 from faults.kill import campaign
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CYCLES = int(os.environ.get("CYCLES", "20"))
-SEED = int(os.environ.get("SEED", "1"))
+CYCLES = int(os.environ.get("CYCLES") or amount(quick=6, usual=40, full=200))
 
 
 @pytest.mark.slow
 def test_kills_lose_nothing_double_nothing_and_invent_nothing(tmp_path: Path) -> None:
-    """Receiver and drain die at random instants; the tables hold what was acknowledged, once, unaltered."""
+    """Receiver and drain die at random instants, while small files are folded and segments removed; the tables hold
+    what was acknowledged, once, unaltered.
+    """
     outcome = campaign(tmp_path / "data", cycles=CYCLES, seed=SEED)
     print(outcome)
     assert outcome.holds, outcome
     assert outcome.duplicates > 0, "resends must have happened, or nothing was shown about doubles"
+    assert outcome.churn.busy_looks >= CYCLES // 4, "kills must come while folds and removals go on"
+    assert outcome.churn.checkpoints > 0
 
 
 @pytest.mark.slow
-def test_an_ok_before_the_write_is_caught(tmp_path: Path) -> None:
-    """Negative control: with an early OK the same campaign finds acknowledged spans lost."""
-    outcome = campaign(tmp_path / "data", cycles=3, seed=SEED, broken="eager_ack")
+def test_requests_that_are_sent_three_times_are_there_once(tmp_path: Path) -> None:
+    """Every one of them, each time after an OK, over kills."""
+    outcome = campaign(tmp_path / "data", cycles=amount(quick=2, usual=8, full=30), seed=SEED + 1, copies=3)
+    print(outcome)
+    assert outcome.holds, outcome
+    assert outcome.duplicates >= outcome.spans.acknowledged, "the last request of each client may have come once"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("broken", "kills"), [("eager_ack", 3), ("hasty", 4)])
+def test_a_loss_is_caught(tmp_path: Path, broken: str, kills: int) -> None:
+    """Negative controls: with an OK before the write, or segments that go before their rows are stored, the same
+    campaign finds acknowledged spans lost.
+    """
+    outcome = campaign(tmp_path / "data", cycles=kills, seed=SEED, broken=broken)
     print(outcome)
     assert outcome.spans.lost
     assert outcome.evidence.lost
@@ -39,7 +55,7 @@ def test_an_ok_before_the_write_is_caught(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_resends_that_are_not_recognised_are_caught(tmp_path: Path) -> None:
     """Negative control: without deduplication the same campaign finds spans doubled."""
-    outcome = campaign(tmp_path / "data", cycles=1, seed=SEED, broken="no_dedupe")
+    outcome = campaign(tmp_path / "data", cycles=1, seed=SEED, copies=3, broken="no_dedupe")
     print(outcome)
     assert outcome.spans.doubled
     assert outcome.evidence.doubled

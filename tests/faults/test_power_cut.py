@@ -6,20 +6,24 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from faults.amount import SEED, amount
 from faults.power import CannotMount, cut_under_load, judge_cut
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from faults.power import Cut
+    from faults.amount import SEED, amount
+from faults.power import Cut
 
-CUTS = int(os.environ.get("CUTS", "3"))
+CUTS = int(os.environ.get("CUTS") or amount(quick=2, usual=8, full=50))
+A_RUN = 5
+"""Cuts of one `serve`; then another begins with an empty disk, so that each is soon looked at."""
 
 
-def cuts_or_skip(scratch: Path, cuts: int, broken: str | None = None) -> list[Cut]:
+def cuts_or_skip(scratch: Path, cuts: int, seed: int = SEED, broken: str | None = None) -> list[Cut]:
     """Cuts of a run under load; skips the test, with the reason, where loop mounts cannot be had."""
     try:
-        return cut_under_load(scratch, cuts=cuts, seed=1, broken=broken)
+        return cut_under_load(scratch, cuts=cuts, seed=seed, broken=broken)
     except CannotMount as reason:
         pytest.skip(f"NO LOOP MOUNTS, power cuts are not tested: {reason}")
 
@@ -27,8 +31,13 @@ def cuts_or_skip(scratch: Path, cuts: int, broken: str | None = None) -> list[Cu
 @pytest.mark.slow
 def test_power_cuts_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """After each cut everything acknowledged before it becomes queryable, once."""
-    verdicts = [judge_cut(tmp_path, cut) for cut in cuts_or_skip(tmp_path, CUTS)]
-    print(*verdicts, sep="\n")
+    verdicts = []
+    for number in range(0, CUTS, A_RUN):
+        scratch = tmp_path / str(number)
+        scratch.mkdir()
+        cuts = cuts_or_skip(scratch, min(A_RUN, CUTS - number), SEED + number)
+        verdicts += [judge_cut(scratch, cut) for cut in cuts]
+        print(*verdicts[-len(cuts) :], sep="\n", flush=True)
     assert [verdict for verdict in verdicts if not verdict.holds] == []
     assert all(verdict.acknowledged for verdict in verdicts)
 

@@ -27,7 +27,7 @@ def traced(tmp_path: Path, broken: str | None = None) -> tuple[list[Call], str, 
     if under is None:
         pytest.skip("NO STRACE, the order of system calls is not tested: install strace")
     answers = 0
-    with Serve(data, broken=broken, under=under) as serve:
+    with Serve(data, changes=(broken,), under=under) as serve:
         # Twice, since the segment of the first start goes in the second.
         for seed in (1, 2):
             serve.start()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _LOCK_PATIENCE_S: Final = 30.0
 """A process that was killed lets go of its locks at once; one that ends in order may need this long."""
 _LOCK_POLL_S: Final = 0.1
+_RETRY_S: Final = 1.0
+"""Between two attempts to open the tables on a disk that takes nothing."""
 _GARBAGE_AFTER: Final = 200_000
 """Objects made and not freed before Python looks for cycles; its own default is 700."""
 
@@ -86,7 +88,7 @@ def _opened(layout: Layout, options: DrainOptions, stopping: threading.Event | N
         except Held:
             raise
         except Unavailable as refusal:
-            if stopping is None or stopping.wait(refusal.retry_after_s):
+            if stopping is None or stopping.wait(refusal.retry_after_s or _RETRY_S):
                 raise
             _log.warning("%s", refusal)
 

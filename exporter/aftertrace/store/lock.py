@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -24,9 +25,8 @@ class Lock:
         try:
             self._fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise Unavailable(
-                f"lock {path}: {error.strerror}, expected to write there; make the folder writable"
-            ) from error
+            way_out = "free disk space" if error.errno == errno.ENOSPC else "make the folder writable"
+            raise Unavailable(f"lock {path}: {error.strerror}, expected to write there; {way_out}") from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
