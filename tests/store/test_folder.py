@@ -22,7 +22,7 @@ def test_a_folder_is_opened_again_as_it_was_made(tmp_path: Path) -> None:
     assert (store_key(layout), len(key)) == (key, 32)
     assert stat.S_IMODE(layout.store_key.stat().st_mode) == 0o600
     assert stat.S_IMODE(layout.data.stat().st_mode) == 0o700
-    assert layout.marker.read_text() == "aftertrace store 1\n"
+    assert layout.marker.read_text() == "aftertrace store 2\n"
 
 
 def test_processes_that_start_at_once_agree_on_the_key(tmp_path: Path) -> None:
@@ -44,6 +44,16 @@ def test_a_half_made_folder_is_finished(tmp_path: Path) -> None:
     (tmp_path / ".FORMAT.1.ab.new").touch()
     open_folder(tmp_path)
     check_format(Layout(tmp_path))
+
+
+def test_a_folder_of_an_older_version_becomes_one_of_this(tmp_path: Path) -> None:
+    """Before anything is written there that the older one would take for damage: it refuses the folder then."""
+    layout = open_folder(tmp_path)
+    layout.marker.write_text("aftertrace store 1\n")
+    check_format(layout)
+    assert layout.marker.read_text() == "aftertrace store 1\n"
+    open_folder(tmp_path)
+    assert layout.marker.read_text() == "aftertrace store 2\n"
 
 
 @pytest.mark.parametrize("content", ["aftertrace store 2\n", "something else\n", "", "aftertrace store x\n"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,21 @@ def test_the_documented_bytes_are_what_is_written() -> None:
     assert documented("segment") == SegmentHeader(1, frame.genesis("main")).encode()
     assert documented("origin") == bytes.fromhex(origin_digest(b"resource", "https://example.org/1").partition(":")[2])
     assert documented("key") == record_key(bytes(32), b"resource", b"scope", b"record")
+
+
+def test_a_frame_of_version_1_is_read_as_one_without_a_name() -> None:
+    """As the version before wrote it, byte for byte: what was acknowledged then is not lost by an upgrade."""
+    older, sample = documented("frame 1"), decode(SAMPLE.content)
+    assert decode(older) == replace(sample, receiver="", digest=older[56:88])
+    assert decode(older).length_bytes == len(older)
+
+
+def test_a_frame_of_this_version_has_a_name() -> None:
+    """Without one it could stand in any WAL."""
+    request = Request("traces", "protobuf", b"", "agent", 1)
+    nameless = frame.seal("", 1, frame.genesis("main"), request, Prepared(b"", 0, b"", (), "p"))
+    with pytest.raises(Corrupt, match="fields that no writer writes"):
+        decode(nameless.content)
 
 
 @pytest.mark.parametrize(

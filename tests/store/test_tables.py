@@ -14,6 +14,7 @@ import pytest
 from aftertrace.store import compaction, durable, parquet
 from aftertrace.store.compaction import compact, vacuum
 from aftertrace.store.errors import Invalid
+from aftertrace.store.folder import open_folder
 from aftertrace.store.fsck.files import check_files
 from aftertrace.store.layout import Layout
 from aftertrace.store.quarantine import kept
@@ -105,22 +106,42 @@ def test_a_flipped_bit_in_a_page_is_not_read_as_data(layout: Layout) -> None:
         parquet.read(path, DAY, SPANS)
 
 
-@pytest.mark.parametrize("torn", ["last", "checkpoint", "both"])
-def test_a_torn_checkpoint_is_put_aside(layout: Layout, torn: str) -> None:
-    """All commits are still there to begin from."""
+@pytest.mark.parametrize("lake", [None, "lake"])
+@pytest.mark.parametrize("torn", ["last", "checkpoint", "both", "gone"])
+def test_a_torn_checkpoint_is_put_aside(tmp_path: Path, torn: str, lake: str | None) -> None:
+    """With what names it, or else no reader could begin. All commits are still there to begin from."""
+    layout = open_folder(tmp_path / "data", lake and str(tmp_path / lake))
     table = TableWriter(layout, "spans")
     for seq in range(1, CHECKPOINT_EVERY + 2):
         table.append(spans(seq) if seq % 50 == 0 else spans(), "main", seq)
     log = layout.tables_folder / "spans" / "_delta_log"
-    (checkpoint,) = log.glob("*.checkpoint.parquet")
-    if torn != "checkpoint":
-        (log / "_last_checkpoint").write_bytes(b"")
-    if torn != "last":
+    (checkpoint,), last = log.glob("*.checkpoint.parquet"), log / "_last_checkpoint"
+    if torn in ("last", "both"):
+        last.write_bytes(b"")
+    if torn in ("checkpoint", "both"):
         os.truncate(checkpoint, 100)
+    if torn == "gone":
+        checkpoint.unlink()
     again = TableWriter(layout, "spans")
     assert again.last_seq("main") == CHECKPOINT_EVERY + 1
     assert seqs(layout) == [50, 100]
-    assert {finding.code for finding in kept(layout)} == {"checkpoint_torn"}
+    aside = {"last": [last.name], "gone": [last.name]}.get(torn, [last.name, checkpoint.name])
+    assert {(finding.code, finding.where) for finding in kept(layout)} == {
+        ("checkpoint_torn", f"tables/spans/_delta_log/{name}") for name in aside
+    }
+
+
+def test_a_checkpoint_that_another_drain_is_about_to_name_is_left_alone(layout: Layout) -> None:
+    """Taken away then, its name would lead nowhere, and neither reader nor writer could begin any more."""
+    table = TableWriter(layout, "spans")
+    for seq in range(1, CHECKPOINT_EVERY + 1):
+        table.append(spans(seq) if seq % 50 == 0 else spans(), "main", seq)
+    last = layout.tables_folder / "spans" / "_delta_log" / "_last_checkpoint"
+    named = last.read_bytes()
+    last.unlink()
+    TableWriter(layout, "spans")
+    last.write_bytes(named)
+    assert (TableWriter(layout, "spans").last_seq("main"), seqs(layout), kept(layout)) == (100, [50, 100], [])
 
 
 def test_folding_keeps_every_row(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -326,3 +326,17 @@ def test_a_wal_under_another_name_is_not_taken_for_that_of_its_namesake(layout: 
     assert read(layout, receiver="east") == ([1, 2], [])
     layout.wal("east").rename(layout.wal("main"))
     assert read(layout) == ([], ["frame_foreign", "frame_foreign"])
+    assert read(layout, after_seq=1) == ([], ["frame_foreign"])
+
+
+def test_frames_of_before_they_had_a_name_are_read_as_those_of_their_wal(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A WAL that an upgrade finds full loses nothing, and goes on in its chain."""
+    real = frame.seal
+    with monkeypatch.context() as older:
+        older.setattr(frame, "VERSION", 1)
+        older.setattr(frame, "seal", lambda _receiver, *others: real("", *others))
+        write(layout, range(1, 4))
+    write(layout, range(4, 6))
+    assert read(layout) == ([1, 2, 3, 4, 5], [])

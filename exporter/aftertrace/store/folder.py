@@ -12,10 +12,11 @@ from aftertrace.store.layout import FORMAT_VERSION, Layout
 
 KEY_BYTES: Final = 32
 _PREFIX: Final = "aftertrace store "
+_MARKER: Final = f"{_PREFIX}{FORMAT_VERSION}\n".encode()
 
 
 def open_folder(data: Path, tables: str | None = None) -> Layout:
-    """Open a data folder to write to it; make it where there is none.
+    """Open a data folder to write to it; make it where there is none. One of an older version becomes one of this.
 
     Args:
         data: the folder.
@@ -36,8 +37,11 @@ def open_folder(data: Path, tables: str | None = None) -> Layout:
             durable.make_folder(layout.tables_folder)
         else:
             lake.join(layout, tables)
-        durable.create_file(layout.marker, f"{_PREFIX}{FORMAT_VERSION}\n".encode())
+        durable.create_file(layout.marker, _MARKER)
     check_format(layout)
+    if layout.marker.read_bytes() != _MARKER:
+        # Before anything is written that an older aftertrace would take for damage.
+        durable.write_file(layout.marker, _MARKER)
     if tables is not None:
         lake.join(layout, tables)
     return layout

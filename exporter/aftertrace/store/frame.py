@@ -3,7 +3,7 @@
 ::
 
     header   0  magic 89 "atframe"      8 bytes
-             8  version 1               u16      10  zero u16
+             8  version 2               u16      10  zero u16
             12  length of the body      u32
             16  seq                     u64
             24  previous digest         32 bytes
@@ -19,7 +19,8 @@
 
 All numbers are little-endian. A frame names the digest of the frame before it, so that frames cannot be taken out,
 put in or swapped unseen; the first of a receiver names `genesis(receiver)`. Each names its receiver too, so that none
-can be moved to another, or be read under another name when its WAL is.
+can be moved to another, or be read under another name when its WAL is. One of version 1 does not: it has a zero for the
+length of the receiver, and is that of the WAL it stands in.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ from aftertrace.store.errors import Corrupt, Invalid
 from aftertrace.store.request import Prepared, Request, Signal
 
 MAGIC: Final = b"\x89atframe"
-VERSION: Final = 1
+VERSION: Final = 2
+_NAMELESS: Final = 1
+"""The version whose frames do not name their receiver."""
 HEADER_BYTES: Final = 88
 MAX_BODY_BYTES: Final = 256 << 20
 """Far over any request that a receiver lets in; a length beyond it is damage, not a reason to read on."""
@@ -50,7 +53,7 @@ class Frame:
     """One accepted request, as the WAL holds it."""
 
     receiver: str
-    """Name of the receiver that accepted it."""
+    """Name of the receiver that accepted it; empty in a frame of version 1."""
     seq: int
     previous: bytes
     """Digest of the frame before."""
@@ -76,6 +79,7 @@ class Frame:
 class Header:
     """What stands before the body. Nothing of it can be believed before the body's digest was checked."""
 
+    version: int
     seq: int
     previous: bytes
     digest: bytes
@@ -157,11 +161,11 @@ def parse_header(content: bytes) -> Header:
     magic, version, zero, body_bytes, seq, previous = _PREFIX.unpack_from(content)
     if magic != MAGIC:
         raise Corrupt("read frame: no frame begins here, expected its magic")
-    if version != VERSION or zero:
-        raise Corrupt(f"read frame: version {version}, expected {VERSION}")
+    if version not in (_NAMELESS, VERSION) or zero:
+        raise Corrupt(f"read frame: version {version}, expected {VERSION} at most")
     if not _BODY.size <= body_bytes <= MAX_BODY_BYTES:
         raise Corrupt(f"read frame: body of {body_bytes} bytes, expected {MAX_BODY_BYTES} at most")
-    return Header(seq, previous, content[_PREFIX.size : HEADER_BYTES], body_bytes, content[: _PREFIX.size])
+    return Header(version, seq, previous, content[_PREFIX.size : HEADER_BYTES], body_bytes, content[: _PREFIX.size])
 
 
 def decode(header: Header, body: bytes) -> Frame:
@@ -176,7 +180,8 @@ def decode(header: Header, body: bytes) -> Frame:
         raise Corrupt("read frame: digest differs from the one that was written")
     received_ns, code, name_bytes, zero, records, redactions, *others = _BODY.unpack_from(body)
     lengths = [name_bytes, *others]
-    if code not in _SIGNALS or zero or _BODY.size + sum(lengths) != len(body):
+    is_named = bool(name_bytes) or header.version == _NAMELESS
+    if code not in _SIGNALS or zero or not is_named or _BODY.size + sum(lengths) != len(body):
         raise Corrupt("read frame: fields that no writer writes")
     parts, start = [], _BODY.size
     for length in lengths:

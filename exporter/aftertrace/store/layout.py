@@ -30,7 +30,7 @@ from typing import Final
 
 from aftertrace.store.errors import Invalid
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 """Raised when an older aftertrace could misread the folder."""
 
 SEGMENT_SUFFIX: Final = ".wal"

@@ -276,7 +276,11 @@ class TableWriter:
 
 
 def recover(layout: Layout, tables: Path, name: str) -> None:
-    """Take away a checkpoint that a power cut left in part; make the last commit durable. Of tables in a folder.
+    """Take away what a power cut left of a checkpoint in part, and a name of one that is not there; make the last
+    commit durable. Of tables in a folder.
+
+    Another drain may be making a checkpoint meanwhile: the file first, whole, and then what names it. So a whole one
+    that nothing names is left alone. Nothing is left that names one that is not: no reader could begin any more.
 
     Raises:
         Corrupt: that commit is damaged.
@@ -284,11 +288,15 @@ def recover(layout: Layout, tables: Path, name: str) -> None:
     newest = commits.newest(log := Log(Folder(tables), name))
     if newest is None:
         return
-    checkpoints = sorted((tables / log.key).glob("*.checkpoint.parquet"))
     last = tables / log.key / commits.LAST_CHECKPOINT
-    if checkpoints and not (_is_parquet(checkpoints[-1]) and _is_json(last)):
-        _set_aside(layout, checkpoints[-1])
-        _set_aside(layout, last)
+    is_told, named = last.exists(), _checkpoint_named(last)
+    newest_of_all = sorted((tables / log.key).glob("*.checkpoint.parquet"))[-1:]
+    torn = sorted(path for path in {*newest_of_all, named} if path is not None and not _is_parquet(path))
+    # Before the file that it names: a crash in between leaves nothing that leads nowhere.
+    if is_told and (named is None or named in torn):
+        _set_aside(layout, tables, last)
+    for path in torn:
+        _set_aside(layout, tables, path)
     # Whoever named it may have been killed before its folder was synced, or its sync may have failed: it is written
     # again, not synced again, since a sync that failed once may succeed for nothing.
     path = tables / log.commit(newest.version)
@@ -306,10 +314,10 @@ def _touch(others: list[Commit], paths: list[str]) -> bool:
     return any(set(paths) & set(commit.removed) for commit in others)
 
 
-def _set_aside(layout: Layout, path: Path) -> None:
+def _set_aside(layout: Layout, tables: Path, path: Path) -> None:
     if not path.exists():
         return
-    where = str(path.relative_to(layout.data))
+    where = f"{layout.tables_folder.name}/{path.relative_to(tables).as_posix()}"
     finding = Finding("checkpoint_torn", "info", where, "not whole; taken away and made again")
     quarantine.keep(layout, finding, path.read_bytes())
     path.unlink(missing_ok=True)
@@ -320,17 +328,22 @@ def _checkpoint_path(log: Path, version: int) -> Path:
     return log / f"{version:020d}.checkpoint.parquet"
 
 
+def _checkpoint_named(last: Path) -> Path | None:
+    """The checkpoint that readers are told to begin at; None where none is told."""
+    try:
+        return _checkpoint_path(last.parent, int(json.loads(last.read_bytes())["version"]))
+    except (FileNotFoundError, LookupError, TypeError, ValueError):
+        return None
+
+
 def _is_parquet(path: Path) -> bool:
+    """Whether it is there, and whole. Raises OSError where that cannot be told."""
     try:
-        pq.read_table(path)
-    except (OSError, pa.ArrowException):
+        content = path.read_bytes()
+    except FileNotFoundError:
         return False
-    return True
-
-
-def _is_json(path: Path) -> bool:
     try:
-        json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        pq.read_table(pa.BufferReader(content))
+    except (OSError, pa.ArrowException):
         return False
     return True

@@ -169,7 +169,10 @@ class WalReader:
         offset = at.offset
         at.offset += found.length_bytes
         self._unsynced.add(at.file.path)
-        if found.receiver != self._receiver:
+        if found.receiver not in ("", self._receiver):
+            # It counts for nothing here: a frame of this receiver that has its seq would be passed over.
+            if found.seq <= self._after_seq:
+                return
             # Stored under another name it would be counted with the frames of that; its bytes are kept.
             message = f"a frame of {found.receiver!r}, expected one of {self._receiver!r}; was its WAL renamed?"
             finding = Finding("frame_foreign", "error", self._where(at, offset), message)
