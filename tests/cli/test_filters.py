@@ -48,7 +48,7 @@ def test_a_listing_offers_only_filters_that_its_table_can_answer(command: object
     name = command.name.replace("-", "_")  # type: ignore[attr-defined]
     offered = {parameter.name for parameter in command.params} - {"form", "out", "limit", "data"}  # type: ignore[attr-defined]
     columns = set(DERIVED[name].schema)
-    needed = {"agent": "agent_name", "tool": "tool_name", "since": "first_ns", "until": "first_ns"}
+    needed = {"run": "run_id", "agent": "agent_name", "tool": "tool_name", "since": "first_ns", "until": "first_ns"}
     missing = {name for name in offered if needed.get(name, name) not in columns}
     assert missing <= (_OF_CALLS if name == "runs" else set())
 
