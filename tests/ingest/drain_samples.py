@@ -76,6 +76,14 @@ def logs(number: int, records: int = 2) -> bytes:
     return data.SerializeToString()
 
 
+def request(
+    payload: bytes, signal: Signal = "traces", received_ns: int = NOON_NS, records: int = 2, keys: bytes = b""
+) -> tuple[Request, Prepared]:
+    """A request as it is handed to a WAL."""
+    prepared = Prepared(payload, records, keys, (), "sha256:policy")
+    return Request(signal, "protobuf", payload, "anonymous", received_ns), prepared
+
+
 def send(
     layout: Layout,
     *payloads: bytes,
@@ -88,8 +96,7 @@ def send(
     """Write requests into a WAL, as a receiver that starts and ends in order."""
     with WalWriter(layout, receiver, SMALL) as writer:
         for payload in payloads:
-            prepared = Prepared(payload, records, keys, (), "sha256:policy")
-            writer.append(Request(signal, "protobuf", payload, "anonymous", received_ns), prepared).result(5)
+            writer.append(*request(payload, signal, received_ns, records, keys)).result(5)
 
 
 def drain(layout: Layout, options: DrainOptions | None = None) -> None:

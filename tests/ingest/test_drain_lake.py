@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -17,12 +18,14 @@ from aftertrace.ingest import others
 from aftertrace.ingest.batch import Batch
 from aftertrace.ingest.drain import Drain, DrainOptions
 from aftertrace.store import durable
+from aftertrace.store.errors import Unavailable
 from aftertrace.store.folder import open_folder
 from aftertrace.store.fsck import fsck
 from aftertrace.store.layout import Layout
 from aftertrace.store.tables import TableWriter
+from aftertrace.store.wal import WalWriter
 
-from .drain_samples import places, send, stored, traces
+from .drain_samples import drain, places, request, send, stored, traces
 
 EAST, WEST = "east", "west"
 
@@ -58,6 +61,28 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> Non
         return real(self, batch, report)
 
     monkeypatch.setattr(Drain, "_store_rows", store_rows)
+
+
+def test_what_waits_while_the_lake_is_away_is_stored_when_it_is_back(shared: dict[str, Layout], tmp_path: Path) -> None:
+    """Whether it goes away under a drain or before it starts: nothing is made in its place, and no segment retires."""
+    east, lake, away = shared[EAST], tmp_path / "lake", tmp_path / "away"
+    send(east, traces(1), receiver=EAST)
+    with WalWriter(east, EAST) as writer, Drain(east) as eastern:
+        eastern.once()
+        lake.rename(away)
+        lake.mkdir()
+        writer.append(*request(traces(2))).result(5)
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                eastern.once()
+    with pytest.raises(Unavailable, match="expected the lake that"):
+        Drain(east)
+    assert list(lake.rglob("_delta_log")) == []
+    shutil.rmtree(lake)
+    away.rename(lake)
+    drain(east)
+    assert [seq for _, seq, index in places(east, "evidence") if not index] == [1, 2]
+    assert sound(shared)
 
 
 def test_a_resend_to_the_other_receiver_is_shown_once(shared: dict[str, Layout]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from datetime import date
@@ -14,7 +15,7 @@ from faults.checker import check
 
 from aftertrace.store import commits, durable, lake
 from aftertrace.store.compaction import KEEP_S, compact, vacuum
-from aftertrace.store.errors import Invalid
+from aftertrace.store.errors import Invalid, Unavailable
 from aftertrace.store.folder import open_folder, store_key
 from aftertrace.store.fsck.files import check_files
 from aftertrace.store.layout import Layout
@@ -22,7 +23,7 @@ from aftertrace.store.schema import SPANS, TABLES
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.tables import CHECKPOINT_EVERY, TableWriter
 
-from .samples import write
+from .samples import read, write
 from .test_tables import spans as spans_of_main
 
 DAY = date(2026, 1, 2)
@@ -152,6 +153,47 @@ def test_a_name_is_that_of_one_wal(shared: dict[str, Layout]) -> None:
         write(shared["west"], range(1, 2), receiver="main")
     write(shared["east"], range(3, 4), receiver="main")
     write(shared["west"], range(1, 2), receiver="west-import")
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty folder", "a lake of another"])
+def test_a_lake_that_is_not_there_is_not_made_anew(shared: dict[str, Layout], tmp_path: Path, left: str) -> None:
+    """Not mounted, or with an endpoint that is another: what was stored there would be gone when it is back."""
+    east, lake_folder = shared["east"], tmp_path / "lake"
+    write(east, range(1, 3), receiver="east")
+    key, marker = store_key(east), (lake_folder / "LAKE").read_bytes()
+    lake_folder.rename(tmp_path / "away")
+    if left != "nothing":
+        lake_folder.mkdir()
+    if left == "a lake of another":
+        (lake_folder / "LAKE").write_bytes(marker)
+    before = list(tmp_path.glob("lake/*"))
+    with pytest.raises(Unavailable, match=r"no _receivers/east, expected the lake that .* has stored in; mount it"):
+        write(east, range(3, 4), receiver="east")
+    with pytest.raises(Unavailable, match="no _receivers/east, expected"):
+        store_key(east)
+    east.store_key.unlink()
+    with pytest.raises(Unavailable, match="no _receivers/east, expected"):
+        store_key(east)
+    assert not east.store_key.exists()
+    durable.write_file(east.store_key, key, mode=0o600)
+    assert list(tmp_path.glob("lake/*")) == before
+    shutil.rmtree(lake_folder, ignore_errors=True)
+    (tmp_path / "away").rename(lake_folder)
+    write(east, range(3, 4), receiver="east")
+    assert (store_key(east), read(east, receiver="east")) == (key, ([1, 2, 3], []))
+
+
+@pytest.mark.parametrize("has_it", [False, True])
+def test_a_name_that_a_crash_left_half_claimed_is_taken(shared: dict[str, Layout], has_it: bool) -> None:
+    """Whether or not the lake has it already, it is not lost to this WAL."""
+    east = shared["east"]
+    east.claim_wanted("east").write_bytes(b"00ff\n")
+    if has_it:
+        durable.make_folder(east.tables_folder / "_receivers")
+        (east.tables_folder / "_receivers" / "east").write_bytes(b"00ff\n")
+    write(east, range(1, 3), receiver="east")
+    claims = [path.read_bytes() for path in (east.claim("east"), east.tables_folder / "_receivers" / "east")]
+    assert (claims, east.claim_wanted("east").exists()) == ([b"00ff\n"] * 2, False)
 
 
 def _another_key(layout: Layout) -> None:

@@ -35,7 +35,7 @@ from aftertrace.ingest import others
 from aftertrace.ingest.batch import Batch, Known, origin_rows, read_batch
 from aftertrace.ingest.evidence import Evidence
 from aftertrace.ingest.readers import Readers
-from aftertrace.store import folder, quarantine, wal_reader
+from aftertrace.store import folder, lake, quarantine, wal_reader
 from aftertrace.store.commits import SEQUENCED, Commit
 from aftertrace.store.compaction import FOLD_AT, compact, vacuum
 from aftertrace.store.errors import Corrupt, Unavailable
@@ -104,7 +104,7 @@ class Drain:
 
         Raises:
             Held: another drain runs.
-            Unavailable: the disk takes no new table.
+            Unavailable: the disk takes no new table, or the lake is not there.
             Corrupt: a table's log or the store's key is damaged.
         """
         self._layout = layout
@@ -243,6 +243,8 @@ class Drain:
             raise Unavailable(f"drain {receiver}: {error}; free disk space, or see to the tables", 1.0) from error
 
     def _open_tables(self) -> None:
+        # Before a table is made: in an empty folder where the lake is not mounted, all of them would be.
+        lake.check_there(self._layout)
         try:
             self._others.clear()
             self._tables = {

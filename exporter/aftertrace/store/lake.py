@@ -3,6 +3,9 @@
 What they must agree on stands in the lake. `LAKE` names the key by which records are told apart: with another key, what
 one receiver has stored would look new to the other. And each name of a receiver is claimed there by one WAL: two that
 count under one name would take each other's requests for their own.
+
+A lake that does not have a name which was claimed there is another one, or an empty folder where a file system is not
+mounted. It is waited for, and nothing is made in its place: that would be gone when it is back.
 """
 
 from __future__ import annotations
@@ -15,12 +18,13 @@ from typing import Final
 from aftertrace.store import durable
 from aftertrace.store.errors import Invalid, Unavailable
 from aftertrace.store.layout import Layout
-from aftertrace.store.objects import SCHEME, objects_of
+from aftertrace.store.objects import SCHEME, Objects, objects_of
 
 _MARKER: Final = "LAKE"
 _PREFIX: Final = "aftertrace lake 1 "
 _MARK_BYTES: Final = 16
 _CLAIM_BYTES: Final = 16
+_WAIT_S: Final = 5.0
 
 
 def join(layout: Layout, lake: str) -> None:
@@ -62,10 +66,11 @@ def check_key(layout: Layout, key: bytes) -> None:
 
     Raises:
         Invalid: it is another.
-        Unavailable: the lake cannot be reached.
+        Unavailable: the lake cannot be reached, or is not there any more.
     """
     if not layout.is_shared:
         return
+    check_there(layout)
     objects, line = objects_of(layout), f"{_PREFIX}{_mark(key)}\n".encode()
     try:
         if not objects.create(_MARKER, line) and objects.get(_MARKER) != line:
@@ -81,10 +86,11 @@ def has_key(layout: Layout) -> bool:
     """Whether the records of a shared lake have a key already.
 
     Raises:
-        Unavailable: the lake cannot be reached.
+        Unavailable: the lake cannot be reached, or is not there any more.
     """
     if not layout.is_shared:
         return False
+    check_there(layout)
     objects = objects_of(layout)
     try:
         objects.get(_MARKER)
@@ -100,19 +106,48 @@ def claim(layout: Layout, receiver: str) -> None:
 
     Raises:
         Invalid: it is that of another WAL.
-        Unavailable: the lake cannot be reached.
+        Unavailable: the lake cannot be reached, or is not there any more.
     """
     if not layout.is_shared:
         return
-    own, objects, key = layout.claim(receiver), objects_of(layout), f"_receivers/{receiver}"
-    # First here: a crash between the two leaves a name that this WAL can still take.
-    durable.create_file(own, f"{os.urandom(_CLAIM_BYTES).hex()}\n".encode())
+    own, wanted, objects, key = (
+        layout.claim(receiver),
+        layout.claim_wanted(receiver),
+        objects_of(layout),
+        _key(receiver),
+    )
     try:
-        if not objects.create(key, own.read_bytes()) and objects.get(key) != own.read_bytes():
-            raise Invalid(
-                f"open WAL {receiver!r}: another WAL has this name in {objects.url}, expected a name of its own; "
-                "set receiver.name"
-            )
+        if own.exists():
+            is_own = _claimed(layout, objects, receiver) == own.read_bytes()
+        else:
+            # First here: a crash between the two leaves a name that this WAL can still take. And it is known as claimed
+            # only when it is: what was claimed is never claimed anew.
+            durable.create_file(wanted, f"{os.urandom(_CLAIM_BYTES).hex()}\n".encode())
+            is_own = objects.create(key, wanted.read_bytes()) or objects.get(key) == wanted.read_bytes()
+            if is_own:
+                durable.move(wanted, own)
+    except OSError as error:
+        raise _unreachable(objects.url, error) from error
+    if not is_own:
+        raise Invalid(
+            f"open WAL {receiver!r}: another WAL has this name in {objects.url}, expected a name of its own; "
+            "set receiver.name"
+        )
+
+
+def check_there(layout: Layout) -> None:
+    """Find out whether the lake that a data folder has stored in is where it was.
+
+    Raises:
+        Unavailable: it is not, or cannot be reached.
+    """
+    if not layout.is_shared:
+        return
+    objects = objects_of(layout)
+    try:
+        for receiver in layout.receivers():
+            if layout.claim(receiver).exists():
+                _claimed(layout, objects, receiver)
     except OSError as error:
         raise _unreachable(objects.url, error) from error
 
@@ -133,8 +168,24 @@ def _join_bucket(tables: Path, url: str) -> None:
     durable.create_file(tables, f"{url}\n".encode())
 
 
+def _claimed(layout: Layout, objects: Objects, receiver: str) -> bytes:
+    """The claim that a lake has of a name that was claimed there."""
+    try:
+        return objects.get(_key(receiver))
+    except FileNotFoundError:
+        raise Unavailable(
+            f"open {objects.url}: no {_key(receiver)}, expected the lake that {layout.data} has stored in; mount it, "
+            "see to the endpoint of its bucket, or put it back from a backup",
+            _WAIT_S,
+        ) from None
+
+
+def _key(receiver: str) -> str:
+    return f"_receivers/{receiver}"
+
+
 def _unreachable(url: str, error: OSError) -> Unavailable:
-    return Unavailable(f"open {url}: {error.strerror}; see to store.tables, or try again", 5.0)
+    return Unavailable(f"open {url}: {error.strerror}; see to store.tables, or try again", _WAIT_S)
 
 
 def _mark(key: bytes) -> str:

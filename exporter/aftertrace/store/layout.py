@@ -9,6 +9,7 @@
     <data>/keys/quotas.json                               how much each may send, mode 0600
     <data>/wal/<receiver>/lock                            held by the one writer of this WAL
     <data>/wal/<receiver>/claim                           what shows that the name is its own in a shared lake
+    <data>/wal/<receiver>/claim.wanted                    the same, until the lake has it
     <data>/wal/<receiver>/<first seq>.<generation>.wal    a segment
     <data>/wal/<receiver>/<…>.wal.spare                   space for a segment that is to come: zeros
     <data>/tables/                                        the lake; where several receivers share it, a link or a URL
@@ -112,6 +113,10 @@ class Layout:
     def claim(self, receiver: str) -> Path:
         """Shows that a receiver's name in a shared lake is that of this WAL."""
         return self.wal(receiver) / "claim"
+
+    def claim_wanted(self, receiver: str) -> Path:
+        """The same, until the lake has it."""
+        return self.wal(receiver) / "claim.wanted"
 
     def refused(self, receiver: str) -> Path:
         """How many requests a receiver refused, by day."""

@@ -13,6 +13,7 @@ process commits for a receiver, and looks after the files with its name: the dra
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 import uuid
@@ -207,6 +208,10 @@ class TableWriter:
 
     def _name(self, version: int, content: bytes) -> bool:
         """Make a version of the table unless somebody else has. A crash leaves it whole and synced, or not at all."""
+        folder = self._objects.folder
+        if version and folder is not None and not (folder / self._log.commit(version - 1)).exists():
+            # A lake that is not mounted any more: what was made in its place would be gone when it is back.
+            raise FileNotFoundError(errno.ENOENT, "the table is not there any more", self._url)
         return self._objects.create(self._log.commit(version), content)
 
     def _take_in(self, commit: Commit) -> None:
@@ -236,7 +241,7 @@ class TableWriter:
         Returns:
             Whether it could be done before anybody else committed.
         """
-        delta = self._delta()
+        delta = DeltaTable(self._url)
         self._version = int(delta.version())
         self._stored = commits.read(self._log, self._version).stored
         self._files = {path: (size_bytes, day) for path, size_bytes, day in files_of(delta)}
@@ -254,16 +259,13 @@ class TableWriter:
 
     def _checkpoint(self) -> None:
         """Let readers begin here and not at commit 0. A crash in between leaves a checkpoint that `recover` checks."""
-        delta = self._delta()
-        delta.create_checkpoint()
+        # Of this version, also where another drain has committed the next.
+        DeltaTable(self._url, version=self._version).create_checkpoint()
         if self._objects.folder is not None:
             log = self._objects.folder / self._log.key
-            durable.sync_file(_checkpoint_path(log, delta.version()))
+            durable.sync_file(_checkpoint_path(log, self._version))
             durable.sync_file(log / commits.LAST_CHECKPOINT)
             durable.sync_folder(log)
-
-    def _delta(self) -> DeltaTable:
-        return DeltaTable(self._url)
 
     def _count_small_files(self) -> int:
         counts: dict[tuple[str, date], int] = {}
