@@ -53,10 +53,10 @@ def test_a_folder_of_an_older_version_becomes_one_of_this(tmp_path: Path) -> Non
     check_format(layout)
     assert layout.marker.read_text() == "aftertrace store 1\n"
     open_folder(tmp_path)
-    assert layout.marker.read_text() == "aftertrace store 2\n"
+    assert layout.marker.read_text() == "aftertrace store 3\n"
 
 
-@pytest.mark.parametrize("content", ["aftertrace store 2\n", "something else\n", "", "aftertrace store x\n"])
+@pytest.mark.parametrize("content", ["aftertrace store 3\n", "something else\n", "", "aftertrace store x\n"])
 def test_a_folder_of_another_kind_or_version_is_refused(tmp_path: Path, content: str) -> None:
     """Reading it could only go wrong."""
     (tmp_path / "FORMAT").write_text(content)
