@@ -53,7 +53,7 @@ def test_a_folder_of_an_older_version_becomes_one_of_this(tmp_path: Path) -> Non
     check_format(layout)
     assert layout.marker.read_text() == "aftertrace store 1\n"
     open_folder(tmp_path)
-    assert layout.marker.read_text() == "aftertrace store 3\n"
+    assert layout.marker.read_text() == "aftertrace store 2\n"
 
 
 @pytest.mark.parametrize("content", ["aftertrace store 3\n", "something else\n", "", "aftertrace store x\n"])
