@@ -129,6 +129,9 @@ class Senders:
             refused = 0
             while (answer := connection.send(body)) == REFUSED:
                 refused += 1
+                if rate is None and time.perf_counter() >= until:
+                    # The time of a closed loop is up: what is still refused is not acknowledged, and no failure.
+                    break
                 time.sleep(_AGAIN_S)
             now = time.perf_counter()
             with self._lock:
@@ -136,7 +139,7 @@ class Senders:
                 if answer == TAKEN:
                     sent.latencies_s.append(now - due)
                     sent.acknowledged.update(dict.fromkeys(traces, now))
-                else:
+                elif answer != REFUSED:
                     sent.failed[answer] += 1
         connection.close()
 

@@ -72,6 +72,14 @@ def test_a_refused_request_is_sent_again_and_a_failed_one_is_not() -> None:
     assert (sent.refused, sent.failed) == (1, Counter({"500": 1}))
 
 
+def test_a_closed_loop_whose_time_is_up_waits_for_nobody() -> None:
+    """A peer that refuses for minutes would be sent to for minutes; what it never took counts as no failure."""
+    server = Server([REFUSED] * 1000)
+    sent = Senders(server, iter([(b"a", ["a"])])).closed(clients=1, duration_s=0.5)
+    assert (sent.acknowledged, sent.failed) == ({}, Counter())
+    assert 0 < sent.refused == len(server.came) < 1000
+
+
 def test_clients_share_the_requests_out() -> None:
     """Each is sent once, whoever sends it."""
     server = Server([])
