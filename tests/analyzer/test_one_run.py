@@ -234,25 +234,6 @@ def test_the_run_of_a_tool_that_encloses_a_servers_is_read(monkeypatch: pytest.M
     assert alone(found, server).calls["run_id"].to_list() == [server]
 
 
-def test_an_id_that_many_calls_have_is_bounded() -> None:
-    """`call_1` of a thousand traces: those around the run's own are read, and it is told as by all of them."""
-    many = [
-        row
-        for number in range(1_000)
-        for row in (
-            moved(PROPOSED, number, trace_id=f"{number:032x}", conversation_id=None),
-            moved(COMPLETED, number, trace_id=f"{number:032x}", conversation_id=None),
-        )
-    ]
-    whole = stored(*many)
-    expected, found = whole.analysis(), in_frames(whole.tables())
-    for number in (0, 500, 999):
-        run_id = expected.resolve_run(f"{number:032x}")
-        told = alone(found, run_id)
-        assert_told_alike(told, expected, run_id)
-        assert told.tables.events.collect().height <= 4 * neighbours.PLACES_AT_MOST + 2
-
-
 def written(folder: Path, whole: Frames) -> Path:
     """A store with these rows, in two commits."""
     layout = open_folder(folder)

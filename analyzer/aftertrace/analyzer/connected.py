@@ -7,6 +7,9 @@ set it to work, and other traces and conversations that tell of the same calls, 
 (`neighbours`). Which records are a run's is known when they are analysed, so that is done again for as long as it shows
 keys that were not looked for. What lies beside is not followed any further: other conversations of a trace that one of
 its conversations passes through are not read.
+
+Nor is it done for ever, as an agent may write traces that each lead to one more: after some rounds the links of all
+traces are followed at once, and after some more the whole store is read.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import polars as pl
 from aftertrace.analyzer import neighbours
 from aftertrace.analyzer.found import KEYS, Found
 from aftertrace.analyzer.identity import Identified, identify
+from aftertrace.analyzer.linked import linked
 from aftertrace.analyzer.tables import EVENTS, SPANS, Tables
 from aftertrace.store.wire_keys import wire_keys
 
@@ -29,11 +33,19 @@ SOUGHT: Final = pl.Schema({"kind": pl.String, "key": pl.String, "source": pl.Str
 PREFIX_CHARACTERS: Final = 4
 """A run may be named by the first characters of its id, from this many on."""
 
+LINKS_AFTER: Final = 3
+"""When the records of a run were analysed so often, and more keys were found each time, all links are followed."""
+
+ROUNDS_AT_MOST: Final = 8
+"""When they were analysed so often, and more keys were found each time, all records of the store are read."""
+
 _HEXADECIMAL: Final = re.compile("[0-9a-f]{1,16}")
 _POINTER: Final = ("receiver", "seq", "index")
 _RECORD: Final = {"spans": _POINTER, "events": (*_POINTER, "ordinal")}
 _LEADING: Final = ("trace", "link", "conversation", "run")
 """Kinds of keys that lead to more records of a run."""
+_OF_LINKS: Final = ("trace", "link")
+"""Kinds of keys by which a trace is found, and what links to it."""
 _OF_ONE_SENDER: Final = ("conversation", "run")
 """Kinds of keys that two sources may both use."""
 
@@ -100,17 +112,20 @@ def sought(found: Found, text: str) -> Sought:
 
 
 def connected(found: Found, wanted: Sought) -> Tables:
-    """The rows that the analysis of some runs needs.
+    """The rows that the analysis of some runs needs, or all there are, where that takes too many rounds to tell.
 
     Args:
         found: where they are looked for.
         wanted: the runs.
+
+    Raises:
+        Corrupt: a stored file is damaged or missing.
     """
     core = pl.concat([wanted.keys, wanted.leads]).select("kind", "key", source=pl.lit(None, pl.String)).unique()
     gathered = _Gathered(found)
     gathered.ask(core)
     core = pl.concat([core, _unlike(_certain(gathered.rows), core)])
-    while True:
+    for rounds in range(1, ROUNDS_AT_MOST + 1):
         gathered.ask(core)
         _gather_beside(gathered, core)
         identified = identify(gathered.tables())
@@ -122,6 +137,16 @@ def connected(found: Found, wanted: Sought) -> Tables:
         if not more.height:
             return gathered.tables()
         core = pl.concat([core, more])
+        if rounds == LINKS_AFTER:
+            core = pl.concat([core, _unlike(_linked(found, core), core)])
+    return Tables(found.all("spans"), found.all("events"))
+
+
+def _linked(found: Found, core: pl.DataFrame) -> pl.DataFrame:
+    """The keys of the traces that links join with those of the core; columns as in `SOUGHT`."""
+    traces = sorted(linked(found, core.filter(pl.col("kind") == "trace")["key"]))
+    keys = {kind: pl.DataFrame({"kind": kind, "key": traces, "source": None}, schema=SOUGHT) for kind in _OF_LINKS}
+    return pl.concat(keys.values())
 
 
 def _certain(rows: dict[str, pl.DataFrame]) -> pl.DataFrame:
@@ -140,7 +165,10 @@ def _gather_beside(gathered: _Gathered, core: pl.DataFrame) -> None:
     traces = pl.concat([rows.select("trace_id") for rows in near.values()]).drop_nulls().unique()
     untold = gathered.rows["events"].filter(pl.col("conversation_id").is_null()).join(traces, on="trace_id", how="semi")
     events = pl.concat([near["events"], untold]).unique(_RECORD["events"], maintain_order=True)
-    for beside in (neighbours.by_ids(gathered.found, events), neighbours.enclosing(gathered.found, events)):
+    for beside in (
+        neighbours.by_ids(gathered.found, events, gathered.rows["events"]),
+        neighbours.enclosing(gathered.found, events),
+    ):
         gathered.ask_traces(beside)
         gathered.add("events", beside.filter(pl.col("trace_id").is_null()))
     for table, retelling in neighbours.retelling(gathered.found, gathered.rows).items():

@@ -24,7 +24,7 @@ PLACE: Final = ("run_id", "thread", "conversation_id")
 
 _REQUEST: Final = pl.col("attributes").str.json_path_match("$.request")
 _SIDE: Final = pl.col("attributes").str.json_path_match("$.side")
-_AT_FIRST_HAND: Final = (pl.col("event") != "action.proposed") & (pl.col("event") != "tool.called") | pl.col(
+AT_FIRST_HAND: Final = (pl.col("event") != "action.proposed") & (pl.col("event") != "tool.called") | pl.col(
     "state"
 ).is_in(("proposed", "entered", "started", "completed", "failed")).fill_null(value=False)
 """Not in what a later model call is told once more of earlier calls."""
@@ -54,7 +54,7 @@ def at_home(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     told = events.filter(IS_GATEWAY)
     if not told.height:
         return events
-    others = events.filter(~IS_GATEWAY & _AT_FIRST_HAND)
+    others = events.filter(~IS_GATEWAY & AT_FIRST_HAND)
     known = pl.concat([frame.filter(~IS_GATEWAY).select("run_id") for frame in (events, spans)]).unique()
     found = _named(told.join(known, on="run_id", how="anti"))
     others = _named(others)

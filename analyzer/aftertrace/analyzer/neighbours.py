@@ -15,90 +15,49 @@ from aftertrace.analyzer.copies import ENCLOSED_WITHIN_NS, PROTOCOL
 from aftertrace.analyzer.found import Found
 from aftertrace.analyzer.gateways import is_drawn
 from aftertrace.analyzer.identity import RESUME_WITHIN_NS
+from aftertrace.analyzer.places import KINDS, NARROW, OF, PLACE, TRACE, joinable, places
 from aftertrace.store.snapshot import collected
-from aftertrace.store.wire_keys import columns_of, wire_keys
+from aftertrace.store.wire_keys import wire_keys
 
-PLACES_AT_MOST: Final = 32
-"""An id in more places (traces, or conversations without one) is no name of a call, such as `call_1`: for each place
-that matters, as many are taken that began last before it, and first after it."""
-
-_KINDS: Final = ("call", "request", "mcp")
 _POINTER: Final = ("receiver", "seq", "index")
-_NARROW: Final = ("source", "time_ns", *columns_of("events"))
-_OF: Final = ["kind", "key", "source"]
 _RAN: Final = (pl.col("event") == "tool.called") & pl.col("state").is_in(("started", "completed", "failed"))
 _TAIL: Final = pl.col("tool_name").str.split("__").list.last()
 _IS_COPY: Final = pl.col("dialect").is_in(PROTOCOL).fill_null(value=False) & (pl.col("event") == "tool.called")
 
 
-def by_ids(found: Found, events: pl.DataFrame) -> pl.DataFrame:
+def by_ids(found: Found, events: pl.DataFrame, read: pl.DataFrame) -> pl.DataFrame:
     """Events in other places with the id of a call, or request, of some events; columns as in `events`.
 
     Of a trace, which is to be read whole, there is one row that names it, and nothing else.
+
+    Args:
+        found: where they are looked for.
+        events: those that matter.
+        read: all that are read so far.
     """
-    ours = _places(events.select(_NARROW))
+    ours = places(events.select(NARROW))
     keys = ours.select("kind", "key").unique()
     if not keys.height:
         return events.clear()
-    theirs = _places(found.by("events", keys, _NARROW)).join(ours.select(_OF).unique(), on=_OF, how="semi")
-    theirs = theirs.join(ours, on=[*_OF, "place"], how="anti")
+    theirs = places(found.by("events", keys, NARROW)).join(ours.select(OF).unique(), on=OF, how="semi")
+    theirs = theirs.join(ours, on=[*OF, "place"], how="anti")
     # A call goes on, or is told again, within a day, unless nothing else can have its id.
-    ends = ours.group_by(_OF).agg(of_from_ns=pl.col("from_ns").min(), of_to_ns=pl.col("to_ns").max())
+    ends = ours.group_by(OF).agg(of_from_ns=pl.col("from_ns").min(), of_to_ns=pl.col("to_ns").max())
     gap_ns = pl.max_horizontal(pl.col("from_ns") - pl.col("of_to_ns"), pl.col("of_from_ns") - pl.col("to_ns"))
     lasting = (pl.col("kind") != "call") | is_drawn(pl.col("key"))
-    theirs = theirs.join(ends, on=_OF, how="inner").filter(lasting | (gap_ns <= RESUME_WITHIN_NS).fill_null(value=True))
-    chosen = _nearest(theirs, ours).select("kind", "key", "place").unique()
+    theirs = theirs.join(ends, on=OF, how="inner").filter(lasting | (gap_ns <= RESUME_WITHIN_NS).fill_null(value=True))
+    chosen = joinable(found, theirs, ours, read["trace_id"].unique())
     if not chosen.height:
         return events.clear()
-    is_traced = pl.col("place").str.starts_with(_TRACE)
-    traces = chosen.filter(is_traced).select(trace_id=pl.col("place").str.strip_prefix(_TRACE)).unique()
+    is_traced = pl.col("place").str.starts_with(TRACE)
+    traces = chosen.filter(is_traced).select(trace_id=pl.col("place").str.strip_prefix(TRACE)).unique()
     told = pl.concat([events.clear(), traces], how="diagonal")
     loose = chosen.filter(~is_traced)
     if not loose.height:
         return told
     rows = found.by("events", loose.select("kind", "key").unique(), events.columns)
-    at = wire_keys(rows, _KINDS).join(rows.with_row_index("row").select("row", place=_PLACE), on="row", how="inner")
+    at = wire_keys(rows, KINDS).join(rows.with_row_index("row").select("row", place=PLACE), on="row", how="inner")
     return pl.concat([told, rows[at.join(loose, on=["kind", "key", "place"], how="semi")["row"].unique().sort()]])
-
-
-_TRACE: Final = "trace "
-_PLACE: Final = pl.coalesce(
-    pl.concat_str(pl.lit(_TRACE), "trace_id"),
-    pl.concat_str(pl.lit("conversation"), "conversation_id", separator=" "),
-    pl.concat_str(_POINTER, separator="/"),
-)
-
-
-def _places(events: pl.DataFrame) -> pl.DataFrame:
-    """Per id, source and place: between when it is told of. The rows of one place have the same traces to be read."""
-    of = events.with_row_index("row").select("row", "source", "time_ns", place=_PLACE)
-    return (
-        wire_keys(events, _KINDS)
-        .join(of, on="row", how="inner")
-        .group_by(*_OF, "place")
-        .agg(from_ns=pl.col("time_ns").min(), to_ns=pl.col("time_ns").max())
-    )
-
-
-def _nearest(theirs: pl.DataFrame, ours: pl.DataFrame) -> pl.DataFrame:
-    """All places of an id, or where it has many, those that began nearest to each of ours."""
-    is_few = pl.len().over(_OF) <= PLACES_AT_MOST
-    few = theirs.filter(is_few)
-    many = theirs.filter(~is_few).sort(*_OF, "from_ns", "place").with_row_index("number")
-    if not many.height:
-        return few
-    numbered = many.select(*_OF, "from_ns", "number").sort("from_ns", "number")
-    met = ours.join(many.select(_OF).unique(), on=_OF, how="semi").sort("from_ns")
-    around = met.join_asof(numbered, on="from_ns", by=_OF, strategy="backward", check_sortedness=False)
-    first = many.group_by(_OF).agg(first=pl.col("number").min())
-    around = around.join(first, on=_OF, how="inner").select(
-        *_OF, at=pl.coalesce(pl.col("number").cast(pl.Int64), pl.col("first").cast(pl.Int64) - 1)
-    )
-    near = around.with_columns(
-        number=pl.int_ranges(pl.col("at") - PLACES_AT_MOST + 1, pl.col("at") + PLACES_AT_MOST + 1)
-    ).explode("number", empty_as_null=True, keep_nulls=True)
-    taken = many.with_columns(pl.col("number").cast(pl.Int64)).join(near, on=[*_OF, "number"], how="semi")
-    return pl.concat([few, taken.select(few.columns)])
 
 
 def enclosing(found: Found, events: pl.DataFrame) -> pl.DataFrame:
