@@ -13,8 +13,9 @@ import polars as pl
 from aftertrace.cli import gate
 from aftertrace.cli.config import Config
 from aftertrace.cli.draining import until_stored
-from aftertrace.cli.importing import RECEIVER, Log, take
+from aftertrace.cli.importing import RECEIVER, Log, take, wal_of
 from aftertrace.store.folder import open_folder
+from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.wal import WalOptions, WalWriter
 
@@ -38,6 +39,19 @@ def test_an_import_that_is_longer_than_the_log_may_be_is_stored_as_it_goes(tmp_p
     assert (tally.requests, tally.last_seq, tally.stopped) == (REQUESTS, REQUESTS, None)
     assert 0 < early < REQUESTS
     assert sorted(whole) == sorted(f"s-{number}" for number in range(REQUESTS))
+
+
+def test_in_a_lake_each_receiver_has_imports_of_its_own() -> None:
+    """Also those with names so long that there is no room behind them."""
+    names = ["east", "e" * 25, "e" * 26, "e" * 31 + "1", "e" * 31 + "2"]
+    assert [wal_of(name) for name in names] == [
+        "east-import",
+        f"{'e' * 25}-import",
+        f"{'e' * 16}-3ffe94b1-import",
+        f"{'e' * 16}-aa9621bf-import",
+        f"{'e' * 16}-0ed592f5-import",
+    ]
+    assert [Layout(Path("data")).wal(wal_of(name)).name for name in names] == [wal_of(name) for name in names]
 
 
 def test_a_file_that_breaks_its_reader_does_not_keep_the_others_out(tmp_path: Path) -> None:

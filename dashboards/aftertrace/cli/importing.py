@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections import deque
@@ -20,6 +21,7 @@ from aftertrace.ingest import files as importable
 from aftertrace.ingest.files import Item, Opened, Refused
 from aftertrace.store.backlog import LOOK_EVERY_S, Full
 from aftertrace.store.errors import Invalid
+from aftertrace.store.layout import NAME_CHARACTERS
 from aftertrace.store.request import Request, Signal
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 RECEIVER: Final = "import"
 """Name of the WAL that imports go through, and their source. In a shared lake the WAL's begins with the receiver's."""
+_WHOLE_CHARACTERS: Final = NAME_CHARACTERS - len(f"-{RECEIVER}")
+_MARK_CHARACTERS: Final = 8
 
 _WAITING: Final = 64
 """How many requests may wait for stable storage at a time: enough to share a sync, few enough to hold in memory."""
@@ -92,7 +96,7 @@ def import_files(files: tuple[Path, ...], signal: Signal | None, data: Path) -> 
     """
     config = settings.current()
     layout = gate.open_store(data, config)
-    receiver = f"{config.receiver.name}-{RECEIVER}" if layout.is_shared else RECEIVER
+    receiver = wal_of(config.receiver.name) if layout.is_shared else RECEIVER
     with gate.open_log(layout, receiver, config) as writer:
         log = Log(layout, writer, gate.prepare_for(layout, config), receiver)
         tally = take(files, signal, log)
@@ -102,6 +106,18 @@ def import_files(files: tuple[Path, ...], signal: Signal | None, data: Path) -> 
         raise tally.stopped
     if tally.refused:
         raise Invalid(f"import: {tally.refused} requests refused, see above; the others are stored")
+
+
+def wal_of(receiver: str) -> str:
+    """Name of the WAL of a receiver's imports in a shared lake: `<receiver>-import`.
+
+    Of a receiver with a name that leaves no room for that, as much of it as there is room for, and eight digits of its
+    SHA-256, so that no two receivers have one.
+    """
+    if len(receiver) > _WHOLE_CHARACTERS:
+        mark = hashlib.sha256(receiver.encode()).hexdigest()[:_MARK_CHARACTERS]
+        receiver = f"{receiver[: _WHOLE_CHARACTERS - _MARK_CHARACTERS - 1]}-{mark}"
+    return f"{receiver}-{RECEIVER}"
 
 
 def take(files: Sequence[Path], signal: Signal | None, log: Log) -> Tally:

@@ -36,7 +36,9 @@ FORMAT_VERSION: Final = 2
 
 SEGMENT_SUFFIX: Final = ".wal"
 SPARE_SUFFIX: Final = ".spare"
-_RECEIVER: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+NAME_CHARACTERS: Final = 32
+"""How long the name of a receiver may be."""
+_RECEIVER: Final = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{NAME_CHARACTERS - 1}}}")
 _SEGMENT: Final = re.compile(r"(\d{20})\.(\d{4})\.wal")
 
 
@@ -100,7 +102,7 @@ class Layout:
         """The WAL folder of a receiver.
 
         Raises:
-            Invalid: the name is not one to three dozen of `a-z 0-9 _ -`; names become paths, so they are narrow.
+            Invalid: the name is not one to `NAME_CHARACTERS` of `a-z 0-9 _ -`; names become paths, so they are narrow.
         """
         if not _RECEIVER.fullmatch(receiver):
             raise Invalid(f"open WAL {receiver!r}: not a receiver name, expected {_RECEIVER.pattern}; rename it")
