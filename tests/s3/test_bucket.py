@@ -20,6 +20,7 @@ from aftertrace.store.compaction import KEEP_S, compact, vacuum
 from aftertrace.store.errors import Invalid, Unavailable
 from aftertrace.store.folder import open_folder
 from aftertrace.store.fsck import fsck, repair
+from aftertrace.store.fsck.lookups import check_lookups
 from aftertrace.store.layout import Layout
 from aftertrace.store.objects import Folder, Objects, objects_of
 from aftertrace.store.request import Prepared, Request
@@ -203,6 +204,31 @@ def test_damage_is_found_and_what_is_derived_made_again(shared: dict[str, Layout
     assert (repair(east), fsck(east)) == (1, [])
     _damaged(objects, f"spans/{path}")
     assert "file_digest" in {found.code for found in fsck(east)}
+
+
+def test_a_bucket_out_of_reach_is_not_taken_for_a_damaged_one(
+    shared: dict[str, Layout], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads is told to try again, not to call a person; and no lookup file is called missing."""
+    east = shared["east"]
+    send(east, traces(1), receiver="east")
+    catch_up(east.data)
+    snapshot, keys = Snapshot.of(east.data), pl.DataFrame({"kind": ["call"], "key": ["call_1_0"]})
+    reader = lookup.Reader(snapshot)
+    assert reader.rows_with("spans", keys).height == 1
+    found = snapshot.files("spans")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    bucket.cache_clear()
+    with pytest.raises(Unavailable, match="its place cannot be reached; try again"):
+        lookup.Reader(snapshot).rows_with("spans", keys)
+    with pytest.raises(Unavailable, match="cannot be reached"):
+        snapshot.files("spans")
+    monkeypatch.setattr(Snapshot, "files", lambda _self, table: found if table == "spans" else [])
+    with pytest.raises(ConnectionError):
+        check_lookups(snapshot, set())
+    monkeypatch.setattr(Snapshot, "of", lambda _data: snapshot)
+    with pytest.raises(Unavailable, match="its tables cannot be reached: try again"):
+        fsck(east)
 
 
 def test_a_bucket_out_of_reach_is_waited_for(

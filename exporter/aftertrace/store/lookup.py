@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from aftertrace.store import key_file, parquet, run_names
-from aftertrace.store.errors import Corrupt
+from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.wire_keys import KEYED, columns_of, wire_keys
@@ -74,9 +74,15 @@ def columns_read(table: str) -> list[str]:
 
 
 def read(layout: Layout, table: str, path: str) -> bytes | None:
-    """The bytes of the lookup file of a data file; None where it is missing, or damaged at any place."""
+    """The bytes of the lookup file of a data file; None where it is missing, or damaged at any place.
+
+    Raises:
+        ConnectionError: its place cannot be reached.
+    """
     try:
         content = objects_of(layout).get(key_of(table, path))
+    except ConnectionError:
+        raise
     except OSError:
         return None
     return content if key_file.is_whole(content) else None
@@ -102,6 +108,7 @@ class Reader:
 
         Raises:
             Corrupt: a data file is damaged or missing.
+            Unavailable: it is in a bucket that cannot be reached.
         """
         import polars as pl
 
@@ -125,6 +132,7 @@ class Reader:
 
         Raises:
             Corrupt: a data file is damaged or missing.
+            Unavailable: it is in a bucket that cannot be reached.
         """
         import polars as pl
 
@@ -163,6 +171,8 @@ class Reader:
                     columns=columns,
                     row_groups=None if groups is None else sorted(groups - kept.keys()),
                 )
+        except ConnectionError as error:
+            raise Unavailable(f"read {table}/{path}: its place cannot be reached; try again", 1.0) from error
         except (OSError, pa.ArrowException) as error:
             raise Corrupt(
                 f"read {table}/{path}: {type(error).__name__}, expected the file as it was committed; "

@@ -35,7 +35,9 @@ class Listed:
 
 
 class Objects(Protocol):
-    """Bytes by key. Every call may raise OSError where they cannot be reached."""
+    """Bytes by key. Every call may raise OSError where they cannot be read or written; ConnectionError of a place that
+    cannot be reached, which says nothing of what is there.
+    """
 
     def __hash__(self) -> int:
         """Objects of one place are equal."""

@@ -118,7 +118,7 @@ class Bucket:
         except BaseError as error:
             # The library tells much, some of it of the request; its first line says what is wrong.
             said = str(error).partition("\n")[0]
-            raise OSError(errno.EIO, f"{what} {self.url}/{key}: {type(error).__name__}: {said}") from None
+            raise ConnectionError(errno.EIO, f"{what} {self.url}/{key}: {type(error).__name__}: {said}") from None
 
 
 class _Parts(io.RawIOBase):

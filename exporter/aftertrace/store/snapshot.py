@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -44,10 +45,8 @@ class Snapshot:
         layout = Layout(data)
         check_format(layout)
         objects = objects_of(layout)
-        try:
+        with _reaching(objects.url):
             newest = {name: commits.newest(Log(objects, name)) for name in TABLES}
-        except OSError as error:
-            raise Unavailable(f"read {objects.url}: {error.strerror}; see to its permissions, or try again") from error
         stored = [commit.stored if (commit := newest[name]) else {} for name in commits.SEQUENCED]
         watermarks = {
             receiver: min(seqs.get(receiver, 0) for seqs in stored) for receiver in sorted(set().union(*stored))
@@ -65,7 +64,11 @@ class Snapshot:
         return Layout(self.data)
 
     def files(self, table: str) -> list[tuple[str, date]]:
-        """Path and partition of each file of a table, in order of partitions."""
+        """Path and partition of each file of a table, in order of partitions.
+
+        Raises:
+            Unavailable: it cannot be reached.
+        """
         from deltalake import DeltaTable
 
         from aftertrace.store.tables import files_of
@@ -73,7 +76,8 @@ class Snapshot:
         version = dict(self.versions).get(table)
         if version is None:
             return []
-        held = files_of(DeltaTable(self._url(table), version=version))
+        with _reaching(self._url(table)):
+            held = files_of(DeltaTable(self._url(table), version=version))
         return sorted(((path, day) for path, _, day in held), key=lambda file: (file[1], file[0]))
 
     def within(self, table: str) -> pl.Expr:
@@ -92,6 +96,7 @@ class Snapshot:
 
         Raises:
             Invalid: there is no such table.
+            Unavailable: it cannot be reached.
         """
         import polars as pl
 
@@ -100,8 +105,9 @@ class Snapshot:
         version = dict(self.versions).get(table)
         frame = empty = pl.LazyFrame(pl.from_arrow(TABLES[table].schema.empty_table()))
         if version is not None:
-            frame = pl.scan_delta(self._url(table), version=version)
-            known, wanted = frame.collect_schema(), empty.collect_schema()
+            with _reaching(self._url(table)):
+                frame = pl.scan_delta(self._url(table), version=version)
+                known, wanted = frame.collect_schema(), empty.collect_schema()
             # No drain has opened the table since these columns came to be.
             younger = {name: pl.lit(None, kind) for name, kind in wanted.items() if name not in known}
             frame = frame.with_columns(**younger) if younger else frame
@@ -111,6 +117,16 @@ class Snapshot:
 
     def _url(self, table: str) -> str:
         return f"{objects_of(self.layout).url}/{table}"
+
+
+@contextmanager
+def _reaching(url: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # The library that reads Delta gives no number, and a first line that says what is wrong.
+        said = error.strerror or str(error).partition("\n")[0]
+        raise Unavailable(f"read {url}: {said}; it cannot be reached: see to its permissions, or try again") from error
 
 
 def collected(*frames: pl.LazyFrame) -> list[pl.DataFrame]:

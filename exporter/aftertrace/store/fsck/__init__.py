@@ -29,26 +29,13 @@ def fsck(layout: Layout) -> list[Finding]:
 
     Raises:
         Invalid: the folder holds no store, or one of a later version.
+        Unavailable: its tables are in a bucket that cannot be reached.
     """
     check_format(layout)
     try:
-        snapshot = Snapshot.of(layout.data)
-    except Corrupt as damage:
-        # Nothing can be compared with tables that cannot be read.
-        return [Finding("commit_damaged", "error", "tables", str(damage)), *quarantine.kept(layout)]
-    findings: list[Finding] = []
-    unsound: set[str] = set()
-    for table in TABLES:
-        found = check_files(layout, table, dict(snapshot.versions).get(table))
-        if any(finding.severity == "error" for finding in found):
-            unsound.add(table)
-        findings += found
-    findings += check_wal(layout, snapshot, unsound)
-    findings += check_rows(layout, snapshot, unsound)
-    findings += check_lookups(snapshot, unsound)
-    known = {(finding.code, finding.where) for finding in findings}
-    findings += [found for found in quarantine.kept(layout) if (found.code, found.where) not in known]
-    return sorted(findings, key=lambda found: (("error", "warning", "info").index(found.severity), found.where))
+        return _compared(layout)
+    except ConnectionError as error:
+        raise Unavailable(f"check {layout.data}: {error}; its tables cannot be reached: try again", 1.0) from error
 
 
 def repair(layout: Layout) -> int:
@@ -69,3 +56,24 @@ def repair(layout: Layout) -> int:
         return repair_lookups(Snapshot.of(layout.data))
     except OSError as error:
         raise Unavailable(f"repair {layout.data}: {error}; free disk space, or see to its permissions", 1.0) from error
+
+
+def _compared(layout: Layout) -> list[Finding]:
+    try:
+        snapshot = Snapshot.of(layout.data)
+    except Corrupt as damage:
+        # Nothing can be compared with tables that cannot be read.
+        return [Finding("commit_damaged", "error", "tables", str(damage)), *quarantine.kept(layout)]
+    findings: list[Finding] = []
+    unsound: set[str] = set()
+    for table in TABLES:
+        found = check_files(layout, table, dict(snapshot.versions).get(table))
+        if any(finding.severity == "error" for finding in found):
+            unsound.add(table)
+        findings += found
+    findings += check_wal(layout, snapshot, unsound)
+    findings += check_rows(layout, snapshot, unsound)
+    findings += check_lookups(snapshot, unsound)
+    known = {(finding.code, finding.where) for finding in findings}
+    findings += [found for found in quarantine.kept(layout) if (found.code, found.where) not in known]
+    return sorted(findings, key=lambda found: (("error", "warning", "info").index(found.severity), found.where))

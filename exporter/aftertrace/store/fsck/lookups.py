@@ -54,6 +54,8 @@ def _wrong(snapshot: Snapshot, table: str) -> Iterator[tuple[str, Finding]]:
         try:
             with objects.open(f"{table}/{path}") as file:
                 rows = parquet.read(file, day, schema, columns=lookup.columns_read(table))
+        except ConnectionError:
+            raise
         except (OSError, pa.ArrowException):
             # `check_files` tells of the data file itself.
             continue
