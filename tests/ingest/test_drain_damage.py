@@ -7,12 +7,13 @@ import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from aftertrace.ingest import drain
 from aftertrace.ingest.drain import Drain, DrainOptions, catch_up
 from aftertrace.ingest.items import received_date
-from aftertrace.store import lock
+from aftertrace.store import compaction, lock
 from aftertrace.store.errors import Corrupt, Held, Unavailable
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
@@ -131,6 +132,30 @@ def test_folding_waits_until_nothing_else_does(
         draining.once()
     assert seqs == folded_at
     assert len(places(layout, "spans")) == 2 * frames
+
+
+def test_what_cannot_be_folded_stays_in_small_files_and_does_not_stop_the_drain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is tried once. What Arrow says is not repeated: it may quote a record."""
+    layout = new_store(tmp_path / "data")
+    tried: list[str] = []
+
+    def failing(table: str, rows: pa.Table) -> pa.Table:
+        tried.append(table)
+        raise pa.ArrowInvalid("offset overflow at 'secret'")
+
+    monkeypatch.setattr(compaction, "together", failing)
+    with Drain(layout, DrainOptions(batch_bytes=1, fold_at=2)) as draining:
+        for number in range(1, 6):
+            send(layout, traces(number))
+            assert draining.once().spans == 2
+    assert len(places(layout, "spans")) == 10
+    assert sorted(tried) == ["events", "evidence", "spans"]
+    assert [told.partition(", from ")[0] for told in caplog.messages] == [
+        f"fold 3 files of {table}" for table in ("events", "evidence", "spans")
+    ]
+    assert all(told.endswith(": ArrowInvalid; left as they are") for told in caplog.messages)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from datetime import date
@@ -11,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from aftertrace.store import compaction, durable, parquet
+from aftertrace.store import compaction, durable, parquet, tables
 from aftertrace.store.compaction import compact, vacuum
 from aftertrace.store.errors import Invalid
 from aftertrace.store.folder import open_folder
@@ -160,6 +161,65 @@ def test_folding_keeps_every_row(layout: Layout, monkeypatch: pytest.MonkeyPatch
     later = (layout.tables_folder / "spans").stat().st_mtime + compaction.KEEP_S + 60
     assert vacuum(layout, table, now_s=later) == 8
     assert seqs(layout) == list(range(1, 9))
+
+
+def expanding(layout: Layout, files: int) -> TableWriter:
+    """A table with files of a few kB, each with a row of a megabyte."""
+    table = TableWriter(layout, "spans")
+    for seq in range(1, files + 1):
+        table.append(spans(seq, name="a" * 2**20), "main", seq)
+    return table
+
+
+def folds(layout: Layout, table: TableWriter) -> list[int]:
+    """How many files each fold takes, until one takes none."""
+    taken = [compact(layout, table, fold_at=1)]
+    while taken[-1]:
+        taken.append(compact(layout, table, fold_at=1))
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("plain_bytes", "taken", "left"), [(2**21, [3, 3, 3, 0], 0), (2**27, [9, 0], 1)], ids=["bounded", "control"]
+)
+def test_rows_that_are_small_on_disk_alone_are_folded_a_few_at_a_time(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, plain_bytes: int, taken: list[int], left: int
+) -> None:
+    """What a sender can blow up is bounded in memory; what a fold has made so is not folded again."""
+    monkeypatch.setattr(tables, "SMALL_PLAIN_BYTES", plain_bytes)
+    monkeypatch.setattr(compaction, "SMALL_PLAIN_BYTES", plain_bytes)
+    monkeypatch.setattr(compaction, "FOLD_PLAIN_BYTES", 2 * plain_bytes)
+    table = expanding(layout, 9)
+    assert max(size_bytes for _, size_bytes, _ in table.files()) < 16_384
+    assert folds(layout, table) == taken
+    assert (table.small_files, seqs(layout)) == (left, list(range(1, 10)))
+    assert check_files(layout, "spans", table.version) == []
+
+
+def test_what_was_folded_before_a_restart_is_not_folded_again(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who opens the table learns how large its rows are by reading as much as one fold may, and goes on from there."""
+    for module in (tables, compaction):
+        monkeypatch.setattr(module, "SMALL_PLAIN_BYTES", 2**21)
+    monkeypatch.setattr(compaction, "FOLD_PLAIN_BYTES", 2**22)
+    folds(layout, expanding(layout, 9))
+    again = TableWriter(layout, "spans")
+    version, small = again.version, [again.small_files]
+    while again.small_files > 1:
+        assert compact(layout, again, fold_at=1) == 0
+        small.append(again.small_files)
+    assert (small, again.version) == ([3, 1], version)
+
+
+def test_a_fold_says_how_large_the_files_were_that_it_replaces(layout: Layout) -> None:
+    """Delta has whoever removes a file with extended metadata say it."""
+    table = TableWriter(layout, "spans")
+    for seq in (1, 2):
+        table.append(spans(seq), "main", seq)
+    before = {path: size_bytes for path, size_bytes, _ in table.files()}
+    compact(layout, table, fold_at=1)
+    log = layout.tables_folder / "spans" / "_delta_log" / f"{table.version:020d}.json"
+    told = [line["remove"] for line in map(json.loads, log.read_text().splitlines()) if "remove" in line]
+    assert {each["path"]: each["size"] for each in told} == before
 
 
 def test_a_damaged_file_is_not_folded(layout: Layout) -> None:

@@ -101,13 +101,14 @@ def added(file: DataFile, *, is_new: bool) -> Action:
     }
 
 
-def replaced(path: str, day: date, now_ms: int) -> Action:
-    """A file whose rows another one holds as of this commit."""
+def replaced(path: str, day: date, size_bytes: int, now_ms: int) -> Action:
+    """A file whose rows another one holds as of this commit. The protocol has `extendedFileMetadata` say its size."""
     return {
         "remove": {
             "path": quote(path, safe=_UNESCAPED),
             "partitionValues": {PARTITION: day.isoformat()},
             "extendedFileMetadata": True,
+            "size": size_bytes,
             "deletionTimestamp": now_ms,
             "dataChange": False,
         }

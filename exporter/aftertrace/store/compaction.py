@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from datetime import date
@@ -15,13 +16,18 @@ from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
 from aftertrace.store.objects import Objects, objects_of
 from aftertrace.store.schema import TABLES
-from aftertrace.store.tables import SMALL_BYTES, TableWriter
+from aftertrace.store.tables import SMALL_PLAIN_BYTES, TableWriter
 from aftertrace.store.wire_keys import KEYED
+
+_log = logging.getLogger(__name__)
 
 FOLD_AT: Final = 64
 """A partition with more small files of one receiver than this is folded."""
 FOLD_BYTES: Final = 32 << 20
-"""One fold reads files up to this many bytes, which bounds its memory and how long the drain waits for it."""
+"""One fold reads files up to this many bytes, which bounds how long the drain waits for it."""
+FOLD_PLAIN_BYTES: Final = 2 * SMALL_PLAIN_BYTES
+"""And rows up to this many bytes in memory, of which it takes a few times as much. Senders choose what they send: in a
+file of 20 kB may be rows of 100 MB."""
 KEEP_S: Final = 3600
 """A file that was replaced stays this long: somebody may be reading the version that holds it."""
 
@@ -40,24 +46,52 @@ def compact(layout: Layout, table: TableWriter, fold_at: int = FOLD_AT) -> int:
 
     Returns:
         How many files were folded into others. A file whose bytes are not those that were committed is left where it
-        is and put in quarantine: folding would give damaged rows a good digest.
+        is and put in quarantine: folding would give damaged rows a good digest. A group that Arrow cannot fold stays as
+        it is and is not tried again by this process: rows are as safe in many files as in one.
     """
-    folded = 0
-    objects = objects_of(layout)
     for group in _groups(layout, table, fold_at)[:1]:
-        known = table.digests(set(group.paths))
-        sound: list[str] = []
-        parts: list[pa.Table] = []
-        for path in group.paths:
-            content = _sound(layout, objects, f"{table.name}/{path}", known.get(path))
-            if content is not None:
-                sound.append(path)
-                parts.append(parquet.read(pa.BufferReader(content), group.day, TABLES[table.name].schema))
-        if len(sound) > 1:
-            rows = together(table.name, pa.concat_tables(parts))
-            if table.rearrange(sound, group.day, rows, group.receiver):
-                folded += len(sound)
-    return folded
+        try:
+            return _fold(layout, table, group)
+        except pa.ArrowException as error:
+            # A message of Arrow could quote what is stored.
+            kind = type(error).__name__
+            _log.warning("fold %d files of %s, from %s: %s; left as they are", *_about(table, group), kind)
+            table.settle(group.paths)
+    return 0
+
+
+def _fold(layout: Layout, table: TableWriter, group: _Group) -> int:
+    """Make one file of the first files of a group whose rows fit into a fold together; returns how many they are."""
+    objects, schema = objects_of(layout), TABLES[table.name].schema
+    known = table.digests(set(group.paths))
+    sound: list[str] = []
+    parts: list[pa.Table] = []
+    large: list[str] = []
+    read_bytes = 0
+    for path in group.paths:
+        content = _sound(layout, objects, f"{table.name}/{path}", known.get(path))
+        if content is None:
+            continue
+        rows = parquet.read(pa.BufferReader(content), group.day, schema)
+        read_bytes += rows.nbytes
+        if rows.nbytes >= SMALL_PLAIN_BYTES:
+            # Written before this process began, which knows that of its own files.
+            large.append(path)
+        elif read_bytes <= FOLD_PLAIN_BYTES:
+            sound.append(path)
+            parts.append(rows)
+        if read_bytes >= FOLD_PLAIN_BYTES:
+            break
+    table.settle(large)
+    if len(sound) < 2:
+        return 0
+    rows = together(table.name, pa.concat_tables(parts))
+    return len(sound) if table.rearrange(sound, group.day, rows, group.receiver) else 0
+
+
+def _about(table: TableWriter, group: _Group) -> tuple[int, str, str]:
+    """How many files a group has, their table, and the first of them."""
+    return len(group.paths), table.name, group.paths[0]
 
 
 def vacuum(layout: Layout, table: TableWriter, now_s: float | None = None, keep_s: float = KEEP_S) -> int:
@@ -102,9 +136,8 @@ def together(table: str, rows: pa.Table) -> pa.Table:
 def _groups(layout: Layout, table: TableWriter, fold_at: int) -> list[_Group]:
     """What to fold: files of one receiver and day, of receivers whose files no other drain folds."""
     small: dict[tuple[str, date], list[tuple[str, int]]] = {}
-    for path, size_bytes, day in table.files():
-        if size_bytes < SMALL_BYTES:
-            small.setdefault((parquet.receiver_of(path), day), []).append((path, size_bytes))
+    for path, size_bytes, day in table.small():
+        small.setdefault((parquet.receiver_of(path), day), []).append((path, size_bytes))
     own = layout.own(receiver for receiver, _ in small)
     groups = []
     for (receiver, day), files in small.items():

@@ -42,6 +42,8 @@ CHECKPOINT_EVERY: Final = 100
 """Versions between two checkpoints of a log. Older commits stay: they hold the digests of the files."""
 SMALL_BYTES: Final = 16 << 20
 """A file below this is folded into another with its neighbours."""
+SMALL_PLAIN_BYTES: Final = 128 << 20
+"""Unless its rows take as much as this in memory: then it is as large as a fold makes any."""
 
 StoredFile = tuple[str, int, date]
 """Path, size in bytes and partition of a file of a table."""
@@ -76,6 +78,8 @@ class TableWriter:
         self._files: dict[str, tuple[int, date]] = {}
         self._digests: dict[str, tuple[str, int]] = {}
         self._unused: dict[str, float] = {}
+        self._settled: set[str] = set()
+        """Small files that are not to be folded."""
         self._opened_s = time.time()
         self.small_files = 0
         """How many small files the partition with the most of them has of one receiver, or a few more; folding begins
@@ -92,6 +96,15 @@ class TableWriter:
     def files(self) -> list[StoredFile]:
         """The files of that version, in order of their paths."""
         return sorted((path, size_bytes, day) for path, (size_bytes, day) in self._files.items())
+
+    def small(self) -> list[StoredFile]:
+        """Those of them that are to be folded with others, as far as is known here."""
+        return [file for file in self.files() if self._is_small(file[0], file[1])]
+
+    def settle(self, paths: Iterable[str]) -> None:
+        """Leave files as they are from now on: their rows take much memory, or a fold of them has failed."""
+        self._settled.update(paths)
+        self.small_files = self._count_small_files()
 
     def scan(self) -> pl.LazyFrame:
         """The rows of that version."""
@@ -161,7 +174,7 @@ class TableWriter:
         txn = [actions.stored_upto(receiver, seq)] if seq is not None else []
         added = [actions.added(file, is_new=True) for file in files]
         is_in = self._commit("WRITE", [*txn, *added], files, upto, lambda _: unless is not None and unless())
-        self.small_files += len(files)
+        self.small_files += sum(self._is_small(file.path, file.size_bytes) for file in files)
         return is_in
 
     def rearrange(self, removed: list[str], day: date, rows: pa.Table, receiver: str) -> bool:
@@ -172,7 +185,7 @@ class TableWriter:
         """
         files = self._write(rows, receiver)
         now_ms = time.time_ns() // 1_000_000
-        gone = [actions.replaced(path, day, now_ms) for path in removed]
+        gone = [actions.replaced(path, day, self._files[path][0], now_ms) for path in removed]
         added = [actions.added(file, is_new=False) for file in files]
         is_in = self._commit("OPTIMIZE", [*gone, *added], files, {}, lambda others: _touch(others, removed))
         self.small_files = self._count_small_files()
@@ -183,6 +196,8 @@ class TableWriter:
         for day, part in parquet.days(rows):
             file = parquet.write(self._objects, self.name, day, part, receiver)
             lookup.write(self._layout, self.name, file.path, part)
+            if file.plain_bytes >= SMALL_PLAIN_BYTES:
+                self._settled.add(file.path)
             files.append(file)
         return files
 
@@ -220,6 +235,7 @@ class TableWriter:
         for path in commit.removed:
             self._files.pop(path, None)
             self._digests.pop(path, None)
+            self._settled.discard(path)
             self._unused[path] = commit.timestamp_ms / 1000
         self._digests |= commit.digests
         self._files.update({file.path: (file.size_bytes, file.day) for file in commit.added})
@@ -267,10 +283,13 @@ class TableWriter:
             durable.sync_file(log / commits.LAST_CHECKPOINT)
             durable.sync_folder(log)
 
+    def _is_small(self, path: str, size_bytes: int) -> bool:
+        return size_bytes < SMALL_BYTES and path not in self._settled
+
     def _count_small_files(self) -> int:
         counts: dict[tuple[str, date], int] = {}
         for path, (size_bytes, day) in self._files.items():
-            if size_bytes < SMALL_BYTES:
+            if self._is_small(path, size_bytes):
                 of = (parquet.receiver_of(path), day)
                 counts[of] = counts.get(of, 0) + 1
         own = self._layout.own(receiver for receiver, _ in counts)
