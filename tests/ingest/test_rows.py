@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 from aftertrace.ingest import dialects
 from aftertrace.ingest.records import Log, Record, Span
-from aftertrace.ingest.rows import SHORT_CHARACTERS, TEXT_CHARACTERS, fitted, number, rows_of, short, whole
+from aftertrace.ingest.rows import (
+    ARGUMENTS_CHARACTERS,
+    BEGINNING_CHARACTERS,
+    SHORT_CHARACTERS,
+    TEXT_CHARACTERS,
+    fitted,
+    number,
+    rows_of,
+    short,
+    whole,
+)
+from aftertrace.semconv.canonical import digest
 from aftertrace.store import schema
 
 from .dialects.recordings import CASES, make_log, make_span, read_recording, values
@@ -55,6 +66,34 @@ def test_a_tool_span_becomes_a_row_and_an_event() -> None:
         "tool.called", "completed", 1_000, 5_000_001_000, "pay", "c-1", '{"a":1,"b":2}', long, "explicit",
     )  # fmt: skip
     assert event["arguments_digest"].startswith("sha256:")
+
+
+def called_with(text: str) -> dict[str, Any]:
+    """The row of a call with one argument."""
+    attributes = {
+        "gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.name": "write",
+        "gen_ai.tool.call.arguments": json.dumps({"text": text}),
+    }
+    _, (event,) = rows_of(make_span("execute_tool write", attributes))
+    return in_columns(event, schema.EVENTS)
+
+
+def test_arguments_that_are_too_long_are_told_by_their_beginning_and_digest() -> None:
+    """As valid JSON that is not taken for them, and that differs where they do."""
+    room = ARGUMENTS_CHARACTERS - len('{"text":""}')
+    whole_row, long, same, other = map(called_with, ("a" * room, "a" * (room + 1), "a" * (room + 1), "a" * (room + 2)))
+    assert json.loads(whole_row["arguments"]) == {"text": "a" * room}
+    written = f'{{"text":"{"a" * (room + 1)}"}}'
+    told = {"begins": written[:BEGINNING_CHARACTERS], "characters": len(written), "digest": digest(written.encode())}
+    assert json.loads(long["arguments"]) == {"aftertrace.cut": told}
+    assert long["arguments_digest"] == digest(written.encode())
+    assert long["arguments"] == same["arguments"] != other["arguments"]
+
+
+def test_control_characters_make_no_row_larger_than_others() -> None:
+    """Each is six characters of JSON: a request that gzip makes a thousandth of would be six times its size here."""
+    assert len(called_with("\x01" * 2_000_000)["arguments"]) < 6 * BEGINNING_CHARACTERS
 
 
 def test_one_long_name_of_a_resource_is_not_in_each_of_its_rows() -> None:

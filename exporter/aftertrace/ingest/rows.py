@@ -30,6 +30,11 @@ EVENTS_PER_RECORD: Final = 4
 """So many a record gives in any case."""
 TOOL_NAMES_CHARACTERS: Final = 32_768
 """The longest list of tools in a row, as JSON; a longer one is not known by name, and has its digest."""
+ARGUMENTS_CHARACTERS: Final = 262_144
+"""The longest canonical JSON of arguments in a row: a file that an agent writes fits. A control character in a request
+is six characters of JSON, and each event of a call may hold its arguments."""
+BEGINNING_CHARACTERS: Final = 2048
+"""How much of longer arguments is in a row."""
 REASON_CHARACTERS: Final = 2048
 STATUS_CHARACTERS: Final = 512
 _STATUS: Final = {0: "unset", 1: "ok", 2: "error"}
@@ -101,7 +106,7 @@ def _span_row(span: Span, reading: Reading, who: dict[str, Any]) -> dict[str, An
 
 
 def _event_row(record: Record, event: Event, ordinal: int, who: dict[str, Any]) -> dict[str, Any]:
-    arguments = None if event.arguments is None else _canonical(event.arguments)
+    arguments, arguments_digest = _arguments(event)
     time_ns = event.time_ns or (record.start_ns if isinstance(record, Span) else record.time_ns)
     return {
         **who,
@@ -121,7 +126,7 @@ def _event_row(record: Record, event: Event, ordinal: int, who: dict[str, Any]) 
         "wait_ns": event.wait_ns,
         "reason": None if event.reason is None else event.reason[:REASON_CHARACTERS],
         "arguments": arguments,
-        "arguments_digest": event.arguments_digest or (None if arguments is None else digest(arguments.encode())),
+        "arguments_digest": arguments_digest,
         "content": None if event.content is None else _content(event.content)[:REASON_CHARACTERS],
         "content_digest": event.content_digest or value_digest(event.content),
         "rule": event.rule,
@@ -188,6 +193,22 @@ def _text(value: Any) -> str | None:
 def _tool_names(names: Any) -> str | None:
     written = _json(names)
     return written if len(written) <= TOOL_NAMES_CHARACTERS else None
+
+
+def _arguments(event: Event) -> tuple[str | None, str | None]:
+    """Arguments as they stand in a row, and the digest of all of them.
+
+    What is too long is told by an object in its place: two such are equal exactly where the arguments are, and nobody
+    takes the beginning for the whole, or finds a member of it.
+    """
+    if event.arguments is None:
+        return None, event.arguments_digest
+    written = _canonical(event.arguments)
+    mark = digest(written.encode())
+    if len(written) > ARGUMENTS_CHARACTERS:
+        told = {"begins": written[:BEGINNING_CHARACTERS], "characters": len(written), "digest": mark}
+        written = _json({"aftertrace.cut": told})
+    return written, event.arguments_digest or mark
 
 
 def _canonical(value: Any) -> str:

@@ -175,8 +175,13 @@ EVENTS: Final = pa.schema(
         _column("identity", pa.string(), "how sure `decider` is: `authenticated`, `asserted`, `inferred`"),
         _column("wait_ns", pa.int64(), "how long the decision took"),
         _column("reason", pa.string(), "reason code or text, cut to 2,048 characters"),
-        _column("arguments", pa.string(), "canonical JSON of the call's arguments as this event knows them"),
-        _column("arguments_digest", pa.string(), "tagged digest of `arguments`"),
+        _column(
+            "arguments",
+            pa.string(),
+            "canonical JSON of the call's arguments as this event knows them; of more than 262,144 characters only "
+            '`{"aftertrace.cut":{"begins":…,"characters":…,"digest":…}}`',
+        ),
+        _column("arguments_digest", pa.string(), "tagged digest of the whole arguments"),
         _column("content", pa.string(), "start of a result, prompt or text shown, cut to 2,048 characters"),
         _column("content_digest", pa.string(), "tagged digest of the whole content"),
         _column("rule", pa.string(), "named rule by which the dialect read it so"),
