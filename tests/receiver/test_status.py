@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import grpc
 import pytest
@@ -11,8 +12,12 @@ from google.rpc import error_details_pb2, status_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.receiver.status import Forbidden, Refusal, TooSlow, Unsupported, refusal
+from aftertrace.receiver.intake import Budget
+from aftertrace.receiver.status import DEFAULT_RETRY_AFTER_S, Forbidden, Refusal, TooSlow, Unsupported, refusal
 from aftertrace.store.errors import AftertraceError, Corrupt, Invalid, TooLarge, Unavailable
+from aftertrace.store.folder import open_folder
+from aftertrace.store.request import Prepared, Request
+from aftertrace.store.wal import WalWriter
 
 RETRIED = {429, 502, 503, 504}
 """HTTP statuses after which OTLP senders try again."""
@@ -38,6 +43,18 @@ def test_each_error_has_one_answer_on_both_transports(
     answer = refusal(error)
     assert answer == Refusal(code, http_status, "m", retry_after_s)
     assert (answer.retry_after_s is not None) == (answer.http_status in RETRIED)
+
+
+def test_whoever_meets_a_full_receiver_or_a_closing_log_is_asked_to_wait_as_long_as_others(tmp_path: Path) -> None:
+    """By one figure: asked for less, the SDKs use up their tries and drop what they hold."""
+    with pytest.raises(Unavailable) as full:
+        Budget(1).reserve(2)
+    with WalWriter(open_folder(tmp_path / "data"), "main") as log:
+        pass
+    prepared = Prepared(b"", 0, b"", (), "sha256:policy")
+    closing = log.append(Request("traces", "protobuf", b"", "anonymous", 1), prepared).exception(5)
+    assert isinstance(closing, Unavailable)
+    assert [refusal(error).retry_after_s for error in (full.value, closing)] == [DEFAULT_RETRY_AFTER_S] * 2
 
 
 def test_a_connection_with_an_unread_body_is_closed() -> None:

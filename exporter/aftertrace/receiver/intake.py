@@ -70,8 +70,7 @@ class Budget:
             if self._used_bytes + size_bytes > self.max_bytes:
                 raise Unavailable(
                     f"take request: {self._used_bytes} bytes are in flight, the limit is {self.max_bytes}; "
-                    "try again shortly",
-                    retry_after_s=1.0,
+                    "try again shortly"
                 )
             self._used_bytes += size_bytes
 

@@ -69,7 +69,7 @@ class Readings:
         with self._changed:
             now_s = time.monotonic()
             if self._is_unwelcome(peer, now_s):
-                raise Unavailable("read request: too many messages come slowly; try again", retry_after_s=1.0)
+                raise Unavailable("read request: too many messages come slowly; try again")
             self._reading[context] = (now_s, peer)
             self._changed.notify()
         try:

@@ -41,7 +41,9 @@ class Unavailable(AftertraceError):
     exit_code = 75
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
-        """Keep the message, and how many seconds to wait before the next try where that is known."""
+        """Keep the message, and how many seconds to wait before the next try where that is known; where it is not, a
+        sender is told `receiver.status.DEFAULT_RETRY_AFTER_S`.
+        """
         super().__init__(message)
         self.retry_after_s = retry_after_s
 

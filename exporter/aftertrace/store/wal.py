@@ -127,13 +127,13 @@ class WalWriter:
 
     def _admit(self, waiting: Waiting) -> None:
         if self._closing:
-            raise Unavailable(f"append to {self._folder.name}: it is closing; try again later", 1.0)
+            raise Unavailable(f"append to {self._folder.name}: it is closing; try again later")
         if self._waiting_bytes > self._options.waiting_bytes:
-            raise Unavailable(f"append to {self._folder.name}: the disk does not keep up; try again later", 1.0)
+            raise Unavailable(f"append to {self._folder.name}: the disk does not keep up; try again later")
         try:
             self._backlog.admit(self._frame_bytes(waiting))
         except OSError as error:
-            raise Unavailable(f"append to {self._folder.name}: {error.strerror}; try again later", 1.0) from error
+            raise Unavailable(f"append to {self._folder.name}: {error.strerror}; try again later") from error
 
     def close(self) -> None:
         """Write what is waiting, end the segment and let go of the lock."""
@@ -189,7 +189,7 @@ class WalWriter:
         try:
             sealed = self._persist(running)
         except OSError as error:
-            refusal = Unavailable(f"append to {self._folder.name}: {error.strerror}; try again later", 1.0)
+            refusal = Unavailable(f"append to {self._folder.name}: {error.strerror}; try again later")
             for waiting in running:
                 waiting.future.set_exception(refusal)
             return
