@@ -48,6 +48,8 @@ class Honest:
     """How long each try took, by transport, refused or not; waits between tries are no part of it."""
     given_up: list[str] = field(default_factory=list)
     """The last answer to each request that was never taken."""
+    waits_s: list[float] = field(default_factory=list)
+    """How long it waited after each refusal, as it was told."""
 
     def send_until(self, ended: threading.Event) -> None:
         """Go on until there is an end. What is refused by then is tried once more after it."""
@@ -73,7 +75,15 @@ class Honest:
             if answer.wait_s is None or is_last:
                 self.given_up.append(answer.said)
                 return
+            self.waits_s.append(answer.wait_s)
             self.wait(answer.wait_s)
+
+    def refused_at_most(self, refusing_s: float) -> int:
+        """How often it can have been refused in so many seconds: once at first, and once after each wait that was told.
+
+        The shortest of these counts, and an SDK's first step back where a receiver asks for less: that is no excuse.
+        """
+        return 1 + int(refusing_s / max(UNTOLD_S, min(self.waits_s, default=UNTOLD_S)))
 
     @property
     def refused(self) -> list[str]:

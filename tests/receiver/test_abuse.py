@@ -16,8 +16,6 @@ from tests.receiver.honest import TAKEN, Honest
 pytestmark = pytest.mark.slow
 
 ATTACK_S = 1.5
-REFUSED_AT_MOST = 2
-"""Of the honest sender's tries, told to come back in a second while the port is full: no more fit into an attack."""
 GROWTH_BYTES = 300 * 2**20
 """What the receiver may take more than before it was attacked; without limits, any of the bombs takes more at once."""
 
@@ -47,6 +45,7 @@ def test_an_attack_costs_little_and_keeps_nobody_out(served: Served, name: str) 
     honest, ended = Honest(*ports(served)), threading.Event()
     before = peak = resident_bytes(served)
     sender = threading.Thread(target=honest.send_until, args=(ended,))
+    began_s = time.monotonic()
     sender.start()
     target = Target(*ports(served), time.monotonic() + ATTACK_S)
     attacker = threading.Thread(target=ATTACKS[name], args=(target,))
@@ -56,10 +55,12 @@ def test_an_attack_costs_little_and_keeps_nobody_out(served: Served, name: str) 
         time.sleep(0.02)
     attacker.join()
     time.sleep(0.1)
+    # An attack takes longer than it is let where the machine is busy, and refusals with it.
+    attacked_s = time.monotonic() - began_s
     ended.set()
     sender.join()
     assert served.process.poll() is None
     assert peak - before < GROWTH_BYTES
-    assert len(honest.refused) <= REFUSED_AT_MOST, honest.answers
+    assert len(honest.refused) <= honest.refused_at_most(attacked_s), (attacked_s, honest.answers)
     assert honest.given_up == []
     assert honest.last == TAKEN

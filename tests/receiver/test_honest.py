@@ -54,3 +54,14 @@ def test_what_is_refused_is_sent_again_after_the_wait_that_was_told(
     honest = Honest(station.receiver.http_port, station.receiver.grpc_port, wait)
     honest.send_until(ended)
     assert (honest.answers, waited_s, honest.given_up, left) == (said, waits_s, given_up, [])
+    assert honest.waits_s == waits_s
+
+
+@pytest.mark.parametrize(
+    ("waits_s", "refusing_s", "at_most"),
+    [([], 1.6, 2), ([2.0], 1.6, 1), ([2.0, 1.0], 1.6, 2), ([0.1] * 16, 1.6, 2), ([2.0] * 3, 4.1, 3)],
+    ids=["not at all", "once", "untold too", "told to come at once", "for longer"],
+)
+def test_no_more_refusals_fit_into_an_attack_than_waits(waits_s: list[float], refusing_s: float, at_most: int) -> None:
+    """Two at the most where it lasts as long as it is let; more only where it went on for longer."""
+    assert Honest(0, 0, waits_s=waits_s).refused_at_most(refusing_s) == at_most
