@@ -66,7 +66,7 @@ def test_a_run_that_lacks_records_does_not_claim_to_know_its_calls() -> None:
         ("known", "available: 1; ran: pay×1; did not run: none seen"),
         (
             "partial",
-            "available: 1; ran: pay×1; did not run: none seen; at least 1 record never came, and calls may be missing",
+            "available: 1; ran: pay×1; did not run: none seen; at least 1 record or event missing, and calls may be",
         ),
     ]
 

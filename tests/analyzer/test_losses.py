@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from aftertrace.analyzer.loss_kinds import KINDS
 from aftertrace.analyzer.losses import SCHEMA, losses
 from aftertrace.analyzer.run_states import QUIET_NS
 from aftertrace.analyzer.tables import Noted, Tables
+from aftertrace.ingest import batch
 from aftertrace.store.finding import Finding
 from aftertrace.store.quarantine import PutAside
 from aftertrace.store.refusals import Refusals
@@ -129,6 +131,28 @@ def test_a_span_told_twice_lost_what_its_fuller_telling_says() -> None:
     began = span(1, end_time_unix_nano=0, dropped_attributes_count=1)
     frames = stored(traces(began), traces(span(1, dropped_attributes_count=3)))
     assert told(frames.tables()) == {"dropped_attributes": (3, "attributes", "at_least")}
+
+
+@pytest.mark.parametrize("room", [20, batch.EVENTS_PER_REQUEST], ids=["cut", "control"])
+def test_calls_that_have_no_rows_are_lost_and_missing_from_their_run(
+    monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """A span that tells of fifty calls, sent twice, where a request may have twenty rows."""
+    monkeypatch.setattr(batch, "EVENTS_PER_REQUEST", room)
+    calls = [{"type": "tool_call", "id": f"call_{number}", "name": "pay", "arguments": {}} for number in range(50)]
+    whole = span(1)
+    for key, value in (
+        ("gen_ai.operation.name", "chat"),
+        ("gen_ai.output.messages", json.dumps([{"role": "assistant", "parts": calls}])),
+    ):
+        whole.attributes.add(key=key).value.string_value = value
+    request = TracesData()
+    request.resource_spans.add().scope_spans.add().spans.append(whole)
+    left_out = 50 - min(50, room * whole.ByteSize() // request.ByteSize())
+    frames = stored(request.SerializeToString(), request.SerializeToString())
+    assert told(frames.tables()) == ({"cut_events": (left_out, "events", "exact")} if left_out else {})
+    (run,) = frames.analysis().runs.iter_rows(named=True)
+    assert (run["calls"], run["missing"]) == (50 - left_out, left_out)
 
 
 ROOT, CHILD, ORPHAN = span(1), span(2, parent=1), span(3, parent=8)

@@ -176,11 +176,8 @@ def _tools(subject: _Subject) -> Answer:
     )
     listed = "available: unknown" if available is None else f"available: {len(available)}"
     missing = subject.run["missing"]
-    lost = (
-        (f"at least {missing} record{'s' if missing > 1 else ''} never came, and calls may be missing",)
-        if missing
-        else ()
-    )
+    s = "s" if missing > 1 else ""
+    lost = (f"at least {missing} record{s} or event{s} missing, and calls may be",) if missing else ()
     value = "; ".join((listed, f"ran: {ran or 'none'}", f"did not run: {not_run or 'none seen'}", *lost))
     rows = subject.events.filter(pl.col("event").is_in(("action.proposed", "tool.called")))
     proposals = calls["proposed_at"].is_not_null().any() if calls.height else False

@@ -1,9 +1,9 @@
-"""What is known to be missing from a run: records that others name, and that never came.
+"""What is known to be missing from a run: records that others name, and that never came; and events without rows.
 
 A span names the one above it. Exporters send that later, when it ends, so nothing is missing while a run goes on; once
 it is over, a span that never came was lost, or went to another place. How many are missing can only be told from
 below: a lost span that no other lies in leaves no gap. What called from another program is no part of the run, and
-need not come here.
+need not come here. Of a record that tells of too many events for its bytes, the drain counts those that it left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ _SERVED: Final = (2, 5)
 
 
 def gaps(identified: Identified, run_states: pl.DataFrame) -> pl.DataFrame:
-    """`run_id`, `missing`: how many records of it are known to be missing, for runs that are over and lack any.
+    """`run_id`, `missing`: how many records and events of it are known to be missing, for runs that lack any.
+
+    Records are missed once the run is over, and events without rows at once.
 
     Args:
         identified: events and spans with their runs.
@@ -28,15 +30,27 @@ def gaps(identified: Identified, run_states: pl.DataFrame) -> pl.DataFrame:
     spans = identified.spans
     known = spans.select("trace_id", "span_id").drop_nulls().unique()
     over = run_states.filter("is_over").select("run_id")
-    return (
+    never_came = (
         spans.filter(pl.col("parent_span_id").is_not_null() & ~is_called())
         .join(over, on="run_id", how="semi")
         .select("run_id", "trace_id", span_id="parent_span_id")
         .unique()
         .join(known, on=["trace_id", "span_id"], how="anti")
-        .group_by("run_id")
-        .agg(pl.len().cast(pl.Int64).alias("missing"))
-        .sort("run_id")
+        .select("run_id", missing=pl.lit(1, pl.Int64))
+    )
+    return (
+        pl.concat([never_came, _cut(identified.events)]).group_by("run_id").agg(pl.col("missing").sum()).sort("run_id")
+    )
+
+
+def _cut(events: pl.DataFrame) -> pl.DataFrame:
+    """`run_id`, `missing`: once for each record that has events without rows. Some of its events have theirs."""
+    left_out = pl.col("flags").str.extract(r'"cut_events:(\d+)"').cast(pl.Int64)
+    return (
+        events.select("run_id", "receiver", "seq", "index", missing=left_out)
+        .drop_nulls("missing")
+        .unique(["receiver", "seq", "index"], keep="first", maintain_order=True)
+        .select("run_id", "missing")
     )
 
 

@@ -38,6 +38,13 @@ KINDS: Final = (
     Kind(
         "unread", "records", "exact", "that raise a fault in a dialect: no row is made of them, and they are evidence"
     ),
+    Kind(
+        "cut_events",
+        "events",
+        "exact",
+        "that a record tells of and that have no rows, since they are too many for its bytes: calls among them are in "
+        "no run. They are in its evidence",
+    ),
     Kind("quarantined", "findings", "at_least", "damage on disk that was put aside; `detail` is its code in `fsck`"),
     Kind("dropped_attributes", "attributes", "at_least", f"of spans and log records, {_DROPPED}"),
     Kind("dropped_events", "events", "at_least", f"of spans, {_DROPPED}"),

@@ -47,6 +47,8 @@ _SPANS: Final = (
     "kind", "end_ns", "flags",
 )  # fmt: skip
 _EVIDENCE: Final = ("received_date", "source", "signal", "resource_digest", "scope_digest", "flags")
+_COUNTED: Final = r'"(?:dropped_[a-z_]+|cut_events):\d+"'
+"""Flags that say how much of a record is not here."""
 _ORIGINS: Final = (("dropped_resource_attributes", "resource_digest"), ("dropped_scope_attributes", "scope_digest"))
 
 
@@ -151,10 +153,10 @@ def _findings(noted: Noted) -> Iterator[tuple[object, ...]]:
 
 
 def _dropped(rows: pl.DataFrame) -> pl.DataFrame:
-    """What the flags of records say of what was dropped of them; their origins are shared with others."""
+    """What the flags of records say was dropped of them, or has no rows; their origins are shared with others."""
     flags = (
-        rows.filter(pl.col("flags").str.contains('"dropped_', literal=True).fill_null(value=False))
-        .select("received_date", "source", "signal", flag=pl.col("flags").str.extract_all(r'"dropped_[a-z_]+:\d+"'))
+        rows.filter(pl.col("flags").str.contains(_COUNTED).fill_null(value=False))
+        .select("received_date", "source", "signal", flag=pl.col("flags").str.extract_all(_COUNTED))
         .explode("flag")
     )
     told = flags.select(

@@ -146,7 +146,10 @@ RUNS: Final = {
     "first_ns": (pl.Int64, "earliest time"),
     "last_ns": (pl.Int64, "latest time"),
     "records": (pl.Int64, "spans and events it rests on"),
-    "missing": (pl.Int64, "records that others of it name and that never came, at least; 0 while it is open"),
+    "missing": (
+        pl.Int64,
+        "at least: records that others of it name and that never came, 0 while it is open; and events without rows",
+    ),
     "signals": (pl.List(pl.String), "where what is told of it cannot all be so: see the signals"),
 }
 

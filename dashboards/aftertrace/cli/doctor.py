@@ -139,7 +139,9 @@ def _run_lines(runs: Coverage) -> Iterator[str]:
     )
     if runs.incomplete:
         yield from _wrapped(
-            "missing", f"records of {runs.incomplete:,} of {runs.runs:,} runs: others name them, and they never came"
+            "missing",
+            f"records or events of {runs.incomplete:,} of {runs.runs:,} runs: others name them, and they never came; "
+            "or a record had too many for its bytes",
         )
 
 
