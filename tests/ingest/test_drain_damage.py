@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -132,6 +133,30 @@ def test_folding_waits_until_nothing_else_does(
         draining.once()
     assert seqs == folded_at
     assert len(places(layout, "spans")) == 2 * frames
+
+
+def test_what_comes_while_a_table_is_folded_is_stored_before_the_next_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fold takes a second: fresh data waits for one of them, and not for all."""
+    layout = new_store(tmp_path / "data")
+    folds: list[tuple[str, int]] = []
+    stop = threading.Event()
+
+    def watched(layout: Layout, table: TableWriter, fold_at: int) -> int:
+        folds.append((table.name, draining.stored_seq("main")))
+        if len(folds) < 3:
+            send(layout, traces(10 + len(folds)))
+        else:
+            stop.set()
+        return compact(layout, table, fold_at)
+
+    compact = drain.compact
+    monkeypatch.setattr(drain, "compact", watched)
+    send(layout, *(traces(number) for number in range(1, 5)))
+    with Drain(layout, DrainOptions(batch_bytes=1, fold_at=3)) as draining:
+        draining.follow(stop, poll_s=0.001)
+    assert folds == [("events", 4), ("evidence", 5), ("spans", 6)]
 
 
 def test_what_cannot_be_folded_stays_in_small_files_and_does_not_stop_the_drain(

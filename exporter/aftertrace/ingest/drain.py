@@ -166,7 +166,7 @@ class Drain:
                             found += self._collect(receiver)
                         report.add(self._store(receiver, found))
                 if idle:
-                    self._fold_waiting()
+                    self._fold_waiting(one=True)
                     if self._tables and self._layout.is_shared and time.monotonic() - self._looked_s >= _LOOK_S:
                         with self._starting_over("what others stored"):
                             for table in self._tables.values():
@@ -343,18 +343,20 @@ class Drain:
         if self._tables[name].small_files > 2 * self._options.fold_at:
             self._fold(name)
 
-    def _fold_waiting(self) -> None:
-        """Fold the tables that grew, now that nothing waits to be stored."""
+    def _fold_waiting(self, *, one: bool = False) -> None:
+        """Fold the tables that grew, now that nothing waits; only `one` where something may have come meanwhile."""
         with self._starting_over("small files"):
             for name in sorted(self._foldable & self._tables.keys()):
-                self._fold(name)
+                if self._fold(name) and one:
+                    break
 
-    def _fold(self, name: str) -> None:
+    def _fold(self, name: str) -> bool:
         # Tried once for each append: damaged files stay small, and are hashed at each attempt.
         self._foldable.discard(name)
-        if self._tables[name].small_files > self._options.fold_at:
+        if is_due := self._tables[name].small_files > self._options.fold_at:
             compact(self._layout, self._tables[name], self._options.fold_at)
             vacuum(self._layout, self._tables[name])
+        return is_due
 
     def _put_aside(self, report: DrainReport, finding: Finding, content: bytes) -> None:
         quarantine.keep(self._layout, finding, content)
