@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 from deltalake import DeltaTable
-from faults.checker import check
+from faults.checker import Verdict, check
 from faults.payload import RequestId, SpanId, span, span_id
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -30,6 +30,31 @@ class Found:
     """Rows of `evidence` that are."""
     altered: list[SpanId]
     """Evidence whose bytes are not the ones that were sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is in the tables, against what was sent."""
+
+    spans: Verdict[SpanId]
+    evidence: Verdict[SpanId]
+    """Rows of `evidence` that are not marked as duplicates."""
+    duplicates: int
+    """Rows of `evidence` that are: resends that were recognised."""
+    altered: int
+    errors: list[str]
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.spans.holds and self.evidence.holds and not self.altered and not self.errors
+
+    def __str__(self) -> str:
+        """A few lines for people."""
+        return (
+            f"spans: {self.spans}. evidence: {self.evidence}, {self.duplicates} resends recognised,"
+            f" {self.altered} altered. errors: {self.errors[:3]}"
+        )
 
 
 def span_ids(data: Path) -> list[SpanId]:

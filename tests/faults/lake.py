@@ -6,11 +6,10 @@ import os
 import random
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from faults.checker import Verdict, check
-from faults.found import found
+from faults.checker import check
+from faults.found import Outcome, found
 from faults.kill import fsck, spans, wait_drained
 from faults.load import Load
 from faults.serve import Endpoints, Serve
@@ -19,35 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from faults.payload import SpanId
 
 RECEIVERS: Final = ("east", "west")
 _BETWEEN_S: Final = (1.0, 3.0)
 """How long both run before the next is killed, and how long one is alone before it is started again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What two receivers left in their lake."""
-
-    spans: Verdict[SpanId]
-    evidence: Verdict[SpanId]
-    """Rows of `evidence` that are not marked as duplicates."""
-    duplicates: int
-    altered: int
-    errors: list[str]
-
-    @property
-    def holds(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.spans.holds and self.evidence.holds and not self.altered and not self.errors
-
-    def __str__(self) -> str:
-        """A few lines for people."""
-        return (
-            f"spans: {self.spans}. evidence: {self.evidence}, {self.duplicates} resends recognised,"
-            f" {self.altered} altered. errors: {self.errors[:3]}"
-        )
 
 
 class Either:
