@@ -233,7 +233,8 @@ def open_analysis(data: Path, *, now_ns: int | None = None) -> Analysis:
 
 def open_run(data: Path, text: str, *, now_ns: int | None = None) -> tuple[Analysis, str]:
     """An analysis of what one run needs of the store in `data`, and the run's id; what it tells of that run is what
-    `open_analysis` tells. Of other runs it may tell a part.
+    `open_analysis` tells, but where ids that many calls have lead to more than is read (`places.PLACES_AT_MOST`). Of
+    other runs it may tell a part.
 
     Args:
         data: folder of the store.
