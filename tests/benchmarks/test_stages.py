@@ -20,7 +20,7 @@ from aftertrace.store.wal import WalWriter
 
 def test_each_stage_is_seen_at_work() -> None:
     """All shares together are the whole, and reading is a part of the drain."""
-    profile = stages.measure(templates(64)[:4], count=12)
+    profile = stages.measure(templates(64)[:4], count=stages.REQUESTS)
     assert [round(sum(shares.values()), 6) for shares in (profile.prepare, profile.drain)] == [1.0, 1.0]
     assert profile.drain["ingest.records"] > 0
     assert profile.columns_spans_per_s > profile.drain_spans_per_s
