@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from aftertrace.ingest import drain
-from aftertrace.ingest.drain import Drain, DrainOptions, catch_up
+from aftertrace.ingest.drain import Drain, catch_up
 from aftertrace.ingest.items import received_date
-from aftertrace.store import compaction, lock
+from aftertrace.store import lock
 from aftertrace.store.errors import Corrupt, Held, Unavailable
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot, collected
-from aftertrace.store.tables import TableWriter
 
 from .drain_samples import new_store, places, send, traces
 
@@ -111,76 +107,6 @@ def test_a_reader_on_a_read_only_file_system_reads(layout: Layout, monkeypatch: 
     monkeypatch.undo()
     catch_up(layout.data)
     assert {seq for _, seq, _ in places(layout, "spans")} == {1, 2}
-
-
-@pytest.mark.parametrize(("frames", "folded_at"), [(3, []), (5, [5]), (9, [7])])
-def test_folding_waits_until_nothing_else_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frames: int, folded_at: list[int]
-) -> None:
-    """Unless twice as many small files have come together."""
-    layout = new_store(tmp_path / "data")
-    send(layout, *(traces(number) for number in range(1, frames + 1)))
-    seqs: list[int] = []
-
-    def watched(layout: Layout, table: TableWriter, fold_at: int) -> int:
-        if table.name == "spans":
-            seqs.append(table.last_seq("main"))
-        return compact(layout, table, fold_at)
-
-    compact = drain.compact
-    monkeypatch.setattr(drain, "compact", watched)
-    with Drain(layout, DrainOptions(batch_bytes=1, fold_at=3)) as draining:
-        draining.once()
-    assert seqs == folded_at
-    assert len(places(layout, "spans")) == 2 * frames
-
-
-def test_what_comes_while_a_table_is_folded_is_stored_before_the_next_one_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A fold takes a second: fresh data waits for one of them, and not for all."""
-    layout = new_store(tmp_path / "data")
-    folds: list[tuple[str, int]] = []
-    stop = threading.Event()
-
-    def watched(layout: Layout, table: TableWriter, fold_at: int) -> int:
-        folds.append((table.name, draining.stored_seq("main")))
-        if len(folds) < 3:
-            send(layout, traces(10 + len(folds)))
-        else:
-            stop.set()
-        return compact(layout, table, fold_at)
-
-    compact = drain.compact
-    monkeypatch.setattr(drain, "compact", watched)
-    send(layout, *(traces(number) for number in range(1, 5)))
-    with Drain(layout, DrainOptions(batch_bytes=1, fold_at=3)) as draining:
-        draining.follow(stop, poll_s=0.001)
-    assert folds == [("events", 4), ("evidence", 5), ("spans", 6)]
-
-
-def test_what_cannot_be_folded_stays_in_small_files_and_does_not_stop_the_drain(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It is tried once. What Arrow says is not repeated: it may quote a record."""
-    layout = new_store(tmp_path / "data")
-    tried: list[str] = []
-
-    def failing(table: str, rows: pa.Table) -> pa.Table:
-        tried.append(table)
-        raise pa.ArrowInvalid("offset overflow at 'secret'")
-
-    monkeypatch.setattr(compaction, "together", failing)
-    with Drain(layout, DrainOptions(batch_bytes=1, fold_at=2)) as draining:
-        for number in range(1, 6):
-            send(layout, traces(number))
-            assert draining.once().spans == 2
-    assert len(places(layout, "spans")) == 10
-    assert sorted(tried) == ["events", "evidence", "spans"]
-    assert [told.partition(", from ")[0] for told in caplog.messages] == [
-        f"fold 3 files of {table}" for table in ("events", "evidence", "spans")
-    ]
-    assert all(told.endswith(": ArrowInvalid; left as they are") for told in caplog.messages)
 
 
 @pytest.mark.parametrize(

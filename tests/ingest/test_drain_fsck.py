@@ -23,7 +23,7 @@ from aftertrace.store.fsck import fsck
 from aftertrace.store.layout import Layout, segments
 from aftertrace.store.request import Prepared, Request
 from aftertrace.store.schema import TABLES
-from aftertrace.store.tables import TableWriter
+from aftertrace.store.tables import TableWriter, write
 from aftertrace.store.wal import WalWriter
 
 from .drain_samples import NOON_NS, SMALL, logs, new_store, send, traces
@@ -156,7 +156,7 @@ def change_rows(layout: Layout, table: str, change: Callable[[pa.Table], pa.Tabl
     schema = TABLES[table].schema
     paths = [path for path, _, _ in writer.files()]
     rows = pa.concat_tables([parquet.read((layout.tables_folder / table) / path, DAY, schema) for path in paths])
-    writer.rearrange(paths, DAY, change(rows), "main")
+    writer.rearrange(paths, DAY, write(layout, table, change(rows), "main"))
 
 
 def change_column(rows: pa.Table, name: str, change: Callable[[pa.Array], pa.Array]) -> pa.Table:

@@ -23,7 +23,7 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.request import Prepared, Request
 from aftertrace.store.schema import EVIDENCE
 from aftertrace.store.snapshot import Snapshot
-from aftertrace.store.tables import TableWriter
+from aftertrace.store.tables import TableWriter, write
 from aftertrace.store.wal import WalWriter
 
 from .drain_samples import DAY_NS, NOON_NS, SMALL, drain, stored
@@ -278,5 +278,6 @@ def test_a_flag_that_points_at_another_id_is_found(layout: Layout) -> None:
         str(path.relative_to(layout.tables_folder / "evidence"))
         for path in (layout.tables_folder / "evidence").glob("*/*.parquet")
     ]
-    writer.rearrange(paths, rows["received_date"][0], rows.to_arrow().cast(EVIDENCE), "main")
+    files = write(layout, "evidence", rows.to_arrow().cast(EVIDENCE), "main")
+    writer.rearrange(paths, rows["received_date"][0], files)
     assert ("error", "record_relation", "evidence main/2/0") in codes(layout)

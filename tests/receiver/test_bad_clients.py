@@ -198,7 +198,7 @@ def test_a_client_gets_what_it_deserves_and_the_next_one_is_served(
 
 
 def test_a_client_that_has_no_time_is_told_so(station: Station) -> None:
-    """Its deadline may pass before the request is read, or after it was taken: it sends again, and that is one record."""
+    """Its deadline may pass before the request is read, or after it was taken: sent again, it is one record."""
     with socket.create_connection(("127.0.0.1", station.receiver.grpc_port), timeout=10) as client:
         client.sendall(HELLO + headers(END_HEADERS, ("grpc-timeout", "0n")) + WHOLE)
         assert outcome(client) == LATE

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from faults.checker import check
 
-from aftertrace.store import commits, durable, lake
+from aftertrace.store import commits, durable, lake, tables
 from aftertrace.store.compaction import KEEP_S, compact, vacuum
 from aftertrace.store.errors import Invalid, Unavailable
 from aftertrace.store.folder import open_folder, store_key
@@ -125,9 +125,11 @@ def test_a_fold_of_files_that_are_gone_meanwhile_is_given_up(shared: dict[str, L
     first.append(spans("east", 2), "east", 2)
     second.refresh()
     paths = [path for path, _, _ in first.files()]
-    rows = spans("east", 1, 2)
-    assert first.rearrange(paths, DAY, rows, "east")
-    assert not second.rearrange(paths, DAY, rows, "east")
+    files = tables.write(shared["east"], "spans", spans("east", 1, 2), "east")
+    assert first.rearrange(paths, DAY, files)
+    assert not second.rearrange(paths, DAY, files)
+    # Whether it comes to know while it commits, or has known since it began to fold.
+    assert not second.rearrange(paths, DAY, files)
     assert stored(shared["east"]) == [("east", 1), ("east", 2)]
     assert second.files() == first.files()
 

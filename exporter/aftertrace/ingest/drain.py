@@ -11,6 +11,8 @@ One turn, for some frames of one receiver::
 A crash between any two leaves tables at different seqs. The next turn reads from the lowest and offers each table only
 what it lacks, so every record ends up in each table once. Readers see no row beyond the lowest (`store.snapshot`).
 
+Small files are folded beside this (`ingest.folding`).
+
 Other drains may commit to the same tables, for receivers of their own. What they store in `evidence` between the
 reading and the commit of a batch is looked through for copies of its records; if it has any, the batch is read again.
 """
@@ -34,10 +36,11 @@ from deltalake.exceptions import DeltaError
 from aftertrace.ingest import others
 from aftertrace.ingest.batch import Batch, Known, origin_rows, read_batch
 from aftertrace.ingest.evidence import Evidence
+from aftertrace.ingest.folding import Folding
 from aftertrace.ingest.readers import Readers
 from aftertrace.store import folder, lake, quarantine, wal_reader
 from aftertrace.store.commits import SEQUENCED, Commit
-from aftertrace.store.compaction import FOLD_AT, compact, vacuum
+from aftertrace.store.compaction import FOLD_AT, vacuum
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
@@ -67,7 +70,7 @@ class DrainOptions:
     linger_s: float = 0.25
     """How long `follow` collects after the first frame of a batch, so that commits are not tiny."""
     fold_at: int = FOLD_AT
-    """A partition with more small files is folded when nothing waits, and at twice as many at once."""
+    """A partition with more small files is folded; with twice as many, what comes waits for it."""
     readers: int = 0
     """Processes that read records beside the drain's own."""
     vacuum_s: float = 3600.0
@@ -127,7 +130,7 @@ class Drain:
         self._before = self._known_before()
         self._readers = Readers(self._options.readers)
         self._logs: dict[str, WalReader] = {}
-        self._foldable: set[str] = set()
+        self._folding = Folding(layout, self._options.fold_at)
         self._vacuumed_s = time.monotonic()
 
     def once(self) -> DrainReport:
@@ -145,7 +148,8 @@ class Drain:
                 report.add(self._store(receiver, found))
                 if any(isinstance(item, Frame) and item.received_ns > called_ns for item in found):
                     break
-        self._fold_waiting()
+        with self._starting_over("small files"):
+            self._folding.finish(self._tables)
         return report
 
     def follow(self, stop: threading.Event, poll_s: float = 0.05) -> DrainReport:
@@ -165,13 +169,14 @@ class Drain:
                             stop.wait(self._options.linger_s)
                             found += self._collect(receiver)
                         report.add(self._store(receiver, found))
-                if idle:
-                    self._fold_waiting(one=True)
-                    if self._tables and self._layout.is_shared and time.monotonic() - self._looked_s >= _LOOK_S:
-                        with self._starting_over("what others stored"):
-                            for table in self._tables.values():
-                                table.refresh()
-                            self._know_others()
+                with self._starting_over("small files"):
+                    self._folding.go_on(self._tables)
+                is_time = time.monotonic() - self._looked_s >= _LOOK_S
+                if idle and is_time and self._tables and self._layout.is_shared:
+                    with self._starting_over("what others stored"):
+                        for table in self._tables.values():
+                            table.refresh()
+                        self._know_others()
                 if time.monotonic() - self._vacuumed_s >= self._options.vacuum_s:
                     self.tidy()
             except Unavailable as refusal:
@@ -192,6 +197,7 @@ class Drain:
         for log in self._logs.values():
             log.close()
         self._readers.close()
+        self._folding.close()
         self._lock.release()
 
     def __enter__(self) -> Self:
@@ -239,6 +245,7 @@ class Drain:
                 log.close()
             self._logs.clear()
             self._tables.clear()
+            self._folding.forget()
             self._before = self._known_before()
             raise Unavailable(f"drain {receiver}: {error}; free disk space, or see to the tables", 1.0) from error
 
@@ -313,7 +320,7 @@ class Drain:
             fresh = [row for digest, row in rows.items() if digest not in known]
             if fresh:
                 self._tables[name].append(pa.Table.from_pylist(fresh, TABLES[name].schema), batch.receiver)
-                self._appended(name)
+                self._folding.grew(self._tables, name)
             known.update(dict.fromkeys(rows))
             for digest in list(known)[: max(0, len(known) - _KNOWN_ORIGINS)]:
                 del known[digest]
@@ -330,33 +337,12 @@ class Drain:
             unless = partial(self._is_overtaken, batch) if name == "evidence" else None
             if not table.append(rows, batch.receiver, batch.last_seq, unless):
                 return False
-            self._appended(name)
+            self._folding.grew(self._tables, name)
             if name == "spans":
                 report.spans = rows.num_rows
             elif name == "events":
                 report.events = rows.num_rows
         return True
-
-    def _appended(self, name: str) -> None:
-        """Fold at once only when twice as many files wait: fresh data waits meanwhile."""
-        self._foldable.add(name)
-        if self._tables[name].small_files > 2 * self._options.fold_at:
-            self._fold(name)
-
-    def _fold_waiting(self, *, one: bool = False) -> None:
-        """Fold the tables that grew, now that nothing waits; only `one` where something may have come meanwhile."""
-        with self._starting_over("small files"):
-            for name in sorted(self._foldable & self._tables.keys()):
-                if self._fold(name) and one:
-                    break
-
-    def _fold(self, name: str) -> bool:
-        # Tried once for each append: damaged files stay small, and are hashed at each attempt.
-        self._foldable.discard(name)
-        if is_due := self._tables[name].small_files > self._options.fold_at:
-            compact(self._layout, self._tables[name], self._options.fold_at)
-            vacuum(self._layout, self._tables[name])
-        return is_due
 
     def _put_aside(self, report: DrainReport, finding: Finding, content: bytes) -> None:
         quarantine.keep(self._layout, finding, content)

@@ -1,4 +1,9 @@
-"""Folding small files: many small commits keep data fresh, and few large files keep reading fast."""
+"""Folding small files: many small commits keep data fresh, and few large files keep reading fast.
+
+A fold has three parts: `due` says what it is about, `fold` writes the large file, which takes a second and needs
+nothing of the table, and `commit` puts it in the place of the small ones. A crash before that leaves a file that nobody
+reads.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+import polars as pl
 import pyarrow as pa
 
 from aftertrace.store import lookup, parquet, quarantine
@@ -15,8 +21,9 @@ from aftertrace.store.digest import tagged
 from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
 from aftertrace.store.objects import Objects, objects_of
+from aftertrace.store.parquet import DataFile
 from aftertrace.store.schema import TABLES
-from aftertrace.store.tables import SMALL_PLAIN_BYTES, TableWriter
+from aftertrace.store.tables import SMALL_PLAIN_BYTES, TableWriter, write
 from aftertrace.store.wire_keys import KEYED
 
 _log = logging.getLogger(__name__)
@@ -24,7 +31,7 @@ _log = logging.getLogger(__name__)
 FOLD_AT: Final = 64
 """A partition with more small files of one receiver than this is folded."""
 FOLD_BYTES: Final = 32 << 20
-"""One fold reads files up to this many bytes, which bounds how long the drain waits for it."""
+"""One fold reads files up to this many bytes."""
 FOLD_PLAIN_BYTES: Final = 2 * SMALL_PLAIN_BYTES
 """And rows up to this many bytes in memory, of which it takes a few times as much. Senders choose what they send: in a
 file of 20 kB may be rows of 100 MB."""
@@ -33,43 +40,107 @@ KEEP_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class Group:
+    """Small files of one receiver and day that are to be one."""
+
+    table: str
     receiver: str
     day: date
-    paths: list[str]
+    paths: tuple[str, ...]
+    digests: dict[str, tuple[str, int]]
+    """Digest and size in bytes of those that were committed with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What became of a group."""
+
+    group: Group
+    replaced: tuple[str, ...] = ()
+    """Files whose rows the new ones hold. Others of the group are left where they are."""
+    files: tuple[DataFile, ...] = ()
+    settled: tuple[str, ...] = ()
+    """Files that are not to be tried again."""
 
 
 def compact(layout: Layout, table: TableWriter, fold_at: int = FOLD_AT) -> int:
-    """Fold one group of small files, if a partition has more than `fold_at` of them.
+    """Fold one group of small files, if a partition has more than `fold_at` of them; returns how many were folded."""
+    group = due(layout, table, fold_at)
+    return commit(table, fold(layout, group)) if group is not None else 0
 
-    One alone, since what was acknowledged waits meanwhile: the next call after the next commits takes the next.
+
+def due(layout: Layout, table: TableWriter, fold_at: int = FOLD_AT) -> Group | None:
+    """The next group to fold, of a partition with more than `fold_at` small files of a receiver; None if there is none.
+
+    They are of receivers whose files no other drain folds.
+
+    Raises:
+        Corrupt: a commit is damaged.
+    """
+    small: dict[tuple[str, date], list[tuple[str, int]]] = {}
+    for path, size_bytes, day in table.small():
+        small.setdefault((parquet.receiver_of(path), day), []).append((path, size_bytes))
+    own = layout.own(receiver for receiver, _ in small)
+    for (receiver, day), files in small.items():
+        if receiver not in own or len(files) <= fold_at:
+            continue
+        paths: list[str] = []
+        taken_bytes = 0
+        for path, size_bytes in files:
+            taken_bytes += size_bytes
+            if paths and taken_bytes > FOLD_BYTES:
+                break
+            paths.append(path)
+        return Group(table.name, receiver, day, tuple(paths), table.digests(set(paths)))
+    return None
+
+
+def fold(layout: Layout, group: Group) -> Folded:
+    """Make one file of the first files of a group whose rows fit into a fold together. Nobody reads it before `commit`.
+
+    Nothing of the table is looked at or changed: this can go on beside commits to it.
 
     Returns:
-        How many files were folded into others. A file whose bytes are not those that were committed is left where it
-        is and put in quarantine: folding would give damaged rows a good digest. A group that Arrow cannot fold stays as
-        it is and is not tried again by this process: rows are as safe in many files as in one.
+        A file whose bytes are not those that were committed is left where it is and put in quarantine: folding would
+        give damaged rows a good digest. A group that Arrow or Polars cannot fold stays as it is: rows are as safe in
+        many files as in one.
+
+    Raises:
+        OSError: the disk does not take it.
     """
-    for group in _groups(layout, table, fold_at)[:1]:
-        try:
-            return _fold(layout, table, group)
-        except pa.ArrowException as error:
-            # A message of Arrow could quote what is stored.
-            kind = type(error).__name__
-            _log.warning("fold %d files of %s, from %s: %s; left as they are", *_about(table, group), kind)
-            table.settle(group.paths)
-    return 0
+    try:
+        return _folded(layout, group)
+    except (pa.ArrowException, pl.exceptions.PolarsError) as error:
+        # A message of theirs could quote what is stored.
+        kind = type(error).__name__
+        about = len(group.paths), group.table, group.paths[0]
+        _log.warning("fold %d files of %s, from %s: %s; left as they are", *about, kind)
+        return Folded(group, settled=group.paths)
 
 
-def _fold(layout: Layout, table: TableWriter, group: _Group) -> int:
-    """Make one file of the first files of a group whose rows fit into a fold together; returns how many they are."""
-    objects, schema = objects_of(layout), TABLES[table.name].schema
-    known = table.digests(set(group.paths))
+def commit(table: TableWriter, folded: Folded) -> int:
+    """Let a folded file take the place of those it was made of; returns how many they are.
+
+    None where another drain has replaced one of them meanwhile.
+
+    Raises:
+        OSError: the disk does not take it.
+        Corrupt: the commit of another drain is damaged.
+    """
+    table.settle(folded.settled)
+    if not folded.files or not table.rearrange(folded.replaced, folded.group.day, folded.files):
+        return 0
+    return len(folded.replaced)
+
+
+def _folded(layout: Layout, group: Group) -> Folded:
+    objects, schema = objects_of(layout), TABLES[group.table].schema
     sound: list[str] = []
     parts: list[pa.Table] = []
     large: list[str] = []
     read_bytes = 0
     for path in group.paths:
-        content = _sound(layout, objects, f"{table.name}/{path}", known.get(path))
+        content = _sound(layout, objects, f"{group.table}/{path}", group.digests.get(path))
         if content is None:
             continue
         rows = parquet.read(pa.BufferReader(content), group.day, schema)
@@ -82,16 +153,14 @@ def _fold(layout: Layout, table: TableWriter, group: _Group) -> int:
             parts.append(rows)
         if read_bytes >= FOLD_PLAIN_BYTES:
             break
-    table.settle(large)
     if len(sound) < 2:
-        return 0
-    rows = together(table.name, pa.concat_tables(parts))
-    return len(sound) if table.rearrange(sound, group.day, rows, group.receiver) else 0
-
-
-def _about(table: TableWriter, group: _Group) -> tuple[int, str, str]:
-    """How many files a group has, their table, and the first of them."""
-    return len(group.paths), table.name, group.paths[0]
+        return Folded(group, settled=tuple(large))
+    rows = pa.concat_tables(parts)
+    # Twice in memory while they are put in order, and not while they are written.
+    parts.clear()
+    rows = together(group.table, rows)
+    files = write(layout, group.table, rows, group.receiver)
+    return Folded(group, tuple(sound), tuple(files), tuple(large))
 
 
 def vacuum(layout: Layout, table: TableWriter, now_s: float | None = None, keep_s: float = KEEP_S) -> int:
@@ -125,34 +194,10 @@ def together(table: str, rows: pa.Table) -> pa.Table:
     """
     if table not in KEYED:
         return rows
-    import polars as pl
-
     of = pl.DataFrame(rows.select(["trace_id", "conversation_id"]))
     first = pl.when(pl.col("trace_id").is_not_null()).then(pl.col("conversation_id").min().over("trace_id"))
     of = of.with_columns(place=pl.coalesce(first, "conversation_id", "trace_id")).with_row_index("row")
     return rows.take(of.sort("place", "trace_id", maintain_order=True)["row"].to_arrow())
-
-
-def _groups(layout: Layout, table: TableWriter, fold_at: int) -> list[_Group]:
-    """What to fold: files of one receiver and day, of receivers whose files no other drain folds."""
-    small: dict[tuple[str, date], list[tuple[str, int]]] = {}
-    for path, size_bytes, day in table.small():
-        small.setdefault((parquet.receiver_of(path), day), []).append((path, size_bytes))
-    own = layout.own(receiver for receiver, _ in small)
-    groups = []
-    for (receiver, day), files in small.items():
-        if receiver not in own or len(files) <= fold_at:
-            continue
-        paths: list[str] = []
-        taken_bytes = 0
-        for path, size_bytes in files:
-            if paths and taken_bytes + size_bytes > FOLD_BYTES:
-                groups.append(_Group(receiver, day, paths))
-                paths, taken_bytes = [], 0
-            paths.append(path)
-            taken_bytes += size_bytes
-        groups.append(_Group(receiver, day, paths))
-    return groups
 
 
 def _sound(layout: Layout, objects: Objects, key: str, recorded: tuple[str, int] | None) -> bytes | None:

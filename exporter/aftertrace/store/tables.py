@@ -17,7 +17,7 @@ import errno
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -42,7 +42,7 @@ CHECKPOINT_EVERY: Final = 100
 """Versions between two checkpoints of a log. Older commits stay: they hold the digests of the files."""
 SMALL_BYTES: Final = 16 << 20
 """A file below this is folded into another with its neighbours."""
-SMALL_PLAIN_BYTES: Final = 128 << 20
+SMALL_PLAIN_BYTES: Final = 64 << 20
 """Unless its rows take as much as this in memory: then it is as large as a fold makes any."""
 
 StoredFile = tuple[str, int, date]
@@ -169,43 +169,36 @@ class TableWriter:
             OSError: the disk does not take it. It may be committed or not; opening the table again tells.
             Corrupt: the commit of somebody else is damaged.
         """
-        files = self._write(rows, receiver)
+        files = write(self._layout, self.name, rows, receiver)
         upto = {} if seq is None else {receiver: seq}
         txn = [actions.stored_upto(receiver, seq)] if seq is not None else []
         added = [actions.added(file, is_new=True) for file in files]
         is_in = self._commit("WRITE", [*txn, *added], files, upto, lambda _: unless is not None and unless())
+        self._settled.update(file.path for file in files if file.plain_bytes >= SMALL_PLAIN_BYTES)
         self.small_files += sum(self._is_small(file.path, file.size_bytes) for file in files)
         return is_in
 
-    def rearrange(self, removed: list[str], day: date, rows: pa.Table, receiver: str) -> bool:
-        """Replace files of a receiver by one that holds the same rows. Durable when this returns.
+    def rearrange(self, removed: Sequence[str], day: date, files: Sequence[DataFile]) -> bool:
+        """Replace files of a day by others that hold the same rows. Durable when this returns.
 
         Returns:
             Whether they were; not where somebody else has replaced one of them.
         """
-        files = self._write(rows, receiver)
         now_ms = time.time_ns() // 1_000_000
-        gone = [actions.replaced(path, day, self._files[path][0], now_ms) for path in removed]
+        known = [path for path in removed if path in self._files]
+        gone = [actions.replaced(path, day, self._files[path][0], now_ms) for path in known]
         added = [actions.added(file, is_new=False) for file in files]
-        is_in = self._commit("OPTIMIZE", [*gone, *added], files, {}, lambda others: _touch(others, removed))
-        self.small_files = self._count_small_files()
+        is_in = len(known) == len(removed) and self._commit(
+            "OPTIMIZE", [*gone, *added], files, {}, lambda others: _touch(others, removed)
+        )
+        self.settle(file.path for file in files if file.plain_bytes >= SMALL_PLAIN_BYTES)
         return is_in
-
-    def _write(self, rows: pa.Table, receiver: str) -> list[DataFile]:
-        files = []
-        for day, part in parquet.days(rows):
-            file = parquet.write(self._objects, self.name, day, part, receiver)
-            lookup.write(self._layout, self.name, file.path, part)
-            if file.plain_bytes >= SMALL_PLAIN_BYTES:
-                self._settled.add(file.path)
-            files.append(file)
-        return files
 
     def _commit(
         self,
         operation: str,
         found: Iterable[Action],
-        files: list[DataFile],
+        files: Sequence[DataFile],
         upto: dict[str, int],
         unless: Callable[[list[Commit]], bool],
     ) -> bool:
@@ -296,6 +289,20 @@ class TableWriter:
         return max((count for (receiver, _), count in counts.items() if receiver in own), default=0)
 
 
+def write(layout: Layout, table: str, rows: pa.Table, receiver: str) -> list[DataFile]:
+    """Write rows of a receiver to new files, each with its wire keys. Nobody reads them before a commit names them.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    files = []
+    for day, part in parquet.days(rows):
+        file = parquet.write(objects_of(layout), table, day, part, receiver)
+        lookup.write(layout, table, file.path, part)
+        files.append(file)
+    return files
+
+
 def recover(layout: Layout, tables: Path, name: str) -> None:
     """Take away what a power cut left of a checkpoint in part, and a name of one that is not there; make the last
     commit durable. Of tables in a folder.
@@ -331,7 +338,7 @@ def files_of(table: DeltaTable) -> list[StoredFile]:
     return sorted(zip(*columns, strict=True))
 
 
-def _touch(others: list[Commit], paths: list[str]) -> bool:
+def _touch(others: list[Commit], paths: Sequence[str]) -> bool:
     return any(set(paths) & set(commit.removed) for commit in others)
 
 
