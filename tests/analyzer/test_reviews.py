@@ -229,7 +229,7 @@ def test_the_report_says_what_is_odd_and_escapes_it() -> None:
     text = report(stored(PROPOSED, asked, granted(2), RAN).analysis())
     assert "- **Signals that a review may not have been one: 1.**\n" in text
     assert "| `hasty` | 1 | approved faster than the text can be read: more than 100 characters a second |\n" in text
-    assert "| ana | 1.0 s | \\| \\[pay\\]\\(http://evil\\) ‹U\\+202E›xxx" in text
+    assert "| ana | 1.0 s | \\| \\[pay\\](http\\://evil) ‹U+202E›xxx" in text
     assert "| ana | 1 | 1 | 100.0% (20.7% to 100.0%) | 1.0 s | 1.0 s | 1 | 1 |\n" in text
     failed = report(stored({**asked, "decider": "ana"}, PROPOSED, granted(20), RAN).analysis())
     assert "## Where a control failed\n\n" in failed

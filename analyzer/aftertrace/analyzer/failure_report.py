@@ -8,8 +8,9 @@ from typing import Any, Final
 import polars as pl
 
 from aftertrace.analyzer.controls import FAILURES
+from aftertrace.analyzer.document import moment
 from aftertrace.analyzer.effects import SIGNALS
-from aftertrace.analyzer.markdown import moment, plain, table
+from aftertrace.analyzer.markdown import plain, table
 from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
 
 LISTED: Final = 20

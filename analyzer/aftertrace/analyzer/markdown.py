@@ -1,26 +1,120 @@
-"""Values from telemetry in Markdown: hostile input, so every one is escaped and never markup."""
+"""Documents as Markdown. Everything in them is escaped, so that a value from telemetry is never markup."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
-CELL_CHARACTERS: Final = 120
-_NOT_PLAIN: Final = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+from aftertrace.analyzer.document import (
+    Block,
+    Code,
+    Document,
+    Facts,
+    Inline,
+    Interval,
+    Line,
+    Mark,
+    Paragraph,
+    Points,
+    Rows,
+    Strong,
+    Table,
+    Trend,
+    inlines,
 )
-_MARKUP: Final = re.compile(r"([\\`*_{}\[\]()#+!|<>~&])")
+from aftertrace.analyzer.visible import CELL_CHARACTERS, visible
+
+LINE_CHARACTERS: Final = 1_000
+"""Longer pieces of a line are cut."""
+_MARKUP: Final = re.compile(r"([\\`*_\[\]|<>~&$])")
+_SIGN_AT_START: Final = re.compile(r"^(?=#|[-+](?:[- ]|$))")
+_NUMBER_AT_START: Final = re.compile(r"^\d+(?=[.)](?: |$))")
+_ADDRESS: Final = re.compile(r"(?i)\b(https?|ftp|www|mailto)(?=[:.])")
+_AT: Final = re.compile(r"(?<=\w)@(?=\w)")
+_TICKS: Final = re.compile(r"`+")
 
 
 def plain(value: Any, characters: int = CELL_CHARACTERS) -> str:
-    """A value as text that Markdown shows as it is: one line, cut, with invisible characters made visible."""
-    text = "" if value is None else str(value)
-    text = " ".join(text.split())
-    if len(text) > characters:
-        text = text[: characters - 1] + "…"
-    text = _NOT_PLAIN.sub(lambda match: f"‹U+{ord(match[0]):04X}›", text)
-    return _MARKUP.sub(r"\\\1", text)
+    """A value as text that Markdown shows as it is: one line, cut, no markup, and no link of an address."""
+    text = _MARKUP.sub(r"\\\1", visible(value, characters))
+    text = _AT.sub(r"\\@", _ADDRESS.sub(r"\1\\", text))
+    return _NUMBER_AT_START.sub(r"\g<0>\\", _SIGN_AT_START.sub(r"\\", text))
+
+
+def code(text: str) -> str:
+    """Text as it is typed, within as many backticks as it needs; in a table, a bar in it is escaped."""
+    shown = visible(text, LINE_CHARACTERS).replace("|", "\\|")
+    fence = "`" * (max((len(run) for run in _TICKS.findall(shown)), default=0) + 1)
+    space = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{space}{shown}{space}{fence}" if shown else ""
+
+
+def written(document: Document) -> str:
+    """The document as Markdown; the commands behind its numbers come at its end."""
+    parts = [f"# {plain(document.title)}"]
+    if document.lead:
+        parts.append(_line(document, document.lead))
+    for part in document.parts:
+        if part.title:
+            parts.append(f"## {plain(part.title)}")
+        parts += [_block(document, block) for block in part.blocks]
+    if document.commands:
+        listed = [f"{number}. {code(command)}" for number, command in enumerate(document.commands, 1)]
+        parts += ["## Where the numbers come from", "\n".join(listed)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _block(document: Document, block: Block) -> str:
+    match block:
+        case Paragraph(line):
+            return _line(document, line)
+        case Points(lines, ordered):
+            return "\n".join(
+                f"{f'{at}.' if ordered else '-'} {_line(document, line)}" for at, line in enumerate(lines, 1)
+            )
+        case Facts(facts):
+            told = []
+            for fact in facts:
+                note = f" · {_line(document, fact.note)}" if fact.note else ""
+                told.append(f"- {plain(fact.name)}: {_line(document, fact.value)}{note}")
+            return "\n".join(told)
+        case Table(columns, rows, more):
+            cells = [" | ".join(_line(document, cell) for cell in row) for row in rows]
+            return table(" | ".join(columns), cells) + (f"\n\n{_line(document, more)}" if more else "")
+        case Trend(counted, of, bars):
+            rows_of = [
+                f"{plain(bar.name)} | {bar.count:,} | {bar.of:,} | {bar.interval.text} | "
+                + (_inline(document, bar.rows) if bar.rows else "")
+                for bar in bars
+            ]
+            return table(f" | {plain(counted)}: | {plain(of)}: | rate, 95 % interval | rows", rows_of)
+        case _:
+            assert_never(block)
+
+
+def _line(document: Document, line: Line) -> str:
+    return "".join(_inline(document, piece) for piece in inlines(line))
+
+
+def _inline(document: Document, piece: Inline) -> str:
+    match piece:
+        case str():
+            # Spaces at the ends part it from its neighbours.
+            before = " " if piece.startswith(" ") else ""
+            after = " " if piece.endswith(" ") and piece.strip() else ""
+            return before + plain(piece, LINE_CHARACTERS) + after
+        case Code(text):
+            return code(text)
+        case Strong(text):
+            return f"**{plain(text, LINE_CHARACTERS)}**"
+        case Mark(word):
+            return plain(word)
+        case Interval():
+            return piece.text
+        case Rows():
+            return f"\\[{document.number(piece)}\\]"
+        case _:
+            assert_never(piece)
 
 
 def table(head: str, rows: list[str]) -> str:
@@ -29,10 +123,3 @@ def table(head: str, rows: list[str]) -> str:
     ruler = "".join("--:|" if column.endswith(":") else "---|" for column in columns)
     names = " | ".join(column.rstrip(":") for column in columns)
     return "\n".join([f"| {names} |", f"|{ruler}", *(f"| {row} |" for row in rows)])
-
-
-def moment(time_ns: int | None) -> str:
-    """A point in time, to the minute, in UTC."""
-    if time_ns is None or time_ns <= 0:
-        return "unknown"
-    return datetime.fromtimestamp(time_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M")

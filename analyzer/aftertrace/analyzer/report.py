@@ -11,8 +11,9 @@ from typing import Any, Final
 import polars as pl
 
 from aftertrace.analyzer.analysis import Analysis
+from aftertrace.analyzer.document import moment
 from aftertrace.analyzer.failure_report import control_failures, headline
-from aftertrace.analyzer.markdown import moment, plain
+from aftertrace.analyzer.markdown import plain
 from aftertrace.analyzer.select import Filter
 
 LISTED: Final = 20

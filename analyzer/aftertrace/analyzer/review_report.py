@@ -7,8 +7,9 @@ from typing import Any, Final
 import polars as pl
 
 from aftertrace.analyzer.analysis import Analysis
+from aftertrace.analyzer.document import moment
 from aftertrace.analyzer.failure_report import control_failures
-from aftertrace.analyzer.markdown import moment, plain, table
+from aftertrace.analyzer.markdown import plain, table
 from aftertrace.analyzer.reviews import SIGNALS, reviews
 from aftertrace.analyzer.select import Filter
 

@@ -1,0 +1,195 @@
+"""A document for people: what it says, apart from how it is written down.
+
+`markdown.written` and `html.written` write the same document. Everything in it is text, and escaped by both: a value
+from telemetry is never markup, wherever it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Literal, TypeAlias
+
+Tone: TypeAlias = Literal["critical", "high", "medium", "low", "good", "plain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A name, an id or a command, as it is typed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Strong:
+    """What a reader must not miss."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A word that is also told by a colour."""
+
+    word: str
+    tone: Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A share with both ends of its interval, from 0 to 1; None where there is nothing to take a share of."""
+
+    share: float | None
+    low: float | None
+    high: float | None
+
+    @property
+    def text(self) -> str:
+        """Such as `4.0 % (1.1 to 13.5 %)`."""
+        if self.share is None or self.low is None or self.high is None:
+            return "none to take a share of"
+        return f"{self.share * 100:.1f} % ({self.low * 100:.1f} to {self.high * 100:.1f} %)"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The command that lists the rows behind a number. Documents number them, and list them at their end."""
+
+    command: str
+
+
+Inline: TypeAlias = str | Code | Strong | Mark | Interval | Rows
+Line: TypeAlias = str | tuple[Inline, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """A paragraph."""
+
+    line: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """A list of lines."""
+
+    lines: tuple[Line, ...]
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number with its name, for the head of a document."""
+
+    name: str
+    value: Line
+    note: Line = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Facts side by side."""
+
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table. A column whose name ends in `:` holds numbers."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Line, ...], ...]
+    more: Line = ""
+    """What is not in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One step of a trend."""
+
+    name: str
+    count: int
+    of: int
+    interval: Interval
+    rows: Rows | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Counts and shares over time."""
+
+    counted: str
+    """What `Bar.count` counts, in the plural."""
+    of: str
+    """What `Bar.of` counts, in the plural."""
+    bars: tuple[Bar, ...]
+
+
+Block: TypeAlias = Paragraph | Points | Facts | Table | Trend
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A titled part; the first part of a document may have no title."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    on_new_page: bool = False
+    """Whether it begins a page where it is printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Something to read, to send and to print."""
+
+    title: str
+    parts: tuple[Part, ...]
+    lead: Line = ""
+    """One line below the title."""
+    commands: tuple[str, ...] = field(init=False, compare=False)
+    """The commands of all `Rows`, each once, in order: `Rows` number n is the n-th."""
+
+    def __post_init__(self) -> None:
+        """Number the commands."""
+        found = dict.fromkeys(each.command for each in _rows(self))
+        object.__setattr__(self, "commands", tuple(found))
+
+    def number(self, rows: Rows) -> int:
+        """The number of a command, from 1."""
+        return self.commands.index(rows.command) + 1
+
+
+def inlines(line: Line) -> tuple[Inline, ...]:
+    """The pieces of a line."""
+    return (line,) if isinstance(line, str) else line
+
+
+def _rows(document: Document) -> Iterator[Rows]:
+    for line in _lines(document):
+        yield from (piece for piece in inlines(line) if isinstance(piece, Rows))
+
+
+def _lines(document: Document) -> Iterator[Line]:
+    yield document.lead
+    for block in (block for part in document.parts for block in part.blocks):
+        match block:
+            case Paragraph(line):
+                yield line
+            case Points(lines):
+                yield from lines
+            case Facts(facts):
+                for fact in facts:
+                    yield from (fact.value, fact.note)
+            case Table(_, rows, more):
+                yield from (cell for row in rows for cell in row)
+                yield more
+            case Trend(_, _, bars):
+                yield from ((bar.rows,) for bar in bars if bar.rows is not None)
+
+
+def moment(time_ns: int | None) -> str:
+    """A point in time, to the minute, in UTC."""
+    if time_ns is None or time_ns <= 0:
+        return "unknown"
+    return datetime.fromtimestamp(time_ns // 10**9, UTC).strftime("%Y-%m-%d %H:%M")

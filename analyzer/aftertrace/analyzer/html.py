@@ -1,0 +1,147 @@
+"""Documents as HTML: one file that holds all it needs, runs nothing and asks for nothing, and prints well.
+
+Every text is escaped, and the page's own policy forbids scripts, forms, frames and requests: what a hostile agent wrote
+stays text, and whoever opens the file tells nobody.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any, Final, assert_never
+
+from aftertrace.analyzer.document import (
+    Block,
+    Code,
+    Document,
+    Facts,
+    Inline,
+    Interval,
+    Line,
+    Mark,
+    Paragraph,
+    Part,
+    Points,
+    Rows,
+    Strong,
+    Table,
+    Trend,
+    inlines,
+)
+from aftertrace.analyzer.sheet import SHEET
+from aftertrace.analyzer.trend import interval_drawn, trend_drawn
+from aftertrace.analyzer.visible import visible
+
+LINE_CHARACTERS: Final = 1_000
+"""Longer texts are cut."""
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def text(value: Any, characters: int = LINE_CHARACTERS) -> str:
+    """A value as text of an element or of a quoted attribute: escaped, cut, with what cannot be seen written out."""
+    return escape(visible(value, characters), quote=True)
+
+
+def page(title: str, body: str) -> str:
+    """A whole file.
+
+    Args:
+        title: what the window is called; escaped here.
+        body: HTML whose texts are escaped.
+    """
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{text(title)}</title>\n<style>\n{SHEET}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n"
+        "</html>\n"
+    )
+
+
+def written(document: Document) -> str:
+    """The document as one HTML file; the commands behind its numbers come at its end, and each number links there."""
+    parts = [f"<h1>{text(document.title)}</h1>"]
+    if document.lead:
+        parts.append(f'<p class="lead">{_line(document, document.lead)}</p>')
+    parts += [_part(document, part) for part in document.parts]
+    if document.commands:
+        listed = "\n".join(
+            f'<li id="rows-{number}"><code>{text(command)}</code></li>'
+            for number, command in enumerate(document.commands, 1)
+        )
+        parts.append(
+            f'<section>\n<h2>Where the numbers come from</h2>\n<ol class="commands">\n{listed}\n</ol>\n</section>'
+        )
+    return page(document.title, "\n".join(parts))
+
+
+def _part(document: Document, part: Part) -> str:
+    head = f"<h2>{text(part.title)}</h2>\n" if part.title else ""
+    kind = ' class="new-page"' if part.on_new_page else ""
+    return f"<section{kind}>\n{head}" + "\n".join(_block(document, block) for block in part.blocks) + "\n</section>"
+
+
+def _block(document: Document, block: Block) -> str:
+    match block:
+        case Paragraph(line):
+            return f"<p>{_line(document, line)}</p>"
+        case Points(lines, ordered):
+            kind = "ol" if ordered else "ul"
+            return f"<{kind}>\n" + "\n".join(f"<li>{_line(document, line)}</li>" for line in lines) + f"\n</{kind}>"
+        case Facts(facts):
+            told = [
+                f'<div><dt>{text(fact.name)}</dt><dd class="value">{_line(document, fact.value)}</dd>'
+                + (f'<dd class="note">{_line(document, fact.note)}</dd>' if fact.note else "")
+                + "</div>"
+                for fact in facts
+            ]
+            return '<dl class="facts">\n' + "\n".join(told) + "\n</dl>"
+        case Table():
+            return _table(document, block)
+        case Trend():
+            return trend_drawn(block, lambda rows: _inline(document, rows), text)
+        case _:
+            assert_never(block)
+
+
+def _table(document: Document, table: Table) -> str:
+    kinds = [' class="number"' if name.endswith(":") else "" for name in table.columns]
+    head = "".join(
+        f'<th scope="col"{kind}>{text(name.removesuffix(":"))}</th>'
+        for name, kind in zip(table.columns, kinds, strict=True)
+    )
+    body = "\n".join(
+        "<tr>"
+        + "".join(f"<td{kind}>{_line(document, cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
+        + "</tr>"
+        for row in table.rows
+    )
+    more = f'\n<p class="more">{_line(document, table.more)}</p>' if table.more else ""
+    return (
+        f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>{more}'
+    )
+
+
+def _line(document: Document, line: Line) -> str:
+    return "".join(_inline(document, piece) for piece in inlines(line))
+
+
+def _inline(document: Document, piece: Inline) -> str:
+    match piece:
+        case str():
+            before = " " if piece.startswith(" ") else ""
+            after = " " if piece.endswith(" ") and piece.strip() else ""
+            return before + text(piece) + after
+        case Code(shown):
+            return f"<code>{text(shown)}</code>"
+        case Strong(shown):
+            return f"<strong>{text(shown)}</strong>"
+        case Mark(word, tone):
+            return f'<span class="mark {tone}">{text(word)}</span>'
+        case Interval():
+            return f'<span class="interval">{interval_drawn(piece)}{text(piece.text)}</span>'
+        case Rows():
+            number = document.number(piece)
+            return f'<a class="rows" href="#rows-{number}" title="{text(piece.command)}">[{number}]</a>'
+        case _:
+            assert_never(piece)
