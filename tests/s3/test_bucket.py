@@ -243,7 +243,7 @@ def test_a_bucket_out_of_reach_is_waited_for(
         assert writer.append(request, Prepared(traces(1), 2, b"", (), "sha256:policy")).result(5) == 1
         with pytest.raises(Unavailable, match="Generic S3 error"):
             Drain(east)
-        with pytest.raises(Unavailable, match=r"read s3://lake/.*/tables: .*Generic S3 error"):
+        with pytest.raises(Unavailable, match=r"open s3://lake/.*/tables: .*Generic S3 error"):
             Snapshot.of(east.data)
     with pytest.raises(Unavailable, match=r"open s3://lake/.*/tables: .*Generic S3 error"):
         WalWriter(shared["west"], "west", SMALL)

@@ -169,12 +169,16 @@ def test_a_lake_that_is_not_there_is_not_made_anew(shared: dict[str, Layout], tm
     if left == "a lake of another":
         (lake_folder / "LAKE").write_bytes(marker)
     before = list(tmp_path.glob("lake/*"))
-    with pytest.raises(Unavailable, match=r"no _receivers/east, expected the lake that .* has stored in; mount it"):
+    said = r"lake: no _receivers/east, expected the lake that .* has stored in; mount it"
+    with pytest.raises(Unavailable, match=said):
         write(east, range(3, 4), receiver="east")
-    with pytest.raises(Unavailable, match="no _receivers/east, expected"):
+    with pytest.raises(Unavailable, match=said):
         store_key(east)
+    # Readers are told so too: they would find an empty store, and take it for what was received.
+    with pytest.raises(Unavailable, match=said):
+        Snapshot.of(east.data)
     east.store_key.unlink()
-    with pytest.raises(Unavailable, match="no _receivers/east, expected"):
+    with pytest.raises(Unavailable, match=said):
         store_key(east)
     assert not east.store_key.exists()
     durable.write_file(east.store_key, key, mode=0o600)
@@ -183,6 +187,15 @@ def test_a_lake_that_is_not_there_is_not_made_anew(shared: dict[str, Layout], tm
     (tmp_path / "away").rename(lake_folder)
     write(east, range(3, 4), receiver="east")
     assert (store_key(east), read(east, receiver="east")) == (key, ([1, 2, 3], []))
+
+
+def test_a_reader_that_has_stored_nothing_is_told_of_a_lake_that_is_not_there(shared: dict[str, Layout]) -> None:
+    """By its folder, if that is missing; where an empty one is in its place, nothing tells."""
+    west, tables_folder = shared["west"], shared["west"].tables_folder
+    assert Snapshot.of(west.data).versions == ()
+    shutil.rmtree(tables_folder.resolve())
+    with pytest.raises(Unavailable, match="lake: no such folder, expected a lake; mount it"):
+        Snapshot.of(west.data)
 
 
 @pytest.mark.parametrize("has_it", [False, True])

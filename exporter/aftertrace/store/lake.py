@@ -136,7 +136,8 @@ def claim(layout: Layout, receiver: str) -> None:
 
 
 def check_there(layout: Layout) -> None:
-    """Find out whether the lake that a data folder has stored in is where it was.
+    """Find out whether the lake that a data folder has stored in is where it was. Of a folder that has stored nothing
+    in it, only whether there is one can be told.
 
     Raises:
         Unavailable: it is not, or cannot be reached.
@@ -150,6 +151,8 @@ def check_there(layout: Layout) -> None:
                 _claimed(layout, objects, receiver)
     except OSError as error:
         raise _unreachable(objects.url, error) from error
+    if objects.folder is not None and not objects.folder.is_dir():
+        raise Unavailable(f"open {objects.url}: no such folder, expected a lake; mount it", _WAIT_S)
 
 
 def _joined(layout: Layout) -> str | None:

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aftertrace.store import commits
+from aftertrace.store import commits, lake
 from aftertrace.store.commits import Log
 from aftertrace.store.errors import Corrupt, Invalid, Unavailable
 from aftertrace.store.folder import check_format
@@ -40,10 +40,11 @@ class Snapshot:
         Raises:
             Invalid: `data` holds no store.
             Corrupt: a table's log is damaged.
-            Unavailable: it cannot be reached.
+            Unavailable: it cannot be reached, or is a lake that is not there: an empty one would be shown in its place.
         """
         layout = Layout(data)
         check_format(layout)
+        lake.check_there(layout)
         objects = objects_of(layout)
         with _reaching(objects.url):
             newest = {name: commits.newest(Log(objects, name)) for name in TABLES}
