@@ -1,13 +1,18 @@
-"""The page of one run on a terminal: what let its calls through, and its agents."""
+"""One run from the command line: what let its calls through, its agents, and its record as a document."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any, Final
 
 from analyzer.stories import event, span, stored
 
 from aftertrace.cli.one_run import page
 
+from .conftest import Command
+
+AT: Final = ("--at", "2026-12-01T10:00:00Z")
 YOLO: Final = '{"permission_mode":"yolo","bypass":true}'
 RAN: Final = event("tool.called", "completed", s=3, end_ns=None)
 
@@ -71,3 +76,37 @@ def test_the_agents_of_a_run_are_a_tree() -> None:
         "  clerk · 0 calls",
         "    reader (delegated, by ask) · 0 calls · small",
     ]
+
+
+def test_a_run_record_of_one_store_and_time_is_the_same_to_the_byte(
+    aftertrace: Command, store: Path, tmp_path: Path
+) -> None:
+    """On standard output and in a file; the time that it tells can be asked for again."""
+    told = aftertrace("run", "last", "--data", store, "--format", "json", *AT)
+    assert (told.code, told.err) == (0, "")
+    record = json.loads(told.out)
+    assert (record["format"], record["judged_at"]) == ("aftertrace.run-record/1", "2026-12-01T10:00:00.000000000Z")
+    again = ("run", record["run_id"], "--data", store, "--format", "json", "--at", record["judged_at"])
+    assert aftertrace(*again).out == told.out
+    assert aftertrace(*again, "--out", tmp_path / "run.json").out == ""
+    assert (tmp_path / "run.json").read_text("utf-8") == told.out
+    assert aftertrace("run", "last", "--data", store, "--format", "json").out != told.out
+
+
+def test_a_run_is_found_by_the_id_that_its_sender_gave_it(aftertrace: Command, tmp_path: Path) -> None:
+    """As it stands in a git trailer or a footer."""
+    lines = tmp_path / "traces.jsonl"
+    attributes = [
+        {"key": key, "value": {"stringValue": value}}
+        for key, value in (
+            ("gen_ai.operation.name", "invoke_agent"),
+            ("gen_ai.agent.name", "clerk"),
+            ("aftertrace.run.id", "r-2026-77"),
+        )
+    ]  # fmt: skip
+    told = {"traceId": "1" * 32, "spanId": "2" * 16, "name": "clerk", "startTimeUnixNano": "1790000000000000000",
+            "endTimeUnixNano": "1790000001000000000", "attributes": attributes}  # fmt: skip
+    lines.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [told]}]}]}) + "\n")
+    assert aftertrace("import", lines, "--data", tmp_path / "data").code == 0
+    found = aftertrace("run", "r-2026-77", "--data", tmp_path / "data", "--format", "json")
+    assert json.loads(found.out)["run_keys"] == ["r-2026-77"], found.err

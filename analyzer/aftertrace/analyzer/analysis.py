@@ -22,6 +22,8 @@ from aftertrace.analyzer.found import in_store
 from aftertrace.analyzer.identity import Identified, identify
 from aftertrace.analyzer.losses import losses
 from aftertrace.analyzer.newest import newest
+from aftertrace.analyzer.recorded import record
+from aftertrace.analyzer.run_record import RunRecord
 from aftertrace.analyzer.run_states import run_states
 from aftertrace.analyzer.runs import runs
 from aftertrace.analyzer.schemas import DERIVED
@@ -165,8 +167,13 @@ class Analysis:
         """The timeline of a run, columns as in `schemas.TIMELINE`."""
         return timeline.timeline(self.identified, self.call_events, run_id)
 
+    def record(self, run_id: str) -> RunRecord:
+        """Everything that is known of a run, as one document. Raises `Invalid` when there is no such run."""
+        return record(self, run_id)
+
     def resolve_run(self, text: str) -> str:
-        """The run that `text` names: `last`, an id or its beginning, a trace id, or a conversation with one run.
+        """The run that `text` names: `last`, an id or its beginning, the id that its sender gave it, a trace id, or a
+        conversation with one run.
 
         A run that turned out to be part of another is found by the whole id that it had.
 
@@ -179,7 +186,10 @@ class Analysis:
                 raise Invalid("run 'last': the store holds no run yet; `aftertrace connect` tells how to send one")
             return str(listed["run_id"][0])
         starts = pl.col("run_id").str.starts_with(text) if len(text) >= PREFIX_CHARACTERS else pl.lit(value=False)
-        found = listed.filter(starts | pl.col("traces").list.contains(text) | (pl.col("conversation_id") == text))
+        told = pl.any_horizontal(
+            pl.col(name).list.contains(text).fill_null(value=False) for name in ("traces", "run_keys")
+        )
+        found = listed.filter(starts | told | (pl.col("conversation_id") == text))
         if not found.height:
             found = self._once_called(text)
         if not found.height:

@@ -35,6 +35,7 @@ class Answer:
     question: str
     """`agent`, `model`, `system_prompt`, `inputs`, `tools`, `reviewer`, `trigger`, `checks` or `effects`."""
     state: State
+    """`known`, `partial` or `unknown`."""
     value: str
     """The answer as text for a person; `unknown` when nothing is known."""
     evidence: tuple[str, ...]
@@ -219,9 +220,16 @@ def _grant(row: dict[str, Any]) -> str:
 
 
 def _trigger(subject: _Subject) -> Answer:
-    user, told = subject.run["user_id"], _inputs_of(subject, "user_prompt")
-    if user:
-        return subject.answer("trigger", "known", f"user {user}", _having(subject, "user_id"))
+    run, told = subject.run, _inputs_of(subject, "user_prompt")
+    began = subject.events.filter(pl.col("event") == "run.created")
+    kind = " ".join(filter(None, (run["trigger"], run["trigger_id"])))
+    by_run = f"run {run['parent_run_key']}" if run["parent_run_key"] else None
+    user = f"user {run['user_id']}" if run["user_id"] else None
+    parts = [part for part in (kind, by_run, user) if part]
+    if user or by_run or run["trigger_id"]:
+        return subject.answer("trigger", "known", ", ".join(parts), began if kind else _having(subject, "user_id"))
+    if kind:
+        return subject.answer("trigger", "partial", f"{kind}; which one is unknown", began)
     if told.height:
         return subject.answer("trigger", "partial", "a prompt; whose is unknown", told)
     return subject.answer("trigger", "unknown", "unknown", told)

@@ -232,6 +232,7 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
                 "refusal",
                 "error",
                 pl.when(pl.col("outcome") == "denied").then("answer_reason"),
+                pl.when(pl.col("outcome") == "rejected_by_model").then("considered_reason"),
             ),
             arguments=pl.coalesce("proposed_arguments", _shown_arguments(), "whole_arguments", "any_arguments"),
             executed_arguments=pl.when(ran).then(pl.coalesce("run_arguments", "approved_arguments")),

@@ -104,8 +104,8 @@ class Sought:
 
 
 def sought(found: Found, text: str) -> Sought:
-    """The runs that may answer to a text: a trace id, a conversation, an id or its beginning."""
-    keys = pl.DataFrame({"kind": ["trace", "conversation"], "key": [text, text]}, schema=KEYS)
+    """The runs that may answer to a text: a trace id, a conversation, the sender's id of it, an id or its beginning."""
+    keys = pl.DataFrame({"kind": ["trace", "conversation", "run"], "key": [text] * 3}, schema=KEYS)
     if len(text) < PREFIX_CHARACTERS or not _HEXADECIMAL.fullmatch(text):
         return Sought(keys)
     return Sought(keys, text, found.of_runs(text))

@@ -169,6 +169,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.col("decided_by").filter(event == "effect.blocked").drop_nulls().first().alias("blocked_by"),
             pl.col("decided_by").filter(refused).sort_by(basis.filter(refused)).drop_nulls().first().alias("refused_by"),
             pl.col("reason").filter(refused).drop_nulls().first().alias("refusal"),
+            pl.col("reason").filter(event == "tool.considered").drop_nulls().last().alias("considered_reason"),
             (denied & by_gateway).any().alias("is_denied_on_the_way"),
             ((event == "effect.blocked") & by_gateway).any().alias("is_blocked_on_the_way"),
             ((event == "policy.evaluated") & (state == "unknown")).any().alias("is_control_silent"),

@@ -10,6 +10,7 @@ from aftertrace.analyzer.controls import Signal, named
 from aftertrace.analyzer.gaps import gaps
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.retold import contradicted
+from aftertrace.analyzer.run_facts import run_facts
 from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
 from aftertrace.analyzer.turns import is_setting
 from aftertrace.analyzer.untimed import timed
@@ -72,23 +73,30 @@ def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) 
         pl.col("tool_name").drop_nulls().unique().sort().alias("tools"),
     )
     conflicts = contradicted(identified.spans, identified.events).with_columns(is_contradicted=pl.lit(value=True))
+    waits = pl.col("waits").fill_null(value=False)
     counts = ("calls", "near_misses", "consequential", "unresolved", "approvals")
     return (
         gathered.join(per_run, on="run_id", how="left")
         .join(run_states.lazy(), on="run_id", how="left")
         .join(gaps(identified, run_states).lazy(), on="run_id", how="left")
         .join(conflicts.lazy(), on="run_id", how="left")
+        .join(run_facts(identified).lazy(), on="run_id", how="left")
         .with_columns(
             pl.col(*counts, "missing").fill_null(0),
             pl.col("tools").fill_null([]),
             signals=named(SIGNALS),
-            state=pl.when(pl.col("waits").fill_null(value=False))
+            state=pl.when(waits)
             .then(pl.lit("waiting"))
             .when(pl.col("is_failed"))
             .then(pl.lit("failed"))
+            .when(pl.col("is_abandoned"))
+            .then(pl.lit("abandoned"))
             .when(pl.col("is_over"))
             .then(pl.lit("completed"))
             .otherwise(pl.lit("open")),
+            state_basis=pl.when(waits | pl.col("is_failed") | pl.col("is_closed"))
+            .then(pl.lit("explicit"))
+            .otherwise(pl.lit("inferred")),
             started_at=pl.col("first_ns").cast(TIMESTAMP),
             ended_at=pl.col("last_ns").cast(TIMESTAMP),
             duration_ns=pl.col("last_ns") - pl.col("first_ns"),

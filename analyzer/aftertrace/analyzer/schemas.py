@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.loss_kinds import LOSSES
+from aftertrace.analyzer.run_columns import RUNS
 
 TIMESTAMP: Final = pl.Datetime("ns", "UTC")
 
@@ -110,47 +111,6 @@ CALLS: Final = {
     "tools_digest": (pl.String, "tagged digest of the tool list in force"),
     "call_key": (pl.String, "key of the call within the store"),
     "first_ns": (pl.Int64, "earliest time any record gives it"),
-}
-
-RUNS: Final = {
-    "run_id": (pl.String, "digest of the run's least wire key"),
-    "conversation_id": (pl.String, "session, conversation or thread"),
-    "state": (pl.String, "`open`, `waiting` (for an approval), `completed` or `failed`"),
-    "agent_name": (pl.String, "agent"),
-    "agent_version": (pl.String, "agent version"),
-    "model": (pl.String, "models asked, joined by a comma when several"),
-    "model_served": (pl.String, "models that answered"),
-    "user_id": (pl.String, "user or principal, as named by the sender"),
-    "started_at": (TIMESTAMP, "earliest time any record gives it"),
-    "ended_at": (TIMESTAMP, "latest time any record gives it"),
-    "duration_ns": (pl.Int64, "between them"),
-    "prompt": (pl.String, "start of the first user input, where sent"),
-    "calls": (pl.Int64, "calls"),
-    "near_misses": (pl.Int64, "near misses"),
-    "consequential": (pl.Int64, "consequential near misses"),
-    "unresolved": (pl.Int64, "calls whose outcome cannot be told"),
-    "approvals": (pl.Int64, "calls somebody was asked about"),
-    "tools": (pl.List(pl.String), "tools called or proposed"),
-    "tools_available": (pl.List(pl.String), "tools the model could call; null is unknown, empty is none"),
-    "system_prompt_digest": (pl.String, "tagged digest of the first system prompt"),
-    "tools_digest": (pl.String, "tagged digest of the first tool list"),
-    "input_tokens": (pl.Int64, "tokens read"),
-    "output_tokens": (pl.Int64, "tokens written"),
-    "cost_usd": (pl.Float64, "cost as stated"),
-    "traces": (pl.List(pl.String), "traces the run is made of"),
-    "dialects": (pl.List(pl.String), "dialects that read it"),
-    "service_name": (pl.String, "service that reported it"),
-    "source": (pl.String, "who sent it, as authenticated"),
-    "tenant": (pl.String, "tenant of the source"),
-    "environment": (pl.String, "deployment environment"),
-    "first_ns": (pl.Int64, "earliest time"),
-    "last_ns": (pl.Int64, "latest time"),
-    "records": (pl.Int64, "spans and events it rests on"),
-    "missing": (
-        pl.Int64,
-        "at least: records that others of it name and that never came, 0 while it is open; and events without rows",
-    ),
-    "signals": (pl.List(pl.String), "where what is told of it cannot all be so: see the signals"),
 }
 
 APPROVALS: Final = {

@@ -40,7 +40,7 @@ _OPTIONS: Final = {
     "environment": ("NAME", "Only this deployment environment."),
     "run": (
         "ID",
-        "Only this run: an id or its beginning, a trace id, or a conversation with one run; `last`: the newest.",
+        "Only this run: an id or its beginning, the sender's id, a trace id, or a conversation with one run; `last`.",
     ),
 }
 

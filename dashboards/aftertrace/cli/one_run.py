@@ -1,16 +1,17 @@
-"""`run`: the six answers about one run on one screen, and what it did."""
+"""`run`: the six answers about one run on one screen, or all that is known of it as one document."""
 
 from __future__ import annotations
 
-import json
+import sys
 import textwrap
-from dataclasses import asdict
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import click
 
 from aftertrace.cli import formats, settings
+from aftertrace.cli.filters import Instant
 from aftertrace.dashboards.plain import plain
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
     from aftertrace.analyzer import Analysis, Answer
 
+Form: TypeAlias = Literal["text", "json"]
+FORMATS: Final[tuple[Form, ...]] = get_args(Form)
+
+_SECOND_NS: Final = 10**9
 _QUESTION_CELLS: Final = 17
 _TEXT_CELLS: Final = 96
 _MARKS: Final = {"known": "+", "partial": "~", "unknown": "?"}
@@ -47,24 +52,49 @@ _SHOWN_CALLS: Final = 15
 @click.option("--timeline", is_flag=True, help="Show every event, in order.")
 @click.option("--evidence", is_flag=True, help="Show which stored records each answer rests on.")
 @click.option(
-    "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to write it."
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="`text` is one screen, `json` the run record: all that is known of it, as one document.",
+)
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to a file instead of standard output.",
+)
+@click.option(
+    "--at",
+    metavar="TIME",
+    type=Instant(),
+    help="Judge it as of then: a record of the same store and time is the same to the byte.  [default: now]",
 )
 @settings.data_option
-def run_page(run_id: str, timeline: bool, evidence: bool, form: Literal["text", "json"], data: Path) -> None:
+def run_page(
+    run_id: str, timeline: bool, evidence: bool, form: Form, out: Path | None, at: int | None, data: Path
+) -> None:
     """Show one run: who acted, on what model, prompt and inputs, what it called and what was refused, and who let it.
 
-    RUN_ID is an id or its beginning, a trace id, or a conversation with one run; `last` is the newest. An answer that
-    the telemetry does not give is unknown, and the page says what to switch on.
+    RUN_ID is an id or its beginning, the id that its sender gave it, a trace id, or a conversation with one run; `last`
+    is the newest. An answer that the telemetry does not give is unknown, and the page says what to switch on.
     """
-    from aftertrace.analyzer import open_run
+    from aftertrace.analyzer import open_run, record_json
 
-    analysis, found = open_run(settings.readable(data), run_id)
-    if form == "json":
-        click.echo(json.dumps(asdict(analysis.answers(found)), ensure_ascii=True, indent=2))
-        return
-    click.echo("\n".join(page(analysis, found, evidence=evidence)))
-    if timeline:
-        click.echo("\n" + "\n".join(_timeline(analysis, found)))
+    # To the second, so that the time that the record tells can be asked for again.
+    now_ns = time.time_ns() // _SECOND_NS * _SECOND_NS if at is None else at
+    analysis, found = open_run(settings.readable(data), run_id, now_ns=now_ns)
+    if form == "text":
+        lines = page(analysis, found, evidence=evidence)
+        lines += ["", *_timeline(analysis, found)] if timeline else []
+        text = "\n".join(lines) + "\n"
+    else:
+        text = record_json.document(analysis.record(found))
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text, encoding="utf-8")
 
 
 def page(analysis: Analysis, run_id: str, *, evidence: bool = False) -> list[str]:

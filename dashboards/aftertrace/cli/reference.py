@@ -9,15 +9,16 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from aftertrace.analyzer import DERIVED, EMITTERS
+from aftertrace.analyzer import DERIVED, EMITTERS, call_record, run_record
 from aftertrace.analyzer.allowances import ALLOWANCES
+from aftertrace.analyzer.answers import Answer
 from aftertrace.analyzer.controls import FAILURES
 from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
 from aftertrace.analyzer.loss_kinds import KINDS
@@ -80,6 +81,7 @@ def text() -> str:
         _EXIT_CODES,
         *_configuration(),
         *_tables(),
+        *_run_record(),
         *_outcomes(),
         *_flags(),
         *_losses(),
@@ -170,6 +172,42 @@ def _columns(title: str, brief: str, rows: list[tuple[str, str, str]]) -> Iterat
     for name, kind, text in rows:
         yield f"| `{name}` | {_cell(kind)} | {_cell(text)} |"
     yield ""
+
+
+def _run_record() -> Iterator[str]:
+    yield (
+        f"## Run record\n\n`aftertrace run ID --format json` writes everything that is known of a run as one document, "
+        f"format `{run_record.FORMAT}`: members in the order of their names, two spaces, ASCII; the same bytes for the "
+        "same version of the store and the same `--at`. Times are RFC 3339 in UTC with nanoseconds, lengths are "
+        "seconds. What is not told is null, never 0 or empty. A member that is removed or changes its meaning makes a "
+        "new format; members may be added under the same.\n"
+    )
+    for kind in _record_kinds():
+        yield f"### {kind.__name__}\n\n{inspect.getdoc(kind)}\n\n| member | type | |\n|---|---|---|"
+        docs = field_docs(kind)
+        for item in fields(kind):
+            yield f"| `{item.name}` | {_json_type(str(item.type))} | {_cell(docs[item.name].replace('None', 'null'))} |"
+        yield ""
+
+
+def _record_kinds() -> list[type[Any]]:
+    """The run record and what it is made of."""
+    declared = [
+        kind
+        for module in (run_record, call_record)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
+    ]
+    return [run_record.RunRecord, Answer, *(kind for kind in declared if kind is not run_record.RunRecord)]
+
+
+def _json_type(annotation: str) -> str:
+    """What an annotation is in JSON, in words."""
+    kind, _, maybe = annotation.partition(" | ")
+    listed = kind.removeprefix("tuple[").removesuffix(", ...]")
+    words = {"str": "text", "int": "integer", "float": "number", "bool": "true or false", "State": "text"}
+    told = words.get(listed, listed)
+    return ("list of " if listed != kind else "") + told + (" or null" if maybe else "")
 
 
 def _outcomes() -> Iterator[str]:

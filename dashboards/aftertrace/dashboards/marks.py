@@ -29,6 +29,7 @@ RUN_STATES: Final = {
     "waiting": Mark("waiting for an approval", ":material/hourglass_top:", "orange"),
     "completed": Mark("completed", ":material/check_circle:", "gray"),
     "failed": Mark("failed", ":material/error:", "red"),
+    "abandoned": Mark("abandoned", ":material/hourglass_disabled:", "orange"),
 }
 """By state of a run."""
 

@@ -72,7 +72,8 @@ def read(record: Record) -> Reading | None:
     base = genai.read(record)
     reading = Reading(NAME, _who(record.attributes), base.operation if base else None, _span_events(base, record))
     if names.AFTERTRACE_APPROVAL_ID in record.attributes:
-        reading.operation = "approval"
+        # The span of a wait bears the names of its call, and is no execution.
+        reading.operation, reading.events = "approval", []
     reading.events += [_event(event.name, event.attributes, event.time_ns) for event in ours]
     return reading
 

@@ -1,0 +1,84 @@
+"""What the records of a run say of it as a whole: its ids, what set it off, its workflow, policies and inputs.
+
+Emitters put these on few records, as attributes: on the root span, on the record of its beginning, on the decisions of
+a policy. What none of them says is null.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.identity import Identified
+
+_OF_SPANS: Final = {
+    "trigger": ("aftertrace.run.trigger.type",),
+    "trigger_id": ("aftertrace.run.trigger.id",),
+    "parent_run_key": ("aftertrace.run.parent.id",),
+    "workflow": ("gen_ai.workflow.name", "traceloop.workflow.name"),
+    "policy_id": ("aftertrace.policy.id",),
+    "policy_version": ("aftertrace.policy.version",),
+}
+"""The attributes of a span that tell each fact."""
+_OF_EVENTS: Final = {
+    "trigger": "run_trigger_type",
+    "trigger_id": "run_trigger_id",
+    "parent_run_key": "run_parent_id",
+    "policy_id": "policy_id",
+    "policy_version": "policy_version",
+}
+"""The attribute of an event that tells each fact: those of our own events, without their prefix."""
+_TELLING: Final = ("run.created", "policy.evaluated")
+_INPUTS: Final = ("user_prompt", "other")
+
+
+def run_facts(identified: Identified) -> pl.DataFrame:
+    """Per `run_id`: `run_keys`, `trigger`, `trigger_id`, `parent_run_key`, `workflow`, `service_version`, `policies`
+    and `input_digests`, as `schemas.RUNS` has them.
+    """
+    spans, events = identified.spans, identified.events
+    shared = ("run_id", "run_key", "service_version")
+    of_spans = spans.select(
+        *shared,
+        at_ns="start_ns",
+        **{name: pl.coalesce(_of_span(spans, each) for each in keys) for name, keys in _OF_SPANS.items()},
+    )
+    telling = pl.when(pl.col("event").is_in(_TELLING)).then("attributes")
+    resolved = (pl.col("event") == "input.resolved") & pl.col("state").is_in(_INPUTS)
+    of_events = events.select(
+        *shared,
+        at_ns="time_ns",
+        input_digest=pl.when(resolved).then("content_digest"),
+        **{name: telling.str.json_path_match(f"$.{key}") for name, key in _OF_EVENTS.items()},
+    )
+    policy = pl.concat_str("policy_id", "policy_version", separator=" ", ignore_nulls=True).replace("", None)
+    return (
+        pl.concat([of_spans, of_events], how="diagonal")
+        .sort("at_ns", *sorted({"run_key", "service_version", *_OF_SPANS, "input_digest"}), maintain_order=True)
+        .group_by("run_id")
+        .agg(
+            *(
+                pl.col(name).drop_nulls().first()
+                for name in ("trigger", "trigger_id", "parent_run_key", "workflow", "service_version")
+            ),
+            _told(pl.col("run_key")).alias("run_keys"),
+            _told(policy).alias("policies"),
+            _told(pl.col("input_digest")).alias("input_digests"),
+        )
+        .sort("run_id")
+    )
+
+
+def _told(value: pl.Expr) -> pl.Expr:
+    """The values that are told, each once; null where none is."""
+    values = value.drop_nulls().unique().sort()
+    return pl.when(values.len() > 0).then(values.implode())
+
+
+def _of_span(spans: pl.DataFrame, key: str) -> pl.Expr:
+    """An attribute of spans; only those that hold its name are parsed."""
+    if not spans["attributes"].str.contains(f'"{key}":', literal=True).any():
+        return pl.lit(None, dtype=pl.String)
+    named = pl.col("attributes").str.contains(f'"{key}":', literal=True)
+    return pl.when(named).then("attributes").str.json_path_match(f"$['{key}']")
