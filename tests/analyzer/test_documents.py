@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -12,21 +13,28 @@ from markdown_it import MarkdownIt
 from aftertrace.analyzer import html, markdown
 from aftertrace.analyzer.document import (
     Bar,
+    Card,
+    Cards,
     Code,
     Document,
+    Excerpt,
     Fact,
     Facts,
     Interval,
+    Lanes,
     Mark,
     Paragraph,
     Part,
     Points,
     Rows,
+    Stay,
+    Step,
+    Steps,
     Strong,
     Table,
     Trend,
 )
-from aftertrace.analyzer.visible import visible
+from aftertrace.analyzer.visible import visible, visible_lines
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -62,6 +70,14 @@ def told(text: str) -> Document:
                     Points((text, (Mark(text, "high"),)), ordered=True),
                     Table(("name", "count:"), ((text, (text, SHARE, rows)),), text),
                     Trend("near misses", "calls", (Bar(text, 1, 4, SHARE, rows),)),
+                ),
+            ),
+            Part(
+                "",
+                (
+                    Cards((Card(text, (Mark(text, "high"),), (Steps((Step(text, (Excerpt(text),)),)),), "high"),)),
+                    Excerpt(text, frozenset((0,))),
+                    Lanes(("agent",), (Stay("agent", 0, 1, text), Stay("agent", 2, 0, text))),
                 ),
             ),
         ),
@@ -137,6 +153,47 @@ def test_whatever_the_text_markdown_shows_it_and_nothing_else(text: str) -> None
     shown = visible(text)
     assert tokens(markdown.plain(text)) == (["paragraph_open", "inline", "paragraph_close"] if shown else [])
     assert words(markdown.plain(text)) == shown
+
+
+@given(st.text(st.characters() | st.sampled_from("`~ \n\t|<"), max_size=60) | st.sampled_from(HOSTILE), st.booleans())
+def test_a_text_in_lines_of_its_own_is_one_block_of_code(text: str, is_changed: bool) -> None:
+    """Whatever it holds, fences of its own included; a changed line has its sign before it."""
+    changed = frozenset((0,)) if is_changed else frozenset[int]()
+    written = markdown.written(Document("T", (Part("", (Excerpt(text, changed, "-"),)),)))
+    blocks = [
+        token for token in MARKDOWN.parse(written) if token.type not in ("heading_open", "inline", "heading_close")
+    ]
+    assert [block.type for block in blocks] == ["fence"]
+    lines = visible_lines(text, 100)
+    signed = ["- " + line if at == 0 else "  " + line for at, line in enumerate(lines)] if is_changed else lines
+    assert blocks[0].content == "".join(f"{line}\n" for line in signed)
+    page = html.written(Document("T", (Part("", (Excerpt(text, changed, "-"),)),)))
+    assert Elements(page).elements.count("del") == len(changed)
+    assert "\n".join(lines) in Elements(page).text
+
+
+def test_a_long_text_in_lines_is_cut_and_what_is_left_is_counted() -> None:
+    """In both formats."""
+    document = Document("T", (Part("", (Excerpt("x" * 5_000),)),))
+    assert "1,000 more characters" in markdown.written(document)
+    assert "1,000 more characters" in html.written(document)
+    assert "more characters" not in html.written(Document("T", (Part("", (Excerpt("x" * 4_000),)),)))
+
+
+def test_cards_and_steps_are_told_in_order_and_lanes_are_drawn() -> None:
+    """In Markdown, what is drawn is left out: a table beside it says the same."""
+    step = Step("Proposed", (Excerpt("{}"),))
+    card = Card("1 · pay", (Mark("denied", "critical"),), (Steps((step,)), Paragraph("over the limit")), "critical")
+    lanes = Lanes(("agent", "human"), (Stay("agent", 0, 4, "run"), Stay("human", 1, 2, "wait")))
+    document = Document("T", (Part("Calls", (Cards((card,)), lanes)),))
+    assert markdown.written(document) == (
+        "# T\n\n## Calls\n\n### 1 · pay (denied)\n\n**Proposed**\n\n```text\n{}\n```\n\nover the limit\n"
+    )
+    page = html.written(document)
+    bars = re.findall(r'<rect class="(.*?)" x="(.*?)" y="(.*?)" width="(.*?)"', page)
+    assert bars == [("lane-0", "66.0", "6", "924.0"), ("lane-1", "297.0", "30", "462.0")]
+    assert '<article class="card critical">' in page
+    assert "<rect" not in html.written(Document("T", (Part("", (Lanes(("agent",), lanes.stays[:1]),)),)))
 
 
 def test_addresses_are_no_links_where_readers_make_some_of_them() -> None:

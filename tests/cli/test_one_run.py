@@ -110,3 +110,13 @@ def test_a_run_is_found_by_the_id_that_its_sender_gave_it(aftertrace: Command, t
     assert aftertrace("import", lines, "--data", tmp_path / "data").code == 0
     found = aftertrace("run", "r-2026-77", "--data", tmp_path / "data", "--format", "json")
     assert json.loads(found.out)["run_keys"] == ["r-2026-77"], found.err
+
+
+def test_html_and_markdown_are_documents_of_their_own(aftertrace: Command, store: Path) -> None:
+    """Each whole, each of the same run."""
+    run_id = json.loads(aftertrace("run", "last", "--data", store, "--format", "json", *AT).out)["run_id"]
+    page = aftertrace("run", "last", "--data", store, "--format", "html", *AT).out
+    assert page.startswith("<!doctype html>")
+    assert page.endswith("</html>\n")
+    assert run_id in page
+    assert aftertrace("run", "last", "--data", store, "--format", "markdown", *AT).out.startswith("# ")

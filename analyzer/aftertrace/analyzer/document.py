@@ -92,6 +92,71 @@ class Facts:
     """Facts side by side."""
 
     facts: tuple[Fact, ...]
+    small: bool = False
+    """Whether the values are words rather than numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A text in lines of its own, as it was; what is too long is cut, and said to be."""
+
+    text: str
+    changed: frozenset[int] = frozenset()
+    """Lines, from 0, that another text of the same thing has not."""
+    sign: Literal["-", "+"] = "+"
+    """Whether those lines went away or came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A titled step of something, beside the others."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Steps side by side."""
+
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One thing with its marks, and what is told of it."""
+
+    title: str
+    marks: tuple[Mark, ...]
+    blocks: tuple[Block, ...]
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """Things one by one."""
+
+    cards: tuple[Card, ...]
+    small: bool = False
+    """Whether several fit beside each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Something on the clock."""
+
+    lane: str
+    offset_s: float
+    lasted_s: float
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """What happened when, in lanes from top to bottom. It is drawn; a format without drawings leaves it out."""
+
+    lanes: tuple[str, ...]
+    stays: tuple[Stay, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +167,8 @@ class Table:
     rows: tuple[tuple[Line, ...], ...]
     more: Line = ""
     """What is not in it."""
+    unbroken: frozenset[str] = frozenset()
+    """Columns whose cells stay on one line, where a format can say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +193,7 @@ class Trend:
     bars: tuple[Bar, ...]
 
 
-Block: TypeAlias = Paragraph | Points | Facts | Table | Trend
+Block: TypeAlias = "Paragraph | Points | Facts | Table | Trend | Excerpt | Steps | Cards | Lanes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +239,12 @@ def _rows(document: Document) -> Iterator[Rows]:
 
 def _lines(document: Document) -> Iterator[Line]:
     yield document.lead
-    for block in (block for part in document.parts for block in part.blocks):
+    for part in document.parts:
+        yield from _lines_of(part.blocks)
+
+
+def _lines_of(blocks: tuple[Block, ...]) -> Iterator[Line]:
+    for block in blocks:
         match block:
             case Paragraph(line):
                 yield line
@@ -186,6 +258,12 @@ def _lines(document: Document) -> Iterator[Line]:
                 yield more
             case Trend(_, _, bars):
                 yield from ((bar.rows,) for bar in bars if bar.rows is not None)
+            case Steps(steps):
+                for step in steps:
+                    yield from _lines_of(step.blocks)
+            case Cards(cards):
+                for card in cards:
+                    yield from _lines_of(card.blocks)
 
 
 def moment(time_ns: int | None) -> str:

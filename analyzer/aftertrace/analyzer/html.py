@@ -11,25 +11,31 @@ from typing import Any, Final, assert_never
 
 from aftertrace.analyzer.document import (
     Block,
+    Card,
+    Cards,
     Code,
     Document,
+    Excerpt,
     Facts,
     Inline,
     Interval,
+    Lanes,
     Line,
     Mark,
     Paragraph,
     Part,
     Points,
     Rows,
+    Steps,
     Strong,
     Table,
     Trend,
     inlines,
 )
+from aftertrace.analyzer.lanes import lanes_drawn
 from aftertrace.analyzer.sheet import SHEET
 from aftertrace.analyzer.trend import interval_drawn, trend_drawn
-from aftertrace.analyzer.visible import visible
+from aftertrace.analyzer.visible import EXCERPT_CHARACTERS, visible, visible_lines
 
 LINE_CHARACTERS: Final = 1_000
 """Longer texts are cut."""
@@ -88,24 +94,57 @@ def _block(document: Document, block: Block) -> str:
         case Points(lines, ordered):
             kind = "ol" if ordered else "ul"
             return f"<{kind}>\n" + "\n".join(f"<li>{_line(document, line)}</li>" for line in lines) + f"\n</{kind}>"
-        case Facts(facts):
+        case Facts(facts, small):
             told = [
                 f'<div><dt>{text(fact.name)}</dt><dd class="value">{_line(document, fact.value)}</dd>'
                 + (f'<dd class="note">{_line(document, fact.note)}</dd>' if fact.note else "")
                 + "</div>"
                 for fact in facts
             ]
-            return '<dl class="facts">\n' + "\n".join(told) + "\n</dl>"
+            return f'<dl class="facts{" small" if small else ""}">\n' + "\n".join(told) + "\n</dl>"
         case Table():
             return _table(document, block)
         case Trend():
             return trend_drawn(block, lambda rows: _inline(document, rows), text)
+        case Excerpt():
+            return _excerpt(block)
+        case Steps(steps):
+            told = [
+                f'<div><p class="label">{text(step.title)}</p>{_blocks(document, step.blocks)}</div>' for step in steps
+            ]
+            return '<div class="steps">' + "".join(told) + "</div>"
+        case Cards(cards, small):
+            told = [_card(document, card) for card in cards]
+            return f'<div class="cards{" small" if small else ""}">\n' + "\n".join(told) + "\n</div>"
+        case Lanes():
+            return lanes_drawn(block, text)
         case _:
             assert_never(block)
 
 
+def _blocks(document: Document, blocks: tuple[Block, ...]) -> str:
+    return "".join(_block(document, block) for block in blocks)
+
+
+def _card(document: Document, card: Card) -> str:
+    marks = " ".join(_inline(document, mark) for mark in card.marks)
+    return (
+        f'<article class="card {card.tone}">\n<header><h3>{text(card.title)}</h3><div>{marks}</div></header>\n'
+        f"{_blocks(document, card.blocks)}</article>"
+    )
+
+
+def _excerpt(excerpt: Excerpt) -> str:
+    mark = "ins" if excerpt.sign == "+" else "del"
+    lines = [escape(line, quote=True) for line in visible_lines(excerpt.text, EXCERPT_CHARACTERS)]
+    shown = [f"<{mark}>{line}</{mark}>" if at in excerpt.changed else line for at, line in enumerate(lines)]
+    cut = len(excerpt.text) - EXCERPT_CHARACTERS
+    more = f'<p class="more">… {cut:,} more characters</p>' if cut > 0 else ""
+    return "<pre>" + "\n".join(shown) + f"</pre>{more}"
+
+
 def _table(document: Document, table: Table) -> str:
-    kinds = [' class="number"' if name.endswith(":") else "" for name in table.columns]
+    kinds = [_kind(table, name) for name in table.columns]
     head = "".join(
         f'<th scope="col"{kind}>{text(name.removesuffix(":"))}</th>'
         for name, kind in zip(table.columns, kinds, strict=True)
@@ -120,6 +159,11 @@ def _table(document: Document, table: Table) -> str:
     return (
         f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>{more}'
     )
+
+
+def _kind(table: Table, column: str) -> str:
+    kinds = ("number" if column.endswith(":") else "", "unbroken" if column in table.unbroken else "")
+    return f' class="{told}"' if (told := " ".join(filter(None, kinds))) else ""
 
 
 def _line(document: Document, line: Line) -> str:

@@ -7,22 +7,28 @@ from typing import Any, Final, assert_never
 
 from aftertrace.analyzer.document import (
     Block,
+    Card,
+    Cards,
     Code,
     Document,
+    Excerpt,
     Facts,
     Inline,
     Interval,
+    Lanes,
     Line,
     Mark,
     Paragraph,
     Points,
     Rows,
+    Step,
+    Steps,
     Strong,
     Table,
     Trend,
     inlines,
 )
-from aftertrace.analyzer.visible import CELL_CHARACTERS, visible
+from aftertrace.analyzer.visible import CELL_CHARACTERS, EXCERPT_CHARACTERS, visible, visible_lines
 
 LINE_CHARACTERS: Final = 1_000
 """Longer pieces of a line are cut."""
@@ -88,8 +94,37 @@ def _block(document: Document, block: Block) -> str:
                 for bar in bars
             ]
             return table(f" | {plain(counted)}: | {plain(of)}: | rate, 95 % interval | rows", rows_of)
+        case Excerpt():
+            return _excerpt(block)
+        case Steps(steps):
+            return "\n\n".join(text for step in steps for text in _step(document, step) if text)
+        case Cards(cards):
+            return "\n\n".join(_card(document, card) for card in cards)
+        case Lanes():
+            return ""
         case _:
             assert_never(block)
+
+
+def _step(document: Document, step: Step) -> list[str]:
+    return [f"**{plain(step.title)}**", *(_block(document, each) for each in step.blocks)]
+
+
+def _card(document: Document, card: Card) -> str:
+    marks = ", ".join(plain(mark.word) for mark in card.marks)
+    title = f"### {plain(card.title)}" + (f" ({marks})" if marks else "")
+    return "\n\n".join(text for text in (title, *(_block(document, each) for each in card.blocks)) if text)
+
+
+def _excerpt(excerpt: Excerpt) -> str:
+    """A fenced block; of changed lines as a difference is written."""
+    lines = visible_lines(excerpt.text, EXCERPT_CHARACTERS)
+    fence = "`" * max(3, *(len(run) + 1 for line in lines for run in _TICKS.findall(line)), 3)
+    if excerpt.changed:
+        lines = [f"{excerpt.sign if at in excerpt.changed else ' '} {line}" for at, line in enumerate(lines)]
+    cut = len(excerpt.text) - EXCERPT_CHARACTERS
+    more = f"\n\n… {cut:,} more characters" if cut > 0 else ""
+    return "\n".join((f"{fence}{'diff' if excerpt.changed else 'text'}", *lines, fence)) + more
 
 
 def _line(document: Document, line: Line) -> str:

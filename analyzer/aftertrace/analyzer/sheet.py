@@ -48,6 +48,7 @@ th { text-align: left; font-weight: 600; color: var(--quiet); border-bottom: 1.5
 td { border-bottom: 1px solid var(--line); padding: .4rem .6rem .4rem 0; vertical-align: top; min-width: 3.2rem; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.number { overflow-wrap: normal; }
+.unbroken, .unbroken code { white-space: nowrap; }
 .more { color: var(--quiet); font-size: .85rem; }
 .mark { display: inline-block; font-size: .74rem; font-weight: 700; letter-spacing: .03em; text-transform: uppercase;
   border: 1.5px solid currentColor; border-radius: 4px; padding: 0 .35em; line-height: 1.45; }
@@ -59,6 +60,32 @@ svg { display: block; }
 svg .axis { stroke: var(--line); } svg .whisker { stroke: var(--quiet); stroke-width: 1.5; }
 svg .dot { fill: var(--ink); } svg .bar { fill: var(--accent); }
 svg text { fill: var(--quiet); font-size: 11px; }
+figure { margin: .7rem 0 1rem; }
+svg.lanes { width: 100%; height: auto; }
+.lane-0 { fill: #7f8fa6; } .lane-1 { fill: #5a74d6; } .lane-2 { fill: #3f9c94; } .lane-3 { fill: #e0952f; }
+.lane-4 { fill: #d1495b; } svg.lanes rect { opacity: .85; }
+.facts.small { gap: .7rem 1.4rem; background: var(--soft); border-radius: 6px; padding: .9rem 1rem; }
+.facts.small div { border: 0; padding: 0; min-width: 0; }
+.facts.small .value { font-size: .95rem; font-weight: 400; }
+.facts.small dt, .label { color: var(--quiet); font-size: .74rem; letter-spacing: .03em; text-transform: uppercase; }
+.label { margin: 0 0 .2rem; }
+.cards { display: grid; gap: .8rem; margin: .8rem 0; }
+.cards.small { grid-template-columns: repeat(auto-fill, minmax(18rem, 1fr)); }
+.card { border: 1px solid var(--line); border-left: 4px solid currentColor; border-radius: 6px; padding: .7rem .9rem;
+  min-width: 0; }
+.card > * { color: var(--ink); }
+.card.plain { border-left-color: var(--line); }
+.card header { display: flex; justify-content: space-between; align-items: baseline; gap: .8rem; flex-wrap: wrap; }
+.card h3 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
+.card p, .card li { max-width: none; font-size: .9rem; }
+.card .more, .card .more code { font-size: .8rem; }
+.steps { display: grid; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); gap: .8rem; margin: .6rem 0; }
+.steps > div { min-width: 0; }
+pre { font: .8rem/1.45 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; margin: 0;
+  background: var(--soft); border-radius: 5px; padding: .5rem .65rem; white-space: pre-wrap; overflow-wrap: anywhere;
+  unicode-bidi: isolate; }
+ins { text-decoration: none; color: var(--good); font-weight: 700; }
+del { color: var(--critical); }
 .commands { font-size: .82rem; }
 .commands li:target { background: var(--soft); }
 footer { margin-top: 2.5rem; color: var(--quiet); font-size: .82rem; }
@@ -74,7 +101,9 @@ footer { margin-top: 2.5rem; color: var(--quiet); font-size: .82rem; }
   table { font-size: 8.4pt; }
   .scroll { overflow: visible; }
   h2 { break-after: avoid; }
-  tr, .facts div, li, figure { break-inside: avoid; }
+  tr, .facts div, li, figure, .card header, .steps > div { break-inside: avoid; }
+  .cards.small { grid-template-columns: repeat(2, 1fr); }
+  .facts.small { grid-template-columns: repeat(3, 1fr); }
   thead { display: table-header-group; }
   .new-page { break-before: page; }
   .new-page h2 { margin-top: 0; }

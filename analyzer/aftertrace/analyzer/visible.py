@@ -13,6 +13,8 @@ from typing import Any, Final
 
 CELL_CHARACTERS: Final = 120
 """Longer values are cut."""
+EXCERPT_CHARACTERS: Final = 4_000
+"""As much is shown of a text in lines of its own."""
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories without a glyph: controls, format characters, surrogates, private use, unassigned, separators."""
 _FILLERS: Final = frozenset((0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0))
@@ -31,6 +33,12 @@ def visible(value: Any, characters: int = CELL_CHARACTERS) -> str:
     if len(text) > characters:
         text = text[: characters - 1] + "…"
     return _SUSPECT.sub(lambda match: _shown(match.group()), text)
+
+
+def visible_lines(text: str, characters: int) -> list[str]:
+    """The lines of a text of at most so many characters, spaces kept, with `‹U+202E›` for what cannot be seen."""
+    shown = text[:characters].replace("\r\n", "\n").expandtabs(4)
+    return [_SUSPECT.sub(lambda match: _shown(match.group()), line) for line in shown.split("\n")]
 
 
 @lru_cache(maxsize=4096)

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from aftertrace.analyzer import Analysis, Answer
+    from aftertrace.analyzer.run_record import RunRecord
 
-Form: TypeAlias = Literal["text", "json"]
+Form: TypeAlias = Literal["text", "json", "markdown", "html"]
 FORMATS: Final[tuple[Form, ...]] = get_args(Form)
 
 _SECOND_NS: Final = 10**9
@@ -57,7 +58,7 @@ _SHOWN_CALLS: Final = 15
     type=click.Choice(FORMATS),
     default="text",
     show_default=True,
-    help="`text` is one screen, `json` the run record: all that is known of it, as one document.",
+    help="`text` is one screen; the others are the run record: `json` for programs, `html` one file that prints well.",
 )
 @click.option(
     "--out",
@@ -80,7 +81,7 @@ def run_page(
     RUN_ID is an id or its beginning, the id that its sender gave it, a trace id, or a conversation with one run; `last`
     is the newest. An answer that the telemetry does not give is unknown, and the page says what to switch on.
     """
-    from aftertrace.analyzer import open_run, record_json
+    from aftertrace.analyzer import open_run
 
     # To the second, so that the time that the record tells can be asked for again.
     now_ns = time.time_ns() // _SECOND_NS * _SECOND_NS if at is None else at
@@ -90,11 +91,23 @@ def run_page(
         lines += ["", *_timeline(analysis, found)] if timeline else []
         text = "\n".join(lines) + "\n"
     else:
-        text = record_json.document(analysis.record(found))
+        text = _document(analysis.record(found), form)
     if out is None:
         sys.stdout.write(text)
     else:
         out.write_text(text, encoding="utf-8")
+
+
+def _document(record: RunRecord, form: Form) -> str:
+    from aftertrace.analyzer import html, markdown, record_document, record_json
+
+    match form:
+        case "markdown":
+            return markdown.written(record_document.document(record))
+        case "html":
+            return html.written(record_document.document(record))
+        case _:
+            return record_json.document(record)
 
 
 def page(analysis: Analysis, run_id: str, *, evidence: bool = False) -> list[str]:

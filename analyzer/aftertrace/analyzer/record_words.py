@@ -1,0 +1,114 @@
+"""How a run record is put into words, the same in Markdown and in HTML."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from aftertrace.analyzer.lengths import length
+
+if TYPE_CHECKING:
+    from aftertrace.analyzer.call_record import Approval, Call, Change, Effect
+    from aftertrace.analyzer.run_record import RunRecord
+
+UNTOLD: Final = "not told"
+"""Where the telemetry does not say."""
+QUESTIONS: Final = {
+    "agent": "Which agent",
+    "model": "Which model",
+    "system_prompt": "Which system prompt",
+    "inputs": "On what inputs",
+    "tools": "Which tools",
+    "reviewer": "Who reviewed",
+    "trigger": "What set it off",
+    "checks": "Which checks",
+    "effects": "What changed",
+}
+STATES: Final = {
+    "open": "open: it may go on",
+    "waiting": "waiting for an approval",
+    "completed": "completed",
+    "failed": "failed",
+    "abandoned": "abandoned: it began, and nothing tells that it ended",
+}
+
+
+def moment(at: str | None) -> str:
+    """A point in time to the second: ``2026-11-21 10:02:03 UTC``."""
+    return UNTOLD if at is None else f"{at[:10]} {at[11:19]} UTC"
+
+
+def clock(at: str | None, began: str | None) -> str:
+    """The time of day to the millisecond: ``10:02:03.120``; with its date where that is not the day of `began`."""
+    if at is None:
+        return ""
+    return at[11:23] if began is not None and at[:10] == began[:10] else f"{at[:10]} {at[11:23]}"
+
+
+def lasted(seconds: float | None) -> str:
+    """A length of time, where it is told."""
+    return UNTOLD if seconds is None else length(seconds)
+
+
+def count(number: int, noun: str) -> str:
+    """A whole number and its noun: ``1 call``, ``2 near misses``."""
+    plural = noun + ("es" if noun.endswith("s") else "s")
+    return f"{number:,} {noun if number == 1 else plural}"
+
+
+def headline(record: RunRecord) -> str:
+    """What became of the run, in two or three sentences for somebody who has just opened it."""
+    calls = record.calls
+    outcomes = Counter(call.outcome for call in calls)
+    became = ", ".join(f"{many} {outcome.replace('_', ' ')}" for outcome, many in sorted(outcomes.items()))
+    near = sum(call.near_miss for call in calls)
+    consequential = sum(call.consequential for call in calls)
+    parts = [f"{count(len(calls), 'call')}: {became}." if calls else "No tool call is on record."]
+    if near:
+        parts.append(f"{count(near, 'near miss')}, {consequential} of them consequential.")
+    failed = sum(finding.of in ("call", "effect") for finding in record.findings)
+    if failed:
+        parts.append(f"{count(failed, 'control failure')}.")
+    applied = sum(effect.state == "applied" for effect in record.effects)
+    parts.append(f"{count(applied, 'receipt')} of a change." if applied else "No receipt of a change is on record.")
+    parts.append(f"{record.answers_known} of {len(record.answers)} answers known.")
+    return " ".join(parts)
+
+
+def by_whom(decided_by: str | None, who: str | None, identity: str | None = None) -> str:
+    """Who decided: the class, the name and how sure it is."""
+    told = " ".join(filter(None, (decided_by, f"({who})" if who else None)))
+    return f"{told or UNTOLD}{f', {identity}' if identity and who else ''}"
+
+
+def let_by(call: Call) -> str | None:
+    """What let a call through; None where nothing tells."""
+    if call.allowed_by is None:
+        return None
+    granted = f", granted by {call.granted_by}" if call.granted_by else ""
+    mode = f", permission mode {call.permission_mode}" if call.permission_mode else ""
+    return f"{call.allowed_by}{granted}{mode}{' (inferred)' if call.allowed_basis == 'inferred' else ''}"
+
+
+def answered(approval: Approval) -> str:
+    """The answer to a request: what, by whom, after how long."""
+    waited = f" after {length(approval.wait_s)}" if approval.wait_s is not None else ""
+    if approval.decision == "pending":
+        return "not answered yet"
+    who = by_whom(approval.decided_by, approval.reviewer, approval.reviewer_identity)
+    return f"{approval.decision} by {who}{waited}"
+
+
+def change(each: Change) -> str:
+    """One change of arguments: ``/amount: 120 → 60``."""
+    before, after = (UNTOLD if side is None else side for side in (each.before, each.after))
+    if each.before is None:
+        return f"{each.path or 'all'}: added {after}"
+    return (
+        f"{each.path or 'all'}: removed {before}" if each.after is None else f"{each.path or 'all'}: {before} → {after}"
+    )
+
+
+def target(effect: Effect) -> str:
+    """The object that an effect names."""
+    return " ".join(filter(None, (effect.system, effect.object_type, effect.object_id))) or UNTOLD
