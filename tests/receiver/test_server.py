@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -185,6 +187,37 @@ def test_it_can_be_started_again_on_the_same_ports(open_station: Callable[..., S
     again = Receiver(ReceiverConfig(http_port=port, grpc_port=0), str, None, station.append)  # type: ignore[arg-type]
     with again:
         assert again.http_port == port
+
+
+def test_an_answer_does_not_wait_for_its_head_to_be_acknowledged(station: Station) -> None:
+    """That takes 40 ms, and whoever sends JSON gets a head and a body."""
+    with socket.create_connection(("127.0.0.1", station.receiver.http_port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 404"
+        assert not client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), "what a socket has unasked"
+        (accepted,) = sockets_to(client.getsockname())
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def sockets_to(peer: object) -> list[socket.socket]:
+    """The other end of a connection, where it is in this process."""
+    found = []
+    for path in list(Path("/dev/fd").iterdir()):
+        try:
+            other = socket.socket(fileno=os.dup(int(path.name)))
+        except OSError:
+            # No socket, or closed meanwhile.
+            continue
+        try:
+            if other.getpeername() == peer:
+                found.append(other)
+                continue
+        except OSError:
+            # It listens, or is no connection.
+            pass
+        other.close()
+    return found
 
 
 def test_everything_is_counted_by_signal_source_and_status(open_station: Callable[..., Station]) -> None:

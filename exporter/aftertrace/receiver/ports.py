@@ -11,7 +11,10 @@ def listen(what: str, host: str, port: int) -> socket.socket:
     """A listening TCP socket; port 0 takes any free one. Raises `Unavailable` naming the port when it is
     taken.
     """
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol by its number: of connections that do not tell it asyncio does not know that they are TCP, and lets
+    # the system hold an answer's body back until its head is acknowledged, which takes 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     # A port that lingers after a restart is ours to take again; a port somebody listens on is not.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
