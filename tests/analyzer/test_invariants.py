@@ -19,7 +19,10 @@ from . import frames
 from .frames import RECORDINGS, Frames
 from .stories import event, stored
 
-TABLES: Final = ("calls", "runs", "near_misses", "approvals", "decisions", "agents", "effects", "configurations")
+TABLES: Final = (
+    "calls", "runs", "near_misses", "approvals", "decisions", "agents", "effects", "configurations",
+    "configuration_changes", "change_measures",
+)  # fmt: skip
 PER_THREAD: Final = ("calls", "runs", "near_misses", "approvals", "decisions", "effects")
 """Tables whose rows rest on one conversation alone: a configuration is seen by many, a session may start another."""
 

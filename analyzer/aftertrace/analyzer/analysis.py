@@ -14,12 +14,15 @@ from aftertrace.analyzer import joins, near_misses, sql, timeline
 from aftertrace.analyzer.agents import agents
 from aftertrace.analyzer.approvals import approvals
 from aftertrace.analyzer.calls import calls
-from aftertrace.analyzer.configurations import configurations
+from aftertrace.analyzer.change_measures import facts, measures
+from aftertrace.analyzer.configuration_changes import History, history, with_moved
+from aftertrace.analyzer.configurations import configurations, versioned
 from aftertrace.analyzer.connected import PREFIX_CHARACTERS, connected, sought
 from aftertrace.analyzer.decisions import decisions
 from aftertrace.analyzer.effects import effects
 from aftertrace.analyzer.found import in_store
 from aftertrace.analyzer.identity import Identified, identify
+from aftertrace.analyzer.in_force import changes_before
 from aftertrace.analyzer.losses import losses
 from aftertrace.analyzer.newest import newest
 from aftertrace.analyzer.recorded import record
@@ -28,6 +31,8 @@ from aftertrace.analyzer.run_states import run_states
 from aftertrace.analyzer.runs import runs
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.select import Filter
+from aftertrace.analyzer.settled import settled
+from aftertrace.analyzer.sightings import sightings
 from aftertrace.analyzer.tables import Noted, Tables
 from aftertrace.store.errors import Invalid
 from aftertrace.store.layout import Layout
@@ -94,13 +99,38 @@ class Analysis:
 
     @cached_property
     def configurations(self) -> pl.DataFrame:
-        """`configurations`, columns as in `schemas.CONFIGURATIONS`."""
-        return configurations(self.runs.lazy()).collect()
+        """`configurations`, columns as in `configuration_schemas.CONFIGURATIONS`."""
+        return configurations(self.versioned)
+
+    @cached_property
+    def versioned(self) -> pl.DataFrame:
+        """What each run told of its agents' configurations, with their versions (`configurations.versioned`)."""
+        return versioned(settled(sightings(self.identified, self.agents, self.runs)))
+
+    @cached_property
+    def history(self) -> History:
+        """The changes of configurations, and the runs that can be compared (`configuration_changes.history`)."""
+        return history(self.versioned)
+
+    @cached_property
+    def configuration_changes(self) -> pl.DataFrame:
+        """`configuration_changes`, columns as in `configuration_schemas.CONFIGURATION_CHANGES`."""
+        return with_moved(self.history.changes, self.change_measures)
+
+    @cached_property
+    def change_measures(self) -> pl.DataFrame:
+        """`change_measures`, columns as in `configuration_schemas.CHANGE_MEASURES`."""
+        counted = facts(self.versioned, self.calls, self.approvals, self.agents, self.runs)
+        return measures(self.history.moments, counted, self.history.changes)
 
     @cached_property
     def losses(self) -> pl.DataFrame:
         """`losses`, columns as in `loss_kinds.LOSSES`."""
         return losses(self.tables, self.tables.noted(), self.now_ns)
+
+    def changes_before(self, in_force: pl.DataFrame) -> pl.DataFrame:
+        """The latest changes before the runs of `in_force.of_run` or `in_force.at_time` (`in_force.changes_before`)."""
+        return changes_before(self.versioned, self.configuration_changes, in_force)
 
     def select(self, table: str, filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002  # the word users know
         """Rows of a derived table that a filter lets through. Raises `Invalid` for a table that is not."""
@@ -120,6 +150,10 @@ class Analysis:
                 frame = self._effects_of(wanted)
             case "configurations":
                 frame = self.configurations
+            case "configuration_changes":
+                frame = self.configuration_changes
+            case "change_measures":
+                frame = self.change_measures
             case "losses":
                 frame = self.losses
             case "near_misses":
@@ -221,7 +255,11 @@ class Analysis:
                 "decisions": self.decisions.lazy(),
                 "agents": self.agents.lazy(),
                 "effects": self.effects.lazy(),
-                "configurations": self.configurations.lazy(),
+                "configurations": pl.defer(lambda: self.configurations, schema=DERIVED["configurations"].schema),
+                "configuration_changes": pl.defer(
+                    lambda: self.configuration_changes, schema=DERIVED["configuration_changes"].schema
+                ),
+                "change_measures": pl.defer(lambda: self.change_measures, schema=DERIVED["change_measures"].schema),
                 # Asked by few, and read from other files than all the rest.
                 "losses": pl.defer(lambda: self.losses, schema=DERIVED["losses"].schema),
                 "near_misses": near_misses.near_misses(self.calls.lazy()),

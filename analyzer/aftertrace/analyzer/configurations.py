@@ -1,54 +1,110 @@
-"""Configurations: agent version, model, system prompt and tools, as runs saw them."""
+"""Configurations: what an agent was made of, as versions: agent version, models, system prompt, tools and policy."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from bisect import bisect_right
+from typing import Any, Final, TypeAlias
 
 import polars as pl
 
-from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+from aftertrace.analyzer.settled import PARTS
+from aftertrace.analyzer.sightings import ROLE
 
 SCHEMA: Final = DERIVED["configurations"].schema
-_PARTS: Final = (
-    "source",
-    "tenant",
-    "environment",
-    "agent_name",
-    "agent_version",
-    "model",
-    "model_served",
-    "system_prompt_digest",
-    "tools_digest",
-)
+_Parts: TypeAlias = tuple[str | None, ...]
 
 
-def configurations(runs: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per distinct configuration of an agent, columns as in `SCHEMA`, by agent and first run.
+def versioned(settled: pl.DataFrame) -> pl.DataFrame:
+    """The settled sightings with `version`, `configuration_id` and `is_partial`: whether the run tells less than it.
 
-    Unknown stays unknown: a run that does not tell its prompt is another configuration than one that does, and never
-    counts as a change of prompt.
+    A run that tells less than others, and nothing else than they do, had the latest of them that had begun by then:
+    unknown against known is no change.
     """
-    grouped = (
-        runs.filter(pl.col("agent_name").is_not_null())
-        .sort("first_ns", "run_id")
-        .group_by(_PARTS)
+    agents = [_versioned(agent) for agent in settled.partition_by(ROLE, maintain_order=True)]
+    added = {"version": pl.Int64, "configuration_id": pl.String, "is_partial": pl.Boolean}
+    return pl.concat(agents) if agents else settled.clear().with_columns(
+        pl.lit(None, dtype=kind).alias(name) for name, kind in added.items()
+    )  # fmt: skip
+
+
+def configurations(versioned: pl.DataFrame) -> pl.DataFrame:
+    """One row per version of an agent, columns as in `SCHEMA`, by agent and first run; none for what tells nothing."""
+    told = pl.any_horizontal(pl.col("agent_name", *PARTS).is_not_null())
+    own = (
+        versioned.filter(told)
+        .sort("is_partial", "first_ns", "run_id", nulls_last=True)
+        .group_by("configuration_id", maintain_order=True)
+        .first()
+        .with_columns(template_digest=_tagged("prompt"), tools_digest="tool_schemas")
+    )
+    seen = (
+        versioned.sort("first_ns", "run_id", nulls_last=True)
+        .group_by("configuration_id")
         .agg(
-            pl.col("tools_available").drop_nulls().first().alias("tool_names"),
             pl.len().cast(pl.Int64).alias("runs"),
+            pl.col("is_partial").sum().cast(pl.Int64).alias("partial_runs"),
             pl.col("run_id").first().alias("first_run_id"),
             pl.col("run_id").last().alias("last_run_id"),
-            pl.col("started_at").min().alias("first_at"),
-            pl.col("started_at").max().alias("last_at"),
+            pl.col("first_ns").min(),
+            pl.col("first_ns").max().alias("last_ns"),
         )
+        .with_columns(first_at=pl.col("first_ns").cast(TIMESTAMP), last_at=pl.col("last_ns").cast(TIMESTAMP))
     )
-    parts = pl.concat_str([pl.col(name).fill_null("\x00") for name in _PARTS], separator="\x1f")
     return (
-        grouped.with_columns(configuration_id=parts.map_elements(_digest, return_dtype=pl.String))
+        own.drop("first_ns")
+        .join(seen, on="configuration_id", how="left")
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
-        .sort("agent_name", "first_at", "configuration_id")
+        .sort("agent_name", *(name for name in ROLE if name != "agent_name"), "version")
     )
 
 
-def _digest(parts: str) -> str:
-    return hashlib.sha256(parts.encode()).hexdigest()[:16]
+def _tagged(part: str) -> pl.Expr:
+    return pl.concat_str([pl.lit("sha256:"), pl.col(part)])
+
+
+def _versioned(agent: pl.DataFrame) -> pl.DataFrame:
+    told: list[_Parts] = list(agent.select(PARTS).iter_rows())
+    whole = {each: _whole(each, set(told)) for each in set(told)}
+    begun: dict[_Parts, list[int]] = {}
+    for at, each in enumerate(told):
+        if whole[each] == {each}:
+            begun.setdefault(each, []).append(at)
+    had = [_had(at, whole[each], begun) for at, each in enumerate(told)]
+    versions = {each: version for version, each in enumerate(dict.fromkeys(had), start=1)}
+    role = agent.select(ROLE).row(0)
+    ids = {each: _digest((*role, *each)) for each in versions}
+    return agent.with_columns(
+        pl.Series("version", [versions[each] for each in had], dtype=pl.Int64),
+        pl.Series("configuration_id", [ids[each] for each in had], dtype=pl.String),
+        pl.Series("is_partial", [each != own for each, own in zip(had, told, strict=True)], dtype=pl.Boolean),
+    )
+
+
+def _whole(each: _Parts, others: set[_Parts]) -> set[_Parts]:
+    """Those that tell all that it tells, and that nobody tells more than; itself, where nobody tells more."""
+    fuller = {other for other in others if _tells_more(other, each)}
+    return {other for other in fuller if not any(_tells_more(most, other) for most in fuller)} or {each}
+
+
+def _tells_more(other: _Parts, each: _Parts) -> bool:
+    return other != each and all(part is None or part == own for part, own in zip(each, other, strict=True))
+
+
+def _had(at: int, candidates: set[_Parts], begun: dict[_Parts, list[int]]) -> _Parts:
+    """Of the versions that a run may have had, the one in force: the latest seen before it, else the next."""
+
+    def distance(candidate: _Parts) -> tuple[bool, int, Any]:
+        positions = begun[candidate]
+        earlier = bisect_right(positions, at)
+        if earlier:
+            return False, at - positions[earlier - 1], repr(candidate)
+        return True, positions[0] - at, repr(candidate)
+
+    return min(candidates, key=distance)
+
+
+def _digest(parts: tuple[str | None, ...]) -> str:
+    written = "\x1f".join("\x00" if part is None else part for part in parts)
+    return hashlib.sha256(written.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.configuration_schemas import CHANGE_MEASURES, CONFIGURATION_CHANGES, CONFIGURATIONS
 from aftertrace.analyzer.loss_kinds import LOSSES
 from aftertrace.analyzer.run_columns import RUNS
 
@@ -249,25 +250,6 @@ EFFECTS: Final = {
     "first_ns": (pl.Int64, "time of the record"),
 }
 
-CONFIGURATIONS: Final = {
-    "configuration_id": (pl.String, "digest of what follows"),
-    "agent_name": (pl.String, "agent"),
-    "agent_version": (pl.String, "agent version"),
-    "model": (pl.String, "model asked"),
-    "model_served": (pl.String, "model that answered"),
-    "system_prompt_digest": (pl.String, "tagged digest of the system prompt; null is unknown"),
-    "tools_digest": (pl.String, "tagged digest of the tool list; null is unknown"),
-    "tool_names": (pl.List(pl.String), "tools; null is unknown"),
-    "runs": (pl.Int64, "runs that saw it"),
-    "first_run_id": (pl.String, "first run"),
-    "last_run_id": (pl.String, "last run"),
-    "first_at": (TIMESTAMP, "first seen"),
-    "last_at": (TIMESTAMP, "last seen"),
-    "tenant": (pl.String, "tenant"),
-    "environment": (pl.String, "deployment environment"),
-    "source": (pl.String, "who sent it"),
-}
-
 RATES: Final = {
     "calls": (pl.Int64, "calls that count: not pending, unresolved, unknown_tool, invalid_arguments"),
     "near_misses": (pl.Int64, "near misses among them"),
@@ -341,7 +323,9 @@ DERIVED: Final = {
         _table("decisions", DECISIONS, "a verdict on a call: none is overwritten, and the one that counted is marked"),
         _table("agents", AGENTS, "an agent of a run, and which agent set it to work"),
         _table("effects", EFFECTS, "a receipt: something changed in a system of record, or was kept from changing"),
-        _table("configurations", CONFIGURATIONS, "agent version, model, prompt and tools as runs saw them"),
+        _table("configurations", CONFIGURATIONS, "a version of an agent: its own, model, prompt, tools and policy"),
+        _table("configuration_changes", CONFIGURATION_CHANGES, "a part of an agent's configuration that was changed"),
+        _table("change_measures", CHANGE_MEASURES, "a change and a measure: what moved after it, and how sure that is"),
         _table("near_misses", CALLS, "a call that was one control away from happening"),
         _table("losses", LOSSES, "what was lost on the way, of one kind, source and day"),
     )

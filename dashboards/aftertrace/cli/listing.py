@@ -127,8 +127,19 @@ _TABLES: Final = (
         "configurations",
         "configurations",
         "List what runs were made of.",
-        "List configurations: agent version, model, system prompt and tools, as runs saw them.",
-        ("first_at", "last_at", "agent_name", "agent_version", "model", "runs", "configuration_id"),
+        "List configurations: every version of an agent (its own, model, system prompt, tools and policy), with its "
+        "first and last run.",
+        (
+            "first_at",
+            "last_at",
+            "agent_name",
+            "version",
+            "agent_version",
+            "model",
+            "model_served",
+            "runs",
+            "configuration_id",
+        ),
         ("agent", "tenant", "environment"),
     ),
 )

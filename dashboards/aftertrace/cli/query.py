@@ -21,7 +21,8 @@ def query(statement: str, data: Path, form: formats.Format, out: Path | None, li
     """Ask in SQL.
 
     QUERY reads the derived tables (calls, runs, near_misses, approvals, decisions, agents, effects, configurations,
-    losses) and the stored ones (spans, events). It reads no files and changes nothing.
+    configuration_changes, change_measures, losses) and the stored ones (spans, events). It reads no files and changes
+    nothing.
     """
     from aftertrace.analyzer import open_analysis
 

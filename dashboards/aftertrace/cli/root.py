@@ -12,6 +12,7 @@ from typing import Final
 import click
 
 from aftertrace.cli import missing
+from aftertrace.cli.changes import changes
 from aftertrace.cli.connect import connect
 from aftertrace.cli.demo import demo
 from aftertrace.cli.doctor import doctor
@@ -73,6 +74,7 @@ for command in (
     connect,
     import_files,
     *LISTINGS,
+    changes,
     run_page,
     records,
     report,

@@ -17,6 +17,7 @@ from aftertrace.ingest.dialects.events import Event, Reading
 from aftertrace.ingest.dialects.messages import value_digest
 from aftertrace.ingest.records import Record, Span
 from aftertrace.semconv.canonical import canonical_json, digest
+from aftertrace.semconv.wording import split
 
 SHORT_CHARACTERS: Final = 256
 """A text attribute up to this length is short: it is kept in the `attributes` column beside the evidence."""
@@ -36,6 +37,8 @@ is six characters of JSON, and each event of a call may hold its arguments."""
 BEGINNING_CHARACTERS: Final = 2048
 """How much of longer arguments is in a row."""
 REASON_CHARACTERS: Final = 2048
+VALUES_CHARACTERS: Final = 4096
+"""The longest list of a prompt's values in a row, as JSON; without it two such prompts are alike by digest alone."""
 STATUS_CHARACTERS: Final = 512
 _STATUS: Final = {0: "unset", 1: "ok", 2: "error"}
 _MAX_INT64: Final = 2**63 - 1
@@ -130,9 +133,28 @@ def _event_row(record: Record, event: Event, ordinal: int, who: dict[str, Any]) 
         "content": None if event.content is None else _content(event.content)[:REASON_CHARACTERS],
         "content_digest": event.content_digest or value_digest(event.content),
         "rule": event.rule,
-        "attributes": _json(short(event.attributes)) if event.attributes else None,
+        "attributes": _attributes(event),
         "flags": flags_column(record),
     }
+
+
+def _attributes(event: Event) -> str | None:
+    """Short attributes of an event; of a system prompt that is kept in part also what tells it from others."""
+    told = short(event.attributes)
+    if event.event == "input.resolved" and event.state == "system_prompt" and event.content is not None:
+        text = _content(event.content)
+        if len(text) > REASON_CHARACTERS:
+            told |= _template(text)
+    return _json(told) if told else None
+
+
+@lru_cache(maxsize=64)
+def _template(text: str) -> dict[str, str]:
+    """A long prompt as the digest of its wording, and the values in it: two that differ by today's date are alike."""
+    found = split(text)
+    values = _json(found.values)
+    wording = digest("\x00".join(found.words).encode("utf-8", "surrogatepass"))
+    return {"template_digest": wording} | ({"template_values": values} if len(values) <= VALUES_CHARACTERS else {})
 
 
 def flags_column(record: Record) -> str | None:

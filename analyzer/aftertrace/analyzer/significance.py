@@ -1,0 +1,181 @@
+"""Whether two groups differ: tests and intervals, as plain functions over numbers.
+
+Calls of one run hang together: a run that is refused once is refused again. So shares are tested on counts that are
+divided by their design effect (Rao and Scott 1992), and amounts on one number per run.
+
+Sources:
+    R. A. Fisher, The Design of Experiments, 1935 (the exact test).
+    R. G. Newcombe, Interval estimation for the difference between independent proportions, Statistics in Medicine 17,
+    1998, method 10 (the interval of a difference).
+    J. N. K. Rao, A. J. Scott, A simple method for the analysis of clustered binary data, Biometrics 48, 1992.
+    H. B. Mann, D. R. Whitney, Annals of Mathematical Statistics 18, 1947; M. Hollander, D. A. Wolfe, Nonparametric
+    Statistical Methods, 1999, chapter 4 (ties, the shift of Hodges and Lehmann, and its interval).
+    Y. Benjamini, Y. Hochberg, Controlling the false discovery rate, J. R. Statist. Soc. B 57, 1995.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import comb, erfc, exp, inf, lgamma, sqrt
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.near_misses import Z_95
+
+EXACT_AT_MOST: Final = 20
+"""With so many values in all, and no two alike, the test of ranks counts every order of them."""
+_AS_LIKELY: Final = 1 + 1e-7
+"""Tables this near in probability are as likely as each other: rounding tells them apart, not chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many of so many. Both may be fractions, once a design effect divides them."""
+
+    of: float
+    total: float
+
+    @property
+    def value(self) -> float:
+        """The share."""
+        return self.of / self.total
+
+    def divided(self, by: float) -> Share:
+        """The same share of fewer."""
+        return Share(self.of / by, self.total / by)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """By how much the second group lies above the first, its 95 % interval, and how likely chance alone is."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def shares_differ(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]) -> Difference:
+    """The difference of two shares, each of `(of, total)` per run: Fisher's test and Newcombe's interval.
+
+    Both rest on counts divided by the design effect of their group; where one cannot be told, by that of the other.
+    Each group has to have a total above 0.
+    """
+    first, second = _summed(before), _summed(after)
+    by_first, by_second = design_effect(before), design_effect(after)
+    first = first.divided(by_first or by_second or 1.0)
+    second = second.divided(by_second or by_first or 1.0)
+    low, high = newcombe(first, second)
+    p = fisher_exact(round(first.of), round(first.total), round(second.of), round(second.total))
+    return Difference(second.value - first.value, low, high, p)
+
+
+def design_effect(runs: Sequence[tuple[int, int]]) -> float | None:
+    """How much more a share varies than if its calls came one by one: at least 1. `runs` hold `(of, total)` of each.
+    None where nothing varies, or there is but one run.
+
+    Rao and Scott 1992, equation 2: the variance of a ratio between clusters over that of a binomial share.
+    """
+    counted = [run for run in runs if run[1] > 0]
+    total = _summed(counted)
+    if len(counted) < 2 or not 0 < total.of < total.total:
+        return None
+    share = total.value
+    residuals = sum((of - share * calls) ** 2 for of, calls in counted)
+    between = len(counted) / (len(counted) - 1) * residuals / total.total**2
+    return max(1.0, between / (share * (1 - share) / total.total))
+
+
+def newcombe(first: Share, second: Share) -> tuple[float, float]:
+    """The 95 % interval of the second share less the first: Newcombe 1998, method 10, of two Wilson intervals."""
+    (first_low, first_high), (second_low, second_high) = _wilson(first), _wilson(second)
+    gap = second.value - first.value
+    return (
+        gap - sqrt((second.value - second_low) ** 2 + (first_high - first.value) ** 2),
+        gap + sqrt((second_high - second.value) ** 2 + (first.value - first_low) ** 2),
+    )
+
+
+def fisher_exact(first_of: int, first_total: int, second_of: int, second_total: int) -> float:
+    """Two-sided p of Fisher's exact test: of all tables with these margins, those that are no more likely."""
+    of = first_of + second_of
+    low, high = max(0, of - second_total), min(of, first_total)
+
+    def log_weight(x: int) -> float:
+        return _log_choose(first_total, x) + _log_choose(second_total, of - x)
+
+    everything = _log_choose(first_total + second_total, of)
+    seen = log_weight(first_of)
+    likely = (log_weight(x) for x in range(low, high + 1))
+    return min(1.0, sum(exp(weight - everything) for weight in likely if exp(weight - seen) <= _AS_LIKELY))
+
+
+def amounts_differ(before: Sequence[float], after: Sequence[float]) -> Difference:
+    """How far the second group is shifted against the first: the test of Mann and Whitney, and the shift of Hodges and
+    Lehmann with its interval. Neither group may be empty.
+    """
+    first = pl.DataFrame({"before": before}, schema={"before": pl.Float64})
+    second = pl.DataFrame({"after": after}, schema={"after": pl.Float64})
+    gaps = first.join(second, how="cross").select((pl.col("after") - pl.col("before")).sort()).to_series()
+    pairs = len(before) * len(after)
+    spread = sqrt(pairs * (len(before) + len(after) + 1) / 12)
+    reach = max(1, round(pairs / 2 - Z_95 * spread))
+    middle = (gaps[(pairs - 1) // 2] + gaps[pairs // 2]) / 2
+    return Difference(middle, gaps[reach - 1], gaps[pairs - reach], mann_whitney(before, after))
+
+
+def mann_whitney(first: Sequence[float], second: Sequence[float]) -> float:
+    """Two-sided p of the test of ranks: exact for few values without ties, else normal with the corrections for ties
+    and for continuity.
+    """
+    pairs, ordered = len(first) * len(second), sorted(second)
+    below = sum(bisect_left(ordered, x) + bisect_right(ordered, x) for x in first) / 2
+    lesser = min(below, pairs - below)
+    total = len(first) + len(second)
+    ties = Counter([*first, *second])
+    if total <= EXACT_AT_MOST and len(ties) == total:
+        ways = sum(_ways(len(first), len(second), u) for u in range(int(lesser) + 1))
+        return min(1.0, 2 * ways / comb(total, len(first)))
+    tied = sum(times**3 - times for times in ties.values()) / (total * (total - 1))
+    variance = pairs / 12 * (total + 1 - tied)
+    if variance <= 0:
+        return 1.0
+    return min(1.0, erfc(max(0.0, pairs / 2 - lesser - 0.5) / sqrt(2 * variance)))
+
+
+def benjamini_hochberg(ps: Sequence[float]) -> list[float]:
+    """For each p the least rate of false discoveries at which it would count, given how many were looked at."""
+    falling = sorted(range(len(ps)), key=lambda at: ps[at], reverse=True)
+    adjusted, least = [1.0] * len(ps), 1.0
+    for passed, at in enumerate(falling):
+        least = min(least, ps[at] * len(ps) / (len(ps) - passed))
+        adjusted[at] = least
+    return adjusted
+
+
+def _summed(runs: Sequence[tuple[int, int]]) -> Share:
+    return Share(sum(of for of, _ in runs), sum(total for _, total in runs))
+
+
+def _wilson(share: Share) -> tuple[float, float]:
+    spread = Z_95**2 / share.total
+    centre = (share.value + spread / 2) / (1 + spread)
+    half = (Z_95 / (1 + spread)) * sqrt(share.value * (1 - share.value) / share.total + spread / (4 * share.total))
+    return max(0.0, min(share.value, centre - half)), min(1.0, max(share.value, centre + half))
+
+
+def _log_choose(n: int, k: int) -> float:
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) if 0 <= k <= n else -inf
+
+
+@lru_cache(maxsize=65_536)
+def _ways(first: int, second: int, u: int) -> int:
+    """In how many orders of two groups so large the count of Mann and Whitney is `u`: their recurrence of 1947."""
+    if u < 0 or not first or not second:
+        return int(u == 0)
+    return _ways(first - 1, second, u - second) + _ways(first, second - 1, u)
