@@ -152,8 +152,12 @@ def _templates(rows: list[dict[str, Any]], times: list[int]) -> list[Template | 
         when = [times[at] for at in family]
         columns = zip(*(prompt.values for prompt in told), strict=True)
         kept = frozenset(at for at, values in enumerate(columns) if is_setting(values, when))
+        same: dict[tuple[str, ...], Template] = {}
         for at, prompt in zip(family, told, strict=True):
-            found[at] = _template(prompt, kept)
+            settings = tuple(prompt.values[position] for position in kept)
+            if settings not in same:
+                same[settings] = _template(prompt, kept)
+            found[at] = same[settings]
     texts_vary = any(each is not None and each.text is not None and each.set_apart for each in found)
     # Beside a text whose values differ from run to run, a digest alone says nothing.
     return [None if each is not None and each.text is None and texts_vary else each for each in found]

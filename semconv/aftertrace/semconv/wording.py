@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 _MONTH: Final = (
@@ -56,13 +57,24 @@ class Split:
 
 
 def split(text: str) -> Split:
-    """A text as wording and values."""
+    """A text as wording and values. No value goes over the end of a line, and most lines of prompts come again."""
+    words, values = [""], list[str]()
+    for nth, line in enumerate(text.split("\n")):
+        (first, *others), found = _line(line)
+        words[-1] += f"\n{first}" if nth else first
+        words += others
+        values += found
+    return Split(tuple(words), tuple(values))
+
+
+@lru_cache(maxsize=16_384)
+def _line(line: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     words, values, end = [], [], 0
-    for found in _VALUE.finditer(text):
-        words.append(text[end : found.start()])
+    for found in _VALUE.finditer(line):
+        words.append(line[end : found.start()])
         values.append(found[0])
         end = found.end()
-    return Split((*words, text[end:]), tuple(values))
+    return (*words, line[end:]), tuple(values)
 
 
 def kind_of(value: str) -> str:
