@@ -37,6 +37,8 @@ is six characters of JSON, and each event of a call may hold its arguments."""
 BEGINNING_CHARACTERS: Final = 2048
 """How much of longer arguments is in a row."""
 REASON_CHARACTERS: Final = 2048
+REMEMBERED_CHARACTERS: Final = 65_536
+"""Of longer prompts it is not remembered what was made of them: who sends them chooses how many and how long."""
 VALUES_CHARACTERS: Final = 4096
 """The longest list of a prompt's values in a row, as JSON; without it two such prompts are alike by digest alone."""
 STATUS_CHARACTERS: Final = 512
@@ -144,17 +146,19 @@ def _attributes(event: Event) -> str | None:
     if event.event == "input.resolved" and event.state == "system_prompt" and event.content is not None:
         text = _content(event.content)
         if len(text) > REASON_CHARACTERS:
-            told |= _template(text)
+            told |= (_remembered if len(text) <= REMEMBERED_CHARACTERS else _template)(text)
     return _json(told) if told else None
 
 
-@lru_cache(maxsize=64)
 def _template(text: str) -> dict[str, str]:
     """A long prompt as the digest of its wording, and the values in it: two that differ by today's date are alike."""
     found = split(text)
     values = _json(found.values)
     wording = digest("\x00".join(found.words).encode("utf-8", "surrogatepass"))
     return {"template_digest": wording} | ({"template_values": values} if len(values) <= VALUES_CHARACTERS else {})
+
+
+_remembered = lru_cache(maxsize=64)(_template)
 
 
 def flags_column(record: Record) -> str | None:

@@ -34,6 +34,8 @@ _VALUE: Final = re.compile(
     r"|(?P<number>\d+(?:[.,]\d+)*)"
 )
 _KINDS: Final = ("address", "path", "date", "time", "id", "number")
+_SHORT_CHARACTERS: Final = 512
+"""Longer lines are not remembered: who sends them chooses how long they are."""
 WHOLE: Final = "whole"
 """Kind of the digest that stands for a text, or for the rest of it, that is not kept."""
 
@@ -60,14 +62,13 @@ def split(text: str) -> Split:
     """A text as wording and values. No value goes over the end of a line, and most lines of prompts come again."""
     words, values = [""], list[str]()
     for nth, line in enumerate(text.split("\n")):
-        (first, *others), found = _line(line)
+        (first, *others), found = (_remembered if len(line) <= _SHORT_CHARACTERS else _line)(line)
         words[-1] += f"\n{first}" if nth else first
         words += others
         values += found
     return Split(tuple(words), tuple(values))
 
 
-@lru_cache(maxsize=16_384)
 def _line(line: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     words, values, end = [], [], 0
     for found in _VALUE.finditer(line):
@@ -75,6 +76,9 @@ def _line(line: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         values.append(found[0])
         end = found.end()
     return (*words, line[end:]), tuple(values)
+
+
+_remembered = lru_cache(maxsize=8_192)(_line)
 
 
 def kind_of(value: str) -> str:
