@@ -1,0 +1,30 @@
+"""What is remembered of texts."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+from aftertrace.semconv.wording import split
+
+TEXTS = 50
+CHARACTERS = 200_000
+
+
+def held_bytes(*, kept: bool) -> int:
+    """What long lines leave in memory, once they were split; with what was made of them, if that is kept."""
+    found = []
+    tracemalloc.start()
+    try:
+        for number in range(TEXTS):
+            made = split(f"{number} " + "x" * CHARACTERS)
+            if kept:
+                found.append(made)
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+def test_long_lines_are_not_remembered() -> None:
+    """Who sends prompts chooses how long they are, and the drain has to live with them."""
+    assert held_bytes(kept=False) < CHARACTERS * 10
+    assert held_bytes(kept=True) > CHARACTERS * TEXTS
