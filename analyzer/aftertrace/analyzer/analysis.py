@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +21,14 @@ from aftertrace.analyzer.configurations import configurations, versioned
 from aftertrace.analyzer.connected import PREFIX_CHARACTERS, connected, sought
 from aftertrace.analyzer.decisions import decisions
 from aftertrace.analyzer.effects import effects
+from aftertrace.analyzer.finds import finds
 from aftertrace.analyzer.found import in_store
 from aftertrace.analyzer.identity import Identified, identify
 from aftertrace.analyzer.in_force import changes_before
 from aftertrace.analyzer.losses import losses
 from aftertrace.analyzer.newest import newest
 from aftertrace.analyzer.recorded import record
+from aftertrace.analyzer.related import related
 from aftertrace.analyzer.run_record import RunRecord
 from aftertrace.analyzer.run_states import run_states
 from aftertrace.analyzer.runs import runs
@@ -204,6 +207,14 @@ class Analysis:
     def record(self, run_id: str) -> RunRecord:
         """Everything that is known of a run, as one document. Raises `Invalid` when there is no such run."""
         return record(self, run_id)
+
+    def finds(self, texts: Sequence[str], filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
+        """Where texts stand: in receipts, calls, approvals, inputs and runs, columns as in `finds.FINDS`."""
+        return finds(self, texts, filter)
+
+    def related(self, run_id: str, filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
+        """Other runs that share something with one, columns as in `related.RELATED`."""
+        return related(self, run_id, filter)
 
     def resolve_run(self, text: str) -> str:
         """The run that `text` names: `last`, an id or its beginning, the id that its sender gave it, a trace id, or a

@@ -128,7 +128,7 @@ def _evidence(record: RunRecord) -> Part:
     records = f"aftertrace records {(record.traces or (record.run_id,))[0]} --otlp"
     traces = ", ".join(record.traces[:_SHOWN]) or UNTOLD
     return Part(
-        "Evidence, and how to check this page",
+        "Evidence, how to check this page, and where to look further",
         (
             Paragraph(
                 f"It rests on {count(record.records, 'stored record')}.{missing} "
@@ -143,6 +143,8 @@ def _evidence(record: RunRecord) -> Part:
                     ("All of this as JSON: ", Code(command), ", whose SHA-256 for this store is ", Code(digest), "."),
                     ("The records, as they were received: ", Code(records)),
                     ("Whether what is stored is what was written: ", Code("aftertrace fsck")),
+                    ("What had been changed just before it: ", Code(f"aftertrace changes --run {record.run_id}")),
+                    ("What else may be affected: ", Code(f"aftertrace related {record.run_id}")),
                 )
             ),
             Paragraph(

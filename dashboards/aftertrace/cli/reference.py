@@ -21,8 +21,10 @@ from aftertrace.analyzer.allowances import ALLOWANCES
 from aftertrace.analyzer.answers import Answer
 from aftertrace.analyzer.controls import FAILURES
 from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
+from aftertrace.analyzer.finds import FINDS
 from aftertrace.analyzer.loss_kinds import KINDS
 from aftertrace.analyzer.outcomes import RULES
+from aftertrace.analyzer.related import RELATED
 from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
 from aftertrace.cli import config
@@ -82,6 +84,7 @@ def text() -> str:
         *_configuration(),
         *_tables(),
         *_run_record(),
+        *_found(),
         *_outcomes(),
         *_flags(),
         *_losses(),
@@ -172,6 +175,17 @@ def _columns(title: str, brief: str, rows: list[tuple[str, str, str]]) -> Iterat
     for name, kind, text in rows:
         yield f"| `{name}` | {_cell(kind)} | {_cell(text)} |"
     yield ""
+
+
+def _found() -> Iterator[str]:
+    for title, brief, columns in (
+        ("Found", "What `aftertrace find` tells: one row per thing in which the texts stand.", FINDS),
+        ("Related", "What `aftertrace related` tells: one row per other run and thing that both have.", RELATED),
+    ):
+        yield f"## {title}\n\n{brief}\n\n| column | type | |\n|---|---|---|"
+        for name, (kind, text) in columns.items():
+            yield f"| `{name}` | {kind} | {_cell(text)} |"
+        yield ""
 
 
 def _run_record() -> Iterator[str]:

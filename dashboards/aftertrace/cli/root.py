@@ -17,6 +17,7 @@ from aftertrace.cli.connect import connect
 from aftertrace.cli.demo import demo
 from aftertrace.cli.doctor import doctor
 from aftertrace.cli.draining import drain
+from aftertrace.cli.finding import find, related
 from aftertrace.cli.importing import import_files
 from aftertrace.cli.integrity import fsck
 from aftertrace.cli.listing import LISTINGS
@@ -76,6 +77,8 @@ for command in (
     *LISTINGS,
     changes,
     run_page,
+    find,
+    related,
     records,
     report,
     query,
