@@ -36,6 +36,8 @@ class Ran:
     agent: str = "clerk"
     version: str | None = None
     is_denied: bool = False
+    is_let_by_rule: bool = False
+    """A policy lets the payment through, and nobody is asked."""
     waited_s: float | None = None
     tokens: int = 1000
 
@@ -92,6 +94,9 @@ def _logs(nth: int, run: Ran) -> Iterator[dict[str, Any]]:
     if run.is_denied:
         denied = {"aftertrace.decision.outcome": "deny", "aftertrace.actor.type": "policy"}
         yield _log(nth, run, 6, "aftertrace.policy.evaluated", {**call, **denied})
+    elif run.is_let_by_rule:
+        let = {"aftertrace.decision.outcome": "allow", "aftertrace.actor.type": "policy"}
+        yield _log(nth, run, 6, "aftertrace.policy.evaluated", {**call, **let})
     elif run.waited_s is not None:
         asked = {**call, "aftertrace.approval.id": f"a-{nth}"}
         yield _log(nth, run, 6, "aftertrace.approval.requested", asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from aftertrace.dashboards.plain import plain
+from aftertrace.dashboards.quantities import count
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def page(analysis: Analysis, listed: pl.DataFrame, wanted: Filter) -> list[str]:
     agents = seen.select(_WHOSE).n_unique()
     looked = int(seen["runs"].sum())
     lines = [
-        f"{_count(listed.height, 'change')} of {_count(agents, 'agent')} in {_count(looked, 'run')}",
+        f"{count(listed.height, 'change')} of {count(agents, 'agent')} in {count(looked, 'run')}",
         *_corrected(analysis),
     ]
     for row in listed.iter_rows(named=True):
@@ -117,7 +118,7 @@ def _corrected(analysis: Analysis) -> list[str]:
         return [
             "what moved: nothing could be tested, since that takes five runs that tell it on both sides of a change"
         ]
-    looks = _count(tested, "look")
+    looks = count(tested, "look")
     return [f"what moved: with 95 % intervals; q is corrected for all {looks} at what moved in this store"]
 
 
@@ -132,7 +133,7 @@ def _configuration(row: dict[str, Any]) -> list[str]:
     }
     lines = [
         f"run {row['run_id']} · {_moment(row['run_ns'])}",
-        plain(f"{_agent(row)}: version {row['version']}, in {_count(row['runs'], 'run')}")
+        plain(f"{_agent(row)}: version {row['version']}, in {count(row['runs'], 'run')}")
         + f" from {_moment(row['first_ns'])} to {row['last_at']:%Y-%m-%d %H:%M}",
     ]
     lines += [f"  {name:14} {plain(value) if value else 'not told'}" for name, value in parts.items()]
@@ -177,11 +178,11 @@ def _what(row: dict[str, Any]) -> list[str]:
 def _since(row: dict[str, Any]) -> list[str]:
     """Versions, runs, and how the old went."""
     versions = f"version {row['version_before']} -> {row['version_after']}"
-    lines = [f"{versions} · first run {row['first_run_id']} · {_count(row['runs'], 'run')}"]
+    lines = [f"{versions} · first run {row['first_run_id']} · {count(row['runs'], 'run')}"]
     told = [_STATES[row["state"]]] if row["state"] in _STATES else []
     if row["overlap_runs"]:
         told.append(
-            f"{_count(row['overlap_runs'], 'run')} still had the old one, until {row['overlap_until']:%Y-%m-%d %H:%M}"
+            f"{count(row['overlap_runs'], 'run')} still had the old one, until {row['overlap_until']:%Y-%m-%d %H:%M}"
         )
     if told:
         lines.append("; ".join(told))
@@ -238,11 +239,7 @@ def _ago(row: dict[str, Any]) -> str:
     seconds = row["ago_ns"] // _NS
     days, hours, minutes = seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60
     ago = f"{days} d {hours} h" if days else f"{hours} h {minutes} min"
-    return f" · {ago} and {_count(row['runs_between'], 'run')} before"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" + ("" if number == 1 else "s")
+    return f" · {ago} and {count(row['runs_between'], 'run')} before"
 
 
 def _moment(time_ns: int | None) -> str:

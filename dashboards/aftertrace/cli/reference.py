@@ -21,6 +21,7 @@ from aftertrace.analyzer.allowances import ALLOWANCES
 from aftertrace.analyzer.answers import Answer
 from aftertrace.analyzer.controls import FAILURES
 from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
+from aftertrace.analyzer.expectations import DEMANDS, LIMITS, SELECTORS
 from aftertrace.analyzer.finds import FINDS
 from aftertrace.analyzer.loss_kinds import KINDS
 from aftertrace.analyzer.outcomes import RULES
@@ -48,7 +49,7 @@ _EXIT_CODES: Final = """\
 | code | means |
 |--:|---|
 | 0 | fine |
-| 1 | `fsck` found damage, stored bytes are not what was written, or aftertrace has a defect |
+| 1 | `check` found a broken rule, `fsck` damage, or stored bytes other than were written; or aftertrace has a defect |
 | 2 | wrong use, input that cannot be accepted as it is, or a file that cannot be read or written |
 | 75 | try again later: a lock is held, a port is taken, or the store's disk is full |
 | 130 | interrupted |
@@ -82,6 +83,7 @@ def text() -> str:
         _FORMATS,
         _EXIT_CODES,
         *_configuration(),
+        *_expectations(),
         *_tables(),
         *_run_record(),
         *_found(),
@@ -135,6 +137,19 @@ def _configuration() -> Iterator[str]:
             variable = f"AFTERTRACE_{section}_{item.name}".upper()
             cells = (f"`{section}`", f"`{item.name}`", f"`{_toml(item.default)}`", f"`{variable}`", docs[item.name])
             yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+    yield ""
+
+
+def _expectations() -> Iterator[str]:
+    yield "## Expectations\n"
+    yield (
+        "The file of `aftertrace check` is TOML: one `[[rule]]` table for each rule, with a `name`, what it is about "
+        "and what it demands. Names of agents, environments, tools and reviewers may hold `*` and `?`.\n"
+    )
+    yield "| key | value | |\n|---|---|---|"
+    kinds = {**dict.fromkeys((*SELECTORS, *DEMANDS), "list of texts"), "standing_grants": "boolean"}
+    for key, brief in (*SELECTORS.items(), *DEMANDS.items(), *((key, brief) for key, (_, _, brief) in LIMITS.items())):
+        yield "| " + " | ".join(_cell(cell) for cell in (f"`{key}`", kinds.get(key, "number"), brief)) + " |"
     yield ""
 
 

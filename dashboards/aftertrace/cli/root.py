@@ -13,6 +13,7 @@ import click
 
 from aftertrace.cli import missing
 from aftertrace.cli.changes import changes
+from aftertrace.cli.check import check
 from aftertrace.cli.connect import connect
 from aftertrace.cli.demo import demo
 from aftertrace.cli.doctor import doctor
@@ -76,6 +77,7 @@ for command in (
     import_files,
     *LISTINGS,
     changes,
+    check,
     run_page,
     find,
     related,

@@ -1,0 +1,100 @@
+"""`check`: expectations held against history, with an exit code for CI and cron."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import click
+
+from aftertrace.cli import formats, settings
+from aftertrace.cli.filters import chosen, filter_options
+from aftertrace.cli.output import text_or_rows
+from aftertrace.dashboards.plain import plain
+from aftertrace.dashboards.quantities import count
+
+if TYPE_CHECKING:
+    from aftertrace.analyzer.expectation_checks import Checked
+
+_Form: TypeAlias = Literal["text"] | formats.Format
+_SHOWN: Final = ("first_ns", "rule", "verdict", "agent_name", "tool_name", "found", "expected", "run_id")
+_LISTED: Final = 20
+"""Findings of a rule on the page; the other formats hold all."""
+EXIT_BROKEN: Final = 1
+
+
+@click.command("check", short_help="Hold expectations against history.")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--strict", is_flag=True, help="Fail also where the telemetry does not tell whether a rule holds.")
+@filter_options(("agent", "tenant", "environment", "time"))
+@text_or_rows
+@settings.data_option
+def check(
+    file: Path, strict: bool, data: Path, form: _Form, out: Path | None, limit: int | None, **options: Any
+) -> int:
+    """Hold the rules of FILE against history: whose approval calls need, which tools an agent may use, limits per run.
+
+    FILE is TOML, and its keys are in docs/REFERENCE.md. Exits with 0 if every rule holds, and with 1 if one is broken;
+    every call or run that breaks it is named. What the telemetry does not tell is unknown, which fails with --strict.
+    """
+    import polars as pl
+
+    from aftertrace.analyzer import open_analysis
+    from aftertrace.analyzer.expectation_checks import check as held
+    from aftertrace.analyzer.expectations import parsed
+
+    rules = parsed(file.read_text(encoding="utf-8", errors="replace"), str(file))
+    analysis, wanted = open_analysis(settings.readable(data)), chosen(options)
+    checked = held(rules, analysis.select("calls", wanted), analysis.select("runs", wanted))
+    if form == "text":
+        _say(page(checked), out)
+    else:
+        findings = pl.concat([each.findings for each in checked])
+        formats.write(findings if limit is None else findings.head(limit), form, shown=_SHOWN, out=out)
+    broken = any(each.broken or (strict and each.unknown) for each in checked)
+    return EXIT_BROKEN if broken else 0
+
+
+def page(checked: list[Checked]) -> list[str]:
+    """The rules in their order, each with what breaks it."""
+    broken = sum(each.broken > 0 for each in checked)
+    lines = [f"{count(len(checked), 'rule')}, {broken} broken"]
+    for each in checked:
+        lines += ["", plain(f"{_STATES[_state(each)]}  {each.rule.name} ({_about(each)})")]
+        for row in each.findings.sort("verdict", maintain_order=True).head(_LISTED).iter_rows(named=True):
+            call = f" call {row['tool_call_id'] or row['call_key']} of {row['tool_name']}" if row["call_key"] else ""
+            told = f"{row['verdict']}: run {row['run_id']}{call}: {row['found']}, expected {row['expected']}"
+            lines.append(plain(f"    {told}"))
+        if each.findings.height > _LISTED:
+            lines.append(f"    … and {each.findings.height - _LISTED:,} more: --format json")
+    return lines
+
+
+_STATES: Final = {"broken": "BROKEN ", "unknown": "UNKNOWN", "idle": "IDLE   ", "holds": "HOLDS  "}
+
+
+def _state(each: Checked) -> str:
+    if each.broken:
+        return "broken"
+    if each.unknown:
+        return "unknown"
+    return "holds" if each.calls or each.runs else "idle"
+
+
+def _about(each: Checked) -> str:
+    """What it was held against; a rule that is about nothing may have a name spelt wrong."""
+    if not each.calls and not each.runs:
+        return "no call or run is what it is about"
+    told = [f"{count(each.calls, 'call')} that ran"] if each.calls else []
+    told += [count(each.runs, "run")] if each.runs else []
+    found = [f"{number:,} {what}" for number, what in ((each.broken, "broken"), (each.unknown, "unknown")) if number]
+    return ", ".join([" and ".join(told), *found])
+
+
+def _say(lines: list[str], out: Path | None) -> None:
+    text = "\n".join(lines) + "\n"
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text, encoding="utf-8")
