@@ -171,7 +171,10 @@ def test_a_control_failure_is_a_finding_with_the_number_of_its_call() -> None:
 def test_a_workflow_is_told_by_its_span() -> None:
     """By the standard's name, or by OpenLLMetry's."""
     for key in ("gen_ai.workflow.name", "traceloop.workflow.name"):
-        assert record_of(PROPOSED, spans=(span("step", attributes=json.dumps({key: "refunds"})),)).workflow == "refunds"
+        assert (
+            record_of(PROPOSED, spans=(span("invoke_agent", attributes=json.dumps({key: "refunds"})),)).workflow
+            == "refunds"
+        )
 
 
 def test_a_run_that_never_told_its_end_is_abandoned_after_half_an_hour() -> None:

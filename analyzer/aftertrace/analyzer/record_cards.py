@@ -72,6 +72,8 @@ def _blocks(call: Call, record: RunRecord) -> Iterator[Block]:
         + (f": {each.reason}" if each.reason else "")
         + (" (the one that counted)" if each.is_final and len(call.decisions) > 1 else "")
         for each in call.decisions[:_SHOWN_DECISIONS]
+        # An answer that stands alone is told as such.
+        if len(call.decisions) > 1 or call.approval is None
     ]
     mine = [each for each in record.effects if each.call == call.number]
     told += [f"receipt: {each.operation or 'change'} of {target(each)} {each.state}" for each in mine]

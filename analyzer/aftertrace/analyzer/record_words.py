@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 UNTOLD: Final = "not told"
 """Where the telemetry does not say."""
 QUESTIONS: Final = {
-    "agent": "Which agent",
-    "model": "Which model",
-    "system_prompt": "Which system prompt",
-    "inputs": "On what inputs",
-    "tools": "Which tools",
-    "reviewer": "Who reviewed",
-    "trigger": "What set it off",
-    "checks": "Which checks",
-    "effects": "What changed",
+    "agent": "Agent",
+    "model": "Model and version",
+    "system_prompt": "System prompt",
+    "inputs": "Inputs",
+    "tools": "Tools considered, called, rejected",
+    "reviewer": "Reviewer",
+    "trigger": "Trigger",
+    "checks": "Checks",
+    "effects": "Effects",
 }
 STATES: Final = {
     "open": "open: it may go on",

@@ -38,36 +38,42 @@ def run_facts(identified: Identified) -> pl.DataFrame:
     and `input_digests`, as `schemas.RUNS` has them.
     """
     spans, events = identified.spans, identified.events
-    shared = ("run_id", "run_key", "service_version")
-    of_spans = spans.select(
-        *shared,
-        at_ns="start_ns",
-        **{name: pl.coalesce(_of_span(spans, each) for each in keys) for name, keys in _OF_SPANS.items()},
-    )
-    telling = pl.when(pl.col("event").is_in(_TELLING)).then("attributes")
-    resolved = (pl.col("event") == "input.resolved") & pl.col("state").is_in(_INPUTS)
-    of_events = events.select(
-        *shared,
-        at_ns="time_ns",
-        input_digest=pl.when(resolved).then("content_digest"),
-        **{name: telling.str.json_path_match(f"$.{key}") for name, key in _OF_EVENTS.items()},
-    )
+    every = pl.concat([frame.select("run_id", "run_key", "service_version") for frame in (spans, events)])
+    facts = pl.concat([_of_spans(spans), _of_events(events)], how="diagonal")
     policy = pl.concat_str("policy_id", "policy_version", separator=" ", ignore_nulls=True).replace("", None)
-    return (
-        pl.concat([of_spans, of_events], how="diagonal")
-        .sort("at_ns", *sorted({"run_key", "service_version", *_OF_SPANS, "input_digest"}), maintain_order=True)
+    told = (
+        facts.filter(pl.any_horizontal(pl.exclude("run_id", "at_ns").is_not_null()))
+        .sort("at_ns", *sorted({*_OF_SPANS, "input_digest"}))
         .group_by("run_id")
         .agg(
-            *(
-                pl.col(name).drop_nulls().first()
-                for name in ("trigger", "trigger_id", "parent_run_key", "workflow", "service_version")
-            ),
-            _told(pl.col("run_key")).alias("run_keys"),
+            *(pl.col(name).drop_nulls().first() for name in ("trigger", "trigger_id", "parent_run_key", "workflow")),
             _told(policy).alias("policies"),
             _told(pl.col("input_digest")).alias("input_digests"),
         )
-        .sort("run_id")
     )
+    named = every.group_by("run_id").agg(pl.col("service_version").max(), _told(pl.col("run_key")).alias("run_keys"))
+    return named.join(told, on="run_id", how="left").sort("run_id")
+
+
+def _of_spans(spans: pl.DataFrame) -> pl.DataFrame:
+    # The spans of agents and roots tell of their run: to look for it in all others would take long.
+    heads = spans.filter((pl.col("operation") == "invoke_agent") | pl.col("parent_span_id").is_null())
+    return heads.select(
+        "run_id",
+        at_ns="start_ns",
+        **{name: pl.coalesce(_of_span(key) for key in keys) for name, keys in _OF_SPANS.items()},
+    )
+
+
+def _of_events(events: pl.DataFrame) -> pl.DataFrame:
+    resolved = (pl.col("event") == "input.resolved") & pl.col("state").is_in(_INPUTS)
+    return events.filter(pl.col("event").is_in(_TELLING) | resolved).select(
+        "run_id",
+        at_ns="time_ns",
+        input_digest=pl.when(resolved).then("content_digest"),
+        **{name: pl.when(~resolved).then("attributes").str.json_path_match(f"$.{key}")
+           for name, key in _OF_EVENTS.items()},
+    )  # fmt: skip
 
 
 def _told(value: pl.Expr) -> pl.Expr:
@@ -76,9 +82,7 @@ def _told(value: pl.Expr) -> pl.Expr:
     return pl.when(values.len() > 0).then(values.implode())
 
 
-def _of_span(spans: pl.DataFrame, key: str) -> pl.Expr:
+def _of_span(key: str) -> pl.Expr:
     """An attribute of spans; only those that hold its name are parsed."""
-    if not spans["attributes"].str.contains(f'"{key}":', literal=True).any():
-        return pl.lit(None, dtype=pl.String)
     named = pl.col("attributes").str.contains(f'"{key}":', literal=True)
     return pl.when(named).then("attributes").str.json_path_match(f"$['{key}']")
