@@ -242,3 +242,14 @@ def _let_pass(store: Path, took_s: float = 0.0) -> None:
     """A second passes, and the last reading of the store took so long."""
     streamlit.cache_data.clear()
     data.pace(str(store)).took_s = took_s
+
+
+def test_a_run_can_be_taken_along_as_one_file(recorded: Path, analysis: Analysis, open_page: OpenPage) -> None:
+    """What the command writes; it is made when it is asked for."""
+    run_id = analysis.runs["run_id"][0]
+    page = open_page("run", recorded, run=run_id)
+    (button,) = page.get("download_button")
+    assert button.proto.label == "Run record, as one file"
+    written = data.record_page(analysis, run_id)
+    assert written.startswith("<!doctype html>")
+    assert run_id in written

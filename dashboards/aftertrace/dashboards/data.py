@@ -22,8 +22,10 @@ from aftertrace.analyzer import (
     Filter,
     Invalid,
     current_version,
+    html,
     open_analysis,
     open_run,
+    record_document,
 )
 from aftertrace.dashboards import launch
 
@@ -38,6 +40,7 @@ __all__ = [
     "Pace",
     "analysis",
     "pace",
+    "record_page",
     "run",
     "settings",
     "version",
@@ -60,6 +63,11 @@ def version() -> str | None:
         return _key(str(settings().data))
     except AftertraceError:
         return None
+
+
+def record_page(analysis: Analysis, run_id: str) -> str:
+    """A run as one HTML file: what `aftertrace run ID --format html` writes."""
+    return html.written(record_document.document(analysis.record(run_id)))
 
 
 def analysis() -> Analysis:

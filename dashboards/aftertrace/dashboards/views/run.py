@@ -107,4 +107,12 @@ with st.expander("Configuration and origin", icon=":material/fingerprint:"):
     st.caption(f"{count(len(run['traces'] or ()), 'trace')}, {count(run['records'], 'record')}")
     st.code("\n".join(plain(trace) for trace in run["traces"] or ()), language=None)
 
+st.download_button(
+    "Run record, as one file",
+    lambda: data.record_page(analysis, run_id),
+    file_name=f"run-{run_id}.html",
+    mime="text/html",
+    icon=":material/download:",
+    on_click="ignore",
+)
 st.caption(f"Analysed {moment(analysis.now_ns)}")
