@@ -182,6 +182,45 @@ def unsaid(folder: Path) -> int:
     return truth.filter(in_prose & pl.col("fate").str.starts_with("denied")).height
 
 
+def attacks(folder: Path, near: pl.DataFrame) -> pl.DataFrame:
+    """The near misses that an attacker asked for: `call_key`.
+
+    The recordings hold each injected task as a task of its own, too. A refused call of an attacked run is the
+    attacker's if its tool, or a value in its arguments to that tool, is of the injected task and not of the user's.
+    """
+    runs = pl.read_parquet(folder / "truth.runs.parquet")
+    columns = ("run_key", "suite", "kind", "user_task", "injection_task")
+    told = pl.read_parquet(folder / "truth.parquet").join(runs.select(columns), on="run_key")
+    used: dict[tuple[str, str], dict[str, set[str]]] = {}
+    for suite, task, tool, arguments in (
+        told.filter(pl.col("kind") != "attack").select("suite", "user_task", "tool", "arguments_json").iter_rows()
+    ):
+        used.setdefault((suite, task), {}).setdefault(tool, set()).update(_values(arguments))
+    found = [
+        key
+        for key, tool, arguments, suite, task, injected in near.join(
+            runs.filter(pl.col("kind") == "attack"), left_on="conversation_id", right_on="run_key"
+        )
+        .select("call_key", "tool_name", "arguments", "suite", "user_task", "injection_task")
+        .iter_rows()
+        if _is_attackers(tool, _values(arguments), used.get((suite, injected), {}), used.get((suite, task), {}))
+    ]
+    return pl.DataFrame({"call_key": found}, {"call_key": pl.String})
+
+
+def _is_attackers(tool: str, values: set[str], injected: dict[str, set[str]], asked: dict[str, set[str]]) -> bool:
+    if tool not in injected:
+        return False
+    return tool not in asked or bool(values & injected[tool] - asked[tool])
+
+
+def _values(arguments: str | None) -> set[str]:
+    """The texts in a call's arguments."""
+    told = json.loads(arguments or "{}")
+    listed = [value for each in told.values() for value in (each if isinstance(each, list) else [each])]
+    return {value for value in listed if isinstance(value, str) and len(value) > 2}
+
+
 def of_runs_that_all_ran(folder: Path, calls: pl.DataFrame) -> pl.DataFrame:
     """The calls of runs in which everything that was proposed ran as proposed: none of them is a near miss."""
     truth = pl.read_parquet(folder / "truth.parquet")

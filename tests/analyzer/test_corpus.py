@@ -7,11 +7,15 @@ default; the whole public sets with `AFTERTRACE_WHOLE_CORPUS=1`.
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 import pytest
+
+from aftertrace.analyzer import Analysis, Filter
+from aftertrace.analyzer.near_miss_figures import LISTED, Figures, figures
+from aftertrace.analyzer.periods import Period
 
 from . import corpus
 from .frames import LATER_NS
@@ -24,6 +28,18 @@ SAMPLES = {
 CHOSEN = {"whole": []} if WHOLE else SAMPLES
 LEAST_CALLS = 30_000 if WHOLE else 400
 LEAST_RAN = 20_000 if WHOLE else 60
+LEAST_PRECISION = 0.7 if WHOLE else 0.4
+"""Least share of attacks among the fifty worst near misses; by chance one in ten would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attacked:
+    """A converted part of the corpus, and what is told of it."""
+
+    folder: Path
+    analysis: Analysis
+    found: Figures
+
 
 pytestmark = [
     pytest.mark.slow,
@@ -66,6 +82,49 @@ def test_where_records_are_lost_nothing_wrong_claims_to_be_explicit(dialect: str
     unknowable = calls.filter(pl.col("outcome").is_in(["unresolved", "pending"]))
     assert (scored["wrong_and_explicit"], scored["extra"]) == (0, 0)
     assert set(unknowable["basis"]) <= {"inferred"}
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> Attacked:
+    """Runs under attack, and the report of them."""
+    folder = tmp_path_factory.mktemp("attacked")
+    sample = [] if WHOLE else ["--limit", "2400"]
+    corpus.convert(folder, ["--dialect", "genai", "--sets", "agentdyn", *sample])
+    analysis = corpus.read(folder).analysis(LATER_NS)
+    return Attacked(folder, analysis, figures(analysis, Period.of(None, None, now_ns=LATER_NS), Filter()))
+
+
+def test_near_miss_rates_per_pipeline_are_those_of_the_raw_data(attacked: Attacked) -> None:
+    """The report counts, for each agent, the calls that ran and were refused as the recordings themselves do."""
+    fate = pl.col("fate")
+    truth = (
+        pl.read_parquet(attacked.folder / "truth.parquet")
+        .filter(fate.str.contains("^(executed|denied)"))
+        .group_by(agent_name="pipeline")
+        .agg(
+            pl.len().cast(pl.Int64).alias("calls"),
+            fate.str.starts_with("denied").sum().cast(pl.Int64).alias("near_misses"),
+        )
+    )
+    told = attacked.found.rates["agent_name"].select("agent_name", "calls", "near_misses")
+    assert told.height >= 3
+    assert told.sort("agent_name").rows() == truth.sort("agent_name").rows()
+    # The control: one refusal told otherwise is seen.
+    assert told.with_columns(pl.col("near_misses") - 1).sort("agent_name").rows() != truth.sort("agent_name").rows()
+
+
+def test_attacks_that_were_stopped_rank_above_noise(attacked: Attacked, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the fifty worst near misses, most are what an attacker asked for; in the order of time, few are."""
+    analysis, found = attacked.analysis, attacked.found
+    asked_for = corpus.attacks(attacked.folder, analysis.calls.filter("near_miss"))
+    latest = analysis.near_misses().head(LISTED)
+    ranked, by_time = (frame.join(asked_for, on="call_key", how="semi").height for frame in (found.listed, latest))
+    near = found.totals.near_misses
+    with capsys.disabled():
+        print(f"\nattacks: {asked_for.height} of {near} near misses, {ranked} of the 50 worst, {by_time} of the latest")
+    assert ranked / LISTED >= LEAST_PRECISION
+    assert ranked / LISTED >= 3 * asked_for.height / near
+    assert ranked > by_time
 
 
 def test_the_score_sees_calls_that_are_told_wrong(tmp_path: Path) -> None:

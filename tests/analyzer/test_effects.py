@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.analyzer import Filter
+from aftertrace.analyzer import Analysis, Filter, markdown
 from aftertrace.analyzer.effects import SIGNALS
-from aftertrace.analyzer.report import near_misses as report
+from aftertrace.analyzer.near_miss_report import near_misses
+from aftertrace.analyzer.periods import Period
 
+from .frames import LATER_NS
 from .stories import COMPLETED, PROPOSED, event, span, stored
 
 PAID: Final = PROPOSED | {"arguments_digest": "sha256:paid"}
@@ -149,14 +151,19 @@ def test_a_call_that_claims_an_effect_which_was_blocked_is_a_failed_control() ->
     assert told == [[["effect_missing"]], [[]], [[]], [[]]]
 
 
+def report(analysis: Analysis, wanted: Filter | None = None) -> str:
+    """The near-miss report of all that is recorded, as Markdown."""
+    return markdown.written(near_misses(analysis, Period.of(None, None, now_ns=LATER_NS), wanted))
+
+
 def test_the_report_counts_effects_that_no_call_explains() -> None:
     """And escapes what the receipt says."""
     text = report(stored(PROPOSED, COMPLETED, receipt(**NOBODYS, effect_object_id="<b>|")).analysis())
-    assert "- **Control failures: 1.** A control that should have held did not: see below.\n" in text
+    assert "- Control failures: 1 · a control that should have held did not\n" in text
     assert "| `no_call` | 1 | something changed, and no call of the run is on record that did it |\n" in text
     assert "| `no_call` | create stripe \\<b\\>\\| | not told |" in text
     quiet = report(stored(PROPOSED, COMPLETED, receipt()).analysis())
-    assert "Control failures" not in quiet
+    assert "- Control failures: 0 · " in quiet
     assert "Where a control failed" not in quiet
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer import Filter
-from aftertrace.analyzer.review_report import approvals as report
+from aftertrace.analyzer import Analysis, Filter, markdown
+from aftertrace.analyzer.review_report import approvals as document_of
 from aftertrace.analyzer.reviews import CHARACTERS_PER_S, LONG_CHARACTERS, SIGNALS, reviews
 
 from .stories import AT_NS, event, stored
@@ -222,6 +222,11 @@ def test_the_load_is_the_most_requests_within_an_hour(asked_s: list[int]) -> Non
     assert (row["busiest_hour"] or 0) == max(windows, default=0)
 
 
+def report(analysis: Analysis, wanted: Filter | None = None) -> str:
+    """The approval report as Markdown."""
+    return markdown.written(document_of(analysis, wanted))
+
+
 def test_the_report_says_what_is_odd_and_escapes_it() -> None:
     """What the agent showed is hostile; the Markdown around it is ours."""
     shown = "| [pay](http://evil) \u202e" + LONG
@@ -230,9 +235,11 @@ def test_the_report_says_what_is_odd_and_escapes_it() -> None:
     assert "- **Signals that a review may not have been one: 1.**\n" in text
     assert "| `hasty` | 1 | approved faster than the text can be read: more than 100 characters a second |\n" in text
     assert "| ana | 1.0 s | \\| \\[pay\\](http\\://evil) ‹U+202E›xxx" in text
-    assert "| ana | 1 | 1 | 100.0% (20.7% to 100.0%) | 1.0 s | 1.0 s | 1 | 1 |\n" in text
+    assert "| `ana` | 1 | 1 | 100.0 % (20.7 to 100.0 %) | 1.0 s | 1.0 s | 1 | 1 |\n" in text
     failed = report(stored({**asked, "decider": "ana"}, PROPOSED, granted(20), RAN).analysis())
     assert "## Where a control failed\n\n" in failed
     assert "| `self_approved` | 1 | the agent, or whoever asked, is named as the one who approved |\n" in failed
     nobody = report(stored(PROPOSED).analysis(), Filter())
-    assert nobody.startswith("# Approvals\n\nNobody was asked anything, as far as is recorded. Made ")
+    assert nobody.startswith(
+        "# Approvals\n\nMade 2027-01-15 08:16 UTC.\n\nNobody was asked anything, as far as is recorded."
+    )

@@ -46,7 +46,7 @@ def test_any_other_text_is_a_value_error(text: str) -> None:
 def test_a_listing_offers_only_filters_that_its_table_can_answer(command: object) -> None:
     """A filter whose column is missing would silently keep everything. Runs answer for their calls."""
     name = command.name.replace("-", "_")  # type: ignore[attr-defined]
-    offered = {parameter.name for parameter in command.params} - {"form", "out", "limit", "data"}  # type: ignore[attr-defined]
+    offered = {parameter.name for parameter in command.params} - {"form", "out", "limit", "data", "as_of"}  # type: ignore[attr-defined]
     columns = set(DERIVED[name].schema)
     needed = {"run": "run_id", "agent": "agent_name", "tool": "tool_name", "since": "first_ns", "until": "first_ns"}
     missing = {name for name in offered if needed.get(name, name) not in columns}

@@ -284,13 +284,19 @@ def analyse(tables: Tables, *, version: str = "", now_ns: int | None = None) -> 
     return Analysis(tables, version, time.time_ns() if now_ns is None else now_ns)
 
 
-def open_analysis(data: Path, *, now_ns: int | None = None) -> Analysis:
-    """An analysis of the store in `data`, at the version its tables have now. An empty store has empty tables."""
+def open_analysis(data: Path, *, now_ns: int | None = None, as_of_ns: int | None = None) -> Analysis:
+    """An analysis of the store in `data`, at the version its tables have now. An empty store has empty tables.
+
+    Args:
+        data: folder of the store.
+        now_ns: the time it is judged at.
+        as_of_ns: only what had been received before then is looked at, and it is judged at that time.
+    """
     pinned = Snapshot.of(data)
-    return analyse(tables_of(pinned), version=_version(pinned), now_ns=now_ns)
+    return _analysed(tables_of(pinned), _version(pinned), now_ns, as_of_ns)
 
 
-def open_run(data: Path, text: str, *, now_ns: int | None = None) -> tuple[Analysis, str]:
+def open_run(data: Path, text: str, *, now_ns: int | None = None, as_of_ns: int | None = None) -> tuple[Analysis, str]:
     """An analysis of what one run needs of the store in `data`, and the run's id; what it tells of that run is what
     `open_analysis` tells, but where ids that many calls have lead to more than is read (`places.PLACES_AT_MOST`). Of
     other runs it may tell a part.
@@ -299,6 +305,7 @@ def open_run(data: Path, text: str, *, now_ns: int | None = None) -> tuple[Analy
         data: folder of the store.
         text: as for `Analysis.resolve_run`.
         now_ns: the time it is judged at.
+        as_of_ns: as for `open_analysis`.
 
     Raises:
         Invalid: none or several runs answer to it.
@@ -309,8 +316,14 @@ def open_run(data: Path, text: str, *, now_ns: int | None = None) -> tuple[Analy
     own = newest(found) if text == "last" else connected(found, sought(found, text))
     if own is not None:
         tables = replace(tables, spans=own.spans, events=own.events)
-    analysis = analyse(tables, version=_version(pinned), now_ns=now_ns)
+    analysis = _analysed(tables, _version(pinned), now_ns, as_of_ns)
     return analysis, analysis.resolve_run(text)
+
+
+def _analysed(tables: Tables, version: str, now_ns: int | None, as_of_ns: int | None) -> Analysis:
+    if as_of_ns is None:
+        return analyse(tables, version=version, now_ns=now_ns)
+    return analyse(tables.received_before(as_of_ns), version=f"{version},as_of:{as_of_ns}", now_ns=as_of_ns)
 
 
 def tables_of(pinned: Snapshot) -> Tables:

@@ -184,7 +184,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Counts and shares over time."""
+    """Counts and shares over time. Steps in which there was nothing to count have a place in drawings alone."""
 
     counted: str
     """What `Bar.count` counts, in the plural."""

@@ -6,6 +6,7 @@ stays text, and whoever opens the file tells nobody.
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 from typing import Any, Final, assert_never
 
@@ -35,10 +36,12 @@ from aftertrace.analyzer.document import (
 from aftertrace.analyzer.lanes import lanes_drawn
 from aftertrace.analyzer.sheet import SHEET
 from aftertrace.analyzer.trend import interval_drawn, trend_drawn
-from aftertrace.analyzer.visible import EXCERPT_CHARACTERS, visible, visible_lines
+from aftertrace.analyzer.visible import EXCERPT_CHARACTERS, edges, visible, visible_lines
 
 LINE_CHARACTERS: Final = 1_000
 """Longer texts are cut."""
+SHORT_CHARACTERS: Final = 22
+"""Cells of tables with no more than this are not broken over lines."""
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
@@ -150,10 +153,7 @@ def _table(document: Document, table: Table) -> str:
         for name, kind in zip(table.columns, kinds, strict=True)
     )
     body = "\n".join(
-        "<tr>"
-        + "".join(f"<td{kind}>{_line(document, cell)}</td>" for cell, kind in zip(row, kinds, strict=True))
-        + "</tr>"
-        for row in table.rows
+        "<tr>" + "".join(map(partial(_cell, document, table), row, table.columns)) + "</tr>" for row in table.rows
     )
     more = f'\n<p class="more">{_line(document, table.more)}</p>' if table.more else ""
     return (
@@ -161,9 +161,18 @@ def _table(document: Document, table: Table) -> str:
     )
 
 
-def _kind(table: Table, column: str) -> str:
-    kinds = ("number" if column.endswith(":") else "", "unbroken" if column in table.unbroken else "")
+def _kind(table: Table, column: str, *, is_short: bool = False) -> str:
+    unbroken = "unbroken" if is_short or column in table.unbroken else ""
+    kinds = ("number" if column.endswith(":") else "", unbroken)
     return f' class="{told}"' if (told := " ".join(filter(None, kinds))) else ""
+
+
+def _cell(document: Document, table: Table, cell: Line, column: str) -> str:
+    """What is short stays on one line, so that what is long has the room."""
+    pieces = inlines(cell)
+    words = "".join(piece if isinstance(piece, str) else getattr(piece, "text", "") for piece in pieces)
+    is_short = len(words) <= SHORT_CHARACTERS and not any(isinstance(piece, Interval) for piece in pieces)
+    return f"<td{_kind(table, column, is_short=is_short)}>{_line(document, cell)}</td>"
 
 
 def _line(document: Document, line: Line) -> str:
@@ -173,17 +182,17 @@ def _line(document: Document, line: Line) -> str:
 def _inline(document: Document, piece: Inline) -> str:
     match piece:
         case str():
-            before = " " if piece.startswith(" ") else ""
-            after = " " if piece.endswith(" ") and piece.strip() else ""
+            before, after = edges(piece)
             return before + text(piece) + after
         case Code(shown):
             return f"<code>{text(shown)}</code>"
         case Strong(shown):
-            return f"<strong>{text(shown)}</strong>"
+            before, after = edges(shown)
+            return f"{before}<strong>{text(shown)}</strong>{after}"
         case Mark(word, tone):
             return f'<span class="mark {tone}">{text(word)}</span>'
         case Interval():
-            return f'<span class="interval">{interval_drawn(piece)}{text(piece.text)}</span>'
+            return f'<span class="interval">{interval_drawn(piece)}<span>{text(piece.text)}</span></span>'
         case Rows():
             number = document.number(piece)
             return f'<a class="rows" href="#rows-{number}" title="{text(piece.command)}">[{number}]</a>'

@@ -28,7 +28,7 @@ from aftertrace.analyzer.document import (
     Trend,
     inlines,
 )
-from aftertrace.analyzer.visible import CELL_CHARACTERS, EXCERPT_CHARACTERS, visible, visible_lines
+from aftertrace.analyzer.visible import CELL_CHARACTERS, EXCERPT_CHARACTERS, edges, visible, visible_lines
 
 LINE_CHARACTERS: Final = 1_000
 """Longer pieces of a line are cut."""
@@ -92,6 +92,7 @@ def _block(document: Document, block: Block) -> str:
                 f"{plain(bar.name)} | {bar.count:,} | {bar.of:,} | {bar.interval.text} | "
                 + (_inline(document, bar.rows) if bar.rows else "")
                 for bar in bars
+                if bar.of
             ]
             return table(f" | {plain(counted)}: | {plain(of)}: | rate, 95 % interval | rows", rows_of)
         case Excerpt():
@@ -134,14 +135,13 @@ def _line(document: Document, line: Line) -> str:
 def _inline(document: Document, piece: Inline) -> str:
     match piece:
         case str():
-            # Spaces at the ends part it from its neighbours.
-            before = " " if piece.startswith(" ") else ""
-            after = " " if piece.endswith(" ") and piece.strip() else ""
+            before, after = edges(piece)
             return before + plain(piece, LINE_CHARACTERS) + after
         case Code(text):
             return code(text)
         case Strong(text):
-            return f"**{plain(text, LINE_CHARACTERS)}**"
+            before, after = edges(text)
+            return f"{before}**{plain(text, LINE_CHARACTERS)}**{after}"
         case Mark(word):
             return plain(word)
         case Interval():

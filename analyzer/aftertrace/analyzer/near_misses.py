@@ -32,18 +32,18 @@ def near_misses(calls: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def rates(calls: pl.LazyFrame, by: list[str]) -> pl.LazyFrame:
+def rates(calls: pl.LazyFrame, by: list[str], floor: pl.Expr | None = None) -> pl.LazyFrame:
     """Near misses per call for each value of the columns `by`, with a 95 % Wilson interval.
 
     An empty `by` gives one row. `floor` is true where a group holds calls of an emitter that hides some refusals, so
-    that the true number can only be higher (`hides_refusals`).
+    that the true number can only be higher (`hides_refusals`), or calls for which the expression of that name is true.
     """
     counted = calls.filter(pl.col("outcome").is_in(COUNTED))
     measures = [
         pl.len().cast(pl.Int64).alias("calls"),
         pl.col("near_miss").sum().cast(pl.Int64).alias("near_misses"),
         pl.col("consequential").sum().cast(pl.Int64).alias("consequential"),
-        hides_refusals().any().alias("floor"),
+        (hides_refusals() if floor is None else floor).any().alias("floor"),
     ]
     grouped = counted.group_by(by).agg(measures) if by else counted.select(measures)
     low, high = wilson(pl.col("near_misses"), pl.col("calls"))

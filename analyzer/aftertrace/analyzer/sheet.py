@@ -54,7 +54,8 @@ td.number { overflow-wrap: normal; }
   border: 1.5px solid currentColor; border-radius: 4px; padding: 0 .35em; line-height: 1.45; }
 .critical { color: var(--critical); } .high { color: var(--high); } .medium { color: var(--medium); }
 .low, .plain { color: var(--low); } .good { color: var(--good); }
-.interval { white-space: nowrap; font-variant-numeric: tabular-nums; }
+.mark, .interval span { white-space: nowrap; }
+.interval { font-variant-numeric: tabular-nums; }
 svg { display: block; }
 .interval svg { display: inline-block; vertical-align: -2px; margin-right: .45rem; }
 svg .axis { stroke: var(--line); } svg .whisker { stroke: var(--quiet); stroke-width: 1.5; }

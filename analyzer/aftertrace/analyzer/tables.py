@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -38,6 +39,13 @@ class Noted:
     put_aside: tuple[PutAside, ...] = ()
     """What is in the quarantine."""
 
+    def up_to(self, day: date) -> Noted:
+        """What was noted up to the end of a day in UTC."""
+        return Noted(
+            tuple(each for each in self.refused if each.day <= day.isoformat()),
+            tuple(each for each in self.put_aside if each.day <= day),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Tables:
@@ -51,6 +59,13 @@ class Tables:
     """Columns of `store.schema.EVIDENCE`; for losses alone."""
     noted: Callable[[], Noted] = Noted
     """Reads what was noted: for losses alone."""
+
+    def received_before(self, time_ns: int) -> Tables:
+        """What was received before a time, by the receiver's clock, and what was noted up to the end of its day."""
+        day = datetime.fromtimestamp(time_ns // 10**9, UTC).date()
+        had_come = (pl.col("received_date") <= day) & (pl.col("received_ns") < time_ns)
+        spans, events, evidence = (frame.filter(had_come) for frame in (self.spans, self.events, self.evidence))
+        return replace(self, spans=spans, events=events, evidence=evidence, noted=lambda: self.noted().up_to(day))
 
     @classmethod
     def empty(cls) -> Tables:

@@ -59,11 +59,14 @@ def trend_drawn(trend: Trend, link: Callable[[Rows], str], text: Callable[[str],
             drawn.append(
                 f'<text x="{left + step / 2:.1f}" y="{_HEIGHT - 7}" text-anchor="middle">{text(bar.name)}</text>'
             )
+        if not bar.of:
+            continue
         cells = (
-            f"<td>{text(bar.name)}</td>",
-            f'<td class="number">{bar.count:,}{link(bar.rows) if bar.rows else ""}</td>',
-            f'<td class="number">{bar.of:,}</td>',
-            f'<td><span class="interval">{interval_drawn(bar.interval)}{text(bar.interval.text)}</span></td>',
+            f'<td class="unbroken">{text(bar.name)}</td>',
+            f'<td class="number">{bar.count:,}</td>',
+            f'<td class="number">{bar.of:,}{link(bar.rows) if bar.rows else ""}</td>',
+            f'<td><span class="interval">{interval_drawn(bar.interval)}<span>{text(bar.interval.text)}</span></span>',
+            "</td>",
         )
         rows.append(f"<tr>{''.join(cells)}</tr>")
     told = text(f"{trend.counted} over time, at most {most:,}")

@@ -41,6 +41,11 @@ def visible_lines(text: str, characters: int) -> list[str]:
     return [_SUSPECT.sub(lambda match: _shown(match.group()), line) for line in shown.split("\n")]
 
 
+def edges(text: str) -> tuple[str, str]:
+    """A space before a piece of a line, and one after it, where it has any: they part it from its neighbours."""
+    return " " if text[:1] == " " else "", " " if text.strip() and text[-1:] == " " else ""
+
+
 @lru_cache(maxsize=4096)
 def _shown(character: str) -> str:
     code = ord(character)

@@ -151,10 +151,12 @@ def _show(data: Path, now: Serving, *, once: bool) -> None:
     click.echo("\n3. What happened: aftertrace run last\n")
     click.echo("\n".join(one_run.page(analysis, analysis.resolve_run("last"))))
     click.echo("\n4. What nearly happened: aftertrace report near-misses\n")
-    from aftertrace.analyzer import Filter
-    from aftertrace.analyzer.report import near_misses
+    from aftertrace.analyzer import markdown
+    from aftertrace.analyzer.near_miss_report import first_page, near_misses
+    from aftertrace.analyzer.periods import Period
 
-    click.echo(plain_lines(near_misses(analysis, Filter())).rstrip("\n"))
+    document = first_page(near_misses(analysis, Period.of(None, None, now_ns=analysis.now_ns)))
+    click.echo(plain_lines(markdown.written(document)).rstrip("\n"))
 
 
 def send(http_url: str) -> int:

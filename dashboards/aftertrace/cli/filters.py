@@ -60,7 +60,9 @@ class Word(click.ParamType[str]):
 
 
 class Instant(click.ParamType[int]):
-    """A point in time: ISO 8601, taken as UTC without an offset, or how long ago (`30d`, `12h`, `15m`, `90s`, `2w`)."""
+    """A point in time: ISO 8601, taken as UTC without an offset, how long ago (`30d`, `12h`, `15m`, `90s`, `2w`), or
+    `now`.
+    """
 
     name = "time"
 
@@ -76,6 +78,8 @@ class Instant(click.ParamType[int]):
 
 def instant_ns(text: str, *, now_ns: int) -> int:
     """Nanoseconds since the Unix epoch of a time as people write it. Raises `ValueError`."""
+    if text == "now":
+        return now_ns
     if ago := _AGO.fullmatch(text):
         length = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         return now_ns - length // timedelta(microseconds=1) * 1000
@@ -102,16 +106,23 @@ _WORDS: Final = {"outcome": Word(_outcomes), "decided_by": Word(_deciders)}
 
 
 def filter_options(names: Iterable[str]) -> Callable[[_Function], _Function]:
-    """Add the named filters, and ``--since`` and ``--until`` where `time` is among the names."""
+    """Add the named filters; ``--since`` and ``--until`` where `time` is among the names, ``--as-of`` for `as_of`."""
     wanted = list(names)
 
     def add(command: _Function) -> _Function:
+        if "as_of" in wanted:
+            command = click.option(
+                "--as-of",
+                metavar="TIME",
+                type=Instant(),
+                help="Only by what had been received before then, and judged at that time.",
+            )(command)
         if "time" in wanted:
             command = click.option("--until", metavar="TIME", type=Instant(), help="Only before then.")(command)
             command = click.option(
                 "--since", metavar="TIME", type=Instant(), help="Only from then on: a date, or 30d, 12h, 15m ago."
             )(command)
-        for name in reversed([name for name in wanted if name != "time"]):
+        for name in reversed([name for name in wanted if name in _OPTIONS]):
             metavar, text = _OPTIONS[name]
             command = click.option(
                 f"--{name.replace('_', '-')}", metavar=metavar, type=_WORDS.get(name, str), help=text
@@ -134,7 +145,8 @@ def opened(data: Path, options: dict[str, Any]) -> tuple[Analysis, Filter]:
     """What to ask, and for what: of one run, where the options name it, no more is read than that needs."""
     from aftertrace.analyzer import open_analysis, open_run
 
+    as_of_ns = options.get("as_of")
     if (named := options.get("run")) is None:
-        return open_analysis(data), chosen(options)
-    analysis, run_id = open_run(data, named)
+        return open_analysis(data, as_of_ns=as_of_ns), chosen(options)
+    analysis, run_id = open_run(data, named, as_of_ns=as_of_ns)
     return analysis, replace(chosen(options), run_id=run_id)

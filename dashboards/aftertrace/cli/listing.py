@@ -22,6 +22,7 @@ _EVERY_FILTER: Final = (
     "tenant",
     "environment",
     "time",
+    "as_of",
 )
 
 
@@ -96,7 +97,7 @@ _TABLES: Final = (
         "List decisions: every verdict that a policy, guardrail, hook or reviewer gave on a call, in order, and which "
         "one counted.",
         ("first_ns", "tool_name", "ordinal", "decision", "is_final", "decided_by", "reviewer", "reason", "run_id"),
-        ("tool", "decided_by", "reviewer", "tenant", "environment", "time", "run"),
+        ("tool", "decided_by", "reviewer", "tenant", "environment", "time", "as_of", "run"),
     ),
     Listing(
         "agents",
@@ -104,7 +105,7 @@ _TABLES: Final = (
         "List the agents of every run.",
         "List agents: who took part in each run, which agent set it to work, and by which call.",
         ("started_at", "agent_name", "depth", "how", "parent_name", "delegated_by_tool", "calls", "model", "run_id"),
-        ("agent", "tenant", "environment", "time", "run"),
+        ("agent", "tenant", "environment", "time", "as_of", "run"),
     ),
     Listing(
         "effects",
@@ -112,7 +113,7 @@ _TABLES: Final = (
         "List receipts: what changed, and by which call.",
         "List effects: what changed in a system of record or was kept from it, and where no call on record did it.",
         ("first_ns", "tool_name", "state", "system", "operation", "object_id", "signals", "run_id"),
-        ("agent", "tool", "tenant", "environment", "time", "run"),
+        ("agent", "tool", "tenant", "environment", "time", "as_of", "run"),
     ),
     Listing(
         "losses",
@@ -121,7 +122,7 @@ _TABLES: Final = (
         "List losses: what was refused, dropped or sampled away by senders, damaged, or never came though others name "
         "it. Each count says whether it is exact, at least or at most so much, or an estimate.",
         ("day", "source", "kind", "count", "unit", "certainty", "signal", "detail"),
-        ("tenant", "time"),
+        ("tenant", "time", "as_of"),
     ),
     Listing(
         "configurations",

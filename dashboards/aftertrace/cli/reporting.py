@@ -1,63 +1,145 @@
-"""`report`: Markdown to read or to send."""
+"""`report`: documents to read, to send and to print."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 import click
 
 from aftertrace.cli import settings
-from aftertrace.cli.filters import chosen, filter_options
+from aftertrace.cli.filters import chosen, filter_options, opened
 from aftertrace.dashboards.plain import plain_lines
+from aftertrace.store.errors import Invalid
+
+if TYPE_CHECKING:
+    from aftertrace.analyzer.document import Document
+    from aftertrace.analyzer.periods import Period
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+Form: TypeAlias = Literal["markdown", "html", "json"]
 
-FILTERS: Final = ("agent", "tool", "outcome", "decided_by", "reviewer", "tenant", "environment", "time")
+FILTERS: Final = ("agent", "tool", "outcome", "decided_by", "reviewer", "tenant", "environment", "time", "as_of")
+
+
+class Calendar(click.ParamType[tuple[int, int, int]]):
+    """A period of the calendar in UTC: `2026`, `2026-Q4`, `2026-11`, `2026-W47` or `2026-11-22`."""
+
+    name = "period"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
+        """Begin, end, and the begin of the period before, in nanoseconds since the Unix epoch."""
+        from aftertrace.analyzer.periods import named
+
+        try:
+            return named(value)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no period; write 2026, 2026-Q4, 2026-11, 2026-W47 or 2026-11-22", param, ctx)
 
 
 @click.group("report")
 def report() -> None:
-    """Write a report in Markdown."""
+    """Write a report as Markdown or as one HTML file that prints well."""
 
 
-def _out(command: _Function) -> _Function:
-    return click.option(
-        "--out",
-        metavar="FILE",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Write to a file instead of standard output.",
-    )(command)
+def _output(*forms: Form) -> Callable[[_Function], _Function]:
+    def add(command: _Function) -> _Function:
+        command = click.option(
+            "--out",
+            metavar="FILE",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Write to a file instead of standard output.",
+        )(command)
+        return click.option(
+            "--format", "form", type=click.Choice(forms), default="markdown", show_default=True, help="How to write it."
+        )(command)
+
+    return add
 
 
 @report.command("near-misses")
 @filter_options(FILTERS)
-@_out
+@click.option(
+    "--period",
+    metavar="PERIOD",
+    type=Calendar(),
+    help="A period of the calendar in UTC: 2026, 2026-Q4, 2026-11, 2026-W47 or 2026-11-22.",
+)
+@_output("markdown", "html", "json")
 @settings.data_option
-def near_misses(data: Path, out: Path | None, **options: Any) -> None:
-    """Near misses: consequential ones first, rates with 95 % intervals, and where a count is only a floor."""
-    from aftertrace.analyzer import open_analysis
-    from aftertrace.analyzer.report import near_misses as text_of
+def near_misses(data: Path, form: Form, out: Path | None, **options: Any) -> None:
+    """Near misses of a period: what nearly happened, the worst first, what changed, and what to do next.
 
-    _write(text_of(open_analysis(settings.readable(data)), chosen(options)), out)
+    Rates have 95 % intervals, and each count says whether it is only a floor. A period closes a day after its end: from
+    then on its report is the same, byte for byte, however the store grows. What comes later counts with --as-of.
+    """
+    from aftertrace.analyzer import near_miss_json, open_analysis
+    from aftertrace.analyzer.near_miss_figures import figures
+    from aftertrace.analyzer.near_miss_report import told
+
+    period, stored = _period(options), settings.readable(data)
+    found = figures(open_analysis(stored, as_of_ns=period.as_of_ns), period, chosen(options))
+    if form == "json":
+        _write(near_miss_json.written(found), out)
+    else:
+        _write(_text(told(found), form), out)
+    _tell_late(stored, period)
 
 
 @report.command("approvals")
 @filter_options(FILTERS)
-@_out
+@_output("markdown", "html")
 @settings.data_option
-def approvals(data: Path, out: Path | None, **options: Any) -> None:
+def approvals(data: Path, form: Form, out: Path | None, **options: Any) -> None:
     """Approvals: what is odd first, then per reviewer, agent and tool how often and how fast they are given."""
-    from aftertrace.analyzer import open_analysis
-    from aftertrace.analyzer.review_report import approvals as text_of
+    from aftertrace.analyzer.review_report import approvals as document_of
 
-    _write(text_of(open_analysis(settings.readable(data)), chosen(options)), out)
+    _write(_text(document_of(*opened(settings.readable(data), options)), form), out)
+
+
+def _period(options: dict[str, Any]) -> Period:
+    """The period that the options ask for."""
+    from aftertrace.analyzer.periods import Period
+
+    since, until, named = options.get("since"), options.get("until"), options.pop("period")
+    if named is not None and (since is not None or until is not None):
+        raise Invalid("report: --period and --since or --until, expected one of them; a period has its begin and end")
+    since, until, before = named or (since, until, None)
+    return Period.of(since, until, now_ns=time.time_ns(), as_of_ns=options.get("as_of"), before_ns=before)
+
+
+def _tell_late(data: Path, period: Period) -> None:
+    """Say on standard error what is stored of a period and does not count in its report, or may yet."""
+    from aftertrace.analyzer.analysis import tables_of
+    from aftertrace.analyzer.late import late
+    from aftertrace.analyzer.periods import instant
+    from aftertrace.store.layout import Layout
+    from aftertrace.store.snapshot import Snapshot
+    from aftertrace.store.standing import standing
+
+    if came := late(tables_of(Snapshot.of(data)), period):
+        click.echo(
+            f"note: {came:,} records of this period came after {instant(period.as_of_ns)} and do not count in it; "
+            "--as-of now counts them",
+            err=True,
+        )
+    if waiting := sum(log.waiting for log in standing(Layout(data)).logs):
+        click.echo(
+            f"note: {waiting:,} requests wait in the log and do not count yet; see `aftertrace status`", err=True
+        )
+
+
+def _text(document: Document, form: Form) -> str:
+    from aftertrace.analyzer import html, markdown
+
+    return html.written(document) if form == "html" else markdown.written(document)
 
 
 def _write(text: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(plain_lines(text).rstrip("\n") + "\n")
     else:
-        out.write_text(text, encoding="utf-8")
+        out.write_text(text, encoding="utf-8", newline="\n")

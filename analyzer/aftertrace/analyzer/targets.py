@@ -1,0 +1,136 @@
+"""What calls were aimed at: each value in their arguments, and in how many different requests it was refused.
+
+A target that is refused again and again in requests that have nothing to do with each other was hardly asked for by all
+of them: so text looks that was planted where agents read it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import polars as pl
+
+MOST_CHARACTERS: Final = 200
+"""Longer values are content, not targets."""
+LEAST_CHARACTERS: Final = 3
+LISTED: Final = 10
+_MOST_OF_A_CALL: Final = 32
+_MOST_DEPTH: Final = 16
+AIMED: Final = pl.Schema(
+    {"call_key": pl.String, "argument": pl.String, "target": pl.String, "run_id": pl.String, "tool_name": pl.String}
+)
+"""One row per value in the arguments of a call; `argument` is its path, with `[]` for any place of a list."""
+TARGETS: Final = pl.Schema(
+    {
+        "tool_name": pl.String(),
+        "argument": pl.String(),
+        "target": pl.String(),
+        "near_misses": pl.Int64(),
+        "runs": pl.Int64(),
+        "requests": pl.Int64(),
+        "ran": pl.Int64(),
+        "severity": pl.Int64(),
+        "run_ids": pl.List(pl.String),
+    }
+)
+"""`requests`: in how many runs with different inputs; `ran`: calls of the tool with the same value that ran."""
+
+
+def aimed(near: pl.DataFrame) -> pl.DataFrame:
+    """The targets of each near miss, columns as in `AIMED`."""
+    rows = [
+        (key, argument, target, run_id, tool)
+        for key, arguments, run_id, tool in near.select("call_key", "arguments", "run_id", "tool_name").iter_rows()
+        for argument, target in _of(arguments)
+    ]
+    return pl.DataFrame(rows, AIMED, orient="row")
+
+
+def spread(near: pl.DataFrame, told: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """`near` with `spread`: in how many different requests a target of the call was refused; 0 where none is known.
+
+    Args:
+        near: near misses with their `call_key`.
+        told: their targets (`aimed`).
+        runs: `run_id` and `prompt`; runs with the same prompt are one request.
+    """
+    wide = _requests(told, runs).join(told.select("tool_name", "argument", "target", "call_key"), on=_TARGET)
+    return near.join(
+        wide.group_by("call_key").agg(pl.col("requests").max().alias("spread")), on="call_key", how="left"
+    ).with_columns(pl.col("spread").fill_null(0))
+
+
+def targets(near: pl.DataFrame, told: pl.DataFrame, runs: pl.DataFrame, ran: pl.DataFrame) -> pl.DataFrame:
+    """Targets of consequential near misses, columns as in `TARGETS`: those of most requests first.
+
+    Args:
+        near: near misses with their `severity`.
+        told: their targets (`aimed`).
+        runs: `run_id` and `prompt`.
+        ran: calls that ran, with `tool_name` and `arguments`.
+    """
+    of = told.join(near.filter("consequential").select("call_key", "severity", "first_ns"), on="call_key")
+    found = (
+        of.sort("first_ns", "call_key", descending=[True, False])
+        .group_by(_TARGET)
+        .agg(
+            pl.col("call_key").n_unique().cast(pl.Int64).alias("near_misses"),
+            pl.col("run_id").n_unique().cast(pl.Int64).alias("runs"),
+            pl.col("severity").max(),
+            pl.col("run_id").unique(maintain_order=True).head(3).alias("run_ids"),
+        )
+        .join(_requests(told, runs), on=_TARGET)
+        .sort("requests", "severity", "near_misses", *_TARGET, descending=[True, True, True, False, False, False])
+        .head(_CANDIDATES)
+    )
+    times = [
+        ran.filter(
+            (pl.col("tool_name") == tool) & pl.col("arguments").str.contains(_quoted(target), literal=True)
+        ).height
+        for tool, target in found.select("tool_name", "target").iter_rows()
+    ]
+    told_ran = found.with_columns(ran=pl.Series(times, dtype=pl.Int64)).select(TARGETS.names())
+    # A value of one request alone that runs elsewhere too, such as a mode, says little.
+    return told_ran.filter((pl.col("requests") > 1) | (pl.col("ran") == 0)).head(LISTED)
+
+
+_TARGET: Final = ["tool_name", "argument", "target"]
+_CANDIDATES: Final = 30
+
+
+def _requests(told: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    asked = runs.select("run_id", request=pl.coalesce("prompt", "run_id"))
+    return (
+        told.drop_nulls("tool_name")
+        .join(asked, on="run_id", how="left")
+        .group_by(_TARGET)
+        .agg(pl.coalesce("request", "run_id").n_unique().cast(pl.Int64).alias("requests"))
+    )
+
+
+def _quoted(target: str) -> str:
+    return json.dumps(target, ensure_ascii=False)
+
+
+def _of(arguments: str | None) -> Iterator[tuple[str, str]]:
+    try:
+        told: Any = json.loads(arguments or "null")
+    except (ValueError, RecursionError):
+        return
+    found = dict.fromkeys(_leaves(told, "", 0))
+    yield from list(found)[:_MOST_OF_A_CALL]
+
+
+def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
+    if depth > _MOST_DEPTH:
+        return
+    if isinstance(value, str) and LEAST_CHARACTERS <= len(value) <= MOST_CHARACTERS:
+        yield path, value
+    elif isinstance(value, dict):
+        for name, below in value.items():
+            yield from _leaves(below, f"{path}.{name}" if path else str(name), depth + 1)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _leaves(below, f"{path}[]", depth + 1)
