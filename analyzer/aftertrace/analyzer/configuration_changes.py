@@ -106,10 +106,13 @@ def _moment(group: list[_Change], runs: list[dict[str, Any]], start: int, end: i
     nothing of it. Runs with a part of it, and later ones that tell nothing, are on no side.
     """
     began = group[0].takeover.at
+    new: dict[str, set[str]] = {}
+    for change in group:
+        new.setdefault(change.part, set()).add(change.takeover.value)
     before: list[str] = []
     after: list[str] = []
     for at in range(start, end):
-        told = [runs[at][change.part] == change.takeover.value for change in group if runs[at][change.part] is not None]
+        told = [runs[at][part] in values for part, values in new.items() if runs[at][part] is not None]
         if at >= began and told and all(told):
             after.append(runs[at]["run_id"])
         elif not any(told) and (at < began or told):

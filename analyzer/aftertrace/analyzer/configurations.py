@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import polars as pl
 
@@ -66,12 +66,7 @@ def _tagged(part: str) -> pl.Expr:
 
 def _versioned(agent: pl.DataFrame) -> pl.DataFrame:
     told: list[_Parts] = list(agent.select(PARTS).iter_rows())
-    whole = {each: _whole(each, set(told)) for each in set(told)}
-    begun: dict[_Parts, list[int]] = {}
-    for at, each in enumerate(told):
-        if whole[each] == {each}:
-            begun.setdefault(each, []).append(at)
-    had = [_had(at, whole[each], begun) for at, each in enumerate(told)]
+    had = _had(told)
     versions = {each: version for version, each in enumerate(dict.fromkeys(had), start=1)}
     role = agent.select(ROLE).row(0)
     ids = {each: _digest((*role, *each)) for each in versions}
@@ -82,27 +77,39 @@ def _versioned(agent: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _whole(each: _Parts, others: set[_Parts]) -> set[_Parts]:
-    """Those that tell all that it tells, and that nobody tells more than; itself, where nobody tells more."""
-    fuller = {other for other in others if _tells_more(other, each)}
-    return {other for other in fuller if not any(_tells_more(most, other) for most in fuller)} or {each}
+def _had(told: list[_Parts]) -> list[_Parts]:
+    """What each run had: what it tells; where others tell more and nothing else, the latest before it, or the next.
+
+    Looked up by what a run tells, not by comparing all with all: a hostile sender has a new version in every run.
+    """
+    known = {each: _known(each) for each in set(told)}
+    wider = {own: [other for other in set(known.values()) if own < other] for own in set(known.values())}
+    covered = {
+        own: {_only(each, own) for each, parts in known.items() if parts in others} for own, others in wider.items()
+    }
+    lesser = {each for each, own in known.items() if _only(each, own) in covered[own]}
+    at: dict[tuple[frozenset[int], _Parts], list[int]] = {}
+    for own in {known[each] for each in lesser}:
+        for position, each in enumerate(told):
+            if each not in lesser and own < known[each]:
+                at.setdefault((own, _only(each, own)), []).append(position)
+    return [
+        told[_nearest(at[known[each], each], position)] if each in lesser else each
+        for position, each in enumerate(told)
+    ]
 
 
-def _tells_more(other: _Parts, each: _Parts) -> bool:
-    return other != each and all(part is None or part == own for part, own in zip(each, other, strict=True))
+def _known(each: _Parts) -> frozenset[int]:
+    return frozenset(nth for nth, part in enumerate(each) if part is not None)
 
 
-def _had(at: int, candidates: set[_Parts], begun: dict[_Parts, list[int]]) -> _Parts:
-    """Of the versions that a run may have had, the one in force: the latest seen before it, else the next."""
+def _only(each: _Parts, known: frozenset[int]) -> _Parts:
+    return tuple(part if nth in known else None for nth, part in enumerate(each))
 
-    def distance(candidate: _Parts) -> tuple[bool, int, Any]:
-        positions = begun[candidate]
-        earlier = bisect_right(positions, at)
-        if earlier:
-            return False, at - positions[earlier - 1], repr(candidate)
-        return True, positions[0] - at, repr(candidate)
 
-    return min(candidates, key=distance)
+def _nearest(positions: list[int], at: int) -> int:
+    """The last of them before `at`, else the first."""
+    return positions[max(0, bisect_right(positions, at) - 1)]
 
 
 def _digest(parts: tuple[str | None, ...]) -> str:

@@ -36,7 +36,10 @@ from run to run in its prompt; `whole`, where the text is not kept and its diges
 BEGINNING_CHARACTERS: Final = 1024
 """Of a prompt that is kept in part as much is compared, values left out: where it was cut depends on their length."""
 _MANY: Final = 8
+_MANY_MODELS: Final = 64
+"""With more sets of models than this none is taken for a part of another."""
 _STEADY_SHARE: Final = 0.9
+_ANOTHER_SHARE: Final = 0.2
 _GAP: Final = "\x00"
 
 
@@ -71,10 +74,13 @@ def _settled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     templates = _templates(rows, times)
     tools = steady([row["tool_names"] for row in rows])
     schemas = _steady_digests([row["tools_digest"] for row in rows], times)
-    asked, served = (models([row[name] for row in rows]) for name in ("model", "model_served"))
+    versions, policies = (_comparable([row[name] for row in rows]) for name in ("agent_version", "policy"))
+    asked, served = (_comparable(models([row[name] for row in rows])) for name in ("model", "model_served"))
     return [
         {
-            **{name: row[name] for name in ("run_id", *ROLE, "first_ns", "agent_version", "policy")},
+            **{name: row[name] for name in ("run_id", *ROLE, "first_ns")},
+            "agent_version": versions[at],
+            "policy": policies[at],
             "model": asked[at],
             "model_served": served[at],
             "prompt": template.key if template else None,
@@ -102,6 +108,8 @@ def models(told: Sequence[list[str] | None]) -> list[str | None]:
     def rank(models: tuple[str, ...]) -> tuple[int, int, tuple[str, ...]]:
         return len(models), often[models], models
 
+    if len(often) > _MANY_MODELS:
+        return [", ".join(each) if each else None for each in told]
     most = {each: max((other for other in often if set(each) <= set(other)), key=rank) for each in often}
     return [", ".join(most[tuple(each)]) if each else None for each in told]
 
@@ -127,6 +135,12 @@ def _flickers(told: Sequence[object]) -> bool:
     if len(set(told)) < _MANY:
         return False
     return median(len(list(block)) for _, block in groupby(told)) < FEW_RUNS
+
+
+def _comparable(told: list[str | None]) -> list[str | None]:
+    """The values; not told, where nearly every run has another one, such as the time of its build."""
+    known = [value for value in told if value is not None]
+    return [None] * len(told) if _flickers(known) and len(set(known)) > _ANOTHER_SHARE * len(known) else told
 
 
 def _steady_digests(told: Sequence[str | None], times: Sequence[int]) -> list[str | None]:

@@ -85,7 +85,7 @@ def _takeover(values: Sequence[str], stays: dict[str, list[list[int]]], at: int,
     often = Counter(recent or [values[at - 1]])
     old = max(often, key=lambda name: (often[name], _last(values, name, at)))
     olds = next(stay for stay in reversed(stays[old]) if stay[0] < at)
-    after = [position for position in olds if position > at]
+    overlap = len(olds) - bisect_right(olds, at)
     last_before = _last(values, old, at)
     return Takeover(
         at=at,
@@ -94,10 +94,10 @@ def _takeover(values: Sequence[str], stays: dict[str, list[list[int]]], at: int,
         last_before=last_before,
         until=own[-1],
         runs=len(own),
-        overlap=len(after),
-        last_old=after[-1] if after else last_before,
+        overlap=overlap,
+        last_old=olds[-1] if overlap else last_before,
         is_return=is_return,
-        state=_state(own, after, len(values)),
+        state=_state(own, olds[-1], overlap, len(values)),
     )
 
 
@@ -105,15 +105,14 @@ def _last(values: Sequence[str], value: str, before: int) -> int:
     return next(position for position in range(before - 1, -1, -1) if values[position] == value)
 
 
-def _state(own: list[int], after: list[int], total: int) -> State:
-    if not after:
+def _state(own: list[int], last_old: int, overlap: int, total: int) -> State:
+    if not overlap:
         return "replaced"
-    if after[-1] > own[-1] and _is_gone(own, own[0], total):
+    if last_old > own[-1] and _is_gone(len(own), own[0], own[-1], total):
         return "withdrawn"
-    return "replaced" if _is_gone(after, own[0], total) else "beside"
+    return "replaced" if _is_gone(overlap, own[0], last_old, total) else "beside"
 
 
-def _is_gone(at: list[int], since: int, total: int) -> bool:
-    """Whether a value has been away since its last run for longer than chance makes it."""
-    share = len(at) / (at[-1] - since + 2)
-    return _is_no_chance(share, total - 1 - at[-1], 1)
+def _is_gone(times: int, since: int, last: int, total: int) -> bool:
+    """Whether a value that so many runs had has been away since the last of them for longer than chance makes it."""
+    return _is_no_chance(times / (last - since + 2), total - 1 - last, 1)

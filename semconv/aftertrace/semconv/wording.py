@@ -60,13 +60,15 @@ class Split:
 
 def split(text: str) -> Split:
     """A text as wording and values. No value goes over the end of a line, and most lines of prompts come again."""
-    words, values = [""], list[str]()
-    for nth, line in enumerate(text.split("\n")):
+    words, values, open_words = list[str](), list[str](), list[str]()
+    for line in text.split("\n"):
         (first, *others), found = (_remembered if len(line) <= _SHORT_CHARACTERS else _line)(line)
-        words[-1] += f"\n{first}" if nth else first
-        words += others
+        open_words.append(first)
+        if others:
+            words += ["\n".join(open_words), *others[:-1]]
+            open_words = [others[-1]]
         values += found
-    return Split(tuple(words), tuple(values))
+    return Split((*words, "\n".join(open_words)), tuple(values))
 
 
 def _line(line: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
