@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import gc
 import logging
 import signal
 import threading
@@ -27,8 +26,6 @@ _LOCK_PATIENCE_S: Final = 30.0
 _LOCK_POLL_S: Final = 0.1
 _RETRY_S: Final = 1.0
 """Between two attempts to open the tables on a disk that takes nothing."""
-_GARBAGE_AFTER: Final = 200_000
-"""Objects made and not freed before Python looks for cycles; its own default is 700."""
 
 _log = logging.getLogger("aftertrace.drain")
 
@@ -60,6 +57,7 @@ def run(data: Path, *, follow: bool, stopping: threading.Event, processes: int) 
         Unavailable: another drain runs and does not end.
         Corrupt: the log of a table or the store's key is damaged.
     """
+    from aftertrace.ingest import memory
     from aftertrace.ingest.drain import DrainOptions
     from aftertrace.ingest.readers import spare_cores
     from aftertrace.store.folder import open_folder
@@ -67,7 +65,7 @@ def run(data: Path, *, follow: bool, stopping: threading.Event, processes: int) 
     layout = open_folder(data)
     wait_for_lock(layout.drain_lock)
     if follow:
-        _collect_garbage_seldom()
+        memory.arrange()
     options = DrainOptions(readers=processes - 1 if processes else spare_cores())
     with _opened(layout, options, stopping if follow else None) as draining:
         done = draining.follow(stopping) if follow else draining.once()
@@ -91,12 +89,6 @@ def _opened(layout: Layout, options: DrainOptions, stopping: threading.Event | N
             if stopping is None or stopping.wait(refusal.retry_after_s or _RETRY_S):
                 raise
             _log.warning("%s", refusal)
-
-
-def _collect_garbage_seldom() -> None:
-    """Rows in the making are millions of young objects without cycles: looking for cycles among them is lost time."""
-    gc.freeze()
-    gc.set_threshold(_GARBAGE_AFTER, 10, 10)
 
 
 def until_stored(layout: Layout, receiver: str, seq: int, waiting: Callable[[], object]) -> None:

@@ -6,7 +6,6 @@ no store, and ends with the drain, also where that is killed: then the other end
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Final, TypeAlias
 
+from aftertrace.ingest import memory
 from aftertrace.ingest.reading import Read, Source, read
 
 _log = logging.getLogger(__name__)
@@ -32,8 +32,6 @@ _RESTARTS: Final = 5
 _PATIENCE_S: Final = 10.0
 """A reader ends within a stretch of its pipe; one that does not is killed."""
 _READY: Final = "ready"
-_GARBAGE_AFTER: Final = 200_000
-"""As in the drain: rows in the making are young objects without cycles."""
 _GONE: Final = (OSError, EOFError)
 """What a pipe raises when nobody is at its other end."""
 
@@ -177,8 +175,7 @@ def main(arguments: Sequence[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Both may go to a whole group of processes: the drain decides when a reader ends.
         signal.signal(number, signal.SIG_IGN)
-    gc.freeze()
-    gc.set_threshold(_GARBAGE_AFTER, 10, 10)
+    memory.arrange()
     with Connection(int(arguments[0])) as pipe, suppress(*_GONE):
         serve(pipe)
 
