@@ -32,7 +32,7 @@ KINDS: Final[dict[str, tuple[pl.DataType, str]]] = {
     "tool_name": (pl.String(), "tool"),
     "outcome": (pl.String(), "what became of the calls"),
     "decided_by": (pl.String(), "who decided"),
-    "severity": (pl.Int64(), "of the worst: 0 low, 1 medium, 2 high, 3 critical"),
+    "severity": (pl.Int64(), "of the worst: `low`, `medium`, `high`, `critical`; 0 to 3 in frames"),
     "held_by": (pl.String(), "the control that stopped the worst"),
     "risk": (pl.String(), "risk class of the tool"),
     "risk_basis": (pl.String(), "`declared`, or `guess` from the tool's name"),

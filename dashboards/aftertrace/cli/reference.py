@@ -19,15 +19,18 @@ import click
 from aftertrace.analyzer import DERIVED, EMITTERS, call_record, run_record
 from aftertrace.analyzer.allowances import ALLOWANCES
 from aftertrace.analyzer.answers import Answer
+from aftertrace.analyzer.autonomy import AUTONOMY
 from aftertrace.analyzer.controls import FAILURES
 from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
 from aftertrace.analyzer.expectations import DEMANDS, LIMITS, SELECTORS
 from aftertrace.analyzer.finds import FINDS
 from aftertrace.analyzer.loss_kinds import KINDS
+from aftertrace.analyzer.near_miss_figures import KINDS as KINDS_OF_NEAR_MISSES
 from aftertrace.analyzer.outcomes import RULES
 from aftertrace.analyzer.related import RELATED
 from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
+from aftertrace.analyzer.severity import HOLDINGS
 from aftertrace.cli import config
 from aftertrace.cli.root import aftertrace
 from aftertrace.ingest.dialects import DIALECTS
@@ -90,6 +93,7 @@ def text() -> str:
         *_outcomes(),
         *_flags(),
         *_losses(),
+        *_reports(),
         *_files(),
         *_dialects(),
         *_emitters(),
@@ -280,6 +284,24 @@ def _flags() -> Iterator[str]:
     )
     for form, brief in FLAGS:
         yield f"| `{form}` | {_cell(brief)} |"
+    yield ""
+
+
+def _reports() -> Iterator[str]:
+    yield "## Reports\n"
+    yield (
+        "Near misses are graded by what their tool can do and by what held. The JSON of "
+        "`aftertrace report near-misses` holds `period`, `filter`, `totals`, `before` (the period before), "
+        "`rate_changed`, `floors`, `kinds`, `near_misses` (the worst 50), `targets`, `trend`, `rates`, `autonomy`, "
+        "`beside`, `control_failures` and `rows` (the commands that list what the totals count).\n"
+    )
+    yield "| what held | how close | |\n|---|--:|---|"
+    for holding in HOLDINGS:
+        yield f"| {holding.name} | {holding.close} | {_cell(holding.brief)} |"
+    for title, columns in (("kinds", KINDS_OF_NEAR_MISSES), ("autonomy", AUTONOMY)):
+        yield f"\nOf `{title}`:\n\n| column | |\n|---|---|"
+        for name, (_, brief) in columns.items():
+            yield f"| `{name}` | {_cell(brief)} |"
     yield ""
 
 

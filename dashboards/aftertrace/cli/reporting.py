@@ -100,6 +100,23 @@ def approvals(data: Path, form: Form, out: Path | None, **options: Any) -> None:
     _write(_text(document_of(*opened(settings.readable(data), options)), form), out)
 
 
+@report.command("coverage")
+@filter_options(("agent", "tenant", "environment", "time", "as_of"))
+@_output("markdown", "html", "json")
+@settings.data_option
+def coverage(data: Path, form: Form, out: Path | None, **options: Any) -> None:
+    """Coverage: which agents cannot answer which questions about their runs, how often, and what to switch on.
+
+    `aftertrace doctor` says the same of emitters, and which of their records are read.
+    """
+    from aftertrace.analyzer.agent_coverage import agent_coverage
+    from aftertrace.analyzer.coverage_report import told, written_json
+
+    analysis, wanted = opened(settings.readable(data), options)
+    found = agent_coverage(analysis, wanted)
+    _write(written_json(found) if form == "json" else _text(told(found, analysis.now_ns), form), out)
+
+
 def _period(options: dict[str, Any]) -> Period:
     """The period that the options ask for."""
     from aftertrace.analyzer.periods import Period
