@@ -115,6 +115,8 @@ def test_rows_hold_what_the_page_says(aftertrace: Command, weeks: Path) -> None:
     assert [line.split(",")[4] for line in measured.splitlines()] == [
         "measure", "near_misses", "denials", "errors", "approval_wait", "tokens", "cost_usd"
     ]  # fmt: skip
+    page = aftertrace("changes", "--since", "2026-11-21", "--data", weeks).out
+    assert page.startswith("0 changes of 1 agent in 16 runs\n")
     assert aftertrace("changes", "--agent", "nobody", "--data", weeks).out.startswith(
         "0 changes of 0 agents in 0 runs\n"
     )

@@ -44,9 +44,8 @@ _NS: Final = 10**9
 
 def page(analysis: Analysis, listed: pl.DataFrame, wanted: Filter) -> list[str]:
     """The changes of `listed`, in its order, under how much was looked at."""
-    seen = analysis.select("configurations", wanted)
-    agents = seen.select(_WHOSE).n_unique()
-    looked = int(seen["runs"].sum())
+    seen = wanted.apply(analysis.versioned.lazy()).collect()
+    agents, looked = seen.select(_WHOSE).n_unique(), seen["run_id"].n_unique()
     lines = [
         f"{count(listed.height, 'change')} of {count(agents, 'agent')} in {count(looked, 'run')}",
         *_corrected(analysis),
