@@ -105,6 +105,16 @@ def test_a_prompt_is_shown_before_and_after_its_change(aftertrace: Command, week
     )
 
 
+def test_any_other_change_is_shown_in_full_too(aftertrace: Command, weeks: Path) -> None:
+    """Tools one by one, models as what they were and are."""
+    rows = [json.loads(line) for line in aftertrace("changes", "--data", weeks, "--format", "json").out.splitlines()]
+    shown = {
+        row["part"]: aftertrace("changes", "--diff", row["change_id"], "--data", weeks).out.splitlines()[3:]
+        for row in rows
+    }
+    assert (shown["tools"], shown["model_served"]) == (["+close_account"], ["-model-5-0801", "+model-5-1115"])
+
+
 def test_rows_hold_what_the_page_says(aftertrace: Command, weeks: Path) -> None:
     """One per change, or one per change and measure; filters narrow them, and verdicts stay what they were."""
     late = aftertrace("changes", "--since", "2026-11-18", "--data", weeks, "--format", "json").out

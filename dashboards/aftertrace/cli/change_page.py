@@ -84,24 +84,27 @@ def found(analysis: Analysis, change: str) -> dict[str, Any]:
     return rows.row(0, named=True)
 
 
-def prompt_lines(analysis: Analysis, change: dict[str, Any]) -> list[str]:
-    """The prompt before and after a change as a unified diff, with what differs from run to run left out."""
+def diff_lines(analysis: Analysis, change: dict[str, Any]) -> list[str]:
+    """A change in full: of a prompt a unified diff, with what differs from run to run left out; else both sides."""
     from aftertrace.analyzer.configuration_changes import prompt_diff
 
     head = [_head(change), f"--- version {change['version_before']}, last in run {change['last_run_before']}",
             f"+++ version {change['version_after']}, first in run {change['first_run_id']}"]  # fmt: skip
+    if change["part"] != "prompt":
+        return [*head, *_sides(change)]
     before, after = (_template(analysis, change[name]) for name in ("configuration_before", "configuration_after"))
     if before is None or after is None:
         return [*head, "The text of the prompt is not kept on both sides: only its digest tells that it changed.",
                 f"-{plain(change['before'])}", f"+{plain(change['after'])}"]  # fmt: skip
     made = prompt_diff(before, after, context=3)
-    return [*head, *(line[0] + plain(line[1:]) for line in made)] if made else [*head, _beyond(change)]
+    beyond = "The beginning that is kept is the same on both sides: it differs further down."
+    return [*head, *([line[0] + plain(line[1:]) for line in made] or [beyond])]
 
 
-def _beyond(change: dict[str, Any]) -> str:
-    if change["part"] != "prompt":
-        return "The prompt is the same on both sides."
-    return "The beginning that is kept is the same on both sides: it differs further down."
+def _sides(change: dict[str, Any]) -> list[str]:
+    if change["part"] == "tools":
+        return [f"{sign}{plain(name)}" for sign, of in (("-", "removed"), ("+", "added")) for name in change[of]]
+    return [f"-{plain(change['before'])}", f"+{plain(change['after'])}"]
 
 
 def _template(analysis: Analysis, configuration_id: str) -> str | None:
@@ -168,6 +171,9 @@ def _what(row: dict[str, Any]) -> list[str]:
         return [f"{plain(row['before'])[:19]}… -> {plain(row['after'])[:19]}… ({kept}: its digest tells)"]
     if not changed:
         return [plain(f"{row['before']} -> {row['after']}")]
+    if row["part"] == "tools":
+        sides = (("-", row["removed"]), ("+", row["added"]))
+        return [f"{sign} {plain(', '.join(names), most=_CHARACTERS)}" for sign, names in sides if names]
     lines = [f"{sign} {plain(text, most=_CHARACTERS)}" for sign, text in changed[:_LINES]]
     if len(changed) > _LINES:
         lines.append(f"… and {len(changed) - _LINES} lines more: aftertrace changes --diff {row['change_id'][:8]}")

@@ -31,7 +31,9 @@ _MEASURES: Final = (
     "--run", "run", metavar="RUN", help="What was in force in this run, and what had changed just before; or `last`."
 )
 @click.option("--at", "at_ns", metavar="TIME", type=Instant(), help="The same at a time, of the run that began last.")
-@click.option("--diff", "change", metavar="CHANGE", help="Show the prompt before and after a change, by its id.")
+@click.option(
+    "--diff", "change", metavar="CHANGE", help="Show a change in full, such as the lines of a prompt, by its id."
+)
 @click.option("--measures", is_flag=True, help="Show all that was measured, one row per change and measure.")
 @filter_options(("agent", "tenant", "environment", "time"))
 @text_or_rows
@@ -59,7 +61,7 @@ def changes(
         raise click.UsageError("--run, --at, --diff and --measures ask different things; give one of them")
     analysis = open_analysis(settings.readable(data))
     if change is not None:
-        _say(change_page.prompt_lines(analysis, change_page.found(analysis, change)), out)
+        _say(change_page.diff_lines(analysis, change_page.found(analysis, change)), out)
         return
     if measures:
         rows = analysis.select("change_measures", chosen(options))
