@@ -62,6 +62,7 @@ def assert_told_alike(found: Analysis, expected: Analysis, run_id: str) -> None:
     assert_frame_equal(found.timeline(run_id), expected.timeline(run_id))
     if expected.select("runs", only).height:
         assert found.answers(run_id) == expected.answers(run_id)
+        assert found.record(run_id) == expected.record(run_id)
 
 
 @cache

@@ -68,8 +68,8 @@ def test_a_control_that_failed_stands_above_all_else() -> None:
 
 
 def test_what_a_hostile_agent_wrote_is_text_in_a_record_too() -> None:
-    """The page has the elements that it has with a harmless text."""
-    page, harmless = (Elements(html.written(document(hostile(text)))) for text in (HOSTILE, "quiet"))
+    """The page has the elements that it has with a harmless text of its length."""
+    page, harmless = (Elements(html.written(document(hostile(text)))) for text in (HOSTILE, "q" * len(HOSTILE)))
     assert page.elements == harmless.elements
     assert [name for name, _ in page.attributes] == [name for name, _ in harmless.attributes]
     assert "‹U+202E›" in page.text
@@ -82,8 +82,8 @@ def test_the_page_names_the_digest_of_the_record_that_it_tells() -> None:
     record = record_of(*STORY)
     digest = hashlib.sha256(json_of(record).encode()).hexdigest()
     page = Elements(html.written(document(record))).text
-    command = f"aftertrace run {record.run_id} --format json --at {record.judged_at}"
-    assert f"{command}, whose SHA-256 for this store is {digest}." in page
+    command = f"aftertrace run {record.run_id} --format json --as-of {record.as_of}"
+    assert f"{command}, whose SHA-256 is {digest}." in page
 
 
 def test_of_many_calls_those_that_a_control_had_to_do_with_are_shown() -> None:

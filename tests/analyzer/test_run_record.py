@@ -118,7 +118,7 @@ def test_a_call_is_told_from_its_proposal_to_its_receipt() -> None:
 def test_a_run_is_told_with_what_set_it_off_and_what_it_went_by() -> None:
     """Identity, trigger, principal, versions, inputs, plans and outputs by reference."""
     record = record_of(*STORY)
-    assert (record.format, record.judged_at, record.store_version) == (FORMAT, "2027-01-15T08:16:40.000000000Z", "test")
+    assert (record.format, record.as_of) == (FORMAT, "2027-01-15T08:16:40.000000000Z")
     assert (record.run_keys, record.user_id, record.environment) == (("r-77",), "ana", "prod")
     assert (record.state, record.state_basis, record.duration_s) == ("completed", "explicit", 20.0)
     assert (record.service_name, record.service_version, record.workflow) == ("shop", "2.1", None)

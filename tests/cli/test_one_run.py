@@ -10,9 +10,9 @@ from analyzer.stories import event, span, stored
 
 from aftertrace.cli.one_run import page
 
-from .conftest import Command
+from .conftest import RECORDINGS, Command
 
-AT: Final = ("--at", "2026-12-01T10:00:00Z")
+AT: Final = ("--as-of", "2100-01-01T10:00:00Z")
 YOLO: Final = '{"permission_mode":"yolo","bypass":true}'
 RAN: Final = event("tool.called", "completed", s=3, end_ns=None)
 
@@ -40,6 +40,10 @@ def test_a_run_shows_what_let_each_call_through_and_where_a_control_failed() -> 
         ["0", "pay", "executed", "mode", "policy", "explicit", "yolo", "bypassed"],
     ]  # fmt: skip
     assert "+ checks         policy allow×1, permission mode yolo, control failure: bypassed×1" in lines
+    assert lines[2:4] == [
+        "! bypassed, pay: it ran above risk `read` under a permission mode that lets everything through",
+        "",
+    ]
 
 
 def test_what_no_record_tells_has_no_column() -> None:
@@ -50,6 +54,7 @@ def test_what_no_record_tells_has_no_column() -> None:
         ["0", "pay", "executed", "policy", "policy", "explicit"],
     ]
     assert "agents" not in lines
+    assert lines[2] == ""
 
 
 def test_a_standing_grant_is_named_with_who_gave_it_and_when() -> None:
@@ -78,19 +83,31 @@ def test_the_agents_of_a_run_are_a_tree() -> None:
     ]
 
 
-def test_a_run_record_of_one_store_and_time_is_the_same_to_the_byte(
-    aftertrace: Command, store: Path, tmp_path: Path
-) -> None:
+def test_a_run_record_of_one_time_is_the_same_to_the_byte(aftertrace: Command, store: Path, tmp_path: Path) -> None:
     """On standard output and in a file; the time that it tells can be asked for again."""
     told = aftertrace("run", "last", "--data", store, "--format", "json", *AT)
     assert (told.code, told.err) == (0, "")
     record = json.loads(told.out)
-    assert (record["format"], record["judged_at"]) == ("aftertrace.run-record/1", "2026-12-01T10:00:00.000000000Z")
-    again = ("run", record["run_id"], "--data", store, "--format", "json", "--at", record["judged_at"])
+    assert (record["format"], record["as_of"]) == ("aftertrace.run-record/1", "2100-01-01T10:00:00.000000000Z")
+    again = ("run", record["run_id"], "--data", store, "--format", "json", "--as-of", record["as_of"])
     assert aftertrace(*again).out == told.out
     assert aftertrace(*again, "--out", tmp_path / "run.json").out == ""
     assert (tmp_path / "run.json").read_text("utf-8") == told.out
     assert aftertrace("run", "last", "--data", store, "--format", "json").out != told.out
+
+
+def test_a_run_record_stays_the_same_however_the_store_grows(aftertrace: Command, tmp_path: Path) -> None:
+    """Asked for as of the time that it tells; the control: as of another time it is another."""
+    data = tmp_path / "data"
+    aftertrace("import", RECORDINGS / "langchain.openinference_reject_edit.jsonl", "--data", data)
+    told = aftertrace("run", "last", "--data", data, "--format", "json").out
+    record = json.loads(told)
+    aftertrace("import", RECORDINGS / "pydantic-ai.v5_deny_approve.jsonl", "--data", data)
+    again = ("--data", data, "--format", "json", "--as-of", record["as_of"])
+    assert aftertrace("run", record["run_id"], *again).out == told
+    assert aftertrace("run", "last", *again).out == told
+    assert aftertrace("run", record["run_id"], "--data", data, "--format", "json").out != told
+    assert aftertrace("run", record["run_id"], "--data", data, "--as-of", "2020-01-01").code == 2
 
 
 def test_a_run_is_found_by_the_id_that_its_sender_gave_it(aftertrace: Command, tmp_path: Path) -> None:

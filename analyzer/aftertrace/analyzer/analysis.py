@@ -313,7 +313,12 @@ def open_run(data: Path, text: str, *, now_ns: int | None = None, as_of_ns: int 
     """
     pinned = Snapshot.of(data)
     found, tables = in_store(pinned), tables_of(pinned)
-    own = newest(found) if text == "last" else connected(found, sought(found, text))
+    own: Tables | None = None
+    if text != "last":
+        own = connected(found, sought(found, text))
+    elif as_of_ns is None:
+        # Which run was the last at another time, only all rows tell.
+        own = newest(found)
     if own is not None:
         tables = replace(tables, spans=own.spans, events=own.events)
     analysis = _analysed(tables, _version(pinned), now_ns, as_of_ns)

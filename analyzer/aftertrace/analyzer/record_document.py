@@ -24,7 +24,8 @@ from aftertrace.analyzer.document import (
 from aftertrace.analyzer.record_cards import SHOWN_CARDS, cards
 from aftertrace.analyzer.record_json import document as json_of
 from aftertrace.analyzer.record_tables import approvals, configuration, effects, inputs, timeline
-from aftertrace.analyzer.record_words import QUESTIONS, STATES, UNTOLD, count, headline, lasted, moment
+from aftertrace.analyzer.record_words import QUESTIONS, STATES, UNTOLD, headline, lasted, moment
+from aftertrace.analyzer.words import count
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.answers import Answer
@@ -124,7 +125,7 @@ def _calls(record: RunRecord) -> tuple[Block, ...]:
 def _evidence(record: RunRecord) -> Part:
     digest = hashlib.sha256(json_of(record).encode()).hexdigest()
     missing = f" At least {count(record.missing, 'record')} of it never came." if record.missing else ""
-    command = f"aftertrace run {record.run_id} --format json --at {record.judged_at}"
+    command = f"aftertrace run {record.run_id} --format json --as-of {record.as_of}"
     records = f"aftertrace records {(record.traces or (record.run_id,))[0]} --otlp"
     traces = ", ".join(record.traces[:_SHOWN]) or UNTOLD
     return Part(
@@ -135,12 +136,12 @@ def _evidence(record: RunRecord) -> Part:
                 "A place such as receiver/12/3 names one: receiver, request and position in it."
             ),
             Facts(
-                (Fact("Judged as of", record.judged_at), Fact("Store", record.store_version), Fact("Traces", traces)),
+                (Fact("By what was received before", record.as_of), Fact("Traces", traces)),
                 small=True,
             ),
             Points(
                 (
-                    ("All of this as JSON: ", Code(command), ", whose SHA-256 for this store is ", Code(digest), "."),
+                    ("All of this as JSON: ", Code(command), ", whose SHA-256 is ", Code(digest), "."),
                     ("The records, as they were received: ", Code(records)),
                     ("Whether what is stored is what was written: ", Code("aftertrace fsck")),
                     ("What had been changed just before it: ", Code(f"aftertrace changes --run {record.run_id}")),

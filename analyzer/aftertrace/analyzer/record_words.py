@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from aftertrace.analyzer.lengths import length
+from aftertrace.analyzer.words import count
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.call_record import Approval, Call, Change, Effect
@@ -50,12 +51,6 @@ def lasted(seconds: float | None) -> str:
     return UNTOLD if seconds is None else length(seconds)
 
 
-def count(number: int, noun: str) -> str:
-    """A whole number and its noun: ``1 call``, ``2 near misses``."""
-    plural = noun + ("es" if noun.endswith("s") else "s")
-    return f"{number:,} {noun if number == 1 else plural}"
-
-
 def headline(record: RunRecord) -> str:
     """What became of the run, in two or three sentences for somebody who has just opened it."""
     calls = record.calls
@@ -65,7 +60,7 @@ def headline(record: RunRecord) -> str:
     consequential = sum(call.consequential for call in calls)
     parts = [f"{count(len(calls), 'call')}: {became}." if calls else "No tool call is on record."]
     if near:
-        parts.append(f"{count(near, 'near miss')}, {consequential} of them consequential.")
+        parts.append(f"{count(near, 'near miss', 'near misses')}, {consequential} of them consequential.")
     failed = sum(finding.of in ("call", "effect") for finding in record.findings)
     if failed:
         parts.append(f"{count(failed, 'control failure')}.")

@@ -54,8 +54,7 @@ def record(analysis: Analysis, run_id: str) -> RunRecord:
     began_ns = row["first_ns"]
     return RunRecord(
         format=FORMAT,
-        judged_at=rfc3339(analysis.now_ns) or "",
-        store_version=analysis.version,
+        as_of=rfc3339(analysis.now_ns) or "",
         run_id=run_id,
         started_at=rfc3339(began_ns),
         ended_at=rfc3339(row["last_ns"]),

@@ -209,10 +209,8 @@ class RunRecord:
 
     format: str
     """`aftertrace.run-record/1`."""
-    judged_at: str
-    """The time it is judged at: what is open then may end later."""
-    store_version: str
-    """Version of the stored tables it was made from."""
+    as_of: str
+    """Only what had been received before then is in it, and it is judged at that time: what is open may end later."""
     run_id: str
     """Id of the run."""
     run_keys: tuple[str, ...]

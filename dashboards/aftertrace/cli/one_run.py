@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 import click
 
 from aftertrace.cli import formats, settings
-from aftertrace.cli.filters import Instant
+from aftertrace.cli.filters import filter_options
 from aftertrace.dashboards.plain import plain
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 Form: TypeAlias = Literal["text", "json", "markdown", "html"]
 FORMATS: Final[tuple[Form, ...]] = get_args(Form)
 
-_SECOND_NS: Final = 10**9
 _QUESTION_CELLS: Final = 17
 _TEXT_CELLS: Final = 96
 _MARKS: Final = {"known": "+", "partial": "~", "unknown": "?"}
@@ -44,6 +43,7 @@ _WHERE_TOLD: Final = ("permission_mode", "signals")
 _TIMELINE_COLUMNS: Final = ("time", "lane", "what", "tool_name", "decided_by", "detail")
 _NEVER: Final = "does not tell this"
 """How the analyzer says that no switch would help."""
+_SHOWN_FINDINGS: Final = 5
 _SHOWN_CALLS: Final = 15
 """Calls on the screen; the rest is counted, and `calls` lists all."""
 
@@ -66,26 +66,22 @@ _SHOWN_CALLS: Final = 15
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write to a file instead of standard output.",
 )
-@click.option(
-    "--at",
-    metavar="TIME",
-    type=Instant(),
-    help="Judge it as of then: a record of the same store and time is the same to the byte.  [default: now]",
-)
+@filter_options(("as_of",))
 @settings.data_option
 def run_page(
-    run_id: str, timeline: bool, evidence: bool, form: Form, out: Path | None, at: int | None, data: Path
+    run_id: str, timeline: bool, evidence: bool, form: Form, out: Path | None, as_of: int | None, data: Path
 ) -> None:
     """Show one run: who acted, on what model, prompt and inputs, what it called and what was refused, and who let it.
 
     RUN_ID is an id or its beginning, the id that its sender gave it, a trace id, or a conversation with one run; `last`
-    is the newest. An answer that the telemetry does not give is unknown, and the page says what to switch on.
+    is the newest. An answer that the telemetry does not give is unknown, and the page says what to switch on. The run
+    record of one time (`--as-of`) is the same to the byte, however the store grows.
     """
     from aftertrace.analyzer import open_run
 
-    # To the second, so that the time that the record tells can be asked for again.
-    now_ns = time.time_ns() // _SECOND_NS * _SECOND_NS if at is None else at
-    analysis, found = open_run(settings.readable(data), run_id, now_ns=now_ns)
+    # As finely as times are written, so that the one that the record tells can be asked for again.
+    now_ns = time.time_ns() // 1000 * 1000
+    analysis, found = open_run(settings.readable(data), run_id, now_ns=now_ns, as_of_ns=as_of)
     if form == "text":
         lines = page(analysis, found, evidence=evidence)
         lines += ["", *_timeline(analysis, found)] if timeline else []
@@ -122,6 +118,7 @@ def page(analysis: Analysis, run_id: str, *, evidence: bool = False) -> list[str
     lines = [
         f"run {run_id} · {row['state']}{began}{lasted} · traces: {len(row['traces'] or [])}",
         f"{answers.known} of {len(answers.six)} answers known",
+        *_findings(analysis.record(run_id)),
         "",
     ]
     for answer in answers.six:
@@ -137,6 +134,22 @@ def page(analysis: Analysis, run_id: str, *, evidence: bool = False) -> list[str
     if calls.height > _SHOWN_CALLS:
         lines.append(f"… and {calls.height - _SHOWN_CALLS} more calls")
     return lines
+
+
+def _findings(record: RunRecord) -> list[str]:
+    """Where a control failed, before all else; the first few, and how many more."""
+    lines: list[str] = []
+    for finding in record.findings[:_SHOWN_FINDINGS]:
+        of = finding.of
+        if finding.number is not None and finding.of == "effect":
+            of = f"effect on {record.effects[finding.number - 1].object_id or 'an object not told'}"
+        elif finding.number is not None:
+            of = record.calls[finding.number - 1].tool or "a tool not told"
+        lines += textwrap.wrap(
+            plain(f"! {finding.signal.replace('_', ' ')}, {of}: {finding.brief}"), _TEXT_CELLS, subsequent_indent="  "
+        )
+    left = len(record.findings) - _SHOWN_FINDINGS
+    return [*lines, f"! and {left} more, of which `--format html` tells"] if left > 0 else lines
 
 
 def _answer(answer: Answer, *, evidence: bool) -> list[str]:

@@ -211,7 +211,7 @@ def _run_record() -> Iterator[str]:
     yield (
         f"## Run record\n\n`aftertrace run ID --format json` writes everything that is known of a run as one document, "
         f"format `{run_record.FORMAT}`: members in the order of their names, two spaces, ASCII; the same bytes for the "
-        "same version of the store and the same `--at`. Times are RFC 3339 in UTC with nanoseconds, lengths are "
+        "same `--as-of`, however the store grows. Times are RFC 3339 in UTC with nanoseconds, lengths are "
         "seconds. What is not told is null, never 0 or empty. A member that is removed or changes its meaning makes a "
         "new format; members may be added under the same.\n"
     )
