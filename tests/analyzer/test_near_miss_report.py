@@ -121,7 +121,7 @@ def test_the_report_says_what_changed_and_which_kinds_are_new() -> None:
     assert (found.before.calls, found.before.near_misses, found.totals.calls, found.totals.near_misses) == (2, 1, 3, 2)
     assert found.kinds.select("tool_name", "is_new").rows() == [("pay", False), (HOSTILE, True)]
     text = markdown.written(told(found))
-    assert "| Near misses | 2 | 1 | +1 |" in text
+    assert "| Near misses | ≥ 2 | ≥ 1 | +1 |" in text
     assert "| no clear change |" in text
     assert "New since then: 1 kind." in text
 

@@ -180,6 +180,13 @@ class Bar:
     of: int
     interval: Interval
     rows: Rows | None = None
+    is_floor: bool = False
+    """Whether there may have been more."""
+
+    @property
+    def text(self) -> str:
+        """The count, with `≥` before it where it is a floor."""
+        return f"{'≥ ' if self.is_floor else ''}{self.count:,}"
 
 
 @dataclass(frozen=True, slots=True)

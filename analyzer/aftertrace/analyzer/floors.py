@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aftertrace.analyzer.document import Rows
 
 _DAY_NS: Final = 86_400 * 10**9
+_HIDING_SOME: Final = ("hidden_refusals", "incomplete_runs", "open_runs", "pending", "unresolved")
 _WORTH: Final = {"exact": "", "at_least": "at least ", "at_most": "at most ", "estimate": "about "}
 
 
@@ -33,6 +34,11 @@ class Floor:
     """Where the rows behind the count are listed."""
     is_everywhere: bool
     """Whether it may hide near misses of anybody, so that every count is a floor."""
+
+    @property
+    def hides(self) -> bool:
+        """Whether it may hide near misses of the period; else it is told for the sake of those who look."""
+        return self.is_everywhere or self.name in _HIDING_SOME
 
     @property
     def quantity(self) -> str:
@@ -105,7 +111,7 @@ def floors(analysis: Analysis, links: Links, calls: pl.DataFrame, runs: pl.DataF
             "exact",
             "have no time, and are in no period",
             None,
-            is_everywhere=True,
+            is_everywhere=False,
         ),
     )
     return tuple(each for each in (*told, *_lost(analysis, links)) if each.count)

@@ -89,7 +89,7 @@ def _block(document: Document, block: Block) -> str:
             return table(" | ".join(columns), cells) + (f"\n\n{_line(document, more)}" if more else "")
         case Trend(counted, of, bars):
             rows_of = [
-                f"{plain(bar.name)} | {bar.count:,} | {bar.of:,} | {bar.interval.text} | "
+                f"{plain(bar.name)} | {bar.text} | {bar.of:,} | {bar.interval.text} | "
                 + (_inline(document, bar.rows) if bar.rows else "")
                 for bar in bars
                 if bar.of

@@ -64,6 +64,8 @@ class Totals:
     failures: int
     """Calls, effects and runs of which a control failed."""
     kinds: int
+    floor: bool
+    """Whether near misses may be missing from these counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Figures:
     @property
     def is_floor(self) -> bool:
         """Whether near misses may be missing from the totals."""
-        return any(floor.name != "untimed" for floor in self.floors)
+        return self.totals.floor
 
 
 def figures(analysis: Analysis, period: Period, wanted: Filter) -> Figures:
@@ -113,8 +115,7 @@ def figures(analysis: Analysis, period: Period, wanted: Filter) -> Figures:
     within, earlier = period.within(wanted), period.before(wanted)
     links = Links(period, replace(wanted, since_ns=None, until_ns=None))
     calls, effects, runs = (analysis.select(table, within) for table in ("calls", "effects", "runs"))
-    touched = analysis.runs.filter(pl.col("run_id").is_in(calls["run_id"].implode()))
-    found = floors(analysis, links, calls, pl.concat([runs, touched]).unique("run_id", maintain_order=True))
+    found = floors(analysis, links, calls, _touched(analysis, calls, runs))
     calls = calls.with_columns(floor=_floor(analysis, found))
     near = _ranked(analysis, calls)
     before = None if earlier is None else analysis.select("calls", earlier)
@@ -125,10 +126,8 @@ def figures(analysis: Analysis, period: Period, wanted: Filter) -> Figures:
     ran = calls.filter(pl.col("outcome").is_in(("executed", "failed")))
     return Figures(
         links=links,
-        totals=_totals(calls, effects, runs),
-        before=_totals(before, analysis.select("effects", earlier), analysis.select("runs", earlier))
-        if before is not None and known_before
-        else None,
+        totals=_totals(calls, effects, runs, found),
+        before=None if earlier is None else _before(analysis, links, earlier),
         rate_changed=_changed(before, calls),
         floors=found,
         kinds=kinds,
@@ -159,7 +158,20 @@ def _floor(analysis: Analysis, found: tuple[Floor, ...]) -> pl.Expr:
     return near_misses.hides_refusals() | pl.col("run_id").is_in(unsure.implode()) | open_ended
 
 
-def _totals(calls: pl.DataFrame, effects: pl.DataFrame, runs: pl.DataFrame) -> Totals:
+def _before(analysis: Analysis, links: Links, earlier: Filter) -> Totals | None:
+    calls, effects, runs = (analysis.select(table, earlier) for table in ("calls", "effects", "runs"))
+    if not calls.height:
+        return None
+    return _totals(calls, effects, runs, floors(analysis, links.before(), calls, _touched(analysis, calls, runs)))
+
+
+def _touched(analysis: Analysis, calls: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """The runs that began, and those of the calls."""
+    of_calls = analysis.runs.filter(pl.col("run_id").is_in(calls["run_id"].implode()))
+    return pl.concat([runs, of_calls]).unique("run_id", maintain_order=True)
+
+
+def _totals(calls: pl.DataFrame, effects: pl.DataFrame, runs: pl.DataFrame, found: tuple[Floor, ...]) -> Totals:
     row = near_misses.rates(calls.lazy(), []).collect().row(0, named=True)
     return Totals(
         runs=calls["run_id"].n_unique(),
@@ -169,6 +181,7 @@ def _totals(calls: pl.DataFrame, effects: pl.DataFrame, runs: pl.DataFrame) -> T
         rate=Interval(row["rate"], row["low"], row["high"]),
         failures=failures(calls, effects, runs),
         kinds=calls.filter("near_miss").select(KIND).n_unique(),
+        floor=any(floor.hides for floor in found),
     )
 
 

@@ -168,8 +168,8 @@ def _change(figures: Figures) -> tuple[Block, ...]:
         return (Paragraph("Nothing is recorded of it, so there is nothing to compare with."),)
     new = figures.kinds.filter("is_new").height
     rows = [
-        _changed("Consequential near misses", now.consequential, before.consequential),
-        _changed("Near misses", now.near_misses, before.near_misses),
+        _changed("Consequential near misses", now.consequential, before.consequential, now.floor, before.floor),
+        _changed("Near misses", now.near_misses, before.near_misses, now.floor, before.floor),
         _changed("Calls", now.calls, before.calls),
         ("Rate", (now.rate,), (before.rate,), figures.rate_changed),
         _changed("Control failures", now.failures, before.failures),
@@ -184,9 +184,14 @@ def _change(figures: Figures) -> tuple[Block, ...]:
     return (Table(("", "this period", "before", "change"), tuple(rows), more),)
 
 
-def _changed(name: str, now: int, before: int) -> tuple[Line, ...]:
+def _changed(name: str, now: int, before: int, is_floor: bool = False, was_floor: bool = False) -> tuple[Line, ...]:
     by = now - before
-    return (name, f"{now:,}", f"{before:,}", "the same" if not by else f"{'+' if by > 0 else '−'}{abs(by):,}")
+    return (
+        name,
+        at_least(now, is_floor=is_floor),
+        at_least(before, is_floor=was_floor),
+        "the same" if not by else f"{'+' if by > 0 else '−'}{abs(by):,}",
+    )
 
 
 def _top(figures: Figures) -> tuple[Block, ...]:
@@ -229,7 +234,10 @@ def _floors(figures: Figures) -> Part:
         said = "Every count is complete as far as is known: no refusal is hidden by an emitter, and nothing was lost."
         return Part("What may be missing", (Paragraph(said),))
     lines = tuple((each.quantity, *linked(each.rows), f" {each.brief}.") for each in figures.floors)
-    return Part("What may be missing", (Paragraph("Counts with ≥ are floors, for these reasons:"), Points(lines)))
+    return Part(
+        "What may be missing",
+        (Paragraph("Where a count has ≥, it is a floor. What is known to be missing, or may be:"), Points(lines)),
+    )
 
 
 def _reading(figures: Figures) -> Part:

@@ -48,6 +48,7 @@ def over_time(figures: Figures) -> Trend:
             row["calls"],
             Interval(row["rate"], row["low"], row["high"]),
             figures.links.between(row["begin_ns"], row["end_ns"]).rows("calls") if row["calls"] else None,
+            row["floor"],
         )
         for row in figures.trend.iter_rows(named=True)
     )

@@ -99,7 +99,18 @@ footer { margin-top: 2.5rem; color: var(--quiet); font-size: .82rem; }
   }
   body { font-size: 10pt; }
   main { max-width: none; padding: 0; }
-  table { font-size: 8.4pt; }
+  table { font-size: 8pt; }
+  th, td { padding-right: .4rem; min-width: 0; }
+  .unbroken { white-space: normal; }
+  td.number { white-space: nowrap; }
+  .interval svg { display: block; } .interval span { white-space: normal; }
+  .mark { font-size: .68rem; }
+  h2 { margin-top: 1.1rem; }
+  .lead { margin-bottom: .6rem; }
+  .facts { grid-template-columns: repeat(auto-fit, minmax(7.4rem, 1fr)); gap: .4rem; margin: .6rem 0; }
+  .facts div { padding: .4rem .5rem; }
+  .facts .value { font-size: 1.2rem; }
+  .scroll { margin: .4rem 0; }
   .scroll { overflow: visible; }
   h2 { break-after: avoid; }
   tr, .facts div, li, figure, .card header, .steps > div { break-inside: avoid; }

@@ -14,6 +14,7 @@ _LEFT: Final = 44
 _RIGHT: Final = 8
 _TOP: Final = 14
 _BOTTOM: Final = 24
+_MOST_WIDE: Final = 64
 _NAMES: Final = 10
 """About how many steps are named below a trend."""
 
@@ -42,6 +43,7 @@ def trend_drawn(trend: Trend, link: Callable[[Rows], str], text: Callable[[str],
     most = max((bar.count for bar in trend.bars), default=0)
     step = (_WIDTH - _LEFT - _RIGHT) / max(len(trend.bars), 1)
     floor, scale = _HEIGHT - _BOTTOM, (_HEIGHT - _BOTTOM - _TOP) / max(most, 1)
+    wide = min(step * 0.76, _MOST_WIDE)
     named = max(1, -(-len(trend.bars) // _NAMES))
     drawn = [
         f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{floor}" y2="{floor}"/>',
@@ -52,7 +54,7 @@ def trend_drawn(trend: Trend, link: Callable[[Rows], str], text: Callable[[str],
     for at, bar in enumerate(trend.bars):
         left, height = _LEFT + at * step, bar.count * scale
         drawn.append(
-            f'<rect class="bar" x="{left + step * 0.12:.1f}" y="{floor - height:.1f}" width="{step * 0.76:.1f}" '
+            f'<rect class="bar" x="{left + (step - wide) / 2:.1f}" y="{floor - height:.1f}" width="{wide:.1f}" '
             f'height="{height:.1f}"><title>{text(bar.name)}: {bar.count:,} of {bar.of:,}</title></rect>'
         )
         if at % named == 0:
@@ -63,7 +65,7 @@ def trend_drawn(trend: Trend, link: Callable[[Rows], str], text: Callable[[str],
             continue
         cells = (
             f'<td class="unbroken">{text(bar.name)}</td>',
-            f'<td class="number">{bar.count:,}</td>',
+            f'<td class="number">{bar.text}</td>',
             f'<td class="number">{bar.of:,}{link(bar.rows) if bar.rows else ""}</td>',
             f'<td><span class="interval">{interval_drawn(bar.interval)}<span>{text(bar.interval.text)}</span></span>',
             "</td>",
