@@ -104,7 +104,8 @@ class Senders:
         sent.began = time.perf_counter()
         turns = itertools.count()
         threads = [
-            threading.Thread(target=self._send, args=(sent, turns, sent.began + duration_s, rate))
+            # What is interrupted ends, and does not send on for as long as it was to.
+            threading.Thread(target=self._send, args=(sent, turns, sent.began + duration_s, rate), daemon=True)
             for _ in range(clients)
         ]
         for thread in threads:

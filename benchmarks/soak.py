@@ -82,7 +82,7 @@ def soak(scratch: Path, *, minutes: int, step_s: float, clients: int, rate: floa
         half = (_kept_up_with(senders, watch, clients) if rate is None else rate) / 2
         print(f"{half * SPANS:,.0f} spans/s", flush=True)
         whole = {"clients": clients, "duration_s": minutes * step_s, "rate": half}
-        thread = threading.Thread(target=senders.run, args=(sent,), kwargs=whole)
+        thread = threading.Thread(target=senders.run, args=(sent,), kwargs=whole, daemon=True)
         began = time.monotonic()
         thread.start()
         found: list[Minute] = []
