@@ -45,6 +45,14 @@ def test_the_exact_test_is_its_definition(first: tuple[int, int], second: tuple[
     assert isclose(fisher_exact(*first, *second), fisher_exact(*second, *first), rel_tol=1e-9)
 
 
+@pytest.mark.parametrize(("runs", "calls"), [(50, 2), (400, 2), (500, 20)])
+def test_a_difference_beyond_all_doubt_can_be_told_however_many_calls_show_it(runs: int, calls: int) -> None:
+    """Beside such a table a likely one weighs more than a float can hold."""
+    found = shares_differ([(0, calls)] * runs, [(calls, calls)] * runs)
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert found.p < 1e-50
+
+
 @pytest.mark.parametrize(
     ("first", "second", "interval"),
     [

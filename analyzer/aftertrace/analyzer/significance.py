@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import comb, erfc, exp, inf, lgamma, sqrt
+from math import comb, erfc, exp, inf, lgamma, log1p, sqrt
 from typing import Final
 
 import polars as pl
@@ -29,7 +29,7 @@ from aftertrace.analyzer.near_misses import Z_95
 
 EXACT_AT_MOST: Final = 20
 """With so many values in all, and no two alike, the test of ranks counts every order of them."""
-_AS_LIKELY: Final = 1 + 1e-7
+_AS_LIKELY: Final = log1p(1e-7)
 """Tables this near in probability are as likely as each other: rounding tells them apart, not chance."""
 
 
@@ -112,7 +112,8 @@ def fisher_exact(first_of: int, first_total: int, second_of: int, second_total: 
     everything = _log_choose(first_total + second_total, of)
     seen = log_weight(first_of)
     likely = (log_weight(x) for x in range(low, high + 1))
-    return min(1.0, sum(exp(weight - everything) for weight in likely if exp(weight - seen) <= _AS_LIKELY))
+    # Compared as logarithms: beside a table that is next to impossible, a likely one has more than a float can hold.
+    return min(1.0, sum(exp(weight - everything) for weight in likely if weight - seen <= _AS_LIKELY))
 
 
 def amounts_differ(before: Sequence[float], after: Sequence[float]) -> Difference:
