@@ -156,10 +156,11 @@ def _templates(rows: list[dict[str, Any]], times: list[int]) -> list[Template | 
     prompts = [_prompt(texts.get(row["prompt_digest"], row), splits) for row in rows]
     if _flickers([prompt.wording for prompt in prompts if prompt is not None]):
         return _common(prompts)
-    alike: dict[str, list[int]] = {}
+    alike: dict[tuple[str, int], list[int]] = {}
     for at, prompt in enumerate(prompts):
         if prompt is not None:
-            alike.setdefault(prompt.wording, []).append(at)
+            # By the number of values too: a gap may stand in a text as well.
+            alike.setdefault((prompt.wording, len(prompt.values)), []).append(at)
     found: list[Template | None] = [None] * len(rows)
     for family in alike.values():
         told = [prompt for at in family if (prompt := prompts[at]) is not None]
@@ -186,10 +187,20 @@ def _prompt(row: dict[str, Any], splits: dict[str, Split]) -> _Prompt | None:
         told = splits[text] = split(text)
     if len(text) < KEPT_CHARACTERS:
         return _Prompt(_GAP.join(told.words), told.values, told)
-    if row["rest_digest"] is not None and row["rest_values"] is not None:
-        return _Prompt(row["rest_digest"], tuple(json.loads(row["rest_values"])), told)
+    values = _values(row["rest_values"])
+    if row["rest_digest"] is not None and values is not None:
+        return _Prompt(row["rest_digest"], values, told)
     wording = _GAP.join(told.words)[:BEGINNING_CHARACTERS]
     return _Prompt(wording, (*told.values[: wording.count(_GAP)], f"={digest}"), told)
+
+
+def _values(written: str | None) -> tuple[str, ...] | None:
+    """The values of a long prompt; None where they are not told, or what is told is no list of texts."""
+    try:
+        told = json.loads(written or "null")
+    except (ValueError, RecursionError):
+        return None
+    return tuple(told) if isinstance(told, list) and all(isinstance(each, str) for each in told) else None
 
 
 def _template(prompt: _Prompt, kept: frozenset[int]) -> Template:

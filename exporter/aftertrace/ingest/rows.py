@@ -144,6 +144,8 @@ def _attributes(event: Event) -> str | None:
     """Short attributes of an event; of a system prompt that is kept in part also what tells it from others."""
     told = short(event.attributes)
     if event.event == "input.resolved" and event.state == "system_prompt" and event.content is not None:
+        # Of these names nothing is taken from a sender: a prompt could be told as another.
+        told = {name: value for name, value in told.items() if name not in ("template_digest", "template_values")}
         text = _content(event.content)
         if len(text) > REASON_CHARACTERS:
             told |= (_remembered if len(text) <= REMEMBERED_CHARACTERS else _template)(text)
