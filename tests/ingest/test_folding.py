@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from aftertrace.store.fsck import fsck
 from aftertrace.store.layout import Layout
 from aftertrace.store.tables import TableWriter
 
-from .drain_samples import new_store, places, send, traces
+from .drain_samples import DAY_NS, NOON_NS, new_store, places, send, traces
 
 EACH = DrainOptions(batch_bytes=1, linger_s=0, fold_at=3)
 """A commit for each request."""
@@ -119,6 +120,31 @@ def test_a_drain_that_stores_what_is_there_folds_it_too(layout: Layout, frames: 
     with Drain(layout, EACH) as draining:
         draining.once()
     assert (files(layout, "spans"), rows(layout), fsck(layout)) == (left, 2 * frames, [])
+
+
+def test_all_days_that_are_due_are_folded(layout: Layout) -> None:
+    """One after the other, and not one for each time that something comes."""
+    send(layout, *(traces(number) for number in range(1, 5)))
+    send(layout, *(traces(number) for number in range(5, 9)), received_ns=NOON_NS + DAY_NS)
+    with Drain(layout, replace(EACH, fold_at=100)) as draining:
+        draining.once()
+    send(layout, traces(9), received_ns=NOON_NS + 2 * DAY_NS)
+    with Drain(layout, EACH) as draining:
+        draining.once()
+    assert (files(layout, "spans"), rows(layout), fsck(layout)) == (3, 18, [])
+
+
+def test_a_day_of_damaged_files_keeps_no_other_day_from_being_folded(layout: Layout) -> None:
+    """They are left where they are, for whoever has a copy of them."""
+    send(layout, *(traces(number) for number in range(1, 5)))
+    with Drain(layout, replace(EACH, fold_at=100)) as draining:
+        draining.once()
+    for path, _, _ in TableWriter(layout, "spans").files():
+        (layout.tables_folder / "spans" / path).write_bytes(b"damaged")
+    send(layout, *(traces(number) for number in range(5, 9)), received_ns=NOON_NS + DAY_NS)
+    with Drain(layout, EACH) as draining:
+        draining.once()
+    assert (files(layout, "spans"), files(layout, "evidence")) == (5, 2)
 
 
 def test_a_disk_that_takes_no_fold_is_told_and_tried_again(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,7 @@ class Folding:
         self._layout = layout
         self._fold_at = fold_at
         self._grown: set[str] = set()
-        """Tables to look at. Each is looked at once for each append: damaged files stay small, and are hashed each
-        time."""
+        """Tables to look at."""
         self._thread = ThreadPoolExecutor(1, "fold")
         self._running: tuple[str, Future[Folded]] | None = None
 
@@ -85,7 +84,9 @@ class Folding:
             return
         (name, running), self._running = self._running, None
         try:
-            compaction.commit(tables[name], running.result())
+            if compaction.commit(tables[name], running.result()):
+                # What is left of it may be due as well: it was one group of one day.
+                self._grown.add(name)
             compaction.vacuum(self._layout, tables[name])
         except BaseException:
             # To be tried again.

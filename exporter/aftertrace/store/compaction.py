@@ -137,30 +137,32 @@ def _folded(layout: Layout, group: Group) -> Folded:
     objects, schema = objects_of(layout), TABLES[group.table].schema
     sound: list[str] = []
     parts: list[pa.Table] = []
-    large: list[str] = []
+    left: list[str] = []
     read_bytes = 0
     for path in group.paths:
         content = _sound(layout, objects, f"{group.table}/{path}", group.digests.get(path))
         if content is None:
+            # Tried again each time, damaged files would keep other days from being folded.
+            left.append(path)
             continue
         rows = parquet.read(pa.BufferReader(content), group.day, schema)
         read_bytes += rows.nbytes
         if rows.nbytes >= SMALL_PLAIN_BYTES:
             # Written before this process began, which knows that of its own files.
-            large.append(path)
+            left.append(path)
         elif read_bytes <= FOLD_PLAIN_BYTES:
             sound.append(path)
             parts.append(rows)
         if read_bytes >= FOLD_PLAIN_BYTES:
             break
     if len(sound) < 2:
-        return Folded(group, settled=tuple(large))
+        return Folded(group, settled=tuple(left))
     rows = pa.concat_tables(parts)
     # Twice in memory while they are put in order, and not while they are written.
     parts.clear()
     rows = together(group.table, rows)
     files = write(layout, group.table, rows, group.receiver)
-    return Folded(group, tuple(sound), tuple(files), tuple(large))
+    return Folded(group, tuple(sound), tuple(files), tuple(left))
 
 
 def vacuum(layout: Layout, table: TableWriter, now_s: float | None = None, keep_s: float = KEEP_S) -> int:

@@ -102,7 +102,7 @@ class TableWriter:
         return [file for file in self.files() if self._is_small(file[0], file[1])]
 
     def settle(self, paths: Iterable[str]) -> None:
-        """Leave files as they are from now on: their rows take much memory, or a fold of them has failed."""
+        """Leave files as they are from now on: they are damaged, take much memory, or could not be folded."""
         self._settled.update(paths)
         self.small_files = self._count_small_files()
 
