@@ -37,7 +37,7 @@ def test_a_period_of_the_calendar_follows_the_one_before(text: str, begin: str, 
     assert named(text) == (at(begin), at(end), at(before))
 
 
-@pytest.mark.parametrize("text", ["2026-13", "2026-Q5", "2026-W54", "26", "2026-11-31", "now", ""])
+@pytest.mark.parametrize("text", ["2026-13", "2026-Q5", "2026-W54", "26", "2026-11-31", "now", "", "1500", "2300-W01"])
 def test_what_is_no_period_is_refused(text: str) -> None:
     """Rather than taken for another."""
     with pytest.raises(ValueError, match=r"."):
@@ -54,6 +54,12 @@ def test_a_period_closes_a_day_after_its_end() -> None:
     assert (early.as_of_ns, closed.as_of_ns) == (until + DAY - SECOND, until + SETTLED_AFTER_NS)
     again = Period.of(since, until, now_ns=until + 2 * DAY, as_of_ns=until + HOUR)
     assert (again.is_closed, again.as_of_ns) == (False, until + HOUR)
+
+
+def test_the_period_before_begins_no_earlier_than_a_record_can() -> None:
+    """However long this one is."""
+    found = Period.of(at("1800-01-01"), at("2026-11-22"), now_ns=at("2026-11-23"))
+    assert found.before_ns == 1 - 2**63
 
 
 def test_without_an_end_it_ends_at_the_next_whole_second() -> None:

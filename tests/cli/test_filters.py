@@ -35,6 +35,13 @@ def test_times_are_read_as_people_write_them(text: str, expected_ns: int) -> Non
     assert instant_ns(text, now_ns=NOW_NS) == expected_ns
 
 
+@pytest.mark.parametrize("text", ["0001-01-01", "1677-01-01", "9999-12-31", "400000d"])
+def test_a_time_that_no_record_can_have_is_a_value_error(text: str) -> None:
+    """Columns hold nanoseconds from 1677 to 2262."""
+    with pytest.raises(ValueError, match=r"further from 1970"):
+        instant_ns(text, now_ns=NOW_NS)
+
+
 @given(st.text(max_size=30))
 def test_any_other_text_is_a_value_error(text: str) -> None:
     """And nothing else, so that the command can say what it expects."""

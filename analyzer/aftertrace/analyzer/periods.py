@@ -22,6 +22,8 @@ SETTLED_AFTER_NS: Final = RESUME_WITHIN_NS
 """How long after its end a period closes."""
 SECOND_NS: Final = 10**9
 _DAY_NS: Final = 86_400 * SECOND_NS
+_FURTHEST_NS: Final = 2**63 - 1
+"""No record can have a time further from 1970: columns hold none."""
 _STEPS: Final = (3_600 * SECOND_NS, 6 * 3_600 * SECOND_NS, _DAY_NS, 7 * _DAY_NS, 28 * _DAY_NS, 364 * _DAY_NS)
 """Lengths of the steps of a trend."""
 _MOST_STEPS: Final = 31
@@ -78,7 +80,7 @@ class Period:
         as_of = settled if now_ns >= settled else min(next_ns, settled - SECOND_NS)
         as_of = as_of if as_of_ns is None else as_of_ns
         if before_ns is None and since_ns is not None:
-            before_ns = since_ns - (until - since_ns)
+            before_ns = max(since_ns - (until - since_ns), -_FURTHEST_NS)
         return cls(since_ns, until, as_of, before_ns)
 
     @property
@@ -162,7 +164,10 @@ def _months(year: int, month: int, length: int) -> tuple[int, int, int]:
 
 
 def _ns(day: date) -> int:
-    return (day - date(1970, 1, 1)).days * _DAY_NS
+    time_ns = (day - date(1970, 1, 1)).days * _DAY_NS
+    if abs(time_ns) > _FURTHEST_NS:
+        raise ValueError(f"{day}: no record can have that time")
+    return time_ns
 
 
 def _datetime(time_ns: int) -> datetime:

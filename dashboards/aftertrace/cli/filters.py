@@ -77,17 +77,25 @@ class Instant(click.ParamType[int]):
 
 
 def instant_ns(text: str, *, now_ns: int) -> int:
-    """Nanoseconds since the Unix epoch of a time as people write it. Raises `ValueError`."""
+    """Nanoseconds since the Unix epoch of a time as people write it. Raises `ValueError`, also where no record can have
+    that time.
+    """
     if text == "now":
         return now_ns
     if ago := _AGO.fullmatch(text):
         length = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        return now_ns - length // timedelta(microseconds=1) * 1000
+        return _within(now_ns - length // timedelta(microseconds=1) * 1000)
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     since_epoch = at - datetime(1970, 1, 1, tzinfo=UTC)
-    return since_epoch // timedelta(microseconds=1) * 1000
+    return _within(since_epoch // timedelta(microseconds=1) * 1000)
+
+
+def _within(time_ns: int) -> int:
+    if abs(time_ns) >= 2**63:
+        raise ValueError(f"{time_ns} ns: further from 1970 than a column holds")
+    return time_ns
 
 
 def _outcomes() -> Sequence[str]:
