@@ -160,3 +160,16 @@ def test_a_hostile_prompt_steers_no_terminal(aftertrace: Command, tmp_path: Path
         assert "\\x1b[2J a clerk." in told
         assert "    + \\u202emoved: nothing\n" in told
         assert not re.search(r"[\x00-\x09\x0b-\x1f\u202e]", told)
+
+
+def test_what_was_in_force_is_told_of_a_run_without_a_time(tmp_path: Path) -> None:
+    """As far as it is: what had been changed before it nobody can say."""
+    span = {"traceId": "1" * 32, "spanId": "1" * 16, "name": "chat", "kind": 1, "attributes": [
+        {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
+        {"key": "gen_ai.request.model", "value": {"stringValue": "model-5"}},
+    ]}  # fmt: skip
+    file = tmp_path / "untimed.jsonl"
+    file.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}) + "\n")
+    assert command("import", file, "--data", tmp_path / "data").code == 0
+    found = command("changes", "--run", "last", "--data", tmp_path / "data")
+    assert (found.code, "in 1 run from unknown to unknown" in found.out) == (0, True)

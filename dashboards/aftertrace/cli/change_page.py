@@ -9,6 +9,8 @@ from aftertrace.dashboards.quantities import count
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import polars as pl
 
     from aftertrace.analyzer import Analysis, Filter
@@ -136,7 +138,7 @@ def _configuration(row: dict[str, Any]) -> list[str]:
     lines = [
         f"run {row['run_id']} · {_moment(row['run_ns'])}",
         plain(f"{_agent(row)}: version {row['version']}, in {count(row['runs'], 'run')}")
-        + f" from {_moment(row['first_ns'])} to {row['last_at']:%Y-%m-%d %H:%M}",
+        + f" from {_moment(row['first_ns'])} to {_told(row['last_at'])}",
     ]
     lines += [f"  {name:14} {plain(value) if value else 'not told'}" for name, value in parts.items()]
     if "whole" in row["set_apart"]:
@@ -245,6 +247,10 @@ def _ago(row: dict[str, Any]) -> str:
     days, hours, minutes = seconds // 86_400, seconds // 3600 % 24, seconds // 60 % 60
     ago = f"{days} d {hours} h" if days else f"{hours} h {minutes} min"
     return f" · {ago} and {count(row['runs_between'], 'run')} before"
+
+
+def _told(at: datetime | None) -> str:
+    return "unknown" if at is None else f"{at:%Y-%m-%d %H:%M}"
 
 
 def _moment(time_ns: int | None) -> str:
