@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 
-from aftertrace.semconv.wording import split
+from aftertrace.semconv.wording import REMEMBERED_LINES, split
 
 TEXTS = 50
 CHARACTERS = 200_000
@@ -28,3 +28,15 @@ def test_long_lines_are_not_remembered() -> None:
     """Who sends prompts chooses how long they are, and the drain has to live with them."""
     assert held_bytes(kept=False) < CHARACTERS * 10
     assert held_bytes(kept=True) > CHARACTERS * TEXTS
+
+
+def test_lines_of_nothing_but_values_fill_no_memory() -> None:
+    """Four megabytes of prompts would be kept as a hundred and seventy otherwise, in each process that splits them."""
+    tracemalloc.start()
+    try:
+        for nth in range(2 * REMEMBERED_LINES):
+            split("".join(f"{(nth * 7 + at) % 9000 + 1000}é漢" for at in range(85)))
+        kept_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept_bytes < 32 << 20

@@ -36,6 +36,8 @@ _VALUE: Final = re.compile(
 _KINDS: Final = ("address", "path", "date", "time", "id", "number")
 _SHORT_CHARACTERS: Final = 512
 """Longer lines are not remembered: who sends them chooses how long they are."""
+REMEMBERED_LINES: Final = 1_024
+"""As many are remembered: a line of nothing but values takes 20 kB once it is split."""
 WHOLE: Final = "whole"
 """Kind of the digest that stands for a text, or for the rest of it, that is not kept."""
 
@@ -80,7 +82,7 @@ def _line(line: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return (*words, line[end:]), tuple(values)
 
 
-_remembered = lru_cache(maxsize=8_192)(_line)
+_remembered = lru_cache(maxsize=REMEMBERED_LINES)(_line)
 
 
 def kind_of(value: str) -> str:
