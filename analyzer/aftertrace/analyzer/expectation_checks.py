@@ -129,7 +129,8 @@ def _of_approval(rule: Rule, call: dict[str, Any]) -> tuple[str, str, str] | Non
         if call["allowed_by"] is None and call["decided_by"] is None:
             return "unknown", "what let it through is not told", expected
         who = call["allowed_by"] or call["decided_by"]
-        if who == "mode" or call["decided_by"] not in (rule.approved_by or ()):
+        # Where a rule names reviewers alone, a person who let it through did approve it.
+        if who == "mode" or call["decided_by"] not in (rule.approved_by or ("human", _EITHER)):
             return "broken", f"{who} let it through, and nobody was asked", expected
     decided_by = call["granted_by"] if standing else call["decided_by"]
     if rule.approved_by is not None and not standing and decided_by not in rule.approved_by:
