@@ -8,6 +8,8 @@ from pathlib import Path
 
 from deltalake import DeltaTable
 
+from aftertrace.store import commits
+from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.tables import SMALL_BYTES, files_of
 
@@ -25,7 +27,7 @@ class Footprint:
     wal_bytes: int
     """Segments of the write-ahead log, with the space that they reserve."""
     most_small_files: int
-    """Small files in the partition of a table that has the most of them."""
+    """Small files, other than those that a fold has made, in the partition of a table that has the most of them."""
 
     @property
     def total_bytes(self) -> int:
@@ -43,9 +45,16 @@ def footprint(data: Path) -> Footprint:
         live += rows + folder_bytes(tables / table / "_delta_log")
         live += sum(_size(tables / "_lookup" / table / path) for path, _, _ in held)
         evidence += rows if table == "evidence" else 0
-        small.update((table, day) for _, size_bytes, day in held if size_bytes < SMALL_BYTES)
+        folded = _folded(snapshot.layout, table)
+        small.update((table, day) for path, size_bytes, day in held if size_bytes < SMALL_BYTES and path not in folded)
     replaced = max(0, folder_bytes(tables) - live)
     return Footprint(live, evidence, replaced, folder_bytes(data / "wal"), max(small.values(), default=0))
+
+
+def _folded(layout: Layout, table: str) -> set[str]:
+    """Files that replaced others. They are as large as a fold makes any, and yet few bytes if they hold much alike."""
+    made = commits.after(commits.log_of(layout, table), -1)
+    return {file.path for commit in made for file in commit.added if not file.is_new}
 
 
 def folder_bytes(folder: Path) -> int:
