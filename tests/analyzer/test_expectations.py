@@ -28,3 +28,13 @@ def test_a_rule_that_names_reviewers_alone_takes_a_persons_word(
     rules = parsed('[[rule]]\nname = "ann looks"\nreviewers = ["ann"]\n', "rules")
     (checked,) = check(rules, calls, pl.DataFrame(schema=DERIVED["runs"].schema))
     assert checked.findings.select("verdict", "found").rows() == found
+
+
+@pytest.mark.parametrize(("agents", "broken"), [('agents = ["*"]', 1), ("", 1), ('agents = ["clerk"]', 0)])
+def test_a_rule_for_every_agent_is_about_agents_without_a_name_too(agents: str, broken: int) -> None:
+    """Leaving the name out is no way around it."""
+    told = {"outcome": "executed", "allowed_by": "policy", "decided_by": "policy", "tool_name": "pay"}
+    calls = pl.DataFrame([told], schema=DERIVED["calls"].schema)
+    rules = parsed(f'[[rule]]\nname = "ann looks"\nreviewers = ["ann"]\n{agents}\n', "rules")
+    (checked,) = check(rules, calls, pl.DataFrame(schema=DERIVED["runs"].schema))
+    assert (checked.calls, checked.broken) == (broken, broken)

@@ -90,10 +90,10 @@ def _checked(rule: Rule, calls: pl.DataFrame, runs: pl.DataFrame) -> Checked:
 
 
 def _about(rule: Rule, frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows that a rule is about."""
+    """The rows that a rule is about. `*` is everything, also what has no name."""
     chosen = {"agent_name": rule.agents, "environment": rule.environments, "tool_name": rule.tools, "risk": rule.risks}
     for column, patterns in chosen.items():
-        if patterns:
+        if patterns and "*" not in patterns:
             frame = frame.filter(
                 pl.col(column).is_in([name for name in frame[column].unique() if _fits(name, patterns)])
             )
