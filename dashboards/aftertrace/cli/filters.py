@@ -73,7 +73,8 @@ class Instant(click.ParamType[int]):
         try:
             return instant_ns(value, now_ns=time.time_ns())
         except (ValueError, OverflowError):
-            self.fail(f"{value!r} is no time; write 2026-11-21, 2026-11-21T09:30:00+01:00, 30d, 12h or 15m", param, ctx)
+            expected = "2026-11-21, 2026-11-21T09:30:00+01:00, 30d, 12h or 15m"
+            self.fail(f"{value!r} is no time that a record can have; write {expected}", param, ctx)
 
 
 def instant_ns(text: str, *, now_ns: int) -> int:
