@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 
 import pytest
@@ -9,6 +10,7 @@ from dashboards import stores
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from aftertrace.analyzer.visible import visible
 from aftertrace.dashboards.plain import plain, plain_lines
 
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -84,3 +86,10 @@ def test_lines_stay_lines_where_a_text_is_shown_as_a_person_saw_it() -> None:
 def test_the_corpus_holds_characters_that_must_be_written_out() -> None:
     """A negative control: the attacks on the pages are not tame."""
     assert sum(plain_lines(text) != text for text in stores.HOSTILE) >= 3
+
+
+def test_documents_and_pages_write_out_the_same_characters() -> None:
+    """Whatever one of them shows as it is, the other does; line feeds and tabs are space in documents."""
+    every = [chr(code) for code in range(0x21, sys.maxunicode + 1)]
+    odd = [one for one in every if (visible(one) == one) != (plain(one) == one) and not one.isspace()]
+    assert odd == []

@@ -7,18 +7,14 @@ a matter of the format: `markdown` and `html` escape that.
 from __future__ import annotations
 
 import re
-import unicodedata
-from functools import lru_cache
 from typing import Any, Final
+
+from aftertrace.semconv.unseen import is_unseen
 
 CELL_CHARACTERS: Final = 120
 """Longer values are cut."""
 EXCERPT_CHARACTERS: Final = 4_000
 """As much is shown of a text in lines of its own."""
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories without a glyph: controls, format characters, surrogates, private use, unassigned, separators."""
-_FILLERS: Final = frozenset((0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0))
-"""Characters of other categories that leave a blank."""
 _SUSPECT: Final = re.compile(r"[^ -~]")
 
 
@@ -46,10 +42,5 @@ def edges(text: str) -> tuple[str, str]:
     return " " if text[:1] == " " else "", " " if text.strip() and text[-1:] == " " else ""
 
 
-@lru_cache(maxsize=4096)
 def _shown(character: str) -> str:
-    code = ord(character)
-    varies = 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF or 0x180B <= code <= 0x180F
-    if unicodedata.category(character) in _UNSEEN or varies or code in _FILLERS:
-        return f"‹U+{code:04X}›"
-    return character
+    return f"‹U+{ord(character):04X}›" if is_unseen(character) else character

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -10,7 +9,7 @@ import click
 
 from aftertrace.cli import change_page, formats, settings
 from aftertrace.cli.filters import Instant, chosen, filter_options
-from aftertrace.cli.output import text_or_rows
+from aftertrace.cli.output import say, text_or_rows
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def changes(
         raise click.UsageError("--run, --at, --diff and --measures ask different things; give one of them")
     analysis = open_analysis(settings.readable(data))
     if change is not None:
-        _say(change_page.diff_lines(analysis, change_page.found(analysis, change)), out)
+        say(change_page.diff_lines(analysis, change_page.found(analysis, change)), out)
         return
     if measures:
         rows = analysis.select("change_measures", chosen(options))
@@ -75,9 +74,9 @@ def changes(
     if form != "text":
         formats.write(_some(listed, limit), form, shown=_SHOWN, out=out)
     elif in_force is None:
-        _say(change_page.page(analysis, _some(listed, limit), chosen(options)), out)
+        say(change_page.page(analysis, _some(listed, limit), chosen(options)), out)
     else:
-        _say(change_page.before_page(analysis, in_force, _some(listed, limit)), out)
+        say(change_page.before_page(analysis, in_force, _some(listed, limit)), out)
 
 
 def _in_force(analysis: Analysis, run: str | None, at_ns: int | None, agent: str | None) -> pl.DataFrame | None:
@@ -97,11 +96,3 @@ def _in_force(analysis: Analysis, run: str | None, at_ns: int | None, agent: str
 
 def _some(rows: pl.DataFrame, limit: int | None) -> pl.DataFrame:
     return rows if limit is None else rows.head(limit)
-
-
-def _say(lines: list[str], out: Path | None) -> None:
-    text = "\n".join(lines) + "\n"
-    if out is None:
-        sys.stdout.write(text)
-    else:
-        out.write_text(text, encoding="utf-8")

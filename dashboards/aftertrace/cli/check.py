@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -10,7 +9,7 @@ import click
 
 from aftertrace.cli import formats, settings
 from aftertrace.cli.filters import chosen, filter_options
-from aftertrace.cli.output import text_or_rows
+from aftertrace.cli.output import say, text_or_rows
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count
 
@@ -48,7 +47,7 @@ def check(
     analysis, wanted = open_analysis(settings.readable(data)), chosen(options)
     checked = held(rules, analysis.select("calls", wanted), analysis.select("runs", wanted))
     if form == "text":
-        _say(page(checked), out)
+        say(page(checked), out)
     else:
         findings = pl.concat([each.findings for each in checked])
         formats.write(findings if limit is None else findings.head(limit), form, shown=_SHOWN, out=out)
@@ -90,11 +89,3 @@ def _about(each: Checked) -> str:
     told += [count(each.runs, "run")] if each.runs else []
     found = [f"{number:,} {what}" for number, what in ((each.broken, "broken"), (each.unknown, "unknown")) if number]
     return ", ".join([" and ".join(told), *found])
-
-
-def _say(lines: list[str], out: Path | None) -> None:
-    text = "\n".join(lines) + "\n"
-    if out is None:
-        sys.stdout.write(text)
-    else:
-        out.write_text(text, encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from aftertrace.cli import formats, settings
 from aftertrace.cli.filters import filter_options
+from aftertrace.cli.output import out_option, write, written
 from aftertrace.dashboards.plain import plain
 
 if TYPE_CHECKING:
@@ -60,12 +60,7 @@ _SHOWN_CALLS: Final = 15
     show_default=True,
     help="`text` is one screen; the others are the run record: `json` for programs, `html` one file that prints well.",
 )
-@click.option(
-    "--out",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write to a file instead of standard output.",
-)
+@out_option
 @filter_options(("as_of",))
 @settings.data_option
 def run_page(
@@ -77,7 +72,7 @@ def run_page(
     is the newest. An answer that the telemetry does not give is unknown, and the page says what to switch on. The run
     record of one time (`--as-of`) is the same to the byte, however the store grows.
     """
-    from aftertrace.analyzer import open_run
+    from aftertrace.analyzer import open_run, record_document, record_json
 
     # As finely as times are written, so that the one that the record tells can be asked for again.
     now_ns = time.time_ns() // 1000 * 1000
@@ -86,24 +81,11 @@ def run_page(
         lines = page(analysis, found, evidence=evidence)
         lines += ["", *_timeline(analysis, found)] if timeline else []
         text = "\n".join(lines) + "\n"
+    elif form == "json":
+        text = record_json.document(analysis.record(found))
     else:
-        text = _document(analysis.record(found), form)
-    if out is None:
-        sys.stdout.write(text)
-    else:
-        out.write_text(text, encoding="utf-8")
-
-
-def _document(record: RunRecord, form: Form) -> str:
-    from aftertrace.analyzer import html, markdown, record_document, record_json
-
-    match form:
-        case "markdown":
-            return markdown.written(record_document.document(record))
-        case "html":
-            return html.written(record_document.document(record))
-        case _:
-            return record_json.document(record)
+        text = written(record_document.document(analysis.record(found)), form)
+    write(text, out)
 
 
 def page(analysis: Analysis, run_id: str, *, evidence: bool = False) -> list[str]:

@@ -1,16 +1,48 @@
-"""The options that say how rows leave: ``--format``, ``--out``, ``--limit``."""
+"""How rows and texts leave a command: ``--format``, ``--out``, ``--limit``."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from aftertrace.cli.formats import FORMATS
 
+if TYPE_CHECKING:
+    from aftertrace.analyzer.document import Document
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+out_option = click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to a file instead of standard output.",
+)
+"""``--out``: the command gets ``out``, a path or None."""
+
+
+def write(text: str, out: Path | None) -> None:
+    """Write a text to a file, with the same bytes on every system, or to standard output where there is none."""
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text, encoding="utf-8", newline="\n")
+
+
+def say(lines: Sequence[str], out: Path | None) -> None:
+    """Write the lines of a page, as `write` does."""
+    write("\n".join(lines) + "\n", out)
+
+
+def written(document: Document, form: str) -> str:
+    """A document as ``html`` or ``markdown``."""
+    from aftertrace.analyzer import html, markdown
+
+    return html.written(document) if form == "html" else markdown.written(document)
 
 
 def output_options(command: _Function) -> _Function:
@@ -25,12 +57,7 @@ def text_or_rows(command: _Function) -> _Function:
 
 def _options(command: _Function, forms: Sequence[str], page: str) -> _Function:
     command = click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Only the first N.")(command)
-    command = click.option(
-        "--out",
-        metavar="FILE",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Write to a file instead of standard output.",
-    )(command)
+    command = out_option(command)
     return click.option(
         "--format",
         "form",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,11 @@ import click
 
 from aftertrace.cli import settings
 from aftertrace.cli.filters import chosen, filter_options, opened
+from aftertrace.cli.output import out_option, write, written
 from aftertrace.dashboards.plain import plain_lines
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.document import Document
     from aftertrace.analyzer.periods import Period
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -47,12 +46,7 @@ def report() -> None:
 
 def _output(*forms: Form) -> Callable[[_Function], _Function]:
     def add(command: _Function) -> _Function:
-        command = click.option(
-            "--out",
-            metavar="FILE",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="Write to a file instead of standard output.",
-        )(command)
+        command = out_option(command)
         return click.option(
             "--format", "form", type=click.Choice(forms), default="markdown", show_default=True, help="How to write it."
         )(command)
@@ -85,7 +79,7 @@ def near_misses(data: Path, form: Form, out: Path | None, **options: Any) -> Non
     if form == "json":
         _write(near_miss_json.written(found), out)
     else:
-        _write(_text(told(found), form), out)
+        _write(written(told(found), form), out)
     _tell_late(stored, period)
 
 
@@ -97,7 +91,7 @@ def approvals(data: Path, form: Form, out: Path | None, **options: Any) -> None:
     """Approvals: what is odd first, then per reviewer, agent and tool how often and how fast they are given."""
     from aftertrace.analyzer.review_report import approvals as document_of
 
-    _write(_text(document_of(*opened(settings.readable(data), options)), form), out)
+    _write(written(document_of(*opened(settings.readable(data), options)), form), out)
 
 
 @report.command("coverage")
@@ -114,7 +108,7 @@ def coverage(data: Path, form: Form, out: Path | None, **options: Any) -> None:
 
     analysis, wanted = opened(settings.readable(data), options)
     found = agent_coverage(analysis, wanted)
-    _write(written_json(found) if form == "json" else _text(told(found, analysis.now_ns), form), out)
+    _write(written_json(found) if form == "json" else written(told(found, analysis.now_ns), form), out)
 
 
 def _period(options: dict[str, Any]) -> Period:
@@ -149,14 +143,5 @@ def _tell_late(data: Path, period: Period) -> None:
         )
 
 
-def _text(document: Document, form: Form) -> str:
-    from aftertrace.analyzer import html, markdown
-
-    return html.written(document) if form == "html" else markdown.written(document)
-
-
 def _write(text: str, out: Path | None) -> None:
-    if out is None:
-        sys.stdout.write(plain_lines(text).rstrip("\n") + "\n")
-    else:
-        out.write_text(text, encoding="utf-8", newline="\n")
+    write(text if out is not None else plain_lines(text).rstrip("\n") + "\n", out)

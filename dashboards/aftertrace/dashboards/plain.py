@@ -9,12 +9,9 @@ words, and controls that steer a terminal. Here they are written out.
 from __future__ import annotations
 
 import re
-import unicodedata
-from functools import lru_cache
 from typing import Final
 
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories without a glyph: controls, format characters, surrogates, private use, unassigned, separators."""
+from aftertrace.semconv.unseen import is_unseen
 
 _SUSPECT: Final = re.compile(r"[^ -~]")
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -38,18 +35,12 @@ def plain_lines(text: str) -> str:
     return "\n".join(plain(line) for line in text.split("\n"))
 
 
-@lru_cache(maxsize=4096)
 def _shown(character: str) -> str:
-    code = ord(character)
-    if unicodedata.category(character) not in _UNSEEN and not _varies(code):
+    if not is_unseen(character):
         return character
     if character in _ESCAPES:
         return _ESCAPES[character]
+    code = ord(character)
     if code <= 0xFF:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
-
-
-def _varies(code: int) -> bool:
-    """Variation selectors and blank fillers are marks nobody sees; each can carry a hidden byte."""
-    return 0xFE00 <= code <= 0xFE0F or 0xE0100 <= code <= 0xE01EF or code in (0x034F, 0x115F, 0x1160, 0x3164, 0xFFA0)
