@@ -11,7 +11,8 @@ from aftertrace.analyzer import delegations
 from aftertrace.analyzer.delegations import AGENT, EDGE
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.runs import cost, first, joined, records, tokens
-from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.timestamp import TIMESTAMP
 from aftertrace.analyzer.untimed import timed
 
 SCHEMA: Final = DERIVED["agents"].schema

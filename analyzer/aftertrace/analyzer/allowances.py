@@ -13,7 +13,8 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.held import AT_ONCE, AT_ONCE_NS, HELD
-from aftertrace.analyzer.schemas import RAN_OUTCOMES, TIMESTAMP
+from aftertrace.analyzer.schemas import RAN_OUTCOMES
+from aftertrace.analyzer.timestamp import TIMESTAMP
 
 
 @dataclass(frozen=True, slots=True)

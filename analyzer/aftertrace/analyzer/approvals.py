@@ -11,6 +11,7 @@ from aftertrace.analyzer.edits import difference
 from aftertrace.analyzer.evidence import is_partial
 from aftertrace.analyzer.reviews import HASTY
 from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.timestamp import TIMESTAMP
 from aftertrace.analyzer.untimed import timed
 
 SCHEMA: Final = DERIVED["approvals"].schema
@@ -70,7 +71,7 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
         .join(given, on="call_key", how="left")
         .join(cut, on="call_key", how="left")
         .with_columns(
-            asked_at=timed("asked_ns").cast(pl.Datetime("ns", "UTC")),
+            asked_at=timed("asked_ns").cast(TIMESTAMP),
             # Claude Code words a grant with an edit as a grant: the arguments of its two records differ.
             decision=pl.when((pl.col("approval") == "granted") & (pl.col("outcome") == "modified"))
             .then(pl.lit("modified"))

@@ -18,7 +18,8 @@ from aftertrace.analyzer.judgement import judge
 from aftertrace.analyzer.let_on import LET_ON, denied_later, let_on
 from aftertrace.analyzer.offers import unoffered
 from aftertrace.analyzer.run_states import RUN_STATES
-from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, RAN_OUTCOMES, TIMESTAMP
+from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, RAN_OUTCOMES
+from aftertrace.analyzer.timestamp import TIMESTAMP
 from aftertrace.analyzer.untimed import ONE_MOMENT_NS, timed
 from aftertrace.analyzer.verdicts import told_back
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-_TIMESTAMP: Final = pl.Datetime("ns", "UTC")
+from aftertrace.analyzer.timestamp import TIMESTAMP
 
 _WHOSE: Final = {
     "tenant": (pl.String, "tenant"),
@@ -42,15 +42,15 @@ CONFIGURATIONS: Final = {
     ),
     "first_run_id": (pl.String, "first run"),
     "last_run_id": (pl.String, "last run"),
-    "first_at": (_TIMESTAMP, "first seen"),
-    "last_at": (_TIMESTAMP, "last seen"),
+    "first_at": (TIMESTAMP, "first seen"),
+    "last_at": (TIMESTAMP, "last seen"),
     **_WHOSE,
     "first_ns": (pl.Int64, "first seen"),
 }
 
 CONFIGURATION_CHANGES: Final = {
     "change_id": (pl.String, "digest of the agent, the part, and the run that had it first"),
-    "changed_at": (_TIMESTAMP, "when the first run with it began"),
+    "changed_at": (TIMESTAMP, "when the first run with it began"),
     "agent_name": (pl.String, "agent; null where runs do not name it"),
     "part": (
         pl.String,
@@ -74,7 +74,7 @@ CONFIGURATION_CHANGES: Final = {
     ),
     "runs": (pl.Int64, "runs that had it, until it went"),
     "overlap_runs": (pl.Int64, "runs that still had the old one after the first with the new one"),
-    "overlap_until": (_TIMESTAMP, "when the last of these began"),
+    "overlap_until": (TIMESTAMP, "when the last of these began"),
     "moved": (pl.List(pl.String), "measures that moved after it, as in `change_measures`"),
     "with_parts": (pl.List(pl.String), "other parts that changed at about the same run, so measured together"),
     "version_before": (pl.Int64, "version of the agent's configuration that was in force"),
@@ -89,7 +89,7 @@ CONFIGURATION_CHANGES: Final = {
 
 CHANGE_MEASURES: Final = {
     "change_id": (pl.String, "change"),
-    "changed_at": (_TIMESTAMP, "when"),
+    "changed_at": (TIMESTAMP, "when"),
     "agent_name": (pl.String, "agent"),
     "part": (pl.String, "what was changed"),
     "measure": (
@@ -118,9 +118,6 @@ CHANGE_MEASURES: Final = {
         ),
     ),
     "floor": (pl.Boolean, "an emitter hides some refusals, so that the shares are floors"),
-    "tenant": (pl.String, "tenant"),
-    "environment": (pl.String, "deployment environment"),
-    "service_name": (pl.String, "service that reported it"),
-    "source": (pl.String, "who sent it"),
+    **_WHOSE,
     "first_ns": (pl.Int64, "when the first run with it began"),
 }

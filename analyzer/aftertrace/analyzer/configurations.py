@@ -8,9 +8,10 @@ from typing import Final, TypeAlias
 
 import polars as pl
 
-from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.settled import PARTS
 from aftertrace.analyzer.sightings import ROLE
+from aftertrace.analyzer.timestamp import TIMESTAMP
 
 SCHEMA: Final = DERIVED["configurations"].schema
 _Parts: TypeAlias = tuple[str | None, ...]

@@ -10,7 +10,8 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer.schemas import RAN_OUTCOMES, TIMESTAMP
+from aftertrace.analyzer.schemas import RAN_OUTCOMES
+from aftertrace.analyzer.timestamp import TIMESTAMP
 
 CLOCK_TOLERANCE: Final = pl.duration(seconds=1)
 """The answer and the start of the call may be stamped by two clocks."""

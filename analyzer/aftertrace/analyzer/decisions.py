@@ -11,7 +11,8 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.evidence import VERDICTS, is_deciding, weight
-from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.timestamp import TIMESTAMP
 from aftertrace.analyzer.untimed import timed
 
 SCHEMA: Final = DERIVED["decisions"].schema

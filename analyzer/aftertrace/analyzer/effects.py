@@ -8,7 +8,8 @@ import polars as pl
 
 from aftertrace.analyzer.controls import Signal, named
 from aftertrace.analyzer.identity import LEVELS_ABOVE, Identified
-from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.timestamp import TIMESTAMP
 from aftertrace.analyzer.untimed import timed
 
 SCHEMA: Final = DERIVED["effects"].schema

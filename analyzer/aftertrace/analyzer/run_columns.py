@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-_TIMESTAMP: Final = pl.Datetime("ns", "UTC")
+from aftertrace.analyzer.timestamp import TIMESTAMP
 
 RUNS: Final = {
     "run_id": (pl.String, "digest of the run's least wire key"),
@@ -31,8 +31,8 @@ RUNS: Final = {
     "model": (pl.String, "models asked, joined by a comma when several"),
     "model_served": (pl.String, "models that answered"),
     "user_id": (pl.String, "user or principal, as named by the sender"),
-    "started_at": (_TIMESTAMP, "earliest time any record gives it"),
-    "ended_at": (_TIMESTAMP, "latest time any record gives it"),
+    "started_at": (TIMESTAMP, "earliest time any record gives it"),
+    "ended_at": (TIMESTAMP, "latest time any record gives it"),
     "duration_ns": (pl.Int64, "between them"),
     "prompt": (pl.String, "start of the first user input, where sent"),
     "input_digests": (

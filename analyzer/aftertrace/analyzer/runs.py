@@ -11,7 +11,8 @@ from aftertrace.analyzer.gaps import gaps
 from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.retold import contradicted
 from aftertrace.analyzer.run_facts import run_facts
-from aftertrace.analyzer.schemas import DERIVED, TIMESTAMP
+from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.timestamp import TIMESTAMP
 from aftertrace.analyzer.turns import is_setting
 from aftertrace.analyzer.untimed import timed
 

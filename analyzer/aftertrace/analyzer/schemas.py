@@ -15,8 +15,7 @@ import polars as pl
 from aftertrace.analyzer.configuration_schemas import CHANGE_MEASURES, CONFIGURATION_CHANGES, CONFIGURATIONS
 from aftertrace.analyzer.loss_kinds import LOSSES
 from aftertrace.analyzer.run_columns import RUNS
-
-TIMESTAMP: Final = pl.Datetime("ns", "UTC")
+from aftertrace.analyzer.timestamp import TIMESTAMP
 
 OUTCOMES: Final = (
     "executed",
