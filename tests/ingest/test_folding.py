@@ -147,6 +147,22 @@ def test_a_day_of_damaged_files_keeps_no_other_day_from_being_folded(layout: Lay
     assert (files(layout, "spans"), files(layout, "evidence")) == (5, 2)
 
 
+def test_the_day_after_one_of_damaged_files_does_not_wait_for_what_comes(layout: Layout) -> None:
+    """A group that comes to nothing is no reason to look at the table only when it grows."""
+    send(layout, *(traces(number) for number in range(1, 5)))
+    send(layout, *(traces(number) for number in range(5, 9)), received_ns=NOON_NS + DAY_NS)
+    with Drain(layout, replace(EACH, fold_at=100)) as draining:
+        draining.once()
+    first = [path for path, _, _ in TableWriter(layout, "spans").files()][:4]
+    for path in first:
+        (layout.tables_folder / "spans" / path).write_bytes(b"damaged")
+    send(layout, traces(9), received_ns=NOON_NS + 2 * DAY_NS)
+    with Drain(layout, EACH) as draining:
+        draining.once()
+    assert [path for path, _, _ in TableWriter(layout, "spans").files()][:4] == first
+    assert (files(layout, "spans"), files(layout, "evidence")) == (6, 3)
+
+
 def test_a_disk_that_takes_no_fold_is_told_and_tried_again(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was stored stays stored."""
     send(layout, *(traces(number) for number in range(1, 5)))

@@ -84,8 +84,10 @@ class Folding:
             return
         (name, running), self._running = self._running, None
         try:
-            if compaction.commit(tables[name], running.result()):
-                # What is left of it may be due as well: it was one group of one day.
+            folded = running.result()
+            if compaction.commit(tables[name], folded) or folded.settled:
+                # What is left of the table may be due as well: it was one group of one day. A group that came to
+                # nothing is not due again.
                 self._grown.add(name)
             compaction.vacuum(self._layout, tables[name])
         except BaseException:
