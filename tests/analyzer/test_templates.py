@@ -74,7 +74,7 @@ def test_wording_and_values_are_the_text(text: str) -> None:
         lambda run: f"{int(run.at.timestamp())}",
         lambda run: f"{run.nth * 7}",
         lambda run: f"/home/user{run.nth % 3}/work",
-        lambda run: f"/work/{run.nth // 4}",
+        lambda run: f"/srv/{run.nth // 4}",
         lambda run: f"run-{run.nth:06x}-7",
         lambda run: f"{17 + run.nth // 4} ",
     ],
