@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain, count
 from typing import Final
 
 from aftertrace.analyzer.identity import RESUME_WITHIN_NS
@@ -25,7 +26,7 @@ _DAY_NS: Final = 86_400 * SECOND_NS
 _FURTHEST_NS: Final = 2**63 - 1
 """No record can have a time further from 1970: columns hold none."""
 _STEPS: Final = (3_600 * SECOND_NS, 6 * 3_600 * SECOND_NS, _DAY_NS, 7 * _DAY_NS, 28 * _DAY_NS, 364 * _DAY_NS)
-"""Lengths of the steps of a trend."""
+"""Lengths of the steps of a trend; of longer ones the multiples of the last: a call may claim to be of 1970."""
 _MOST_STEPS: Final = 31
 _WEEK: Final = re.compile(r"(\d{4})-W(\d{2})")
 _MONTH: Final = re.compile(r"(\d{4})-(\d{2})")
@@ -103,7 +104,7 @@ class Period:
         return None if self.before_ns is None else _between(wanted, self.before_ns, self.since_ns)
 
     def steps(self, first_ns: int | None) -> Iterator[tuple[int, int, str]]:
-        """Begin, end and name of the steps of a trend: at most 31, hours, days or weeks.
+        """Begin, end and name of the steps of a trend: at most 31, from hours to years, all but the last as long.
 
         Args:
             first_ns: where they begin if the period has no begin.
@@ -111,14 +112,20 @@ class Period:
         begin = first_ns if self.since_ns is None else self.since_ns
         if begin is None:
             return
-        length = next((step for step in _STEPS if self.until_ns - begin <= step * _MOST_STEPS), _STEPS[-1])
-        if self.since_ns is None:
-            begin -= begin % min(length, _DAY_NS)
+        begin, length = self._first_step(begin)
         while begin < self.until_ns:
             end = min(begin + length, self.until_ns)
             shown = _datetime(begin)
             yield begin, end, shown.strftime("%m-%d %H:%M" if length < _DAY_NS or begin % _DAY_NS else "%Y-%m-%d")
             begin = end
+
+    def _first_step(self, begin: int) -> tuple[int, int]:
+        """Where the steps begin, and the least length of which few enough reach the end."""
+        for length in chain(_STEPS, count(2 * _STEPS[-1], _STEPS[-1])):
+            first = begin - begin % min(length, _DAY_NS) if self.since_ns is None else begin
+            if self.until_ns - first <= length * _MOST_STEPS:
+                break
+        return first, length
 
 
 def named(text: str) -> tuple[int, int, int]:
