@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aftertrace.analyzer import significance
 from aftertrace.analyzer.significance import (
     Share,
     amounts_differ,
@@ -16,6 +17,7 @@ from aftertrace.analyzer.significance import (
     fisher_exact,
     mann_whitney,
     newcombe,
+    shares_apart,
     shares_differ,
 )
 
@@ -133,6 +135,14 @@ def test_a_run_that_was_refused_often_is_not_many_runs_that_were() -> None:
     spread, lumped = [(1, 10)] * 20 + [(0, 10)] * 20, [(10, 10)] * 2 + [(0, 10)] * 38
     assert shares_differ(before, spread).p < 0.001
     assert shares_differ(before, lumped).p > 0.05
+
+
+def test_the_interval_alone_is_that_of_the_test_and_does_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test goes through every table with the same sums; the headline of a report has no use for it."""
+    before, after = [(0, 10), (2, 5), (1, 1)], [(1, 10), (3, 3)]
+    told = shares_differ(before, after)
+    monkeypatch.delattr(significance, "fisher_exact")
+    assert shares_apart(before, after) == (told.low, told.high)
 
 
 def test_corrected_for_many_looks_as_published() -> None:

@@ -14,7 +14,7 @@ from aftertrace.analyzer.failure_report import failures
 from aftertrace.analyzer.floors import Floor, floors
 from aftertrace.analyzer.row_links import Links
 from aftertrace.analyzer.severity import weighed
-from aftertrace.analyzer.significance import shares_differ
+from aftertrace.analyzer.significance import shares_apart
 from aftertrace.analyzer.targets import aimed, spread, targets
 
 if TYPE_CHECKING:
@@ -189,10 +189,10 @@ def _changed(before: pl.DataFrame | None, now: pl.DataFrame) -> Change:
     """Whether the rate is higher or lower: zero is outside the 95 % interval of the difference."""
     if before is None or not (first := _per_run(before)) or not (second := _per_run(now)):
         return "not known"
-    found = shares_differ(first, second)
-    if found.low > 0:
+    low, high = shares_apart(first, second)
+    if low > 0:
         return "higher"
-    return "lower" if found.high < 0 else "no clear change"
+    return "lower" if high < 0 else "no clear change"
 
 
 def _per_run(calls: pl.DataFrame) -> list[tuple[int, int]]:

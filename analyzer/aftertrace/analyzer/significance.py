@@ -66,13 +66,15 @@ def shares_differ(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, 
     Both rest on counts divided by the design effect of their group; where one cannot be told, by that of the other.
     Each group has to have a total above 0.
     """
-    first, second = _summed(before), _summed(after)
-    by_first, by_second = design_effect(before), design_effect(after)
-    first = first.divided(by_first or by_second or 1.0)
-    second = second.divided(by_second or by_first or 1.0)
+    first, second = _effective(before, after)
     low, high = newcombe(first, second)
     p = fisher_exact(round(first.of), round(first.total), round(second.of), round(second.total))
     return Difference(second.value - first.value, low, high, p)
+
+
+def shares_apart(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]) -> tuple[float, float]:
+    """The interval of `shares_differ`, without its test, which takes a second for a million calls."""
+    return newcombe(*_effective(before, after))
 
 
 def design_effect(runs: Sequence[tuple[int, int]]) -> float | None:
@@ -157,6 +159,12 @@ def benjamini_hochberg(ps: Sequence[float]) -> list[float]:
         least = min(least, ps[at] * len(ps) / (len(ps) - passed))
         adjusted[at] = least
     return adjusted
+
+
+def _effective(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]) -> tuple[Share, Share]:
+    first, second = _summed(before), _summed(after)
+    by_first, by_second = design_effect(before), design_effect(after)
+    return first.divided(by_first or by_second or 1.0), second.divided(by_second or by_first or 1.0)
 
 
 def _summed(runs: Sequence[tuple[int, int]]) -> Share:
