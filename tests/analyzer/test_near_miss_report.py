@@ -202,6 +202,15 @@ def test_less_is_due_where_people_correct_and_none_is_judged_by_hasty_answers() 
     assert earned(*hasty) == [(40, 40, 0, 0, "not judged")]
 
 
+def test_nothing_is_judged_by_fewer_than_five_answers() -> None:
+    """However they fell: one refusal is no habit."""
+    rows = [row for at in range(5) for row in asked(f"c-{at}", "rejected")]
+    per_call = len(rows) // 5
+    assert [earned(*rows[: n * per_call])[0][-1] for n in (1, 4, 5)] == ["not judged", "not judged", "less"]
+    some = [row for at in range(4) for row in asked(f"c-{at}", "granted")]
+    assert earned(*some) == [(4, 4, 0, 0, "not judged")]
+
+
 def test_hostile_names_are_text_in_every_format() -> None:
     """A tool of a prompt-injected agent is named so."""
     as_json, as_markdown, as_html = reports(stored(*EARLY))

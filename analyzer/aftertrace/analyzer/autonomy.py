@@ -13,6 +13,8 @@ AS_PROPOSED_AT_LEAST: Final = 0.9
 """More autonomy is earned where even the lower end of the share approved as proposed is at least this: 35 of 35."""
 CORRECTED_AT_LEAST: Final = 0.1
 """Less is due where even the lower end of the share edited or refused is at least this."""
+ANSWERS_AT_LEAST: Final = 5
+"""Of fewer answers nothing is judged: one refusal alone has a lower end of 21 %."""
 AUTONOMY: Final = {
     "agent_name": (pl.String, "agent"),
     "tool_name": (pl.String, "tool"),
@@ -34,7 +36,7 @@ AUTONOMY: Final = {
     "refused_high": (pl.Float64, "upper end"),
     "ran_unasked": (pl.Int64, "calls that ran, and nobody was asked"),
     "refused_unasked": (pl.Int64, "near misses that nobody was asked about"),
-    "earned": (pl.String, "`more`, `less`, `as it is`, or `not judged` where approvals were hasty"),
+    "earned": (pl.String, "`more`, `less`, `as it is`, or `not judged`: fewer than 5 answers, or hasty approvals"),
 }
 """Columns and what they mean."""
 SCHEMA: Final = pl.Schema({name: kind for name, (kind, _) in AUTONOMY.items()})
@@ -71,7 +73,9 @@ def autonomy(calls: pl.DataFrame, approvals: pl.DataFrame) -> pl.DataFrame:
         told = told.with_columns(share.alias(f"{name}_share"), low.alias(f"{name}_low"), high.alias(f"{name}_high"))
     corrected, _ = wilson(pl.col("edited") + pl.col("refused"), answers)
     earned = (
-        pl.when(corrected >= CORRECTED_AT_LEAST)
+        pl.when(answers < ANSWERS_AT_LEAST)
+        .then(pl.lit("not judged"))
+        .when(corrected >= CORRECTED_AT_LEAST)
         .then(pl.lit("less"))
         .when(pl.col("hasty") > 0)
         .then(pl.lit("not judged"))

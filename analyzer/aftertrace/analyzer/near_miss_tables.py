@@ -146,7 +146,8 @@ def answers(figures: Figures) -> Part | None:
             Paragraph(
                 "Of what somebody was asked about and answered. More is earned where even the lower end of the share "
                 "approved as proposed is 90 % (35 of 35), and no approval was faster than its text can be read; less "
-                "is due where at least 10 % were edited or refused, by the lower end. All else stays as it is."
+                "is due where at least 10 % were edited or refused, by the lower end. Fewer than 5 answers, and hasty "
+                "approvals, are not judged. All else stays as it is."
             ),
             Table(columns, rows, _more(figures, figures.autonomy)),
         ),
