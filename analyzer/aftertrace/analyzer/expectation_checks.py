@@ -25,8 +25,8 @@ FINDINGS: Final = pl.Schema(
         ("first_ns", pl.Int64()),
     ]
 )
-"""One row per call, or run, and rule: `broken`, or `unknown` where the telemetry does not tell. Of a run the call is
-null."""
+"""One row per call, or run, and rule: `broken`, or `unknown` where the telemetry does not tell: also whether the rule
+is about it. Of a run the call is null."""
 _APPROVED: Final = ("granted", "modified")
 _UNITS: Final = {
     "most_calls": "calls",
@@ -44,9 +44,9 @@ class Checked:
 
     rule: Rule
     calls: int
-    """Calls that ran and that it is about; 0 for a rule about runs alone."""
+    """Calls that ran and that it is about for certain; 0 for a rule about runs alone."""
     runs: int
-    """Runs that it is about; 0 for a rule about calls alone."""
+    """Runs that it is about for certain; 0 for a rule about calls alone."""
     findings: pl.DataFrame
     """Columns as in `FINDINGS`, by time."""
 
@@ -77,12 +77,12 @@ def _checked(rule: Rule, calls: pl.DataFrame, runs: pl.DataFrame) -> Checked:
     asked = ran = 0
     if rule.approved_by is not None or rule.reviewers is not None or rule.only_tools is not None:
         mine = _about(rule, calls).filter(pl.col("outcome").is_in(RAN_OUTCOMES))
-        ran = mine.height
+        ran = _certain(mine)
         for call in mine.iter_rows(named=True):
             rows += [_finding(rule, call, *told) for told in (_of_tool(rule, call), _of_approval(rule, call)) if told]
     if rule.limits:
         mine = _about(rule, runs.with_columns(tokens=_tokens()))
-        asked = mine.height
+        asked = _certain(mine)
         for run in mine.iter_rows(named=True):
             rows += [_finding(rule, run, *told) for limit in rule.limits if (told := _of_limit(limit, run))]
     findings = pl.DataFrame(rows, schema=FINDINGS, orient="row").sort("first_ns", "run_id", "call_key", "verdict")
@@ -90,14 +90,22 @@ def _checked(rule: Rule, calls: pl.DataFrame, runs: pl.DataFrame) -> Checked:
 
 
 def _about(rule: Rule, frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows that a rule is about. `*` is everything, also what has no name."""
+    """The rows that a rule is about, or may be: `untold` says which of what it goes by they do not tell. `*` is
+    everything, also what has no name.
+    """
     chosen = {"agent_name": rule.agents, "environment": rule.environments, "tool_name": rule.tools, "risk": rule.risks}
+    untold: list[pl.Expr] = [pl.lit("")]
     for column, patterns in chosen.items():
         if patterns and "*" not in patterns:
-            frame = frame.filter(
-                pl.col(column).is_in([name for name in frame[column].unique() if _fits(name, patterns)])
-            )
-    return frame
+            fitting = [name for name in frame[column].unique() if _fits(name, patterns)]
+            missing = pl.col(column).is_null()
+            frame = frame.filter(pl.col(column).is_in(fitting) | missing)
+            untold.append(pl.when(missing).then(pl.lit(column.removesuffix("_name"))))
+    return frame.with_columns(untold=pl.concat_str(untold, separator=" ", ignore_nulls=True).str.strip_chars())
+
+
+def _certain(mine: pl.DataFrame) -> int:
+    return mine.filter(pl.col("untold") == "").height
 
 
 def _fits(name: str | None, patterns: tuple[str, ...]) -> bool:
@@ -168,4 +176,8 @@ def _tokens() -> pl.Expr:
 
 def _finding(rule: Rule, row: dict[str, Any], verdict: str, found: str, expected: str) -> dict[str, Any]:
     told = {name: row.get(name) for name in FINDINGS}
+    if row["untold"]:
+        # Leaving a name out must not be a way around a rule, nor is it a breach of one that may be about others.
+        missing = row["untold"].replace(" ", " and ")
+        verdict, found = "unknown", f"{found}; whether the rule is about it is not told, for want of its {missing}"
     return {**told, "rule": rule.name, "verdict": verdict, "found": found, "expected": expected}

@@ -62,7 +62,8 @@ def page(checked: list[Checked]) -> list[str]:
     for each in checked:
         lines += ["", plain(f"{_STATES[_state(each)]}  {each.rule.name} ({_about(each)})")]
         for row in each.findings.sort("verdict", maintain_order=True).head(_LISTED).iter_rows(named=True):
-            call = f" call {row['tool_call_id'] or row['call_key']} of {row['tool_name']}" if row["call_key"] else ""
+            tool = row["tool_name"] or "a tool without a name"
+            call = f" call {row['tool_call_id'] or row['call_key']} of {tool}" if row["call_key"] else ""
             told = f"{row['verdict']}: run {row['run_id']}{call}: {row['found']}, expected {row['expected']}"
             lines.append(plain(f"    {told}"))
         if each.findings.height > _LISTED:
@@ -83,7 +84,7 @@ def _state(each: Checked) -> str:
 
 def _about(each: Checked) -> str:
     """What it was held against; a rule that is about nothing may have a name spelt wrong."""
-    if not each.calls and not each.runs:
+    if not each.calls and not each.runs and not each.unknown:
         return "no call or run is what it is about"
     told = [f"{count(each.calls, 'call')} that ran"] if each.calls else []
     told += [count(each.runs, "run")] if each.runs else []
