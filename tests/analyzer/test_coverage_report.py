@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import polars as pl
+import pytest
 
 from aftertrace.analyzer import Filter, html, markdown
+from aftertrace.analyzer import agent_coverage as agents_of
 from aftertrace.analyzer.agent_coverage import ANSWERED, agent_coverage
 from aftertrace.analyzer.coverage_report import coverage, told, written_json
 
@@ -80,6 +82,36 @@ def test_only_the_newest_runs_are_asked() -> None:
     """What was sent long ago is no measure of switches now; all runs are counted."""
     found = agent_coverage(stored(*STORY).analysis(), Filter(agent="clerk"), judged=2).answered
     assert found.filter(question="inputs").select("runs", "judged", "known").rows() == [(3, 2, 0)]
+
+
+def test_agents_beyond_the_most_are_counted_and_said_to_be_not_judged() -> None:
+    """Those with the fewest runs: an agent that takes a new name for each run displaces nobody."""
+    analysis = stored(*STORY, *run(5, "cook-5"), *run(6, "cook-6")).analysis()
+    found = agent_coverage(analysis, Filter(), agents=2)
+    assert found.answered["agent_name"].unique(maintain_order=True).to_list() == ["clerk", "cook"]
+    assert (found.agents_left_out, found.runs_left_out) == (2, 2)
+    assert json.loads(written_json(found))["left_out"] == {"agents": 2, "runs": 2}
+    text = markdown.written(told(found, analysis.now_ns))
+    assert (
+        "**Not judged: 2 more agents**, those with the fewest runs, 2 runs in all. `--agent NAME` judges one." in text
+    )
+    assert "Not judged" not in markdown.written(coverage(analysis))
+
+
+@pytest.mark.parametrize(("in_all", "judged"), [(2_000, 9), (14, 7), (2, 5)])
+def test_many_agents_share_the_runs_that_are_asked(in_all: int, judged: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But five of each are asked."""
+    monkeypatch.setattr(agents_of, "JUDGED_IN_ALL", in_all)
+    rows = [row for at in range(9) for row in run(at, "clerk")]
+    found = agent_coverage(stored(*rows, *run(9, "cook")).analysis(), Filter()).answered
+    assert found.filter(agent_name="clerk", question="inputs").select("runs", "judged").rows() == [(9, judged)]
+
+
+def test_answers_about_many_runs_are_those_about_each() -> None:
+    """In the order of `runs`; of a run that is not there, none."""
+    analysis = stored(*STORY).analysis()
+    run_ids = analysis.runs["run_id"].to_list()
+    assert analysis.answers_of([*reversed(run_ids), "none"]) == tuple(analysis.answers(run_id) for run_id in run_ids)
 
 
 def test_every_format_tells_the_same_and_no_name_is_markup() -> None:

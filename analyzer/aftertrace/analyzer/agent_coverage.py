@@ -13,7 +13,7 @@ from aftertrace.analyzer.near_misses import wilson
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.analysis import Analysis
-    from aftertrace.analyzer.answers import Answer
+    from aftertrace.analyzer.answers import Answer, Answers
     from aftertrace.analyzer.emitter import Emitter
     from aftertrace.analyzer.select import Filter
 
@@ -37,6 +37,11 @@ ANSWERED: Final = pl.Schema(
 """One row per agent, emitter and question. `judged` is how many of the newest runs were asked; `share` of them does not
 know the answer, or knows it in part, with both ends of its 95 % Wilson interval; `switch_on` is what would tell it,
 null where it is always known; `run_ids` are the newest runs, at most three, that do not know it."""
+AGENTS_AT_MOST: Final = 200
+"""How many agents are judged: senders choose what they call themselves, and as often as they like."""
+JUDGED_IN_ALL: Final = 2_000
+"""How many runs are asked in all, if that leaves `_LEAST_JUDGED` to each agent: each takes milliseconds."""
+_LEAST_JUDGED: Final = 5
 _EXAMPLES: Final = 3
 _OF_ANY: Final = {
     "trigger": "user.id on the agent's spans, or a run that aftertrace.semconv.instrument begins",
@@ -54,45 +59,76 @@ class AgentCoverage:
     """Columns as in `ANSWERED`: those agents first that leave the most unknown, questions in their order."""
     emitters: tuple[Emitter, ...]
     """The emitters that tell of these agents, by title."""
+    agents_left_out: int
+    """How many agents more there are: those with the fewest runs."""
+    runs_left_out: int
+    """How many runs these have."""
 
 
-def agent_coverage(analysis: Analysis, wanted: Filter, *, judged: int = JUDGED_RUNS) -> AgentCoverage:
-    """How often the answers are known about the newest runs of each agent that a filter lets through."""
-    runs = analysis.select("runs", wanted)
-    names = dict(runs.select("run_id", "agent_name").iter_rows())
-    rows: list[tuple[object, ...]] = []
-    emitters = []
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The runs of an agent that an emitter tells of, the newest first."""
+
+    emitter: Emitter
+    agent: str | None
+    run_ids: list[str]
+
+
+def agent_coverage(
+    analysis: Analysis, wanted: Filter, *, judged: int = JUDGED_RUNS, agents: int = AGENTS_AT_MOST
+) -> AgentCoverage:
+    """How often the answers are known about the newest runs of each agent that a filter lets through.
+
+    Args:
+        analysis: what is looked at.
+        wanted: the filter.
+        judged: how many runs of an agent are asked at most; fewer where there are many agents (`JUDGED_IN_ALL`).
+        agents: how many agents are judged at most, those with the most runs.
+    """
+    told = _told(analysis, wanted)
+    most = sorted(told, key=lambda each: (-len(each.run_ids), each.agent or "", each.emitter.name))
+    chosen, others = most[:agents], most[agents:]
+    judged = min(judged, max(_LEAST_JUDGED, JUDGED_IN_ALL // max(1, len(chosen))))
+    asked = [run_id for each in chosen for run_id in each.run_ids[:judged]]
+    answered = {found.run_id: found for found in analysis.answers_of(asked)}
+    rows = [row for each in chosen for row in _rows(each, [answered[run_id] for run_id in each.run_ids[:judged]])]
+    emitters = {each.emitter.title: each.emitter for each in chosen}
+    return AgentCoverage(
+        _measured(rows),
+        tuple(emitters[title] for title in sorted(emitters)),
+        agents_left_out=len(others),
+        runs_left_out=sum(len(each.run_ids) for each in others),
+    )
+
+
+def _told(analysis: Analysis, wanted: Filter) -> list[_Told]:
+    names = dict(analysis.select("runs", wanted).select("run_id", "agent_name").iter_rows())
+    told = []
     for emitter, run_ids in runs_by_emitter(analysis):
         of_agents: dict[str | None, list[str]] = {}
         for run_id in run_ids:
             if run_id in names:
                 of_agents.setdefault(names[run_id], []).append(run_id)
-        if of_agents:
-            emitters.append(emitter)
-        for agent, of_agent in of_agents.items():
-            rows += _asked(analysis, emitter, agent, of_agent, judged)
-    return AgentCoverage(_measured(rows), tuple(emitters))
+        told += [_Told(emitter, agent, of_agent) for agent, of_agent in of_agents.items()]
+    return told
 
 
-def _asked(
-    analysis: Analysis, emitter: Emitter, agent: str | None, run_ids: list[str], judged: int
-) -> list[tuple[object, ...]]:
+def _rows(each: _Told, judged: list[Answers]) -> list[tuple[object, ...]]:
     told: dict[str, list[tuple[str, Answer]]] = {}
-    for run_id in run_ids[:judged]:
-        found = analysis.answers(run_id)
+    for found in judged:
         for answer in (*found.six, *found.more):
-            told.setdefault(answer.question, []).append((run_id, answer))
+            told.setdefault(answer.question, []).append((found.run_id, answer))
     rows: list[tuple[object, ...]] = []
     for question, answers in told.items():
         states = Counter(answer.state for _, answer in answers)
         lacking = [run_id for run_id, answer in answers if answer.state != "known"]
         switches = [answer.switch_on for _, answer in answers if answer.state != "known" and answer.switch_on]
-        switch = (switches[0] if switches else _switch(emitter, question)) if lacking else None
+        switch = (switches[0] if switches else _switch(each.emitter, question)) if lacking else None
         rows.append(
             (
-                agent,
-                emitter.name,
-                len(run_ids),
+                each.agent,
+                each.emitter.name,
+                len(each.run_ids),
                 len(answers),
                 question,
                 states["known"],

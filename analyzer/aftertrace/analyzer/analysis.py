@@ -193,12 +193,15 @@ class Analysis:
 
     def answers(self, run_id: str) -> answering.Answers:
         """The six answers about a run. Raises `Invalid` when there is no such run."""
-        rows = self.runs.filter(pl.col("run_id") == run_id)
-        if not rows.height:
+        (found,) = self.answers_of([run_id]) or (None,)
+        if found is None:
             raise Invalid(f"run {run_id!r}: not found; `aftertrace runs` lists them")
-        return answering.answers(
-            rows.row(0, named=True), self.calls.filter(pl.col("run_id") == run_id), self.identified
-        )
+        return found
+
+    def answers_of(self, run_ids: Sequence[str]) -> tuple[answering.Answers, ...]:
+        """The answers about each of these runs that is there, in the order of `runs`."""
+        rows = self.runs.filter(pl.col("run_id").is_in(run_ids))
+        return answering.answers(rows, self.calls, self.identified)
 
     def timeline(self, run_id: str) -> pl.DataFrame:
         """The timeline of a run, columns as in `schemas.TIMELINE`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -83,21 +84,38 @@ class _Subject:
         )
 
 
-def answers(run: dict[str, Any], calls: pl.DataFrame, identified: Identified) -> Answers:
-    """The answers about one run.
+def answers(runs: pl.DataFrame, calls: pl.DataFrame, identified: Identified) -> tuple[Answers, ...]:
+    """The answers about each of some runs.
 
     Args:
-        run: its row of `runs`.
-        calls: its rows of `calls`.
+        runs: their rows of `runs`.
+        calls: columns as in `schemas.CALLS`.
         identified: the events and spans.
     """
-    run_id = run["run_id"]
-    events = identified.events.filter(pl.col("run_id") == run_id).sort("time_ns")
-    spans = identified.spans.filter(pl.col("run_id") == run_id).sort("start_ns")
+    # Each frame is gone through once, however many the runs are.
+    calls_of, events_of, spans_of = (
+        _by_run(frame, runs["run_id"]) for frame in (calls, identified.events, identified.spans)
+    )
+    return tuple(
+        _answered(row, calls_of(row["run_id"]), events_of(row["run_id"]), spans_of(row["run_id"]))
+        for row in runs.iter_rows(named=True)
+    )
+
+
+def _by_run(frame: pl.DataFrame, run_ids: pl.Series) -> Callable[[str], pl.DataFrame]:
+    """What gives the rows of one of these runs."""
+    rows = frame.filter(pl.col("run_id").is_in(run_ids.implode()))
+    of_runs = {run_id: part for (run_id,), part in rows.partition_by("run_id", as_dict=True).items()}
+    none = frame.clear()
+    return lambda run_id: of_runs.get(run_id, none)
+
+
+def _answered(run: dict[str, Any], calls: pl.DataFrame, events: pl.DataFrame, spans: pl.DataFrame) -> Answers:
+    events, spans = events.sort("time_ns"), spans.sort("start_ns")
     scopes = pl.concat([spans["scope_name"], events["scope_name"]]).drop_nulls().unique().sort().to_list()
     subject = _Subject(run, calls, events, spans, emitter_of(run["service_name"], scopes))
     return Answers(
-        run_id,
+        run["run_id"],
         (
             _agent(subject),
             _model(subject),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aftertrace.analyzer.emitter import Emitter
 
 JUDGED_RUNS: Final = 50
-"""How many runs of an emitter are asked, the newest first: what it sent long ago is no measure of its switches now."""
+"""How many runs of an emitter are asked at most, the newest: what it sent long ago is no measure of its switches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def _scopes(analysis: Analysis) -> dict[str, list[str]]:
 def _covered(analysis: Analysis, emitter: Emitter, run_ids: list[str], judged: int) -> Coverage:
     known: Counter[str] = Counter()
     partial: Counter[str] = Counter()
-    for run_id in run_ids[:judged]:
-        for answer in analysis.answers(run_id).six:
+    for found in analysis.answers_of(run_ids[:judged]):
+        for answer in found.six:
             known[answer.question] += answer.state == "known"
             partial[answer.question] += answer.state == "partial"
     calls = analysis.calls.filter(pl.col("run_id").is_in(run_ids))

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 _UNNAMED: Final = "an agent without a name"
 _SIX: Final = ("agent", "model", "system_prompt", "inputs", "tools", "reviewer")
 _READING: Final = (
-    "Of each agent the newest 50 runs are asked, since what it sent long ago is no measure of its switches now. Six "
-    "questions are asked of every run: agent, model and version, system prompt, inputs, tools considered, called and "
-    "rejected, and who reviewed; beside them what triggered it, which checks it passed and what it changed. An answer "
-    "is known, known in part, or unknown; the interval is Wilson's, at 95 %. Checks and effects are unknown, too, "
-    "where a run passed none and changed nothing without saying so."
+    "Of each agent the newest runs are asked, at most 50 and fewer where agents are many, since what it sent long ago "
+    "is no measure of its switches now. Six questions are asked of every run: agent, model and version, system prompt, "
+    "inputs, tools considered, called and rejected, and who reviewed; beside them what triggered it, which checks it "
+    "passed and what it changed. An answer is known, known in part, or unknown; the interval is Wilson's, at 95 %. "
+    "Checks and effects are unknown, too, where a run passed none and changed nothing without saying so."
 )
 
 
@@ -48,7 +48,12 @@ def coverage(analysis: Analysis, filter: Filter | None = None) -> Document:  # n
 def written_json(found: AgentCoverage) -> str:
     """The report as one JSON object, in ASCII; rows as in `agent_coverage.ANSWERED`."""
     notes = {emitter.name: {"title": emitter.title, "note": emitter.note} for emitter in found.emitters}
-    return json.dumps({"answers": found.answered.to_dicts(), "emitters": notes}, ensure_ascii=True, indent=1) + "\n"
+    report = {
+        "answers": found.answered.to_dicts(),
+        "emitters": notes,
+        "left_out": {"agents": found.agents_left_out, "runs": found.runs_left_out},
+    }
+    return json.dumps(report, ensure_ascii=True, indent=1) + "\n"
 
 
 def told(found: AgentCoverage, now_ns: int) -> Document:
@@ -59,7 +64,7 @@ def told(found: AgentCoverage, now_ns: int) -> Document:
         nothing: Line = ("No runs are recorded. ", Code("aftertrace doctor"), " says what is received, if anything is.")
         return Document("Coverage", (Part("", (Paragraph(nothing),)),), lead)
     parts = (
-        Part("", _headline(agents)),
+        Part("", (*_headline(agents), *_left_out(found))),
         Part("Who can answer what", (_matrix(agents),)),
         *(_agent(rows) for rows in agents if any(row["switch_on"] for row in rows)),
         Part("Even with every switch on", (Points(tuple(_note(found))),)) if any(_note(found)) else None,
@@ -80,6 +85,20 @@ def _headline(agents: list[list[dict[str, Any]]]) -> tuple[Block, ...]:
     said: Line = (
         Strong(f"{lacking:,} of {count(len(agents), 'agent')}"),
         f" cannot answer all six questions about every run, in {count(runs, 'run')} in all.",
+    )
+    return (Paragraph(said),)
+
+
+def _left_out(found: AgentCoverage) -> tuple[Block, ...]:
+    """What is not judged."""
+    if not found.agents_left_out:
+        return ()
+    more = count(found.agents_left_out, "more agent")
+    said: Line = (
+        Strong(f"Not judged: {more}"),
+        f", those with the fewest runs, {count(found.runs_left_out, 'run')} in all. ",
+        Code("--agent NAME"),
+        " judges one.",
     )
     return (Paragraph(said),)
 
