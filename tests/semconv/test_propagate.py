@@ -146,3 +146,31 @@ def test_a_run_id_that_would_not_survive_is_refused(text: str) -> None:
     ):
         with pytest.raises(propagate.NotARunId):
             write(text)
+
+
+@given(RUN_IDS)
+def test_it_survives_an_environment(run_id: str) -> None:
+    """Beside what is in the baggage, in place of another run."""
+    written = propagate.to_environment(run_id, {"BAGGAGE": "tenant=shop,aftertrace.run.id=old", "HOME": "/root"})
+    assert written == {"BAGGAGE": f"tenant=shop,aftertrace.run.id={run_id}", "HOME": "/root"}
+    assert propagate.from_environment(written) == run_id
+    assert propagate.from_environment({"HOME": "/root"}) is None
+
+
+def test_every_run_that_lines_of_their_own_name_is_found() -> None:
+    """Of a commit that was squashed or amended; the control: not what is quoted, indented or of another form."""
+    text = (
+        "Fix (#3)\r\n\r\n* One\n\nAftertrace-Run: run-7\n\n<!-- Aftertrace-Run: run-8 -->\naftertrace-run: `run-7`\n"
+        "> Aftertrace-Run: quoted\n  Aftertrace-Run: indented\nAftertrace-Run: no id\nsee Aftertrace-Run: inline\n"
+        "Aftertrace-Conversation: s-1\nAftertrace-Conversation: s-2\nAftertrace-Conversation: s-1"
+    )
+    assert propagate.named_runs(text) == ("run-7", "run-8")
+    assert propagate.named_conversations(text) == ("s-1", "s-2")
+
+
+@given(PIECES)
+def test_what_is_named_is_an_id(text: str) -> None:
+    """Whatever the text, and a reader of one id finds none that is not among all."""
+    named = propagate.named_runs(text)
+    assert all(map(propagate.is_run_id, (*named, *propagate.named_conversations(text))))
+    assert propagate.from_body(text) in {*named, None}

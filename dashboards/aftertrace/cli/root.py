@@ -19,6 +19,7 @@ from aftertrace.cli.demo import demo
 from aftertrace.cli.doctor import doctor
 from aftertrace.cli.draining import drain
 from aftertrace.cli.finding import find, related
+from aftertrace.cli.git_hook import git_hook
 from aftertrace.cli.importing import import_files
 from aftertrace.cli.integrity import fsck
 from aftertrace.cli.listing import LISTINGS
@@ -81,6 +82,7 @@ for command in (
     run_page,
     find,
     related,
+    git_hook,
     records,
     report,
     query,

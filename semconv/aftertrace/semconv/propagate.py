@@ -4,6 +4,7 @@
 where                  form                                                         read back by
 =====================  ===========================================================  =========================
 W3C baggage, HTTP      ``baggage: aftertrace.run.id=9f0c5b1e``                      `from_headers`
+environment            ``BAGGAGE=aftertrace.run.id=9f0c5b1e``                       `from_environment`
 git commit message     ``Aftertrace-Run: 9f0c5b1e``, a trailer                      `from_commit_message`
 SQL statement          ``/*aftertrace.run.id='9f0c5b1e'*/`` (sqlcommenter)          `from_sql`
 issue, pull request    ``<!-- Aftertrace-Run: 9f0c5b1e -->``, or the visible line   `from_body`
@@ -30,11 +31,14 @@ if TYPE_CHECKING:
 
 TRAILER: Final = "Aftertrace-Run"
 """Key of the git trailer and of the footer."""
+CONVERSATION_TRAILER: Final = "Aftertrace-Conversation"
+"""Key of the git trailer that names a conversation, where the run is not told: an agent's session or thread."""
 
 _ID: Final = r"[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,126}[A-Za-z0-9])?"
 _RUN_ID: Final = re.compile(_ID)
 _TRAILER_LINE: Final = re.compile(rf"{TRAILER}: ?({_ID})[ \t]*", re.IGNORECASE)
 _FOOTER_LINE: Final = re.compile(rf"(?:<!-- ?{TRAILER}: ?({_ID}) ?-->|{TRAILER}: ?(`?)({_ID})\2)[ \t]*", re.IGNORECASE)
+_CONVERSATION_LINE: Final = re.compile(rf"{CONVERSATION_TRAILER}: ?({_ID})[ \t]*", re.IGNORECASE)
 _PARAGRAPHS: Final = re.compile(r"\n[ \t]*\n")
 
 
@@ -96,6 +100,17 @@ def from_headers(headers: Mapping[str, str]) -> str | None:
     )
 
 
+def to_environment(run_id: str, environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Add the run id to ``BAGGAGE`` for a process that is started, beside what it holds, in place of another run id."""
+    written = dict(environment or {})
+    return {**written, "BAGGAGE": to_headers(run_id, {"baggage": written.get("BAGGAGE", "")})["baggage"]}
+
+
+def from_environment(environment: Mapping[str, str]) -> str | None:
+    """Read the run id from ``BAGGAGE``."""
+    return from_headers({"baggage": environment.get("BAGGAGE", "")})
+
+
 def to_commit_message(message: str, run_id: str) -> str:
     """Add the trailer to a commit message: to its trailers, or as a paragraph of its own."""
     line = f"{TRAILER}: {checked_run_id(run_id)}"
@@ -153,6 +168,20 @@ def from_body(text: str) -> str | None:
     """Read the run id from a footer: a line of its own, quoted by nobody. Two ids in one text are no answer."""
     matches = (_FOOTER_LINE.fullmatch(line) for line in text.replace("\r", "\n").split("\n"))
     return _only(match[1] or match[3] for match in matches if match)
+
+
+def named_runs(text: str) -> tuple[str, ...]:
+    """Every run id that a line of its own names, as a trailer or as a footer, each once: several runs may have changed
+    one commit, and a squashed one holds the messages of many.
+    """
+    matches = (_FOOTER_LINE.fullmatch(line) for line in text.replace("\r", "\n").split("\n"))
+    return tuple(dict.fromkeys(match[1] or match[3] for match in matches if match))
+
+
+def named_conversations(text: str) -> tuple[str, ...]:
+    """Every conversation that a trailer names, each once; on any line of its own, as in `named_runs`."""
+    matches = (_CONVERSATION_LINE.fullmatch(line) for line in text.replace("\r", "\n").split("\n"))
+    return tuple(dict.fromkeys(match[1] for match in matches if match))
 
 
 def _only(found: Iterable[str]) -> str | None:
