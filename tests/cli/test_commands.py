@@ -56,7 +56,7 @@ def test_the_rows_of_one_run_are_those_of_the_whole_store(aftertrace: Command, s
     """By its id, its beginning or its trace; and what no run answers to is refused."""
     listed = [json.loads(line) for line in aftertrace("runs", "--data", store, "--format", "json").out.splitlines()]
     assert len(listed) == 3
-    for table in ("calls", "near-misses", "approvals", "decisions", "agents", "effects"):
+    for table in ("calls", "near-misses", "approvals", "decisions", "effects"):
         whole = aftertrace(table, "--data", store, "--format", "json").out.splitlines()
         for run in listed:
             own = [line for line in whole if json.loads(line)["run_id"] == run["run_id"]]

@@ -49,8 +49,9 @@ def analysis(recorded: Path) -> Analysis:
 def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
     """Opens a page of a store at an address, as a browser would."""
 
-    def opened(page: str, data: Path, **query: str) -> AppTest:
-        monkeypatch.setattr("sys.argv", ["app.py", "--data", str(data)])
+    def opened(page: str, data: Path, *, inventory: Path | None = None, **query: str) -> AppTest:
+        told = [] if inventory is None else ["--inventory", str(inventory)]
+        monkeypatch.setattr("sys.argv", ["app.py", "--data", str(data), *told])
         st.cache_data.clear()
         st.cache_resource.clear()
         test = AppTest.from_file(str(APP), default_timeout=30)

@@ -74,6 +74,15 @@ def test_every_run_of_an_attack_has_a_page_that_shows_it_as_text(hostile: Path, 
         assert leaks(page) == set()
 
 
+def test_agents_that_nobody_declared_are_text_on_the_page(tmp_path: Path, hostile: Path, open_page: OpenPage) -> None:
+    """Their names are what an attacker chose, and every one of them is off an empty inventory."""
+    (tmp_path / "inventory.toml").touch()
+    page = open_page("overview", hostile, inventory=tmp_path / "inventory.toml")
+    assert [each.message for each in page.exception] == []
+    assert leaks(page) == set()
+    assert [each.value.shape[0] > 0 for each in page.dataframe if "owner" in each.value.columns] == [True]
+
+
 @pytest.mark.parametrize("text", stores.HOSTILE)
 def test_a_filter_can_be_set_to_an_attack(text: str, hostile: Path, open_page: OpenPage) -> None:
     """An agent with such a name can still be looked at."""

@@ -13,7 +13,7 @@ from dashboards import stores
 from dashboards.conftest import PAGES, OpenPage
 from streamlit.testing.v1 import AppTest
 
-from aftertrace.analyzer import Analysis, Filter
+from aftertrace.analyzer import Analysis, Filter, inventory_draft
 from aftertrace.dashboards import data, tables
 from aftertrace.dashboards.quantities import count, interval, share
 
@@ -253,3 +253,23 @@ def test_a_run_can_be_taken_along_as_one_file(recorded: Path, analysis: Analysis
     written = data.record_page(analysis, run_id)
     assert written.startswith("<!doctype html>")
     assert run_id in written
+
+
+def test_overview_names_the_agents_that_are_off_the_inventory(
+    tmp_path: Path, recorded: Path, analysis: Analysis, open_page: OpenPage
+) -> None:
+    """Those that nobody declared, and that are silent; without an inventory, or with one that holds, no table."""
+    heading = "Agents that are off the inventory"
+    assert heading not in headings(open_page("overview", recorded))
+    declared = tmp_path / "inventory.toml"
+    declared.write_text(inventory_draft.of(analysis, Filter()))
+    assert heading not in headings(open_page("overview", recorded, inventory=declared, since="2026-11-01"))
+    declared.write_text('[[agent]]\nname = "dbbot"\nowner = "ann"\n[[agent]]\nname = "nobody"\n')
+    page = open_page("overview", recorded, inventory=declared)
+    assert heading in headings(page)
+    (table,) = [each.value for each in page.dataframe if "owner" in each.value.columns]
+    others = sorted(set(analysis.agents["agent_name"]) - {"dbbot"})
+    assert sorted(table["agent_name"]) == sorted([*others, "nobody"])
+    declared.write_text("[[agent]]\nnames = 1\n")
+    broken = open_page("overview", recorded, inventory=declared)
+    assert "'names' is not known, expected one of name" in broken.code[0].value

@@ -20,11 +20,13 @@ from aftertrace.analyzer.configuration_changes import History, history, with_mov
 from aftertrace.analyzer.configurations import configurations, versioned
 from aftertrace.analyzer.connected import PREFIX_CHARACTERS, connected, sought
 from aftertrace.analyzer.decisions import decisions
+from aftertrace.analyzer.declared_risk import declared
 from aftertrace.analyzer.effects import effects
 from aftertrace.analyzer.finds import finds
 from aftertrace.analyzer.found import in_store
 from aftertrace.analyzer.identity import Identified, identify
 from aftertrace.analyzer.in_force import changes_before
+from aftertrace.analyzer.inventory import NOTHING, Inventory
 from aftertrace.analyzer.losses import losses
 from aftertrace.analyzer.newest import newest
 from aftertrace.analyzer.recorded import record
@@ -54,6 +56,8 @@ class Analysis:
     """Changes whenever the stored tables do: a cache key."""
     now_ns: int
     """The time it is judged at: what is still open then may end later."""
+    inventory: Inventory = NOTHING
+    """What people declared; its risk classes of tools count in `calls`, and in all that is made of them."""
 
     @cached_property
     def identified(self) -> Identified:
@@ -73,7 +77,8 @@ class Analysis:
     @cached_property
     def calls(self) -> pl.DataFrame:
         """`calls`, columns as in `schemas.CALLS`."""
-        return calls(self.identified, self.call_events, self.run_states).collect()
+        made = calls(self.identified, self.call_events, self.run_states).collect()
+        return declared(made, self.inventory.tools)
 
     @cached_property
     def runs(self) -> pl.DataFrame:
@@ -287,19 +292,29 @@ def analyse(tables: Tables, *, version: str = "", now_ns: int | None = None) -> 
     return Analysis(tables, version, time.time_ns() if now_ns is None else now_ns)
 
 
-def open_analysis(data: Path, *, now_ns: int | None = None, as_of_ns: int | None = None) -> Analysis:
+def open_analysis(
+    data: Path, *, now_ns: int | None = None, as_of_ns: int | None = None, inventory: Inventory | None = None
+) -> Analysis:
     """An analysis of the store in `data`, at the version its tables have now. An empty store has empty tables.
 
     Args:
         data: folder of the store.
         now_ns: the time it is judged at.
         as_of_ns: only what had been received before then is looked at, and it is judged at that time.
+        inventory: what people declared.
     """
     pinned = Snapshot.of(data)
-    return _analysed(tables_of(pinned), _version(pinned), now_ns, as_of_ns)
+    return _with(inventory, _analysed(tables_of(pinned), _version(pinned), now_ns, as_of_ns))
 
 
-def open_run(data: Path, text: str, *, now_ns: int | None = None, as_of_ns: int | None = None) -> tuple[Analysis, str]:
+def open_run(
+    data: Path,
+    text: str,
+    *,
+    now_ns: int | None = None,
+    as_of_ns: int | None = None,
+    inventory: Inventory | None = None,
+) -> tuple[Analysis, str]:
     """An analysis of what one run needs of the store in `data`, and the run's id; what it tells of that run is what
     `open_analysis` tells, but where ids that many calls have lead to more than is read (`places.PLACES_AT_MOST`). Of
     other runs it may tell a part.
@@ -309,6 +324,7 @@ def open_run(data: Path, text: str, *, now_ns: int | None = None, as_of_ns: int 
         text: as for `Analysis.resolve_run`.
         now_ns: the time it is judged at.
         as_of_ns: as for `open_analysis`.
+        inventory: as for `open_analysis`.
 
     Raises:
         Invalid: none or several runs answer to it.
@@ -324,8 +340,12 @@ def open_run(data: Path, text: str, *, now_ns: int | None = None, as_of_ns: int 
         own = newest(found)
     if own is not None:
         tables = replace(tables, spans=own.spans, events=own.events)
-    analysis = _analysed(tables, _version(pinned), now_ns, as_of_ns)
+    analysis = _with(inventory, _analysed(tables, _version(pinned), now_ns, as_of_ns))
     return analysis, analysis.resolve_run(text)
+
+
+def _with(inventory: Inventory | None, analysis: Analysis) -> Analysis:
+    return analysis if inventory is None else replace(analysis, inventory=inventory)
 
 
 def _analysed(tables: Tables, version: str, now_ns: int | None, as_of_ns: int | None) -> Analysis:

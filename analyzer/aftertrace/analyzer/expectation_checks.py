@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import polars as pl
 
 from aftertrace.analyzer.expectations import LIMITS, Limit, Rule
+from aftertrace.analyzer.patterns import fits
 from aftertrace.analyzer.schemas import DECIDERS, RAN_OUTCOMES
 
 FINDINGS: Final = pl.Schema(
@@ -97,7 +97,7 @@ def _about(rule: Rule, frame: pl.DataFrame) -> pl.DataFrame:
     untold: list[pl.Expr] = [pl.lit("")]
     for column, patterns in chosen.items():
         if patterns and "*" not in patterns:
-            fitting = [name for name in frame[column].unique() if _fits(name, patterns)]
+            fitting = [name for name in frame[column].unique() if fits(name, patterns)]
             missing = pl.col(column).is_null()
             frame = frame.filter(pl.col(column).is_in(fitting) | missing)
             untold.append(pl.when(missing).then(pl.lit(column.removesuffix("_name"))))
@@ -108,12 +108,8 @@ def _certain(mine: pl.DataFrame) -> int:
     return mine.filter(pl.col("untold") == "").height
 
 
-def _fits(name: str | None, patterns: tuple[str, ...]) -> bool:
-    return name is not None and any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
 def _of_tool(rule: Rule, call: dict[str, Any]) -> tuple[str, str, str] | None:
-    if rule.only_tools is None or _fits(call["tool_name"], rule.only_tools):
+    if rule.only_tools is None or fits(call["tool_name"], rule.only_tools):
         return None
     expected = "one of " + (", ".join(rule.only_tools) or "no tools")
     if call["tool_name"] is None:
@@ -151,7 +147,7 @@ def _of_approval(rule: Rule, call: dict[str, Any]) -> tuple[str, str, str] | Non
         if rule.approved_by is not None and reviewer not in rule.approved_by:
             return "broken", f"{reviewer} gave the standing grant", expected
         reviewer = None
-    if rule.reviewers is not None and not _fits(reviewer, rule.reviewers):
+    if rule.reviewers is not None and not fits(reviewer, rule.reviewers):
         if reviewer is None:
             return "unknown", "it was approved, and by whom is not told", expected
         return "broken", f"{reviewer} approved it", expected

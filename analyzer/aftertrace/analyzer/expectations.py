@@ -74,14 +74,15 @@ def parsed(text: str, name: str) -> tuple[Rule, ...]:
     tables = document.get("rule")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise Invalid(f"{name}: no rule found, expected at least one [[rule]] table")
-    rules = tuple(_rule(table, f"{name}: rule {nth}") for nth, table in enumerate(tables, start=1))
-    twice = next((rule.name for nth, rule in enumerate(rules) if rule.name in {r.name for r in rules[:nth]}), None)
+    rules = tuple(rule(table, f"{name}: rule {nth}") for nth, table in enumerate(tables, start=1))
+    twice = next((each.name for nth, each in enumerate(rules) if each.name in {r.name for r in rules[:nth]}), None)
     if twice is not None:
         raise Invalid(f"{name}: two rules are named {twice!r}, expected a name for each")
     return rules
 
 
-def _rule(table: dict[str, Any], where: str) -> Rule:
+def rule(table: dict[str, Any], where: str) -> Rule:
+    """The rule of one table; `where` is what errors call it. Raises `Invalid`."""
     known = ["name", *SELECTORS, *DEMANDS, *LIMITS]
     if unknown := sorted(set(table) - set(known)):
         raise Invalid(f"{where}: {unknown[0]!r} is not known, expected one of {', '.join(known)}")
@@ -92,7 +93,7 @@ def _rule(table: dict[str, Any], where: str) -> Rule:
     standing = table.get("standing_grants", False)
     if not isinstance(standing, bool):
         raise Invalid(f"{where}: standing_grants is {standing!r}, expected true or false")
-    rule = Rule(
+    told = Rule(
         name=name,
         agents=_texts(table, "agents", where) or (),
         environments=_texts(table, "environments", where) or (),
@@ -104,8 +105,8 @@ def _rule(table: dict[str, Any], where: str) -> Rule:
         only_tools=_texts(table, "only_tools", where, may_be_empty=True),
         limits=tuple(Limit(key, _limit(table[key], key, where)) for key in LIMITS if key in table),
     )
-    _demands_something(rule, where)
-    return rule
+    _demands_something(told, where)
+    return told
 
 
 def _demands_something(rule: Rule, where: str) -> None:

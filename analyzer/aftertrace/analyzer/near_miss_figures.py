@@ -35,7 +35,7 @@ KINDS: Final[dict[str, tuple[pl.DataType, str]]] = {
     "severity": (pl.Int64(), "of the worst: `low`, `medium`, `high`, `critical`; 0 to 3 in frames"),
     "held_by": (pl.String(), "the control that stopped the worst"),
     "risk": (pl.String(), "risk class of the tool"),
-    "risk_basis": (pl.String(), "`declared`, or `guess` from the tool's name"),
+    "risk_basis": (pl.String(), "`inventory`, `declared`, or `guess` from the tool's name"),
     "near_misses": (pl.Int64(), "near misses"),
     "consequential": (pl.Int64(), "consequential ones among them"),
     "runs": (pl.Int64(), "runs they came in"),

@@ -1,7 +1,8 @@
 """Risk class of a tool: read, write, destructive, external, money, permission.
 
-What the sender declares wins (`gen_ai.tool.risk.*`, MCP annotations). Else the class is guessed from the words of the
-tool's name, and marked as a guess: a name that says nothing counts as `write`, so that a near miss is not hidden by it.
+What the inventory declares wins (`declared_risk`), then what the sender does (`gen_ai.tool.risk.*`, MCP annotations).
+Else the class is guessed from the words of the tool's name, and marked as a guess: a name that says nothing counts as
+`write`, so that a near miss is not hidden by it.
 """
 
 from __future__ import annotations

@@ -75,7 +75,10 @@ CALLS: Final = {
     "near_miss": (pl.Boolean, "one control away from happening"),
     "consequential": (pl.Boolean, "a near miss of a tool whose risk is above `read`"),
     "risk": (pl.String, "risk class of the tool: read, write, destructive, external, money, permission"),
-    "risk_basis": (pl.String, "`declared` by the sender, or `guess` from the tool's name"),
+    "risk_basis": (
+        pl.String,
+        "`inventory`: as declared there; `declared` by the sender; or `guess` from the tool's name",
+    ),
     "approval_asked": (pl.Boolean, "a person or program was asked, or should have been"),
     "approval": (pl.String, "`granted`, `rejected`, `modified`, `expired`, or null"),
     "reviewer": (pl.String, "who decided, as named by the sender"),

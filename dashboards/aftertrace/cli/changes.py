@@ -58,7 +58,7 @@ def changes(
 
     if sum((run is not None, at_ns is not None, change is not None, measures)) > 1:
         raise click.UsageError("--run, --at, --diff and --measures ask different things; give one of them")
-    analysis = open_analysis(settings.readable(data))
+    analysis = open_analysis(settings.readable(data), inventory=settings.inventory())
     if change is not None:
         say(change_page.diff_lines(analysis, change_page.found(analysis, change)), out)
         return

@@ -44,7 +44,7 @@ def check(
     from aftertrace.analyzer.expectations import parsed
 
     rules = parsed(file.read_text(encoding="utf-8", errors="replace"), str(file))
-    analysis, wanted = open_analysis(settings.readable(data)), chosen(options)
+    analysis, wanted = open_analysis(settings.readable(data), inventory=settings.inventory()), chosen(options)
     checked = held(rules, analysis.select("calls", wanted), analysis.select("runs", wanted))
     if form == "text":
         say(page(checked), out)

@@ -100,6 +100,16 @@ class DashboardSection:
 
 
 @dataclass(frozen=True, slots=True)
+class InventorySection:
+    """Which agents there should be."""
+
+    file: str = ""
+    """The declared inventory, a TOML file that `aftertrace inventory init` writes from what was seen: `agents` and the
+    page join it with what is seen, and its risk classes of tools count in every analysis. Empty: there is none. A
+    relative path in the file counts from the file's folder."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSection:
     """What `aftertrace serve` and `aftertrace drain` write on standard error."""
 
@@ -127,6 +137,7 @@ class Config:
     receiver: ReceiverSection = field(default_factory=ReceiverSection)
     drain: DrainSection = field(default_factory=DrainSection)
     dashboard: DashboardSection = field(default_factory=DashboardSection)
+    inventory: InventorySection = field(default_factory=InventorySection)
     log: LogSection = field(default_factory=LogSection)
     telemetry: TelemetrySection = field(default_factory=TelemetrySection)
 
@@ -136,6 +147,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "receiver": ReceiverSection,
     "drain": DrainSection,
     "dashboard": DashboardSection,
+    "inventory": InventorySection,
     "log": LogSection,
     "telemetry": TelemetrySection,
 }
@@ -178,6 +190,7 @@ def _from_folder(config: Config, folder: Path) -> Config:
             tls_key=receiver.tls_key and str(folder / receiver.tls_key),
             tls_client_ca=receiver.tls_client_ca and str(folder / receiver.tls_client_ca),
         ),
+        inventory=replace(config.inventory, file=config.inventory.file and str(folder / config.inventory.file)),
     )
 
 

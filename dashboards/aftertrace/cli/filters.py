@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from aftertrace.cli import settings
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from aftertrace.analyzer import Analysis, Filter
+    from aftertrace.analyzer.inventory import Inventory
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -150,12 +153,15 @@ def chosen(options: dict[str, Any]) -> Filter:
     return Filter(**named, since_ns=since_ns, until_ns=until_ns)
 
 
-def opened(data: Path, options: dict[str, Any]) -> tuple[Analysis, Filter]:
-    """What to ask, and for what: of one run, where the options name it, no more is read than that needs."""
+def opened(data: Path, options: dict[str, Any], declared: Inventory | None = None) -> tuple[Analysis, Filter]:
+    """What to ask, and for what: of one run, where the options name it, no more is read than that needs.
+
+    The inventory that counts is `declared`, else the one that is configured.
+    """
     from aftertrace.analyzer import open_analysis, open_run
 
-    as_of_ns = options.get("as_of")
+    as_of_ns, inventory = options.get("as_of"), declared or settings.inventory()
     if (named := options.get("run")) is None:
-        return open_analysis(data, as_of_ns=as_of_ns), chosen(options)
-    analysis, run_id = open_run(data, named, as_of_ns=as_of_ns)
+        return open_analysis(data, as_of_ns=as_of_ns, inventory=inventory), chosen(options)
+    analysis, run_id = open_run(data, named, as_of_ns=as_of_ns, inventory=inventory)
     return analysis, replace(chosen(options), run_id=run_id)

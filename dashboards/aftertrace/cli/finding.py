@@ -55,7 +55,7 @@ def related(run_id: str, data: Path, form: formats.Format, out: Path | None, lim
     """
     from aftertrace.analyzer import open_analysis
 
-    analysis = open_analysis(settings.readable(data))
+    analysis = open_analysis(settings.readable(data), inventory=settings.inventory())
     found = analysis.related(analysis.resolve_run(run_id), chosen(options))
     if not found.height:
         click.echo(f"no other run on record shares anything with {run_id!r}", err=True)

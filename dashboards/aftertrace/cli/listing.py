@@ -100,14 +100,6 @@ _TABLES: Final = (
         ("tool", "decided_by", "reviewer", "tenant", "environment", "time", "as_of", "run"),
     ),
     Listing(
-        "agents",
-        "agents",
-        "List the agents of every run.",
-        "List agents: who took part in each run, which agent set it to work, and by which call.",
-        ("started_at", "agent_name", "depth", "how", "parent_name", "delegated_by_tool", "calls", "model", "run_id"),
-        ("agent", "tenant", "environment", "time", "as_of", "run"),
-    ),
-    Listing(
         "effects",
         "effects",
         "List receipts: what changed, and by which call.",

@@ -76,7 +76,9 @@ def run_page(
 
     # As finely as times are written, so that the one that the record tells can be asked for again.
     now_ns = time.time_ns() // 1000 * 1000
-    analysis, found = open_run(settings.readable(data), run_id, now_ns=now_ns, as_of_ns=as_of)
+    analysis, found = open_run(
+        settings.readable(data), run_id, now_ns=now_ns, as_of_ns=as_of, inventory=settings.inventory()
+    )
     if form == "text":
         lines = page(analysis, found, evidence=evidence)
         lines += ["", *_timeline(analysis, found)] if timeline else []

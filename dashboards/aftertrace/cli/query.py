@@ -26,5 +26,5 @@ def query(statement: str, data: Path, form: formats.Format, out: Path | None, li
     """
     from aftertrace.analyzer import open_analysis
 
-    frame = open_analysis(settings.readable(data)).sql(statement)
+    frame = open_analysis(settings.readable(data), inventory=settings.inventory()).sql(statement)
     formats.write(frame if limit is None else frame.head(limit), form, out=out)

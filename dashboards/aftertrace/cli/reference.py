@@ -22,7 +22,6 @@ from aftertrace.analyzer.answers import Answer
 from aftertrace.analyzer.autonomy import AUTONOMY
 from aftertrace.analyzer.controls import FAILURES
 from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
-from aftertrace.analyzer.expectations import DEMANDS, LIMITS, SELECTORS
 from aftertrace.analyzer.finds import FINDS
 from aftertrace.analyzer.loss_kinds import KINDS
 from aftertrace.analyzer.near_miss_figures import KINDS as KINDS_OF_NEAR_MISSES
@@ -32,6 +31,8 @@ from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
 from aftertrace.analyzer.severity import HOLDINGS
 from aftertrace.cli import config
+from aftertrace.cli import reference_declared as declared
+from aftertrace.cli.reference_declared import cell
 from aftertrace.cli.root import aftertrace
 from aftertrace.ingest.dialects import DIALECTS
 from aftertrace.ingest.dialects.wordings import WORDINGS
@@ -86,7 +87,8 @@ def text() -> str:
         _FORMATS,
         _EXIT_CODES,
         *_configuration(),
-        *_expectations(),
+        *declared.expectations(),
+        *declared.inventory(),
         *_tables(),
         *_run_record(),
         *_found(),
@@ -127,7 +129,7 @@ def _option(parameter: click.Parameter, context: click.Context) -> str | None:
     record = parameter.get_help_record(context)
     if record is None or not record[1] or "--help" in parameter.opts:
         return None
-    return "| " + " | ".join(_cell(part) for part in (f"`{record[0]}`", record[1])) + " |"
+    return "| " + " | ".join(cell(part) for part in (f"`{record[0]}`", record[1])) + " |"
 
 
 def _configuration() -> Iterator[str]:
@@ -140,20 +142,7 @@ def _configuration() -> Iterator[str]:
         for item in fields(kind):
             variable = f"AFTERTRACE_{section}_{item.name}".upper()
             cells = (f"`{section}`", f"`{item.name}`", f"`{_toml(item.default)}`", f"`{variable}`", docs[item.name])
-            yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
-    yield ""
-
-
-def _expectations() -> Iterator[str]:
-    yield "## Expectations\n"
-    yield (
-        "The file of `aftertrace check` is TOML: one `[[rule]]` table for each rule, with a `name`, what it is about "
-        "and what it demands. Names of agents, environments, tools and reviewers may hold `*` and `?`.\n"
-    )
-    yield "| key | value | |\n|---|---|---|"
-    kinds = {**dict.fromkeys((*SELECTORS, *DEMANDS), "list of texts"), "standing_grants": "boolean"}
-    for key, brief in (*SELECTORS.items(), *DEMANDS.items(), *((key, brief) for key, (_, _, brief) in LIMITS.items())):
-        yield "| " + " | ".join(_cell(cell) for cell in (f"`{key}`", kinds.get(key, "number"), brief)) + " |"
+            yield "| " + " | ".join(cell(each) for each in cells) + " |"
     yield ""
 
 
@@ -192,7 +181,7 @@ def _tables() -> Iterator[str]:
 def _columns(title: str, brief: str, rows: list[tuple[str, str, str]]) -> Iterator[str]:
     yield f"### {title}\n\n{brief}\n\n| column | type | |\n|---|---|---|"
     for name, kind, text in rows:
-        yield f"| `{name}` | {_cell(kind)} | {_cell(text)} |"
+        yield f"| `{name}` | {cell(kind)} | {cell(text)} |"
     yield ""
 
 
@@ -203,7 +192,7 @@ def _found() -> Iterator[str]:
     ):
         yield f"## {title}\n\n{brief}\n\n| column | type | |\n|---|---|---|"
         for name, (kind, text) in columns.items():
-            yield f"| `{name}` | {kind} | {_cell(text)} |"
+            yield f"| `{name}` | {kind} | {cell(text)} |"
         yield ""
 
 
@@ -219,7 +208,7 @@ def _run_record() -> Iterator[str]:
         yield f"### {kind.__name__}\n\n{inspect.getdoc(kind)}\n\n| member | type | |\n|---|---|---|"
         docs = field_docs(kind)
         for item in fields(kind):
-            yield f"| `{item.name}` | {_json_type(str(item.type))} | {_cell(docs[item.name].replace('None', 'null'))} |"
+            yield f"| `{item.name}` | {_json_type(str(item.type))} | {cell(docs[item.name].replace('None', 'null'))} |"
         yield ""
 
 
@@ -250,18 +239,18 @@ def _outcomes() -> Iterator[str]:
     )
     yield "| rule | outcome | |\n|---|---|---|"
     for rule in RULES:
-        yield f"| `{rule.name}` | `{rule.outcome}` | {_cell(rule.brief)} |"
+        yield f"| `{rule.name}` | `{rule.outcome}` | {cell(rule.brief)} |"
     yield "\n| wording | state | decided by | seen in |\n|---|---|---|---|"
     for wording in WORDINGS:
         cells = (f"`text:{wording.rule}`", wording.state, wording.decided_by or "", wording.seen_in)
-        yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+        yield "| " + " | ".join(cell(each) for each in cells) + " |"
     yield (
         "\n## What lets a call through\n\nThe first of these that applies stands in a call's `allowed_by`; else it is "
         "who decided (`decided_by`), where `policy` is a rule, a mode or a grant and the record does not say which.\n\n"
         "| allowed by | |\n|---|---|"
     )
     for allowance in ALLOWANCES:
-        yield f"| `{allowance.name}` | {_cell(allowance.brief)} |"
+        yield f"| `{allowance.name}` | {cell(allowance.brief)} |"
     yield (
         "\n## Signals\n\nControl failures are told of calls, effects and runs, the rest of approvals alone: "
         "`aftertrace calls`, `effects`, `runs` and `approvals` have the column, `aftertrace report` counts them.\n"
@@ -269,11 +258,11 @@ def _outcomes() -> Iterator[str]:
     yield "| signal | of | |\n|---|---|---|"
     for signal in SIGNALS:
         of = "calls" if signal in FAILURES else "approvals"
-        yield f"| `{signal.name}` | {of} | {_cell(signal.brief)} |"
+        yield f"| `{signal.name}` | {of} | {cell(signal.brief)} |"
     for signal in EFFECT_SIGNALS:
-        yield f"| `{signal.name}` | effects | {_cell(signal.brief)} |"
+        yield f"| `{signal.name}` | effects | {cell(signal.brief)} |"
     for signal in RUN_SIGNALS:
-        yield f"| `{signal.name}` | runs | {_cell(signal.brief)} |"
+        yield f"| `{signal.name}` | runs | {cell(signal.brief)} |"
     yield ""
 
 
@@ -283,7 +272,7 @@ def _flags() -> Iterator[str]:
         "`receiver/seq/index` of another record.\n\n| flag | |\n|---|---|"
     )
     for form, brief in FLAGS:
-        yield f"| `{form}` | {_cell(brief)} |"
+        yield f"| `{form}` | {cell(brief)} |"
     yield ""
 
 
@@ -297,11 +286,11 @@ def _reports() -> Iterator[str]:
     )
     yield "| what held | how close | |\n|---|--:|---|"
     for holding in HOLDINGS:
-        yield f"| {holding.name} | {holding.close} | {_cell(holding.brief)} |"
+        yield f"| {holding.name} | {holding.close} | {cell(holding.brief)} |"
     for title, columns in (("kinds", KINDS_OF_NEAR_MISSES), ("autonomy", AUTONOMY)):
         yield f"\nOf `{title}`:\n\n| column | |\n|---|---|"
         for name, (_, brief) in columns.items():
-            yield f"| `{name}` | {_cell(brief)} |"
+            yield f"| `{name}` | {cell(brief)} |"
     yield ""
 
 
@@ -312,7 +301,7 @@ def _losses() -> Iterator[str]:
         "| kind | unit | count is | |\n|---|---|---|---|"
     )
     for kind in KINDS:
-        yield f"| `{kind.name}` | {kind.unit} | `{kind.certainty}` | {_cell(kind.brief)} |"
+        yield f"| `{kind.name}` | {kind.unit} | `{kind.certainty}` | {cell(kind.brief)} |"
     yield ""
 
 
@@ -323,7 +312,7 @@ def _files() -> Iterator[str]:
     )
     for known in FORMATS:
         cells = (known.title, known.found, ", ".join(f"`{dialect}`" for dialect in known.dialects), known.hides)
-        yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+        yield "| " + " | ".join(cell(each) for each in cells) + " |"
     yield ""
 
 
@@ -332,7 +321,7 @@ def _dialects() -> Iterator[str]:
     for dialect in DIALECTS:
         yield f"### {dialect.name} (dialect)\n\n| found | becomes |\n|---|---|"
         for found, becomes in dialect.reads:
-            yield f"| {_cell(found)} | {_cell(becomes)} |"
+            yield f"| {cell(found)} | {cell(becomes)} |"
         yield ""
 
 
@@ -344,7 +333,7 @@ def _emitters() -> Iterator[str]:
     yield "| name | emitter | observed in | signals | what even then is not seen |\n|---|---|---|---|---|"
     for emitter in EMITTERS:
         cells = (f"`{emitter.name}`", emitter.title, emitter.observed, ", ".join(emitter.signals), emitter.note)
-        yield "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+        yield "| " + " | ".join(cell(each) for each in cells) + " |"
     yield ""
 
 
@@ -354,10 +343,6 @@ def _noun(brief: str) -> str:
 
 def _toml(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value).replace("'", '"')
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
 
 
 def main(arguments: list[str]) -> int:

@@ -75,7 +75,8 @@ def near_misses(data: Path, form: Form, out: Path | None, **options: Any) -> Non
     from aftertrace.analyzer.near_miss_report import told
 
     period, stored = _period(options), settings.readable(data)
-    found = figures(open_analysis(stored, as_of_ns=period.as_of_ns), period, chosen(options))
+    analysis = open_analysis(stored, as_of_ns=period.as_of_ns, inventory=settings.inventory())
+    found = figures(analysis, period, chosen(options))
     if form == "json":
         _write(near_miss_json.written(found), out)
     else:

@@ -22,6 +22,7 @@ from aftertrace.cli.finding import find, related
 from aftertrace.cli.git_hook import git_hook
 from aftertrace.cli.importing import import_files
 from aftertrace.cli.integrity import fsck
+from aftertrace.cli.inventory import agents, inventory
 from aftertrace.cli.listing import LISTINGS
 from aftertrace.cli.one_run import run_page
 from aftertrace.cli.query import query
@@ -77,6 +78,8 @@ for command in (
     connect,
     import_files,
     *LISTINGS,
+    agents,
+    inventory,
     changes,
     check,
     run_page,

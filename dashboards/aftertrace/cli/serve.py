@@ -157,7 +157,9 @@ def run(
             dashboard=f"http://{pages}" if pages is not None else None,
         )
         if pages is not None:
-            shown = page.child(data, pages, http=_host_and_port(now.http), grpc=_host_and_port(now.grpc))
+            declared = Path(config.inventory.file).absolute() if config.inventory.file else None
+            http, grpc = _host_and_port(now.http), _host_and_port(now.grpc)
+            shown = page.child(data, pages, http=http, grpc=grpc, inventory=declared)
             children.append(_started(shown, open_things, _PAGE_PATIENCE_S))
             page.wait_until_shown(shown, pages, patience_s=_PAGE_START_S)
         serving.announce(data, now)

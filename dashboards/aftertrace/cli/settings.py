@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from aftertrace.cli import config
 from aftertrace.store.errors import Invalid
+
+if TYPE_CHECKING:
+    from aftertrace.analyzer.inventory import Inventory
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -40,6 +43,14 @@ def reread() -> config.Config:
     """The same, read anew: what a server goes on by that is told to. Raises `Invalid`."""
     settings = click.get_current_context().find_object(Settings)
     return config.load(None if settings is None else settings.file, os.environ)
+
+
+def inventory(file: Path | None = None) -> Inventory | None:
+    """The inventory of a file, or of the one that is configured; None where there is none. Raises `Invalid`."""
+    from aftertrace.analyzer.inventory import read
+
+    named = file or (Path(told) if (told := current().inventory.file) else None)
+    return None if named is None else read(named)
 
 
 def data_option(command: _Function) -> _Function:

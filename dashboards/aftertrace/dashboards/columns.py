@@ -20,6 +20,12 @@ _COLUMNS: Final[dict[str, Any]] = {
     "tool_name": st.column_config.TextColumn("tool", width=130),
     "agent_name": st.column_config.TextColumn("agent", width=130),
     "model": st.column_config.TextColumn("model", width=130),
+    "service_name": st.column_config.TextColumn("service", width=110),
+    "owner": st.column_config.TextColumn("owner", width=110, help="who answers for it, as declared"),
+    "broken": st.column_config.NumberColumn("off", width=50, help="findings: what nobody declared"),
+    "unknown": st.column_config.NumberColumn("unknown", width=64, help="declarations of which it cannot be told"),
+    "runs": st.column_config.NumberColumn("runs", width=56),
+    "tools_used": st.column_config.TextColumn("tools that ran", width="medium"),
     "state": st.column_config.TextColumn("state", width=80),
     "decided_by": st.column_config.TextColumn("decided by", width=84),
     "operation": st.column_config.TextColumn("operation", width=96),
@@ -95,6 +101,7 @@ _TIMES: Final = {
     "first_at": "time (UTC)",
     "started_at": "started (UTC)",
     "asked_at": "asked (UTC)",
+    "last_at": "last heard of (UTC)",
     "at": "time (UTC)",
 }
 

@@ -23,10 +23,12 @@ from aftertrace.analyzer import (
     Invalid,
     current_version,
     html,
+    inventory_checks,
     open_analysis,
     open_run,
     record_document,
 )
+from aftertrace.analyzer import inventory as declarations
 from aftertrace.dashboards import launch
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Filter",
     "Invalid",
     "Pace",
+    "agents",
     "analysis",
     "pace",
     "record_page",
@@ -60,7 +63,7 @@ def settings() -> launch.Settings:
 def version() -> str | None:
     """What the pages would show now: changes with the store, and every few minutes; None where it cannot be read."""
     try:
-        return _key(str(settings().data))
+        return _key(str(settings().data), _inventory())
     except AftertraceError:
         return None
 
@@ -76,8 +79,15 @@ def analysis() -> Analysis:
     Raises:
         AftertraceError: the store cannot be read.
     """
-    data = str(settings().data)
-    return _opened(data, _key(data))
+    data, inventory = str(settings().data), _inventory()
+    return _opened(data, _key(data, inventory), inventory)
+
+
+def agents(analysis: Analysis, chosen: Filter) -> inventory_checks.Checked | None:
+    """The agents that a filter lets through, held against the declared inventory; None where there is none."""
+    if settings().inventory is None:
+        return None
+    return inventory_checks.of(analysis, analysis.inventory, chosen)
 
 
 def run(text: str) -> tuple[Analysis, str]:
@@ -90,8 +100,14 @@ def run(text: str) -> tuple[Analysis, str]:
     if text == "last":
         whole = analysis()
         return whole, whole.resolve_run(text)
-    data = str(settings().data)
-    return _opened_run(data, _key(data), text)
+    data, inventory = str(settings().data), _inventory()
+    return _opened_run(data, _key(data, inventory), inventory, text)
+
+
+def _inventory() -> str | None:
+    """The file of the declared inventory."""
+    file = settings().inventory
+    return None if file is None else str(file)
 
 
 @dataclass(slots=True)
@@ -116,17 +132,18 @@ def pace(data: str) -> Pace:  # noqa: ARG001  # the key under which it is kept
 
 
 @st.cache_data(ttl=1.0, max_entries=4, show_spinner=False)
-def _key(data: str) -> str:
+def _key(data: str, inventory: str | None) -> str:
     """At most a second old, however many people look."""
     if pace(data).rests():
         return pace(data).key
-    return f"{current_version(Path(data))} {time.time_ns() // _JUDGED_NS}"
+    written = Path(inventory).stat().st_mtime_ns if inventory is not None and Path(inventory).is_file() else 0
+    return f"{current_version(Path(data))} {time.time_ns() // _JUDGED_NS} {written}"
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the store …")
-def _opened(data: str, key: str) -> Analysis:
+def _opened(data: str, key: str, inventory: str | None) -> Analysis:
     began_s = time.monotonic()
-    opened = open_analysis(Path(data))
+    opened = open_analysis(Path(data), inventory=_declared(inventory))
     # The derived tables are made when they are first asked for; every page needs the last of them.
     opened.runs  # noqa: B018
     now_s = time.monotonic()
@@ -136,5 +153,14 @@ def _opened(data: str, key: str) -> Analysis:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading the run …")
-def _opened_run(data: str, key: str, text: str) -> tuple[Analysis, str]:  # noqa: ARG001  # the version that is kept
-    return open_run(Path(data), text)
+def _opened_run(
+    data: str,
+    key: str,  # noqa: ARG001  # the version that is kept
+    inventory: str | None,
+    text: str,
+) -> tuple[Analysis, str]:
+    return open_run(Path(data), text, inventory=_declared(inventory))
+
+
+def _declared(inventory: str | None) -> declarations.Inventory | None:
+    return None if inventory is None else declarations.read(Path(inventory))

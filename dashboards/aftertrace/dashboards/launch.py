@@ -26,6 +26,8 @@ class Settings:
     """Address where the receiver takes OTLP/HTTP, for the instructions of an empty store."""
     grpc: str
     """The same for OTLP/gRPC."""
+    inventory: Path | None = None
+    """The declared inventory, where there is one."""
 
 
 def settings(arguments: Sequence[str]) -> Settings:
@@ -34,12 +36,19 @@ def settings(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--data", type=Path, default=Path("aftertrace-data"), help="folder of the store")
     parser.add_argument("--http", default="127.0.0.1:4318", help="where the receiver takes OTLP/HTTP")
     parser.add_argument("--grpc", default="127.0.0.1:4317", help="where the receiver takes OTLP/gRPC")
+    parser.add_argument("--inventory", type=Path, help="file of the declared inventory")
     parsed = parser.parse_args(arguments)
-    return Settings(parsed.data, parsed.http, parsed.grpc)
+    return Settings(parsed.data, parsed.http, parsed.grpc, parsed.inventory)
 
 
 def arguments(
-    data: Path, host: str = LOOPBACK, port: int = 8501, *, http: str | None = None, grpc: str | None = None
+    data: Path,
+    host: str = LOOPBACK,
+    port: int = 8501,
+    *,
+    http: str | None = None,
+    grpc: str | None = None,
+    inventory: Path | None = None,
 ) -> list[str]:
     """Arguments of `streamlit` that serve the pages of one store.
 
@@ -49,8 +58,10 @@ def arguments(
         port: port to listen on.
         http: address of the receiver's OTLP/HTTP, if it is not the usual one.
         grpc: address of the receiver's OTLP/gRPC, if it is not the usual one.
+        inventory: file of the declared inventory, if there is one.
     """
-    told = [*(("--http", http) if http else ()), *(("--grpc", grpc) if grpc else ())]
+    given = (("--http", http), ("--grpc", grpc), ("--inventory", inventory))
+    told = [text for name, value in given if value for text in (name, str(value))]
     return [
         "run",
         str(_FOLDER / "app.py"),
@@ -72,10 +83,17 @@ def arguments(
 
 
 def command(
-    data: Path, host: str = LOOPBACK, port: int = 8501, *, http: str | None = None, grpc: str | None = None
+    data: Path,
+    host: str = LOOPBACK,
+    port: int = 8501,
+    *,
+    http: str | None = None,
+    grpc: str | None = None,
+    inventory: Path | None = None,
 ) -> list[str]:
     """The whole command, for `subprocess`. Parameters as for `arguments`."""
-    return [sys.executable, "-P", "-m", "streamlit", *arguments(data, host, port, http=http, grpc=grpc)]
+    told = arguments(data, host, port, http=http, grpc=grpc, inventory=inventory)
+    return [sys.executable, "-P", "-m", "streamlit", *told]
 
 
 def environment() -> dict[str, str]:

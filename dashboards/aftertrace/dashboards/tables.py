@@ -223,6 +223,27 @@ AGENTS: Final = Layout(
 """The agents of one run, each below the one that set it to work."""
 
 
+DECLARED: Final = Layout(
+    columns=(
+        "agent_name",
+        "state",
+        "service_name",
+        "environment",
+        "owner",
+        "broken",
+        "unknown",
+        "runs",
+        "calls",
+        "near_misses",
+        pl.col("tools").list.join(", ").alias("tools_used"),
+        "last_at",
+    ),
+    order=("broken", "unknown", "state", "agent_name", "service_name"),
+    descending=(True, True, True, False, False),
+)
+"""Agents that are off the declared inventory, the worst first."""
+
+
 def rates(by: str) -> Layout:
     """Near-miss rates per group, in per cent; each count says whether it is a floor."""
     return Layout(

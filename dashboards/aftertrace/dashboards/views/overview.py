@@ -51,6 +51,14 @@ for (heading, table, layout), rows in zip(failures, odd, strict=True):
         st.subheader(heading, anchor=False)
         tables.show(rows, layout, key=f"failed_{table}")
 
+declared = data.agents(analysis, chosen)
+if declared is not None:
+    off = declared.agents.filter((pl.col("broken") > 0) | (pl.col("state") == "silent"))
+    if not off.is_empty():
+        st.subheader("Agents that are off the inventory", anchor=False)
+        tables.show(off, tables.DECLARED, key="off_inventory")
+        st.caption("What is off each of them: aftertrace inventory check")
+
 if near_misses.is_empty():
     cards.nothing_matches()
     st.stop()

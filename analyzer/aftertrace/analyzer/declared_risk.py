@@ -1,0 +1,61 @@
+"""Risk classes that the inventory declares for tools, over what senders say of them and what names make one guess.
+
+A sender may be a program that an injected text speaks through: what people wrote goes before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from aftertrace.analyzer.inventory import DeclaredTool
+from aftertrace.analyzer.patterns import fits
+from aftertrace.analyzer.schemas import RAN_OUTCOMES
+
+BASIS = "inventory"
+_BYPASSED = "bypassed"
+
+
+def declared(calls: pl.DataFrame, tools: Sequence[DeclaredTool]) -> pl.DataFrame:
+    """Calls with the risk classes that are declared, and with what follows from these: `risk`, `risk_basis`,
+    `consequential`, and among `signals` `bypassed`, which is of calls above `read` alone.
+
+    A view over the derived table, so that an inventory that changes needs no analysis anew. Where a class is raised
+    from `read`, a call was bypassed that a permission mode let through.
+
+    Args:
+        calls: columns as in `schemas.CALLS`.
+        tools: as in the inventory; the first that fits counts.
+    """
+    found = {
+        name: tool.risk
+        for name in calls["tool_name"].unique().drop_nulls().to_list()
+        if (tool := next((each for each in tools if fits(name, (each.name,))), None)) is not None
+    }
+    if not found:
+        return calls
+    class_of = pl.col("tool_name").replace_strict(found, default=None, return_dtype=pl.String)
+    is_told = pl.col("class").is_not_null()
+    is_above = pl.col("risk") != "read"
+    is_bypassed = (
+        pl.col("outcome").is_in(RAN_OUTCOMES) & (pl.col("allowed_by") == "mode") & pl.col("approval").is_null()
+    )
+    others = pl.col("signals").list.filter(pl.element() != _BYPASSED)
+    return (
+        calls.with_columns(**{"class": class_of})
+        .with_columns(
+            was_above=is_above,
+            risk=pl.coalesce("class", "risk"),
+            risk_basis=pl.when(is_told).then(pl.lit(BASIS)).otherwise("risk_basis"),
+        )
+        .with_columns(
+            consequential=pl.when(is_told).then(pl.col("near_miss") & is_above).otherwise("consequential"),
+            signals=pl.when(is_told & ~is_above)
+            .then(others)
+            .when(is_told & ~pl.col("was_above") & is_bypassed)
+            .then(others.list.concat(pl.lit([_BYPASSED])))
+            .otherwise("signals"),
+        )
+        .drop("class", "was_above")
+    )
