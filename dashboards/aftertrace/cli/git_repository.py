@@ -1,22 +1,35 @@
 """A git repository, read by the `git` command with nothing that its configuration could make git run.
 
-Only plumbing is used, which runs no hooks, pagers, diff drivers or signature checks, and nothing is fetched. A
-repository of another owner is refused by git itself, as it should be.
+Only plumbing is used, which runs no hooks, pagers, diff drivers or signature checks, and nothing is fetched, replaced
+or grafted in. A repository of another owner is refused by git itself, as it should be.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 
 from aftertrace.store.errors import Invalid, Unavailable
 
+COMMIT_BYTES: Final = 1 << 20
+"""As much of one commit is looked at; the rest is skipped."""
+_REMOTES: Final = 100
+_SAID_BYTES: Final = 4096
 _SAFE: Final = ("--no-pager", "-c", "core.fsmonitor=false", "-c", "protocol.allow=never", "-c", "gc.auto=0")
 """`protocol.allow` keeps a partial clone from fetching what it lacks."""
-_ENVIRONMENT: Final = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+_ENVIRONMENT: Final = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+    "LC_ALL": "C",
+}
 _INHERITED: Final = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -77,6 +90,55 @@ class Repository:
         told = self.run("config", "--get", "core.hooksPath")
         return _line(told.stdout) if told.returncode == 0 else None
 
+    def is_shallow(self) -> bool:
+        """Whether its history is cut off."""
+        return self.run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+
+    def remotes(self) -> list[str]:
+        """Addresses of its remotes."""
+        told = self.run("config", "--local", "--null", "--get-regexp", r"^remote\..*\.(push)?url$").stdout
+        pairs = [item.partition(b"\n") for item in told.split(b"\0") if item]
+        return [address.decode("utf-8", "replace") for _, _, address in pairs[:_REMOTES]]
+
+    def commits(self) -> Iterator[tuple[str, bytes]]:
+        """Every commit that a branch, tag or remote branch holds: its digits, and what git stores of it, streamed.
+
+        Raises:
+            Invalid: git cannot read all of it.
+        """
+        # The stash and notes are commits of git's own, and nobody's actions.
+        wanted = ("--exclude=refs/stash", "--exclude=refs/notes/*", "--all")
+        with tempfile.TemporaryFile() as said:
+            listing = subprocess.Popen(
+                self._command("rev-list", *wanted), stdout=subprocess.PIPE, stderr=said, env=_env()
+            )
+            reading = subprocess.Popen(
+                self._command("cat-file", "--batch"), stdin=listing.stdout, stdout=subprocess.PIPE, stderr=said,
+                env=_env(),
+            )  # fmt: skip
+            listed, read = cast("IO[bytes]", listing.stdout), cast("IO[bytes]", reading.stdout)
+            # Only the reader holds it now, so that the lister ends when the reader does.
+            listed.close()
+            try:
+                yield from _batch(read)
+                if listing.wait() != 0 or reading.wait() != 0:
+                    said.seek(0)
+                    lines = said.read(_SAID_BYTES).decode("utf-8", "replace").strip().splitlines() or ["not all of it"]
+                    raise Invalid(f"read {self.path}: {lines[-1]}; `git fsck` tells what is damaged")
+            finally:
+                for process in (listing, reading):
+                    process.kill()
+                    process.wait()
+                read.close()
+
+    def stored(self, digits: Sequence[str]) -> frozenset[str]:
+        """Which of some commits, or beginnings of their digits, are stored here, on a branch or not."""
+        if not digits:
+            return frozenset()
+        given = "".join(f"{each}\n" for each in digits).encode()
+        told = self.run("cat-file", "--batch-check=%(objecttype)", given=given).stdout.decode("utf-8", "replace")
+        return frozenset(each for each, said in zip(digits, told.splitlines(), strict=False) if said == "commit")
+
     def _git_folder(self) -> Path:
         return Path(_line(self.run("rev-parse", "--absolute-git-dir").stdout))
 
@@ -91,3 +153,18 @@ def _env() -> dict[str, str]:
 
 def _line(told: bytes) -> str:
     return os.fsdecode(told).removesuffix("\n")
+
+
+def _batch(stream: IO[bytes]) -> Iterator[tuple[str, bytes]]:
+    """The objects of `git cat-file --batch`: a line with its size before each, so that no content is taken for it."""
+    while head := stream.readline(256):
+        parts = head.split()
+        if len(parts) != 3:
+            continue
+        size = int(parts[2])
+        kept = stream.read(min(size, COMMIT_BYTES))
+        left = size - len(kept) + 1
+        while left > 0 and (skipped := stream.read(min(left, COMMIT_BYTES))):
+            left -= len(skipped)
+        if parts[1] == b"commit":
+            yield parts[0].decode("ascii"), kept

@@ -19,6 +19,7 @@ import click
 from aftertrace.analyzer import DERIVED, EMITTERS, call_record, run_record
 from aftertrace.analyzer.allowances import ALLOWANCES
 from aftertrace.analyzer.answers import Answer
+from aftertrace.analyzer.authors import AGENTS
 from aftertrace.analyzer.autonomy import AUTONOMY
 from aftertrace.analyzer.controls import FAILURES
 from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
@@ -26,6 +27,7 @@ from aftertrace.analyzer.finds import FINDS
 from aftertrace.analyzer.loss_kinds import KINDS
 from aftertrace.analyzer.near_miss_figures import KINDS as KINDS_OF_NEAR_MISSES
 from aftertrace.analyzer.outcomes import RULES
+from aftertrace.analyzer.provenance import PROVENANCE, VERDICTS
 from aftertrace.analyzer.related import RELATED
 from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
@@ -189,11 +191,18 @@ def _found() -> Iterator[str]:
     for title, brief, columns in (
         ("Found", "What `aftertrace find` tells: one row per thing in which the texts stand.", FINDS),
         ("Related", "What `aftertrace related` tells: one row per other run and thing that both have.", RELATED),
+        ("Provenance", "What `aftertrace provenance` tells: one row per action and run.", PROVENANCE),
     ):
         yield f"## {title}\n\n{brief}\n\n| column | type | |\n|---|---|---|"
         for name, (kind, text) in columns.items():
             yield f"| `{name}` | {kind} | {cell(text)} |"
         yield ""
+    yield "| verdict | |\n|---|---|"
+    yield from (f"| `{name}` | {cell(text)} |" for name, text in VERDICTS.items())
+    yield "\n| agent | by `Name <address>` or login, or by a mark in the text |\n|---|---|"
+    for agent in AGENTS:
+        yield f"| {agent.name} | " + ", ".join(f"`{each}`" for each in (*agent.people, *agent.marks)) + " |"
+    yield ""
 
 
 def _run_record() -> Iterator[str]:

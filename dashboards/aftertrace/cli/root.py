@@ -25,6 +25,7 @@ from aftertrace.cli.integrity import fsck
 from aftertrace.cli.inventory import agents, inventory
 from aftertrace.cli.listing import LISTINGS
 from aftertrace.cli.one_run import run_page
+from aftertrace.cli.provenance import provenance
 from aftertrace.cli.query import query
 from aftertrace.cli.records import records
 from aftertrace.cli.reporting import report
@@ -85,6 +86,7 @@ for command in (
     run_page,
     find,
     related,
+    provenance,
     git_hook,
     records,
     report,
