@@ -81,7 +81,7 @@ def _checked(rule: Rule, calls: pl.DataFrame, runs: pl.DataFrame) -> Checked:
         for call in mine.iter_rows(named=True):
             rows += [_finding(rule, call, *told) for told in (_of_tool(rule, call), _of_approval(rule, call)) if told]
     if rule.limits:
-        mine = _about(rule, runs.with_columns(tokens=_tokens()))
+        mine = _about(rule, with_tokens(runs))
         asked = _certain(mine)
         for run in mine.iter_rows(named=True):
             rows += [_finding(rule, run, *told) for limit in rule.limits if (told := _of_limit(limit, run))]
@@ -164,10 +164,11 @@ def _of_limit(limit: Limit, run: dict[str, Any]) -> tuple[str, str, str] | None:
     return ("broken", f"{found:,.10g} {name}", expected) if found > limit.most else None
 
 
-def _tokens() -> pl.Expr:
-    """Tokens read and written; where one of both is not told, at least the other."""
+def with_tokens(runs: pl.DataFrame) -> pl.DataFrame:
+    """Runs with `tokens`, read and written; where one of both is not told, at least the other."""
     told = pl.col("input_tokens", "output_tokens")
-    return pl.when(pl.any_horizontal(told.is_not_null())).then(pl.sum_horizontal(told.fill_null(0)))
+    both = pl.when(pl.any_horizontal(told.is_not_null())).then(pl.sum_horizontal(told.fill_null(0)))
+    return runs.with_columns(tokens=both)
 
 
 def _finding(rule: Rule, row: dict[str, Any], verdict: str, found: str, expected: str) -> dict[str, Any]:

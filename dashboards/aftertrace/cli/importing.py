@@ -100,7 +100,7 @@ def import_files(files: tuple[Path, ...], signal: Signal | None, data: Path) -> 
     with gate.open_log(layout, receiver, config) as writer:
         log = Log(layout, writer, gate.prepare_for(layout, config), receiver)
         tally = take(files, signal, log)
-    _store(layout, receiver, tally.last_seq)
+    store(layout, receiver, tally.last_seq)
     sys.stderr.write(f"imported {tally.requests} requests with {tally.records} records\n")
     if tally.stopped is not None:
         raise tally.stopped
@@ -175,7 +175,7 @@ def _append(request: Request, prepared: Prepared, log: Log, tally: Tally) -> Fut
     appended = log.writer.append(request, prepared)
     if appended.done() and isinstance(appended.exception(), Full):
         tally.settle(upto=0)
-        _store(log.layout, log.receiver, tally.last_seq)
+        store(log.layout, log.receiver, tally.last_seq)
         time.sleep(LOOK_EVERY_S)
         appended = log.writer.append(request, prepared)
     return appended
@@ -190,7 +190,7 @@ def _size_bytes(file: Path) -> int:
     return 0 if file == importable.STANDARD_INPUT else file.stat().st_size
 
 
-def _store(layout: Layout, receiver: str, seq: int) -> None:
+def store(layout: Layout, receiver: str, seq: int) -> None:
     """Return when everything up to a seq can be asked about, whoever drains."""
     with Progress() as progress:
         draining.until_stored(layout, receiver, seq, lambda: progress.show("storing ..."))

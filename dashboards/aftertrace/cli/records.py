@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from aftertrace.cli import formats, settings
+from aftertrace.cli.evidence_lines import POINTER, evidence_lines
 from aftertrace.cli.output import output_options
-from aftertrace.store.errors import Corrupt, Invalid
+from aftertrace.store.errors import Invalid
 from aftertrace.store.wire_keys import KINDS
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from aftertrace.store.snapshot import Snapshot
 
-_POINTER: Final = ("receiver", "seq", "index")
 _SHARED: Final = (
     "service_name",
     "dialect",
@@ -61,7 +61,7 @@ def records(
         formats.write(found if limit is None else found.head(limit), form, shown=_SHOWN, out=out)
         return
     places = found.select("record").unique(maintain_order=True)
-    lines = _lines(snapshot, places if limit is None else places.head(limit))
+    lines = evidence_lines(snapshot, places if limit is None else places.head(limit))
     if out is None:
         sys.stdout.writelines(lines)
     else:
@@ -81,46 +81,9 @@ def _found(snapshot: Snapshot, keys: pl.DataFrame) -> pl.DataFrame:
             pl.col(what).alias("what"),
             pl.col(state).alias("state"),
             *_SHARED,
-            pl.concat_str(_POINTER, separator="/").alias("record"),
+            pl.concat_str(POINTER, separator="/").alias("record"),
         )
 
     spans = alike("spans", "start_ns", "name", "status")
     events = alike("events", "time_ns", "event", "state")
     return pl.concat([spans, events]).sort("time_ns", "record", "kind", "what", maintain_order=True)
-
-
-def _lines(snapshot: Snapshot, places: pl.DataFrame) -> list[str]:
-    """The evidence at some places, as lines of OTLP/JSON."""
-    import polars as pl
-
-    from aftertrace.ingest import otlp_lines
-    from aftertrace.ingest.wire import Slice
-    from aftertrace.store.snapshot import collected
-
-    wanted = places.with_columns(seq=pl.col("record").str.split("/").list.get(1).cast(pl.Int64))
-    within = pl.col("seq").is_between(wanted["seq"].min(), wanted["seq"].max())
-    evidence, resources, scopes = collected(
-        snapshot.scan("evidence").filter(within, pl.col("seq").is_in(wanted["seq"].unique().implode())),
-        snapshot.scan("resources", columns=("digest", "bytes", "schema_url")),
-        snapshot.scan("scopes", columns=("digest", "bytes", "schema_url")),
-    )
-    rows = (
-        places.join(
-            evidence.with_columns(of=pl.concat_str(_POINTER, separator="/")),
-            left_on="record",
-            right_on="of",
-            how="left",
-            maintain_order="left",
-        )
-        .join(resources.unique("digest"), left_on="resource_digest", right_on="digest", how="left")
-        .join(scopes.unique("digest"), left_on="scope_digest", right_on="digest", how="left", suffix="_of_scope")
-    )
-    lines = []
-    for row in rows.iter_rows(named=True):
-        if row["record_right"] is None or row["bytes"] is None or row["bytes_of_scope"] is None:
-            raise Corrupt(f"records: the evidence {row['record']} is not whole; run `aftertrace fsck`")
-        part = Slice(
-            row["bytes"], row["schema_url"], row["bytes_of_scope"], row["schema_url_of_scope"], row["record_right"]
-        )
-        lines.append(otlp_lines.line(row["signal"], part) + "\n")
-    return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aftertrace.analyzer.control_trial import HITS, KINDS_OF_HITS
 from aftertrace.analyzer.expectations import DEMANDS, LIMITS, SELECTORS
 from aftertrace.analyzer.inventory import APPROVAL, LISTS, TEXTS, TOOL, WHOSE
 from aftertrace.analyzer.inventory_checks import AGENTS
@@ -21,6 +22,10 @@ def expectations() -> Iterator[str]:
     kinds = {**dict.fromkeys((*SELECTORS, *DEMANDS), "list of texts"), "standing_grants": "boolean"}
     for key, brief in (*SELECTORS.items(), *DEMANDS.items(), *((key, brief) for key, (_, _, brief) in LIMITS.items())):
         yield "| " + " | ".join(cell(each) for each in (f"`{key}`", kinds.get(key, "number"), brief)) + " |"
+    yield "\n`aftertrace control from --format json` tells what a drafted rule hits, in these columns:\n"
+    yield f"{', '.join(f'`{name}`' for name in HITS)}. `hit` is one of these:\n\n| hit | |\n|---|---|"
+    for hit, brief in KINDS_OF_HITS.items():
+        yield f"| `{hit}` | {cell(brief)} |"
     yield ""
 
 

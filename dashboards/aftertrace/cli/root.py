@@ -15,6 +15,7 @@ from aftertrace.cli import missing
 from aftertrace.cli.changes import changes
 from aftertrace.cli.check import check
 from aftertrace.cli.connect import connect
+from aftertrace.cli.control import control
 from aftertrace.cli.demo import demo
 from aftertrace.cli.doctor import doctor
 from aftertrace.cli.draining import drain
@@ -83,6 +84,7 @@ for command in (
     inventory,
     changes,
     check,
+    control,
     run_page,
     find,
     related,

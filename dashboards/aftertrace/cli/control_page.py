@@ -1,0 +1,88 @@
+"""The page of `aftertrace control from`: each rule, what it rests on, what it hits over history, and its test data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from aftertrace.dashboards.plain import plain, plain_lines
+from aftertrace.dashboards.quantities import count, moment
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from aftertrace.analyzer.control_draft import Drafted
+
+_LISTED: Final = 10
+"""Calls or runs of a kind on the page; the other formats hold all."""
+
+
+def page(
+    drafts: Sequence[Drafted],
+    tried: Sequence[tuple[int, pl.DataFrame]],
+    run_id: str,
+    records: tuple[int, int],
+    folder: Path | None,
+    *,
+    is_shown: bool,
+) -> list[str]:
+    """The lines. Every text from telemetry in them is made visible.
+
+    Args:
+        drafts: the rules.
+        tried: of each, what it is about, and what it hits.
+        run_id: the run of the incident.
+        records: how many records the test data have, and the run.
+        folder: where the files go.
+        is_shown: whether the test data showed the incident when they were replayed.
+    """
+    from aftertrace.analyzer.rule_texts import written
+
+    lines: list[str] = []
+    for drafted, (about, hits) in zip(drafts, tried, strict=True):
+        lines += [plain(_head(drafted, run_id)), "", *plain_lines(written(drafted.rule)).split("\n")]
+        lines += [*_history(drafted, about, hits), ""]
+    kept, of_run = records
+    lines.append(f"test data: {count(kept, 'record')} of the {of_run:,} of run {run_id}")
+    if not is_shown:
+        lines.append("    replayed alone they do not show it: what shows it lies in other runs, or in how they came")
+    elif folder is None:
+        lines.append("    replayed alone they show it; --to DIR writes them and the rules")
+    else:
+        code = 0 if all(drafted.verdict == "holds" for drafted in drafts) else 1
+        strict = " --strict" if any(drafted.verdict == "unknown" for drafted in drafts) else ""
+        lines += [
+            "    replayed alone they show it; in CI:",
+            plain(f"    aftertrace import {folder}/telemetry.jsonl --data replay"),
+            plain(f"    aftertrace check {folder}/rules.toml{strict} --data replay   # exits with {code}"),
+        ]
+    return lines
+
+
+def _head(drafted: Drafted, run_id: str) -> str:
+    call = drafted.call
+    if call is None:
+        return f"run {run_id}: {drafted.why}"
+    when = f", {moment(call['first_ns'])}" if call["first_ns"] is not None else ""
+    return f"call {call['tool_call_id'] or call['call_key']} of {call['tool_name']}, run {run_id}{when}: {drafted.why}"
+
+
+def _history(drafted: Drafted, about: int, hits: pl.DataFrame) -> Iterator[str]:
+    import polars as pl
+
+    from aftertrace.analyzer.control_trial import KINDS_OF_HITS
+
+    noun = "run" if drafted.call is None else "call"
+    more = " that ran" if drafted.call is not None else ""
+    yield f"over history: about {count(about, noun)}{more}, of which it hits {hits.height:,}"
+    for kind, brief in KINDS_OF_HITS.items():
+        rows = hits.filter(pl.col("hit") == kind)
+        if rows.is_empty():
+            continue
+        yield f"    {rows.height:,}: {brief}"
+        for row in rows.head(_LISTED).rows(named=True):
+            call = f" call {row['tool_call_id'] or row['call_key']} of {row['tool_name']}" if row["call_key"] else ""
+            yield plain(f"        run {row['run_id']}{call}: {row['found']}")
+        if rows.height > _LISTED:
+            yield f"        … and {rows.height - _LISTED:,} more: --format json"
