@@ -20,8 +20,8 @@ from .frames import RECORDINGS, Frames
 from .stories import event, stored
 
 TABLES: Final = (
-    "calls", "runs", "near_misses", "approvals", "decisions", "agents", "effects", "configurations",
-    "configuration_changes", "change_measures",
+    "calls", "runs", "near_misses", "approvals", "decisions", "agents", "effects", "effect_findings",
+    "configurations", "configuration_changes", "change_measures",
 )  # fmt: skip
 PER_THREAD: Final = ("calls", "runs", "near_misses", "approvals", "decisions", "effects")
 """Tables whose rows rest on one conversation alone: a configuration is seen by many, a session may start another."""

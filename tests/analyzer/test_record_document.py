@@ -63,7 +63,7 @@ def test_a_control_that_failed_stands_above_all_else() -> None:
     """Before the answers, in words."""
     refused = event("approval.rejected", s=2, decided_by="human", decider="bob")
     text = Elements(html.written(document(record_of(PROPOSED, ASKED_WITH, refused, RAN)))).text
-    assert text.index("ran refused (call 1): it ran although it was refused") < text.index("Six answers")
+    assert text.index("ran refused (call 1, certain): it ran although it was refused") < text.index("Six answers")
     assert "Where a control failed" not in Elements(html.written(document(record_of(*STORY)))).text
 
 
@@ -126,5 +126,5 @@ def test_a_run_without_calls_inputs_or_receipts_says_so() -> None:
     """And makes no table of nothing."""
     told = markdown.written(document(record_of({**ENDED, "event": "run.created"})))
     assert "No tool call is on record." in told
-    assert "No receipt is on record. That does not say that nothing changed." in told
+    assert "No receipt is on record, and no result tells of a change. That does not say that nothing changed." in told
     assert "## Approvals" not in told

@@ -108,7 +108,8 @@ def test_a_call_is_told_from_its_proposal_to_its_receipt() -> None:
     )  # fmt: skip
     assert record.effects == (
         Effect(
-            call=1, state="applied", tool="pay", system="ledger", operation="pay", object_type=None, object_id="1042",
+            call=1, state="applied", basis="explicit", rule=None, http_status=None, rows=None, tool="pay",
+            system="ledger", operation="pay", object_type=None, object_id="1042",
             object_url=None, before_digest=None, after_digest=None, idempotency_key=None, receipt_id="re_1",
             decided_by=None, reason=None, at=at(9), signals=(), evidence="main/9/0",
         ),
@@ -164,7 +165,11 @@ def test_a_control_failure_is_a_finding_with_the_number_of_its_call() -> None:
     refused = event("approval.rejected", s=2, decided_by="human", decider="bob")
     record = record_of(PROPOSED, ASKED_WITH, refused, RAN)
     brief = "it ran although it was refused, or its approval expired"
-    assert record.findings == (Finding("ran_refused", brief, "call", 1),)
+    shown = tuple(f"main/{nth}/0" for nth in (1, 2, 3, 4))
+    told = Finding(
+        "ran_refused", brief, "call", 1, what="refused by human", certainty="certain", basis="explicit", evidence=shown
+    )
+    assert record.findings == (told,)
     assert record_of(*STORY).findings == ()
 
 

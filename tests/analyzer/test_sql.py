@@ -43,7 +43,7 @@ def test_a_reading_statement_gives_rows(text: str, rows: list[tuple[object, ...]
     assert query(TABLES, text).rows() == rows
 
 
-EMPTY = ("approvals", "change_measures", "configuration_changes", "effects", "losses")
+EMPTY = ("approvals", "change_measures", "configuration_changes", "effect_findings", "effects", "losses")
 """Tables of which this one run tells nothing."""
 
 

@@ -40,6 +40,12 @@ class Ran:
     """A policy lets the payment through, and nobody is asked."""
     waited_s: float | None = None
     tokens: int = 1000
+    does: str = "pay"
+    """Tool of the call that writes."""
+    edited: dict[str, Any] | None = None
+    """The person who is asked approves these arguments instead."""
+    receipts: int = 0
+    """How often the system says that it made the payment, each time with a receipt of its own."""
 
 
 def days(count: int, *, runs: int, start: datetime = MONDAY) -> Iterator[datetime]:
@@ -65,7 +71,7 @@ def batched(ran: Iterator[tuple[int, Ran]]) -> Iterator[list[tuple[int, Ran]]]:
 
 def _spans(nth: int, run: Ran) -> list[dict[str, Any]]:
     whose = {"gen_ai.agent.name": run.agent, "gen_ai.agent.version": run.version}
-    made = [{"role": "assistant", "parts": [_part(nth, "pay", 0), _part(nth, "read_order", 1)]}]
+    made = [{"role": "assistant", "parts": [_part(nth, run.does, 0), _part(nth, "read_order", 1)]}]
     chat: dict[str, Any] = {
         **whose,
         "gen_ai.operation.name": "chat",
@@ -85,12 +91,14 @@ def _spans(nth: int, run: Ran) -> list[dict[str, Any]]:
         _span(nth, run, 1, 5, "chat", chat),
         _span(nth, run, 2, 7, "execute_tool", {**whose, **_tool(nth, "read_order", 1)}),
     ]
-    paid = _span(nth, run, 3, 50, "execute_tool", {**whose, **_tool(nth, "pay", 0)})
+    ran = None if run.edited is None else json.dumps(run.edited)
+    asked = {**_tool(nth, run.does, 0), "gen_ai.tool.call.arguments": ran}
+    paid = _span(nth, run, 3, 50, "execute_tool", {**whose, **asked})
     return spans if run.is_denied else [*spans, paid]
 
 
 def _logs(nth: int, run: Ran) -> Iterator[dict[str, Any]]:
-    call = {**_tool(nth, "pay", 0), "gen_ai.agent.name": run.agent}
+    call = {**_tool(nth, run.does, 0), "gen_ai.agent.name": run.agent}
     if run.is_denied:
         denied = {"aftertrace.decision.outcome": "deny", "aftertrace.actor.type": "policy"}
         yield _log(nth, run, 6, "aftertrace.policy.evaluated", {**call, **denied})
@@ -101,7 +109,21 @@ def _logs(nth: int, run: Ran) -> Iterator[dict[str, Any]]:
         asked = {**call, "aftertrace.approval.id": f"a-{nth}"}
         yield _log(nth, run, 6, "aftertrace.approval.requested", asked)
         granted = {**asked, "aftertrace.actor.type": "human", "aftertrace.actor.id": "ann"}
-        yield _log(nth, run, 6 + run.waited_s, "aftertrace.approval.granted", granted)
+        if run.edited is None:
+            yield _log(nth, run, 6 + run.waited_s, "aftertrace.approval.granted", granted)
+        else:
+            edited = {**granted, "gen_ai.tool.call.arguments": json.dumps(run.edited)}
+            yield _log(nth, run, 6 + run.waited_s, "aftertrace.approval.modified", edited)
+    for again in range(run.receipts):
+        receipt = {
+            "aftertrace.effect.system": "bank",
+            "aftertrace.effect.operation": "transfer",
+            "aftertrace.effect.object.type": "order",
+            "aftertrace.effect.object.id": f"{nth}",
+            "aftertrace.effect.receipt.id": f"r-{nth}-{again}",
+            "aftertrace.effect.idempotency_key": f"k-{nth}",
+        }
+        yield _log(nth, run, 45 + 5 * again, "aftertrace.effect.applied", {**call, **receipt})
 
 
 def _part(nth: int, tool: str, position: int) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from aftertrace.analyzer.configurations import configurations, versioned
 from aftertrace.analyzer.connected import PREFIX_CHARACTERS, connected, sought
 from aftertrace.analyzer.decisions import decisions
 from aftertrace.analyzer.declared_risk import declared
+from aftertrace.analyzer.effect_findings import effect_findings
 from aftertrace.analyzer.effects import effects
 from aftertrace.analyzer.finds import finds
 from aftertrace.analyzer.found import in_store
@@ -103,7 +104,12 @@ class Analysis:
     @cached_property
     def effects(self) -> pl.DataFrame:
         """`effects`, columns as in `schemas.EFFECTS`."""
-        return effects(self.identified, self.call_events)
+        return effects(self.identified, self.call_events, self.calls)
+
+    @cached_property
+    def effect_findings(self) -> pl.DataFrame:
+        """`effect_findings`, columns as in `schemas.EFFECT_FINDINGS`, over all runs of this analysis."""
+        return effect_findings(self.effects, self.calls, self.runs, self.approvals)
 
     @cached_property
     def configurations(self) -> pl.DataFrame:
@@ -155,7 +161,9 @@ class Analysis:
             case "agents":
                 frame = self.agents
             case "effects":
-                frame = self._effects_of(wanted)
+                frame = self._with_calls(self.effects, wanted)
+            case "effect_findings":
+                frame = self._with_calls(self.effect_findings, wanted)
             case "configurations":
                 frame = self.configurations
             case "configuration_changes":
@@ -179,14 +187,12 @@ class Analysis:
         )
         return self.runs.join(of_calls.apply(self.calls.lazy()).collect(), on="run_id", how="semi")
 
-    def _effects_of(self, wanted: Filter) -> pl.DataFrame:
-        """Effects of calls which the fields of the filter let through that an effect has no column for."""
+    def _with_calls(self, rows: pl.DataFrame, wanted: Filter) -> pl.DataFrame:
+        """Rows about calls which the fields of the filter let through that the rows have no column for."""
         if wanted.outcome is None and wanted.reviewer is None:
-            return self.effects
+            return rows
         of_calls = Filter(outcome=wanted.outcome, reviewer=wanted.reviewer)
-        return self.effects.join(
-            of_calls.apply(self.calls.lazy()).collect(), on="call_key", how="semi", maintain_order="left"
-        )
+        return rows.join(of_calls.apply(self.calls.lazy()).collect(), on="call_key", how="semi", maintain_order="left")
 
     def near_misses(self, filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
         """The near misses that a filter lets through: consequential ones first."""
@@ -206,7 +212,7 @@ class Analysis:
     def answers_of(self, run_ids: Sequence[str]) -> tuple[answering.Answers, ...]:
         """The answers about each of these runs that is there, in the order of `runs`."""
         rows = self.runs.filter(pl.col("run_id").is_in(run_ids))
-        return answering.answers(rows, self.calls, self.identified)
+        return answering.answers(rows, self.calls, self.effects, self.identified)
 
     def timeline(self, run_id: str) -> pl.DataFrame:
         """The timeline of a run, columns as in `schemas.TIMELINE`."""
@@ -274,6 +280,7 @@ class Analysis:
                 "decisions": self.decisions.lazy(),
                 "agents": self.agents.lazy(),
                 "effects": self.effects.lazy(),
+                "effect_findings": pl.defer(lambda: self.effect_findings, schema=DERIVED["effect_findings"].schema),
                 "configurations": pl.defer(lambda: self.configurations, schema=DERIVED["configurations"].schema),
                 "configuration_changes": pl.defer(
                     lambda: self.configuration_changes, schema=DERIVED["configuration_changes"].schema

@@ -65,6 +65,7 @@ class _Subject:
     calls: pl.DataFrame
     events: pl.DataFrame
     spans: pl.DataFrame
+    inferred: pl.DataFrame
     emitter: Emitter
 
     def answer(self, question: str, state: State, value: str, rows: pl.DataFrame) -> Answer:
@@ -84,22 +85,21 @@ class _Subject:
         )
 
 
-def answers(runs: pl.DataFrame, calls: pl.DataFrame, identified: Identified) -> tuple[Answers, ...]:
+def answers(
+    runs: pl.DataFrame, calls: pl.DataFrame, effects: pl.DataFrame, identified: Identified
+) -> tuple[Answers, ...]:
     """The answers about each of some runs.
 
     Args:
         runs: their rows of `runs`.
         calls: columns as in `schemas.CALLS`.
+        effects: columns as in `schemas.EFFECTS`.
         identified: the events and spans.
     """
     # Each frame is gone through once, however many the runs are.
-    calls_of, events_of, spans_of = (
-        _by_run(frame, runs["run_id"]) for frame in (calls, identified.events, identified.spans)
-    )
-    return tuple(
-        _answered(row, calls_of(row["run_id"]), events_of(row["run_id"]), spans_of(row["run_id"]))
-        for row in runs.iter_rows(named=True)
-    )
+    inferred = effects.filter(pl.col("basis") == "inferred")
+    rows_of = [_by_run(frame, runs["run_id"]) for frame in (calls, identified.events, identified.spans, inferred)]
+    return tuple(_answered(row, *(of(row["run_id"]) for of in rows_of)) for row in runs.iter_rows(named=True))
 
 
 def _by_run(frame: pl.DataFrame, run_ids: pl.Series) -> Callable[[str], pl.DataFrame]:
@@ -110,10 +110,13 @@ def _by_run(frame: pl.DataFrame, run_ids: pl.Series) -> Callable[[str], pl.DataF
     return lambda run_id: of_runs.get(run_id, none)
 
 
-def _answered(run: dict[str, Any], calls: pl.DataFrame, events: pl.DataFrame, spans: pl.DataFrame) -> Answers:
+def _answered(
+    run: dict[str, Any], calls: pl.DataFrame, events: pl.DataFrame, spans: pl.DataFrame, inferred: pl.DataFrame
+) -> Answers:
     events, spans = events.sort("time_ns"), spans.sort("start_ns")
     scopes = pl.concat([spans["scope_name"], events["scope_name"]]).drop_nulls().unique().sort().to_list()
-    subject = _Subject(run, calls, events, spans, emitter_of(run["service_name"], scopes))
+    inferred = inferred.sort("first_ns", "evidence")
+    subject = _Subject(run, calls, events, spans, inferred, emitter_of(run["service_name"], scopes))
     return Answers(
         run["run_id"],
         (
@@ -274,9 +277,14 @@ def _checks(subject: _Subject) -> Answer:
 
 def _effects(subject: _Subject) -> Answer:
     rows = subject.events.filter(pl.col("event").is_in(("effect.applied", "effect.blocked")))
+    told = [f"{row['event'].removeprefix('effect.')} {_receipt(row)}" for row in rows.iter_rows(named=True)]
+    if subject.inferred.height:
+        parts = pl.concat_str("operation", "system", "object_type", "object_id", separator=" ", ignore_nulls=True)
+        told += [f"as its result tells: {text}" for text in subject.inferred.select(parts).to_series()]
+        rows = pl.concat([rows.select("pointer"), subject.inferred.select(pointer="evidence")])
+        return subject.answer("effects", "partial", "; ".join(dict.fromkeys(told)), rows)
     if not rows.height:
         return subject.answer("effects", "unknown", "no receipt is recorded", rows)
-    told = [f"{row['event'].removeprefix('effect.')} {_receipt(row)}" for row in rows.iter_rows(named=True)]
     return subject.answer("effects", "known", "; ".join(dict.fromkeys(told)), rows)
 
 

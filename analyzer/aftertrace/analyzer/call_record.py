@@ -161,12 +161,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A receipt: something changed in a system of record, or was kept from changing."""
+    """Something that changed in a system of record, or was kept from changing: by a receipt, or as a result tells."""
 
     call: int | None
     """Number of the call that did it; None: no call on record."""
     state: str
     """`applied` or `blocked`."""
+    basis: str
+    """`explicit`: a record states it; `inferred`: read from what its call returned."""
+    rule: str | None
+    """By which it was read from a result."""
     tool: str | None
     """Name of the tool."""
     system: str | None
@@ -187,6 +191,10 @@ class Effect:
     """Key that makes the system carry out a repeated request once."""
     receipt_id: str | None
     """What the system can be asked by."""
+    http_status: int | None
+    """Status with which the system answered, where the result tells it."""
+    rows: int | None
+    """Rows that were changed, where the result tells it."""
     decided_by: str | None
     """Class of who blocked it."""
     reason: str | None
@@ -196,4 +204,4 @@ class Effect:
     signals: tuple[str, ...]
     """Where effects and calls do not agree."""
     evidence: str
-    """`receiver/seq/index` of the receipt."""
+    """`receiver/seq/index` of the receipt, or of the result."""

@@ -10,6 +10,7 @@ from aftertrace.analyzer import controls, evidence, modes, risk
 from aftertrace.analyzer.allowances import allowed
 from aftertrace.analyzer.certainty import span_certain
 from aftertrace.analyzer.decisions import identity
+from aftertrace.analyzer.denials import ran_after_denial
 from aftertrace.analyzer.evidence import NO_RESULT
 from aftertrace.analyzer.followed import followed
 from aftertrace.analyzer.held import held
@@ -214,7 +215,7 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
     waited = pl.when(asked).then(pl.coalesce("stated_wait_ns", between))
     approval = pl.when(pl.col("verdict").is_in(("granted", "rejected", "modified", "expired"))).then("verdict")
     ran = pl.col("outcome").is_in(RAN_OUTCOMES)
-    return (
+    told = (
         judged.with_columns(near_miss=near, risk=pl.coalesce("declared_risk", risk.guess(pl.col("tool_name"))))
         .with_columns(
             answered_ns.alias("answered_ns"),
@@ -246,6 +247,12 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
             started_at=pl.when(ran).then(timed("started_ns")).cast(TIMESTAMP),
             ended_at=pl.when(ran).then(timed("ended_ns")).cast(TIMESTAMP),
         )
+    )
+    # Both sides are made of it, and it is made once.
+    once = told.collect().lazy()
+    after = ran_after_denial(once).filter(pl.col("certainty") != "possible")
+    return (
+        once.join(after.select("call_key", was_refused=pl.lit(value=True)), on="call_key", how="left")
         .with_columns(signals=controls.named(controls.FAILURES))
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         .sort("first_ns", "conversation_id", "run_id", "ordinal", nulls_last=True)

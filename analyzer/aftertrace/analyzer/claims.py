@@ -94,7 +94,7 @@ def _pushed(rows: list[dict[str, Any]]) -> dict[str, set[str]]:
 
 
 def _is_push(row: dict[str, Any]) -> bool:
-    return row["object_type"] == "branch" and row["object_id"] is not None
+    return row["object_type"] in ("branch", "tag") and row["object_id"] is not None
 
 
 def _claim(row: dict[str, Any], pushed: dict[str, set[str]], approved_by: str | None) -> Claim | None:

@@ -58,6 +58,11 @@ FAILURES: Final = (
         "it ran although somebody had to be asked first and no answer is recorded",
     ),
     Signal(
+        "ran_after_denial",
+        RAN & pl.col("was_refused").fill_null(value=False),
+        "the same had been refused before, in its run or conversation, and nobody has let it through since",
+    ),
+    Signal(
         "ran_before",
         RAN & LET & (_is_late("ended_at") | (_is_late("started_at") & ~_ASKED_WHILE_IT_RAN)),
         "it ended more than a second before it was approved, or began so and had not asked itself",

@@ -1,40 +1,80 @@
-"""Where a control failed, as a part of a report: what failed, how often, and the latest calls."""
+"""Where a control failed, as a part of a report: what failed, how often, and the latest calls; and what else effects
+and calls do not agree on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from aftertrace.analyzer.controls import FAILURES
 from aftertrace.analyzer.document import Block, Code, Line, Part, Table, moment
+from aftertrace.analyzer.effect_findings import KINDS
 from aftertrace.analyzer.effects import SIGNALS
 from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
 from aftertrace.analyzer.visible import visible
 from aftertrace.analyzer.words import name_of
 
+if TYPE_CHECKING:
+    from aftertrace.analyzer.analysis import Analysis
+    from aftertrace.analyzer.select import Filter
+
 LISTED: Final = 20
 """How many calls, effects and runs are listed one by one."""
+ACROSS: Final = pl.col("is_failure") & (pl.col("other_runs").list.len() > 0)
+"""Failures that only several runs show: no signal of one call, effect or run tells of them."""
 
 
-def control_failures(calls: pl.DataFrame, effects: pl.DataFrame, runs: pl.DataFrame) -> Part | None:
-    """The part of a report; None where no control failed.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What tells of failures, all of one period and choice."""
 
-    Args:
-        calls: columns as in `schemas.CALLS`.
-        effects: columns as in `schemas.EFFECTS`.
-        runs: columns as in `schemas.RUNS`.
-    """
-    failed = [_failed(frame) for frame in (calls, effects, runs)]
-    tables = (_meaning(*failed), _calls(failed[0]), _effects(failed[1]), _runs(failed[2]))
+    calls: pl.DataFrame
+    """Columns as in `schemas.CALLS`."""
+    effects: pl.DataFrame
+    """Columns as in `schemas.EFFECTS`."""
+    runs: pl.DataFrame
+    """Columns as in `schemas.RUNS`."""
+    findings: pl.DataFrame
+    """Columns as in `schemas.EFFECT_FINDINGS`."""
+
+    @property
+    def signalled(self) -> tuple[pl.DataFrame, ...]:
+        """Calls, effects and runs with a signal."""
+        return tuple(_failed(frame) for frame in (self.calls, self.effects, self.runs))
+
+    @property
+    def failures(self) -> int:
+        """How many calls, effects and runs there are of which a control failed."""
+        return sum(frame.height for frame in self.signalled) + self.findings.filter(ACROSS).height
+
+
+def told_of(analysis: Analysis, filter: Filter | None) -> Told:  # noqa: A002  # the word users know
+    """What tells of failures in what a filter lets through."""
+    return Told(*(analysis.select(table, filter) for table in ("calls", "effects", "runs", "effect_findings")))
+
+
+def control_failures(told: Told) -> Part | None:
+    """The part of a report; None where no control failed."""
+    failed, across = told.signalled, told.findings.filter(ACROSS)
+    tables = (
+        _meaning([*failed, across.select(pl.concat_list("signal").alias("signals"))]),
+        _calls(failed[0]),
+        _effects(failed[1]),
+        _runs(failed[2]),
+        _found(across),
+    )
     blocks: tuple[Block, ...] = tuple(table for table in tables if table is not None)
     return Part("Where a control failed", blocks) if blocks else None
 
 
-def failures(calls: pl.DataFrame, effects: pl.DataFrame, runs: pl.DataFrame) -> int:
-    """How many calls, effects and runs there are of which a control failed."""
-    return sum(_failed(frame).height for frame in (calls, effects, runs))
+def disagreements(told: Told) -> Part | None:
+    """What effects and calls do not agree on without a control having failed, as far as is known; None: nothing."""
+    table = _found(told.findings.filter(~pl.col("is_failure")))
+    return Part("What effects and calls do not agree on", (table,)) if table is not None else None
 
 
 def _failed(frame: pl.DataFrame) -> pl.DataFrame:
@@ -42,7 +82,7 @@ def _failed(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(pl.col("signals").list.len() > 0).sort("first_ns", key, descending=[True, False])
 
 
-def _meaning(*failed: pl.DataFrame) -> Table | None:
+def _meaning(failed: Sequence[pl.DataFrame]) -> Table | None:
     named = pl.concat([frame.select("signals") for frame in failed]).explode("signals")
     counts = dict(named.group_by("signals").len().iter_rows())
     known = [each for each in (*FAILURES, *SIGNALS, *RUN_SIGNALS) if each.name in counts]
@@ -87,6 +127,29 @@ def _runs(failed: pl.DataFrame) -> Table | None:
         ("agent", "run"),
         lambda row: (name_of(row["agent_name"] or row["service_name"], "not told"), (Code(row["run_id"]),)),
     )
+
+
+def _found(findings: pl.DataFrame) -> Table | None:
+    rows = tuple(
+        (
+            moment(row["first_ns"]),
+            (Code(row["signal"]),),
+            row["certainty"],
+            visible(": ".join(filter(None, (_BRIEFS[row["signal"]], row["what"])))),
+            visible(row["object"] or "not told"),
+            name_of(row["tool_name"], "not told"),
+            (Code(row["run_id"] or "none"),),
+        )
+        for row in findings.head(LISTED).iter_rows(named=True)
+    )
+    if not rows:
+        return None
+    left = findings.height - LISTED
+    more: Line = (f"{left:,} more: ", Code("aftertrace effects --findings")) if left > 0 else ""
+    return Table(("when (UTC)", "finding", "how sure", "what it is", "object", "tool", "run"), rows, more)
+
+
+_BRIEFS: Final = {kind.name: kind.brief for kind in KINDS}
 
 
 def _listed(

@@ -10,7 +10,7 @@ import polars as pl
 from aftertrace.analyzer import near_misses
 from aftertrace.analyzer.autonomy import autonomy
 from aftertrace.analyzer.document import Interval
-from aftertrace.analyzer.failure_report import failures
+from aftertrace.analyzer.failure_report import Told, told_of
 from aftertrace.analyzer.floors import Floor, floors
 from aftertrace.analyzer.row_links import Links
 from aftertrace.analyzer.severity import weighed
@@ -95,9 +95,13 @@ class Figures:
     """Calls by outcome that are in no rate, or failed."""
     guessed: int
     """Near misses whose tool's risk is a guess."""
-    calls: pl.DataFrame
-    effects: pl.DataFrame
-    runs: pl.DataFrame
+    told: Told
+    """Where a control failed, and what else does not agree; its calls have `floor`."""
+
+    @property
+    def calls(self) -> pl.DataFrame:
+        """Columns as in `schemas.CALLS`, and `floor`."""
+        return self.told.calls
 
     @property
     def period(self) -> Period:
@@ -114,7 +118,8 @@ def figures(analysis: Analysis, period: Period, wanted: Filter) -> Figures:
     """The figures of a period. The analysis is as of the period's `as_of_ns`."""
     within, earlier = period.within(wanted), period.before(wanted)
     links = Links(period, replace(wanted, since_ns=None, until_ns=None))
-    calls, effects, runs = (analysis.select(table, within) for table in ("calls", "effects", "runs"))
+    told_within = told_of(analysis, within)
+    calls, runs = told_within.calls, told_within.runs
     found = floors(analysis, links, calls, _touched(analysis, calls, runs))
     calls = calls.with_columns(floor=_floor(analysis, found))
     near = _ranked(analysis, calls)
@@ -126,7 +131,7 @@ def figures(analysis: Analysis, period: Period, wanted: Filter) -> Figures:
     ran = calls.filter(pl.col("outcome").is_in(("executed", "failed")))
     return Figures(
         links=links,
-        totals=_totals(calls, effects, runs, found),
+        totals=_totals(told_within, found),
         before=None if earlier is None else _before(analysis, links, earlier),
         rate_changed=_changed(before, calls),
         floors=found,
@@ -140,9 +145,7 @@ def figures(analysis: Analysis, period: Period, wanted: Filter) -> Figures:
             calls.filter(~pl.col("outcome").is_in(_IN_RATES)).group_by("outcome").len().sort("outcome").iter_rows()
         ),
         guessed=near.filter(pl.col("risk_basis") == "guess").height,
-        calls=calls,
-        effects=effects,
-        runs=runs,
+        told=replace(told_within, calls=calls),
     )
 
 
@@ -159,10 +162,11 @@ def _floor(analysis: Analysis, found: tuple[Floor, ...]) -> pl.Expr:
 
 
 def _before(analysis: Analysis, links: Links, earlier: Filter) -> Totals | None:
-    calls, effects, runs = (analysis.select(table, earlier) for table in ("calls", "effects", "runs"))
-    if not calls.height:
+    told = told_of(analysis, earlier)
+    if not told.calls.height:
         return None
-    return _totals(calls, effects, runs, floors(analysis, links.before(), calls, _touched(analysis, calls, runs)))
+    touched = _touched(analysis, told.calls, told.runs)
+    return _totals(told, floors(analysis, links.before(), told.calls, touched))
 
 
 def _touched(analysis: Analysis, calls: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
@@ -171,7 +175,8 @@ def _touched(analysis: Analysis, calls: pl.DataFrame, runs: pl.DataFrame) -> pl.
     return pl.concat([runs, of_calls]).unique("run_id", maintain_order=True)
 
 
-def _totals(calls: pl.DataFrame, effects: pl.DataFrame, runs: pl.DataFrame, found: tuple[Floor, ...]) -> Totals:
+def _totals(told: Told, found: tuple[Floor, ...]) -> Totals:
+    calls = told.calls
     row = near_misses.rates(calls.lazy(), []).collect().row(0, named=True)
     return Totals(
         runs=calls["run_id"].n_unique(),
@@ -179,7 +184,7 @@ def _totals(calls: pl.DataFrame, effects: pl.DataFrame, runs: pl.DataFrame, foun
         near_misses=row["near_misses"],
         consequential=row["consequential"],
         rate=Interval(row["rate"], row["low"], row["high"]),
-        failures=failures(calls, effects, runs),
+        failures=told.failures,
         kinds=calls.filter("near_miss").select(KIND).n_unique(),
         floor=any(floor.hides for floor in found),
     )

@@ -6,8 +6,6 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-import polars as pl
-
 from aftertrace.analyzer.near_miss_figures import Figures, Totals
 from aftertrace.analyzer.periods import instant
 from aftertrace.analyzer.severity import SEVERITIES
@@ -68,11 +66,10 @@ def written(figures: Figures) -> str:
         "beside": figures.beside,
         "control_failures": [
             {"table": table, "run_id": run_id, "signals": signals}
-            for table, frame in (("calls", figures.calls), ("effects", figures.effects), ("runs", figures.runs))
-            for run_id, signals in frame.filter(pl.col("signals").list.len() > 0)
-            .select("run_id", "signals")
-            .iter_rows()
+            for table, frame in zip(("calls", "effects", "runs"), figures.told.signalled, strict=True)
+            for run_id, signals in frame.select("run_id", "signals").iter_rows()
         ],
+        "effect_findings": figures.told.findings.to_dicts(),
         "rows": {command: _command(links.rows(command)) for command in ("near-misses", "calls", "report near-misses")},
     }
     return json.dumps(told, ensure_ascii=True, indent=1) + "\n"

@@ -27,7 +27,7 @@ from aftertrace.analyzer.document import (
     Table,
     moment,
 )
-from aftertrace.analyzer.failure_report import control_failures
+from aftertrace.analyzer.failure_report import control_failures, disagreements
 from aftertrace.analyzer.near_miss_figures import Figures, figures
 from aftertrace.analyzer.near_miss_tables import (
     aims,
@@ -80,7 +80,8 @@ def told(figures: Figures) -> Document:
         aims(figures),
         answers(figures),
         *rates(figures),
-        control_failures(figures.calls, figures.effects, figures.runs),
+        control_failures(figures.told),
+        disagreements(figures.told),
         listed(figures),
         beside(figures),
         _floors(figures),

@@ -76,7 +76,9 @@ def _blocks(call: Call, record: RunRecord) -> Iterator[Block]:
         if len(call.decisions) > 1 or call.approval is None
     ]
     mine = [each for each in record.effects if each.call == call.number]
-    told += [f"receipt: {each.operation or 'change'} of {target(each)} {each.state}" for each in mine]
+    for each in mine:
+        teller = "receipt" if each.basis == "explicit" else "its result tells"
+        told.append(f"{teller}: {each.operation or 'change'} of {target(each)} {each.state}")
     if told:
         yield Points(tuple(told))
     left = len(call.evidence) - _SHOWN_PLACES

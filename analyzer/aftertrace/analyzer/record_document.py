@@ -93,7 +93,9 @@ def _findings(record: RunRecord) -> tuple[Block, ...]:
     lines: list[Line] = []
     for finding in record.findings[:_SHOWN]:
         of = finding.of if finding.number is None else f"{finding.of} {finding.number}"
-        lines.append((Strong(finding.signal.replace("_", " ")), f" ({of}): {finding.brief}"))
+        sure = f", {finding.certainty}" if finding.certainty is not None else ""
+        what = f": {finding.what}" if finding.what else ""
+        lines.append((Strong(finding.signal.replace("_", " ")), f" ({of}{sure}): {finding.brief}{what}"))
     left = len(record.findings) - _SHOWN
     lines += [f"{left:,} more"] if left > 0 else []
     return (Cards((Card("Where a control failed, or something is odd", (), (Points(tuple(lines)),), "critical"),)),)

@@ -8,7 +8,7 @@ from aftertrace.analyzer.document import Code, Fact, Facts, Lanes, Line, Paragra
 from aftertrace.analyzer.record_words import UNTOLD, answered, clock, target
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.call_record import Reference
+    from aftertrace.analyzer.call_record import Effect, Reference
     from aftertrace.analyzer.run_record import RunRecord
 
 SHOWN_MOMENTS: Final = 200
@@ -39,14 +39,15 @@ def approvals(record: RunRecord) -> tuple[Part, ...]:
 
 
 def effects(record: RunRecord) -> Part:
-    """What changed, by its receipts."""
+    """What changed, by receipts, and as results tell."""
     if not record.effects:
-        return Part("Effects", (Paragraph("No receipt is on record. That does not say that nothing changed."),))
+        nothing = "No receipt is on record, and no result tells of a change. That does not say that nothing changed."
+        return Part("Effects", (Paragraph(nothing),))
     rows = tuple(
         (
             clock(each.at, record.started_at) or UNTOLD,
-            each.state,
-            " ".join(filter(None, (each.operation, target(each)))),
+            each.state if each.basis == "explicit" else f"{each.state} (inferred)",
+            " ".join(filter(None, (each.operation, target(each), _measured(each)))),
             each.object_url or "",
             each.receipt_id or "",
             "none on record" if each.call is None else str(each.call),
@@ -57,6 +58,12 @@ def effects(record: RunRecord) -> Part:
     )
     columns = ("at (UTC)", "state", "what", "where", "receipt", "call", "signals", "evidence")
     return Part("Effects", (Table(columns, rows, _left(len(record.effects)), _ON_ONE_LINE),))
+
+
+def _measured(effect: Effect) -> str:
+    """What a result counts."""
+    rows = "" if effect.rows is None else f"({effect.rows:,} rows)"
+    return rows if effect.http_status is None else f"(status {effect.http_status})"
 
 
 def timeline(record: RunRecord) -> Part:

@@ -61,11 +61,14 @@ def headline(record: RunRecord) -> str:
     parts = [f"{count(len(calls), 'call')}: {became}." if calls else "No tool call is on record."]
     if near:
         parts.append(f"{count(near, 'near miss', 'near misses')}, {consequential} of them consequential.")
-    failed = sum(finding.of in ("call", "effect") for finding in record.findings)
+    failed = sum(finding.of in ("call", "effect") and finding.is_failure for finding in record.findings)
     if failed:
         parts.append(f"{count(failed, 'control failure')}.")
-    applied = sum(effect.state == "applied" for effect in record.effects)
-    parts.append(f"{count(applied, 'receipt')} of a change." if applied else "No receipt of a change is on record.")
+    applied = [effect.basis for effect in record.effects if effect.state == "applied"]
+    receipts, told = applied.count("explicit"), applied.count("inferred")
+    parts.append(f"{count(receipts, 'receipt')} of a change." if receipts else "No receipt of a change is on record.")
+    if told:
+        parts.append(f"{count(told, 'change')} as results tell, without a receipt.")
     parts.append(f"{record.answers_known} of {len(record.answers)} answers known.")
     return " ".join(parts)
 

@@ -10,8 +10,9 @@ import polars as pl
 
 from aftertrace.analyzer.call_record import Call, Effect, Reference
 from aftertrace.analyzer.controls import FAILURES
+from aftertrace.analyzer.effect_findings import KINDS, of_run
 from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
-from aftertrace.analyzer.recorded_calls import recorded_calls, recorded_effects
+from aftertrace.analyzer.recorded_calls import numbers, recorded_calls, recorded_effects
 from aftertrace.analyzer.recorded_inputs import recorded_inputs, recorded_plans, recorded_policies, system_prompts
 from aftertrace.analyzer.reviews import HASTY
 from aftertrace.analyzer.rfc3339 import rfc3339
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from aftertrace.analyzer.analysis import Analysis
 
 _NOT_OVER: Final = ("open", "waiting")
-_BRIEFS: Final = {signal.name: signal.brief for signal in (*FAILURES, HASTY, *EFFECT_SIGNALS, *RUN_SIGNALS)}
+_BRIEFS: Final = {each.name: each.brief for each in (*KINDS, *FAILURES, HASTY, *EFFECT_SIGNALS, *RUN_SIGNALS)}
 
 
 def record(analysis: Analysis, run_id: str) -> RunRecord:
@@ -71,7 +72,7 @@ def record(analysis: Analysis, run_id: str) -> RunRecord:
         usage=Usage(row["input_tokens"], row["output_tokens"], _finite(row["cost_usd"])),
         answers=answers.six,
         more_answers=answers.more,
-        findings=tuple(_findings(row, calls, effects)),
+        findings=tuple(_findings(analysis, row, calls, effects)),
         timeline=tuple(_moment(each, began_ns) for each in analysis.timeline(run_id).iter_rows(named=True)),
         missing=row["missing"] if row["missing"] or row["state"] not in _NOT_OVER else None,
         run_keys=tuple(row["run_keys"] or ()),
@@ -156,19 +157,39 @@ def _outputs(calls: tuple[Call, ...], spans: pl.DataFrame, events: pl.DataFrame)
         yield Output("model_answer", None, rfc3339(_real(at_ns)), Reference(None, None, pointer))
 
 
-def _findings(row: dict[str, Any], calls: tuple[Call, ...], effects: tuple[Effect, ...]) -> Iterator[Finding]:
+def _findings(
+    analysis: Analysis, row: dict[str, Any], calls: tuple[Call, ...], effects: tuple[Effect, ...]
+) -> Iterator[Finding]:
+    number = numbers(analysis, row["run_id"])
+    more = [(number.get(each["call_key"]), each) for each in of_run(analysis, row["run_id"]).iter_rows(named=True)]
+    details = {(each["signal"], call): each for call, each in more}
+    told = set[tuple[str, int | None]]()
     for call in calls:
         for name in call.signals:
-            yield Finding(name, _BRIEFS[name], "call", call.number)
+            yield _finding(name, "call", call.number, details.get((name, call.number)))
+            told.add((name, call.number))
         odd = call.approval.signals if call.approval is not None else ()
         for name in odd:
             if name not in call.signals:
-                yield Finding(name, _BRIEFS[name], "approval", call.number)
-    for number, effect in enumerate(effects, start=1):
+                yield _finding(name, "approval", call.number, None)
+    for nth, effect in enumerate(effects, start=1):
         for name in effect.signals:
-            yield Finding(name, _BRIEFS[name], "effect", number)
+            yield _finding(name, "effect", nth, details.get((name, effect.call)))
+            told.add((name, effect.call))
+    # One that was made several times is told once, with its last call.
+    signalled = {name for effect in effects for name in effect.signals}
+    for at, each in more:
+        if (each["signal"], at) not in told and each["signal"] not in signalled:
+            yield _finding(each["signal"], "call" if at is not None else "run", at, each)
     for name in row["signals"]:
-        yield Finding(name, _BRIEFS[name], "run", None)
+        yield _finding(name, "run", None, None)
+
+
+def _finding(name: str, of: str, number: int | None, more: dict[str, Any] | None) -> Finding:
+    if more is None:
+        return Finding(name, _BRIEFS[name], of, number, is_failure=name != HASTY.name)
+    told = {each: more[each] for each in ("is_failure", "what", "certainty", "basis")}
+    return Finding(name, _BRIEFS[name], of, number, evidence=tuple(more["evidence"]), **told)
 
 
 def _moment(row: dict[str, Any], began_ns: int | None) -> Moment:

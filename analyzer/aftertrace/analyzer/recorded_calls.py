@@ -52,7 +52,7 @@ def numbers(analysis: Analysis, run_id: str) -> dict[str, int]:
 
 
 def recorded_effects(analysis: Analysis, run_id: str) -> tuple[Effect, ...]:
-    """The receipts of a run, the oldest first."""
+    """The effects of a run, the oldest first."""
     number = numbers(analysis, run_id)
     rows = _timed(analysis.select("effects", Filter(run_id=run_id)).sort("first_ns", "evidence"))
     return tuple(
@@ -64,8 +64,9 @@ def recorded_effects(analysis: Analysis, run_id: str) -> tuple[Effect, ...]:
             **{
                 name: row[name]
                 for name in (
-                    "state", "system", "operation", "object_type", "object_id", "object_url", "before_digest",
-                    "after_digest", "idempotency_key", "receipt_id", "decided_by", "reason", "evidence",
+                    "state", "basis", "rule", "http_status", "rows", "system", "operation", "object_type", "object_id",
+                    "object_url", "before_digest", "after_digest", "idempotency_key", "receipt_id", "decided_by",
+                    "reason", "evidence",
                 )
             },
         )

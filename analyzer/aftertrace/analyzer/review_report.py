@@ -19,7 +19,7 @@ from aftertrace.analyzer.document import (
     Table,
     moment,
 )
-from aftertrace.analyzer.failure_report import control_failures
+from aftertrace.analyzer.failure_report import control_failures, told_of
 from aftertrace.analyzer.reviews import SIGNALS, reviews
 from aftertrace.analyzer.visible import visible
 from aftertrace.analyzer.words import name_of
@@ -46,7 +46,7 @@ def approvals(analysis: Analysis, filter: Filter | None = None) -> Document:  # 
     asked = analysis.select("approvals", filter)
     parts = (
         Part("", _headline(asked)),
-        control_failures(*(analysis.select(table, filter) for table in ("calls", "effects", "runs"))),
+        control_failures(told_of(analysis, filter)),
         _odd(asked),
         _grouped(asked, "reviewer", "By reviewer", _NOBODY),
         _grouped(asked, "decided_by", "By who decided", "not stated"),

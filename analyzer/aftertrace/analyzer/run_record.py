@@ -175,6 +175,16 @@ class Finding:
     """`call`, `approval`, `effect` or `run`."""
     number: int | None
     """Which call or effect, from 1."""
+    is_failure: bool = True
+    """Whether a control failed by what is known; else it is only odd, or only possible."""
+    what: str | None = None
+    """What differs, in words; None: nothing more is told than what it means."""
+    certainty: str | None = None
+    """Of what calls and effects do not agree on: `certain`, `likely` or `possible`."""
+    basis: str | None = None
+    """Of it: `explicit` or `inferred`."""
+    evidence: tuple[str, ...] = ()
+    """`receiver/seq/index` of the records that show it, where it is more than its call or effect tells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,14 +100,6 @@ _TABLES: Final = (
         ("tool", "decided_by", "reviewer", "tenant", "environment", "time", "as_of", "run"),
     ),
     Listing(
-        "effects",
-        "effects",
-        "List receipts: what changed, and by which call.",
-        "List effects: what changed in a system of record or was kept from it, and where no call on record did it.",
-        ("first_ns", "tool_name", "state", "system", "operation", "object_id", "signals", "run_id"),
-        ("agent", "tool", "tenant", "environment", "time", "as_of", "run"),
-    ),
-    Listing(
         "losses",
         "losses",
         "List what was lost on the way, by source and day.",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from aftertrace.analyzer import Analysis, Answer
-    from aftertrace.analyzer.run_record import RunRecord
+    from aftertrace.analyzer.run_record import Finding, RunRecord
 
 Form: TypeAlias = Literal["text", "json", "markdown", "html"]
 FORMATS: Final[tuple[Form, ...]] = get_args(Form)
@@ -44,6 +44,7 @@ _TIMELINE_COLUMNS: Final = ("time", "lane", "what", "tool_name", "decided_by", "
 _NEVER: Final = "does not tell this"
 """How the analyzer says that no switch would help."""
 _SHOWN_FINDINGS: Final = 5
+_FINDING_CHARACTERS: Final = 240
 _SHOWN_CALLS: Final = 15
 """Calls on the screen; the rest is counted, and `calls` lists all."""
 
@@ -130,10 +131,18 @@ def _findings(record: RunRecord) -> list[str]:
         elif finding.number is not None:
             of = record.calls[finding.number - 1].tool or "a tool not told"
         lines += textwrap.wrap(
-            plain(f"! {finding.signal.replace('_', ' ')}, {of}: {finding.brief}"), _TEXT_CELLS, subsequent_indent="  "
+            plain(f"! {finding.signal.replace('_', ' ')}, {of}: {finding.brief}{_what(finding)}"),
+            _TEXT_CELLS,
+            subsequent_indent="  ",
         )
     left = len(record.findings) - _SHOWN_FINDINGS
     return [*lines, f"! and {left} more, of which `--format html` tells"] if left > 0 else lines
+
+
+def _what(finding: Finding) -> str:
+    """What differs, and how sure it is unless records state it."""
+    unsure = f" ({finding.certainty})" if finding.certainty not in (None, "certain") else ""
+    return (f": {finding.what[:_FINDING_CHARACTERS]}" if finding.what else "") + unsure
 
 
 def _answer(answer: Answer, *, evidence: bool) -> list[str]:

@@ -20,9 +20,9 @@ from aftertrace.cli.output import output_options
 def query(statement: str, data: Path, form: formats.Format, out: Path | None, limit: int | None) -> None:
     """Ask in SQL.
 
-    QUERY reads the derived tables (calls, runs, near_misses, approvals, decisions, agents, effects, configurations,
-    configuration_changes, change_measures, losses) and the stored ones (spans, events). It reads no files and changes
-    nothing.
+    QUERY reads the derived tables (calls, runs, near_misses, approvals, decisions, agents, effects, effect_findings,
+    configurations, configuration_changes, change_measures, losses) and the stored ones (spans, events). It
+    reads no files and changes nothing.
     """
     from aftertrace.analyzer import open_analysis
 

@@ -22,6 +22,7 @@ from aftertrace.analyzer.answers import Answer
 from aftertrace.analyzer.authors import AGENTS
 from aftertrace.analyzer.autonomy import AUTONOMY
 from aftertrace.analyzer.controls import FAILURES
+from aftertrace.analyzer.effect_findings import KINDS as EFFECT_KINDS
 from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
 from aftertrace.analyzer.finds import FINDS
 from aftertrace.analyzer.loss_kinds import KINDS
@@ -29,6 +30,7 @@ from aftertrace.analyzer.near_miss_figures import KINDS as KINDS_OF_NEAR_MISSES
 from aftertrace.analyzer.outcomes import RULES
 from aftertrace.analyzer.provenance import PROVENANCE, VERDICTS
 from aftertrace.analyzer.related import RELATED
+from aftertrace.analyzer.result_effects import PUSH, READINGS
 from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
 from aftertrace.analyzer.severity import HOLDINGS
@@ -95,6 +97,7 @@ def text() -> str:
         *_run_record(),
         *_found(),
         *_outcomes(),
+        *_effects(),
         *_flags(),
         *_losses(),
         *_reports(),
@@ -275,6 +278,22 @@ def _outcomes() -> Iterator[str]:
     yield ""
 
 
+def _effects() -> Iterator[str]:
+    yield (
+        "## Effects in results\n\nWhere a call has no receipt, what it returned is read, by rules that find nothing "
+        "where a result names several.\n\n| rule | |\n|---|---|"
+    )
+    for reading in (*READINGS, PUSH):
+        yield f"| `{reading.name}` | {cell(reading.brief)} |"
+    yield (
+        "\n## Findings about effects\n\nWhat `aftertrace effects --findings` lists. One that is only possible is no "
+        "control failure.\n\n| finding | control failure | |\n|---|---|---|"
+    )
+    for kind in EFFECT_KINDS:
+        yield f"| `{kind.name}` | {'yes' if kind.is_failure else 'no'} | {cell(kind.brief)} |"
+    yield ""
+
+
 def _flags() -> Iterator[str]:
     yield (
         "## Flags\n\nWhat is odd about a record, in `flags` of `evidence`, `spans` and `events`. A PLACE is "
@@ -291,7 +310,7 @@ def _reports() -> Iterator[str]:
         "Near misses are graded by what their tool can do and by what held. The JSON of "
         "`aftertrace report near-misses` holds `period`, `filter`, `totals`, `before` (the period before), "
         "`rate_changed`, `floors`, `kinds`, `near_misses` (the worst 50), `targets`, `trend`, `rates`, `autonomy`, "
-        "`beside`, `control_failures` and `rows` (the commands that list what the totals count).\n"
+        "`beside`, `control_failures`, `effect_findings` and `rows` (the commands that list what the totals count).\n"
     )
     yield "| what held | how close | |\n|---|--:|---|"
     for holding in HOLDINGS:

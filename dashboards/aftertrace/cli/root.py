@@ -19,6 +19,7 @@ from aftertrace.cli.control import control
 from aftertrace.cli.demo import demo
 from aftertrace.cli.doctor import doctor
 from aftertrace.cli.draining import drain
+from aftertrace.cli.effects import effects
 from aftertrace.cli.finding import find, related
 from aftertrace.cli.git_hook import git_hook
 from aftertrace.cli.importing import import_files
@@ -82,6 +83,7 @@ for command in (
     *LISTINGS,
     agents,
     inventory,
+    effects,
     changes,
     check,
     control,
