@@ -60,6 +60,15 @@ class Checked:
         """Of how many it cannot be told."""
         return self.findings.height - self.broken
 
+    @property
+    def state(self) -> str:
+        """`broken`, `unknown`, `holds`, or `idle`: nothing in the store is what it is about."""
+        if self.broken:
+            return "broken"
+        if self.unknown:
+            return "unknown"
+        return "holds" if self.calls or self.runs else "idle"
+
 
 def check(rules: tuple[Rule, ...], calls: pl.DataFrame, runs: pl.DataFrame) -> list[Checked]:
     """Each rule with what breaks it.

@@ -68,7 +68,8 @@ def parsed(text: str, name: str) -> tuple[Rule, ...]:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise Invalid(f"{name}: not TOML: {error}") from error
+        also = ", and YAML is not read" if name.endswith((".yaml", ".yml")) else ""
+        raise Invalid(f"{name}: not TOML{also}: {error}") from error
     if unknown := sorted(set(document) - {"rule"}):
         raise Invalid(f"{name}: {unknown[0]!r} is not known, expected [[rule]] tables only")
     tables = document.get("rule")

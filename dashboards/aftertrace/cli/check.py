@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -10,6 +12,7 @@ import click
 from aftertrace.cli import formats, settings
 from aftertrace.cli.filters import chosen, filter_options
 from aftertrace.cli.output import say, text_or_rows
+from aftertrace.cli.webhook import SECRET_VARIABLE, Webhook, secret_of
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count
 
@@ -26,23 +29,48 @@ EXIT_BROKEN: Final = 1
 @click.command("check", short_help="Hold expectations against history.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--strict", is_flag=True, help="Fail also where the telemetry does not tell whether a rule holds.")
+@click.option("--webhook", "url", metavar="URL", help="Post the result there as JSON: https, or http to this machine.")
+@click.option("--webhook-plain", "plain_http", is_flag=True, help="Post it over http to another machine, too.")
+@click.option(
+    "--webhook-secret",
+    "secret",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=f"Secret that signs what is posted, as Standard Webhooks has it.  [default: ${SECRET_VARIABLE}, else none]",
+)
 @filter_options(("agent", "tenant", "environment", "time"))
 @text_or_rows
 @settings.data_option
 def check(
-    file: Path, strict: bool, data: Path, form: _Form, out: Path | None, limit: int | None, **options: Any
+    file: Path,
+    strict: bool,
+    url: str | None,
+    plain_http: bool,
+    secret: Path | None,
+    data: Path,
+    form: _Form,
+    out: Path | None,
+    limit: int | None,
+    **options: Any,
 ) -> int:
     """Hold the rules of FILE against history: whose approval calls need, which tools an agent may use, limits per run.
 
     FILE is TOML, and its keys are in docs/REFERENCE.md. Exits with 0 if every rule holds, and with 1 if one is broken;
     every call or run that breaks it is named. What the telemetry does not tell is unknown, which fails with --strict.
+
+    With --webhook the result is posted, too, also where every rule holds: three times at most, and to no other place
+    that an answer names. Where it is not taken, the exit code is 75 if another try may help, and 2 if it will not.
     """
     import polars as pl
 
     from aftertrace.analyzer import open_analysis
     from aftertrace.analyzer.expectation_checks import check as held
+    from aftertrace.analyzer.expectation_json import written
     from aftertrace.analyzer.expectations import parsed
 
+    hook = None
+    if url is not None:
+        hook = Webhook.parse(url, secret_of(secret, os.environ.get(SECRET_VARIABLE)), plain_http=plain_http)
     rules = parsed(file.read_text(encoding="utf-8", errors="replace"), str(file))
     analysis, wanted = open_analysis(settings.readable(data), inventory=settings.inventory()), chosen(options)
     checked = held(rules, analysis.select("calls", wanted), analysis.select("runs", wanted))
@@ -51,6 +79,9 @@ def check(
     else:
         findings = pl.concat([each.findings for each in checked])
         formats.write(findings if limit is None else findings.head(limit), form, shown=_SHOWN, out=out)
+    if hook is not None:
+        now_ns = time.time_ns()
+        hook.post(written(checked, now_ns).encode(), now_ns // 10**9)
     broken = any(each.broken or (strict and each.unknown) for each in checked)
     return EXIT_BROKEN if broken else 0
 
@@ -60,7 +91,7 @@ def page(checked: list[Checked]) -> list[str]:
     broken = sum(each.broken > 0 for each in checked)
     lines = [f"{count(len(checked), 'rule')}, {broken} broken"]
     for each in checked:
-        lines += ["", plain(f"{_STATES[_state(each)]}  {each.rule.name} ({_about(each)})")]
+        lines += ["", plain(f"{_STATES[each.state]}  {each.rule.name} ({_about(each)})")]
         for row in each.findings.sort("verdict", maintain_order=True).head(_LISTED).iter_rows(named=True):
             tool = row["tool_name"] or "a tool without a name"
             call = f" call {row['tool_call_id'] or row['call_key']} of {tool}" if row["call_key"] else ""
@@ -72,14 +103,6 @@ def page(checked: list[Checked]) -> list[str]:
 
 
 _STATES: Final = {"broken": "BROKEN ", "unknown": "UNKNOWN", "idle": "IDLE   ", "holds": "HOLDS  "}
-
-
-def _state(each: Checked) -> str:
-    if each.broken:
-        return "broken"
-    if each.unknown:
-        return "unknown"
-    return "holds" if each.calls or each.runs else "idle"
 
 
 def _about(each: Checked) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aftertrace.analyzer.control_trial import HITS, KINDS_OF_HITS
+from aftertrace.analyzer.expectation_json import MEMBERS
 from aftertrace.analyzer.expectations import DEMANDS, LIMITS, SELECTORS
 from aftertrace.analyzer.inventory import APPROVAL, LISTS, TEXTS, TOOL, WHOSE
 from aftertrace.analyzer.inventory_checks import AGENTS
@@ -15,13 +16,17 @@ def expectations() -> Iterator[str]:
     """The keys of a file of rules."""
     yield "## Expectations\n"
     yield (
-        "The file of `aftertrace check` is TOML: one `[[rule]]` table for each rule, with a `name`, what it is about "
-        "and what it demands. Names of agents, environments, tools and reviewers may hold `*` and `?`.\n"
+        "The file of `aftertrace check` is TOML, and nothing else is read: one `[[rule]]` table for each rule, with a "
+        "`name`, what it is about and what it demands. Names of agents, environments, tools and reviewers may hold `*` "
+        "and `?`.\n"
     )
     yield "| key | value | |\n|---|---|---|"
     kinds = {**dict.fromkeys((*SELECTORS, *DEMANDS), "list of texts"), "standing_grants": "boolean"}
     for key, brief in (*SELECTORS.items(), *DEMANDS.items(), *((key, brief) for key, (_, _, brief) in LIMITS.items())):
         yield "| " + " | ".join(cell(each) for each in (f"`{key}`", kinds.get(key, "number"), brief)) + " |"
+    yield "\nWhat `aftertrace check --webhook URL` posts is one JSON object:\n\n| member | |\n|---|---|"
+    for member, brief in MEMBERS.items():
+        yield f"| `{member}` | {cell(brief)} |"
     yield "\n`aftertrace control from --format json` tells what a drafted rule hits, in these columns:\n"
     yield f"{', '.join(f'`{name}`' for name in HITS)}. `hit` is one of these:\n\n| hit | |\n|---|---|"
     for hit, brief in KINDS_OF_HITS.items():

@@ -1,0 +1,153 @@
+"""A result, posted to somebody else's program: once or a few times, signed, and to no other place than was named.
+
+Signatures are those of Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA256 over id, time and body.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import http.client
+import ipaddress
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from aftertrace.store.errors import Invalid, Unavailable
+
+SECRET_VARIABLE: Final = "AFTERTRACE_WEBHOOK_SECRET"  # noqa: S105  # the name of it
+ATTEMPTS: Final = 3
+TIMEOUT_S: Final = 10.0
+_WAITS_S: Final = (1.0, 4.0)
+_AGAIN: Final = (408, 425, 429)
+"""Answers below 500 that may be others later."""
+_PREFIX: Final = b"whsec_"
+_ANSWER_BYTES: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Where results go."""
+
+    secure: bool
+    host: str
+    port: int
+    path: str
+    secret: bytes | None = field(default=None, repr=False)
+
+    @classmethod
+    def parse(cls, url: str, secret: bytes | None, *, plain_http: bool) -> Self:
+        """Read a URL.
+
+        Args:
+            url: `https`, or `http` to this machine.
+            secret: what the signature is made with; None signs nothing.
+            plain_http: whether `http` to another machine is taken, too.
+
+        Raises:
+            Invalid: it is something else. The URL is not quoted: its path may be a secret.
+        """
+        try:
+            parts = urlsplit(url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            raise Invalid("--webhook: it is no URL, expected one such as https://example.com/hook") from None
+        sendable = url.isascii() and url.isprintable() and " " not in url
+        if parts.scheme not in ("http", "https") or not parts.hostname or not sendable or parts.username is not None:
+            raise Invalid("--webhook: expected a URL such as https://example.com/hook, without a user in it")
+        if parts.scheme == "http" and not plain_http and not _is_loopback(parts.hostname):
+            raise Invalid(
+                f"--webhook: http to {parts.hostname}, expected https, since anybody on the way could read it; "
+                "--webhook-plain sends it all the same"
+            )
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return cls(parts.scheme == "https", parts.hostname, port, path, secret)
+
+    @property
+    def origin(self) -> str:
+        """What messages call it: without its path, which may be a secret."""
+        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}"
+
+    def post(self, body: bytes, now_s: int, wait: Callable[[float], None] = time.sleep) -> None:
+        """Post JSON until it is taken: again where that can help, at most `ATTEMPTS` times, under one id.
+
+        Raises:
+            Invalid: it is refused, or leads elsewhere: redirects are not followed.
+            Unavailable: no answer, or one that may be another later.
+        """
+        headers = self._headers(body, now_s)
+        for nth in range(ATTEMPTS):
+            try:
+                status = self._answer(body, headers)
+            except (OSError, http.client.HTTPException) as error:
+                found = f"no answer ({type(error).__name__})"
+            else:
+                if 200 <= status < 300:
+                    return
+                found = f"answer {status}"
+                if 300 <= status < 400:
+                    raise Invalid(f"post to {self.origin}: {found}, expected 2xx; redirects are not followed")
+                if status < 500 and status not in _AGAIN:
+                    raise Invalid(f"post to {self.origin}: {found}, expected 2xx; the result was not taken")
+            if nth + 1 < ATTEMPTS:
+                wait(_WAITS_S[nth])
+        raise Unavailable(
+            f"post to {self.origin}: {found} in {ATTEMPTS} attempts, expected 2xx; nobody was told, so try again"
+        )
+
+    def _headers(self, body: bytes, now_s: int) -> dict[str, str]:
+        ident = "msg_" + hashlib.sha256(f"{now_s}.".encode() + body).hexdigest()[:24]
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "aftertrace",
+            "webhook-id": ident,
+            "webhook-timestamp": str(now_s),
+        }
+        if self.secret is not None:
+            mac = hmac.new(self.secret, f"{ident}.{now_s}.".encode() + body, hashlib.sha256).digest()
+            headers["webhook-signature"] = "v1," + base64.b64encode(mac).decode()
+        return headers
+
+    def _answer(self, body: bytes, headers: dict[str, str]) -> int:
+        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
+        connection = kind(self.host, self.port, timeout=TIMEOUT_S)
+        try:
+            connection.request("POST", self.path, body, headers)
+            answer = connection.getresponse()
+            answer.read(_ANSWER_BYTES)
+            return answer.status
+        finally:
+            connection.close()
+
+
+def secret_of(file: Path | None, variable: str | None) -> bytes | None:
+    """The secret of a file, else of the environment; `whsec_` and base64, or the bytes themselves. None: there is none.
+
+    Raises:
+        Invalid: it is empty, or no base64 after its prefix. It is not quoted.
+    """
+    if file is None and variable is None:
+        return None
+    secret = (file.read_bytes() if file is not None else os.fsencode(variable or "")).strip()
+    where = str(file) if file is not None else SECRET_VARIABLE
+    if not secret:
+        raise Invalid(f"read {where}: it is empty, expected the webhook's secret")
+    if not secret.startswith(_PREFIX):
+        return secret
+    try:
+        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except binascii.Error:
+        raise Invalid(f"read {where}: what follows whsec_ is no base64, expected the secret as it was given") from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
