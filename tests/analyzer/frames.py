@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -84,9 +85,16 @@ def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]]) -> Frames:
     return Frames(*(_polars(stored[name]) for name in ("spans", "events", "evidence")))
 
 
+@cache
 def of_recording(path: Path) -> Frames:
     """What is stored of a recording: a request per line, as `{"signal": ..., "request": ...}`."""
     return of_requests(_lines(path))
+
+
+@cache
+def told_of(path: Path) -> Analysis:
+    """The analysis of a recording: the same one for all tests, which change nothing of it."""
+    return of_recording(path).analysis()
 
 
 def of_files(*paths: Path) -> Frames:

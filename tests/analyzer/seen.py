@@ -49,7 +49,7 @@ def text() -> str:
     """The whole page."""
     seen: dict[str, list[set[str]]] = {}
     for path in (*sorted(frames.RECORDINGS.glob("*/*.otlp.jsonl")), *sorted(frames.LOGS.glob("*/*.json*"))):
-        analysis = (frames.of_files if path.is_relative_to(frames.LOGS) else frames.of_recording)(path).analysis()
+        analysis = frames.of_files(path).analysis() if path.is_relative_to(frames.LOGS) else frames.told_of(path)
         for emitter, run_ids in runs_by_emitter(analysis):
             mine = {
                 table: analysis.select(table).filter(pl.col("run_id").is_in(run_ids))

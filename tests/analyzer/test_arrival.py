@@ -111,6 +111,12 @@ def fleet() -> Frames:
     return union(*parts)
 
 
+@cache
+def fleet_told() -> Analysis:
+    """The analysis of them, which no test changes."""
+    return fleet().analysis()
+
+
 def without(whole: Frames, late: list[tuple[int, int]]) -> Frames:
     """The rows of the records that were there before the late ones, which are named by `seq` and `index`."""
     named = pl.DataFrame(late, schema={"seq": pl.Int64, "index": pl.Int32}, orient="row")
@@ -169,14 +175,14 @@ def test_late_records_change_only_the_runs_they_touch(random: Random, share: flo
     whole = fleet()
     records = sorted({*whole.spans.select("seq", "index").rows(), *whole.events.select("seq", "index").rows()})
     late = random.sample(records, max(1, int(share * len(records))))
-    before, after = without(whole, late).analysis(), whole.analysis()
+    before, after = without(whole, late).analysis(), fleet_told()
     assert_others_unchanged(before, after, runs_of(after, late))
 
 
 def test_a_late_run_leaves_every_other_call_as_it_was() -> None:
     """Each recording in turn comes late as a whole: of 150 calls and more, all but its own are shown unchanged."""
     whole = fleet()
-    after = whole.analysis()
+    after = fleet_told()
     for name in ("claude-code/", "langchain/", "codex/", "pydantic-ai/"):
         of_emitter = pl.col("conversation_id").str.starts_with(name).fill_null(value=False)
         late = whole.events.filter(of_emitter).select("seq", "index").unique().rows()
@@ -191,7 +197,7 @@ def test_the_comparison_sees_what_a_late_record_changes() -> None:
     whole = fleet()
     rejected = whole.events.filter(pl.col("event") == "approval.rejected").sort("seq", "index")
     late = rejected.select("seq", "index").head(1).rows()
-    after = whole.analysis()
+    after = fleet_told()
     assert len(runs_of(after, late)) == 1
     with pytest.raises(AssertionError):
         assert_others_unchanged(without(whole, late).analysis(), after, touched=set())

@@ -149,7 +149,7 @@ def _about(wait_ns: int | None, truth_ms: float | None) -> float | None:
 
 def compare(name: str, path: Path) -> list[tuple[Call, Call]]:
     """Pairs of what is true and what was found, exceptions settled; fails on a call that never was."""
-    rows = frames.of_recording(path).analysis().calls.to_dicts()
+    rows = frames.told_of(path).calls.to_dicts()
     pairs = [(truth, found_for(call_id, truth, rows)) for call_id, truth in truth_of(path)]
     assert [(row["tool_name"], row["tool_call_id"], row["outcome"]) for row in rows] == []
     return [(truth, _excused(name, truth, found)) for truth, found in pairs]
@@ -193,7 +193,7 @@ def test_the_table_of_all_recordings_is_a_hundred_percent(capsys: pytest.Capture
 def test_an_exception_is_still_needed(recording: str, tool: str, column: str) -> None:
     """One that the analyzer has outgrown must go."""
     path = dict(recordings())[recording]
-    rows = frames.of_recording(path).analysis().calls.to_dicts()
+    rows = frames.told_of(path).calls.to_dicts()
     pairs = [(truth, found_for(call_id, truth, rows)) for call_id, truth in truth_of(path)]
     assert [truth.tool for truth, found in pairs if getattr(truth, column) != getattr(found, column)].count(tool) == 1
 

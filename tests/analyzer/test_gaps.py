@@ -11,8 +11,9 @@ from aftertrace.analyzer import Analysis
 from aftertrace.analyzer.coverage import coverage
 
 from . import frames
-from .frames import LATER_NS, RECORDINGS, Frames
+from .frames import LATER_NS, Frames
 from .stories import COMPLETED, ENDED, PROPOSED, span, stored
+from .test_invariants import everything
 
 AGENT: Final = span("invoke_agent", span_id="a" * 16, parent_span_id=None)
 TOOL: Final = span("execute_tool", s=8, span_id="b" * 16, parent_span_id="a" * 16)
@@ -83,12 +84,9 @@ def test_of_all_recordings_only_those_that_lost_records_lack_any() -> None:
 
     That of Codex was not cut from the recording: what it exports lacks the spans above `handle_responses` already.
     """
-    lacking = {
-        f"{path.parent.name}/{path.name.split('.')[0]}": missing
-        for path in sorted(RECORDINGS.glob("*/*.otlp.jsonl"))
-        if (missing := frames.of_recording(path).analysis(LATER_NS + 3600 * 10**9).runs["missing"].sum())
-    }
-    assert lacking == {"codex/tty_session_grant": 1, "mastra/decline_approve": 1, "opencode/rule_deny_rich": 5}
+    runs = everything().analysis(LATER_NS + 3600 * 10**9).runs.filter(pl.col("missing") > 0)
+    lacking = runs.group_by("source").agg(pl.col("missing").sum()).sort("source").rows()
+    assert lacking == [("codex-tty_session_grant", 1), ("mastra-decline_approve", 1), ("opencode-rule_deny_rich", 5)]
 
 
 def test_a_span_that_is_taken_out_of_a_recording_is_missed() -> None:

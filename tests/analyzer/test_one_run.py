@@ -33,8 +33,8 @@ from aftertrace.store.tables import TableWriter
 
 from .frames import LATER_NS, Frames
 from .stories import ASKED, COMPLETED, PROPOSED, event, span, stored
-from .test_arrival import fleet
-from .test_invariants import MOMENTS, everything
+from .test_arrival import fleet, fleet_told
+from .test_invariants import MOMENTS, everything, everything_told
 
 OF_A_RUN: Final = ("runs", "calls", "near_misses", "approvals", "decisions", "agents", "effects")
 EVERY_RUN: Final = os.environ.get("AFTERTRACE_EVERY_RUN")
@@ -68,8 +68,8 @@ def assert_told_alike(found: Analysis, expected: Analysis, run_id: str) -> None:
 @cache
 def analysed(name: str) -> tuple[Frames, Analysis, Found]:
     """A store, its analysis and where its rows are found."""
-    whole = {"everything": everything, "fleet": fleet}[name]()
-    return whole, whole.analysis(), in_frames(whole.tables())
+    whole, told = {"everything": (everything, everything_told), "fleet": (fleet, fleet_told)}[name]
+    return whole(), told(), in_frames(whole().tables())
 
 
 @pytest.mark.parametrize("name", ["everything", "fleet"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer import Analysis, Filter, markdown
+from aftertrace.analyzer import DERIVED, Analysis, Filter, markdown
 from aftertrace.analyzer.review_report import approvals as document_of
 from aftertrace.analyzer.reviews import CHARACTERS_PER_S, LONG_CHARACTERS, SIGNALS, reviews
 
@@ -180,28 +181,19 @@ def test_answers_and_waits_are_counted_by_reviewer() -> None:
     }
 
 
+UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 DECISIONS: Final = ("granted", "modified", "rejected", "expired", "cancelled", "pending")
+
+
+def requests(*rows: dict[str, Any]) -> pl.LazyFrame:
+    """Rows of `approvals`."""
+    return pl.LazyFrame([{"signals": [], **row} for row in rows], schema=DERIVED["approvals"].schema)
 
 
 @given(st.lists(st.sampled_from(DECISIONS), max_size=12))
 def test_every_request_is_counted_once(decisions: list[str]) -> None:
     """Whatever they are, and over an empty frame too."""
-    frame = pl.LazyFrame(
-        {
-            "decision": decisions,
-            "wait_ns": [None] * len(decisions),
-            "asked_at": [None] * len(decisions),
-            "first_ns": range(len(decisions)),
-            "signals": [[] for _ in decisions],
-        },
-        schema={
-            "decision": pl.String,
-            "wait_ns": pl.Int64,
-            "asked_at": pl.Datetime("ns", "UTC"),
-            "first_ns": pl.Int64,
-            "signals": pl.List(pl.String),
-        },
-    )
+    frame = requests(*({"decision": each, "first_ns": at} for at, each in enumerate(decisions)))
     (row,) = reviews(frame, []).collect().to_dicts()
     counted = {name: row[name] for name in DECISIONS}
     assert counted == {name: decisions.count(name) for name in counted}
@@ -214,12 +206,17 @@ def test_every_request_is_counted_once(decisions: list[str]) -> None:
 @given(st.lists(st.integers(0, 4 * 3600), max_size=12))
 def test_the_load_is_the_most_requests_within_an_hour(asked_s: list[int]) -> None:
     """Of any hour, not of the clock's: as if each window were counted that begins with a request."""
-    rows = [
-        {**ASKED, "call_id": f"c-{number}", "time_ns": AT_NS + s * 10**9} for number, s in enumerate(asked_s, start=1)
-    ]
-    (row,) = reviews(stored(*rows).analysis().approvals.lazy(), []).collect().to_dicts()
+    rows = [{"decision": "pending", "asked_at": UNIX + timedelta(seconds=s)} for s in asked_s]
+    (row,) = reviews(requests(*rows), []).collect().to_dicts()
     windows = [sum(0 <= other - s < 3600 for other in asked_s) for s in asked_s]
     assert (row["busiest_hour"] or 0) == max(windows, default=0)
+
+
+def test_the_load_of_a_store_goes_by_when_requests_were_asked() -> None:
+    """Three within an hour and one a second later, as their records tell."""
+    rows = [{**ASKED, "call_id": f"c-{s}", "time_ns": AT_NS + s * 10**9} for s in (0, 7, 3599, 3600)]
+    (row,) = reviews(stored(*rows).analysis().approvals.lazy(), []).collect().to_dicts()
+    assert row["busiest_hour"] == 3
 
 
 def report(analysis: Analysis, wanted: Filter | None = None) -> str:

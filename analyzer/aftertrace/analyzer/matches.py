@@ -44,6 +44,8 @@ def match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
     rest = rest.join(done[-1], on="row", how="anti")
     for kind, is_kind in _KINDS:
         wanting = rest.filter(is_kind).with_columns(digest="asked_digest").sort("scope", "time_ns", "row")
+        if not wanting.height:
+            continue
         if kind == "answer":
             wanting = wanting.unique(["scope", "tool_name", "position", "digest"], maintain_order=True)
         if kind == "decide":
@@ -66,6 +68,8 @@ def match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
 
 
 def _told(calls: pl.DataFrame, met: pl.DataFrame, kind: str) -> pl.DataFrame:
+    if not met.height:
+        return calls
     return calls.with_columns(pl.col(kind) | pl.col("call_key").is_in(met["call_key"].implode()))
 
 
@@ -101,6 +105,8 @@ def _of_free(rest: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(found)
 
 
+_NONE: Final = pl.DataFrame(schema={"row": pl.get_index_type(), "call_key": pl.String})
+"""No event meets a call."""
 _OPEN: Final = (
     "call_key",
     "scope",
@@ -170,6 +176,8 @@ def _as_open(fresh: pl.DataFrame, kind: str) -> pl.DataFrame:
 
 def _in_order(wanting: pl.DataFrame, calls: pl.DataFrame, by: list[str], kind: str) -> pl.DataFrame:
     """The k-th event of a key meets the k-th call of that key that lacks this kind of evidence."""
+    if not wanting.height or not calls.height:
+        return _NONE
     left = wanting.drop_nulls(by).with_columns(rank=pl.int_range(pl.len()).over(by, order_by=["time_ns", "row"]))
     right = (
         calls.filter(~pl.col(kind)).drop_nulls(by).with_columns(
