@@ -56,6 +56,18 @@ def test_what_stands_anywhere_leads_to_its_run(text: str, expected: list[tuple[s
     assert sorted(found(text)) == sorted(expected)
 
 
+def test_what_a_result_tells_and_no_receipt_is_inferred() -> None:
+    """A commit and a pull request, from two runs that changed the same; the control: a receipt is explicit (`re_1`)."""
+    opened = {**PUSHED, "arguments": '{"command":"gh pr create"}', "content": "https://github.com/octo/demo/pull/12"}
+    again = other({**opened, "call_id": "c-4"}, "second", 4)
+    whole = stored(*STORY, opened, again).analysis()
+    told = whole.finds(["octo/demo#12"]).select("of", "field", "basis").unique().sort("of").rows()
+    assert told == [("call", "result", "inferred"), ("effect", "object_url", "inferred")]
+    run_id = whole.runs.filter(pl.col("agent_name") == "coder")["run_id"].item()
+    shared = whole.related(run_id).filter(pl.col("how") == "target")
+    assert shared.select("what", "basis").rows() == [("github.com pull_request octo/demo#12", "inferred")]
+
+
 def test_all_texts_must_stand_in_one_place() -> None:
     """In any order; the control: both stand in the store, and not together."""
     assert found("octo/demo#12", "3f2a9c1") == [("call", "result", "inferred", "Bash")]

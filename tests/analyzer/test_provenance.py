@@ -206,6 +206,49 @@ def test_a_commit_that_no_branch_holds_is_not_missing() -> None:
     assert [report.count(verdict) for verdict in FINDINGS] == [0, 0, 0]
 
 
+def shell(run: str, nth: int, command: str, result: str) -> list[dict[str, Any]]:
+    """A command that a run had a shell carry out, and what it returned; no receipt."""
+    of = {"run_key": run, "conversation_id": run, "trace_id": f"{nth:032x}", "call_id": f"c-{nth}", "tool_name": "Bash"}
+    arguments = json.dumps({"command": command}, separators=(",", ":"))
+    return [
+        event("action.proposed", "proposed", s=nth, arguments=arguments, **of),
+        event("tool.called", "completed", s=nth + 1, end_ns=None, content=result, **of),
+    ]
+
+
+COMMITTED: Final = shell("run-9", 1, "git commit -m Fix", f"[main {SHA[:7]}] Fix\n 1 file changed")
+PUSHED: Final = shell("run-9", 2, "git push", f"To github.com:octo/demo.git\n   1111111..{OTHER[:7]}  main -> main")
+
+
+def test_where_there_is_no_receipt_what_a_tool_returned_leads_to_the_run() -> None:
+    """And is marked as inferred; the control: a log that only lists the commit makes nobody its author."""
+    report = held([done(), done(OTHER)], *COMMITTED, *PUSHED)
+    assert report.rows.select("object", "verdict", "how", "basis", "tool_call_id").rows() == [
+        (SHA, "run", ["result"], "inferred", "c-1"), (OTHER, "run", ["result"], "inferred", "c-2"),
+    ]  # fmt: skip
+    listed = shell("run-9", 1, "git log --oneline", f"{SHA[:7]} Fix")
+    assert held([done(people=(ANN, CLAUDE))], *listed).rows["verdict"].to_list() == ["no_run"]
+
+
+def test_where_a_run_pushes_to_tells_where_its_commits_should_be() -> None:
+    """In that repository they are missed, in another they are not; without a push nobody can tell."""
+    missed = held([done("a" * 40)], *COMMITTED, *PUSHED)
+    assert told(missed) == [("not_there", OTHER[:7], ["result"], None), ("not_there", SHA[:7], ["result"], None)]
+    elsewhere = Place(name="else", kinds=frozenset({"commit"}), projects=frozenset({"octo/else"}))
+    assert (held([], *COMMITTED, *PUSHED, place=elsewhere).rows.height, held([], *COMMITTED).unplaced) == (0, 1)
+
+
+def test_a_comment_on_a_pull_request_is_not_the_pull_request() -> None:
+    """The control: a call that opens it is."""
+    place = Place(name="x", kinds=frozenset({"pull_request"}), projects=frozenset({"octo/demo"}))
+    pull = Action(system="github", kind="pull_request", id="octo/demo#12")
+    at = "https://github.com/octo/demo/pull/12"
+    commented = shell("run-9", 1, "gh pr comment 12 --body ok", f"{at}#issuecomment-1")
+    assert held([pull], *commented, place=place).of_people == 1
+    opened = held([pull], *shell("run-9", 1, "gh pr create --fill", f"{at}\n"), place=place)
+    assert told(opened) == [("run", "octo/demo#12", ["result"], None)]
+
+
 def test_two_runs_of_one_commit_are_two_rows_and_one_action() -> None:
     """One has the receipt, the other is named: a trailer is what somebody wrote."""
     message = "Fix\n\nAftertrace-Run: run-8"

@@ -79,7 +79,7 @@ def test_a_table_that_is_not_there_is_refused(analysis: Analysis) -> None:
         analysis.select("secrets")
     assert str(refusal.value) == (
         "select 'secrets': no such table, expected calls, runs, approvals, decisions, agents, "
-        "effects, configurations, configuration_changes, change_measures, near_misses, losses"
+        "effects, effect_findings, configurations, configuration_changes, change_measures, near_misses, losses"
     )
 
 

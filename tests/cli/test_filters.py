@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftertrace.analyzer import DECIDERS, DERIVED, OUTCOMES
-from aftertrace.cli.filters import instant_ns
+from aftertrace.analyzer.severity import RISKS
+from aftertrace.cli.filters import NARROWING, instant_ns
 from aftertrace.cli.listing import LISTINGS
 
 NOW_NS = 1_800_000_000_123_456_789
@@ -57,7 +58,9 @@ def test_a_listing_offers_only_filters_that_its_table_can_answer(command: object
     columns = set(DERIVED[name].schema)
     needed = {"run": "run_id", "agent": "agent_name", "tool": "tool_name", "since": "first_ns", "until": "first_ns"}
     missing = {name for name in offered if needed.get(name, name) not in columns}
-    assert missing <= (_OF_CALLS if name == "runs" else set())
+    # What `narrowing` answers needs the run or the call of a row.
+    answered = set(NARROWING) if columns & {"run_id", "call_key"} else set()
+    assert missing <= answered | (_OF_CALLS if name == "runs" else set())
 
 
 def test_the_help_of_a_filter_names_every_word_it_takes() -> None:
@@ -66,3 +69,4 @@ def test_the_help_of_a_filter_names_every_word_it_takes() -> None:
     helps = {option.name: option.help or "" for option in calls.params if isinstance(option, click.Option)}
     assert [word for word in OUTCOMES if word not in helps["outcome"]] == []
     assert [word for word in DECIDERS if word not in helps["decided_by"]] == []
+    assert [word for word in RISKS if word not in helps["risk"]] == []

@@ -79,3 +79,19 @@ def test_runs_that_made_the_same_call_are_related(aftertrace: Command, store: Pa
         ("call", 'pay {"amount":900}', "explicit"),
     ]
     assert run_id not in {row["run_id"] for row in rows}
+
+
+def test_filters_that_no_column_answers_reach_every_list(aftertrace: Command, store: Path) -> None:
+    """Of calls, what they led to, and their runs; a class that there is none of is refused with those there are."""
+    paid = ("--risk", "money", "--target", '{"amount":900}', "--data", store, "--format", "json")
+    calls = [json.loads(line) for line in aftertrace("calls", *paid).out.splitlines()]
+    assert [(row["tool_name"], row["outcome"]) for row in calls] == [("pay", "modified")]
+    for command in ("near-misses", "approvals", "decisions", "find"):
+        told = [json.loads(line) for line in aftertrace(command, *paid).out.splitlines()]
+        assert {row["tool_name"] for row in told} == {"pay"}, command
+    runs = [json.loads(line) for line in aftertrace("runs", *paid).out.splitlines()]
+    assert [row["run_id"] for row in runs] == [calls[0]["run_id"]]
+    for option in ("--principal", "--customer", "--namespace", "--policy"):
+        assert aftertrace("calls", option, "nobody", "--data", store, "--format", "json").out == ""
+    refused = aftertrace("calls", "--risk", "huge", "--data", store)
+    assert (refused.code, "'money'" in refused.err) == (2, True)

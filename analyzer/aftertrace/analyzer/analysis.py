@@ -29,6 +29,7 @@ from aftertrace.analyzer.identity import Identified, identify
 from aftertrace.analyzer.in_force import changes_before
 from aftertrace.analyzer.inventory import NOTHING, Inventory
 from aftertrace.analyzer.losses import losses
+from aftertrace.analyzer.narrowing import narrowed
 from aftertrace.analyzer.newest import newest
 from aftertrace.analyzer.recorded import record
 from aftertrace.analyzer.related import related
@@ -176,7 +177,7 @@ class Analysis:
                 return self.near_misses(wanted)
             case _:
                 raise Invalid(f"select {table!r}: no such table, expected {', '.join(DERIVED)}")
-        return wanted.apply(frame.lazy()).collect()
+        return narrowed(self, wanted.apply(frame.lazy()).collect(), wanted)
 
     def _runs_with(self, wanted: Filter) -> pl.DataFrame:
         """Runs that hold a call which the call fields of the filter let through."""
@@ -196,11 +197,11 @@ class Analysis:
 
     def near_misses(self, filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
         """The near misses that a filter lets through: consequential ones first."""
-        return near_misses.near_misses((filter or Filter()).apply(self.calls.lazy())).collect()
+        return near_misses.near_misses(self.select("calls", filter).lazy()).collect()
 
     def rates(self, by: list[str], filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
         """Near misses per call by columns of `calls`, with intervals (`near_misses.rates`)."""
-        return near_misses.rates((filter or Filter()).apply(self.calls.lazy()), by).collect()
+        return near_misses.rates(self.select("calls", filter).lazy(), by).collect()
 
     def answers(self, run_id: str) -> answering.Answers:
         """The six answers about a run. Raises `Invalid` when there is no such run."""

@@ -25,6 +25,8 @@ _REFERENCE_AT: Final = re.compile(
     r"https?://([^\s\"'<>\\)]+?)/(?:-/)?(?:(pull|pulls|merge_requests)|(issues))/(\d{1,10})(?!\d)"
 )
 _SHORT: Final = re.compile(r"([\w.-]+(?:/[\w.-]+)+)[#!](\d{1,10})")
+_ABOUT_ANOTHER: Final = ("comment", "review")
+"""What stands at the address of a pull request or an issue, and is not it."""
 _DIGITS: Final = re.compile(r"(?:sha1:|git:)?([0-9a-f]{7,64})")
 _ADDRESS: Final = re.compile(
     r"(?:(?:https?|ssh|git)://(?:[^@/\s]+@)?[^/\s]+/|(?:[^@/\s]+@)?[^/:\s]{2,}:(?!/))(?P<path>\S+)"
@@ -117,7 +119,7 @@ def _claim(row: dict[str, Any], pushed: dict[str, set[str]], approved_by: str | 
         keys=keys,
         project=project,
         system=row["system"],
-        how="receipt" if row.get("basis", "explicit") == "explicit" else "result",
+        how="receipt" if row["basis"] == "explicit" else "result",
         run_id=row["run_id"],
         conversation_id=row["conversation_id"],
         tool_name=row["tool_name"],
@@ -131,6 +133,8 @@ def _claim(row: dict[str, Any], pushed: dict[str, set[str]], approved_by: str | 
 
 def _named(keys: tuple[str, ...], row: dict[str, Any]) -> tuple[str, str, str | None]:
     """What an effect names: kind, id and project."""
+    if row["object_type"] in _ABOUT_ANOTHER:
+        return "object", keys[0], None
     for key in keys:
         if found := _COMMIT_AT.match(key):
             return "commit", found[2], _last(found[1])

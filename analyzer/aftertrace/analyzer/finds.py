@@ -2,8 +2,8 @@
 
 Everything that names or mentions a text is found: receipts, arguments, results, reasons, texts that reviewers saw,
 inputs, ids, people. A receipt, an argument or an id that names it is `explicit`; where it only stands in a result or
-another text, that the run had to do with it is `inferred`. Results and inputs are stored by their first 2,048
-characters, so what stands further on is not found.
+another text, that the run had to do with it is `inferred`, and so it is where a result tells of an effect and no
+receipt does. Results and inputs are stored by their first 2,048 characters, so what stands further on is not found.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ FINDS: Final = {
     "of": (pl.String, "what it was found in: `effect`, `call`, `approval`, `input` or `run`"),
     "field": (pl.String, "where it stands: the column, or `result`, `content`"),
     "snippet": (pl.String, "what stands around it"),
-    "basis": (pl.String, "`explicit`: a receipt, an argument or an id names it; `inferred`: it stands in a text"),
+    "basis": (
+        pl.String,
+        "`explicit`: a receipt, an argument or an id names it; `inferred`: a text does, or a result tells it",
+    ),
     "tool_name": (pl.String, "tool"),
     "tool_call_id": (pl.String, "the sender's id of the call"),
     "outcome": (pl.String, "what became of the call, or the state of the effect or run"),
@@ -72,7 +75,10 @@ def finds(analysis: Analysis, texts: Sequence[str], filter: Filter | None = None
 
 def _places(analysis: Analysis, wanted: Filter) -> Iterator[pl.DataFrame]:
     """Where a text may stand: columns of `FINDS`, `key` of the thing, `rank` of the field, and `text`."""
-    effects = analysis.select("effects", wanted).with_columns(outcome="state", key="evidence")
+    # One result may tell of several effects.
+    effects = analysis.select("effects", wanted).with_columns(
+        outcome="state", key=pl.concat_str("evidence", "object_id", ignore_nulls=True)
+    )
     yield from _fields(effects, "effect", _EFFECT)
     calls = analysis.select("calls", wanted).with_columns(key="call_key", evidence=pl.col("evidence").list.first())
     yield from _fields(calls, "call", _CALL)
@@ -82,7 +88,9 @@ def _places(analysis: Analysis, wanted: Filter) -> Iterator[pl.DataFrame]:
     )
     yield from _fields(approvals, "approval", _APPROVAL)
     # What speaks of no call is left out where calls are asked for.
-    of_calls = (wanted.tool, wanted.outcome, wanted.decided_by, wanted.reviewer)
+    of_calls = (
+        wanted.tool, wanted.outcome, wanted.decided_by, wanted.reviewer, wanted.risk, wanted.target, wanted.namespace,
+    )  # fmt: skip
     runs = analysis.select("runs", wanted if any(of_calls) else replace(wanted, tool=None))
     runs = runs.with_columns(
         key="run_id", outcome="state", evidence=pl.lit(None, pl.String), tool_name=pl.lit(None, pl.String),
@@ -116,10 +124,11 @@ def _inputs(analysis: Analysis, runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _place(rows: pl.DataFrame, of: str, field: str, rank: int) -> pl.DataFrame:
-    basis = "inferred" if field in _TEXTS else "explicit"
-    named = rows.with_columns(
-        of=pl.lit(of), field=pl.lit(field), basis=pl.lit(basis), rank=pl.lit(rank, pl.Int64)
-    ).filter(pl.col("text").is_not_null())
+    # An effect without a receipt is itself read from a result.
+    basis = pl.col("basis") if of == "effect" else pl.lit("inferred" if field in _TEXTS else "explicit")
+    named = rows.with_columns(of=pl.lit(of), field=pl.lit(field), basis=basis, rank=pl.lit(rank, pl.Int64)).filter(
+        pl.col("text").is_not_null()
+    )
     columns = [name for name in SCHEMA if name != "snippet"]
     return named.select(*(pl.col(name).cast(SCHEMA[name]) for name in columns), "key", "rank", "text")
 

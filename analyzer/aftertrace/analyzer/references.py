@@ -50,7 +50,8 @@ def sought(text: str) -> Sought:
     Raises:
         Invalid: it is too short to lead anywhere.
     """
-    text = " ".join(text.split())
+    # Arguments of a command may hold bytes that are no text; no table holds those.
+    text = " ".join(text.encode("utf-8", "replace").decode("utf-8").split())
     if len(text) < LEAST_CHARACTERS:
         raise Invalid(f"find {text!r}: {len(text)} characters, expected at least {LEAST_CHARACTERS}; give more of it")
     if _COMMIT.fullmatch(text.lower()):

@@ -24,7 +24,10 @@ RELATED: Final = {
     "what": (pl.String, "what is the same"),
     "basis": (
         pl.String,
-        "`explicit`; of a configuration of which model, prompt or tools are not told `inferred`: as far as can be told",
+        (
+            "`explicit`; `inferred`: a result tells of the object and no receipt, or of a configuration model, prompt "
+            "or tools are not told"
+        ),
     ),
     "agent_name": (pl.String, "its agent"),
     "state": (pl.String, "its state"),
@@ -68,11 +71,15 @@ def related(analysis: Analysis, run_id: str, filter: Filter | None = None) -> pl
 
 def _shared(how: str, things: pl.DataFrame, run_id: str) -> pl.DataFrame:
     """The runs (`run_id`, `what`) that have a thing which this one has."""
-    own = things.filter(pl.col("run_id") == run_id).select("owner", "what").unique()
+    if "basis" not in things.columns:
+        things = things.with_columns(basis=pl.lit("explicit"))
+    # `explicit` comes before `inferred`: the surer of several ways, and the less sure of both runs.
+    own = things.filter(pl.col("run_id") == run_id).group_by("owner", "what").agg(own=pl.col("basis").min())
     return (
-        things.join(own, on=["owner", "what"], how="semi", nulls_equal=True)
+        things.join(own, on=["owner", "what"], how="inner", nulls_equal=True)
+        .sort("basis", maintain_order=True)
         .unique(["run_id", "what"], keep="first", maintain_order=True)
-        .select("run_id", "what", how=pl.lit(how), basis=pl.lit("explicit"))
+        .select("run_id", "what", how=pl.lit(how), basis=pl.max_horizontal("basis", "own"))
     )
 
 
@@ -81,7 +88,9 @@ def _targets(analysis: Analysis) -> pl.DataFrame:
     by_id = pl.when(pl.col("object_id").is_not_null()).then(
         pl.concat_str("system", "object_type", "object_id", separator=" ", ignore_nulls=True)
     )
-    return analysis.effects.select("run_id", owner="tenant", what=pl.coalesce(by_id, "object_url")).drop_nulls("what")
+    return analysis.effects.select("run_id", "basis", owner="tenant", what=pl.coalesce(by_id, "object_url")).drop_nulls(
+        "what"
+    )
 
 
 def _calls(analysis: Analysis) -> pl.DataFrame:

@@ -27,6 +27,18 @@ class Filter:
     """Deployment environment."""
     run_id: str | None = None
     """Run."""
+    principal: str | None = None
+    """User or principal that the run acted for, exact; this and what follows is answered by `narrowing`."""
+    customer: str | None = None
+    """Customer that a record of the run names, exact."""
+    risk: str | None = None
+    """Risk class of the call's tool."""
+    target: str | None = None
+    """What the call was aimed at: as `references.sought` finds it in arguments and objects of effects."""
+    namespace: str | None = None
+    """Namespace, database, table or collection that the call worked on."""
+    policy: str | None = None
+    """Policy that gave a verdict on the call; of runs, that was asked or in force."""
     since_ns: int | None = None
     """Earliest time, inclusive."""
     until_ns: int | None = None

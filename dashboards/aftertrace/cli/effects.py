@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import click
 
 from aftertrace.cli import formats, settings
-from aftertrace.cli.filters import chosen, filter_options
+from aftertrace.cli.filters import NARROWING, chosen, filter_options
 from aftertrace.cli.output import say, text_or_rows
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count, moment
@@ -29,7 +29,7 @@ _TEXT_CELLS: Final = 110
 
 @click.command("effects", short_help="List what changed, by which call, and what does not agree.")
 @click.option("--findings", is_flag=True, help="One row per finding, instead of one per effect.")
-@filter_options(("agent", "tool", "tenant", "environment", "time", "as_of", "run"))
+@filter_options(("agent", "tool", *NARROWING, "tenant", "environment", "time", "as_of", "run"))
 @text_or_rows
 @settings.data_option
 def effects(findings: bool, data: Path, form: _Form, out: Path | None, limit: int | None, **options: Any) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
+NARROWING: Final = ("principal", "customer", "risk", "target", "namespace", "policy")
+"""Filters that no column of a table answers."""
 _AGO: Final = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -39,6 +41,21 @@ _OPTIONS: Final = {
         "Only what was decided by model, policy, guardrail, hook, human, program, human_or_program, target or timeout.",
     ),
     "reviewer": ("NAME", "Only what this reviewer decided, as the sender names them."),
+    "principal": ("NAME", "Only what was done for this user or principal, as the sender names them."),
+    "customer": (
+        "NAME",
+        "Only runs of which an attribute called customer, customer.id or the like says this: no standard one does.",
+    ),
+    "risk": (
+        "CLASS",
+        "Only calls of tools of this risk class: read, write, destructive, external, money or permission.",
+    ),
+    "target": ("TEXT", "Only calls with this in their arguments, or as the object of an effect; as TEXT of `find`."),
+    "namespace": (
+        "NAME",
+        "Only calls on this namespace, database, table or collection: by SQL, arguments, receipts or db attributes.",
+    ),
+    "policy": ("ID", "Only calls on which this policy gave a verdict; of runs, those that asked it or began under it."),
     "tenant": ("NAME", "Only this tenant."),
     "environment": ("NAME", "Only this deployment environment."),
     "run": (
@@ -114,7 +131,13 @@ def _deciders() -> Sequence[str]:
     return DECIDERS
 
 
-_WORDS: Final = {"outcome": Word(_outcomes), "decided_by": Word(_deciders)}
+def _risks() -> Sequence[str]:
+    from aftertrace.analyzer.severity import RISKS
+
+    return tuple(RISKS)
+
+
+_WORDS: Final = {"outcome": Word(_outcomes), "decided_by": Word(_deciders), "risk": Word(_risks)}
 
 
 def filter_options(names: Iterable[str]) -> Callable[[_Function], _Function]:

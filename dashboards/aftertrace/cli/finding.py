@@ -8,11 +8,15 @@ from typing import Any, Final
 import click
 
 from aftertrace.cli import formats, settings
-from aftertrace.cli.filters import chosen, filter_options, opened
+from aftertrace.cli.filters import NARROWING, chosen, filter_options, opened
 from aftertrace.cli.output import output_options
 from aftertrace.store.errors import Invalid
 
-_FILTERS: Final = ("agent", "tool", "outcome", "decided_by", "reviewer", "tenant", "environment", "time", "run")
+_FILTERS: Final = (
+    *("agent", "tool", "outcome", "decided_by", "reviewer"),
+    *NARROWING,
+    *("tenant", "environment", "time", "run"),
+)
 _FOUND: Final = ("first_ns", "of", "tool_name", "outcome", "field", "snippet", "basis", "agent_name", "run_id")
 _RELATED: Final = ("how", "what", "basis", "first_ns", "agent_name", "state", "calls", "near_misses", "run_id")
 

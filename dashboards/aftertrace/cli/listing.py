@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from aftertrace.cli import formats, settings
-from aftertrace.cli.filters import filter_options, opened
+from aftertrace.cli.filters import NARROWING, filter_options, opened
 from aftertrace.cli.output import output_options
 
 _EVERY_FILTER: Final = (
@@ -19,6 +19,7 @@ _EVERY_FILTER: Final = (
     "outcome",
     "decided_by",
     "reviewer",
+    *NARROWING,
     "tenant",
     "environment",
     "time",
@@ -97,7 +98,7 @@ _TABLES: Final = (
         "List decisions: every verdict that a policy, guardrail, hook or reviewer gave on a call, in order, and which "
         "one counted.",
         ("first_ns", "tool_name", "ordinal", "decision", "is_final", "decided_by", "reviewer", "reason", "run_id"),
-        ("tool", "decided_by", "reviewer", "tenant", "environment", "time", "as_of", "run"),
+        ("tool", "decided_by", "reviewer", *NARROWING, "tenant", "environment", "time", "as_of", "run"),
     ),
     Listing(
         "losses",

@@ -75,9 +75,9 @@ def of_git(path: Path, **options: Any) -> int:
     """Scan the commits of all branches and tags of the repository in PATH (default: here).
 
     A commit has a run where a receipt names it, where its trailers name the run (`Aftertrace-Run`) or its conversation
-    (`Aftertrace-Conversation`), see `aftertrace git-hook`, or, inferred, where a tool's result tells that it made it.
-    Agents are told from people by authors, committers, co-authors and marks in the message. Nothing of the repository
-    is run, and nothing is fetched.
+    (`Aftertrace-Conversation`, see `aftertrace git-hook`), or, inferred, where the result of the tool call that made it
+    tells so. Agents are told from people by authors, committers, co-authors and marks in the message. Nothing of the
+    repository is run, and nothing is fetched.
     """
     from aftertrace.analyzer.claims import project_of
     from aftertrace.analyzer.commits import commit

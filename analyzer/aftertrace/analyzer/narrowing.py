@@ -1,0 +1,200 @@
+"""What the fields of a filter let through that no column answers: of whom, for whom, of what kind, and on what.
+
+They are answered when they are asked, from the derived tables and the records below them, and nothing is stored for
+them. Which calls are meant holds for all that is told of a call; for runs and agents, which runs have such a call.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from aftertrace.analyzer.identity import LEVELS_ABOVE
+from aftertrace.analyzer.references import sought
+from aftertrace.analyzer.select import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aftertrace.analyzer.analysis import Analysis
+
+_ARGUMENTS: Final = ("arguments", "executed_arguments")
+_OBJECTS: Final = ("object_id", "object_url", "receipt_id", "idempotency_key")
+_CUSTOMER: Final = (
+    r'\\?"(?:[^"\\]*[._])?(?i:customer)(?:[._]?(?i:id|name|key))?\\?": ?\\?"?([^",}\\]+)'
+)  # fmt: skip
+"""An attribute whose last part is `customer`, `customer.id`, `customerId` or the like, also in JSON within JSON: no
+standard attribute names a customer."""
+_HOLDERS: Final = (
+    "table", "table_name", "tableName", "collection", "collection_name", "namespace", "schema", "database",
+    "database_name", "dataset", "keyspace",
+)  # fmt: skip
+"""Arguments that name what holds the objects of a call."""
+_ON_SPANS: Final = ("db.namespace", "db.collection.name", "k8s.namespace.name")
+"""Standard attributes that do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Meant:
+    """What a field lets through."""
+
+    run_ids: pl.Series
+    call_keys: pl.Series | None = None
+    """None: calls are let through with their runs."""
+    effects: pl.Series | None = None
+    """Evidence of effects that are let through though their call is not known."""
+
+    def rows(self, told: pl.DataFrame) -> pl.DataFrame:
+        """The rows of a derived table that are let through."""
+        if self.call_keys is None or "call_key" not in told.columns:
+            return told.filter(pl.col("run_id").is_in(self.run_ids.implode())) if "run_id" in told.columns else told
+        meant = pl.col("call_key").is_in(self.call_keys.implode()).fill_null(value=False)
+        if self.effects is not None and "object_id" in told.columns:
+            meant = meant | pl.col("evidence").is_in(self.effects.implode())
+        return told.filter(meant)
+
+
+def narrowed(analysis: Analysis, rows: pl.DataFrame, wanted: Filter) -> pl.DataFrame:
+    """The rows of a derived table that the fields without a column let through.
+
+    Raises:
+        Invalid: a target is too short.
+    """
+    return reduce(lambda told, meant: meant.rows(told), _meant(analysis, wanted), rows)
+
+
+def _meant(analysis: Analysis, wanted: Filter) -> list[_Meant]:
+    """One for each such field that is set."""
+    found = []
+    if wanted.principal is not None:
+        found.append(_Meant(analysis.runs.filter(pl.col("user_id") == wanted.principal)["run_id"]))
+    if wanted.customer is not None:
+        found.append(_Meant(_of_customer(analysis, wanted.customer)))
+    if wanted.risk is not None:
+        found.append(_of_calls(analysis.calls.filter(pl.col("risk") == wanted.risk)))
+    if wanted.policy is not None:
+        found.append(_of_policy(analysis, wanted.policy))
+    if wanted.target is not None:
+        looked_for = sought(wanted.target)
+        found.append(_holding(analysis, looked_for.literals, looked_for.pattern, looked_for.pattern))
+    if wanted.namespace is not None:
+        found.append(_of_namespace(analysis, wanted.namespace))
+    return found
+
+
+def _of_calls(calls: pl.DataFrame) -> _Meant:
+    return _Meant(calls["run_id"].unique(), calls["call_key"])
+
+
+def _of_customer(analysis: Analysis, name: str) -> pl.Series:
+    told = [
+        frame.filter(pl.col("attributes").str.contains(r"(?i)customer"))
+        .filter(pl.col("attributes").str.extract_all(_CUSTOMER).list.eval(
+            pl.element().str.extract(_CUSTOMER, 1) == name
+        ).list.any())
+        .select("run_id")
+        for frame in (analysis.identified.spans, analysis.identified.events)
+    ]  # fmt: skip
+    return pl.concat(told)["run_id"].unique()
+
+
+def _of_policy(analysis: Analysis, name: str) -> _Meant:
+    """Calls on which it gave a verdict; runs in which it was asked or in force."""
+    runs = analysis.runs.filter(
+        pl.col("policies").list.eval((pl.element() == name) | pl.element().str.starts_with(f"{name} ")).list.any()
+    )
+    asked = analysis.call_events.filter(
+        (pl.col("event") == "policy.evaluated")
+        & pl.any_horizontal(
+            pl.col("attributes").str.json_path_match("$.policy_id") == name,
+            pl.col("decider") == name,
+            pl.col("rule") == name,
+        )
+    )
+    calls = analysis.calls.join(asked.select("call_key"), on="call_key", how="semi")
+    return _Meant(pl.concat([runs["run_id"], calls["run_id"]]).unique(), calls["call_key"])
+
+
+def _of_namespace(analysis: Analysis, name: str) -> _Meant:
+    """Calls whose SQL, arguments, receipts or spans below name it."""
+    name = name.encode("utf-8", "replace").decode("utf-8")
+    parts = name.split(".")
+    # The parts of a name may each be quoted, within the quotes of JSON.
+    word = r'["`\]\\]*\.["`\[\\]*'.join(map(re.escape, parts))
+    within = rf'(?<![\w-])(?:[\w"`\[\]\\]+\.)*["`\[\\]*{word}(?![\w-])'
+    asked = re.compile(
+        rf'\b(?:from|into|update|join|table|truncate)\s+(?:only\s+|if\s+(?:not\s+)?exists\s+)*{within}'
+        rf'|"(?:{"|".join(_HOLDERS)})"\s*:\s*{re.escape(json.dumps(name, ensure_ascii=False))}'
+        rf'|\s(?:-n|--namespace)[ =]{word}(?![\w-])',
+        re.IGNORECASE,
+    )  # fmt: skip
+    changed = re.compile(rf"(?<![\w-]){word}(?![\w-])", re.IGNORECASE)
+    holds = pl.col("object_type").is_in(("table", "row", "collection", "namespace", "database", "schema", "document"))
+    meant = _holding(analysis, (max(parts, key=len) or name,), asked, changed, holds)
+    below = _above(analysis, name)
+    calls = analysis.calls.filter(pl.col("call_key").is_in(below.implode()))
+    keys = pl.concat([meant.call_keys, below]) if meant.call_keys is not None else below
+    return _Meant(pl.concat([meant.run_ids, calls["run_id"]]).unique(), keys, meant.effects)
+
+
+def _holding(
+    analysis: Analysis,
+    literals: Sequence[str],
+    asked: re.Pattern[str],
+    changed: re.Pattern[str],
+    which: pl.Expr | None = None,
+) -> _Meant:
+    """Calls whose arguments hold one pattern, or whose effects another."""
+    calls = _with(analysis.calls, _ARGUMENTS, literals, asked)
+    effects = _with(analysis.effects if which is None else analysis.effects.filter(which), _OBJECTS, literals, changed)
+    return _Meant(
+        pl.concat([calls["run_id"], effects["run_id"]]).unique(),
+        pl.concat([calls["call_key"], effects["call_key"].drop_nulls()]).unique(),
+        effects["evidence"],
+    )
+
+
+def _with(
+    rows: pl.DataFrame, columns: Sequence[str], literals: Sequence[str], pattern: re.Pattern[str]
+) -> pl.DataFrame:
+    text = pl.concat_str(columns, separator="\n", ignore_nulls=True)
+    some = rows.with_columns(text=text).filter(
+        pl.col("text").str.contains_any(list(literals), ascii_case_insensitive=True)
+    )
+    return some.filter(pl.Series([pattern.search(text) is not None for text in some["text"]], dtype=pl.Boolean))
+
+
+def _above(analysis: Analysis, name: str) -> pl.Series:
+    """The calls in whose spans, at any depth, lies a span that names it."""
+    spans = analysis.identified.spans
+    step = (
+        spans.select("trace_id", at="span_id", up="parent_span_id")
+        .drop_nulls(["trace_id", "at"])
+        .unique(["trace_id", "at"], keep="first", maintain_order=True)
+    )
+    named = pl.any_horizontal(
+        pl.when(pl.col("attributes").str.contains(f'"{key}":', literal=True)).then(
+            pl.col("attributes").str.json_path_match(f"$['{key}']")
+        )
+        == name
+        for key in _ON_SPANS
+    )
+    of_call = (
+        analysis.call_events.filter(pl.col("event") == "tool.called")
+        .select("trace_id", "call_key", at="span_id")
+        .drop_nulls()
+        .unique()
+    )
+    wanting = spans.filter(named).select("trace_id", at="span_id").drop_nulls()
+    found = [of_call.select("call_key").clear()]
+    for _ in range(LEVELS_ABOVE):
+        found.append(wanting.join(of_call, on=["trace_id", "at"], how="inner").select("call_key"))
+        wanting = wanting.join(step, on=["trace_id", "at"], how="inner").select("trace_id", at="up").drop_nulls()
+        if not wanting.height:
+            break
+    return pl.concat(found)["call_key"].unique()
