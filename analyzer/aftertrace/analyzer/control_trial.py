@@ -69,8 +69,10 @@ def records(drafts: Sequence[Drafted], analysis: Analysis, run_id: str) -> tuple
         [frame.filter(pl.col("run_id") == run_id).select("pointer") for frame in (identified.spans, identified.events)]
     )
     whole = of_run["pointer"].unique().sort().to_list()
+    # By numbers first: files say which they hold.
+    requests = sorted({int(place.rsplit("/", 2)[1]) for place in whole})
     frames = [
-        frame.filter(pointer().is_in(whole)).collect().with_columns(at=pointer())
+        frame.filter(pl.col("seq").is_in(requests), pointer().is_in(whole)).collect().with_columns(at=pointer())
         for frame in (analysis.tables.spans, analysis.tables.events)
     ]
 

@@ -40,7 +40,7 @@ AGENTS: Final = {
     "near_misses": (pl.Int64(), "near misses among them"),
     "models": (pl.List(pl.String()), "models it asked, and that answered"),
     "tools": (pl.List(pl.String()), "tools of its calls that ran"),
-    "systems": (pl.List(pl.String()), "systems of record it changed, by its receipts"),
+    "systems": (pl.List(pl.String()), "systems of record it changed, by receipts and results"),
     "broken": (pl.Int64(), "findings that are broken: what nobody declared"),
     "unknown": (pl.Int64(), "findings of which it cannot be told"),
     "first_at": (TIMESTAMP, "first run"),
@@ -156,9 +156,13 @@ def _is_asked_for(each: DeclaredAgent, wanted: Filter) -> bool:
 def _unregistered(found: pl.DataFrame) -> Iterator[dict[str, Any]]:
     for role in found.filter(pl.col("entry").is_null()).rows(named=True):
         finding = Finding(
-            "broken", "unregistered", role["agent_name"], "no entry is about it", "an entry in the inventory",
-            role["runs"], role["calls"], role["last_run_id"], role["first_ns"], role["last_ns"],
-        )  # fmt: skip
+            "broken",
+            "unregistered",
+            role["agent_name"],
+            f"no entry is about it, first seen {moment(role['first_ns'])}",
+            "an entry in the inventory",
+            *(role[name] for name in ("runs", "calls", "last_run_id", "first_ns", "last_ns")),
+        )
         yield finding.row(role, None, None)
 
 

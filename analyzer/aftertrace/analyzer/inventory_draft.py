@@ -101,7 +101,11 @@ def _agent(whose: _Whose, seen: Seen, versioned: pl.DataFrame) -> Iterator[str]:
     ran = seen.calls.filter(pl.col("outcome").is_in(RAN_OUTCOMES))
     yield f"tools = {listed([literal(name) for name in _names(ran, 'tool_name')])}"
     systems = _names(seen.effects.filter(pl.col("state") == "applied"), "system")
-    yield f"systems = {listed([literal(name) for name in systems])}" if systems else "# systems: no receipt names one"
+    yield (
+        f"systems = {listed([literal(name) for name in systems])}"
+        if systems
+        else "# systems: none is known to have been changed"
+    )
     yield from _approvals(ran)
 
 

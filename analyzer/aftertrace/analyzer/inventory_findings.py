@@ -20,14 +20,14 @@ KINDS: Final = {
     "undeclared_tool": ("broken", "Calls ran of a tool that is not declared; unknown: whether they ran is not told."),
     "undeclared_model": ("broken", "A model was asked, or answered, that is not declared; unknown: none is told."),
     "undeclared_prompt": ("broken", "A system prompt is off the declared ones; unknown: it is not told."),
-    "undeclared_system": ("broken", "A receipt says that it changed a system that is not declared."),
+    "undeclared_system": ("broken", "It changed a system that is not declared; unknown: results alone say so."),
     "undeclared_risk": ("broken", "Calls ran of a risk class that is not declared; unknown: the class is a guess."),
     "unapproved": ("broken", "Calls ran without the approval that is declared; unknown: what let them is not told."),
     "no_owner": ("unknown", "The entry of an agent names nobody who answers for it."),
     "silent": ("idle", "A declared agent that is not seen, with since when."),
     "unused_tool": ("idle", "A declared tool of which no call ran."),
     "unused_model": ("idle", "A declared model that was not used."),
-    "unused_system": ("idle", "A declared system that no receipt names."),
+    "unused_system": ("idle", "A declared system that was not changed."),
 }  # fmt: skip
 """What can be found: the verdict, and what it means."""
 FINDINGS: Final = pl.Schema(
@@ -153,12 +153,14 @@ def _prompts(declared: tuple[str, ...], members: pl.DataFrame, versioned: pl.Dat
 
 
 def _systems(declared: tuple[str, ...], effects: pl.DataFrame) -> Iterator[Finding]:
-    for group in _groups(effects, ["system"]):
+    for group in _groups(effects, ["system", "basis"]):
         if group["system"] is None:
             yield _told("unknown", "undeclared_system", None, "a system that is not named was changed", declared, group)
         elif not fits(group["system"], declared):
-            found = f"system {group['system']} was changed"
-            yield _told("broken", "undeclared_system", group["system"], found, declared, group)
+            is_stated = group["basis"] == "explicit"
+            found = f"system {group['system']} was changed" + ("" if is_stated else ", by what calls returned alone")
+            verdict = "broken" if is_stated else "unknown"
+            yield _told(verdict, "undeclared_system", group["system"], found, declared, group)
 
 
 def _risks(declared: tuple[str, ...], ran: pl.DataFrame) -> Iterator[Finding]:

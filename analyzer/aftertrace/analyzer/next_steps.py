@@ -120,5 +120,7 @@ def _unsure(figures: Figures) -> Iterator[Line]:
             Strong("Declare what tools can do. "),
             f"The risk of {count(len(tools), 'tool')} is guessed from the name: ",
             *names(tools.to_list()),
-            ". Say it with gen_ai.tool.risk attributes, or the annotations of MCP.",
+            ". Say it with gen_ai.tool.risk attributes, the annotations of MCP, or in the inventory that ",
+            Code("aftertrace inventory init"),
+            " drafts.",
         )

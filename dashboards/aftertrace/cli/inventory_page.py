@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aftertrace.analyzer.inventory_checks import Checked
 
 _LISTED: Final = 20
-"""Findings of an agent on the page; the other formats hold all."""
+"""Unregistered agents, and findings of one agent, on the page; the other formats hold all."""
 _NAME_CHARACTERS: Final = 100
 _STATES: Final = {"broken": "BROKEN ", "unknown": "UNKNOWN", "idle": "IDLE   ", "holds": "HOLDS  "}
 
@@ -36,9 +36,12 @@ def page(checked: Checked, inventory: Inventory) -> list[str]:
             f"{checked.count('idle'):,} idle"
         ),
     ]
-    for row in checked.agents.filter(pl.col("entry").is_null()).rows(named=True):
+    strangers = checked.agents.filter(pl.col("entry").is_null())
+    for row in strangers.head(_LISTED).rows(named=True):
         lines += ["", _header("broken", row, None, [row])]
         lines += _told(checked.findings.filter(_is_of(row)))
+    if strangers.height > _LISTED:
+        lines += ["", f"… and {strangers.height - _LISTED:,} more that are unregistered: --format json"]
     for nth, entry in enumerate(inventory.agents, start=1):
         agents = checked.agents.filter(pl.col("entry") == nth).rows(named=True)
         findings = checked.findings.filter(pl.col("entry") == nth)
@@ -85,7 +88,10 @@ def _told(findings: pl.DataFrame, *, is_named: bool = False) -> Iterator[str]:
 
 
 def _how_often(row: dict[str, Any]) -> str:
+    from aftertrace.analyzer.document import moment
+
     if row["kind"] == "unregistered" or row["runs"] is None:
         return ""
     calls = f"{count(row['calls'], 'call')} in " if row["calls"] is not None else ""
-    return f" ({calls}{count(row['runs'], 'run')})"
+    since = f" since {moment(row['first_ns'])}" if row["first_ns"] is not None else ""
+    return f" ({calls}{count(row['runs'], 'run')}{since})"

@@ -87,7 +87,18 @@ def agents(analysis: Analysis, chosen: Filter) -> inventory_checks.Checked | Non
     """The agents that a filter lets through, held against the declared inventory; None where there is none."""
     if settings().inventory is None:
         return None
-    return inventory_checks.of(analysis, analysis.inventory, chosen)
+    key = f"{analysis.version} {analysis.now_ns} {hash(analysis.inventory)}"
+    return _held(key, repr(chosen), analysis, chosen)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _held(
+    key: str,  # noqa: ARG001  # the version that is kept
+    filtered: str,  # noqa: ARG001  # the filter that is kept
+    _analysis: Analysis,
+    _chosen: Filter,
+) -> inventory_checks.Checked:
+    return inventory_checks.of(_analysis, _analysis.inventory, _chosen)
 
 
 def run(text: str) -> tuple[Analysis, str]:

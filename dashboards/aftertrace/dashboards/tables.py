@@ -42,8 +42,8 @@ def run_address(run_id: str) -> str:
     return f"/run?run={quote(run_id, safe='')}"
 
 
-def _run() -> pl.Expr:
-    return pl.col("run_id").map_elements(run_address, return_dtype=pl.String).alias("run")
+def _run(column: str = "run_id") -> pl.Expr:
+    return pl.col(column).map_elements(run_address, return_dtype=pl.String).alias("run")
 
 
 def _chip(column: str) -> pl.Expr:
@@ -237,6 +237,7 @@ DECLARED: Final = Layout(
         "near_misses",
         pl.col("tools").list.join(", ").alias("tools_used"),
         "last_at",
+        _run("last_run_id"),
     ),
     order=("broken", "unknown", "state", "agent_name", "service_name"),
     descending=(True, True, True, False, False),
