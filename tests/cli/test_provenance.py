@@ -120,6 +120,43 @@ def test_ci_fails_on_what_it_is_told_to(
     assert ([row["verdict"] for row in rows(ended)], ended.code) == (verdicts, code)
 
 
+def test_a_commit_is_found_by_the_run_that_its_trailers_name(
+    aftertrace: Command, scene: tuple[Path, Path, list[str]]
+) -> None:
+    """By the beginning of its digits; the control: no record of the store names it. A run that is not there is told."""
+    repo, data, digits = scene
+    assert aftertrace("find", digits[2], "--data", data, "--format", "json").out == ""
+    ended = aftertrace("find", digits[2][:9].upper(), "--repo", repo, "--data", data, "--format", "json")
+    (run,) = rows(aftertrace("runs", "--target", digits[1], "--data", data, "--format", "json"))
+    assert rows(ended) == [
+        {
+            "first_ns": run["first_ns"], "run_id": run["run_id"], "of": "commit", "field": "trailer",
+            "snippet": f"{digits[2][:12]} names run-7", "basis": "explicit", "tool_name": None, "tool_call_id": None,
+            "outcome": run["state"], "agent_name": "coder", "evidence": None,
+        }
+    ]  # fmt: skip
+    gone = aftertrace("find", digits[4], "--repo", repo, "--data", data)
+    assert gone.err.splitlines()[0] == "the commit names 'run-0', and no run on record is called so"
+    for text in ("HEAD", "--all", "-x", "abcdef0", "main"):
+        assert aftertrace("find", "--repo", repo, "--data", data, "--format", "json", "--", text).out == "", text
+
+
+def test_what_only_a_result_tells_leads_to_its_run(aftertrace: Command, tmp_path: Path) -> None:
+    """Git's own lines after a commit and a push, without any receipt: inferred, and so is what is not there."""
+    repo, digits = made(tmp_path, "Begin", f"Fix\n\n{CLAUDE}")
+    pushed = (
+        f"[main {digits[1][:7]}] Fix\nTo github.com:octo/demo.git\n   {digits[0][:7]}..{digits[1][:7]}  main -> main"
+    )
+    lost = "[main 9999999] Lost\nTo github.com:octo/demo.git\n   1111111..9999999  main -> main"
+    (tmp_path / "t.jsonl").write_text(exported([*did("run-7", 1, pushed), *did("run-8", 2, lost)]))
+    aftertrace("import", tmp_path / "t.jsonl", "--data", tmp_path / "data")
+    told = rows(aftertrace("provenance", "git", repo, "--data", tmp_path / "data", "--format", "json"))
+    assert [(row["verdict"], row["object"], row["how"], row["basis"], row["tool_call_id"]) for row in told] == [
+        ("not_there", "9999999", ["result"], "inferred", "c-2"),
+        ("run", digits[1], ["result"], "inferred", "c-1"),
+    ]
+
+
 def test_a_shallow_clone_and_a_dropped_commit_are_not_called_missing(aftertrace: Command, tmp_path: Path) -> None:
     """The control: in the whole history, a commit that was never stored is."""
     repo, (_, kept, dropped) = made(tmp_path, "Begin", "Kept", "Dropped")

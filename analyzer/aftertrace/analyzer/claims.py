@@ -25,6 +25,7 @@ _REFERENCE_AT: Final = re.compile(
     r"https?://([^\s\"'<>\\)]+?)/(?:-/)?(?:(pull|pulls|merge_requests)|(issues))/(\d{1,10})(?!\d)"
 )
 _SHORT: Final = re.compile(r"([\w.-]+(?:/[\w.-]+)+)[#!](\d{1,10})")
+_LETTING: Final = ("call_key", "allowed_by", "reviewer", "granted_by")
 _ABOUT_ANOTHER: Final = ("comment", "review")
 """What stands at the address of a pull request or an issue, and is not it."""
 _DIGITS: Final = re.compile(r"(?:sha1:|git:)?([0-9a-f]{7,64})")
@@ -62,10 +63,11 @@ class Claim:
 def claims(analysis: Analysis, filter: Filter | None = None) -> list[Claim]:  # noqa: A002  # the word users know
     """What the runs that a filter lets through say they made, the earliest first; each thing once per run and way."""
     wanted = filter or Filter()
-    let_by = {row["call_key"]: _let_by(row) for row in analysis.select("calls", wanted).iter_rows(named=True)}
     applied = (
         analysis.select("effects", wanted).filter(pl.col("state") == "applied").sort("first_ns", "run_id", "object_id")
     )
+    calls = analysis.calls.join(applied.select("call_key"), on="call_key", how="semi")
+    let_by = {row["call_key"]: _let_by(row) for row in calls.select(_LETTING).iter_rows(named=True)}
     rows = applied.to_dicts()
     pushed = _pushed(rows)
     found = [claim for row in rows if (claim := _claim(row, pushed, let_by.get(row["call_key"]))) is not None]

@@ -10,6 +10,8 @@ from aftertrace.semconv.propagate import named_conversations, named_runs
 
 _PERSON: Final = re.compile(r"(?P<who>.*?) (?P<seconds>-?\d{1,18}) [+-]\d{4}")
 _CO_AUTHOR: Final = re.compile(r"co-authored-by:[ \t]*(?P<who>[^\n]{1,300})", re.IGNORECASE)
+_PERSON_CHARACTERS: Final = 300
+"""Longer names are cut."""
 _CO_AUTHORS: Final = 20
 """More co-authors than these are not looked at."""
 
@@ -68,6 +70,6 @@ def _person(line: str) -> tuple[str | None, int | None]:
     """Who, and when: `Name <address> 1790000000 +0200`."""
     found = _PERSON.fullmatch(line)
     if found is None:
-        return line.strip() or None, None
+        return line.strip()[:_PERSON_CHARACTERS] or None, None
     time_ns = int(found["seconds"]) * 10**9
-    return found["who"].strip() or None, time_ns if abs(time_ns) < 2**63 else None
+    return found["who"].strip()[:_PERSON_CHARACTERS] or None, time_ns if abs(time_ns) < 2**63 else None

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 FINDS: Final = {
     "first_ns": (pl.Int64, "earliest time any record gives it"),
     "run_id": (pl.String, "run"),
-    "of": (pl.String, "what it was found in: `effect`, `call`, `approval`, `input` or `run`"),
-    "field": (pl.String, "where it stands: the column, or `result`, `content`"),
+    "of": (pl.String, "what it was found in: `effect`, `call`, `approval`, `input`, `run`, or a `commit` outside"),
+    "field": (pl.String, "where it stands: the column, or `result`, `content`, `trailer`, `conversation`"),
     "snippet": (pl.String, "what stands around it"),
     "basis": (
         pl.String,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -11,6 +11,11 @@ from aftertrace.cli import formats, settings
 from aftertrace.cli.filters import NARROWING, chosen, filter_options, opened
 from aftertrace.cli.output import output_options
 from aftertrace.store.errors import Invalid
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from aftertrace.analyzer import Analysis, Filter
 
 _FILTERS: Final = (
     *("agent", "tool", "outcome", "decided_by", "reviewer"),
@@ -23,11 +28,23 @@ _RELATED: Final = ("how", "what", "basis", "first_ns", "agent_name", "state", "c
 
 @click.command(short_help="Find the run behind a PR, a commit, a row or a text.")
 @click.argument("texts", metavar="TEXT...", nargs=-1)
+@click.option(
+    "--repo",
+    metavar="PATH",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Look TEXT up as a commit of this git repository too, for the runs that its trailers name.",
+)
 @filter_options(_FILTERS)
 @output_options
 @settings.data_option
 def find(
-    texts: tuple[str, ...], data: Path, form: formats.Format, out: Path | None, limit: int | None, **options: Any
+    texts: tuple[str, ...],
+    repo: Path | None,
+    data: Path,
+    form: formats.Format,
+    out: Path | None,
+    limit: int | None,
+    **options: Any,
 ) -> None:
     """Find what led to something: a pull request, commit, ticket, row, URL, message id, person, error or argument.
 
@@ -41,10 +58,29 @@ def find(
         raise Invalid("find: nothing to look for, expected a text or a filter; see `aftertrace find --help`")
     analysis, wanted = opened(settings.readable(data), options)
     found = analysis.finds(texts, wanted)
+    if repo is not None:
+        found = _with_commits(found, repo, texts, analysis, wanted)
     if texts and not found.height:
         told = " ".join(texts)
         click.echo(f"nothing on record names {told!r}; `aftertrace losses` tells what never came", err=True)
     formats.write(found if limit is None else found.head(limit), form, shown=_FOUND, out=out)
+
+
+def _with_commits(
+    found: pl.DataFrame, repo: Path, texts: tuple[str, ...], analysis: Analysis, wanted: Filter
+) -> pl.DataFrame:
+    """What the trailers of commits lead to, before all else."""
+    import polars as pl
+
+    from aftertrace.analyzer.commit_finds import commit_finds
+    from aftertrace.analyzer.commits import commit
+    from aftertrace.cli.git_repository import Repository
+
+    commits = [commit(*told) for told in Repository(repo).checked().commits_named(texts)]
+    named, unknown = commit_finds(analysis, commits, wanted)
+    for ident in unknown:
+        click.echo(f"the commit names {ident!r}, and no run on record is called so", err=True)
+    return pl.concat([named, found])
 
 
 @click.command(short_help="Find runs that share something with one.")

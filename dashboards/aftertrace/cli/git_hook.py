@@ -79,7 +79,8 @@ def git_hook() -> None:
     The hook is a shell script that needs git and nothing else. It writes `Aftertrace-Run` from the run id in `BAGGAGE`
     (W3C; see `aftertrace.semconv.propagate.to_environment`), else, where Claude Code, Codex or Copilot CLI say that
     they are running, from the trace in `TRACEPARENT`; and `Aftertrace-Conversation` from `CLAUDE_CODE_SESSION_ID`,
-    `CODEX_THREAD_ID` or `COPILOT_AGENT_SESSION_ID`. Where there is none of these it does nothing. Nothing
+    `CODEX_THREAD_ID` or `COPILOT_AGENT_SESSION_ID`. Where there is none of these it does nothing;
+    Gemini CLI, say, gives its tools no id. Nothing
     that is no id is written, and no commit fails because of it. `git commit --no-verify` does not skip it. `aftertrace
     provenance git` reads the trailers back.
     """

@@ -6,7 +6,9 @@ or grafted in. A repository of another owner is refused by git itself, as it sho
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,6 +21,7 @@ from aftertrace.store.errors import Invalid, Unavailable
 COMMIT_BYTES: Final = 1 << 20
 """As much of one commit is looked at; the rest is skipped."""
 _REMOTES: Final = 100
+_DIGITS: Final = re.compile(r"[0-9a-fA-F]{4,64}")
 _SAID_BYTES: Final = 4096
 _SAFE: Final = ("--no-pager", "-c", "core.fsmonitor=false", "-c", "protocol.allow=never", "-c", "gc.auto=0")
 """`protocol.allow` keeps a partial clone from fetching what it lacks."""
@@ -130,6 +133,11 @@ class Repository:
                     process.kill()
                     process.wait()
                 read.close()
+
+    def commits_named(self, texts: Sequence[str]) -> list[tuple[str, bytes]]:
+        """The commits that some texts are the digits of, or the beginnings of those; the rest names none."""
+        given = "".join(f"{text.lower()}\n" for text in texts if _DIGITS.fullmatch(text))
+        return list(_batch(io.BytesIO(self.run("cat-file", "--batch", given=given.encode()).stdout))) if given else []
 
     def stored(self, digits: Sequence[str]) -> frozenset[str]:
         """Which of some commits, or beginnings of their digits, are stored here, on a branch or not."""
