@@ -231,9 +231,14 @@ def test_where_there_is_no_receipt_what_a_tool_returned_leads_to_the_run() -> No
 
 
 def test_where_a_run_pushes_to_tells_where_its_commits_should_be() -> None:
-    """In that repository they are missed, in another they are not; without a push nobody can tell."""
-    missed = held([done("a" * 40)], *COMMITTED, *PUSHED)
-    assert told(missed) == [("not_there", OTHER[:7], ["result"], None), ("not_there", SHA[:7], ["result"], None)]
+    """In that repository they are missed, in another they are not; without a push nobody can tell. What was pushed to a
+    branch that is still there should be in it; what was only committed may have been amended.
+    """
+    here = {name: getattr(REPOSITORY, name) for name in ("name", "kinds", "projects")}
+    missed = held([done("a" * 40)], *COMMITTED, *PUSHED, place=Place(**here, branches=frozenset({"main"})))
+    assert told(missed) == [("not_there", OTHER[:7], ["result"], None), ("unreachable", SHA[:7], ["result"], None)]
+    deleted = held([done("a" * 40)], *COMMITTED, *PUSHED, place=Place(**here, branches=frozenset({"next"})))
+    assert deleted.rows["verdict"].to_list() == ["unreachable", "unreachable"]
     elsewhere = Place(name="else", kinds=frozenset({"commit"}), projects=frozenset({"octo/else"}))
     assert (held([], *COMMITTED, *PUSHED, place=elsewhere).rows.height, held([], *COMMITTED).unplaced) == (0, 1)
 

@@ -146,6 +146,20 @@ def test_the_trailer_joins_others_and_is_written_once(repo: Path) -> None:
     assert named_conversations(told) == ()
 
 
+def test_a_merge_names_its_run_below_its_subject(repo: Path) -> None:
+    """Its message has no line feed at the end; nor has one that is given so."""
+    committed(repo, "Begin")
+    git(repo, "checkout", "-q", "-b", "other")
+    committed(repo, "Other")
+    git(repo, "checkout", "-q", "main")
+    committed(repo, "Main")
+    git(repo, "merge", "-q", "--no-ff", "--no-edit", "other", CODEX_THREAD_ID="t-1")
+    assert git(repo, "log", "-1", "--format=%s%n%(trailers)").split("\n")[:2] == [
+        "Merge branch 'other'", "Aftertrace-Conversation: t-1",
+    ]  # fmt: skip
+    assert committed(repo, "No end", "--cleanup=verbatim", CODEX_THREAD_ID="t-1").split("\n")[:2] == ["No end", ""]
+
+
 def test_a_commit_without_a_message_is_called_off_as_ever(repo: Path) -> None:
     """Also where the diff is shown below the scissors; the control: with a message it is made, and named."""
     (repo / "file").write_text("one\n")

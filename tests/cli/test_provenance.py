@@ -40,6 +40,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, list[st
         *did("run-8", 4, "", s=92, system="github", object_id="octo/demo#99", object_type="pull_request"),
         *did("run-8", 5, "", s=93, system="Jira", object_id="OPS-1", receipt_id="req-1"),
         *did("run-8", 6, "", s=94, system="Jira", object_id="OPS-404"),
+        *did("run-8", 7, "", s=95, system="ledger", object_id="OPS-4"),
     ]
     (folder / "traces.jsonl").write_text(exported(spans))
     from .conftest import command
@@ -279,7 +280,9 @@ def test_pull_requests_tell_their_reviewers_beside_who_approved_the_call(
 def test_rows_of_any_system_are_held_against_its_receipts(
     aftertrace: Command, scene: tuple[Path, Path, list[str]], tmp_path: Path
 ) -> None:
-    """Columns are named; a receipt's id leads to its run as the object's does."""
+    """Columns are named; a receipt's id leads to its run as the object's does. The control: the same id in another
+    system (`OPS-4`) leads nowhere.
+    """
     _, data, _ = scene
     file = tmp_path / "tickets.csv"
     file.write_text(

@@ -49,6 +49,8 @@ class Claim:
     system: str | None
     how: str
     """`receipt` or `result`."""
+    branch: str | None
+    """Branch that it was pushed to; a commit that only a result tells may be amended before it is."""
     run_id: str
     conversation_id: str | None
     tool_name: str | None
@@ -71,7 +73,8 @@ def claims(analysis: Analysis, filter: Filter | None = None) -> list[Claim]:  # 
     rows = applied.to_dicts()
     pushed = _pushed(rows)
     found = [claim for row in rows if (claim := _claim(row, pushed, let_by.get(row["call_key"]))) is not None]
-    return list({(claim.run_id, claim.how, claim.kind, claim.id): claim for claim in reversed(found)}.values())[::-1]
+    told = {(claim.run_id, claim.how, claim.kind, claim.id, claim.branch): claim for claim in reversed(found)}
+    return list(told.values())[::-1]
 
 
 def project_of(address: str) -> str | None:
@@ -121,6 +124,7 @@ def _claim(row: dict[str, Any], pushed: dict[str, set[str]], approved_by: str | 
         keys=keys,
         project=project,
         system=row["system"],
+        branch=row["object_id"].partition(" ")[2] or None if _is_push(row) else None,
         how="receipt" if row["basis"] == "explicit" else "result",
         run_id=row["run_id"],
         conversation_id=row["conversation_id"],

@@ -25,7 +25,7 @@ VERDICTS: Final = {
     "no_run": "an agent had to do with it, and nothing leads to a run",
     "unknown_run": "it names a run or conversation that is not in the store",
     "not_there": "a run says that it made it, and it is not in the records",
-    "unreachable": "a run says that it made this commit, and no branch or tag holds it: amended, rebased or dropped",
+    "unreachable": "a run says that it made this commit, and no branch holds it: amended, squashed, unpushed …",
 }
 """What is told of an action."""
 FINDINGS: Final = ("no_run", "unknown_run", "not_there")
@@ -72,6 +72,8 @@ class Place:
     """Kinds of which all are there: what is claimed of others is not held against it."""
     projects: frozenset[str] = frozenset()
     """`owner/name` of the repositories it holds, in lower case."""
+    branches: frozenset[str] = frozenset()
+    """Names of its branches: what was pushed to one of them should be there."""
     system: str | None = None
     """Name of the system whose receipts are held against it, where that is not by project."""
     since_ns: int | None = None
@@ -129,7 +131,9 @@ def provenance(
         kept: which of some commits are stored, though no branch holds them.
     """
     report = Provenance(place, pl.DataFrame(schema=SCHEMA))
-    sought, rows, here = Sought(claimed), [], set[str]()
+    # The ids of one system mean nothing in another.
+    of_system = [claim for claim in claimed if place.system is None or _is_of(claim, place.system)]
+    sought, rows, here = Sought(of_system), [], set[str]()
     for action in actions:
         met = sought.of(action)
         if not _within(action.at_ns, place):
@@ -144,12 +148,16 @@ def provenance(
                 report.of_bots[bot] += 1
     missing, report.unplaced = _missing(sought.unmet(), place, here, known)
     stored = kept([claim.id for claim in missing if claim.kind == "commit"])
-    rows += [_row_of_claim(claim, "unreachable" if claim.id in stored else "not_there") for claim in missing]
+    rows += [_row_of_claim(claim, _verdict(claim, place, stored)) for claim in missing]
     report.rows = pl.DataFrame(rows, SCHEMA, orient="row").sort(
         pl.col("verdict").cast(pl.Enum([*FINDINGS, "unreachable", "run"])), "first_ns", "object", "run_id",
         descending=[False, True, False, False], nulls_last=True,
     )  # fmt: skip
     return report
+
+
+def _is_of(claim: Claim, system: str) -> bool:
+    return (claim.system or "").lower() == system.lower()
 
 
 def _within(at_ns: int | None, place: Place) -> bool:
@@ -245,7 +253,7 @@ def _missing(unmet: Iterable[Claim], place: Place, here: set[str], known: Known)
         if not _is_in(claim.first_ns, place.begins_ns, place.ends_ns):
             continue
         if place.system is not None:
-            is_here = (claim.system or "").lower() == place.system.lower()
+            is_here = True
         elif claim.project is not None:
             is_here = claim.project in place.projects
         else:
@@ -254,6 +262,17 @@ def _missing(unmet: Iterable[Claim], place: Place, here: set[str], known: Known)
         if is_here:
             found.append(claim)
     return found, unplaced
+
+
+def _verdict(claim: Claim, place: Place, stored: frozenset[str]) -> str:
+    """Of what is not there. Commits are amended, rebased and squashed away as a matter of course, and branches deleted:
+    only one that a receipt names, or that was pushed to a branch which is still here, should be there.
+    """
+    if claim.kind == "commit" and (
+        claim.id in stored or (claim.how == "result" and claim.branch not in place.branches)
+    ):
+        return "unreachable"
+    return "not_there"
 
 
 def _row_of_claim(claim: Claim, verdict: str) -> dict[str, Any]:

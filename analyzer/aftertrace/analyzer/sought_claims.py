@@ -37,6 +37,8 @@ class Sought:
         return [self._claimed[at] for at in found]
 
     def unmet(self) -> list[Claim]:
-        """The claims that no action met; of one thing that a run tells in two ways, the first."""
-        left = (claim for at, claim in enumerate(self._claimed) if at not in self._met)
-        return list({(claim.run_id, claim.kind, claim.id): claim for claim in left}.values())
+        """The claims that no action met; of one thing that a run tells in several ways, the one that says most."""
+        left = [claim for at, claim in enumerate(self._claimed) if at not in self._met]
+        left.sort(key=lambda claim: (claim.how == "receipt", claim.branch is not None))
+        said_most = {(claim.run_id, claim.kind, claim.id): claim for claim in left}
+        return sorted(said_most.values(), key=lambda claim: (claim.first_ns or 0, claim.run_id, claim.id))

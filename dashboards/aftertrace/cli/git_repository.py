@@ -103,6 +103,12 @@ class Repository:
         pairs = [item.partition(b"\n") for item in told.split(b"\0") if item]
         return [address.decode("utf-8", "replace") for _, _, address in pairs[:_REMOTES]]
 
+    def branches(self) -> frozenset[str]:
+        """Names of its branches, and of those of its remotes as they are called there."""
+        told = self.run("for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes").stdout
+        parts = (os.fsdecode(line).split("/") for line in told.splitlines())
+        return frozenset("/".join(part[2:] if part[1] == "heads" else part[3:]) for part in parts)
+
     def commits(self) -> Iterator[tuple[str, bytes]]:
         """Every commit that a branch, tag or remote branch holds: its digits, and what git stores of it, streamed.
 

@@ -63,7 +63,10 @@ of_traceparent() {
 }
 
 stamp() {
-    is_id "$2" && git interpret-trailers --in-place --no-divider --if-exists addIfDifferent --if-missing add \
+    is_id "$2" || return
+    # A merge's message ends without a line feed, and git would write the trailer right below its subject.
+    [ -z "$(tail -c 1 "$message")" ] || echo >>"$message"
+    git interpret-trailers --in-place --no-divider --if-exists addIfDifferent --if-missing add \
         --trailer "$1: $2" "$message" 2>/dev/null
 }
 

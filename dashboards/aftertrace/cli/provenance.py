@@ -28,7 +28,8 @@ EXIT_FOUND: Final = 1
 _EPILOG: Final = (
     "Verdicts: run, the action has a run in the store · no_run, an agent's and nothing leads to a run · unknown_run, "
     "it names one that the store does not have · not_there, a run says that it made it and it is not in the records · "
-    "unreachable, the same of a commit that is stored and on no branch. Exits with 1 where one of --fail-on is found."
+    "unreachable, the same of a commit that was amended, rebased, squashed or never pushed. Exits with 1 where one of "
+    "--fail-on is found."
 )
 
 
@@ -48,7 +49,7 @@ def _options(command: _Function) -> _Function:
         click.option(
             "--fail-on",
             "fail_on",
-            type=click.Choice(FINDINGS),
+            type=click.Choice((*FINDINGS, "unreachable")),
             multiple=True,
             default=FINDINGS,
             show_default=True,
@@ -89,6 +90,7 @@ def of_git(path: Path, **options: Any) -> int:
         name=str(path),
         kinds=frozenset({"commit"}),
         projects=frozenset(name for address in repository.remotes() if (name := project_of(address)) is not None),
+        branches=repository.branches(),
         is_whole=not repository.is_shallow(),
         since_ns=options["since"],
         until_ns=options["until"],

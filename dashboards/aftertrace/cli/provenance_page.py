@@ -21,7 +21,7 @@ _TITLES: Final = {
     "no_run": "BY AGENTS, WITHOUT A RUN",
     "unknown_run": "NAME A RUN THAT IS NOT IN THE STORE",
     "not_there": "CLAIMED BY RUNS, AND NOT THERE",
-    "unreachable": "CLAIMED BY RUNS, AND ON NO BRANCH: amended, rebased or dropped",
+    "unreachable": "CLAIMED BY RUNS, AND ON NO BRANCH: amended, rebased, squashed or never pushed",
     "run": "WITH A RUN",
 }
 _HOW: Final = {
