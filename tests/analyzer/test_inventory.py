@@ -13,7 +13,7 @@ from aftertrace.analyzer import inventory_checks, inventory_draft, seen_agents
 from aftertrace.analyzer.configurations import versioned
 from aftertrace.analyzer.declared_risk import declared
 from aftertrace.analyzer.inventory import DeclaredAgent, DeclaredTool, Inventory, parsed
-from aftertrace.analyzer.patterns import fits, literal
+from aftertrace.analyzer.patterns import fits, literal, only_name
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.select import Filter
 from aftertrace.analyzer.settled import SCHEMA as SETTLED
@@ -44,6 +44,7 @@ def test_the_pattern_of_a_name_stands_for_that_name_alone(name: str, other: str)
     """Whatever is in it: an agent that is called `*` is not all agents."""
     assert fits(name, [literal(name)])
     assert fits(other, [literal(name)]) == (other == name)
+    assert only_name(literal(name)) == name
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,7 @@ def test_stars_and_question_marks_stand_for_texts_and_brackets_for_themselves(
 ) -> None:
     """Negative control of the property above: patterns do stand for more than themselves."""
     assert fits(name, [pattern]) == does
+    assert only_name(pattern) == (None if pattern in ("mcp__*", "v?") else pattern.removeprefix("\\"))
 
 
 def test_a_file_gives_the_whole_inventory() -> None:

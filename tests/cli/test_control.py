@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.analyzer.weeks import Ran, days
 
-from .conftest import Command
+from .conftest import RECORDINGS, Command
 from .test_changes import imported
 
 
@@ -139,3 +139,18 @@ def test_files_that_are_there_stay_as_they_are_and_an_unknown_id_is_told(
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["rules.toml"]
     unknown = aftertrace("control", "from", "call-99", "--data", store)
     assert unknown.err.startswith("error: control from 'call-99': no call has this id, and of runs: run 'call-99': not")
+
+
+def test_calls_of_real_agents_become_test_data_that_show_them(aftertrace: Command, tmp_path: Path) -> None:
+    """Also one that was asked about in one trace and ran in another: its records lie in several requests."""
+    data = tmp_path / "data"
+    names = ("claude-code.v2_1_329_hook_deny", "langchain.openinference_reject_edit", "copilot-cli.tty_approve_twice")
+    assert aftertrace("import", *(RECORDINGS / f"{name}.jsonl" for name in names), "--data", data).code == 0
+    listed = aftertrace("calls", "--data", data, "--format", "json").out.splitlines()
+    some = {
+        row["dialect"]: row for row in map(json.loads, listed) if row["outcome"] in ("modified", "denied", "executed")
+    }
+    assert len(some) == 3
+    for row in some.values():
+        ended = aftertrace("control", "from", row["call_key"], "--data", data)
+        assert (ended.code, "    replayed alone they show it;" in ended.out) == (0, True), row

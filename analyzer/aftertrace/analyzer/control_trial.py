@@ -59,8 +59,14 @@ def shown(drafts: Sequence[Drafted], analysis: Analysis) -> bool:
     return all(_is_shown(drafted, analysis) for drafted in drafts)
 
 
+def breaks(drafts: Sequence[Drafted], analysis: Analysis) -> bool:
+    """Whether an analysis breaks one of the rules, so that `check` fails on it."""
+    return any(check((each.rule,), analysis.calls, analysis.runs)[0].broken for each in drafts)
+
+
 def records(drafts: Sequence[Drafted], analysis: Analysis, run_id: str) -> tuple[list[str], int]:
-    """The fewest records of a run that show what rules were drafted from, as `receiver/seq/index`, and how many it has.
+    """The fewest records that show what rules were drafted from, as `receiver/seq/index`, and how many the run has,
+    with those of its calls elsewhere.
 
     Records of the calls alone are tried before those of the whole run.
     """
@@ -68,7 +74,9 @@ def records(drafts: Sequence[Drafted], analysis: Analysis, run_id: str) -> tuple
     of_run = pl.concat(
         [frame.filter(pl.col("run_id") == run_id).select("pointer") for frame in (identified.spans, identified.events)]
     )
-    whole = of_run["pointer"].unique().sort().to_list()
+    told = {place for drafted in drafts if drafted.call is not None for place in drafted.call["evidence"] or ()}
+    # A call that was resumed, or went on elsewhere, rests on records of other runs, too.
+    whole = sorted(told.union(of_run["pointer"]), key=_place)
     # By numbers first: files say which they hold.
     requests = sorted({int(place.rsplit("/", 2)[1]) for place in whole})
     frames = [
@@ -81,10 +89,16 @@ def records(drafts: Sequence[Drafted], analysis: Analysis, run_id: str) -> tuple
         alone = analysing.analyse(Tables(spans, events), now_ns=analysis.now_ns)
         return shown(drafts, alone)
 
-    told = {place for drafted in drafts if drafted.call is not None for place in drafted.call["evidence"] or ()}
     of_calls = [place for place in whole if place in told]
-    start = of_calls if of_calls and shows(of_calls) else whole
-    return smallest(start, shows, most=_LOOKS), len(whole)
+    if of_calls and shows(of_calls):
+        return smallest(of_calls, shows, most=_LOOKS), len(whole)
+    # What they do not show alone may take another run: then all of this one is kept, and the replay says so.
+    return (smallest(whole, shows, most=_LOOKS) if shows(whole) else whole), len(whole)
+
+
+def _place(pointer: str) -> tuple[str, int, int]:
+    receiver, seq, index = pointer.rsplit("/", 2)
+    return receiver, int(seq), int(index)
 
 
 def _is_shown(drafted: Drafted, analysis: Analysis) -> bool:
@@ -92,10 +106,11 @@ def _is_shown(drafted: Drafted, analysis: Analysis) -> bool:
     found, call = checked.findings, drafted.call
     if call is None:
         return bool((found["verdict"] == drafted.verdict).any())
+    mine = found.filter(_same(call))
     if drafted.verdict != "holds":
-        return not found.filter(_same(call), pl.col("verdict") == drafted.verdict).is_empty()
+        return drafted.verdict in mine["verdict"]
     alike = [pl.col(name).eq_missing(pl.lit(call[name])) for name in ("outcome", "decided_by", "agent_name")]
-    return checked.broken == 0 and not analysis.calls.filter(_same(call), *alike).is_empty()
+    return mine.is_empty() and not analysis.calls.filter(_same(call), *alike).is_empty()
 
 
 def _same(call: Mapping[str, Any]) -> pl.Expr:

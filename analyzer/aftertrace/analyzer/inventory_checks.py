@@ -12,7 +12,7 @@ from aftertrace.analyzer import seen_agents
 from aftertrace.analyzer.document import moment
 from aftertrace.analyzer.inventory import DeclaredAgent, Inventory
 from aftertrace.analyzer.inventory_findings import FINDINGS, Finding, of_agent
-from aftertrace.analyzer.patterns import fits
+from aftertrace.analyzer.patterns import fits, only_name
 from aftertrace.analyzer.select import Filter
 from aftertrace.analyzer.sightings import ROLE
 from aftertrace.analyzer.timestamp import TIMESTAMP
@@ -99,8 +99,9 @@ def check(
     ]
     rows = [] if inventory is None else list(_unregistered(found))
     of_role = {name: _by_role(getattr(in_time, name)) for name in ("members", "calls", "effects")}
+    of_entry = found.partition_by("entry", as_dict=True, maintain_order=True)
     for nth, each in enumerate(declared, start=1):
-        roles = found.filter(pl.col("entry") == nth)
+        roles = of_entry.get((nth,), found.clear())
         for role in roles.select(ROLE).rows():
             calls, effects = (
                 of_role["calls"].get(role, seen.calls.clear()),
@@ -125,15 +126,27 @@ def check(
         .then(pl.lit("silent"))
         .otherwise(pl.lit("registered"))
     )
-    unseen = [nth for nth in silent if not (found["entry"] == nth).any()]
+    unseen = [nth for nth in silent if (nth,) not in of_entry]
     gone = [_gone(nth, declared[nth - 1], last.get(nth)) for nth in unseen]
     return Checked(_listed(pl.concat([listed, pl.DataFrame(gone, schema=listed.schema)]), declared, findings), findings)
 
 
 def _with_entries(agents: pl.DataFrame, declared: Sequence[DeclaredAgent]) -> pl.DataFrame:
     """Agents with `entry`: which of those that are declared is the first that is about it."""
+    # By name: thousands of agents under thousands of entries are not compared each with each.
+    of_name: dict[str | None, list[int]] = {}
+    of_any: list[int] = []
+    for nth, each in enumerate(declared, start=1):
+        name = None if each.name is None else only_name(each.name)
+        if each.name is None or name is not None:
+            of_name.setdefault(name, []).append(nth)
+        else:
+            of_any.append(nth)
     entries = [
-        next((nth for nth, each in enumerate(declared, start=1) if each.is_about(role)), None)
+        min(
+            (nth for nth in (*of_name.get(role["agent_name"], ()), *of_any) if declared[nth - 1].is_about(role)),
+            default=None,
+        )
         for role in agents.select(ROLE).rows(named=True)
     ]
     return agents.with_columns(entry=pl.Series(entries, dtype=pl.Int64))

@@ -53,10 +53,16 @@ def drafted(seen: Seen, versioned: pl.DataFrame) -> str:
     groups: dict[_Whose, list[tuple[str | None, ...]]] = {}
     for role in seen.members.select(ROLE).unique().rows():
         groups.setdefault(_whose(dict(zip(ROLE, role, strict=True))), []).append(role)
+    of_role = [
+        (frame.partition_by(ROLE, as_dict=True, maintain_order=True), frame.clear())
+        for frame in (seen.members, seen.calls, seen.effects, versioned)
+    ]
     parts = [_HEAD]
     for whose in sorted(groups, key=_order):
-        roles = pl.DataFrame(groups[whose], schema=dict.fromkeys(ROLE, pl.String), orient="row")
-        parts.append("\n".join(_agent(whose, _only(seen, roles), _of_roles(versioned, roles))) + "\n")
+        members, calls, effects, prompts = (
+            pl.concat([some.get(role, empty) for role in groups[whose]]) for some, empty in of_role
+        )
+        parts.append("\n".join(_agent(whose, seen_agents.Seen(members, calls, effects), prompts)) + "\n")
     parts.append(_TOOLS)
     return "\n".join(parts) + "".join(_tools(seen.calls))
 
@@ -73,14 +79,6 @@ def _order(whose: _Whose) -> tuple[bool, int, list[tuple[bool, str]]]:
     """Who is told more of stands first: an entry that names no environment is about those of any."""
     is_nobody = whose[0] is None and whose[1] is None
     return is_nobody, whose.count(None), [(text is None, text or "") for text in whose]
-
-
-def _only(seen: Seen, roles: pl.DataFrame) -> Seen:
-    return seen_agents.Seen(*(_of_roles(frame, roles) for frame in (seen.members, seen.calls, seen.effects)))
-
-
-def _of_roles(frame: pl.DataFrame, roles: pl.DataFrame) -> pl.DataFrame:
-    return frame.join(roles, on=list(ROLE), how="semi", nulls_equal=True, maintain_order="left")
 
 
 def _agent(whose: _Whose, seen: Seen, versioned: pl.DataFrame) -> Iterator[str]:

@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 _SPECIAL: Final = re.compile(r"\\([*?\\])|\[")
+_ESCAPED: Final = re.compile(r"\\([*?\\])")
 _WILD: Final = re.compile(r"[*?\\]")
 
 
@@ -22,6 +23,12 @@ def fits(name: str | None, patterns: Sequence[str]) -> bool:
 def literal(name: str) -> str:
     """The pattern that stands for this name alone."""
     return _WILD.sub(lambda match: "\\" + match.group(), name)
+
+
+def only_name(pattern: str) -> str | None:
+    """The name that a pattern stands for, where it is one alone."""
+    rest = _ESCAPED.sub("", pattern)
+    return None if "*" in rest or "?" in rest else _ESCAPED.sub(lambda match: match[1], pattern)
 
 
 def _glob(pattern: str) -> str:

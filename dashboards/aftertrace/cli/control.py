@@ -66,9 +66,11 @@ def draft(target: str, folder: Path | None, data: Path, form: _Form, out: Path |
         formats.write(hits if limit is None else hits.head(limit), form, shown=_SHOWN, out=out)
     kept, of_run = control_trial.records(drafts, analysis, run_id)
     lines = evidence_lines(Snapshot.of(stored), pl.DataFrame({"record": kept}))
-    is_shown = control_trial.shown(drafts, replayed(lines))
+    replay = replayed(lines)
+    is_shown, breaks = control_trial.shown(drafts, replay), control_trial.breaks(drafts, replay)
     if form == "text":
-        say(page(drafts, tried, run_id, (len(kept), of_run), folder, is_shown=is_shown), out)
+        told = page(drafts, tried, run_id, (len(kept), of_run), folder, is_shown=is_shown, breaks=breaks)
+        say(told, out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         rules = "\n".join(written(each.rule) for each in drafts)

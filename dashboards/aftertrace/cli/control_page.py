@@ -26,6 +26,7 @@ def page(
     folder: Path | None,
     *,
     is_shown: bool,
+    breaks: bool,
 ) -> list[str]:
     """The lines. Every text from telemetry in them is made visible.
 
@@ -36,6 +37,7 @@ def page(
         records: how many records the test data have, and the run.
         folder: where the files go.
         is_shown: whether the test data showed the incident when they were replayed.
+        breaks: whether they broke a rule then.
     """
     from aftertrace.analyzer.rule_texts import written
 
@@ -50,8 +52,8 @@ def page(
     elif folder is None:
         lines.append("    replayed alone they show it; --to DIR writes them and the rules")
     else:
-        code = 0 if all(drafted.verdict == "holds" for drafted in drafts) else 1
-        strict = " --strict" if any(drafted.verdict == "unknown" for drafted in drafts) else ""
+        is_unknown = any(drafted.verdict == "unknown" for drafted in drafts)
+        code, strict = int(breaks or is_unknown), " --strict" if is_unknown else ""
         lines += [
             "    replayed alone they show it; in CI:",
             plain(f"    aftertrace import {folder}/telemetry.jsonl --data replay"),
