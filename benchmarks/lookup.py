@@ -98,7 +98,7 @@ def measure(data: Path, traces: list[str], asked: int, *, whole: bool) -> Figure
 def _one_run(data: Path, run_id: str) -> Tables:
     """All that the analysis of a run needs, from its id alone."""
     found = in_store(Snapshot.of(data))
-    return connected(found, sought(found, run_id))
+    return connected(found, sought(found, run_id)).tables
 
 
 def _rows_of(data: Path, trace: str) -> None:

@@ -130,7 +130,7 @@ def runs_of(analysis: Analysis, late: list[tuple[int, int]]) -> set[str]:
     and those with a span right below one of them, which was missing there.
     """
     named = pl.DataFrame(late, schema={"seq": pl.Int64, "index": pl.Int32}, orient="row")
-    spans, events = analysis.identified.spans, analysis.identified.events
+    spans, events = analysis.of().identified.spans, analysis.of().identified.events
     late_spans, late_events = (frame.join(named, on=["seq", "index"], how="semi") for frame in (spans, events))
     touched = (
         late_spans,
@@ -143,7 +143,7 @@ def runs_of(analysis: Analysis, late: list[tuple[int, int]]) -> set[str]:
 
 def places(analysis: Analysis) -> pl.DataFrame:
     """The run of every span and event."""
-    identified = analysis.identified
+    identified = analysis.of().identified
     spans = identified.spans.select("seq", "index", pl.lit(-1, dtype=pl.Int32).alias("ordinal"), "run_id")
     return pl.concat([spans, identified.events.select("seq", "index", "ordinal", "run_id")])
 

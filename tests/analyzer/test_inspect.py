@@ -116,7 +116,7 @@ def test_a_sample_tells_its_run() -> None:
         ("please rob", "clerk", "mockllm/model", "inspect_ai", ["ls", "pay", "rm"], 7, "completed"),
         ("please tidy", "clerk", "mockllm/model", "inspect_ai", ["ls", "pay", "rm"], 65, "completed"),
     ]
-    prompts = analysis.identified.events.filter(analysis.identified.events["state"] == "system_prompt")
+    prompts = analysis.of().identified.events.filter(analysis.of().identified.events["state"] == "system_prompt")
     assert prompts["content"].to_list() == ["Be careful.", "Be careful."]
     (long,) = analysis.calls.filter(analysis.calls["tool_call_id"] == "c4")["executed_arguments"]
     assert json.loads(long) == {"eur": 5, "to": "y" * 150}

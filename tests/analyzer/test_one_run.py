@@ -45,13 +45,13 @@ DRAWN: Final = "8f14e45f-ceea-467f-a8f1-3b2c1d0e9a7{}"
 
 def runs_of(analysis: Analysis) -> list[str]:
     """The ids of all runs, also of those that no agent left."""
-    frames = (analysis.identified.spans, analysis.identified.events)
+    frames = (analysis.of().identified.spans, analysis.of().identified.events)
     return pl.concat([frame.select("run_id") for frame in frames])["run_id"].unique().sort().to_list()
 
 
 def alone(found: Found, run_id: str) -> Analysis:
     """The analysis of what one run needs."""
-    return analyse(connected.connected(found, connected.sought(found, run_id)), now_ns=LATER_NS)
+    return analyse(connected.connected(found, connected.sought(found, run_id)).tables, now_ns=LATER_NS)
 
 
 def assert_told_alike(found: Analysis, expected: Analysis, run_id: str) -> None:
@@ -210,7 +210,7 @@ def test_what_a_kind_of_key_leads_to_is_needed(kind: str, monkeypatch: pytest.Mo
     def assert_all_alike() -> None:
         for trace in ("1", "2"):
             wanted = connected.sought(found, trace * 32)
-            told = analyse(connected.connected(Found(less, found.all, found.of_runs), wanted), now_ns=LATER_NS)
+            told = analyse(connected.connected(Found(less, found.all, found.of_runs), wanted).tables, now_ns=LATER_NS)
             of_trace = expected.runs.filter(pl.col("traces").list.contains(trace * 32))
             for run_id in of_trace["run_id"]:
                 assert_told_alike(told, expected, run_id)

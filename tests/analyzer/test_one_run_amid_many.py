@@ -88,7 +88,7 @@ def test_what_others_count_alike_hides_no_part_of_a_run(parted: str, between: st
     assert expected.resolve_run("b" * 32) == run_id
     for trace in ("a", "b"):
         wanted = connected.sought(found, trace * 32)
-        assert_told_alike(analyse(connected.connected(found, wanted), now_ns=LATER_NS), expected, run_id)
+        assert_told_alike(analyse(connected.connected(found, wanted).tables, now_ns=LATER_NS), expected, run_id)
 
 
 def test_calls_that_are_looked_for_by_less_than_they_are_joined_by_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,9 +116,9 @@ def test_a_call_that_is_told_once_more_is_known_behind_any_number_that_are() -> 
     expected, found = whole.analysis(), in_frames(whole.tables())
     for trace in (f"{0:032x}", f"{99:032x}", "a" * 32):
         wanted = connected.sought(found, trace)
-        told = analyse(connected.connected(found, wanted), now_ns=LATER_NS)
+        told = analyse(connected.connected(found, wanted).tables, now_ns=LATER_NS)
         for run_id in runs_of(expected):
-            if trace in expected.identified.events.filter(pl.col("run_id") == run_id)["trace_id"]:
+            if trace in expected.of().identified.events.filter(pl.col("run_id") == run_id)["trace_id"]:
                 assert_told_alike(told, expected, run_id)
 
 

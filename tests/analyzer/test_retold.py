@@ -51,7 +51,7 @@ def test_a_span_that_is_sent_open_and_ended_is_read_once(order: tuple[int, ...])
     (run,) = analysis.runs.iter_rows(named=True)
     assert (run["calls"], run["records"], run["signals"]) == (1, 3, [])
     assert analysis.calls.select("tool_name", "outcome").rows() == [("read", "executed")]
-    assert analysis.identified.spans["end_ns"].to_list() == [9_000, 2_000]
+    assert analysis.of().identified.spans["end_ns"].to_list() == [9_000, 2_000]
 
 
 def test_no_source_takes_the_place_of_another() -> None:
@@ -59,7 +59,7 @@ def test_no_source_takes_the_place_of_another() -> None:
     frames = sent(tool("read"), tool("read", approver="mallory"))
     other = pl.when(pl.col("seq") == 2).then(pl.lit("other")).otherwise("source").alias("source")
     mixed = Frames(frames.spans.with_columns(other), frames.events.with_columns(other))
-    assert [each.analysis().identified.spans.height for each in (frames, mixed)] == [2, 3]
+    assert [each.analysis().of().identified.spans.height for each in (frames, mixed)] == [2, 3]
 
 
 def test_a_contradiction_is_a_signal_of_its_run() -> None:
@@ -67,7 +67,7 @@ def test_a_contradiction_is_a_signal_of_its_run() -> None:
     analysis = sent(tool("read"), tool("delete_all")).analysis()
     (run,) = analysis.runs.iter_rows(named=True)
     assert run["signals"] == ["conflicting_records"]
-    assert sorted(analysis.identified.spans["tool_name"].drop_nulls()) == ["delete_all", "read"]
+    assert sorted(analysis.of().identified.spans["tool_name"].drop_nulls()) == ["delete_all", "read"]
     checks = next(answer for answer in analysis.answers(run["run_id"]).more if answer.question == "checks")
     assert (checks.state, checks.value) == ("partial", "control failure: conflicting_records×1")
     assert failures(analysis.calls, analysis.effects, analysis.runs) == 1

@@ -73,5 +73,5 @@ def test_a_recorded_turn_of_codex_is_one_run_with_its_settings_and_tokens() -> N
         (run,) = analysis.runs.to_dicts()
         calls = {"exec_never": 5, "exec_never_logs_json": 5, "appserver_decline_accept": 4}[case]
         assert (run["input_tokens"], run["output_tokens"], run["model"]) == (11 * calls, 7 * calls, "gpt-5.4")
-        events = analysis.identified.events
+        events = analysis.of().identified.events
         assert set(events["run_id"]) == {run["run_id"]}

@@ -163,7 +163,7 @@ def test_a_verdict_without_a_trace_is_not_drawn_into_one_that_its_gateway_told_o
     """Not though both name one conversation: that would take it from its run, or leave it with one that has moved."""
     stray, drawn = verdict(trace_id=None, conversation_id="s-1"), verdict(call_id=DRAWN, conversation_id="s-1")
     alone, beside, agents = (
-        stored(*events).analysis().identified.events.filter(conversation_id="s-1")["run_id"].unique().to_list()
+        stored(*events).analysis().of().identified.events.filter(conversation_id="s-1")["run_id"].unique().to_list()
         for events in ((stray,), (stray, {**drawn, "trace_id": "e" * 32}), call(DRAWN, "failed", conversation_id="s-1"))
     )
     assert len(alone) == len(agents) == 1
@@ -207,7 +207,7 @@ def runs_and_verdicts(draw: st.DrawFn) -> Frames:
 def test_what_a_verdict_is_about_rests_on_the_records_of_its_own_run(whole: Frames) -> None:
     """Each run is analysed alone."""
     analysis = whole.analysis()
-    runs = analysis.identified.events.select("seq", "run_id").unique()
+    runs = analysis.of().identified.events.select("seq", "run_id").unique()
     parts = [only(whole, "seq", set(of_run["seq"])).analysis() for _, of_run in runs.group_by("run_id")]
     assert len(parts) == runs["run_id"].n_unique()
     for table in PER_THREAD:

@@ -244,9 +244,11 @@ def test_a_key_file_names_every_part_with_a_key(
         path.write_bytes(key_file.made([(number_of(kind, key), part) for kind, key, part in keys]))
         assert key_file.is_whole(path.read_bytes())
         numbers = {number_of(kind, key) for kind, key in wanted}
-        assert key_file.parts_with(Folder(path.parent), path.name, numbers) == {
-            part for kind, key, part in keys if number_of(kind, key) in numbers
-        }
+        expected = {part for kind, key, part in keys if number_of(kind, key) in numbers}
+        assert key_file.parts_with(Folder(path.parent), path.name, numbers) == expected
+        entries = key_file.entries(path.read_bytes())
+        assert entries is not None
+        assert key_file.parts_among(entries, pl.Series(list(numbers), dtype=pl.UInt32)) == expected
 
 
 def test_lookup_files_go_with_their_data_files(layout: Layout) -> None:

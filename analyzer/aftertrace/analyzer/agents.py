@@ -10,6 +10,7 @@ import polars as pl
 from aftertrace.analyzer import delegations
 from aftertrace.analyzer.delegations import AGENT, EDGE
 from aftertrace.analyzer.identity import Identified
+from aftertrace.analyzer.order import ordered
 from aftertrace.analyzer.runs import cost, first, joined, records, tokens
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.timestamp import TIMESTAMP
@@ -63,8 +64,8 @@ def agents(identified: Identified, calls: pl.DataFrame, call_events: pl.DataFram
             delegated_by_tool="via_tool",
             delegated_by_call="via_call",
         )
-        .sort("run_id", "path", "first_ns", *AGENT[1:])
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        .pipe(ordered, "agents")
     )
 
 

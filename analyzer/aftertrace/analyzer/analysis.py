@@ -11,35 +11,28 @@ from pathlib import Path
 import polars as pl
 
 from aftertrace.analyzer import answers as answering
-from aftertrace.analyzer import joins, near_misses, sql, timeline
-from aftertrace.analyzer.agents import agents
-from aftertrace.analyzer.approvals import approvals
-from aftertrace.analyzer.calls import calls
+from aftertrace.analyzer import kept, near_misses, sql, timeline
 from aftertrace.analyzer.change_measures import facts, measures
 from aftertrace.analyzer.configuration_changes import History, history, with_moved
 from aftertrace.analyzer.configurations import configurations, versioned
-from aftertrace.analyzer.connected import PREFIX_CHARACTERS, connected, sought
-from aftertrace.analyzer.decisions import decisions
-from aftertrace.analyzer.declared_risk import declared
+from aftertrace.analyzer.connected import PREFIX_CHARACTERS, Connected, connected, sought
+from aftertrace.analyzer.declared_risk import declared, declared_in_approvals, declared_in_runs
+from aftertrace.analyzer.derivation import Derivation
 from aftertrace.analyzer.effect_findings import effect_findings
-from aftertrace.analyzer.effects import effects
 from aftertrace.analyzer.finds import finds
 from aftertrace.analyzer.found import in_store
-from aftertrace.analyzer.identity import Identified, identify
 from aftertrace.analyzer.in_force import changes_before
 from aftertrace.analyzer.inventory import NOTHING, Inventory
 from aftertrace.analyzer.losses import losses
 from aftertrace.analyzer.narrowing import narrowed
 from aftertrace.analyzer.newest import newest
+from aftertrace.analyzer.parted import Parted
 from aftertrace.analyzer.recorded import record
 from aftertrace.analyzer.related import related
 from aftertrace.analyzer.run_record import RunRecord
-from aftertrace.analyzer.run_states import run_states
-from aftertrace.analyzer.runs import runs
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.select import Filter
 from aftertrace.analyzer.settled import settled
-from aftertrace.analyzer.sightings import sightings
 from aftertrace.analyzer.tables import Noted, Tables
 from aftertrace.store.errors import Invalid
 from aftertrace.store.layout import Layout
@@ -56,61 +49,54 @@ class Analysis:
     tables: Tables
     version: str
     """Changes whenever the stored tables do: a cache key."""
-    now_ns: int
-    """The time it is judged at: what is still open then may end later."""
+    told: Derivation | Parted
+    """The tables of runs, told from all records, or kept in part."""
     inventory: Inventory = NOTHING
     """What people declared; its risk classes of tools count in `calls`, and in all that is made of them."""
 
-    @cached_property
-    def identified(self) -> Identified:
-        """Spans and events with their runs."""
-        return identify(self.tables)
-
-    @cached_property
-    def run_states(self) -> pl.DataFrame:
-        """Which runs are over (`run_states.run_states`)."""
-        return run_states(self.identified, self.now_ns)
-
-    @cached_property
-    def call_events(self) -> pl.DataFrame:
-        """The events that speak of a call, each with its `call_key`."""
-        return joins.call_events(self.identified.events, self.identified.spans)
+    @property
+    def now_ns(self) -> int:
+        """The time it is judged at: what is still open then may end later."""
+        return self.told.now_ns
 
     @cached_property
     def calls(self) -> pl.DataFrame:
         """`calls`, columns as in `schemas.CALLS`."""
-        made = calls(self.identified, self.call_events, self.run_states).collect()
-        return declared(made, self.inventory.tools)
+        return declared(self.told.table("calls"), self.inventory.tools)
 
     @cached_property
     def runs(self) -> pl.DataFrame:
         """`runs`, columns as in `schemas.RUNS`."""
-        return runs(self.identified, self.calls.lazy(), self.run_states).collect()
+        return declared_in_runs(self.told.table("runs"), self.calls, self.inventory.tools)
 
     @cached_property
     def approvals(self) -> pl.DataFrame:
         """`approvals`, columns as in `schemas.APPROVALS`."""
-        return approvals(self.calls.lazy(), self.call_events.lazy(), self.decisions.lazy()).collect()
+        return declared_in_approvals(self.told.table("approvals"), self.calls, self.inventory.tools)
 
     @cached_property
     def decisions(self) -> pl.DataFrame:
         """`decisions`, columns as in `schemas.DECISIONS`."""
-        return decisions(self.calls.lazy(), self.call_events.lazy()).collect()
+        return self.told.table("decisions")
 
     @cached_property
     def agents(self) -> pl.DataFrame:
         """`agents`, columns as in `schemas.AGENTS`."""
-        return agents(self.identified, self.calls, self.call_events, self.runs)
+        return self.told.table("agents")
 
     @cached_property
     def effects(self) -> pl.DataFrame:
         """`effects`, columns as in `schemas.EFFECTS`."""
-        return effects(self.identified, self.call_events, self.calls)
+        return self.told.table("effects")
 
     @cached_property
     def effect_findings(self) -> pl.DataFrame:
         """`effect_findings`, columns as in `schemas.EFFECT_FINDINGS`, over all runs of this analysis."""
         return effect_findings(self.effects, self.calls, self.runs, self.approvals)
+
+    def of(self, *run_ids: str) -> Derivation:
+        """What is told of some runs, with the records that it is told from; of others it may tell a part."""
+        return self.told.of(run_ids)
 
     @cached_property
     def configurations(self) -> pl.DataFrame:
@@ -120,7 +106,7 @@ class Analysis:
     @cached_property
     def versioned(self) -> pl.DataFrame:
         """What each run told of its agents' configurations, with their versions (`configurations.versioned`)."""
-        return versioned(settled(sightings(self.identified, self.agents, self.runs)))
+        return versioned(settled(self.told.table("sightings")))
 
     @cached_property
     def history(self) -> History:
@@ -213,11 +199,12 @@ class Analysis:
     def answers_of(self, run_ids: Sequence[str]) -> tuple[answering.Answers, ...]:
         """The answers about each of these runs that is there, in the order of `runs`."""
         rows = self.runs.filter(pl.col("run_id").is_in(run_ids))
-        return answering.answers(rows, self.calls, self.effects, self.identified)
+        return answering.answers(rows, self.calls, self.effects, self.of(*run_ids).identified)
 
     def timeline(self, run_id: str) -> pl.DataFrame:
         """The timeline of a run, columns as in `schemas.TIMELINE`."""
-        return timeline.timeline(self.identified, self.call_events, run_id)
+        told = self.of(run_id)
+        return timeline.timeline(told.identified, told.call_events, run_id)
 
     def record(self, run_id: str) -> RunRecord:
         """Everything that is known of a run, as one document. Raises `Invalid` when there is no such run."""
@@ -265,7 +252,7 @@ class Analysis:
         """The runs with a key that a run of this id would be called by."""
         if len(text) != ID_CHARACTERS:
             return self.runs.clear()
-        keys = self.identified.keys
+        keys = self.told.table("keys")
         of_key = keys.filter(pl.Series([name_of(key) == text for key in keys["key"]], dtype=pl.Boolean))
         return self.runs.join(of_key, on="run_id", how="semi")
 
@@ -297,7 +284,7 @@ class Analysis:
 
 def analyse(tables: Tables, *, version: str = "", now_ns: int | None = None) -> Analysis:
     """An analysis of two frames: for tests, and for those who bring their own tables."""
-    return Analysis(tables, version, time.time_ns() if now_ns is None else now_ns)
+    return Analysis(tables, version, Derivation(tables, time.time_ns() if now_ns is None else now_ns))
 
 
 def open_analysis(
@@ -312,7 +299,9 @@ def open_analysis(
         inventory: what people declared.
     """
     pinned = Snapshot.of(data)
-    return _with(inventory, _analysed(tables_of(pinned), _version(pinned), now_ns, as_of_ns))
+    state = kept.current(pinned.layout, pinned)
+    analysis = _with(inventory, _analysed(tables_of(pinned), _version(pinned), now_ns, as_of_ns))
+    return analysis if state is None else replace(analysis, told=Parted(pinned, state, analysis.now_ns, as_of_ns))
 
 
 def open_run(
@@ -340,14 +329,14 @@ def open_run(
     """
     pinned = Snapshot.of(data)
     found, tables = in_store(pinned), tables_of(pinned)
-    own: Tables | None = None
+    own: Connected | None = None
     if text != "last":
         own = connected(found, sought(found, text))
     elif as_of_ns is None:
         # Which run was the last at another time, only all rows tell.
         own = newest(found)
     if own is not None:
-        tables = replace(tables, spans=own.spans, events=own.events)
+        tables = replace(tables, spans=own.tables.spans, events=own.tables.events)
     analysis = _with(inventory, _analysed(tables, _version(pinned), now_ns, as_of_ns))
     return analysis, analysis.resolve_run(text)
 

@@ -9,6 +9,7 @@ import polars as pl
 from aftertrace.analyzer.controls import named
 from aftertrace.analyzer.edits import difference
 from aftertrace.analyzer.evidence import is_partial
+from aftertrace.analyzer.order import ordered
 from aftertrace.analyzer.reviews import HASTY
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.timestamp import TIMESTAMP
@@ -115,15 +116,9 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
                 _difference("let_arguments", "executed_arguments")
             ),
         )
-        .sort(
-            pl.col("decision") == "pending",
-            "first_ns",
-            "run_id",
-            "ordinal",
-            descending=[True, True, False, False],
-            nulls_last=True,
-        )
+        .sort("ordinal")
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        .pipe(ordered, "approvals")
     )
 
 

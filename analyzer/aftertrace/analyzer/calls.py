@@ -18,6 +18,7 @@ from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.judgement import judge
 from aftertrace.analyzer.let_on import LET_ON, denied_later, let_on
 from aftertrace.analyzer.offers import unoffered
+from aftertrace.analyzer.order import ordered
 from aftertrace.analyzer.run_states import RUN_STATES
 from aftertrace.analyzer.schemas import DERIVED, NEAR_MISS_OUTCOMES, RAN_OUTCOMES
 from aftertrace.analyzer.timestamp import TIMESTAMP
@@ -255,7 +256,7 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
         once.join(after.select("call_key", was_refused=pl.lit(value=True)), on="call_key", how="left")
         .with_columns(signals=controls.named(controls.FAILURES))
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
-        .sort("first_ns", "conversation_id", "run_id", "ordinal", nulls_last=True)
+        .pipe(ordered, "calls")
     )
 
 

@@ -42,7 +42,7 @@ ROUNDS_AT_MOST: Final = 8
 _HEXADECIMAL: Final = re.compile("[0-9a-f]{1,16}")
 _POINTER: Final = ("receiver", "seq", "index")
 _RECORD: Final = {"spans": _POINTER, "events": (*_POINTER, "ordinal")}
-_LEADING: Final = ("trace", "link", "conversation", "run")
+_LEADING: Final = ("trace", "link", "conversation", "run", "record")
 """Kinds of keys that lead to more records of a run."""
 _OF_LINKS: Final = ("trace", "link")
 """Kinds of keys by which a trace is found, and what links to it."""
@@ -92,6 +92,18 @@ class _Gathered:
 
 
 @dataclass(frozen=True, slots=True)
+class Connected:
+    """The records that the analysis of some runs needs."""
+
+    identified: Identified
+    """With their runs; of other runs there may be a part."""
+    meant: pl.Series
+    """`run_id` of the runs that were asked for, and of those that set them to work, up to the first."""
+    tables: Tables
+    """The rows as they are stored."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sought:
     """Which runs are meant."""
 
@@ -111,8 +123,8 @@ def sought(found: Found, text: str) -> Sought:
     return Sought(keys, text, found.of_runs(text))
 
 
-def connected(found: Found, wanted: Sought) -> Tables:
-    """The rows that the analysis of some runs needs, or all there are, where that takes too many rounds to tell.
+def connected(found: Found, wanted: Sought) -> Connected:
+    """The records that the analysis of some runs needs, or all there are, where that takes too many rounds to tell.
 
     Args:
         found: where they are looked for.
@@ -129,17 +141,22 @@ def connected(found: Found, wanted: Sought) -> Tables:
         gathered.ask(core)
         _gather_beside(gathered, core)
         identified = identify(gathered.tables())
-        meant = _meant(identified, wanted)
+        meant = meant_in(identified, wanted)
         more = _unlike(
-            _keys_of(*(frame.join(meant, on="run_id", how="semi") for frame in (identified.spans, identified.events))),
+            keys_of(
+                identified.spans.join(meant, on="run_id", how="semi"),
+                identified.events.join(meant, on="run_id", how="semi"),
+            ),
             core,
         )
         if not more.height:
-            return gathered.tables()
+            return Connected(identified, meant["run_id"], gathered.tables())
         core = pl.concat([core, more])
         if rounds == LINKS_AFTER:
             core = pl.concat([core, _unlike(_linked(found, core), core)])
-    return Tables(found.all("spans"), found.all("events"))
+    everything = Tables(found.all("spans"), found.all("events"))
+    identified = identify(everything)
+    return Connected(identified, meant_in(identified, wanted)["run_id"], everything)
 
 
 def _linked(found: Found, core: pl.DataFrame) -> pl.DataFrame:
@@ -154,7 +171,7 @@ def _certain(rows: dict[str, pl.DataFrame]) -> pl.DataFrame:
     are meant, before anything is known of runs.
     """
     conversations = pl.concat([frame.select("conversation_id") for frame in rows.values()]).drop_nulls().unique()
-    return _keys_of(rows["spans"], rows["events"]) if conversations.height <= 1 else pl.DataFrame(schema=SOUGHT)
+    return keys_of(rows["spans"], rows["events"]) if conversations.height <= 1 else pl.DataFrame(schema=SOUGHT)
 
 
 def _gather_beside(gathered: _Gathered, core: pl.DataFrame) -> None:
@@ -183,7 +200,7 @@ def _near(rows: pl.DataFrame, core: pl.DataFrame) -> pl.DataFrame:
     return rows[keys.join(owners, on="row", how="inner").filter(is_own)["row"].unique().sort()]
 
 
-def _meant(identified: Identified, wanted: Sought) -> pl.DataFrame:
+def meant_in(identified: Identified, wanted: Sought) -> pl.DataFrame:
     """`run_id` of the runs that were asked for, and of those that set them to work, up to the first."""
     runs, led = _with_any(identified, wanted.keys), _with_any(identified, wanted.leads)
     called = led.filter(pl.col("run_id").str.starts_with(wanted.beginning or ""))
@@ -228,26 +245,33 @@ def _set_to_work(identified: Identified) -> pl.DataFrame:
 _PARENT_RUN: Final = pl.col("attributes").str.json_path_match("$.run_parent_id")
 
 
-def _keys_of(spans: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """The keys by which all records of some rows' runs are found, and those of runs that they name; columns as in
-    `SOUGHT`.
+def keys_of(spans: pl.DataFrame, events: pl.DataFrame, *of: str) -> pl.DataFrame:
+    """The keys by which all records of some rows' runs are found, and those of runs that they name.
+
+    Args:
+        spans: with the columns of `store.wire_keys.columns_of`, and `source`.
+        events: the same.
+        of: columns of both, of which each value is to have its own keys.
+
+    Returns:
+        `of`, and columns as in `SOUGHT`; each row once.
     """
+    nobody, names = pl.lit(None, pl.String).alias("source"), [*of, *SOUGHT]
     keys = []
     for rows in (spans, events):
         of_rows = wire_keys(rows, _LEADING).join(
-            rows.with_row_index("row").select("row", "source"), on="row", how="inner"
+            rows.with_row_index("row").select("row", "source", *of), on="row", how="inner"
         )
         traces = of_rows.filter(pl.col("kind") == "trace")
         keys += [
-            of_rows.filter(pl.col("kind").is_in(_OF_ONE_SENDER)).select(SOUGHT.names()),
-            traces.select("kind", "key", source=pl.lit(None, pl.String)),
+            of_rows.filter(pl.col("kind").is_in(_OF_ONE_SENDER)).select(names),
+            of_rows.filter(pl.col("kind") == "record").with_columns(nobody).select(names),
+            traces.with_columns(nobody).select(names),
             # What links to its traces, and what they link to.
-            traces.select(kind=pl.lit("link"), key="key", source=pl.lit(None, pl.String)),
-            of_rows.filter(pl.col("kind") == "link").select(
-                kind=pl.lit("trace"), key="key", source=pl.lit(None, pl.String)
-            ),
+            traces.with_columns(nobody, kind=pl.lit("link")).select(names),
+            of_rows.filter(pl.col("kind") == "link").with_columns(nobody, kind=pl.lit("trace")).select(names),
         ]
-    keys.append(events.select(kind=pl.lit("run"), key=_PARENT_RUN, source="source"))
+    keys.append(events.select(*of, kind=pl.lit("run"), key=_PARENT_RUN, source="source"))
     return pl.concat(keys).drop_nulls(["kind", "key"]).unique()
 
 

@@ -70,7 +70,7 @@ def records(drafts: Sequence[Drafted], analysis: Analysis, run_id: str) -> tuple
 
     Records of the calls alone are tried before those of the whole run.
     """
-    identified = analysis.identified
+    identified = analysis.of(run_id).identified
     of_run = pl.concat(
         [frame.filter(pl.col("run_id") == run_id).select("pointer") for frame in (identified.spans, identified.events)]
     )

@@ -53,20 +53,10 @@ def coverage(analysis: Analysis, *, judged: int = JUDGED_RUNS) -> tuple[Coverage
 def runs_by_emitter(analysis: Analysis) -> list[tuple[Emitter, list[str]]]:
     """The runs of each emitter that has any, the newest first; emitters by title."""
     runs: dict[str, tuple[Emitter, list[str]]] = {}
-    scopes = _scopes(analysis)
-    for run_id, service in analysis.runs.select("run_id", "service_name").iter_rows():
-        emitter = emitter_of(service, scopes.get(run_id, []))
+    for run_id, service, scopes in analysis.runs.select("run_id", "service_name", "scopes").iter_rows():
+        emitter = emitter_of(service, scopes or [])
         runs.setdefault(emitter.name, (emitter, []))[1].append(run_id)
     return sorted(runs.values(), key=lambda each: each[0].title)
-
-
-def _scopes(analysis: Analysis) -> dict[str, list[str]]:
-    spoken = [
-        frame.select("run_id", "scope_name").drop_nulls()
-        for frame in (analysis.identified.spans, analysis.identified.events)
-    ]
-    grouped = pl.concat(spoken).group_by("run_id").agg(pl.col("scope_name").unique().sort())
-    return dict(grouped.iter_rows())
 
 
 def _covered(analysis: Analysis, emitter: Emitter, run_ids: list[str], judged: int) -> Coverage:

@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.evidence import VERDICTS, is_deciding, weight
+from aftertrace.analyzer.order import ordered
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.timestamp import TIMESTAMP
 from aftertrace.analyzer.untimed import timed
@@ -63,7 +64,7 @@ def decisions(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
             first_ns=timed("time_ns"),
         )
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
-        .sort("first_ns", "call_key", "ordinal", nulls_last=True)
+        .pipe(ordered, "decisions")
     )
 
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from aftertrace.analyzer.inventory import DeclaredTool
 from aftertrace.analyzer.patterns import fits
+from aftertrace.analyzer.reviews import HASTY
 from aftertrace.analyzer.schemas import RAN_OUTCOMES
 
 BASIS = "inventory"
@@ -58,4 +59,30 @@ def declared(calls: pl.DataFrame, tools: Sequence[DeclaredTool]) -> pl.DataFrame
             .otherwise("signals"),
         )
         .drop("class", "was_above")
+    )
+
+
+def declared_in_runs(runs: pl.DataFrame, calls: pl.DataFrame, tools: Sequence[DeclaredTool]) -> pl.DataFrame:
+    """Runs with what follows from the classes that are declared: `consequential`, counted over such calls."""
+    if not tools:
+        return runs
+    counted = calls.group_by("run_id").agg(now=pl.col("consequential").sum().cast(pl.Int64))
+    return (
+        runs.join(counted, on="run_id", how="left", maintain_order="left")
+        .with_columns(consequential=pl.col("now").fill_null(0))
+        .drop("now")
+    )
+
+
+def declared_in_approvals(approvals: pl.DataFrame, calls: pl.DataFrame, tools: Sequence[DeclaredTool]) -> pl.DataFrame:
+    """Approvals with what follows from the classes that are declared: `bypassed` among `signals`, as of their calls."""
+    if not tools:
+        return approvals
+    of_calls = calls.select("call_key", of_call="signals")
+    # What is told of an approval alone stands behind what is told of its call.
+    own = pl.col("signals").list.filter(pl.element() == HASTY.name)
+    return (
+        approvals.join(of_calls, on="call_key", how="left", maintain_order="left")
+        .with_columns(signals=pl.concat_list("of_call", own))
+        .drop("of_call")
     )

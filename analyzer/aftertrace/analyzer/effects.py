@@ -8,6 +8,7 @@ import polars as pl
 
 from aftertrace.analyzer.controls import Signal, named
 from aftertrace.analyzer.identity import LEVELS_ABOVE, Identified
+from aftertrace.analyzer.order import ordered
 from aftertrace.analyzer.result_effects import FIELDS, from_results
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.timestamp import TIMESTAMP
@@ -68,7 +69,7 @@ def effects(identified: Identified, call_events: pl.DataFrame, calls: pl.DataFra
         .with_columns(times=_times())
         .with_columns(signals=named(SIGNALS))
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
-        .sort("first_ns", "evidence", "object_id", descending=[True, False, False])
+        .pipe(ordered, "effects")
     )
 
 

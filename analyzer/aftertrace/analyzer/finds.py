@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from aftertrace.analyzer.analysis import Analysis
+    from aftertrace.analyzer.derivation import Derivation
 
 FINDS: Final = {
     "first_ns": (pl.Int64, "earliest time any record gives it"),
@@ -63,7 +64,7 @@ def finds(analysis: Analysis, texts: Sequence[str], filter: Filter | None = None
         Invalid: a text is too short.
     """
     looked_for = [sought(text) for text in texts]
-    found = [_found(rows, looked_for) for rows in _places(analysis, filter or Filter())]
+    found = [_found(rows, looked_for) for rows in _places(analysis, looked_for, filter or Filter())]
     return (
         pl.concat([pl.DataFrame(schema={**SCHEMA, "key": pl.String, "rank": pl.Int64}), *found])
         .sort("rank")
@@ -73,8 +74,10 @@ def finds(analysis: Analysis, texts: Sequence[str], filter: Filter | None = None
     )
 
 
-def _places(analysis: Analysis, wanted: Filter) -> Iterator[pl.DataFrame]:
+def _places(analysis: Analysis, looked_for: list[Sought], wanted: Filter) -> Iterator[pl.DataFrame]:
     """Where a text may stand: columns of `FINDS`, `key` of the thing, `rank` of the field, and `text`."""
+    mentioned = [_mentions("content", each) for each in looked_for]
+    told = analysis.told.having(events=pl.all_horizontal(pl.col("content").is_not_null(), *mentioned))
     # One result may tell of several effects.
     effects = analysis.select("effects", wanted).with_columns(
         outcome="state", key=pl.concat_str("evidence", "object_id", ignore_nulls=True)
@@ -82,7 +85,7 @@ def _places(analysis: Analysis, wanted: Filter) -> Iterator[pl.DataFrame]:
     yield from _fields(effects, "effect", _EFFECT)
     calls = analysis.select("calls", wanted).with_columns(key="call_key", evidence=pl.col("evidence").list.first())
     yield from _fields(calls, "call", _CALL)
-    yield _results(analysis, calls)
+    yield _results(told, calls)
     approvals = analysis.select("approvals", wanted).with_columns(
         key="call_key", evidence=pl.lit(None, pl.String), outcome="decision"
     )
@@ -98,7 +101,7 @@ def _places(analysis: Analysis, wanted: Filter) -> Iterator[pl.DataFrame]:
     )  # fmt: skip
     if not any(of_calls):
         yield from _fields(runs, "run", _RUN)
-        yield _inputs(analysis, runs)
+        yield _inputs(told, runs)
 
 
 def _fields(rows: pl.DataFrame, of: str, names: Sequence[str]) -> Iterator[pl.DataFrame]:
@@ -107,20 +110,20 @@ def _fields(rows: pl.DataFrame, of: str, names: Sequence[str]) -> Iterator[pl.Da
         yield _place(rows.with_columns(text=text), of, name, rank)
 
 
-def _results(analysis: Analysis, calls: pl.DataFrame) -> pl.DataFrame:
-    told = analysis.call_events.filter(
+def _results(told: Derivation, calls: pl.DataFrame) -> pl.DataFrame:
+    results = told.call_events.filter(
         (pl.col("event") == "tool.called") & pl.col("state").is_in(_RESULTS) & pl.col("content").is_not_null()
     ).select("call_key", text="content", evidence="pointer")
-    return _place(calls.drop("evidence").join(told, on="call_key", how="inner"), "call", "result", len(_CALL))
+    return _place(calls.drop("evidence").join(results, on="call_key", how="inner"), "call", "result", len(_CALL))
 
 
-def _inputs(analysis: Analysis, runs: pl.DataFrame) -> pl.DataFrame:
-    told = analysis.identified.events.filter(
+def _inputs(told: Derivation, runs: pl.DataFrame) -> pl.DataFrame:
+    inputs = told.identified.events.filter(
         pl.col("event").is_in(("input.resolved", "plan.recorded")) & pl.col("content").is_not_null()
     ).select(
         "run_id", text="content", evidence="pointer", key=pl.concat_str("run_id", "content_digest", ignore_nulls=True)
     )
-    return _place(runs.drop("evidence", "key").join(told, on="run_id", how="inner"), "input", "content", 0)
+    return _place(runs.drop("evidence", "key").join(inputs, on="run_id", how="inner"), "input", "content", 0)
 
 
 def _place(rows: pl.DataFrame, of: str, field: str, rank: int) -> pl.DataFrame:
@@ -136,13 +139,17 @@ def _place(rows: pl.DataFrame, of: str, field: str, rank: int) -> pl.DataFrame:
 def _found(rows: pl.DataFrame, looked_for: list[Sought]) -> pl.DataFrame:
     """The rows whose text holds all that is looked for, with a snippet of the first."""
     for each in looked_for:
-        rows = rows.filter(pl.col("text").str.contains_any(list(each.literals), ascii_case_insensitive=True))
+        rows = rows.filter(_mentions("text", each))
     snippets = [_snippet(text, looked_for) for text in rows["text"]]
     return (
         rows.with_columns(snippet=pl.Series(snippets, dtype=pl.String))
         .filter(pl.col("snippet").is_not_null())
         .select(*SCHEMA, "key", "rank")
     )
+
+
+def _mentions(column: str, looked_for: Sought) -> pl.Expr:
+    return pl.col(column).str.contains_any(list(looked_for.literals), ascii_case_insensitive=True)
 
 
 def _snippet(text: str, looked_for: list[Sought]) -> str | None:

@@ -95,7 +95,7 @@ def identify(tables: Tables) -> Identified:
     keyed = pl.concat([_keys(spans), _keys(events)]).unique()
     edges = pl.concat([keyed.select("first", "second").drop_nulls(), _links(spans), _resumed(events)]).unique()
     nodes = pl.concat([keyed.select(node="first"), keyed.select(node="second")]).drop_nulls().unique().sort("node")
-    runs = _components(nodes, edges)
+    runs = components(nodes, edges)
     spans, events = (_with_run(frame, runs) for frame in (spans, events))
     return Identified(
         spans=spans.sort(*SPAN_ORDER),
@@ -301,7 +301,7 @@ def _resumed(events: pl.DataFrame) -> pl.DataFrame:
     ).select(first=trace_key("previous"), second=trace_key("part"))
 
 
-def _components(nodes: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
+def components(nodes: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
     """Connected components: `node`, `run_id`. The least node of a component names it (union-find by least root)."""
     names = nodes["node"].to_list()
     parent = {name: name for name in names}

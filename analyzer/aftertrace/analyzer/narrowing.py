@@ -92,13 +92,15 @@ def _of_calls(calls: pl.DataFrame) -> _Meant:
 
 
 def _of_customer(analysis: Analysis, name: str) -> pl.Series:
+    is_told = pl.col("attributes").str.contains(r"(?i)customer")
+    identified = analysis.told.having(spans=is_told, events=is_told).identified
     told = [
-        frame.filter(pl.col("attributes").str.contains(r"(?i)customer"))
+        frame.filter(is_told)
         .filter(pl.col("attributes").str.extract_all(_CUSTOMER).list.eval(
             pl.element().str.extract(_CUSTOMER, 1) == name
         ).list.any())
         .select("run_id")
-        for frame in (analysis.identified.spans, analysis.identified.events)
+        for frame in (identified.spans, identified.events)
     ]  # fmt: skip
     return pl.concat(told)["run_id"].unique()
 
@@ -108,14 +110,12 @@ def _of_policy(analysis: Analysis, name: str) -> _Meant:
     runs = analysis.runs.filter(
         pl.col("policies").list.eval((pl.element() == name) | pl.element().str.starts_with(f"{name} ")).list.any()
     )
-    asked = analysis.call_events.filter(
-        (pl.col("event") == "policy.evaluated")
-        & pl.any_horizontal(
-            pl.col("attributes").str.json_path_match("$.policy_id") == name,
-            pl.col("decider") == name,
-            pl.col("rule") == name,
-        )
+    is_asked = (pl.col("event") == "policy.evaluated") & pl.any_horizontal(
+        pl.col("attributes").str.json_path_match("$.policy_id") == name,
+        pl.col("decider") == name,
+        pl.col("rule") == name,
     )
+    asked = analysis.told.having(events=is_asked).call_events.filter(is_asked)
     calls = analysis.calls.join(asked.select("call_key"), on="call_key", how="semi")
     return _Meant(pl.concat([runs["run_id"], calls["run_id"]]).unique(), calls["call_key"])
 
@@ -171,12 +171,6 @@ def _with(
 
 def _above(analysis: Analysis, name: str) -> pl.Series:
     """The calls in whose spans, at any depth, lies a span that names it."""
-    spans = analysis.identified.spans
-    step = (
-        spans.select("trace_id", at="span_id", up="parent_span_id")
-        .drop_nulls(["trace_id", "at"])
-        .unique(["trace_id", "at"], keep="first", maintain_order=True)
-    )
     named = pl.any_horizontal(
         pl.when(pl.col("attributes").str.contains(f'"{key}":', literal=True)).then(
             pl.col("attributes").str.json_path_match(f"$['{key}']")
@@ -184,8 +178,15 @@ def _above(analysis: Analysis, name: str) -> pl.Series:
         == name
         for key in _ON_SPANS
     )
+    told = analysis.told.having(spans=named)
+    spans = told.identified.spans
+    step = (
+        spans.select("trace_id", at="span_id", up="parent_span_id")
+        .drop_nulls(["trace_id", "at"])
+        .unique(["trace_id", "at"], keep="first", maintain_order=True)
+    )
     of_call = (
-        analysis.call_events.filter(pl.col("event") == "tool.called")
+        told.call_events.filter(pl.col("event") == "tool.called")
         .select("trace_id", "call_key", at="span_id")
         .drop_nulls()
         .unique()

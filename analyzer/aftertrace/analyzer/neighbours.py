@@ -94,6 +94,24 @@ def enclosing(found: Found, events: pl.DataFrame) -> pl.DataFrame:
     return ran.join(met.select("source", "tail", time_ns="began_ns"), on=of, how="semi").select(events.columns)
 
 
+def enclosed(found: Found, events: pl.DataFrame) -> pl.DataFrame:
+    """The other way: what ends of connections tell in traces of their own while a tool of some events runs."""
+    running = events.filter(
+        _RAN & ~_IS_COPY & (pl.col("end_ns") > pl.col("time_ns")) & pl.col("tool_name").is_not_null()
+    )
+    if not running.height:
+        return events.clear()
+    within = pl.col("time_ns").is_between(running["time_ns"].min(), running["end_ns"].max())
+    (told,) = collected(
+        found.all("events")
+        .filter(within & _IS_COPY & pl.col("source").is_in(running["source"].unique().implode()))
+        .with_columns(tail=_TAIL)
+        .filter(pl.col("tail").is_in(running.select(_TAIL).to_series().unique().implode()))
+        .select(events.columns)
+    )
+    return told
+
+
 def retelling(found: Found, rows: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """Rows of records that the flags of some rows name, and that are not among them."""
     place = pl.concat_str(_POINTER, separator="/")

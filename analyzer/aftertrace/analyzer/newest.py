@@ -6,11 +6,10 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer.connected import Sought, connected
+from aftertrace.analyzer.connected import Connected, Sought, connected
 from aftertrace.analyzer.found import Found
-from aftertrace.analyzer.identity import identify
+from aftertrace.analyzer.identity import Identified
 from aftertrace.analyzer.runs import is_of_an_agent, records
-from aftertrace.analyzer.tables import Tables
 from aftertrace.analyzer.untimed import ORDER_ONLY_NS
 from aftertrace.store.snapshot import collected
 from aftertrace.store.wire_keys import columns_of, wire_keys
@@ -21,7 +20,7 @@ _TIMES: Final = {"spans": "start_ns", "events": "time_ns"}
 """When a row of each table began."""
 
 
-def newest(found: Found) -> Tables | None:
+def newest(found: Found) -> Connected | None:
     """The rows that the run needs which began last, and that others need which may have; None: all rows are to be read.
 
     A run all of whose rows are as new as the oldest that were looked at began after every run with an older one.
@@ -32,9 +31,9 @@ def newest(found: Found) -> Tables | None:
     rows = FIRST_ROWS
     while rows < at_ns.len():
         since_ns = min(at_ns.top_k(rows).to_list())
-        tables = connected(found, Sought(_keys_since(found, since_ns)))
-        if _has_begun(tables, since_ns):
-            return tables
+        told = connected(found, Sought(_keys_since(found, since_ns)))
+        if _has_begun(told.identified, since_ns):
+            return told
         rows *= 8
     return None
 
@@ -51,9 +50,8 @@ def _keys_since(found: Found, since_ns: int) -> pl.DataFrame:
     return pl.concat(keys).select("kind", "key").unique(maintain_order=True)
 
 
-def _has_begun(tables: Tables, since_ns: int) -> bool:
+def _has_begun(identified: Identified, since_ns: int) -> bool:
     """Whether a run of an agent began since then."""
-    identified = identify(tables)
     told = pl.concat([records(identified.spans, "spans"), records(identified.events, "events")], how="diagonal")
     began = told.group_by("run_id").agg(pl.col("first_ns").min(), is_agent=is_of_an_agent())
     return bool((began["is_agent"] & (began["first_ns"] >= since_ns)).any())

@@ -48,8 +48,8 @@ def record(analysis: Analysis, run_id: str) -> RunRecord:
     if not found.height:
         raise Invalid(f"run {run_id!r}: not found; `aftertrace runs` lists them")
     row = found.row(0, named=True)
-    spans = analysis.identified.spans.filter(pl.col("run_id") == run_id)
-    events = analysis.identified.events.filter(pl.col("run_id") == run_id)
+    identified = analysis.of(run_id).identified
+    spans, events = (rows.filter(pl.col("run_id") == run_id) for rows in (identified.spans, identified.events))
     calls, effects = recorded_calls(analysis, run_id), recorded_effects(analysis, run_id)
     answers = analysis.answers(run_id)
     began_ns = row["first_ns"]

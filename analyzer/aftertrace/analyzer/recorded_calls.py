@@ -25,7 +25,7 @@ def recorded_calls(analysis: Analysis, run_id: str) -> tuple[Call, ...]:
     """The calls of a run, in the order in which they began."""
     only = Filter(run_id=run_id)
     rows = analysis.select("calls", only)
-    events = analysis.call_events.join(rows.select("call_key"), on="call_key", how="semi")
+    events = analysis.of(run_id).call_events.join(rows.select("call_key"), on="call_key", how="semi")
     results = {row["call_key"]: row for row in _results(events).iter_rows(named=True)}
     partial = set(events.filter(is_partial())["call_key"].to_list())
     approvals = {row["call_key"]: row for row in _timed(analysis.select("approvals", only)).iter_rows(named=True)}

@@ -53,6 +53,7 @@ RUNS: Final = {
     "cost_usd": (pl.Float64, "cost as stated"),
     "traces": (pl.List(pl.String), "traces the run is made of"),
     "dialects": (pl.List(pl.String), "dialects that read it"),
+    "scopes": (pl.List(pl.String), "instrumentation scopes that its records came from; null is none told"),
     "service_name": (pl.String, "service that reported it"),
     "source": (pl.String, "who sent it, as authenticated"),
     "tenant": (pl.String, "tenant of the source"),

@@ -34,11 +34,11 @@ _INPUTS: Final = ("user_prompt", "other")
 
 
 def run_facts(identified: Identified) -> pl.DataFrame:
-    """Per `run_id`: `run_keys`, `trigger`, `trigger_id`, `parent_run_key`, `workflow`, `service_version`, `policies`
-    and `input_digests`, as `schemas.RUNS` has them.
+    """Per `run_id`: `run_keys`, `trigger`, `trigger_id`, `parent_run_key`, `workflow`, `service_version`, `scopes`,
+    `policies` and `input_digests`, as `schemas.RUNS` has them.
     """
     spans, events = identified.spans, identified.events
-    every = pl.concat([frame.select("run_id", "run_key", "service_version") for frame in (spans, events)])
+    every = pl.concat([frame.select("run_id", "run_key", "service_version", "scope_name") for frame in (spans, events)])
     facts = pl.concat([_of_spans(spans), _of_events(events)], how="diagonal")
     policy = pl.concat_str("policy_id", "policy_version", separator=" ", ignore_nulls=True).replace("", None)
     told = (
@@ -51,7 +51,11 @@ def run_facts(identified: Identified) -> pl.DataFrame:
             _told(pl.col("input_digest")).alias("input_digests"),
         )
     )
-    named = every.group_by("run_id").agg(pl.col("service_version").max(), _told(pl.col("run_key")).alias("run_keys"))
+    named = every.group_by("run_id").agg(
+        pl.col("service_version").max(),
+        _told(pl.col("run_key")).alias("run_keys"),
+        _told(pl.col("scope_name")).alias("scopes"),
+    )
     return named.join(told, on="run_id", how="left").sort("run_id")
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from aftertrace.analyzer.controls import Signal, named
 from aftertrace.analyzer.gaps import gaps
 from aftertrace.analyzer.identity import Identified
+from aftertrace.analyzer.order import ordered
 from aftertrace.analyzer.retold import contradicted
 from aftertrace.analyzer.run_facts import run_facts
 from aftertrace.analyzer.schemas import DERIVED
@@ -103,7 +104,7 @@ def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) 
             duration_ns=pl.col("last_ns") - pl.col("first_ns"),
         )
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
-        .sort("first_ns", "run_id", descending=[True, False], nulls_last=True)
+        .pipe(ordered, "runs")
     )
 
 

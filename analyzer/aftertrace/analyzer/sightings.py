@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer.identity import Identified
+from aftertrace.analyzer.order import ordered
 
 ROLE: Final = ("source", "tenant", "environment", "service_name", "agent_name")
 """What tells one agent from another: the same name elsewhere is another agent."""
@@ -73,7 +74,7 @@ def sightings(identified: Identified, agents: pl.DataFrame, runs: pl.DataFrame) 
         told.join(runs.select("run_id", "first_ns"), on="run_id", how="inner")
         .with_columns(pl.col(name).replace("", None).str.split(", ").list.unique().list.sort() for name in listed)
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
-        .sort("first_ns", "run_id", "agent_name", nulls_last=True)
+        .pipe(ordered, "sightings")
     )
 
 

@@ -39,6 +39,8 @@ class Child:
     """File descriptor for its standard output; None sends it to this process's standard error."""
     helpless_code: int | None = None
     """Exit code by which it says that a person must act first. It is then tried again for ever, slowly."""
+    is_spare: bool = False
+    """Nobody waits for what it does: however it ends, it is tried again like one that says so."""
     process: subprocess.Popen[bytes] | None = None
     retry_at_s: float | None = None
     """When a helpless one is tried again, by the monotonic clock."""
@@ -83,7 +85,7 @@ class Child:
             return None
         code, now = self.process.returncode, time.monotonic()
         self._close_pipe()
-        if code == self.helpless_code:
+        if self.is_spare or code == self.helpless_code:
             return self._retry(now)
         self.ended = [moment for moment in self.ended if now - moment < _PERIOD_S] + [now]
         if len(self.ended) > _RESTARTS:

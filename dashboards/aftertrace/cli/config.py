@@ -90,6 +90,15 @@ class DrainSection:
 
 
 @dataclass(frozen=True, slots=True)
+class DeriveSection:
+    """What is kept of runs that are over, so that questions about months are answered in seconds."""
+
+    enabled: bool = True
+    """Whether `aftertrace serve` keeps it up to date, half a minute after its start; `aftertrace derive` does it by
+    hand."""
+
+
+@dataclass(frozen=True, slots=True)
 class DashboardSection:
     """The page that `aftertrace serve` opens."""
 
@@ -136,6 +145,7 @@ class Config:
     store: StoreSection = field(default_factory=StoreSection)
     receiver: ReceiverSection = field(default_factory=ReceiverSection)
     drain: DrainSection = field(default_factory=DrainSection)
+    derive: DeriveSection = field(default_factory=DeriveSection)
     dashboard: DashboardSection = field(default_factory=DashboardSection)
     inventory: InventorySection = field(default_factory=InventorySection)
     log: LogSection = field(default_factory=LogSection)
@@ -146,6 +156,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "store": StoreSection,
     "receiver": ReceiverSection,
     "drain": DrainSection,
+    "derive": DeriveSection,
     "dashboard": DashboardSection,
     "inventory": InventorySection,
     "log": LogSection,

@@ -169,8 +169,9 @@ def field_docs(kind: type[Any]) -> dict[str, str]:
 
 def _tables() -> Iterator[str]:
     yield (
-        f"## Tables\n\n{', '.join(f'`{name}`' for name in DERIVED)} are derived from the stored tables whenever they "
-        "are asked for; `aftertrace sql` reads them, `spans` and `events`.\n"
+        f"## Tables\n\n{', '.join(f'`{name}`' for name in DERIVED)} are derived from the stored tables, and what "
+        "they tell of runs that are over is kept (`aftertrace derive`); `aftertrace sql` reads them, `spans` and "
+        "`events`.\n"
     )
     for derived in DERIVED.values():
         rows = [(name, str(kind), derived.briefs[name]) for name, kind in derived.schema.items()]

@@ -17,6 +17,7 @@ from aftertrace.cli.check import check
 from aftertrace.cli.connect import connect
 from aftertrace.cli.control import control
 from aftertrace.cli.demo import demo
+from aftertrace.cli.deriving import derive
 from aftertrace.cli.doctor import doctor
 from aftertrace.cli.draining import drain
 from aftertrace.cli.effects import effects
@@ -99,6 +100,7 @@ for command in (
     doctor,
     fsck,
     drain,
+    derive,
 ):
     aftertrace.add_command(command)
 

@@ -37,6 +37,10 @@ _KEEP_EVERY_S: Final = 10.0
 _DRAIN_PATIENCE_S: Final = 60.0
 """How long the drain may take at the end to store what was accepted; the rest waits in the WAL for the next start."""
 _PAGE_PATIENCE_S: Final = 5.0
+_DERIVE_AFTER_S: Final = 30.0
+"""When deriving begins: whoever serves for a moment needs none of it."""
+_DERIVE_PATIENCE_S: Final = 2.0
+"""It may be ended at any time: what it had not finished it begins again."""
 _PAGE_START_S: Final = 60.0
 
 _log = logging.getLogger("aftertrace.serve")
@@ -165,11 +169,15 @@ def run(
         serving.announce(data, now)
         open_things.callback(serving.withdraw, data)
         ready(now)
-        kept_s = time.monotonic()
+        kept_s = ready_s = time.monotonic()
+        derives = config.derive.enabled
         while not stopping.wait(_WATCH_S):
             for child in children:
                 if told := child.revive():
                     _log.warning(told)
+            if derives and time.monotonic() - ready_s >= _DERIVE_AFTER_S:
+                derives = False
+                children.append(_started(_deriving(data, config), open_things, _DERIVE_PATIENCE_S))
             if reloading is not None and reloading.is_set():
                 reloading.clear()
                 in_force.reload(receiver, places)
@@ -177,6 +185,12 @@ def run(
                 kept_s = time.monotonic()
                 _keep_refusals(refused, receiver)
         _log.info("stopping: storing what was accepted")
+
+
+def _deriving(data: Path, config: Config) -> Child:
+    arguments = ["-P", "-m", "aftertrace.cli", "derive", "--follow", "--data", str(data)]
+    # Neither a damaged table nor memory that does not suffice is a reason to stop receiving.
+    return Child("derive", arguments, {"AFTERTRACE_LOG_FORMAT": config.log.format}, is_spare=True)
 
 
 def ready_line(now: Serving, data: Path) -> str:

@@ -122,6 +122,37 @@ def _found(content: bytes, wanted: Iterable[tuple[int, int]]) -> Iterable[int]:
             yield value & _LOW
 
 
+def entries(content: bytes) -> pl.Series | None:
+    """All entries of a file, given by its bytes, to ask for many keys at once; None where it is damaged."""
+    import polars as pl
+    import pyarrow as pa
+
+    if not is_whole(content):
+        return None
+    head = _read_head(BytesIO(content))
+    start = 0 if head is None else head.bytes_before
+    # As Arrow has them where numbers are little-endian, which is wherever there are wheels of it.
+    values = pa.Array.from_buffers(
+        pa.uint64(), (len(content) - start) // _ENTRY_BYTES, [None, pa.py_buffer(content[start:])]
+    )
+    return pl.Series("entry", values)
+
+
+def parts_among(entries: pl.Series, numbers: pl.Series) -> set[int]:
+    """The parts that may hold any of some keys, given by their numbers: as `parts_with`, of what `entries` gives."""
+    import polars as pl
+
+    low = numbers.cast(pl.UInt64) * (1 << 32)
+    found = pl.DataFrame(
+        {
+            "at": entries.search_sorted(low, side="left"),
+            "end": entries.search_sorted(low + (1 << 32) - 1, side="right"),
+        }
+    ).filter(pl.col("end") > pl.col("at"))
+    at = found.select(pl.int_ranges("at", "end").explode(empty_as_null=False, keep_nulls=False)).to_series()
+    return set((entries.gather(at) & _LOW).unique().to_list())
+
+
 def is_whole(content: bytes) -> bool:
     """Whether the bytes of a file are as they were made, all of them."""
     head = _read_head(BytesIO(content))

@@ -17,6 +17,9 @@
     <data>/tables/_receivers/<receiver>                   of a shared one: whose name that is
     <data>/tables/<table>/received_date=…/….parquet       rows, with `_delta_log/` beside them
     <data>/tables/_lookup/<table>/…                       which groups of rows of that file hold which ids
+    <data>/derived/STATE                                  which files of derived tables count (`derived`)
+    <data>/derived/lock                                   held by the one process that derives
+    <data>/derived/<table>/….parquet                      what was derived of some runs
     <data>/refused/<receiver>.json                        how many requests were refused, by day
     <data>/quarantine/<name>.json, <name>.bin             what was damaged: what is known of it, and its bytes
 """
@@ -97,6 +100,21 @@ class Layout:
     def quarantine(self) -> Path:
         """Holds copies of what was found damaged."""
         return self.data / "quarantine"
+
+    @property
+    def derived(self) -> Path:
+        """What was derived from the tables, and can be again."""
+        return self.data / "derived"
+
+    @property
+    def derived_state(self) -> Path:
+        """Which files of it count."""
+        return self.derived / "STATE"
+
+    @property
+    def derived_lock(self) -> Path:
+        """Locked by the process that derives."""
+        return self.derived / "lock"
 
     def wal(self, receiver: str) -> Path:
         """The WAL folder of a receiver.

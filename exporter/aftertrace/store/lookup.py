@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     import polars as pl
 
     from aftertrace.store.layout import Layout
+    from aftertrace.store.objects import Objects
     from aftertrace.store.snapshot import Snapshot
 
 _CACHED_SNAPSHOTS: Final = 8
 _KEPT_GROUPS: Final = 32
+_MANY_KEYS: Final = 256
+"""For more keys than this, lookup files are read whole, once: most of their buckets are asked for."""
 _NUMBER_CHARACTERS: Final = 8
 """So many hexadecimal digits of a run's id are its number in a lookup file: a range of them is a beginning of ids."""
 _DRAFT_S: Final = 60.0
@@ -97,6 +100,8 @@ class Reader:
         """Read `snapshot`."""
         self._snapshot = snapshot
         self._kept: OrderedDict[tuple[str, str, int], pa.Table] = OrderedDict()
+        self._entries: dict[tuple[str, str], pl.Series | None] = {}
+        """Of the lookup files that were read whole."""
 
     def rows_with(self, table: str, keys: pl.DataFrame, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of a table that have any of some wire keys.
@@ -116,10 +121,10 @@ class Reader:
         wanted = list(schema.names if columns is None else columns)
         needed = [name for name in schema.names if name in {*wanted, *columns_of(table), "receiver", "seq"}]
         kinds = set(keys["kind"])
-        numbers = {key_file.number_of(kind, key) for kind, key in keys.select("kind", "key").iter_rows()}
+        numbers = set(key_file.numbers_of(keys))
         parts = [schema.empty_table().select(needed)]
         for path, day in _files(self._snapshot, table):
-            groups = key_file.parts_with(objects, key_of(table, path), numbers)
+            groups = self._parts_with(objects, table, path, numbers)
             for rows in self._groups(table, path, day, groups, needed):
                 frame = pl.DataFrame(rows.select(columns_of(table)))
                 hits = wire_keys(frame, kinds).join(keys, on=["kind", "key"], how="semi")["row"].unique().sort()
@@ -150,6 +155,18 @@ class Reader:
                     named = run_names.names(frame).filter(pl.col("run_id").str.starts_with(beginning))
                     found.append(named.select("kind", "key"))
         return pl.concat(found).unique(maintain_order=True)
+
+    def _parts_with(self, objects: Objects, table: str, path: str, numbers: set[int]) -> set[int] | None:
+        """Which groups of rows of a file may have some keys; None where that is not known."""
+        if len(numbers) <= _MANY_KEYS:
+            return key_file.parts_with(objects, key_of(table, path), numbers)
+        import polars as pl
+
+        if (table, path) not in self._entries:
+            content = read(self._snapshot.layout, table, path)
+            self._entries[table, path] = None if content is None else key_file.entries(content)
+        entries = self._entries[table, path]
+        return None if entries is None else key_file.parts_among(entries, pl.Series(list(numbers), dtype=pl.UInt32))
 
     def _groups(
         self, table: str, path: str, day: date, groups: set[int] | None, columns: Sequence[str]

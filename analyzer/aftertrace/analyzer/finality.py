@@ -1,0 +1,76 @@
+"""From when on what is told of a run is final, unless more records of it come.
+
+Time alone changes what is told: a run without an end is over after 30 quiet minutes, and what waits can be resumed for
+a day. Runs that one another's records lead to are final together.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.derivation import Derivation
+from aftertrace.analyzer.gateways import is_drawn
+from aftertrace.analyzer.identity import RESUME_WITHIN_NS, components
+from aftertrace.analyzer.run_states import QUIET_NS
+from aftertrace.store.wire_keys import wire_keys
+
+CLOSED_FOR_NS: Final = 5 * 60 * 10**9
+"""What else is sent of a run that told its end comes within this, mostly: derived later, it is derived once."""
+FINALITY: Final = pl.Schema({"run_id": pl.String, "from_ns": pl.Int64, "final_ns": pl.Int64, "due_ns": pl.Int64})
+_JOINED: Final = ("call", "request", "mcp")
+
+
+def finality(told: Derivation, meant: pl.Series, leads: pl.DataFrame, now_ns: int) -> pl.DataFrame:
+    """When what is told of some runs became final (null: it is not), or else may next; columns as in `FINALITY`.
+
+    Args:
+        told: what is told of them.
+        meant: `run_id` of the runs.
+        leads: their keys (`touched.LEADS`).
+        now_ns: the time it was judged at.
+    """
+    received = pl.concat(
+        [frame.select("run_id", "received_ns") for frame in (told.identified.spans, told.identified.events)]
+    )
+    waiting = told.calls.filter(pl.col("outcome") == "pending").select("run_id", is_pending=pl.lit(value=True)).unique()
+    runs = (
+        received.filter(pl.col("run_id").is_in(meant.implode()))
+        .group_by("run_id")
+        .agg(from_ns=pl.col("received_ns").min(), last_ns=pl.col("received_ns").max())
+        .join(told.run_states.select("run_id", "is_closed"), on="run_id", how="left")
+        .join(waiting, on="run_id", how="left")
+        .join(_together(told, leads), on="run_id", how="left")
+    )
+    whole = pl.col("together")
+    last_ns = pl.col("last_ns").max().over(whole)
+    is_pending = pl.col("is_pending").fill_null(value=False).any().over(whole)
+    is_closed = pl.col("is_closed").fill_null(value=False).all().over(whole)
+    quiet_ns = last_ns + pl.when(is_closed).then(CLOSED_FOR_NS).otherwise(QUIET_NS)
+    lapsed_ns = last_ns + RESUME_WITHIN_NS
+    # What was pending before it lapsed cannot be told any more.
+    final_ns = pl.when(now_ns >= lapsed_ns).then(lapsed_ns).when(~is_pending & (now_ns >= quiet_ns)).then(quiet_ns)
+    due_ns = pl.when(now_ns < quiet_ns).then(quiet_ns).otherwise(lapsed_ns)
+    return (
+        runs.with_columns(final_ns=final_ns)
+        .with_columns(due_ns=pl.when(pl.col("final_ns").is_null()).then(due_ns))
+        .select(pl.col(name).cast(kind) for name, kind in FINALITY.items())
+        .sort("run_id")
+    )
+
+
+def _together(told: Derivation, leads: pl.DataFrame) -> pl.DataFrame:
+    """`run_id`, `together`: equal for runs that have a key in common, or the id of a call that nobody else can have."""
+    ids = []
+    for frame in (told.identified.spans, told.identified.events):
+        keys = wire_keys(frame, _JOINED).filter((pl.col("kind") != "call") | is_drawn(pl.col("key")))
+        ids.append(
+            keys.join(frame.with_row_index("row").select("row", "run_id"), on="row", how="inner").select(
+                "run_id", "kind", "key"
+            )
+        )
+    shared = pl.concat([leads.select("run_id", "kind", "key"), *ids]).unique()
+    edges = shared.select(first="run_id", second=pl.concat_str("kind", "key", separator=" "))
+    nodes = pl.concat([edges.select(node="first"), edges.select(node="second")]).unique().sort("node")
+    return components(nodes, edges).select(run_id="node", together="run_id")

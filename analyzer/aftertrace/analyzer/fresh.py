@@ -1,0 +1,85 @@
+"""The records that came since some were looked at, in the order in which they were received."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.touched import COLUMNS
+from aftertrace.store.snapshot import Snapshot, collected
+
+_FRAME: Final = ("receiver", "seq")
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Some of the records that came since."""
+
+    rows: dict[str, pl.DataFrame]
+    """By table, in `touched.COLUMNS` and `received_ns`."""
+    upto: dict[str, int]
+    """By receiver, the seq of the last frame that they go up to."""
+    is_all: bool
+    """Whether nothing came after them."""
+
+
+def fresh(snapshot: Snapshot, upto: dict[str, int], at_most: int | None = None) -> Fresh:
+    """Records of frames that came after some, those of whole frames.
+
+    Args:
+        snapshot: the version of the store that is read.
+        upto: by receiver, the seq of the last frame that was looked at.
+        at_most: about so many records, but of one frame at least; None: all.
+
+    Raises:
+        Corrupt: a file of a table is damaged or missing.
+    """
+    newest = dict(snapshot.watermarks)
+    until = newest if at_most is None else _until(snapshot, upto, at_most)
+    rows = dict(
+        zip(
+            COLUMNS,
+            collected(
+                *(
+                    snapshot.scan(table).filter(_after(upto) & ~_after(until)).select(*columns, "received_ns")
+                    for table, columns in COLUMNS.items()
+                )
+            ),
+            strict=True,
+        )
+    )
+    return Fresh(rows, until, until == newest)
+
+
+def _after(upto: dict[str, int]) -> pl.Expr:
+    """Whether a row is of a frame that came after some."""
+    seen = [(pl.col("receiver") == receiver) & (pl.col("seq") <= seq) for receiver, seq in upto.items()]
+    return ~pl.any_horizontal(seen) if seen else pl.lit(value=True)
+
+
+def _until(snapshot: Snapshot, upto: dict[str, int], at_most: int) -> dict[str, int]:
+    """By receiver, the seq up to which there are about so many new records."""
+    counted = collected(
+        *(
+            snapshot.scan(table).filter(_after(upto)).group_by(_FRAME).agg(pl.len(), pl.col("received_ns").min())
+            for table in COLUMNS
+        )
+    )
+    newest = dict(snapshot.watermarks)
+    frames = (
+        pl.concat(counted)
+        .group_by(_FRAME)
+        .agg(pl.col("len").sum(), pl.col("received_ns").min())
+        # A clock that was put back does not put frames before those that came earlier.
+        .sort(_FRAME)
+        .with_columns(pl.col("received_ns").cum_max().over("receiver"))
+        .sort("received_ns", *_FRAME)
+        .with_columns(before=pl.col("len").cum_sum() - pl.col("len"))
+    )
+    taken = frames.filter(pl.col("before") < at_most)
+    if taken.height == frames.height:
+        return newest
+    reached = dict(taken.group_by("receiver").agg(pl.col("seq").max()).iter_rows())
+    return {receiver: reached.get(receiver, upto.get(receiver, 0)) for receiver in newest}

@@ -1,0 +1,113 @@
+"""The derived tables as they are kept: reading and writing the files of runs whose telling is final."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib import resources
+from io import BytesIO
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.order import ORDERS
+from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.sightings import SCHEMA as SIGHTINGS
+from aftertrace.analyzer.touched import LEADS
+from aftertrace.store import derived
+from aftertrace.store.derived import Part, State
+from aftertrace.store.layout import Layout
+from aftertrace.store.snapshot import Snapshot
+
+FINAL: Final = pl.Schema({"run_id": pl.String, "from_ns": pl.Int64, "final_ns": pl.Int64})
+"""A run that is kept: when its first record was received, and from when on what is told of it is final."""
+OPENED: Final = pl.Schema([*LEADS.items(), ("due_ns", pl.Int64())])
+"""A run that is not kept yet, its keys, and when time alone may have made what is told of it final."""
+KEYS: Final = pl.Schema({"run_id": pl.String, "key": pl.String})
+SCHEMAS: Final = {
+    **{name: DERIVED[name].schema for name in ORDERS if name in DERIVED},
+    "sightings": SIGHTINGS,
+    "keys": KEYS,
+    "leads": LEADS,
+    "final": FINAL,
+}
+"""The tables that are kept."""
+_PACKAGES: Final = ("aftertrace.analyzer", "aftertrace.semconv", "aftertrace.store")
+
+
+@cache
+def rules() -> str:
+    """Digest of all by which tables are derived: our code, and the library that carries it out."""
+    digest = hashlib.sha256(pl.__version__.encode())
+    for package in _PACKAGES:
+        for file in sorted(resources.files(package).iterdir(), key=lambda each: each.name):
+            if file.name.endswith(".py"):
+                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def current(layout: Layout, snapshot: Snapshot) -> State | None:
+    """What is kept, if it was derived by these rules, and from records that the store still has.
+
+    Raises:
+        Corrupt: it cannot be read.
+    """
+    state = derived.read(layout)
+    if state is None or state.rules != rules():
+        return None
+    has = dict(snapshot.watermarks)
+    # A store that was put back from an older backup has fewer.
+    return state if all(has.get(receiver, 0) >= seq for receiver, seq in state.upto.items()) else None
+
+
+def scan(layout: Layout, state: State, table: str) -> pl.LazyFrame:
+    """What is kept of a table, in no order.
+
+    Raises:
+        Corrupt: when it is collected by `collected`, a file is damaged or missing.
+    """
+    paths = [layout.derived / part.files[table] for part in state.parts if table in part.files]
+    return pl.scan_parquet(paths, glob=False) if paths else pl.LazyFrame(schema=SCHEMAS[table])
+
+
+def opened(layout: Layout, state: State) -> pl.DataFrame:
+    """The runs that are not kept yet, columns as in `OPENED`."""
+    if state.opened is None:
+        return pl.DataFrame(schema=OPENED)
+    return collected(layout, pl.scan_parquet(layout.derived / state.opened, glob=False))[0]
+
+
+def collected(layout: Layout, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
+    """The rows of lazy frames over what is kept.
+
+    Raises:
+        Corrupt: a file is damaged or missing.
+    """
+    try:
+        return pl.collect_all(frames)
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise derived.damaged(layout, type(error).__name__) from error
+
+
+def part(layout: Layout, tables: dict[str, pl.DataFrame]) -> Part:
+    """Write a part. It counts when it is named in a state.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    files = {name: _written(layout, name, rows) for name, rows in tables.items() if rows.height}
+    return Part(tables["final"].height, files)
+
+
+def open_runs(layout: Layout, rows: pl.DataFrame) -> str | None:
+    """Write which runs are open (columns as in `OPENED`); the path of the file, None where none are."""
+    return _written(layout, "opened", rows) if rows.height else None
+
+
+def _written(layout: Layout, table: str, rows: pl.DataFrame) -> str:
+    content = BytesIO()
+    rows.write_parquet(content, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS)
+    return derived.add(layout, table, content.getvalue())
+
+
+_ROW_GROUP_ROWS: Final = 1 << 15

@@ -1,0 +1,77 @@
+"""`derive`: keep what is told of runs, so that questions about months need not read months of records."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from aftertrace.cli import logs, settings
+from aftertrace.cli.children import when_parent_ends
+from aftertrace.store.errors import Unavailable
+
+if TYPE_CHECKING:
+    from aftertrace.analyzer.deriving import Step
+
+NICENESS: Final = 10
+"""Whoever receives and stores goes first."""
+_EVERY_S: Final = 10.0
+"""Between two looks at a store to which nothing may have come."""
+
+_log = logging.getLogger("aftertrace.derive")
+
+
+@click.command()
+@click.option("--anew", is_flag=True, help="Forget what was derived before, and derive all of it again.")
+@click.option("--follow", is_flag=True, help="Go on until the process is ended; `serve` runs it so.")
+@settings.data_option
+def derive(data: Path, anew: bool, follow: bool) -> None:
+    """Keep what is told of runs that are over.
+
+    Every command that reads gives the same answers without it, and takes longer the more the store holds. `serve` does
+    this by itself.
+    """
+    logs.start(settings.current())
+    stored, stopping = settings.readable(data), threading.Event()
+    if follow:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.set())
+        when_parent_ends(stopping.set)
+        os.nice(NICENESS)
+        _follow(stored, stopping, anew=anew)
+        return
+    from aftertrace.analyzer.deriving import derive as step
+
+    done = step(stored, anew=anew)
+    records, kept = done.records, done.kept
+    while not done.is_last:
+        done = step(stored)
+        records, kept = records + done.records, kept + done.kept
+    click.echo(f"looked at {records:,} records: kept what is told of {kept:,} runs, {done.open:,} are not over yet")
+
+
+def _follow(data: Path, stopping: threading.Event, *, anew: bool) -> None:
+    from aftertrace.analyzer.deriving import derive as step
+
+    while not stopping.is_set():
+        try:
+            done = step(data, anew=anew)
+        except (Unavailable, OSError) as refusal:
+            # A full disk, or somebody who derives by hand: both pass.
+            _log.warning("%s", refusal)
+            stopping.wait(_EVERY_S)
+            continue
+        anew = False
+        if done.records:
+            _tell(done)
+        if done.is_last:
+            stopping.wait(_EVERY_S)
+
+
+def _tell(done: Step) -> None:
+    _log.debug("looked at %d records: kept %d runs, %d are open", done.records, done.kept, done.open)

@@ -1,0 +1,109 @@
+"""What was derived from the tables, kept so that it need not be derived again: parts, and a file that says which count.
+
+A part is a file of each derived table with the rows of the same runs. `STATE` names the parts that count, up to which
+record they were derived, and by which rules; it is replaced at once, so that a reader sees the tables of one moment.
+All of it can be thrown away and made again from `spans` and `events`.
+
+A crash before `STATE` is replaced leaves files that nobody reads; `sweep` takes them away.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+from aftertrace.store import durable
+from aftertrace.store.errors import Corrupt
+from aftertrace.store.layout import Layout
+
+FORMAT: Final = 1
+"""Of `STATE`. Of another one everything is derived anew."""
+KEEP_S: Final = 3600
+"""A file that counts no more stays this long: somebody may be reading it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of some runs."""
+
+    runs: int
+    files: dict[str, str]
+    """By table, the path of its file below the folder of derived tables. A table without a row has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Which parts count."""
+
+    rules: str
+    """Digest of the rules by which they were derived: by others, they would be otherwise."""
+    upto: dict[str, int] = field(default_factory=dict)
+    """By receiver, the seq of the last frame whose records are in it, or in what is open."""
+    parts: tuple[Part, ...] = ()
+    opened: str | None = None
+    """Path of the file of keys of runs that are not told yet, as they may go on; None: there are none."""
+
+
+def read(layout: Layout) -> State | None:
+    """What counts now; None where nothing does, or not of this format.
+
+    Raises:
+        Corrupt: it cannot be read.
+    """
+    try:
+        content = layout.derived_state.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        found = json.loads(content)
+        if found["format"] != FORMAT:
+            return None
+        parts = tuple(Part(int(part["runs"]), dict(part["files"])) for part in found["parts"])
+        upto = {receiver: int(seq) for receiver, seq in found["upto"].items()}
+        return State(str(found["rules"]), upto, parts, found["opened"])
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise damaged(layout, "STATE is not whole") from None
+
+
+def write(layout: Layout, state: State) -> None:
+    """Let these parts count from now on, and no others. Durable when this returns.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    durable.write_file(layout.derived_state, json.dumps({"format": FORMAT, **asdict(state)}).encode())
+
+
+def add(layout: Layout, table: str, content: bytes) -> str:
+    """Write a file of a table that nobody reads before `STATE` names it; its path. Durable when this returns.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    path = f"{table}/{uuid.uuid4().hex}.parquet"
+    durable.make_folder((layout.derived / path).parent)
+    durable.write_file(layout.derived / path, content)
+    return path
+
+
+def sweep(layout: Layout, state: State, *, now_s: float | None = None) -> None:
+    """Remove files that count no more, and that nobody can be reading.
+
+    Raises:
+        OSError: one cannot be removed.
+    """
+    counting = {path for part in state.parts for path in part.files.values()} | {state.opened}
+    before_s = (time.time() if now_s is None else now_s) - KEEP_S
+    for path in layout.derived.glob("*/*"):
+        if path.relative_to(layout.derived).as_posix() not in counting and path.stat().st_mtime < before_s:
+            path.unlink(missing_ok=True)
+
+
+def damaged(layout: Layout, what: str) -> Corrupt:
+    """The error for derived tables that cannot be read; they hold nothing that is not elsewhere."""
+    return Corrupt(
+        f"read {layout.derived}: {what}, expected what was derived there; `aftertrace derive --anew` makes it again"
+    )
