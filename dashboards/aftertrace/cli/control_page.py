@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Final
 
 from aftertrace.dashboards.plain import plain, plain_lines
@@ -56,8 +57,8 @@ def page(
         code, strict = int(breaks or is_unknown), " --strict" if is_unknown else ""
         lines += [
             "    replayed alone they show it; in CI:",
-            plain(f"    aftertrace import {folder}/telemetry.jsonl --data replay"),
-            plain(f"    aftertrace check {folder}/rules.toml{strict} --data replay   # exits with {code}"),
+            plain(f"    aftertrace import {quote(f'{folder}/telemetry.jsonl')} --data replay"),
+            plain(f"    aftertrace check {quote(f'{folder}/rules.toml')}{strict} --data replay   # exits with {code}"),
         ]
     return lines
 
