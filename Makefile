@@ -9,7 +9,8 @@ BIN := $(VENV)/bin
 PY ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-WORKERS ?= 2
+# One more than two cores, since many tests wait: for a disk, a server, a time limit.
+WORKERS ?= 3
 
 help: ## what can be made
 	@echo "make TARGET [PY=python3.11] [VENV=.venv] [ARGS=...]"
@@ -19,7 +20,7 @@ demo: $(VENV)/users.stamp ## see it work: recorded agents replayed, a live one a
 	@$(BIN)/aftertrace demo $(ARGS)
 
 test: $(VENV)/dev.stamp ## all tests (ARGS='-k name -x')
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/dev.stamp ## style, types, the import contracts, and docs that have gone stale
 	@$(BIN)/ruff check
