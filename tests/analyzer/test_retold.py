@@ -8,7 +8,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from aftertrace.analyzer import markdown
 from aftertrace.analyzer.document import Document
-from aftertrace.analyzer.failure_report import control_failures, failures
+from aftertrace.analyzer.failure_report import control_failures, told_of
 
 from .frames import Frames, of_requests
 
@@ -70,8 +70,9 @@ def test_a_contradiction_is_a_signal_of_its_run() -> None:
     assert sorted(analysis.of().identified.spans["tool_name"].drop_nulls()) == ["delete_all", "read"]
     checks = next(answer for answer in analysis.answers(run["run_id"]).more if answer.question == "checks")
     assert (checks.state, checks.value) == ("partial", "control failure: conflicting_records×1")
-    assert failures(analysis.calls, analysis.effects, analysis.runs) == 1
-    part = control_failures(analysis.calls, analysis.effects, analysis.runs)
+    failed = told_of(analysis, None)
+    assert failed.failures == 1
+    part = control_failures(failed)
     assert part is not None
     told = markdown.written(Document("", (part,)))
     assert "| `conflicting_records` | 1 |" in told
@@ -82,6 +83,6 @@ def test_runs_without_one_have_no_signal() -> None:
     """The same sender's resend is none."""
     analysis = sent(tool("read"), tool("read")).analysis()
     assert analysis.runs["signals"].to_list() == [[]]
-    assert control_failures(analysis.calls, analysis.effects, analysis.runs) is None
+    assert control_failures(told_of(analysis, None)) is None
     assert analysis.sql("select count(*) as n from spans where flags is not null")["n"].to_list() == [0]
     assert analysis.runs.schema["signals"] == pl.List(pl.String)
