@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -31,8 +30,11 @@ RUNS_PER_COMMIT: Final = 64
 SMALL_COMMITS: Final = 48
 """Commits at the end that are not folded yet."""
 
-_BEGAN_NS: Final = 1_790_000_000 * 10**9
+BEGAN_NS: Final = 1_790_000_000 * 10**9
+"""When the first run began."""
 _RUN_EVERY_NS: Final = 10**9 // 4
+_DAY_NS: Final = 24 * 3600 * 10**9
+_DENIED_CALL: Final = "7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,20 @@ class Shape:
     """So many runs are one conversation; 0: nothing names any."""
     counted: bool = False
     """The ids of calls are counted in each run: `call_1` is everywhere."""
+    days: int = 0
+    """Over so many days they are spread; 0: one begins every quarter of a second."""
+    denied_every: int = 0
+    """Of every so many runs one has its last call denied by a policy; 0: none."""
 
 
-def fill(layout: Layout, shape: Shape, *, seed: int = 1) -> list[str]:
-    """Write runs into a new store.
+def fill(layout: Layout, shape: Shape, *, seed: int = 1, after: int = 0) -> list[str]:
+    """Write runs into a store.
 
     Args:
         layout: an open data folder.
         shape: how many, and how they hang together.
         seed: of ids and texts.
+        after: so many runs are in it already, made with another seed.
 
     Returns:
         The trace ids of the runs, in order of time.
@@ -66,11 +73,11 @@ def fill(layout: Layout, shape: Shape, *, seed: int = 1) -> list[str]:
     folded = list(range(0, runs - small, RUNS_PER_FILE))
     starts = [*folded, *range(runs - small, runs, RUNS_PER_COMMIT)]
     for start, end in zip(starts, [*starts[1:], runs], strict=True):
-        frame = _runs(traces[start:end], start, texts, shape)
+        frame = _runs(traces[start:end], after + start, texts, shape)
         for name, schema, template in (("spans", SPANS, _SPAN_ROWS), ("events", EVENTS, _EVENT_ROWS)):
-            rows = _rows(frame, template, schema)
-            writers[name].append(together(name, rows), "main", end)
-        writers["evidence"].append(TABLES["evidence"].schema.empty_table(), "main", end)
+            rows = _rows(frame, template, schema, shape)
+            writers[name].append(together(name, rows), "main", after + end)
+        writers["evidence"].append(TABLES["evidence"].schema.empty_table(), "main", after + end)
     return traces
 
 
@@ -88,18 +95,19 @@ def _runs(traces: list[str], start: int, texts: list[str], shape: Shape) -> pl.D
     )
 
 
-def _rows(runs: pl.DataFrame, template: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+def _rows(runs: pl.DataFrame, template: pl.DataFrame, schema: pa.Schema, shape: Shape) -> pa.Table:
     """The rows of some runs, from those of one."""
-    began_ns = pl.lit(_BEGAN_NS) + pl.col("number") * _RUN_EVERY_NS
-    day = datetime.fromtimestamp(_BEGAN_NS / 1e9, UTC).date()
+    every_ns = shape.days * _DAY_NS // shape.runs if shape.days else _RUN_EVERY_NS
+    began_ns = pl.lit(BEGAN_NS) + pl.col("number") * every_ns
+    received_ns = began_ns + 30 * 10**9
     times = [name for name in ("start_ns", "end_ns", "time_ns") if name in template.columns]
     drawn = pl.format("toolu_{}", pl.struct("trace_id", "call").hash())
     call_id = pl.when("is_counted").then(pl.format("call_{}", "call")).otherwise(drawn)
     told = runs.join(template, how="cross").with_columns(
-        received_date=pl.lit(day),
+        received_date=received_ns.cast(pl.Datetime("ns")).dt.date(),
         receiver=pl.lit("main"),
         seq=pl.col("number") + 1,
-        received_ns=began_ns + 30 * 10**9,
+        received_ns=received_ns,
         source=pl.lit("anonymous"),
         service_name=pl.lit("shop"),
         service_version=pl.lit("1.4.2"),
@@ -112,9 +120,25 @@ def _rows(runs: pl.DataFrame, template: pl.DataFrame, schema: pa.Schema) -> pa.T
         **{name: pl.col(name) + began_ns for name in times},
         **({"content": pl.when(pl.col("event") != "action.proposed").then("text")} if "event" in schema.names else {}),
     )
+    told = _denied(told, shape.denied_every)
+    if "arguments" in told.columns:
+        # Each call is asked for something of its own.
+        order = pl.concat_str(pl.lit('{"order":"o-'), "number", pl.lit("-"), "call", pl.lit('"}'))
+        told = told.with_columns(arguments=pl.when(pl.col("arguments").is_not_null()).then(order))
     missing = [pl.lit(None).alias(name) for name in schema.names if name not in told.columns]
     table: pa.Table = told.with_columns(missing).select(schema.names).to_arrow().cast(schema)
     return table
+
+
+def _denied(told: pl.DataFrame, every: int) -> pl.DataFrame:
+    """The rows, where the last call of some runs was denied and so never ran."""
+    if not every:
+        return told
+    is_denied = ((pl.col("number") % every == 0) & (pl.col("call") == _DENIED_CALL)).fill_null(value=False)
+    if "event" not in told.columns:
+        return told.filter(~is_denied)
+    state = pl.when(is_denied & (pl.col("event") == "policy.evaluated")).then(pl.lit("deny")).otherwise("state")
+    return told.with_columns(state=state).filter(~(is_denied & (pl.col("event") == "tool.called")))
 
 
 def _one(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:

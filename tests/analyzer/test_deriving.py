@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -133,7 +135,7 @@ def test_what_is_kept_is_what_the_records_tell(
 
 def kept_in(store: Growing) -> derived.State:
     """What counts now."""
-    found = kept.current(store.layout, Snapshot.of(store.layout.data))
+    found = kept.current(derived.read(store.layout), Snapshot.of(store.layout.data))
     assert found is not None
     return found
 
@@ -215,13 +217,30 @@ def test_what_other_rules_derived_counts_for_nothing(tmp_path: Path, monkeypatch
     pinned = Snapshot.of(store.layout.data)
     state = kept_in(store)
     derived.write(store.layout, derived.State(state.rules, {"main": 4}, state.parts, state.opened))
-    assert kept.current(store.layout, pinned) is None
+    assert kept.current(derived.read(store.layout), pinned) is None
     derived.write(store.layout, state)
-    assert kept.current(store.layout, pinned) == state
+    assert kept.current(derived.read(store.layout), pinned) == state
     monkeypatch.setattr(kept, "rules", lambda: "others")
-    assert kept.current(store.layout, pinned) is None
+    assert kept.current(derived.read(store.layout), pinned) is None
     store.derive(RECEIVED_NS + HOUR_NS)
     assert kept_in(store).rules == "others"
+
+
+def test_whoever_is_reading_may_go_on(tmp_path: Path) -> None:
+    """Files that count no more stay for an hour from then on, however old they are."""
+    store = Growing(open_folder(tmp_path / "data"), three_runs())
+    now_ns = RECEIVED_NS + 2 * HOUR_NS
+    store.receive(0, 6)
+    store.derive(now_ns)
+    reading = open_analysis(store.layout.data, now_ns=now_ns)
+    for file in store.layout.derived.glob("*/*"):
+        os.utime(file, (0, 0))
+    store.receive(6, 7)
+    store.derive(now_ns)
+    assert_told_alike(reading, store.told(6, now_ns))
+    derived.sweep(store.layout, kept_in(store), now_s=time.time() + derived.KEEP_S + 1)
+    with pytest.raises(Corrupt, match=r"expected what was derived there"):
+        reading.told.table("calls")
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 1}', b'{"format": 1, "parts": 3}'])

@@ -34,6 +34,7 @@ from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.select import Filter
 from aftertrace.analyzer.settled import settled
 from aftertrace.analyzer.tables import Noted, Tables
+from aftertrace.store import derived
 from aftertrace.store.errors import Invalid
 from aftertrace.store.layout import Layout
 from aftertrace.store.quarantine import put_aside
@@ -298,8 +299,9 @@ def open_analysis(
         as_of_ns: only what had been received before then is looked at, and it is judged at that time.
         inventory: what people declared.
     """
+    before = derived.read(Layout(data))
     pinned = Snapshot.of(data)
-    state = kept.current(pinned.layout, pinned)
+    state = kept.current(before, pinned)
     analysis = _with(inventory, _analysed(tables_of(pinned), _version(pinned), now_ns, as_of_ns))
     return analysis if state is None else replace(analysis, told=Parted(pinned, state, analysis.now_ns, as_of_ns))
 

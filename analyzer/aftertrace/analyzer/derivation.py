@@ -29,11 +29,13 @@ class Derivation:
     tables: Tables
     now_ns: int
     """The time it is judged at: what is still open then may end later."""
+    known: Identified | None = None
+    """Spans and events with their runs, where that is known already."""
 
     @cached_property
     def identified(self) -> Identified:
         """Spans and events with their runs."""
-        return identify(self.tables)
+        return identify(self.tables) if self.known is None else self.known
 
     @cached_property
     def run_states(self) -> pl.DataFrame:

@@ -27,6 +27,7 @@ from aftertrace.analyzer.order import ORDERS
 from aftertrace.analyzer.touched import LEADS, leads_of, reached, touched
 from aftertrace.store import derived, durable, lock
 from aftertrace.store.derived import Part, State
+from aftertrace.store.folder import check_format
 from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot
 
@@ -68,16 +69,17 @@ def derive(
         Corrupt: a file is damaged or missing.
         OSError: the disk does not take it.
     """
-    pinned = Snapshot.of(data)
-    layout = pinned.layout
+    layout = Layout(data)
+    check_format(layout)
     durable.make_folder(layout.derived, mode=0o700)
     with lock.held(layout.derived_lock, "derives the tables of this store"):
-        return _step(pinned, anew, time.time_ns() if now_ns is None else now_ns, records_at_most)
+        before = None if anew else derived.read(layout)
+        return _step(before, Snapshot.of(data), time.time_ns() if now_ns is None else now_ns, records_at_most)
 
 
-def _step(pinned: Snapshot, anew: bool, now_ns: int, records_at_most: int) -> Step:
+def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: int) -> Step:
     layout = pinned.layout
-    state = (None if anew else kept.current(layout, pinned)) or State(kept.rules())
+    state = kept.current(before, pinned) or State(kept.rules())
     found = in_store(pinned)
     new = fresh(pinned, state.upto, records_at_most)
     opened = kept.opened(layout, state)
@@ -85,13 +87,13 @@ def _step(pinned: Snapshot, anew: bool, now_ns: int, records_at_most: int) -> St
     records = sum(frame.height for frame in new.rows.values())
     if not records and not due.height:
         if new.upto != state.upto:
-            derived.write(layout, replace(state, upto=new.upto))
+            derived.write(layout, replace(state, upto=new.upto), before)
         return Step(0, 0, opened["run_id"].n_unique(), new.is_all)
     keys = pl.concat([due.select(SOUGHT.names()), touched(found, new.rows)]).unique()
     kept_leads = kept.collected(layout, kept.scan(layout, state, "leads"))[0]
     keys, touched_runs = reached(keys, pl.concat([kept_leads, opened.select(LEADS.names())]))
     need = connected(found, Sought(keys.select("kind", "key").unique()))
-    told = Derivation(need.tables, now_ns)
+    told = Derivation(need.tables, now_ns, need.identified)
     leads = leads_of(told, need.meant)
     states = finality(told, need.meant, leads, now_ns)
     final = states.filter(pl.col("final_ns").is_not_null())
@@ -102,10 +104,10 @@ def _step(pinned: Snapshot, anew: bool, now_ns: int, records_at_most: int) -> St
     open_now = pl.concat([opened.filter(~pl.col("run_id").is_in(gone.implode())), still_open])
     part = kept.part(layout, _tables(told, leads, final))
     was_kept = touched_runs.len() or need.meant.is_in(kept_leads["run_id"].implode()).any()
-    before = _without(layout, state, gone) if was_kept else state.parts
-    parts = [*before, *([part] if part.runs else [])]
+    others = _without(layout, state, gone) if was_kept else state.parts
+    parts = [*others, *([part] if part.runs else [])]
     new_state = State(state.rules, new.upto, tuple(_folded(layout, parts)), kept.open_runs(layout, open_now))
-    derived.write(layout, new_state)
+    derived.write(layout, new_state, before)
     derived.sweep(layout, new_state)
     return Step(records, part.runs, open_now["run_id"].n_unique(), new.is_all)
 

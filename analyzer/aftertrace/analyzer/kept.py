@@ -46,13 +46,13 @@ def rules() -> str:
     return digest.hexdigest()
 
 
-def current(layout: Layout, snapshot: Snapshot) -> State | None:
+def current(state: State | None, snapshot: Snapshot) -> State | None:
     """What is kept, if it was derived by these rules, and from records that the store still has.
 
-    Raises:
-        Corrupt: it cannot be read.
+    Args:
+        state: what counted (`store.derived.read`) before the snapshot was pinned: later it may be ahead of it.
+        snapshot: the version of the store that is read.
     """
-    state = derived.read(layout)
     if state is None or state.rules != rules():
         return None
     has = dict(snapshot.watermarks)

@@ -118,7 +118,7 @@ class Parted:
         wanted = Sought(keys)
         need = connected(self._found, wanted)
         if self.as_of_ns is None:
-            return Derivation(need.tables, self.now_ns), need.meant
+            return Derivation(need.tables, self.now_ns, need.identified), need.meant
         told = Derivation(need.tables.received_before(self.as_of_ns), self.now_ns)
         return told, meant_in(told.identified, wanted)["run_id"]
 

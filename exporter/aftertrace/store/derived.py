@@ -10,8 +10,10 @@ A crash before `STATE` is replaced leaves files that nobody reads; `sweep` takes
 from __future__ import annotations
 
 import json
+import os
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
@@ -68,12 +70,20 @@ def read(layout: Layout) -> State | None:
         raise damaged(layout, "STATE is not whole") from None
 
 
-def write(layout: Layout, state: State) -> None:
+def write(layout: Layout, state: State, before: State | None = None) -> None:
     """Let these parts count from now on, and no others. Durable when this returns.
+
+    Args:
+        layout: paths of the store.
+        state: what counts from now on.
+        before: what did until now; those who are reading its files may go on for `KEEP_S`.
 
     Raises:
         OSError: the disk does not take it.
     """
+    for path in () if before is None else _files(before) - _files(state):
+        with suppress(FileNotFoundError):
+            os.utime(layout.derived / path)
     durable.write_file(layout.derived_state, json.dumps({"format": FORMAT, **asdict(state)}).encode())
 
 
@@ -95,11 +105,16 @@ def sweep(layout: Layout, state: State, *, now_s: float | None = None) -> None:
     Raises:
         OSError: one cannot be removed.
     """
-    counting = {path for part in state.parts for path in part.files.values()} | {state.opened}
+    counting = _files(state)
     before_s = (time.time() if now_s is None else now_s) - KEEP_S
     for path in layout.derived.glob("*/*"):
         if path.relative_to(layout.derived).as_posix() not in counting and path.stat().st_mtime < before_s:
             path.unlink(missing_ok=True)
+
+
+def _files(state: State) -> set[str]:
+    paths = {path for part in state.parts for path in part.files.values()}
+    return paths if state.opened is None else paths | {state.opened}
 
 
 def damaged(layout: Layout, what: str) -> Corrupt:
