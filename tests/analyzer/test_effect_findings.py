@@ -332,6 +332,19 @@ def test_the_run_record_tells_what_its_own_run_shows() -> None:
     assert [each.is_failure for each in reading.record(reading.runs["run_id"][0]).findings] == [False]
 
 
+def test_what_was_made_twice_is_one_finding_of_a_record_with_both_receipts() -> None:
+    """And two changes by nobody are two, each with its own receipt."""
+    nobody = {"call_id": None, "tool_name": None}
+    twice = STORIES["twice under one key"][0]
+    analysis = analysed(*twice, receipt(7, **nobody, object_id="A-8"), receipt(8, **nobody, object_id="A-9"))
+    found = analysis.record(analysis.runs["run_id"][0]).findings
+    assert [(each.signal, each.number, each.evidence) for each in found] == [
+        ("applied_twice", 1, ("main/3/0", "main/6/0")),
+        ("no_call", 3, ("main/7/0",)),
+        ("no_call", 4, ("main/8/0",)),
+    ]
+
+
 def test_the_report_counts_failures_that_only_several_runs_show_and_lists_the_rest() -> None:
     """Each in its own part."""
     twice = analysed(*STORIES["two runs under one key"][0])

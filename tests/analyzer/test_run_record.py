@@ -134,7 +134,20 @@ def test_a_run_is_told_with_what_set_it_off_and_what_it_went_by() -> None:
     (trigger,) = (answer for answer in record.more_answers if answer.question == "trigger")
     assert (trigger.state, trigger.value) == ("known", "webhook issue 12, run r-1, user ana")
     assert record.timeline[1] == Moment(
-        at(0), 0.0, None, "agent", "input.resolved user_prompt", None, None, None, "Pay Ana.", "main/2/0"
+        at(0),
+        0.0,
+        None,
+        "agent",
+        "input.resolved user_prompt",
+        None,
+        None,
+        None,
+        "Pay Ana.",
+        "main/2/0",
+        order="unsure",
+        behind_s=None,
+        behind_of=None,
+        service="shop",
     )
 
 

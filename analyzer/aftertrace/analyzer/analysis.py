@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from aftertrace.analyzer import answers as answering
-from aftertrace.analyzer import kept, near_misses, sql, timeline
+from aftertrace.analyzer import kept, near_misses, sql
 from aftertrace.analyzer.change_measures import facts, measures
 from aftertrace.analyzer.configuration_changes import History, history, with_moved
 from aftertrace.analyzer.configurations import configurations, versioned
@@ -34,6 +34,8 @@ from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.select import Filter
 from aftertrace.analyzer.settled import settled
 from aftertrace.analyzer.tables import Noted, Tables
+from aftertrace.analyzer.timeline import Timeline, Wanted
+from aftertrace.analyzer.timeline import timeline as in_time
 from aftertrace.store import derived
 from aftertrace.store.errors import Invalid
 from aftertrace.store.layout import Layout
@@ -204,8 +206,11 @@ class Analysis:
 
     def timeline(self, run_id: str) -> pl.DataFrame:
         """The timeline of a run, columns as in `schemas.TIMELINE`."""
-        told = self.of(run_id)
-        return timeline.timeline(told.identified, told.call_events, run_id)
+        return self.timeline_of(Wanted(run_id=run_id)).rows
+
+    def timeline_of(self, wanted: Wanted) -> Timeline:
+        """The timeline of a run, agent, tenant, object or reviewer. Raises `Invalid` where a text is too short."""
+        return in_time(self, wanted)
 
     def record(self, run_id: str) -> RunRecord:
         """Everything that is known of a run, as one document. Raises `Invalid` when there is no such run."""

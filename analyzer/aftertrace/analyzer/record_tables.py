@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from aftertrace.analyzer.document import Code, Fact, Facts, Lanes, Line, Paragraph, Part, Stay, Table
+from aftertrace.analyzer.lengths import length
 from aftertrace.analyzer.record_words import UNTOLD, answered, clock, target
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.call_record import Effect, Reference
-    from aftertrace.analyzer.run_record import RunRecord
+    from aftertrace.analyzer.run_record import Moment, RunRecord
 
 SHOWN_MOMENTS: Final = 200
 _SHOWN: Final = 50
@@ -81,6 +82,7 @@ def timeline(record: RunRecord) -> Part:
             each.what,
             each.tool or "",
             each.decided_by or "",
+            _sure(each),
             (each.detail or "")[:_DETAIL],
             (Code(each.evidence),),
         )
@@ -88,8 +90,16 @@ def timeline(record: RunRecord) -> Part:
     )
     left = len(record.timeline) - len(rows)
     more: Line = (f"{left:,} more: ", Code(f"aftertrace run {record.run_id} --timeline")) if left else ""
-    table = Table(("UTC", "lane", "what", "tool", "decided by", "detail", "evidence"), rows, more, _ON_ONE_LINE)
+    columns = ("UTC", "lane", "what", "tool", "decided by", "order", "detail", "evidence")
+    table = Table(columns, rows, more, _ON_ONE_LINE)
     return Part("Timeline", (Lanes(_LANES, stays), table))
+
+
+def _sure(moment: Moment) -> str:
+    """What is not known of the place of an entry."""
+    if moment.behind_s is not None:
+        return f"its clock is behind by {length(moment.behind_s)} at least"
+    return "not known" if moment.order == "unsure" else ""
 
 
 def inputs(record: RunRecord) -> tuple[Part, ...]:

@@ -172,11 +172,13 @@ def _findings(
         for name in odd:
             if name not in call.signals:
                 yield _finding(name, "approval", call.number, None)
+    shown = {(each["signal"], each["evidence"][0]): each for _, each in more}
+    again = {(each["signal"], place) for _, each in more for place in each["evidence"][1:]}
     for nth, effect in enumerate(effects, start=1):
         for name in effect.signals:
-            yield _finding(name, "effect", nth, details.get((name, effect.call)))
-            told.add((name, effect.call))
-    # One that was made several times is told once, with its last call.
+            # One that was made several times is told once, with the first.
+            if (name, effect.evidence) not in again:
+                yield _finding(name, "effect", nth, shown.get((name, effect.evidence)))
     signalled = {name for effect in effects for name in effect.signals}
     for at, each in more:
         if (each["signal"], at) not in told and each["signal"] not in signalled:
@@ -194,6 +196,7 @@ def _finding(name: str, of: str, number: int | None, more: dict[str, Any] | None
 
 def _moment(row: dict[str, Any], began_ns: int | None) -> Moment:
     at_ns, end_ns = _real(row["time_ns"]), _real(row["end_ns"])
+    told = ("lane", "what", "decided_by", "detail", "evidence", "order", "behind_of")
     lasted = end_ns - at_ns if at_ns is not None and end_ns is not None and end_ns > at_ns else None
     return Moment(
         at=rfc3339(at_ns),
@@ -201,7 +204,9 @@ def _moment(row: dict[str, Any], began_ns: int | None) -> Moment:
         lasted_s=_seconds(lasted),
         tool=row["tool_name"],
         call_id=row["tool_call_id"],
-        **{name: row[name] for name in ("lane", "what", "decided_by", "detail", "evidence")},
+        behind_s=_seconds(row["behind_ns"]),
+        service=row["service_name"],
+        **{name: row[name] for name in told},
     )
 
 

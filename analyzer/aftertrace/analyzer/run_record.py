@@ -211,6 +211,14 @@ class Moment:
     """Reason, content or arguments, cut."""
     evidence: str
     """`receiver/seq/index` of its record."""
+    order: str
+    """Why it stands after the one before: `cause`, `clock`, or `unsure`: not known."""
+    behind_s: float | None
+    """Its clock is behind by at least so much, by what it follows; None: nothing contradicts."""
+    behind_of: str | None
+    """`receiver/seq/index` of what it follows, where the clocks contradict that."""
+    service: str | None
+    """Service that tells it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -317,10 +317,24 @@ REVIEWS: Final = {
 }
 
 TIMELINE: Final = {
-    "time_ns": (pl.Int64, "when"),
+    "at_ns": (
+        pl.Int64,
+        "when it happened, by the clock of who tells it; of an answer that was waited for, when it came",
+    ),
+    "time_ns": (pl.Int64, "when it began"),
     "end_ns": (pl.Int64, "end of what lasts"),
+    "order": (
+        pl.String,
+        "why it stands after the entry before: `cause`, it follows from it; `clock`, by the times; `unsure`: unknown",
+    ),
+    "behind_ns": (pl.Int64, "its clock is behind by at least so much, by what it follows; null: nothing contradicts"),
+    "behind_of": (pl.String, "`receiver/seq/index` of what it follows, where the clocks contradict that"),
+    "run_id": (pl.String, "run"),
+    "agent_name": (pl.String, "agent"),
+    "service_name": (pl.String, "service that tells it, and so whose clock it is"),
     "lane": (pl.String, "`agent`, `model`, `tool`, `human` or `control`"),
     "what": (pl.String, "event and state"),
+    "basis": (pl.String, "`explicit`, or `inferred` from a text, a result or absence; null of spans"),
     "tool_name": (pl.String, "tool"),
     "tool_call_id": (pl.String, "call"),
     "detail": (pl.String, "reason, content or arguments, cut"),

@@ -29,7 +29,7 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 
 _TEXT_CHARACTERS: Final = 60
 """Texts in the main columns are cut to this."""
-_MOMENTS: Final = frozenset({"first_ns", "last_ns", "time_ns"})
+_MOMENTS: Final = frozenset({"first_ns", "last_ns", "time_ns", "at_ns"})
 """Nanoseconds that are a point in time, not a length."""
 _MIN_COLUMN_CELLS: Final = 6
 """No column of a table is made narrower than this to fit a terminal."""

@@ -12,6 +12,7 @@ import click
 from aftertrace.cli import formats, settings
 from aftertrace.cli.filters import filter_options
 from aftertrace.cli.output import out_option, write, written
+from aftertrace.cli.timeline import lines as timeline_lines
 from aftertrace.dashboards.plain import plain
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ _CALL_COLUMNS: Final = (
 )
 _WHERE_TOLD: Final = ("permission_mode", "signals")
 """Columns that are left out where nothing stands in them."""
-_TIMELINE_COLUMNS: Final = ("time", "lane", "what", "tool_name", "decided_by", "detail")
 _NEVER: Final = "does not tell this"
 """How the analyzer says that no switch would help."""
 _SHOWN_FINDINGS: Final = 5
@@ -74,6 +74,7 @@ def run_page(
     record of one time (`--as-of`) is the same to the byte, however the store grows.
     """
     from aftertrace.analyzer import open_run, record_document, record_json
+    from aftertrace.analyzer.timeline import Wanted
 
     # As finely as times are written, so that the one that the record tells can be asked for again.
     now_ns = time.time_ns() // 1000 * 1000
@@ -82,7 +83,7 @@ def run_page(
     )
     if form == "text":
         lines = page(analysis, found, evidence=evidence)
-        lines += ["", *_timeline(analysis, found)] if timeline else []
+        lines += ["", *timeline_lines(analysis.timeline_of(Wanted(run_id=found)))] if timeline else []
         text = "\n".join(lines) + "\n"
     elif form == "json":
         text = record_json.document(analysis.record(found))
@@ -190,13 +191,3 @@ def _calls(calls: pl.DataFrame) -> list[str]:
     return formats.table_lines(
         formats.for_people(told, [name for name in _CALL_COLUMNS if name not in silent]), width=None
     )
-
-
-def _timeline(analysis: Analysis, run_id: str) -> list[str]:
-    import polars as pl
-
-    rows = analysis.timeline(run_id).with_columns(
-        pl.from_epoch("time_ns", time_unit="ns").dt.strftime("%H:%M:%S%.3f").alias("time"),
-        pl.col("detail").str.slice(0, 80),
-    )
-    return formats.table_lines(rows.select(_TIMELINE_COLUMNS), width=None)

@@ -33,6 +33,7 @@ from aftertrace.analyzer.related import RELATED
 from aftertrace.analyzer.result_effects import PUSH, READINGS
 from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
+from aftertrace.analyzer.schemas import TIMELINE
 from aftertrace.analyzer.severity import HOLDINGS
 from aftertrace.cli import config
 from aftertrace.cli import reference_declared as declared
@@ -195,6 +196,7 @@ def _found() -> Iterator[str]:
     for title, brief, columns in (
         ("Found", "What `aftertrace find` tells: one row per thing in which the texts stand.", FINDS),
         ("Related", "What `aftertrace related` tells: one row per other run and thing that both have.", RELATED),
+        ("Timeline", "What `aftertrace timeline` tells, in order: one row per entry.", TIMELINE),
         ("Provenance", "What `aftertrace provenance` tells: one row per action and run.", PROVENANCE),
     ):
         yield f"## {title}\n\n{brief}\n\n| column | type | |\n|---|---|---|"

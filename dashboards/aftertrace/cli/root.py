@@ -36,6 +36,7 @@ from aftertrace.cli.serve import serve
 from aftertrace.cli.settings import Settings
 from aftertrace.cli.source import source
 from aftertrace.cli.status import status
+from aftertrace.cli.timeline import timeline
 from aftertrace.dashboards.plain import plain
 from aftertrace.store.errors import AftertraceError
 
@@ -89,6 +90,7 @@ for command in (
     check,
     control,
     run_page,
+    timeline,
     find,
     related,
     provenance,
