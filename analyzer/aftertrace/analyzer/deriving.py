@@ -31,7 +31,7 @@ from aftertrace.store.folder import check_format
 from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot
 
-RECORDS_AT_MOST: Final = 100_000
+RECORDS_AT_MOST: Final = 50_000
 """A step takes about so many new records: what it needs in memory is a few thousand bytes for each."""
 SMALL_RUNS: Final = 8192
 """A part of fewer runs is put together with others."""
