@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.analyzer.weeks import MONDAY, PROMPT, Ran, days
 
+from aftertrace.cli.root import aftertrace as root
+
 from .conftest import Command
 from .test_changes import imported
 
@@ -33,6 +35,7 @@ name = "archivist"
 name = "scribe"
 owner = "ann"
 """
+BY_RISK = ("runs", "calls", "near-misses", "approvals", "decisions", "effects", "find")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scribe's run of Monday and a week of a clerk's. On Thursday another model answers, of the fifth run a rule lets
     the payment through, on Sunday the prompt has another limit; and a cook turns up.
     """
-    scribe = Ran(at=MONDAY - timedelta(hours=1), agent="scribe")
+    scribe = Ran(at=MONDAY - timedelta(hours=1), agent="scribe", receipts=1)
     clerk = [
         Ran(
             at=at,
@@ -188,3 +191,23 @@ def test_the_declared_class_of_a_tool_counts_wherever_calls_are_told(
     rules = tmp_path / "rules.toml"
     rules.write_text('[[rule]]\nname = "permissions"\nrisks = ["permission"]\nonly_tools = []\n')
     assert aftertrace("check", rules, "--data", store).code == 1
+
+
+@pytest.mark.parametrize("asked", BY_RISK)
+def test_every_question_by_risk_class_finds_what_was_declared_so(
+    aftertrace: Command, store: Path, tmp_path: Path, asked: str
+) -> None:
+    """The control: before the file is configured there is nothing, for no name of a tool looks like it."""
+    told_by = ["find", "pay"] if asked == "find" else [asked]
+    command = (*told_by, "--risk", "permission", "--format", "json", "--data", store)
+    assert aftertrace(*command).out == ""
+    (tmp_path / "inventory.toml").write_text('[[tool]]\nname = "*"\nrisk = "permission"\n')
+    (tmp_path / "aftertrace.toml").write_text('[inventory]\nfile = "inventory.toml"\n')
+    told = aftertrace(*command)
+    assert (told.code, told.out != "", told.err) == (0, True, "")
+
+
+def test_those_are_all_questions_by_risk_class() -> None:
+    """A command that takes `--risk` is to be named above."""
+    by_risk = {name for name, asked in root.commands.items() if any(option.name == "risk" for option in asked.params)}
+    assert by_risk == set(BY_RISK)

@@ -42,7 +42,8 @@ def effects(findings: bool, data: Path, form: _Form, out: Path | None, limit: in
     from aftertrace.analyzer import open_analysis
 
     # Findings rest on other runs, too: those are read also where one run is asked for.
-    analysis = open_analysis(settings.readable(data), as_of_ns=options.get("as_of"))
+    as_of_ns, inventory = options.get("as_of"), settings.inventory()
+    analysis = open_analysis(settings.readable(data), as_of_ns=as_of_ns, inventory=inventory)
     run = options.get("run")
     wanted = replace(chosen(options), run_id=None if run is None else analysis.resolve_run(run))
     found, told = analysis.select("effect_findings", wanted), analysis.select("effects", wanted)
