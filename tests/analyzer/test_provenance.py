@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.actions import Action
+from aftertrace.analyzer.actions import Action, title_of
 from aftertrace.analyzer.authors import AGENTS, KnownAgent, agent_of, bot_of
 from aftertrace.analyzer.claims import Claim, claims, project_of
 from aftertrace.analyzer.commits import commit
@@ -321,12 +321,40 @@ def test_whatever_git_stores_is_read(stored_bytes: bytes) -> None:
     assert report.actions == 1
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "no such encoding", "rot13", "idna"])
-def test_a_commit_in_another_encoding_is_read(encoding: str) -> None:
-    """As it says where that is known, else as UTF-8."""
-    body = "Straße".encode("latin-1")
+def encoded(encoding: str, body: bytes) -> str | None:
+    """The title of a commit that names an encoding."""
     told_by = f"tree 0\nauthor A <a@x> 0 +0000\ncommitter A <a@x> 1 +0000\nencoding {encoding}\n\n".encode()
-    assert commit(SHA, told_by + body).title == ("Straße" if encoding == "latin-1" else "Stra\ufffde")
+    return commit(SHA, told_by + body).title
+
+
+@pytest.mark.parametrize(
+    ("title", "encodings"),
+    [
+        ("Straße", "UTF-8 utf8 ISO-8859-1 iso8859-1 iso_8859_15 latin-1 latin1 windows-1252 CP1252"),
+        ("Дорога", "iso-8859-5 windows-1251 koi8-r KOI8-U"),
+        ("日本", "EUC-JP eucJP shift_jis Shift-JIS SJIS euc-kr euc-cn gb18030 GBK gb2312 big5"),
+    ],
+)
+def test_a_commit_in_another_encoding_is_read(title: str, encodings: str) -> None:
+    """As it says."""
+    told = {encoding: encoded(encoding, title.encode(encoding)) for encoding in encodings.split()}
+    assert told == dict.fromkeys(encodings.split(), title)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["no such encoding", "rot13", "idna", "iso-8859-12", "cp1259", "cp037", "utf-16", "", "latin-1 x"]
+)
+def test_a_commit_in_an_encoding_that_is_not_known_is_read_as_utf_8(encoding: str) -> None:
+    """What does not fit is replaced."""
+    assert encoded(encoding, "Straße".encode("latin-1")) == "Stra\ufffde"
+
+
+@pytest.mark.parametrize("encoding", ["punycode", "utf-7", "unicode_escape", "raw_unicode_escape", "hz", "iso2022_jp"])
+def test_a_commit_chooses_no_other_of_the_encodings_that_python_has(encoding: str) -> None:
+    """Python has many, of which some take time by the square of the length: only those are read that commits are in."""
+    body = "日本".encode(encoding)
+    assert body.decode(encoding) == "日本"
+    assert encoded(encoding, body) == title_of(body.decode())
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,12 @@ from aftertrace.semconv.propagate import named_conversations, named_runs
 
 _PERSON: Final = re.compile(r"(?P<who>.*?) (?P<seconds>-?\d{1,18}) [+-]\d{4}")
 _CO_AUTHOR: Final = re.compile(r"co-authored-by:[ \t]*(?P<who>[^\n]{1,300})", re.IGNORECASE)
+_ENCODING: Final = re.compile(
+    r"utf-?8|(?:iso[-_]?8859|latin)[-_]?\d{1,2}|(?:windows-|cp)125\d|koi8[-_][ru]"
+    r"|euc[-_]?(?:jp|kr|cn)|s(?:hift)?[-_]?jis|gb18030|gbk|gb2312|big5",
+    re.IGNORECASE,
+)
+"""Encodings that are read. Writers choose the header, and Python's punycode takes time by the square of the length."""
 _PERSON_CHARACTERS: Final = 300
 """Longer names are cut."""
 _CO_AUTHORS: Final = 20
@@ -58,11 +64,11 @@ def _headers(head: bytes) -> dict[str, bytes]:
 
 
 def _decoded(text: bytes, encoding: bytes | None) -> str:
-    """In the encoding that the commit names, if that is one that holds text; else UTF-8."""
-    name = (encoding or b"utf-8").decode("ascii", "replace")
+    """In the encoding that the commit names, if it is one of those that are read; else UTF-8."""
+    name = (encoding or b"").decode("ascii", "replace")
     try:
-        return text.decode(name, "replace")
-    except (LookupError, ValueError):
+        return text.decode(name if _ENCODING.fullmatch(name) else "utf-8", "replace")
+    except LookupError:  # One of a family that has no such number.
         return text.decode("utf-8", "replace")
 
 
