@@ -174,6 +174,46 @@ def test_a_commit_without_a_message_is_called_off_as_ever(repo: Path) -> None:
     assert git(repo, "log", "--format=%s") == "Written\n"
 
 
+@pytest.mark.parametrize(
+    "configured", [(), (";",), ("auto",), ("%",), ("#", "core.commentString=//"), (";", "commit.cleanup=scissors")]
+)
+def test_whatever_comments_begin_with_closing_the_editor_calls_the_commit_off(
+    repo: Path, configured: tuple[str, ...]
+) -> None:
+    """A message of comments has no word in it; the control: one word with the comments, and the commit is named."""
+    settings = [part for each in configured for part in ("-c", each if "=" in each else f"core.commentChar={each}")]
+    (repo / "file").write_text("one\n")
+    git(repo, "add", "file")
+    for verbose in ((), ("-v",)):
+        ran = subprocess.run(
+            ["git", "-C", str(repo), *settings, "commit", "-q", *verbose], check=False, capture_output=True, text=True,
+            env={**QUIET, "CODEX_THREAD_ID": "t-1", "GIT_EDITOR": "true"},
+        )  # fmt: skip
+        assert (ran.returncode, ran.stderr) == (1, "Aborting commit due to empty commit message.\n")
+    git(repo, *settings, "commit", "-q", "-e", "-m", "Fix", CODEX_THREAD_ID="t-1", GIT_EDITOR="true")
+    assert git(repo, "log", "--format=%B").rstrip("\n") == "Fix\n\nAftertrace-Conversation: t-1"
+
+
+def test_a_line_is_a_word_where_comments_begin_otherwise(repo: Path) -> None:
+    """So that `#12` is named where somebody set another mark in order to write that."""
+    git(repo, "config", "core.commentChar", ";")
+    assert committed(repo, "#12", CODEX_THREAD_ID="t-1") == "#12\n\nAftertrace-Conversation: t-1"
+    git(repo, "config", "core.commentChar", "#")
+    assert committed(repo, "#12", CODEX_THREAD_ID="t-1") == "#12"
+
+
+def test_a_template_that_nobody_edited_is_called_off_as_ever(repo: Path, tmp_path: Path) -> None:
+    """A trailer would be the edit."""
+    (tmp_path / "template").write_text("Why: \n")
+    git(repo, "config", "commit.template", str(tmp_path / "template"))
+    ran = subprocess.run(
+        ["git", "-C", str(repo), "commit", "-q", "--allow-empty"], check=False, capture_output=True, text=True,
+        env={**QUIET, "CODEX_THREAD_ID": "t-1", "GIT_EDITOR": "true"},
+    )  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (1, "Aborting commit; you did not edit the message.\n")
+    assert committed(repo, CODEX_THREAD_ID="t-1").endswith("\n\nAftertrace-Conversation: t-1")
+
+
 def test_a_hook_that_is_there_is_kept_and_runs_first(tmp_path: Path, aftertrace: Command) -> None:
     """With its arguments and its verdict; uninstalling puts it back as it was."""
     git(tmp_path, "init", "-q", "-b", "main", str(tmp_path / "repo"))

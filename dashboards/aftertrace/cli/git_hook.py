@@ -81,7 +81,8 @@ def git_hook() -> None:
     they are running, from the trace in `TRACEPARENT`; and `Aftertrace-Conversation` from `CLAUDE_CODE_SESSION_ID`,
     `CODEX_THREAD_ID` or `COPILOT_AGENT_SESSION_ID`. Where there is none of these it does nothing;
     Gemini CLI, say, gives its tools no id. Nothing
-    that is no id is written, and no commit fails because of it. `git commit --no-verify` does not skip it. `aftertrace
+    that is no id is written, and no commit fails because of it, nor is one made that git would call off: a message that
+    begins from a template (`commit.template`) gets no trailer. `git commit --no-verify` does not skip it. `aftertrace
     provenance git` reads the trailers back.
     """
 

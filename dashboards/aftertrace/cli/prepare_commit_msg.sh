@@ -71,9 +71,11 @@ stamp() {
 }
 
 message=$1
-# Without a word in it, git is to call the commit off, as ever.
-[ -f "$message" ] || exit 0
-sed -e '/^# -\{8,\} >8 -\{8,\}$/,$d' -e '/^#/d' "$message" 2>/dev/null | grep -q '[^[:space:]]' || exit 0
+# Without a word in it, git is to call the commit off, as ever. What a comment begins with, git knows best: it may be
+# configured, and differs by version. A template that nobody edited is called off, too, and with a trailer it is edited.
+[ -f "$message" ] && [ "${2-}" != template ] || exit 0
+sed '/ -\{8,\} >8 -\{8,\}$/,$d' "$message" 2>/dev/null | git stripspace --strip-comments 2>/dev/null |
+    grep -q . || exit 0
 
 run=$(of_baggage "${BAGGAGE-}")
 agent=${CLAUDECODE-}${CLAUDE_CODE_SESSION_ID-}${CODEX_THREAD_ID-}${COPILOT_CLI-}${COPILOT_AGENT_SESSION_ID-}
