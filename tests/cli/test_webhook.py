@@ -163,11 +163,11 @@ def test_what_is_told_of_agents_goes_over_no_open_wire_unless_that_is_meant(
 
 
 def test_a_secret_is_a_file_or_a_variable_and_is_never_quoted(tmp_path: Path) -> None:
-    """An empty one would sign with nothing."""
+    """An empty one would sign with what everybody has."""
     file = tmp_path / "secret"
     file.write_bytes(b"from the file\n")
     assert (secret_of(file, "x"), secret_of(None, "x"), secret_of(None, None)) == (b"from the file", b"x", None)
-    for bad in ("", "  ", "whsec_!!hidden"):
+    for bad in ("", "  ", "whsec_", " whsec_\n", "whsec_!!hidden"):
         with pytest.raises(Invalid, match="read AFTERTRACE_WEBHOOK_SECRET: ") as refusal:
             secret_of(None, bad)
         assert "hidden" not in str(refusal.value)

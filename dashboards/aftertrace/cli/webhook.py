@@ -129,7 +129,7 @@ def secret_of(file: Path | None, variable: str | None) -> bytes | None:
     """The secret of a file, else of the environment; `whsec_` and base64, or the bytes themselves. None: there is none.
 
     Raises:
-        Invalid: it is empty, or no base64 after its prefix. It is not quoted.
+        Invalid: it is empty, or nothing or no base64 follows its prefix. It is not quoted.
     """
     if file is None and variable is None:
         return None
@@ -140,9 +140,12 @@ def secret_of(file: Path | None, variable: str | None) -> bytes | None:
     if not secret.startswith(_PREFIX):
         return secret
     try:
-        return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except binascii.Error:
         raise Invalid(f"read {where}: what follows whsec_ is no base64, expected the secret as it was given") from None
+    if not key:
+        raise Invalid(f"read {where}: nothing follows whsec_, expected the secret as it was given")
+    return key
 
 
 def _is_loopback(host: str) -> bool:
