@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from aftertrace.analyzer import Analysis, Corrupt, Filter, analyse, deriving, kept, open_analysis
+from aftertrace.analyzer import Analysis, Corrupt, Filter, analyse, deriving, kept, open_analysis, open_run
 from aftertrace.analyzer.connected import SOUGHT
 from aftertrace.analyzer.coverage import coverage
 from aftertrace.analyzer.deriving import Step, derive
@@ -158,17 +159,17 @@ def test_what_comes_late_costs_what_it_touches(tmp_path: Path) -> None:
     store.receive(0, 4)
     assert store.derive(now_ns) == [Step(records=4, kept=2, open=0, is_last=True)]
     store.receive(4, 6)
-    assert store.derive(now_ns) == [Step(records=2, kept=1, open=0, is_last=True)]
+    assert store.derive(now_ns) == [Step(records=2, kept=3, open=0, is_last=True)]
     before = kept_in(store).parts
     store.receive(6, 7)
-    assert store.derive(now_ns) == [Step(records=1, kept=1, open=0, is_last=True)]
+    assert store.derive(now_ns) == [Step(records=1, kept=3, open=0, is_last=True)]
     assert [part.runs for part in before] == [2, 1]
     assert [part.runs for part in kept_in(store).parts] == [1, 1, 1]
     assert before[1] in kept_in(store).parts
     assert before[0] not in kept_in(store).parts
     found = open_analysis(store.layout.data, now_ns=now_ns)
     assert_told_alike(found, store.told(7, now_ns))
-    assert store.derive(now_ns) == [Step(records=0, kept=0, open=0, is_last=True)]
+    assert store.derive(now_ns) == [Step(records=0, kept=3, open=0, is_last=True)]
 
 
 def test_what_is_open_is_told_anew_when_time_may_have_ended_it(tmp_path: Path) -> None:
@@ -203,9 +204,8 @@ def test_a_crash_leaves_the_state_before(tmp_path: Path, monkeypatch: pytest.Mon
     store.derive(now_ns)
     assert_told_alike(open_analysis(store.layout.data, now_ns=now_ns), store.told(7, now_ns))
     counting = {path for part in kept_in(store).parts for path in part.files.values()}
-    written = {path.relative_to(store.layout.derived).as_posix() for path in store.layout.derived.glob("*/*.parquet")}
-    assert counting < written
-    derived.sweep(store.layout, kept_in(store), now_s=2e10)
+    # Nor did it leave anything: on a full disk that would be in the way of what is received.
+    derived.sweep(store.layout, now_s=2e10)
     assert {path.relative_to(store.layout.derived).as_posix() for path in store.layout.derived.glob("*/*")} == counting
 
 
@@ -216,7 +216,7 @@ def test_what_other_rules_derived_counts_for_nothing(tmp_path: Path, monkeypatch
     store.derive(RECEIVED_NS + HOUR_NS)
     pinned = Snapshot.of(store.layout.data)
     state = kept_in(store)
-    derived.write(store.layout, derived.State(state.rules, {"main": 4}, state.parts, state.opened))
+    derived.write(store.layout, replace(state, upto={"main": 4}))
     assert kept.current(derived.read(store.layout), pinned) is None
     derived.write(store.layout, state)
     assert kept.current(derived.read(store.layout), pinned) == state
@@ -238,9 +238,74 @@ def test_whoever_is_reading_may_go_on(tmp_path: Path) -> None:
     store.receive(6, 7)
     store.derive(now_ns)
     assert_told_alike(reading, store.told(6, now_ns))
-    derived.sweep(store.layout, kept_in(store), now_s=time.time() + derived.KEEP_S + 1)
+    derived.sweep(store.layout, now_s=time.time() + derived.KEEP_S + 1)
     with pytest.raises(Corrupt, match=r"expected what was derived there"):
         reading.told.table("calls")
+
+
+def ran(trace: str, s: float, until_s: float, **columns: str) -> dict[str, Any]:
+    """An agent's run of a tool."""
+    ends = {"end_ns": event("", s=until_s)["time_ns"], "call_id": f"c-{trace}", "tool_name": "mcp__x__pay"}
+    return event("tool.called", "completed", s=s, **of(trace, f"s-{trace}", **{**ends, **columns}))
+
+
+SERVED: Final = event(
+    "tool.called", "completed", s=50, dialect="mcp", call_id=None, conversation_id=None, trace_id="9" * 32,
+    attributes='{"side":"server"}', end_ns=event("", s=60)["time_ns"],
+)  # fmt: skip
+"""What a server tells in a trace of its own."""
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        pytest.param((ran("1", 1, 100),), id="a run that encloses it"),
+        pytest.param((ran("1", 1, 100), ran("2", 10, 20)), id="and one that began later, and ended before it"),
+    ],
+)
+def test_what_a_run_encloses_in_time_alone_is_told_anew(tmp_path: Path, later: tuple[dict[str, Any], ...]) -> None:
+    """Which run of its tool began last before it decides: each that comes may make another one that. At the times in
+    between it is told as it was then.
+    """
+    whole = stored(SERVED, *later)
+    seqs = list(range(1, whole.events.height + 1))
+    whole = arriving(whole, seqs, [RECEIVED_NS + seq * 3 * HOUR_NS for seq in seqs])
+    store = Growing(open_folder(tmp_path / "data"), whole)
+    for seq in seqs:
+        store.receive(seq - 1, seq)
+        now_ns = RECEIVED_NS + seq * 3 * HOUR_NS + 2 * HOUR_NS
+        assert_told_alike(open_analysis(store.layout.data, now_ns=now_ns), store.told(seq, now_ns))
+        store.derive(now_ns)
+        assert_told_alike(open_analysis(store.layout.data, now_ns=now_ns), store.told(seq, now_ns))
+    for seq in seqs:
+        as_of_ns = RECEIVED_NS + seq * 3 * HOUR_NS + HOUR_NS
+        expected = store.told(seq, as_of_ns)
+        assert_told_alike(open_analysis(store.layout.data, as_of_ns=as_of_ns), expected)
+        for run_id in expected.runs["run_id"]:
+            alone, _ = open_run(store.layout.data, run_id, as_of_ns=as_of_ns)
+            assert alone.record(run_id) == expected.record(run_id)
+
+
+def test_other_records_in_the_place_of_those_that_were_derived_are_told(tmp_path: Path) -> None:
+    """A store was put back from a backup, and went on: what was kept of what is lost counts for nothing."""
+    now_ns = RECEIVED_NS + HOUR_NS
+    store = Growing(open_folder(tmp_path / "data"), three_runs())
+    store.receive(0, 2)
+    shutil.copytree(store.layout.tables_folder, tmp_path / "backup")
+    store.receive(2, 6)
+    store.derive(now_ns)
+    shutil.rmtree(store.layout.tables_folder)
+    shutil.copytree(tmp_path / "backup", store.layout.tables_folder)
+    others = Frames(
+        three_runs().spans, three_runs().events.with_columns(call_id=pl.concat_str("call_id", pl.lit("-other")))
+    )
+    anew = Growing(store.layout, others)
+    anew.receive(2, 6)
+    assert set(open_analysis(store.layout.data, now_ns=now_ns).calls["tool_call_id"]) == {
+        "c-1",
+        "c-2-other",
+        "c-3-other",
+    }
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 1}', b'{"format": 1, "parts": 3}'])

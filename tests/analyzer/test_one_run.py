@@ -313,8 +313,8 @@ def test_the_run_that_began_last_is_the_one_of_the_whole_store(
     assert (told is None) == (first_rows == 400)
     if told is not None:
         last = expected.resolve_run("last")
-        assert analyse(told, now_ns=LATER_NS).resolve_run("last") == last
-        assert_told_alike(analyse(told, now_ns=LATER_NS), expected, last)
+        assert analyse(told.tables, now_ns=LATER_NS).resolve_run("last") == last
+        assert_told_alike(analyse(told.tables, now_ns=LATER_NS), expected, last)
 
 
 @settings(max_examples=8, deadline=None)
@@ -324,8 +324,8 @@ def test_the_run_that_began_last_is_found_in_any_store(whole: Frames, first_rows
     expected = whole.analysis()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(newest, "FIRST_ROWS", first_rows)
-        tables = newest.newest(in_frames(whole.tables()))
-    if tables is not None:
-        told, last = analyse(tables, now_ns=LATER_NS), expected.resolve_run("last")
+        found = newest.newest(in_frames(whole.tables()))
+    if found is not None:
+        told, last = analyse(found.tables, now_ns=LATER_NS), expected.resolve_run("last")
         assert told.resolve_run("last") == last
         assert_told_alike(told, expected, last)

@@ -16,7 +16,7 @@ import pytest
 from aftertrace.analyzer import deriving as steps
 from aftertrace.cli import deriving
 from aftertrace.cli.children import Child
-from aftertrace.store.errors import Unavailable
+from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.folder import open_folder
 
 from .conftest import RECORDINGS
@@ -58,18 +58,25 @@ def test_what_is_kept_changes_no_answer(
     assert [ended.code for ended in before] == [0] * len(ASKED)
     derived = aftertrace("derive", "--data", data)
     assert (derived.code, derived.err) == (0, "")
-    assert derived.out == f"looked at 86 records: kept what is told of {kept} runs, {opened} are not over yet\n"
+    assert derived.out == f"looked at 86 records: what {kept} runs tell is kept, {opened} are not over yet\n"
     assert [aftertrace(*arguments, "--data", data) for arguments in ASKED] == before
     assert aftertrace("derive", "--anew", "--data", data).out == derived.out
 
 
 def test_it_goes_on_after_a_full_disk_until_it_is_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And after somebody has derived by hand."""
+    """And after somebody has derived by hand; and makes anew what is damaged."""
     layout = open_folder(tmp_path / "data")
-    real, refusals = steps.derive, [OSError(28, "No space left on device"), Unavailable("lock: held, expected it free")]
+    real = steps.derive
+    refusals = [
+        OSError(28, "No space left on device"),
+        Corrupt("read STATE: damaged"),
+        Unavailable("lock: held, expected it free"),
+    ]
+    asked = []
     stopping, told = threading.Event(), []
 
     def step(data: Path, *, anew: bool) -> steps.Step:
+        asked.append(anew)
         if refusals:
             raise refusals.pop()
         stopping.set()
@@ -78,7 +85,8 @@ def test_it_goes_on_after_a_full_disk_until_it_is_to_stop(tmp_path: Path, monkey
 
     monkeypatch.setattr(steps, "derive", step)
     monkeypatch.setattr(deriving, "_EVERY_S", 0.0)
-    deriving._follow(layout.data, stopping, anew=False)
+    deriving._follow(layout.data, stopping, 0, anew=False)
+    assert asked == [False, False, True, True]
     assert told == [steps.Step(records=0, kept=0, open=0, is_last=True)]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -21,6 +22,7 @@ from aftertrace.analyzer.derivation import Derivation
 from aftertrace.analyzer.effect_findings import effect_findings
 from aftertrace.analyzer.finds import finds
 from aftertrace.analyzer.found import in_store
+from aftertrace.analyzer.fresh import share
 from aftertrace.analyzer.in_force import changes_before
 from aftertrace.analyzer.inventory import NOTHING, Inventory
 from aftertrace.analyzer.losses import losses
@@ -43,6 +45,9 @@ from aftertrace.store.quarantine import put_aside
 from aftertrace.store.refusals import refusals
 from aftertrace.store.run_names import ID_CHARACTERS, name_of
 from aftertrace.store.snapshot import Snapshot
+
+_MOST_OF_IT: Final = 0.4
+"""Where a larger share of the records came since, to tell all runs from all records takes less: none is looked for."""
 
 
 @dataclass(frozen=True)
@@ -307,6 +312,8 @@ def open_analysis(
     before = derived.read(Layout(data))
     pinned = Snapshot.of(data)
     state = kept.current(before, pinned)
+    if state is not None and share(pinned, state.upto) > _MOST_OF_IT:
+        state = None
     analysis = _with(inventory, _analysed(tables_of(pinned), _version(pinned), now_ns, as_of_ns))
     return analysis if state is None else replace(analysis, told=Parted(pinned, state, analysis.now_ns, as_of_ns))
 
@@ -336,6 +343,8 @@ def open_run(
     """
     pinned = Snapshot.of(data)
     found, tables = in_store(pinned), tables_of(pinned)
+    if as_of_ns is not None:
+        found = found.received_before(as_of_ns)
     own: Connected | None = None
     if text != "last":
         own = connected(found, sought(found, text))

@@ -116,7 +116,7 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
                 _difference("let_arguments", "executed_arguments")
             ),
         )
-        .sort("ordinal")
+        .sort("ordinal", "call_key")
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         .pipe(ordered, "approvals")
     )

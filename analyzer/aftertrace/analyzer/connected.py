@@ -141,7 +141,7 @@ def connected(found: Found, wanted: Sought) -> Connected:
         gathered.ask(core)
         _gather_beside(gathered, core)
         identified = identify(gathered.tables())
-        meant = meant_in(identified, wanted)
+        meant = _meant(identified, wanted)
         more = _unlike(
             keys_of(
                 identified.spans.join(meant, on="run_id", how="semi"),
@@ -156,7 +156,7 @@ def connected(found: Found, wanted: Sought) -> Connected:
             core = pl.concat([core, _unlike(_linked(found, core), core)])
     everything = Tables(found.all("spans"), found.all("events"))
     identified = identify(everything)
-    return Connected(identified, meant_in(identified, wanted)["run_id"], everything)
+    return Connected(identified, _meant(identified, wanted)["run_id"], everything)
 
 
 def _linked(found: Found, core: pl.DataFrame) -> pl.DataFrame:
@@ -200,7 +200,7 @@ def _near(rows: pl.DataFrame, core: pl.DataFrame) -> pl.DataFrame:
     return rows[keys.join(owners, on="row", how="inner").filter(is_own)["row"].unique().sort()]
 
 
-def meant_in(identified: Identified, wanted: Sought) -> pl.DataFrame:
+def _meant(identified: Identified, wanted: Sought) -> pl.DataFrame:
     """`run_id` of the runs that were asked for, and of those that set them to work, up to the first."""
     runs, led = _with_any(identified, wanted.keys), _with_any(identified, wanted.leads)
     called = led.filter(pl.col("run_id").str.starts_with(wanted.beginning or ""))

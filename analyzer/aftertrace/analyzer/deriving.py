@@ -11,6 +11,8 @@ To begin from nothing is the same steps from the first record on.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -33,10 +35,12 @@ from aftertrace.store.snapshot import Snapshot
 
 RECORDS_AT_MOST: Final = 50_000
 """A step takes about so many new records: what it needs in memory is a few thousand bytes for each."""
-SMALL_RUNS: Final = 8192
+SMALL_RUNS: Final = 4096
 """A part of fewer runs is put together with others."""
 SMALL_PARTS: Final = 16
 """When there are more small parts than this."""
+DUE_AT_MOST: Final = 2_000
+"""And so many of the runs that time may have made final."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Step:
     records: int
     """New ones that were looked at."""
     kept: int
-    """Runs whose telling became final."""
+    """Runs that are kept now, in all."""
     open: int
     """Runs that are open now."""
     is_last: bool
@@ -69,12 +73,39 @@ def derive(
         Corrupt: a file is damaged or missing.
         OSError: the disk does not take it.
     """
-    layout = Layout(data)
+    with _alone(Layout(data)):
+        return _whole_step(data, now_ns, records_at_most, anew=anew)
+
+
+def derive_all(data: Path, *, now_ns: int | None = None, anew: bool = False) -> Iterator[Step]:
+    """Every step that there is, one after another, nobody else's in between. Parameters and errors as of `derive`."""
+    with _alone(Layout(data)):
+        step = _whole_step(data, now_ns, RECORDS_AT_MOST, anew=anew)
+        yield step
+        while not step.is_last:
+            step = _whole_step(data, now_ns, RECORDS_AT_MOST, anew=False)
+            yield step
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
     check_format(layout)
-    durable.make_folder(layout.derived, mode=0o700)
+    durable.make_folder(layout.derived)
     with lock.held(layout.derived_lock, "derives the tables of this store"):
-        before = None if anew else derived.read(layout)
+        yield
+
+
+def _whole_step(data: Path, now_ns: int | None, records_at_most: int, *, anew: bool) -> Step:
+    layout, began_s = Layout(data), time.time()
+    derived.sweep(layout)
+    before = None if anew else derived.read(layout)
+    try:
         return _step(before, Snapshot.of(data), time.time_ns() if now_ns is None else now_ns, records_at_most)
+    except BaseException:
+        # On a full disk what it wrote would keep out what is received.
+        with suppress(OSError):
+            derived.discard(layout, began_s)
+        raise
 
 
 def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: int) -> Step:
@@ -83,12 +114,15 @@ def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: 
     found = in_store(pinned)
     new = fresh(pinned, state.upto, records_at_most)
     opened = kept.opened(layout, state)
-    due = opened.filter(pl.col("due_ns") <= now_ns)
+    is_due = opened.filter(pl.col("due_ns") <= now_ns)
+    due_runs = is_due.sort("due_ns", "run_id")["run_id"].unique(maintain_order=True)
+    due = is_due.filter(pl.col("run_id").is_in(due_runs.head(DUE_AT_MOST).implode()))
+    is_last = new.is_all and due_runs.len() <= DUE_AT_MOST
     records = sum(frame.height for frame in new.rows.values())
     if not records and not due.height:
         if new.upto != state.upto:
-            derived.write(layout, replace(state, upto=new.upto), before)
-        return Step(0, 0, opened["run_id"].n_unique(), new.is_all)
+            derived.write(layout, replace(state, upto=new.upto, commits=kept.commits(pinned)))
+        return Step(0, _runs_of(state.parts), opened["run_id"].n_unique(), new.is_all)
     keys = pl.concat([due.select(SOUGHT.names()), touched(found, new.rows)]).unique()
     kept_leads = kept.collected(layout, kept.scan(layout, state, "leads"))[0]
     keys, touched_runs = reached(keys, pl.concat([kept_leads, opened.select(LEADS.names())]))
@@ -106,10 +140,15 @@ def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: 
     was_kept = touched_runs.len() or need.meant.is_in(kept_leads["run_id"].implode()).any()
     others = _without(layout, state, gone) if was_kept else state.parts
     parts = [*others, *([part] if part.runs else [])]
-    new_state = State(state.rules, new.upto, tuple(_folded(layout, parts)), kept.open_runs(layout, open_now))
-    derived.write(layout, new_state, before)
-    derived.sweep(layout, new_state)
-    return Step(records, part.runs, open_now["run_id"].n_unique(), new.is_all)
+    parts = _folded(layout, parts)
+    derived.write(
+        layout, State(state.rules, new.upto, tuple(parts), kept.open_runs(layout, open_now), kept.commits(pinned))
+    )
+    return Step(records, _runs_of(parts), open_now["run_id"].n_unique(), is_last)
+
+
+def _runs_of(parts: Iterable[Part]) -> int:
+    return sum(part.runs for part in parts)
 
 
 def _tables(told: Derivation, leads: pl.DataFrame, final: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -136,13 +175,19 @@ def _without(layout: Layout, state: State, gone: pl.Series) -> list[Part]:
     return parts
 
 
-def _folded(layout: Layout, parts: list[Part]) -> list[Part]:
-    """The parts, small ones as one where there are many."""
+def _folded(layout: Layout, parts: Sequence[Part]) -> list[Part]:
+    """The parts, small ones put together where there are many, until they are small no more."""
     small = [part for part in parts if part.runs < SMALL_RUNS]
     if len(small) <= SMALL_PARTS:
-        return parts
-    return [part for part in parts if part.runs >= SMALL_RUNS] + [
-        _written(layout, State("", parts=tuple(small)), pl.lit(value=True))
+        return list(parts)
+    groups: list[list[Part]] = [[]]
+    for part in small:
+        if _runs_of(groups[-1]) >= SMALL_RUNS:
+            groups.append([])
+        groups[-1].append(part)
+    return [
+        *(part for part in parts if part.runs >= SMALL_RUNS),
+        *(_written(layout, State("", parts=tuple(group)), pl.lit(value=True)) for group in groups),
     ]
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.copies import PROTOCOL
 from aftertrace.analyzer.derivation import Derivation
 from aftertrace.analyzer.gateways import is_drawn
 from aftertrace.analyzer.identity import RESUME_WITHIN_NS, components
@@ -35,16 +36,20 @@ def finality(told: Derivation, meant: pl.Series, leads: pl.DataFrame, now_ns: in
         [frame.select("run_id", "received_ns") for frame in (told.identified.spans, told.identified.events)]
     )
     waiting = told.calls.filter(pl.col("outcome") == "pending").select("run_id", is_pending=pl.lit(value=True)).unique()
+    sure, wide = _joined_by(told, leads)
     runs = (
         received.filter(pl.col("run_id").is_in(meant.implode()))
         .group_by("run_id")
         .agg(from_ns=pl.col("received_ns").min(), last_ns=pl.col("received_ns").max())
         .join(told.run_states.select("run_id", "is_closed"), on="run_id", how="left")
         .join(waiting, on="run_id", how="left")
-        .join(_together(told, leads), on="run_id", how="left")
+        .join(_together(sure, "together"), on="run_id", how="left")
+        .join(_together(wide, "beside"), on="run_id", how="left")
     )
     whole = pl.col("together")
-    last_ns = pl.col("last_ns").max().over(whole)
+    last_ns = pl.col("last_ns").fill_null(0).max().over(whole)
+    # Others may have been told otherwise before these came, though nothing of theirs waits for them.
+    beside_ns = pl.col("last_ns").fill_null(0).max().over("beside") + 1
     is_pending = pl.col("is_pending").fill_null(value=False).any().over(whole)
     is_closed = pl.col("is_closed").fill_null(value=False).all().over(whole)
     quiet_ns = last_ns + pl.when(is_closed).then(CLOSED_FOR_NS).otherwise(QUIET_NS)
@@ -53,24 +58,37 @@ def finality(told: Derivation, meant: pl.Series, leads: pl.DataFrame, now_ns: in
     final_ns = pl.when(now_ns >= lapsed_ns).then(lapsed_ns).when(~is_pending & (now_ns >= quiet_ns)).then(quiet_ns)
     due_ns = pl.when(now_ns < quiet_ns).then(quiet_ns).otherwise(lapsed_ns)
     return (
-        runs.with_columns(final_ns=final_ns)
+        runs.with_columns(final_ns=pl.when(final_ns.is_not_null()).then(pl.max_horizontal(final_ns, beside_ns)))
         .with_columns(due_ns=pl.when(pl.col("final_ns").is_null()).then(due_ns))
         .select(pl.col(name).cast(kind) for name, kind in FINALITY.items())
         .sort("run_id")
     )
 
 
-def _together(told: Derivation, leads: pl.DataFrame) -> pl.DataFrame:
-    """`run_id`, `together`: equal for runs that have a key in common, or the id of a call that nobody else can have."""
+def _joined_by(told: Derivation, leads: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`run_id`, `key` of what runs have in common that are told together: keys, requests, ids of calls that nobody else
+    can have; and, with these, of what may change how they are told: any id of a call, and tools of which an end of a
+    connection tells too (`copies`).
+    """
     ids = []
     for frame in (told.identified.spans, told.identified.events):
-        keys = wire_keys(frame, _JOINED).filter((pl.col("kind") != "call") | is_drawn(pl.col("key")))
-        ids.append(
-            keys.join(frame.with_row_index("row").select("row", "run_id"), on="row", how="inner").select(
-                "run_id", "kind", "key"
-            )
-        )
-    shared = pl.concat([leads.select("run_id", "kind", "key"), *ids]).unique()
-    edges = shared.select(first="run_id", second=pl.concat_str("kind", "key", separator=" "))
-    nodes = pl.concat([edges.select(node="first"), edges.select(node="second")]).unique().sort("node")
-    return components(nodes, edges).select(run_id="node", together="run_id")
+        runs = frame.with_row_index("row").select("row", "run_id")
+        ids.append(wire_keys(frame, _JOINED).join(runs, on="row", how="inner").select("run_id", "kind", "key"))
+    named = pl.concat([leads.select("run_id", "kind", "key"), *ids]).unique()
+    is_sure = (pl.col("kind") != "call") | is_drawn(pl.col("key"))
+    key = pl.concat_str("kind", "key", separator=" ")
+    called = told.identified.events.filter((pl.col("event") == "tool.called") & pl.col("tool_name").is_not_null())
+    called = called.select(
+        "run_id",
+        key=pl.concat_str(pl.lit("tool"), "source", pl.col("tool_name").str.split("__").list.last(), separator=" "),
+        is_end=pl.col("dialect").is_in(PROTOCOL),
+    )
+    tools = called.join(called.filter("is_end"), on="key", how="semi").select("run_id", "key").unique()
+    return named.filter(is_sure).select("run_id", key=key), pl.concat([named.select("run_id", key=key), tools])
+
+
+def _together(joined: pl.DataFrame, name: str) -> pl.DataFrame:
+    """`run_id`, and `name`: equal for runs that have a key in common, or are joined by others that have."""
+    edges = joined.select(first="run_id", second="key")
+    nodes = pl.concat([edges.select(node="first"), edges.select(node="second")]).drop_nulls().unique().sort("node")
+    return components(nodes, edges.drop_nulls()).select(pl.col("node").alias("run_id"), pl.col("run_id").alias(name))

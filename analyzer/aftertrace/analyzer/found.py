@@ -30,6 +30,17 @@ class Found:
     of_runs: Callable[[str], pl.DataFrame]
     """Keys that lead to the runs whose ids begin so, in lower-case hexadecimal digits, and perhaps to others."""
 
+    def received_before(self, time_ns: int) -> Found:
+        """Rows that were received before a time, by the receiver's clock."""
+        had_come = pl.col("received_ns") < time_ns
+
+        def by(table: str, wanted: pl.DataFrame, columns: Sequence[str] | None) -> pl.DataFrame:
+            read = None if columns is None else list(dict.fromkeys((*columns, "received_ns")))
+            rows = self.by(table, wanted, read).filter(had_come)
+            return rows if columns is None else rows.select(columns)
+
+        return Found(by, lambda table: self.all(table).filter(had_come), self.of_runs)
+
 
 def in_store(snapshot: Snapshot) -> Found:
     """Rows of a version of a store, by its lookup files."""

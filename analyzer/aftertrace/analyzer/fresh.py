@@ -43,7 +43,7 @@ def fresh(snapshot: Snapshot, upto: dict[str, int], at_most: int | None = None) 
             COLUMNS,
             collected(
                 *(
-                    snapshot.scan(table).filter(_after(upto) & ~_after(until)).select(*columns, "received_ns")
+                    snapshot.scan(table).filter(_new(snapshot, upto) & ~_after(until)).select(*columns, "received_ns")
                     for table, columns in COLUMNS.items()
                 )
             ),
@@ -53,17 +53,38 @@ def fresh(snapshot: Snapshot, upto: dict[str, int], at_most: int | None = None) 
     return Fresh(rows, until, until == newest)
 
 
+def share(snapshot: Snapshot, upto: dict[str, int]) -> float:
+    """Which share of all records came after some; cheap."""
+    counts = [
+        rows.select(pl.len())
+        for table in COLUMNS
+        for rows in (snapshot.scan(table).filter(_new(snapshot, upto)), snapshot.scan(table))
+    ]
+    found = [int(frame.item()) for frame in collected(*counts)]
+    return sum(found[::2]) / max(1, sum(found[1::2]))
+
+
 def _after(upto: dict[str, int]) -> pl.Expr:
     """Whether a row is of a frame that came after some."""
     seen = [(pl.col("receiver") == receiver) & (pl.col("seq") <= seq) for receiver, seq in upto.items()]
     return ~pl.any_horizontal(seen) if seen else pl.lit(value=True)
 
 
+def _new(snapshot: Snapshot, upto: dict[str, int]) -> pl.Expr:
+    """The same, so worded that files without such rows are not read: of each its least and greatest seq are told."""
+    return (pl.col("seq") > min((upto.get(receiver, 0) for receiver, _ in snapshot.watermarks), default=0)) & _after(
+        upto
+    )
+
+
 def _until(snapshot: Snapshot, upto: dict[str, int], at_most: int) -> dict[str, int]:
     """By receiver, the seq up to which there are about so many new records."""
     counted = collected(
         *(
-            snapshot.scan(table).filter(_after(upto)).group_by(_FRAME).agg(pl.len(), pl.col("received_ns").min())
+            snapshot.scan(table)
+            .filter(_new(snapshot, upto))
+            .group_by(_FRAME)
+            .agg(pl.len(), pl.col("received_ns").min())
             for table in COLUMNS
         )
     )

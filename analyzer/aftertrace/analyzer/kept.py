@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from io import BytesIO
@@ -18,6 +19,7 @@ from aftertrace.store import derived
 from aftertrace.store.derived import Part, State
 from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot
+from aftertrace.store.wire_keys import KEYED
 
 FINAL: Final = pl.Schema({"run_id": pl.String, "from_ns": pl.Int64, "final_ns": pl.Int64})
 """A run that is kept: when its first record was received, and from when on what is told of it is final."""
@@ -56,8 +58,24 @@ def current(state: State | None, snapshot: Snapshot) -> State | None:
     if state is None or state.rules != rules():
         return None
     has = dict(snapshot.watermarks)
-    # A store that was put back from an older backup has fewer.
-    return state if all(has.get(receiver, 0) >= seq for receiver, seq in state.upto.items()) else None
+    # A store that was put back from a backup has fewer records, or others in their place.
+    is_had = all(has.get(receiver, 0) >= seq for receiver, seq in state.upto.items())
+    return state if is_had and commits(snapshot, state.commits) == state.commits else None
+
+
+def commits(snapshot: Snapshot, of: Mapping[str, tuple[int, str]] | None = None) -> dict[str, tuple[int, str]]:
+    """By table, a version (that of the snapshot, if none is given) and the digest of its commit, where it is there.
+
+    Raises:
+        Unavailable: it cannot be reached.
+    """
+    found = {}
+    versions = dict(snapshot.versions) if of is None else {table: version for table, (version, _) in of.items()}
+    for table in versions.keys() & KEYED:
+        digest = snapshot.commit_digest(table, versions[table])
+        if digest is not None:
+            found[table] = (versions[table], digest)
+    return found
 
 
 def scan(layout: Layout, state: State, table: str) -> pl.LazyFrame:

@@ -95,21 +95,35 @@ def enclosing(found: Found, events: pl.DataFrame) -> pl.DataFrame:
 
 
 def enclosed(found: Found, events: pl.DataFrame) -> pl.DataFrame:
-    """The other way: what ends of connections tell in traces of their own while a tool of some events runs."""
-    running = events.filter(
-        _RAN & ~_IS_COPY & (pl.col("end_ns") > pl.col("time_ns")) & pl.col("tool_name").is_not_null()
+    """The other way: what ends of connections tell in traces of their own, where some of the events are the last run of
+    its tool that began before it. Whether that encloses it, or had kept another from doing so, makes a difference.
+    """
+    ours = events.filter(_RAN & ~_IS_COPY & pl.col("tool_name").is_not_null()).filter(
+        pl.col("end_ns") > pl.col("time_ns")
     )
-    if not running.height:
+    if not ours.height:
         return events.clear()
-    within = pl.col("time_ns").is_between(running["time_ns"].min(), running["end_ns"].max())
-    (told,) = collected(
-        found.all("events")
-        .filter(within & _IS_COPY & pl.col("source").is_in(running["source"].unique().implode()))
-        .with_columns(tail=_TAIL)
-        .filter(pl.col("tail").is_in(running.select(_TAIL).to_series().unique().implode()))
-        .select(events.columns)
+    ours = ours.with_columns(tail=_TAIL)
+    within = pl.col("time_ns").is_between(
+        ours["time_ns"].min(),
+        ours["time_ns"].max() + ENCLOSED_WITHIN_NS,  # type: ignore[operator]
     )
-    return told
+    (of_tools,) = collected(
+        found.all("events")
+        .filter(within & pl.col("source").is_in(ours["source"].unique().implode()))
+        .filter(_IS_COPY | (_RAN & (pl.col("end_ns") > pl.col("time_ns"))))
+        .select(events.columns)
+        .with_columns(tail=_TAIL)
+        .filter(pl.col("tail").is_in(ours["tail"].unique().implode()))
+    )
+    of = ["source", "tail", "began_ns"]
+    ran = of_tools.filter(~_IS_COPY).select("source", "tail", "time_ns", began_ns="time_ns").sort("time_ns")
+    met = (
+        of_tools.filter(_IS_COPY)
+        .sort("time_ns")
+        .join_asof(ran, on="time_ns", by=["source", "tail"], tolerance=ENCLOSED_WITHIN_NS, check_sortedness=False)
+    )
+    return met.join(ours.select("source", "tail", began_ns="time_ns"), on=of, how="semi").select(events.columns)
 
 
 def retelling(found: Found, rows: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:

@@ -21,7 +21,7 @@ class Order:
 
 ORDERS: Final = {
     "runs": Order(("first_ns", "run_id"), (True, False)),
-    "calls": Order(("first_ns", "conversation_id", "run_id", "ordinal")),
+    "calls": Order(("first_ns", "conversation_id", "run_id", "ordinal", "call_key")),
     "decisions": Order(("first_ns", "call_key", "ordinal")),
     "approvals": Order((pl.col("decision") == "pending", "first_ns", "run_id"), (True, True, False)),
     "agents": Order(("run_id", "path", "first_ns", "agent_name", "agent_id")),

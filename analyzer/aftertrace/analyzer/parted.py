@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer import kept
-from aftertrace.analyzer.connected import SOUGHT, Sought, connected, keys_of, meant_in
+from aftertrace.analyzer.connected import SOUGHT, Sought, connected, keys_of
 from aftertrace.analyzer.derivation import Derivation
 from aftertrace.analyzer.found import Found, in_store
 from aftertrace.analyzer.fresh import Fresh, fresh
@@ -46,7 +46,7 @@ class Parted:
         wanted = pl.Series("run_id", list(run_ids), dtype=pl.String)
         if wanted.is_in(self._meant.implode()).all():
             return self._live
-        leads = pl.concat([self._leads, leads_of(self._live, self._meant)])
+        leads = pl.concat([self._leads, self._live_leads])
         leads = leads.filter(pl.col("run_id").is_in(wanted.implode()))
         return self._told(leads.select("kind", "key").unique())[0]
 
@@ -72,13 +72,19 @@ class Parted:
 
     @cached_property
     def _found(self) -> Found:
-        return in_store(self.pinned)
+        found = in_store(self.pinned)
+        return found if self.as_of_ns is None else found.received_before(self.as_of_ns)
 
     @cached_property
     def _leads(self) -> pl.DataFrame:
         """The keys of runs that are kept, and of open ones."""
         opened = kept.opened(self._layout, self.state).select(LEADS.names())
         return pl.concat([kept.collected(self._layout, kept.scan(self._layout, self.state, "leads"))[0], opened])
+
+    @cached_property
+    def _live_leads(self) -> pl.DataFrame:
+        """The keys of runs that are told from records."""
+        return leads_of(self._live, self._meant)
 
     @cached_property
     def _untold(self) -> pl.DataFrame:
@@ -115,12 +121,8 @@ class Parted:
         """What is told of the runs with some keys, from their records; and which they are."""
         if not keys.height:
             return Derivation(Tables.empty(), self.now_ns), pl.Series("run_id", [], pl.String)
-        wanted = Sought(keys)
-        need = connected(self._found, wanted)
-        if self.as_of_ns is None:
-            return Derivation(need.tables, self.now_ns, need.identified), need.meant
-        told = Derivation(need.tables.received_before(self.as_of_ns), self.now_ns)
-        return told, meant_in(told.identified, wanted)["run_id"]
+        need = connected(self._found, Sought(keys))
+        return Derivation(need.tables, self.now_ns, need.identified), need.meant
 
     @property
     def _live(self) -> Derivation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import threading
 from pathlib import Path
@@ -13,7 +14,7 @@ import click
 
 from aftertrace.cli import logs, settings
 from aftertrace.cli.children import when_parent_ends
-from aftertrace.store.errors import Unavailable
+from aftertrace.store.errors import Corrupt, Unavailable
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.deriving import Step
@@ -36,35 +37,43 @@ def derive(data: Path, anew: bool, follow: bool) -> None:
     Every command that reads gives the same answers without it, and takes longer the more the store holds. `serve` does
     this by itself.
     """
-    logs.start(settings.current())
+    config = settings.current()
+    logs.start(config)
     stored, stopping = settings.readable(data), threading.Event()
     if follow:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
         when_parent_ends(stopping.set)
         os.nice(NICENESS)
-        _follow(stored, stopping, anew=anew)
+        _follow(stored, stopping, config.receiver.disk_reserve_bytes, anew=anew)
         return
-    from aftertrace.analyzer.deriving import derive as step
+    from aftertrace.analyzer.deriving import derive_all
 
-    done = step(stored, anew=anew)
-    records, kept = done.records, done.kept
-    while not done.is_last:
-        done = step(stored)
-        records, kept = records + done.records, kept + done.kept
-    click.echo(f"looked at {records:,} records: kept what is told of {kept:,} runs, {done.open:,} are not over yet")
+    records = 0
+    for done in derive_all(stored, anew=anew):
+        records += done.records
+    click.echo(f"looked at {records:,} records: what {done.kept:,} runs tell is kept, {done.open:,} are not over yet")
 
 
-def _follow(data: Path, stopping: threading.Event, *, anew: bool) -> None:
+def _follow(data: Path, stopping: threading.Event, reserve_bytes: int, *, anew: bool) -> None:
     from aftertrace.analyzer.deriving import derive as step
 
     while not stopping.is_set():
         try:
+            if shutil.disk_usage(data).free < reserve_bytes:
+                raise Unavailable(f"derive {data}: the disk has less left than its reserve, expected more; free space")
             done = step(data, anew=anew)
         except (Unavailable, OSError) as refusal:
             # A full disk, or somebody who derives by hand: both pass.
             _log.warning("%s", refusal)
             stopping.wait(_EVERY_S)
+            continue
+        except Corrupt as damage:
+            if anew:
+                raise
+            # What was derived holds nothing that is not elsewhere. Where a table is damaged, that shows once more.
+            _log.warning("%s; it is made anew", damage)
+            anew = True
             continue
         anew = False
         if done.records:

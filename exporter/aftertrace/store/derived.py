@@ -4,7 +4,7 @@ A part is a file of each derived table with the rows of the same runs. `STATE` n
 record they were derived, and by which rules; it is replaced at once, so that a reader sees the tables of one moment.
 All of it can be thrown away and made again from `spans` and `events`.
 
-A crash before `STATE` is replaced leaves files that nobody reads; `sweep` takes them away.
+A crash before `STATE` is replaced leaves files that nobody reads, for an hour; then `sweep` takes them away.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Final
@@ -47,6 +48,9 @@ class State:
     parts: tuple[Part, ...] = ()
     opened: str | None = None
     """Path of the file of keys of runs that are not told yet, as they may go on; None: there are none."""
+    commits: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """By stored table, the version that was read, and the digest of its commit: a store that was put back from a backup
+    and went on has another one."""
 
 
 def read(layout: Layout) -> State | None:
@@ -57,7 +61,8 @@ def read(layout: Layout) -> State | None:
     """
     try:
         content = layout.derived_state.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
+        # Whoever may read the tables and not this is answered from them.
         return None
     try:
         found = json.loads(content)
@@ -65,23 +70,22 @@ def read(layout: Layout) -> State | None:
             return None
         parts = tuple(Part(int(part["runs"]), dict(part["files"])) for part in found["parts"])
         upto = {receiver: int(seq) for receiver, seq in found["upto"].items()}
-        return State(str(found["rules"]), upto, parts, found["opened"])
+        commits = {table: (int(version), str(digest)) for table, (version, digest) in found["commits"].items()}
+        return State(str(found["rules"]), upto, parts, found["opened"], commits)
     except (AttributeError, LookupError, TypeError, ValueError):
         raise damaged(layout, "STATE is not whole") from None
 
 
-def write(layout: Layout, state: State, before: State | None = None) -> None:
+def write(layout: Layout, state: State) -> None:
     """Let these parts count from now on, and no others. Durable when this returns.
 
-    Args:
-        layout: paths of the store.
-        state: what counts from now on.
-        before: what did until now; those who are reading its files may go on for `KEEP_S`.
+    Whoever is reading files that counted until now may go on for `KEEP_S`.
 
     Raises:
         OSError: the disk does not take it.
     """
-    for path in () if before is None else _files(before) - _files(state):
+    counting = _files(state)
+    for path in _counted(layout) - counting:
         with suppress(FileNotFoundError):
             os.utime(layout.derived / path)
     durable.write_file(layout.derived_state, json.dumps({"format": FORMAT, **asdict(state)}).encode())
@@ -99,17 +103,40 @@ def add(layout: Layout, table: str, content: bytes) -> str:
     return path
 
 
-def sweep(layout: Layout, state: State, *, now_s: float | None = None) -> None:
+def sweep(layout: Layout, *, now_s: float | None = None) -> None:
     """Remove files that count no more, and that nobody can be reading.
 
     Raises:
         OSError: one cannot be removed.
     """
-    counting = _files(state)
     before_s = (time.time() if now_s is None else now_s) - KEEP_S
-    for path in layout.derived.glob("*/*"):
-        if path.relative_to(layout.derived).as_posix() not in counting and path.stat().st_mtime < before_s:
+    _remove(layout, lambda written_s: written_s < before_s)
+
+
+def discard(layout: Layout, since_s: float) -> None:
+    """Remove files that were written since then and do not count: a step that was not finished leaves none behind.
+
+    Raises:
+        OSError: one cannot be removed.
+    """
+    _remove(layout, lambda written_s: written_s >= since_s)
+
+
+def _remove(layout: Layout, when: Callable[[float], bool]) -> None:
+    counting = _counted(layout)
+    for path in (*layout.derived.glob("*/*"), *layout.derived.glob(".STATE.*")):
+        if path.relative_to(layout.derived).as_posix() not in counting and when(path.stat().st_mtime):
             path.unlink(missing_ok=True)
+
+
+def _counted(layout: Layout) -> set[str]:
+    """The files that count; all that are there, where the state does not tell."""
+    if not layout.derived_state.exists():
+        return set()
+    with suppress(Corrupt):
+        if (state := read(layout)) is not None:
+            return _files(state)
+    return {path.relative_to(layout.derived).as_posix() for path in layout.derived.glob("*/*")}
 
 
 def _files(state: State) -> set[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aftertrace.store import commits, lake
 from aftertrace.store.commits import Log
+from aftertrace.store.digest import tagged
 from aftertrace.store.errors import Corrupt, Invalid, Unavailable
 from aftertrace.store.folder import check_format
 from aftertrace.store.layout import Layout
@@ -80,6 +81,19 @@ class Snapshot:
         with _reaching(self._url(table)):
             held = files_of(DeltaTable(self._url(table), version=version))
         return sorted(((path, day) for path, _, day in held), key=lambda file: (file[1], file[0]))
+
+    def commit_digest(self, table: str, version: int) -> str | None:
+        """Tagged digest of the commit of a version of a table; None where there is none.
+
+        Raises:
+            Unavailable: it cannot be reached.
+        """
+        log = commits.log_of(self.layout, table)
+        with _reaching(self._url(table)):
+            try:
+                return tagged(log.objects.get(log.commit(version)))
+            except FileNotFoundError:
+                return None
 
     def within(self, table: str) -> pl.Expr:
         """Whether a row (`receiver`, `seq`) is up to what every table holds."""
