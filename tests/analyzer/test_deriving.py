@@ -109,7 +109,7 @@ def some_arrival(draw: st.DrawFn) -> tuple[Frames, list[int]]:
     return arriving(whole, list(order), at_ns), sorted({*stops, len(seqs)})
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(arrival=some_arrival(), later_ns=st.sampled_from((MINUTE_NS, 45 * MINUTE_NS, 30 * HOUR_NS)), data=st.data())
 def test_what_is_kept_is_what_the_records_tell(
     arrival: tuple[Frames, list[int]], later_ns: int, data: st.DataObject

@@ -39,7 +39,7 @@ def test_an_empty_file_is_the_default() -> None:
     [
         ("[store]\ndate = 'x'", r"read here \[store\]: unknown key 'date'; did you mean 'data'\?"),
         ("[reciever]", r"read here: unknown section \[reciever\]; did you mean 'receiver'\?"),
-        ("[zzz]", r"unknown section \[zzz\]; known are store, receiver, drain, dashboard"),
+        ("[zzz]", r"unknown section \[zzz\]; known are store, receiver, drain, derive, dashboard"),
         ("store = 1", r"'store' is a value, expected a section \[store\]"),
         ("[dashboard]\nenabled = 1", r"enabled is of type int, expected bool such as True"),
         ("[store", "not TOML"),
