@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -99,13 +99,12 @@ def _whole_step(data: Path, now_ns: int | None, records_at_most: int, *, anew: b
     layout, began_s = Layout(data), time.time()
     derived.sweep(layout)
     before = None if anew else derived.read(layout)
-    try:
-        return _step(before, Snapshot.of(data), time.time_ns() if now_ns is None else now_ns, records_at_most)
-    except BaseException:
+    with ExitStack() as unfinished:
         # On a full disk what it wrote would keep out what is received.
-        with suppress(OSError):
-            derived.discard(layout, began_s)
-        raise
+        unfinished.callback(derived.discard, layout, began_s)
+        step = _step(before, Snapshot.of(data), time.time_ns() if now_ns is None else now_ns, records_at_most)
+        unfinished.pop_all()
+    return step
 
 
 def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: int) -> Step:

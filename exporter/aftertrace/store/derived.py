@@ -114,12 +114,11 @@ def sweep(layout: Layout, *, now_s: float | None = None) -> None:
 
 
 def discard(layout: Layout, since_s: float) -> None:
-    """Remove files that were written since then and do not count: a step that was not finished leaves none behind.
-
-    Raises:
-        OSError: one cannot be removed.
+    """Remove files that were written since then and do not count, as far as the disk lets: a step that was not finished
+    leaves none behind.
     """
-    _remove(layout, lambda written_s: written_s >= since_s)
+    with suppress(OSError):
+        _remove(layout, lambda written_s: written_s >= since_s)
 
 
 def _remove(layout: Layout, when: Callable[[float], bool]) -> None:
