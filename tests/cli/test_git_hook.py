@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,35 +14,18 @@ from aftertrace.cli.git_hook import BEFORE, NAME, script
 from aftertrace.semconv.propagate import is_run_id, named_conversations, named_runs, to_environment
 
 from .conftest import Command
+from .repositories import QUIET, git
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 TRACEPARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
-QUIET = {
-    "PATH": os.environ["PATH"],
-    "HOME": "/nonexistent",
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_AUTHOR_NAME": "Ann",
-    "GIT_AUTHOR_EMAIL": "ann@example.com",
-    "GIT_COMMITTER_NAME": "Ann",
-    "GIT_COMMITTER_EMAIL": "ann@example.com",
-}
-
-
-def git(repo: Path, *arguments: str, **environment: str) -> str:
-    """Run git with this environment and nothing of whoever runs the tests."""
-    ran = subprocess.run(
-        ["git", "-C", str(repo), *arguments], env={**QUIET, **environment}, capture_output=True, text=True, check=False
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
 
 
 def committed(repo: Path, message: str = "Fix the limit", *options: str, **environment: str) -> str:
     """The message of a commit that is made in this environment."""
     git(repo, "commit", "-q", "--allow-empty", "-m", message, *options, **environment)
-    return git(repo, "log", "-1", "--format=%B").rstrip("\n")
+    return git(repo, "log", "-1", "--format=%B")
 
 
 @pytest.fixture
@@ -171,7 +153,7 @@ def test_a_commit_without_a_message_is_called_off_as_ever(repo: Path) -> None:
             check=False,
         )  # fmt: skip
         assert ran.returncode == code, ran.stderr
-    assert git(repo, "log", "--format=%s") == "Written\n"
+    assert git(repo, "log", "--format=%s") == "Written"
 
 
 @pytest.mark.parametrize(
@@ -191,7 +173,7 @@ def test_whatever_comments_begin_with_closing_the_editor_calls_the_commit_off(
         )  # fmt: skip
         assert (ran.returncode, ran.stderr) == (1, "Aborting commit due to empty commit message.\n")
     git(repo, *settings, "commit", "-q", "-e", "-m", "Fix", CODEX_THREAD_ID="t-1", GIT_EDITOR="true")
-    assert git(repo, "log", "--format=%B").rstrip("\n") == "Fix\n\nAftertrace-Conversation: t-1"
+    assert git(repo, "log", "--format=%B") == "Fix\n\nAftertrace-Conversation: t-1"
 
 
 def test_a_line_is_a_word_where_comments_begin_otherwise(repo: Path) -> None:

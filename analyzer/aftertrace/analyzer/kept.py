@@ -34,6 +34,7 @@ SCHEMAS: Final = {
     "final": FINAL,
 }
 """The tables that are kept."""
+_ROW_GROUP_ROWS: Final = 1 << 15
 _PACKAGES: Final = ("aftertrace.analyzer", "aftertrace.semconv", "aftertrace.store")
 
 
@@ -126,6 +127,3 @@ def _written(layout: Layout, table: str, rows: pl.DataFrame) -> str:
     content = BytesIO()
     rows.write_parquet(content, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS)
     return derived.add(layout, table, content.getvalue())
-
-
-_ROW_GROUP_ROWS: Final = 1 << 15

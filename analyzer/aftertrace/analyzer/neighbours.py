@@ -22,7 +22,10 @@ from aftertrace.store.wire_keys import wire_keys
 _POINTER: Final = ("receiver", "seq", "index")
 _RAN: Final = (pl.col("event") == "tool.called") & pl.col("state").is_in(("started", "completed", "failed"))
 _TAIL: Final = pl.col("tool_name").str.split("__").list.last()
+_RUN: Final = ["source", "tail", "time_ns"]
+_BEGUN: Final = ["source", "tail", "began_ns"]
 _IS_COPY: Final = pl.col("dialect").is_in(PROTOCOL).fill_null(value=False) & (pl.col("event") == "tool.called")
+_ENCLOSES: Final = _RAN & ~_IS_COPY & (pl.col("end_ns") > pl.col("time_ns"))
 
 
 def by_ids(found: Found, events: pl.DataFrame, read: pl.DataFrame) -> pl.DataFrame:
@@ -67,63 +70,50 @@ def enclosing(found: Found, events: pl.DataFrame) -> pl.DataFrame:
     """
     told = events.filter(_IS_COPY & pl.col("tool_name").is_not_null()).with_columns(tail=_TAIL)
     known = events.filter(_RAN & ~_IS_COPY).with_columns(tail=_TAIL)
-    told = (
-        told.join(known, on=["trace_id", "tail"], how="anti").select("source", "tail", "time_ns").drop_nulls("time_ns")
-    )
+    told = told.join(known, on=["trace_id", "tail"], how="anti").drop_nulls("time_ns")
     if not told.height:
         return events.clear()
-    within = pl.col("time_ns").is_between(
-        told["time_ns"].min() - ENCLOSED_WITHIN_NS,  # type: ignore[operator]
-        told["time_ns"].max(),
-    )
-    running = (
-        found.all("events")
-        .filter(within & _RAN & ~_IS_COPY & pl.col("source").is_in(told["source"].unique().implode()))
-        .filter(pl.col("end_ns") > pl.col("time_ns"))
-        .with_columns(tail=_TAIL)
-        .filter(pl.col("tail").is_in(told["tail"].unique().implode()))
-    )
-    (ran,) = collected(running)
-    met = told.sort("time_ns").join_asof(
-        ran.select("source", "tail", "time_ns", began_ns="time_ns").sort("time_ns"),
-        on="time_ns",
-        by=["source", "tail"],
-        check_sortedness=False,
-    )
-    of = ["source", "tail", "time_ns"]
-    return ran.join(met.select("source", "tail", time_ns="began_ns"), on=of, how="semi").select(events.columns)
+    ran = _of_tools(found, told, _ENCLOSES, -ENCLOSED_WITHIN_NS, 0)
+    met = _last_before(told, ran)
+    return ran.join(met.select(_BEGUN), left_on=_RUN, right_on=_BEGUN, how="semi").select(events.columns)
 
 
 def enclosed(found: Found, events: pl.DataFrame) -> pl.DataFrame:
     """The other way: what ends of connections tell in traces of their own, where some of the events are the last run of
     its tool that began before it. Whether that encloses it, or had kept another from doing so, makes a difference.
     """
-    ours = events.filter(_RAN & ~_IS_COPY & pl.col("tool_name").is_not_null()).filter(
-        pl.col("end_ns") > pl.col("time_ns")
-    )
+    ours = events.filter(_ENCLOSES & pl.col("tool_name").is_not_null()).with_columns(tail=_TAIL)
     if not ours.height:
         return events.clear()
-    ours = ours.with_columns(tail=_TAIL)
-    within = pl.col("time_ns").is_between(
-        ours["time_ns"].min(),
-        ours["time_ns"].max() + ENCLOSED_WITHIN_NS,  # type: ignore[operator]
-    )
-    (of_tools,) = collected(
+    both = _of_tools(found, ours, _IS_COPY | _ENCLOSES, 0, ENCLOSED_WITHIN_NS)
+    met = _last_before(both.filter(_IS_COPY), both.filter(_ENCLOSES))
+    return met.join(ours.select(_RUN), left_on=_BEGUN, right_on=_RUN, how="semi").select(events.columns)
+
+
+def _of_tools(found: Found, of: pl.DataFrame, which: pl.Expr, before_ns: int, after_ns: int) -> pl.DataFrame:
+    """Events that hold what is asked, of the sources and tools of some, between the first and the last of these and
+    that much before or after; with `tail`, the tool as both ends of a connection name it.
+    """
+    from_ns, to_ns = of.select(pl.col("time_ns").min() + before_ns, to=pl.col("time_ns").max() + after_ns).row(0)
+    (rows,) = collected(
         found.all("events")
-        .filter(within & pl.col("source").is_in(ours["source"].unique().implode()))
-        .filter(_IS_COPY | (_RAN & (pl.col("end_ns") > pl.col("time_ns"))))
-        .select(events.columns)
+        .filter(pl.col("time_ns").is_between(from_ns, to_ns) & pl.col("source").is_in(of["source"].unique().implode()))
+        .filter(which)
         .with_columns(tail=_TAIL)
-        .filter(pl.col("tail").is_in(ours["tail"].unique().implode()))
+        .filter(pl.col("tail").is_in(of["tail"].unique().implode()))
     )
-    of = ["source", "tail", "began_ns"]
-    ran = of_tools.filter(~_IS_COPY).select("source", "tail", "time_ns", began_ns="time_ns").sort("time_ns")
-    met = (
-        of_tools.filter(_IS_COPY)
-        .sort("time_ns")
-        .join_asof(ran, on="time_ns", by=["source", "tail"], tolerance=ENCLOSED_WITHIN_NS, check_sortedness=False)
+    return rows
+
+
+def _last_before(told: pl.DataFrame, ran: pl.DataFrame) -> pl.DataFrame:
+    """What is told, with `began_ns` of the last run of its tool that began before it, as `copies` asks for it."""
+    return told.sort("time_ns").join_asof(
+        ran.select(*_RUN, began_ns="time_ns").sort("time_ns"),
+        on="time_ns",
+        by=["source", "tail"],
+        tolerance=ENCLOSED_WITHIN_NS,
+        check_sortedness=False,
     )
-    return met.join(ours.select("source", "tail", began_ns="time_ns"), on=of, how="semi").select(events.columns)
 
 
 def retelling(found: Found, rows: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:

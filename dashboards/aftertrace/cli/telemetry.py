@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
+from aftertrace.cli import posting
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
@@ -85,17 +86,13 @@ class Endpoint:
         Raises:
             OSError: it cannot be reached.
         """
-        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
-        connection = kind(self.host, self.port, timeout=_TIMEOUT_S)
+        headers = {"Content-Type": "application/x-protobuf", **dict(self.headers)}
         try:
-            connection.request(
-                "POST", self.path, body, {"Content-Type": "application/x-protobuf", **dict(self.headers)}
+            return posting.post(
+                self.host, self.port, self.path, body, headers, secure=self.secure, timeout_s=_TIMEOUT_S
             )
-            return connection.getresponse().status
         except http.client.HTTPException as error:
             raise ConnectionError(type(error).__name__) from error
-        finally:
-            connection.close()
 
 
 class Telemetry:

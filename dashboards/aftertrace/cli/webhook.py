@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from aftertrace.cli.posting import post
 from aftertrace.store.errors import Invalid, Unavailable
 
 SECRET_VARIABLE: Final = "AFTERTRACE_WEBHOOK_SECRET"  # noqa: S105  # the name of it
@@ -84,7 +85,7 @@ class Webhook:
         headers = self._headers(body, now_s)
         for nth in range(ATTEMPTS):
             try:
-                status = self._answer(body, headers)
+                status = post(self.host, self.port, self.path, body, headers, secure=self.secure, timeout_s=TIMEOUT_S)
             except (OSError, http.client.HTTPException) as error:
                 found = f"no answer ({type(error).__name__})"
             else:
@@ -113,16 +114,6 @@ class Webhook:
             mac = hmac.new(self.secret, f"{ident}.{now_s}.".encode() + body, hashlib.sha256).digest()
             headers["webhook-signature"] = "v1," + base64.b64encode(mac).decode()
         return headers
-
-    def _answer(self, body: bytes, headers: dict[str, str]) -> int:
-        kind = http.client.HTTPSConnection if self.secure else http.client.HTTPConnection
-        connection = kind(self.host, self.port, timeout=TIMEOUT_S)
-        try:
-            connection.request("POST", self.path, body, headers)
-            # What else it says is not read: it could go on for ever.
-            return connection.getresponse().status
-        finally:
-            connection.close()
 
 
 def secret_of(file: Path | None, variable: str | None) -> bytes | None:
