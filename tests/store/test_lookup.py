@@ -228,27 +228,32 @@ def test_folding_brings_the_traces_of_a_conversation_together(layout: Layout) ->
     assert together("spans", rows)["seq"].to_pylist() == [4, 1, 5, 3, 6, 2]
 
 
+_KEYS = st.lists(st.tuples(st.sampled_from(["trace", "call"]), st.text(max_size=3), st.integers(0, 40)), max_size=60)
+
+
 @given(
-    keys=st.lists(st.tuples(st.sampled_from(["trace", "call"]), st.text(max_size=3), st.integers(0, 40)), max_size=60),
+    files=st.lists(_KEYS, min_size=1, max_size=3),
     sought=st.lists(st.tuples(st.sampled_from(["trace", "call"]), st.text(max_size=3)), max_size=5),
     buckets_of=st.sampled_from([1, 4, 512]),
 )
 def test_a_key_file_names_every_part_with_a_key(
-    keys: list[tuple[str, str, int]], sought: list[tuple[str, str]], buckets_of: int
+    files: list[list[tuple[str, str, int]]], sought: list[tuple[str, str]], buckets_of: int
 ) -> None:
-    """And no other, but where two keys have one checksum; whatever the size of its buckets."""
-    wanted = {*sought, *((kind, key) for kind, key, _ in keys[:3])}
+    """And no other, but where two keys have one checksum; whatever the size of its buckets, one file or several."""
+    wanted = {*sought, *((kind, key) for keys in files for kind, key, _ in keys[:3])}
+    numbers = {number_of(kind, key) for kind, key in wanted}
+    expected = [{part for kind, key, part in keys if number_of(kind, key) in numbers} for keys in files]
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(key_file, "_BUCKET_ENTRIES", buckets_of)
-        path = Path(name) / "keys"
-        path.write_bytes(key_file.made([(number_of(kind, key), part) for kind, key, part in keys]))
-        assert key_file.is_whole(path.read_bytes())
-        numbers = {number_of(kind, key) for kind, key in wanted}
-        expected = {part for kind, key, part in keys if number_of(kind, key) in numbers}
-        assert key_file.parts_with(Folder(path.parent), path.name, numbers) == expected
-        entries = key_file.entries(path.read_bytes())
-        assert entries is not None
-        assert key_file.parts_among(entries, pl.Series(list(numbers), dtype=pl.UInt32)) == expected
+        contents = [key_file.made([(number_of(kind, key), part) for kind, key, part in keys]) for keys in files]
+        for content, parts in zip(contents, expected, strict=True):
+            path = Path(name) / "keys"
+            path.write_bytes(content)
+            assert key_file.is_whole(content)
+            assert key_file.parts_with(Folder(path.parent), path.name, numbers) == parts
+            path.unlink()
+        among = key_file.parts_among(key_file.joined(contents), pl.Series(list(numbers), dtype=pl.UInt32))
+        assert among == {at: parts for at, parts in enumerate(expected) if parts}
 
 
 def test_lookup_files_go_with_their_data_files(layout: Layout) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -43,6 +43,9 @@ _BUCKET_ENTRIES: Final = 512
 _LOW: Final = (1 << 32) - 1
 _MOST_BITS: Final = 24
 _HEADS: Final = 1024
+_PART_BITS: Final = 16
+FILES_AT_MOST: Final = 1 << 16
+"""So many files are joined."""
 
 
 def number_of(kind: str, key: str) -> int:
@@ -122,35 +125,47 @@ def _found(content: bytes, wanted: Iterable[tuple[int, int]]) -> Iterable[int]:
             yield value & _LOW
 
 
-def entries(content: bytes) -> pl.Series | None:
-    """All entries of a file, given by its bytes, to ask for many keys at once; None where it is damaged."""
+def joined(contents: Sequence[bytes]) -> pl.Series:
+    """The entries of several whole files (`is_whole`), sorted by number, to ask all of them for many keys at once.
+
+    Below a number is the file, by its position, and the part. A file has fewer than 65,536 parts, and so many files
+    are joined at most.
+    """
     import polars as pl
     import pyarrow as pa
 
-    if not is_whole(content):
-        return None
-    head = _read_head(BytesIO(content))
-    start = 0 if head is None else head.bytes_before
-    # As Arrow has them where numbers are little-endian, which is wherever there are wheels of it.
-    values = pa.Array.from_buffers(
-        pa.uint64(), (len(content) - start) // _ENTRY_BYTES, [None, pa.py_buffer(content[start:])]
-    )
-    return pl.Series("entry", values)
+    if len(contents) > FILES_AT_MOST:
+        raise ValueError(f"join {len(contents):,} files: expected {FILES_AT_MOST:,} at most")
+    of_files = [pl.Series("entry", [], dtype=pl.UInt64)]
+    for at, content in enumerate(contents):
+        head = _read_head(BytesIO(content))
+        start = len(content) if head is None else head.bytes_before
+        # As Arrow has them where numbers are little-endian, which is wherever there are wheels of it.
+        values = pa.Array.from_buffers(
+            pa.uint64(), (len(content) - start) // _ENTRY_BYTES, [None, pa.py_buffer(content[start:])]
+        )
+        of_files.append(pl.Series("entry", values) | (at << _PART_BITS))
+    return pl.concat(of_files).sort()
 
 
-def parts_among(entries: pl.Series, numbers: pl.Series) -> set[int]:
-    """The parts that may hold any of some keys, given by their numbers: as `parts_with`, of what `entries` gives."""
+def parts_among(joined: pl.Series, numbers: pl.Series) -> dict[int, set[int]]:
+    """By file, the parts that may hold any of some keys, given by their numbers: as `parts_with`, of what `joined`
+    gives; a file without any is not named.
+    """
     import polars as pl
 
     low = numbers.cast(pl.UInt64) * (1 << 32)
-    found = pl.DataFrame(
+    ranges = pl.DataFrame(
         {
-            "at": entries.search_sorted(low, side="left"),
-            "end": entries.search_sorted(low + (1 << 32) - 1, side="right"),
+            "at": joined.search_sorted(low, side="left"),
+            "end": joined.search_sorted(low + _LOW, side="right"),
         }
     ).filter(pl.col("end") > pl.col("at"))
-    at = found.select(pl.int_ranges("at", "end").explode(empty_as_null=False, keep_nulls=False)).to_series()
-    return set((entries.gather(at) & _LOW).unique().to_list())
+    at = ranges.select(pl.int_ranges("at", "end").explode(empty_as_null=False, keep_nulls=False)).to_series()
+    found: dict[int, set[int]] = {}
+    for place in (joined.gather(at) & _LOW).unique().to_list():
+        found.setdefault(place >> _PART_BITS, set()).add(place & (1 << _PART_BITS) - 1)
+    return found
 
 
 def is_whole(content: bytes) -> bool:

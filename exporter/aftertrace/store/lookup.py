@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,7 @@ from aftertrace.store.schema import TABLES
 from aftertrace.store.wire_keys import KEYED, columns_of, wire_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     import polars as pl
@@ -91,6 +92,17 @@ def read(layout: Layout, table: str, path: str) -> bytes | None:
     return content if key_file.is_whole(content) else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """Lookup files that were read whole."""
+
+    files: list[tuple[str, date]]
+    """Path and day of their data files, in the order of `entries`."""
+    entries: pl.Series
+    unknown: list[tuple[str, date]]
+    """Data files whose own are missing or damaged."""
+
+
 class Reader:
     """Reads rows of one version by their keys, and keeps the groups of rows that it read last: questions about one run
     come back to them.
@@ -100,8 +112,8 @@ class Reader:
         """Read `snapshot`."""
         self._snapshot = snapshot
         self._kept: OrderedDict[tuple[str, str, int], pa.Table] = OrderedDict()
-        self._entries: dict[tuple[str, str], pl.Series | None] = {}
-        """Of the lookup files that were read whole."""
+        self._joined: dict[str, list[_Joined]] = {}
+        """By table, its lookup files, where they were read whole."""
 
     def rows_with(self, table: str, keys: pl.DataFrame, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of a table that have any of some wire keys.
@@ -123,8 +135,7 @@ class Reader:
         kinds = set(keys["kind"])
         numbers = set(key_file.numbers_of(keys))
         parts = [schema.empty_table().select(needed)]
-        for path, day in _files(self._snapshot, table):
-            groups = self._parts_with(objects, table, path, numbers)
+        for (path, day), groups in self._parts_with(objects, table, numbers):
             for rows in self._groups(table, path, day, groups, needed):
                 frame = pl.DataFrame(rows.select(columns_of(table)))
                 hits = wire_keys(frame, kinds).join(keys, on=["kind", "key"], how="semi")["row"].unique().sort()
@@ -156,17 +167,32 @@ class Reader:
                     found.append(named.select("kind", "key"))
         return pl.concat(found).unique(maintain_order=True)
 
-    def _parts_with(self, objects: Objects, table: str, path: str, numbers: set[int]) -> set[int] | None:
-        """Which groups of rows of a file may have some keys; None where that is not known."""
+    def _parts_with(
+        self, objects: Objects, table: str, numbers: set[int]
+    ) -> Iterable[tuple[tuple[str, date], set[int] | None]]:
+        """Files of a table, and which groups of rows of each may have some keys; None where that is not known."""
         if len(numbers) <= _MANY_KEYS:
-            return key_file.parts_with(objects, key_of(table, path), numbers)
+            for file in _files(self._snapshot, table):
+                yield file, key_file.parts_with(objects, key_of(table, file[0]), numbers)
+            return
         import polars as pl
 
-        if (table, path) not in self._entries:
-            content = read(self._snapshot.layout, table, path)
-            self._entries[table, path] = None if content is None else key_file.entries(content)
-        entries = self._entries[table, path]
-        return None if entries is None else key_file.parts_among(entries, pl.Series(list(numbers), dtype=pl.UInt32))
+        if table not in self._joined:
+            files, at_once = _files(self._snapshot, table), key_file.FILES_AT_MOST
+            self._joined[table] = [
+                self._join(table, files[start : start + at_once]) for start in range(0, len(files), at_once)
+            ]
+        sought = pl.Series(list(numbers), dtype=pl.UInt32)
+        for joined in self._joined[table]:
+            parts = key_file.parts_among(joined.entries, sought)
+            yield from ((joined.files[at], parts[at]) for at in sorted(parts))
+            yield from ((file, None) for file in joined.unknown)
+
+    def _join(self, table: str, files: Sequence[tuple[str, date]]) -> _Joined:
+        contents = {file: read(self._snapshot.layout, table, file[0]) for file in files}
+        whole = {file: content for file, content in contents.items() if content is not None}
+        unknown = [file for file, content in contents.items() if content is None]
+        return _Joined(list(whole), key_file.joined(list(whole.values())), unknown)
 
     def _groups(
         self, table: str, path: str, day: date, groups: set[int] | None, columns: Sequence[str]

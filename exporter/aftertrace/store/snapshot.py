@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from aftertrace.store.schema import TABLES
 
 if TYPE_CHECKING:
     import polars as pl
+    from deltalake import DeltaTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Snapshot:
     """By receiver: the last seq that every table has."""
     uneven: bool
     """Whether some table is ahead of another: a drain was between two commits, or was stopped there."""
+    _opened: dict[str, DeltaTable] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, data: Path) -> Snapshot:
@@ -71,15 +73,13 @@ class Snapshot:
         Raises:
             Unavailable: it cannot be reached.
         """
-        from deltalake import DeltaTable
-
         from aftertrace.store.tables import files_of
 
-        version = dict(self.versions).get(table)
-        if version is None:
+        pinned = self._table(table)
+        if pinned is None:
             return []
         with _reaching(self._url(table)):
-            held = files_of(DeltaTable(self._url(table), version=version))
+            held = files_of(pinned)
         return sorted(((path, day) for path, _, day in held), key=lambda file: (file[1], file[0]))
 
     def commit_digest(self, table: str, version: int) -> str | None:
@@ -117,11 +117,11 @@ class Snapshot:
 
         if table not in TABLES:
             raise Invalid(f"scan {table!r}: no such table, expected one of {', '.join(TABLES)}")
-        version = dict(self.versions).get(table)
+        pinned = self._table(table)
         frame = empty = pl.LazyFrame(pl.from_arrow(TABLES[table].schema.empty_table()))
-        if version is not None:
+        if pinned is not None:
             with _reaching(self._url(table)):
-                frame = pl.scan_delta(self._url(table), version=version)
+                frame = pl.scan_delta(pinned)
                 known, wanted = frame.collect_schema(), empty.collect_schema()
             # No drain has opened the table since these columns came to be.
             younger = {name: pl.lit(None, kind) for name, kind in wanted.items() if name not in known}
@@ -129,6 +129,16 @@ class Snapshot:
         if self.uneven and not whole:
             frame = frame.filter(self.within(table))
         return frame if columns is None else frame.select(columns)
+
+    def _table(self, table: str) -> DeltaTable | None:
+        """The pinned version of a table, opened once: its log is read from the last checkpoint on each time."""
+        from deltalake import DeltaTable
+
+        version = dict(self.versions).get(table)
+        if version is not None and table not in self._opened:
+            with _reaching(self._url(table)):
+                self._opened[table] = DeltaTable(self._url(table), version=version)
+        return self._opened.get(table)
 
     def _url(self, table: str) -> str:
         return f"{objects_of(self.layout).url}/{table}"
