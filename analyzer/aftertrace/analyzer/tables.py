@@ -12,23 +12,13 @@ import polars as pl
 from aftertrace.store import schema
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from aftertrace.store.quarantine import PutAside
     from aftertrace.store.refusals import Refusals
 
 
-def polars_schema(arrow: pa.Schema) -> pl.Schema:
-    """The Polars schema of a stored table."""
-    frame = pl.from_arrow(arrow.empty_table())
-    if isinstance(frame, pl.Series):
-        raise TypeError("a table's schema gives a frame")
-    return frame.schema
-
-
-SPANS: Final = polars_schema(schema.SPANS)
-EVENTS: Final = polars_schema(schema.EVENTS)
-EVIDENCE: Final = polars_schema(schema.EVIDENCE)
+SPANS: Final = pl.Schema(schema.SPANS)
+EVENTS: Final = pl.Schema(schema.EVENTS)
+EVIDENCE: Final = pl.Schema(schema.EVIDENCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ class Reader:
         needed = [name for name in schema.names if name in {*wanted, *columns_of(table), "receiver", "seq"}]
         kinds = set(keys["kind"])
         numbers = set(key_file.numbers_of(keys))
-        parts = [schema.empty_table().select(needed)]
+        parts = [pa.Table.from_batches([], pa.schema([schema.field(name) for name in needed]))]
         for (path, day), groups in self._parts_with(objects, table, numbers):
             for rows in self._groups(table, path, day, groups, needed):
                 frame = pl.DataFrame(rows.select(columns_of(table)))

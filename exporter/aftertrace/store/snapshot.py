@@ -117,12 +117,13 @@ class Snapshot:
 
         if table not in TABLES:
             raise Invalid(f"scan {table!r}: no such table, expected one of {', '.join(TABLES)}")
-        pinned = self._table(table)
-        frame = empty = pl.LazyFrame(pl.from_arrow(TABLES[table].schema.empty_table()))
-        if pinned is not None:
+        pinned, wanted = self._table(table), pl.Schema(TABLES[table].schema)
+        if pinned is None:
+            frame = pl.LazyFrame(schema=wanted)
+        else:
             with _reaching(self._url(table)):
                 frame = pl.scan_delta(pinned)
-                known, wanted = frame.collect_schema(), empty.collect_schema()
+                known = frame.collect_schema()
             # No drain has opened the table since these columns came to be.
             younger = {name: pl.lit(None, kind) for name, kind in wanted.items() if name not in known}
             frame = frame.with_columns(**younger) if younger else frame

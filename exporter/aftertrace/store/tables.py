@@ -333,7 +333,7 @@ def recover(layout: Layout, tables: Path, name: str) -> None:
 
 def files_of(table: DeltaTable) -> list[StoredFile]:
     """The files of a table, in order of their paths."""
-    listed = pa.table(table.get_add_actions(flatten=True))
+    listed = table.get_add_actions(flatten=True)
     columns = (listed.column(name).to_pylist() for name in ("path", "size_bytes", f"partition.{PARTITION}"))
     return sorted(zip(*columns, strict=True))
 
