@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 PY ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# The tests start hundreds of processes: what these load is compiled once, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
 # One more than two cores, since many tests wait: for a disk, a server, a time limit.
 WORKERS ?= 3
 
