@@ -88,6 +88,22 @@ def test_help_is_quick_because_it_loads_nothing_heavy() -> None:
     assert [name for name in loaded if name in ("polars", "pyarrow", "deltalake", "grpc", "streamlit")] == []
 
 
+@pytest.mark.parametrize(("arguments", "loads"), [(["runs", "--help"], False), (["--help"], True)])
+def test_a_command_loads_no_other(arguments: list[str], *, loads: bool) -> None:
+    """What only others need is not waited for; the list of all shows that the check would see it."""
+    run = f"import sys, aftertrace.cli.root as root; root.run({arguments!r}); print(*sorted(sys.modules))"
+    loaded = python("-c", run).stdout.split()
+    assert ("aftertrace.cli.serve" in loaded, "aftertrace.ingest.dialects" in loaded) == (loads, loads)
+
+
+def test_reading_loads_no_pandas(tmp_path: Path) -> None:
+    """Streamlit brings it along, and Arrow loads it wherever it may; a command would wait for it in vain."""
+    (tmp_path / "FORMAT").write_text("aftertrace store 1\n")
+    run = "import sys, aftertrace.cli.root as root; root.run(['runs', '--data', sys.argv[1]]); print(*sys.modules)"
+    loaded = python("-c", run, str(tmp_path)).stdout.split()
+    assert ("polars" in loaded, "pandas" in loaded) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("missing", "arguments"),
     [("click", "['aftertrace', '--version']"), ("polars", "['aftertrace', 'sql', 'select 1', '--data', sys.argv[1]]")],

@@ -146,3 +146,4 @@ def _command(listing: Listing) -> click.Command:
 
 LISTINGS: Final = tuple(_command(listing) for listing in _TABLES)
 """One command per derived table."""
+runs, calls, near_misses, approvals, decisions, losses, configurations = LISTINGS

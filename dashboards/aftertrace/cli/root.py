@@ -4,45 +4,69 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import UserDict
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from aftertrace.cli import missing
-from aftertrace.cli.changes import changes
-from aftertrace.cli.check import check
-from aftertrace.cli.connect import connect
-from aftertrace.cli.control import control
-from aftertrace.cli.demo import demo
-from aftertrace.cli.deriving import derive
-from aftertrace.cli.doctor import doctor
-from aftertrace.cli.draining import drain
-from aftertrace.cli.effects import effects
-from aftertrace.cli.finding import find, related
-from aftertrace.cli.git_hook import git_hook
-from aftertrace.cli.importing import import_files
-from aftertrace.cli.integrity import fsck
-from aftertrace.cli.inventory import agents, inventory
-from aftertrace.cli.listing import LISTINGS
-from aftertrace.cli.one_run import run_page
-from aftertrace.cli.provenance import provenance
-from aftertrace.cli.query import query
-from aftertrace.cli.records import records
-from aftertrace.cli.reporting import report
-from aftertrace.cli.serve import serve
 from aftertrace.cli.settings import Settings
-from aftertrace.cli.source import source
-from aftertrace.cli.status import status
-from aftertrace.cli.timeline import timeline
 from aftertrace.dashboards.plain import plain
 from aftertrace.store.errors import AftertraceError
 
 EXIT_INTERRUPTED: Final = 130
 EXIT_BROKEN_PIPE: Final = 141
 """What a shell reports for a program that SIGPIPE ended: `aftertrace calls | head` is not an error."""
+
+
+_COMMANDS: Final = {
+    "demo": "demo:demo",
+    "serve": "serve:serve",
+    "source": "source:source",
+    "connect": "connect:connect",
+    "import": "importing:import_files",
+    "runs": "listing:runs",
+    "calls": "listing:calls",
+    "near-misses": "listing:near_misses",
+    "approvals": "listing:approvals",
+    "decisions": "listing:decisions",
+    "losses": "listing:losses",
+    "configurations": "listing:configurations",
+    "agents": "inventory:agents",
+    "inventory": "inventory:inventory",
+    "effects": "effects:effects",
+    "changes": "changes:changes",
+    "check": "check:check",
+    "control": "control:control",
+    "run": "one_run:run_page",
+    "timeline": "timeline:timeline",
+    "find": "finding:find",
+    "related": "finding:related",
+    "provenance": "provenance:provenance",
+    "git-hook": "git_hook:git_hook",
+    "records": "records:records",
+    "report": "reporting:report",
+    "sql": "query:query",
+    "status": "status:status",
+    "doctor": "doctor:doctor",
+    "fsck": "integrity:fsck",
+    "drain": "draining:drain",
+    "derive": "deriving:derive",
+}
+"""Every command in the order in which they are needed: its module in this package, and what it is called there."""
+
+
+class _Imported(UserDict[str, Any]):
+    """Commands by name. Each is imported when it is asked for, so that none waits for what only others load."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        module, _, called = self.data[name].partition(":")
+        command: click.Command = getattr(import_module(f"aftertrace.cli.{module}"), called)
+        return command
 
 
 class InOrder(click.Group):
@@ -55,6 +79,7 @@ class InOrder(click.Group):
 
 @click.group(
     cls=InOrder,
+    commands=_Imported(_COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 fine · 1 damage or findings · 2 wrong use, input or file · 75 try again later.",
 )
@@ -74,37 +99,6 @@ def aftertrace(context: click.Context, file: Path | None) -> None:
     works while `serve` runs, and without it.
     """
     context.obj = Settings(file)
-
-
-for command in (
-    demo,
-    serve,
-    source,
-    connect,
-    import_files,
-    *LISTINGS,
-    agents,
-    inventory,
-    effects,
-    changes,
-    check,
-    control,
-    run_page,
-    timeline,
-    find,
-    related,
-    provenance,
-    git_hook,
-    records,
-    report,
-    query,
-    status,
-    doctor,
-    fsck,
-    drain,
-    derive,
-):
-    aftertrace.add_command(command)
 
 
 def run(arguments: Sequence[str]) -> int:
