@@ -14,6 +14,7 @@ import polars as pl
 from aftertrace.analyzer import answers as answering
 from aftertrace.analyzer import kept, near_misses, sql
 from aftertrace.analyzer.change_measures import facts, measures
+from aftertrace.analyzer.compared import compared
 from aftertrace.analyzer.configuration_changes import History, history, with_moved
 from aftertrace.analyzer.configurations import configurations, versioned
 from aftertrace.analyzer.connected import PREFIX_CHARACTERS, Connected, connected, sought
@@ -31,6 +32,7 @@ from aftertrace.analyzer.newest import newest
 from aftertrace.analyzer.parted import Parted
 from aftertrace.analyzer.recorded import record
 from aftertrace.analyzer.related import related
+from aftertrace.analyzer.run_comparison import RunComparison
 from aftertrace.analyzer.run_record import RunRecord
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.select import Filter
@@ -220,6 +222,10 @@ class Analysis:
     def record(self, run_id: str) -> RunRecord:
         """Everything that is known of a run, as one document. Raises `Invalid` when there is no such run."""
         return record(self, run_id)
+
+    def compare_runs(self, first: str, second: str) -> RunComparison:
+        """What differs between two runs. Raises `Invalid` where one of them is not there."""
+        return compared(self.record(first), self.record(second))
 
     def finds(self, texts: Sequence[str], filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
         """Where texts stand: in receipts, calls, approvals, inputs and runs, columns as in `finds.FINDS`."""

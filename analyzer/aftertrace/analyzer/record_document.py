@@ -24,7 +24,7 @@ from aftertrace.analyzer.document import (
 from aftertrace.analyzer.record_cards import SHOWN_CARDS, cards
 from aftertrace.analyzer.record_json import document as json_of
 from aftertrace.analyzer.record_tables import approvals, configuration, effects, inputs, timeline
-from aftertrace.analyzer.record_words import QUESTIONS, STATES, UNTOLD, headline, lasted, moment
+from aftertrace.analyzer.record_words import QUESTIONS, STATES, UNTOLD, cost, headline, lasted, moment, tokens
 from aftertrace.analyzer.words import count
 
 if TYPE_CHECKING:
@@ -66,10 +66,6 @@ def document(record: RunRecord) -> Document:
 def _head(record: RunRecord) -> Facts:
     usage, trigger = record.usage, record.trigger
     by_run = f"by run {trigger.parent_run}" if trigger.parent_run else None
-    tokens = None
-    if usage.input_tokens is not None or usage.output_tokens is not None:
-        read, wrote = (UNTOLD if n is None else f"{n:,}" for n in (usage.input_tokens, usage.output_tokens))
-        tokens = f"{read} read, {wrote} written"
     told = {
         "Acted for": record.user_id,
         "Trigger": " ".join(filter(None, (trigger.kind, trigger.id, by_run))),
@@ -79,8 +75,8 @@ def _head(record: RunRecord) -> Facts:
         "Tenant": record.tenant,
         "Conversation": record.conversation_id,
         "The sender's id of it": ", ".join(record.run_keys),
-        "Tokens": tokens,
-        "Cost, as stated": None if usage.cost_usd is None else f"$ {usage.cost_usd:,.4f}",
+        "Tokens": tokens(usage),
+        "Cost, as stated": cost(usage),
         "Sent by": record.source,
         "Read as": ", ".join(record.dialects),
     }

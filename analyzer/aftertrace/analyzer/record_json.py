@@ -1,4 +1,4 @@
-"""A run record as JSON: one text per record, so that equal records are equal bytes."""
+"""A run record, or two runs side by side, as JSON: one text each, so that equal ones are equal bytes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from aftertrace.analyzer.run_comparison import RunComparison
     from aftertrace.analyzer.run_record import RunRecord
 
 
-def document(record: RunRecord) -> str:
+def document(record: RunRecord | RunComparison) -> str:
     """The canonical text: members in the order of their names, two spaces, ASCII (`jq -S -a .` writes the same form).
 
     ASCII, so that a reader gets back the exact text of a sender and no terminal is steered by it.

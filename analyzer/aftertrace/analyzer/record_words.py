@@ -10,7 +10,7 @@ from aftertrace.analyzer.words import count
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.call_record import Approval, Call, Change, Effect
-    from aftertrace.analyzer.run_record import RunRecord
+    from aftertrace.analyzer.run_record import RunRecord, Usage
 
 UNTOLD: Final = "not told"
 """Where the telemetry does not say."""
@@ -49,6 +49,19 @@ def clock(at: str | None, began: str | None) -> str:
 def lasted(seconds: float | None) -> str:
     """A length of time, where it is told."""
     return UNTOLD if seconds is None else length(seconds)
+
+
+def tokens(usage: Usage) -> str:
+    """Tokens read and written, where either is told."""
+    if usage.input_tokens is None and usage.output_tokens is None:
+        return UNTOLD
+    read, wrote = (UNTOLD if n is None else f"{n:,}" for n in (usage.input_tokens, usage.output_tokens))
+    return f"{read} read, {wrote} written"
+
+
+def cost(usage: Usage) -> str:
+    """The cost, as the sender states it."""
+    return UNTOLD if usage.cost_usd is None else f"$ {usage.cost_usd:,.4f}"
 
 
 def headline(record: RunRecord) -> str:

@@ -109,7 +109,7 @@ def _call(
         tool=row["tool_name"],
         call_id=row["tool_call_id"],
         agent=row["agent_name"],
-        changes=_changes(changed),
+        changes=changes(changed),
         result=None if result is None else Reference(result["content"], result["content_digest"], result["pointer"]),
         approval=None if asked is None else _approval(asked),
         decisions=tuple(_decision(each) for each in decisions),
@@ -131,8 +131,8 @@ def _approval(row: dict[str, Any]) -> Approval:
     return Approval(
         id=row["approval_id"],
         wait_s=None if row["wait_ns"] is None else row["wait_ns"] / 1e9,
-        edits=_changes(row["edits"]),
-        deviations=_changes(row["deviations"]),
+        edits=changes(row["edits"]),
+        deviations=changes(row["deviations"]),
         signals=tuple(row["signals"]),
         # Until it is answered nobody has decided it, whoever is asked.
         decided_at=None if row["decision"] == "pending" else row["decided_at"],
@@ -158,7 +158,8 @@ def _decision(row: dict[str, Any]) -> Decision:
     )  # fmt: skip
 
 
-def _changes(told: str | None) -> tuple[Change, ...] | None:
+def changes(told: str | None) -> tuple[Change, ...] | None:
+    """What `edits.difference` tells, each side as JSON; None where it tells nothing."""
     if told is None:
         return None
     return tuple(Change(each["path"], _side(each, "before"), _side(each, "after")) for each in json.loads(told))

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
+
+from aftertrace.analyzer.leaves import leaves
 
 MOST_CHARACTERS: Final = 200
 """Longer values are content, not targets."""
 LEAST_CHARACTERS: Final = 3
 LISTED: Final = 10
 _MOST_OF_A_CALL: Final = 32
-_MOST_DEPTH: Final = 16
 AIMED: Final = pl.Schema(
     {"call_key": pl.String, "argument": pl.String, "target": pl.String, "run_id": pl.String, "tool_name": pl.String}
 )
@@ -115,22 +116,9 @@ def _quoted(target: str) -> str:
 
 
 def _of(arguments: str | None) -> Iterator[tuple[str, str]]:
-    try:
-        told: Any = json.loads(arguments or "null")
-    except (ValueError, RecursionError):
-        return
-    found = dict.fromkeys(_leaves(told, "", 0))
-    yield from list(found)[:_MOST_OF_A_CALL]
-
-
-def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
-    if depth > _MOST_DEPTH:
-        return
-    if isinstance(value, str) and LEAST_CHARACTERS <= len(value) <= MOST_CHARACTERS:
-        yield path, value
-    elif isinstance(value, dict):
-        for name, below in value.items():
-            yield from _leaves(below, f"{path}.{name}" if path else str(name), depth + 1)
-    elif isinstance(value, list):
-        for below in value:
-            yield from _leaves(below, f"{path}[]", depth + 1)
+    texts = (
+        (path, value)
+        for path, value in leaves(arguments)
+        if isinstance(value, str) and LEAST_CHARACTERS <= len(value) <= MOST_CHARACTERS
+    )
+    yield from list(dict.fromkeys(texts))[:_MOST_OF_A_CALL]

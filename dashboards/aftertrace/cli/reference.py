@@ -5,20 +5,17 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import sys
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from itertools import pairwise
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
-from aftertrace.analyzer import DERIVED, EMITTERS, call_record, run_record
+from aftertrace.analyzer import DERIVED, EMITTERS
 from aftertrace.analyzer.allowances import ALLOWANCES
-from aftertrace.analyzer.answers import Answer
 from aftertrace.analyzer.authors import AGENTS
 from aftertrace.analyzer.autonomy import AUTONOMY
 from aftertrace.analyzer.controls import FAILURES
@@ -37,6 +34,7 @@ from aftertrace.analyzer.schemas import TIMELINE
 from aftertrace.analyzer.severity import HOLDINGS
 from aftertrace.cli import config
 from aftertrace.cli import reference_declared as declared
+from aftertrace.cli import reference_documents as documents
 from aftertrace.cli.reference_declared import cell
 from aftertrace.cli.root import aftertrace
 from aftertrace.ingest.dialects import DIALECTS
@@ -95,7 +93,8 @@ def text() -> str:
         *declared.expectations(),
         *declared.inventory(),
         *_tables(),
-        *_run_record(),
+        *documents.record(),
+        *documents.compared_runs(),
         *_found(),
         *_outcomes(),
         *_effects(),
@@ -144,28 +143,12 @@ def _configuration() -> Iterator[str]:
     yield module.split("\n\n", maxsplit=1)[1] + "\n"
     yield "| section | key | default | environment | |\n|---|---|---|---|---|"
     for section, kind in config.SECTIONS.items():
-        docs = field_docs(kind)
+        docs = documents.field_docs(kind)
         for item in fields(kind):
             variable = f"AFTERTRACE_{section}_{item.name}".upper()
             cells = (f"`{section}`", f"`{item.name}`", f"`{_toml(item.default)}`", f"`{variable}`", docs[item.name])
             yield "| " + " | ".join(cell(each) for each in cells) + " |"
     yield ""
-
-
-def field_docs(kind: type[Any]) -> dict[str, str]:
-    """The string below each field of a dataclass, by the field's name."""
-    (definition,) = ast.parse(inspect.cleandoc(inspect.getsource(kind))).body
-    body = definition.body if isinstance(definition, ast.ClassDef) else []
-    docs: dict[str, str] = {}
-    for node, below in pairwise(body):
-        if (
-            isinstance(node, ast.AnnAssign)
-            and isinstance(node.target, ast.Name)
-            and isinstance(below, ast.Expr)
-            and isinstance(below.value, ast.Constant)
-        ):
-            docs[node.target.id] = " ".join(str(below.value.value).split())
-    return docs
 
 
 def _tables() -> Iterator[str]:
@@ -209,42 +192,6 @@ def _found() -> Iterator[str]:
     for agent in AGENTS:
         yield f"| {agent.name} | " + ", ".join(f"`{each}`" for each in (*agent.people, *agent.marks)) + " |"
     yield ""
-
-
-def _run_record() -> Iterator[str]:
-    yield (
-        f"## Run record\n\n`aftertrace run ID --format json` writes everything that is known of a run as one document, "
-        f"format `{run_record.FORMAT}`: members in the order of their names, two spaces, ASCII; the same bytes for the "
-        "same `--as-of`, however the store grows. Times are RFC 3339 in UTC with nanoseconds, lengths are "
-        "seconds. What is not told is null, never 0 or empty. A member that is removed or changes its meaning makes a "
-        "new format; members may be added under the same.\n"
-    )
-    for kind in _record_kinds():
-        yield f"### {kind.__name__}\n\n{inspect.getdoc(kind)}\n\n| member | type | |\n|---|---|---|"
-        docs = field_docs(kind)
-        for item in fields(kind):
-            yield f"| `{item.name}` | {_json_type(str(item.type))} | {cell(docs[item.name].replace('None', 'null'))} |"
-        yield ""
-
-
-def _record_kinds() -> list[type[Any]]:
-    """The run record and what it is made of."""
-    declared = [
-        kind
-        for module in (run_record, call_record)
-        for kind in vars(module).values()
-        if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
-    ]
-    return [run_record.RunRecord, Answer, *(kind for kind in declared if kind is not run_record.RunRecord)]
-
-
-def _json_type(annotation: str) -> str:
-    """What an annotation is in JSON, in words."""
-    kind, _, maybe = annotation.partition(" | ")
-    listed = kind.removeprefix("tuple[").removesuffix(", ...]")
-    words = {"str": "text", "int": "integer", "float": "number", "bool": "true or false", "State": "text"}
-    told = words.get(listed, listed)
-    return ("list of " if listed != kind else "") + told + (" or null" if maybe else "")
 
 
 def _outcomes() -> Iterator[str]:

@@ -46,6 +46,7 @@ _COMMANDS: Final = {
     "timeline": "timeline:timeline",
     "find": "finding:find",
     "related": "finding:related",
+    "compare": "comparing:compare",
     "provenance": "provenance:provenance",
     "git-hook": "git_hook:git_hook",
     "records": "records:records",

@@ -1,0 +1,37 @@
+"""The single values in the arguments of a call, each with where it stands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
+
+Scalar: TypeAlias = str | int | float | bool | None
+_MOST_DEPTH: Final = 16
+"""What lies deeper is not looked at."""
+
+
+def leaves(arguments: str | None) -> Iterator[tuple[str, Scalar]]:
+    """Path and value of each, in the order of the text; `[]` in a path is any place of a list.
+
+    A text that is no JSON has none.
+    """
+    try:
+        told: Any = json.loads(arguments or "null")
+    except (ValueError, RecursionError):
+        return
+    if isinstance(told, dict | list):
+        yield from _below(told, "", 0)
+
+
+def _below(value: Any, path: str, depth: int) -> Iterator[tuple[str, Scalar]]:
+    if depth > _MOST_DEPTH:
+        return
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from _below(below, f"{path}.{name}" if path else str(name), depth + 1)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _below(below, f"{path}[]", depth + 1)
+    else:
+        yield path, value
