@@ -1,9 +1,10 @@
-"""Negative control: the drain removes segments first, and stores their rows a little later."""
+"""Negative control: the drain removes segments first, and stores their rows after `HASTY_S` more."""
 
+import os
 import sys
 import time
 
-DELAY_S = 0.5
+DELAY_S = float(os.environ.get("HASTY_S", "0"))
 
 if "drain" in sys.orig_argv:
     from aftertrace.ingest.drain import Drain, DrainReport
