@@ -23,7 +23,7 @@ from aftertrace.analyzer import kept
 from aftertrace.analyzer.connected import SOUGHT, Sought, connected
 from aftertrace.analyzer.derivation import Derivation
 from aftertrace.analyzer.finality import finality
-from aftertrace.analyzer.found import in_store
+from aftertrace.analyzer.found import Found, in_store
 from aftertrace.analyzer.fresh import fresh
 from aftertrace.analyzer.order import ORDERS
 from aftertrace.analyzer.touched import LEADS, leads_of, reached, touched
@@ -74,16 +74,18 @@ def derive(
         OSError: the disk does not take it.
     """
     with _alone(Layout(data)):
-        return _whole_step(data, now_ns, records_at_most, anew=anew)
+        return _whole_step(_read(data), now_ns, records_at_most, anew=anew)
 
 
 def derive_all(data: Path, *, now_ns: int | None = None, anew: bool = False) -> Iterator[Step]:
     """Every step that there is, one after another, nobody else's in between. Parameters and errors as of `derive`."""
     with _alone(Layout(data)):
-        step = _whole_step(data, now_ns, RECORDS_AT_MOST, anew=anew)
+        store = _read(data)
+        step = _whole_step(store, now_ns, RECORDS_AT_MOST, anew=anew)
         yield step
         while not step.is_last:
-            step = _whole_step(data, now_ns, RECORDS_AT_MOST, anew=False)
+            store = _read(data, store)
+            step = _whole_step(store, now_ns, RECORDS_AT_MOST, anew=False)
             yield step
 
 
@@ -95,22 +97,35 @@ def _alone(layout: Layout) -> Iterator[None]:
         yield
 
 
-def _whole_step(data: Path, now_ns: int | None, records_at_most: int, *, anew: bool) -> Step:
-    layout, began_s = Layout(data), time.time()
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A version of a store, and where its rows are found."""
+
+    pinned: Snapshot
+    found: Found
+
+
+def _read(data: Path, before: _Read | None = None) -> _Read:
+    """The newest version: the one before if it still is, as what was read of it serves the next step too."""
+    pinned = Snapshot.of(data)
+    return before if before is not None and before.pinned == pinned else _Read(pinned, in_store(pinned))
+
+
+def _whole_step(store: _Read, now_ns: int | None, records_at_most: int, *, anew: bool) -> Step:
+    layout, began_s = store.pinned.layout, time.time()
     derived.sweep(layout)
     before = None if anew else derived.read(layout)
     with ExitStack() as unfinished:
         # On a full disk what it wrote would keep out what is received.
         unfinished.callback(derived.discard, layout, began_s)
-        step = _step(before, Snapshot.of(data), time.time_ns() if now_ns is None else now_ns, records_at_most)
+        step = _step(before, store, time.time_ns() if now_ns is None else now_ns, records_at_most)
         unfinished.pop_all()
     return step
 
 
-def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: int) -> Step:
-    layout = pinned.layout
+def _step(before: State | None, store: _Read, now_ns: int, records_at_most: int) -> Step:
+    pinned, found, layout = store.pinned, store.found, store.pinned.layout
     state = kept.current(before, pinned) or State(kept.rules())
-    found = in_store(pinned)
     new = fresh(pinned, state.upto, records_at_most)
     opened = kept.opened(layout, state)
     is_due = opened.filter(pl.col("due_ns") <= now_ns)

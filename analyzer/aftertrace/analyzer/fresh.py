@@ -11,6 +11,8 @@ from aftertrace.analyzer.touched import COLUMNS
 from aftertrace.store.snapshot import Snapshot, collected
 
 _FRAME: Final = ("receiver", "seq")
+_FRAMES_AT_FIRST: Final = 1024
+"""Of each receiver so many frames are counted, and four times as many where these are not enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def fresh(snapshot: Snapshot, upto: dict[str, int], at_most: int | None = None) 
             COLUMNS,
             collected(
                 *(
-                    snapshot.scan(table).filter(_new(snapshot, upto) & ~_after(until)).select(*columns, "received_ns")
+                    snapshot.scan(table).filter(_between(snapshot, upto, until)).select(*columns, "received_ns")
                     for table, columns in COLUMNS.items()
                 )
             ),
@@ -77,19 +79,43 @@ def _new(snapshot: Snapshot, upto: dict[str, int]) -> pl.Expr:
     )
 
 
+def _between(snapshot: Snapshot, upto: dict[str, int], until: dict[str, int]) -> pl.Expr:
+    """Whether a row came after some, and until others; worded as `_new`."""
+    return (pl.col("seq") <= max(until.values(), default=0)) & _new(snapshot, upto) & ~_after(until)
+
+
 def _until(snapshot: Snapshot, upto: dict[str, int], at_most: int) -> dict[str, int]:
-    """By receiver, the seq up to which there are about so many new records."""
+    """By receiver, the seq up to which there are about so many new records: those that were received first."""
+    newest, at_once = dict(snapshot.watermarks), _FRAMES_AT_FIRST
+    while True:
+        seen = {receiver: min(seq, upto.get(receiver, 0) + at_once) for receiver, seq in newest.items()}
+        frames = _frames(snapshot, upto, seen)
+        records = dict(frames.group_by("receiver").agg(pl.col("len").sum()).iter_rows())
+        # What was received first may all be of one receiver.
+        if all(seen[receiver] == seq or records.get(receiver, 0) >= at_most for receiver, seq in newest.items()):
+            break
+        at_once *= 4
+    taken = frames.filter(pl.col("before") < at_most)
+    if taken.height == frames.height and seen == newest:
+        return newest
+    reached = dict(taken.group_by("receiver").agg(pl.col("seq").max()).iter_rows())
+    return {receiver: reached.get(receiver, upto.get(receiver, 0)) for receiver in newest}
+
+
+def _frames(snapshot: Snapshot, upto: dict[str, int], until: dict[str, int]) -> pl.DataFrame:
+    """Frames that came after some, and until others, in the order in which they were received: `receiver`, `seq`,
+    the number of its records `len`, and of those `before`.
+    """
     counted = collected(
         *(
             snapshot.scan(table)
-            .filter(_new(snapshot, upto))
+            .filter(_between(snapshot, upto, until))
             .group_by(_FRAME)
             .agg(pl.len(), pl.col("received_ns").min())
             for table in COLUMNS
         )
     )
-    newest = dict(snapshot.watermarks)
-    frames = (
+    return (
         pl.concat(counted)
         .group_by(_FRAME)
         .agg(pl.col("len").sum(), pl.col("received_ns").min())
@@ -99,8 +125,3 @@ def _until(snapshot: Snapshot, upto: dict[str, int], at_most: int) -> dict[str, 
         .sort("received_ns", *_FRAME)
         .with_columns(before=pl.col("len").cum_sum() - pl.col("len"))
     )
-    taken = frames.filter(pl.col("before") < at_most)
-    if taken.height == frames.height:
-        return newest
-    reached = dict(taken.group_by("receiver").agg(pl.col("seq").max()).iter_rows())
-    return {receiver: reached.get(receiver, upto.get(receiver, 0)) for receiver in newest}
