@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -10,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from .analyzer import duck
 from .test_docs import RECORDINGS, ROOT, matches
 
 PAGE = ROOT / "docs" / "COOKBOOK.md"
 CELLS = """
 import contextlib, io, sys
+import duckdb
 import polars as pl
+# In place of a download.
+duckdb.install_extension(sys.argv[1])
 pl.Config.set_tbl_width_chars(118)
 pl.Config.set_fmt_str_lengths(40)
 for cell in sys.stdin.read().split("\\0"):
@@ -37,17 +42,22 @@ def cells() -> list[tuple[str, list[str]]]:
 
 @pytest.mark.slow
 def test_every_cell_prints_what_the_page_shows(tmp_path: Path) -> None:
-    """After the import that the page begins with."""
+    """After the commands that the page begins with."""
+    if (reader := duck.reader()) is None:
+        pytest.skip(duck.MISSING)
     for recording in RECORDINGS.iterdir():
         shutil.copy(recording, tmp_path)
-    (imported,) = re.findall(r"^\$ aftertrace (import .*)$", PAGE.read_text("utf-8"), re.MULTILINE)
-    subprocess.run(
-        [sys.executable, "-m", "aftertrace.cli", *imported.split()], cwd=tmp_path, check=True, capture_output=True
-    )
+    begun = re.findall(r"^\$ aftertrace (.*)$", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert len(begun) == 2
+    for command in begun:
+        subprocess.run(
+            [sys.executable, "-m", "aftertrace.cli", *command.split()], cwd=tmp_path, check=True, capture_output=True
+        )
     ended = subprocess.run(
-        [sys.executable, "-c", CELLS],
+        [sys.executable, "-c", CELLS, str(reader)],
         input="\0".join(code for code, _ in cells()),
         cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path)},
         check=True,
         capture_output=True,
         text=True,

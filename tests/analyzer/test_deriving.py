@@ -22,7 +22,7 @@ from aftertrace.analyzer.connected import SOUGHT
 from aftertrace.analyzer.coverage import coverage
 from aftertrace.analyzer.deriving import Step, derive
 from aftertrace.analyzer.order import ORDERS
-from aftertrace.store import derived, schema
+from aftertrace.store import derived, derived_logs, schema
 from aftertrace.store.errors import Held
 from aftertrace.store.folder import open_folder
 from aftertrace.store.layout import Layout
@@ -206,7 +206,8 @@ def test_a_crash_leaves_the_state_before(tmp_path: Path, monkeypatch: pytest.Mon
     counting = {path for part in kept_in(store).parts for path in part.files.values()}
     # Nor did it leave anything: on a full disk that would be in the way of what is received.
     derived.sweep(store.layout, now_s=2e10)
-    assert {path.relative_to(store.layout.derived).as_posix() for path in store.layout.derived.glob("*/*")} == counting
+    left = store.layout.derived.glob("*/*.parquet")
+    assert {path.relative_to(store.layout.derived).as_posix() for path in left} == counting
 
 
 def test_what_other_rules_derived_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,12 +234,12 @@ def test_whoever_is_reading_may_go_on(tmp_path: Path) -> None:
     store.receive(0, 6)
     store.derive(now_ns)
     reading = open_analysis(store.layout.data, now_ns=now_ns)
-    for file in store.layout.derived.glob("*/*"):
+    for file in store.layout.derived.glob("*/*.parquet"):
         os.utime(file, (0, 0))
     store.receive(6, 7)
     store.derive(now_ns)
     assert_told_alike(reading, store.told(6, now_ns))
-    derived.sweep(store.layout, now_s=time.time() + derived.KEEP_S + 1)
+    derived.sweep(store.layout, now_s=time.time() + derived_logs.KEEP_S + 1)
     with pytest.raises(Corrupt, match=r"expected what was derived there"):
         reading.told.table("calls")
 
@@ -308,7 +309,7 @@ def test_other_records_in_the_place_of_those_that_were_derived_are_told(tmp_path
     }
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 1}', b'{"format": 1, "parts": 3}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 2}', b'{"format": 2, "parts": 3}'])
 def test_a_damaged_state_is_told(tmp_path: Path, content: bytes) -> None:
     """With the way out; it is not shown as an empty store, nor as one that tells less."""
     store = Growing(open_folder(tmp_path / "data"), stored(PROPOSED, COMPLETED, ENDED))
@@ -326,7 +327,7 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     store = Growing(open_folder(tmp_path / "data"), stored(PROPOSED, COMPLETED, ENDED))
     store.receive(0, 3)
     store.derive(RECEIVED_NS + HOUR_NS)
-    (file,) = (store.layout.derived / "calls").iterdir()
+    (file,) = (store.layout.derived / "calls").glob("*.parquet")
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(Corrupt, match=r"`aftertrace derive --anew` makes it again"):
         _ = open_analysis(store.layout.data, now_ns=RECEIVED_NS + HOUR_NS).calls

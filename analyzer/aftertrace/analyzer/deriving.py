@@ -25,6 +25,7 @@ from aftertrace.analyzer.derivation import Derivation
 from aftertrace.analyzer.finality import finality
 from aftertrace.analyzer.found import Found, in_store
 from aftertrace.analyzer.fresh import fresh
+from aftertrace.analyzer.kept_columns import SHARED
 from aftertrace.analyzer.order import ORDERS
 from aftertrace.analyzer.touched import LEADS, leads_of, reached, touched
 from aftertrace.store import derived, durable, lock
@@ -118,7 +119,10 @@ def _whole_step(store: _Read, now_ns: int | None, records_at_most: int, *, anew:
     with ExitStack() as unfinished:
         # On a full disk what it wrote would keep out what is received.
         unfinished.callback(derived.discard, layout, began_s)
+        # A step that was killed may have left them behind.
+        kept.follow(layout, before)
         step = _step(before, store, time.time_ns() if now_ns is None else now_ns, records_at_most)
+        kept.follow(layout, derived.read(layout), is_last=step.is_last)
         unfinished.pop_all()
     return step
 
@@ -151,13 +155,15 @@ def _step(before: State | None, store: _Read, now_ns: int, records_at_most: int)
     )
     open_now = pl.concat([opened.filter(~pl.col("run_id").is_in(gone.implode())), still_open])
     part = kept.part(layout, _tables(told, leads, final))
+    open_part = state.opened
+    if still_open.height or open_now.height < opened.height:
+        live = {name: told.table(name).join(still_open, on="run_id", how="semi") for name in SHARED}
+        open_part = kept.open_part(layout, open_part, open_now, gone, live)
     was_kept = touched_runs.len() or need.meant.is_in(kept_leads["run_id"].implode()).any()
     others = _without(layout, state, gone) if was_kept else state.parts
     parts = [*others, *([part] if part.runs else [])]
     parts = _folded(layout, parts)
-    derived.write(
-        layout, State(state.rules, new.upto, tuple(parts), kept.open_runs(layout, open_now), kept.commits(pinned))
-    )
+    derived.write(layout, State(state.rules, new.upto, tuple(parts), open_part, kept.commits(pinned)))
     return Step(records, _runs_of(parts), open_now["run_id"].n_unique(), is_last)
 
 

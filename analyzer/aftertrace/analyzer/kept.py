@@ -11,11 +11,12 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer import kept_columns
 from aftertrace.analyzer.order import ORDERS
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.sightings import SCHEMA as SIGHTINGS
 from aftertrace.analyzer.touched import LEADS
-from aftertrace.store import derived
+from aftertrace.store import derived, derived_logs
 from aftertrace.store.derived import Part, State
 from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot
@@ -86,14 +87,17 @@ def scan(layout: Layout, state: State, table: str) -> pl.LazyFrame:
         Corrupt: when it is collected by `collected`, a file is damaged or missing.
     """
     paths = [layout.derived / part.files[table] for part in state.parts if table in part.files]
-    return pl.scan_parquet(paths, glob=False) if paths else pl.LazyFrame(schema=SCHEMAS[table])
+    if not paths:
+        return pl.LazyFrame(schema=SCHEMAS[table])
+    return kept_columns.told(pl.scan_parquet(paths, glob=False), SCHEMAS[table])
 
 
 def opened(layout: Layout, state: State) -> pl.DataFrame:
     """The runs that are not kept yet, columns as in `OPENED`."""
     if state.opened is None:
         return pl.DataFrame(schema=OPENED)
-    return collected(layout, pl.scan_parquet(layout.derived / state.opened, glob=False))[0]
+    rows = pl.scan_parquet(layout.derived / state.opened.files["opened"], glob=False)
+    return collected(layout, kept_columns.told(rows, OPENED))[0]
 
 
 def collected(layout: Layout, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
@@ -114,16 +118,42 @@ def part(layout: Layout, tables: dict[str, pl.DataFrame]) -> Part:
     Raises:
         OSError: the disk does not take it.
     """
-    files = {name: _written(layout, name, rows) for name, rows in tables.items() if rows.height}
+    files = {name: _written(layout, name, rows, is_final=True) for name, rows in tables.items() if rows.height}
     return Part(tables["final"].height, files)
 
 
-def open_runs(layout: Layout, rows: pl.DataFrame) -> str | None:
-    """Write which runs are open (columns as in `OPENED`); the path of the file, None where none are."""
-    return _written(layout, "opened", rows) if rows.height else None
+def open_part(
+    layout: Layout, before: Part | None, runs: pl.DataFrame, gone: pl.Series, told: Mapping[str, pl.DataFrame]
+) -> Part | None:
+    """Write which runs are open, and what is told of them, for those who read the tables elsewhere: here it is told
+    from their records. None where none are.
+
+    Args:
+        layout: of the store.
+        before: what was written so before.
+        runs: that are open, columns as in `OPENED`.
+        gone: `run_id` of those that are told anew, or not at all any more.
+        told: by table, what is told anew of runs that are open.
+    """
+    if not runs.height:
+        return None
+    old = State("", parts=() if before is None else (before,))
+    is_left = ~pl.col("run_id").is_in(gone.implode())
+    left = collected(layout, *(scan(layout, old, name).filter(is_left) for name in told))
+    tables = {name: pl.concat([rows, told[name]]) for name, rows in zip(told, left, strict=True)}
+    tables["opened"] = runs
+    files = {name: _written(layout, name, rows, is_final=False) for name, rows in tables.items() if rows.height}
+    return Part(runs["run_id"].n_unique(), files)
 
 
-def _written(layout: Layout, table: str, rows: pl.DataFrame) -> str:
+def follow(layout: Layout, state: State | None, *, is_last: bool = False) -> None:
+    """Let others read what counts, if it was derived by these rules (`derived_logs.follow`)."""
+    if state is not None and state.rules == rules():
+        derived_logs.follow(layout, kept_columns.shared(state), state.upto, is_last=is_last)
+
+
+def _written(layout: Layout, table: str, rows: pl.DataFrame, *, is_final: bool) -> str:
     content = BytesIO()
-    rows.write_parquet(content, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS)
+    stored = kept_columns.stored(rows, is_final=is_final)
+    stored.write_parquet(content, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS)
     return derived.add(layout, table, content.getvalue())

@@ -22,6 +22,7 @@ from aftertrace.analyzer.controls import FAILURES
 from aftertrace.analyzer.effect_findings import KINDS as EFFECT_KINDS
 from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
 from aftertrace.analyzer.finds import FINDS
+from aftertrace.analyzer.kept_columns import FINALITY, FINALITY_BRIEF, SHARED
 from aftertrace.analyzer.loss_kinds import KINDS
 from aftertrace.analyzer.near_miss_figures import KINDS as KINDS_OF_NEAR_MISSES
 from aftertrace.analyzer.outcomes import RULES
@@ -152,10 +153,13 @@ def _configuration() -> Iterator[str]:
 
 
 def _tables() -> Iterator[str]:
+    told, shared = (", ".join(f"`{name}`" for name in names) for names in (DERIVED, SHARED))
     yield (
-        f"## Tables\n\n{', '.join(f'`{name}`' for name in DERIVED)} are derived from the stored tables, and what "
-        "they tell of runs that are over is kept (`aftertrace derive`); `aftertrace sql` reads them, `spans` and "
-        "`events`.\n"
+        f"## Tables\n\n{told} are derived from the stored tables, and what they tell of runs that are over is kept "
+        "(`aftertrace derive`); `aftertrace sql` reads them, `spans` and `events`.\n\nOther engines read stored tables "
+        f"as Delta Lake tables in `<data>/tables`, and {shared} in `<data>/derived`, as they were derived last, with a "
+        f"column `{FINALITY}`: {FINALITY_BRIEF}. In these, times are in microseconds, and no risk class is that of an "
+        "inventory.\n"
     )
     for derived in DERIVED.values():
         rows = [(name, str(kind), derived.briefs[name]) for name, kind in derived.schema.items()]

@@ -6,7 +6,7 @@ https://github.com/delta-io/delta/blob/master/PROTOCOL.md#actions
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import quote
@@ -21,6 +21,8 @@ Action: TypeAlias = dict[str, Any]
 
 _READER_VERSION: Final = 1
 _WRITER_VERSION: Final = 2
+_KEEPS_COMMITS: Final = {"delta.enableExpiredLogCleanup": "false"}
+"""Old commits hold the digests of the files."""
 _UNESCAPED: Final = "/=-_."
 """Paths stand in a log as in a URL; these mean themselves there."""
 
@@ -42,6 +44,11 @@ def commit(
         "files": {file.path: [file.digest, file.size_bytes] for file in files},
         "stored": dict(sorted(stored.items())),
     }
+    return lines(operation, now_ms, actions, ours)
+
+
+def lines(operation: str, now_ms: int, actions: Iterable[Action], ours: Mapping[str, Any]) -> bytes:
+    """The content of a commit of any table, with what we note in it for ourselves."""
     info = {
         "timestamp": now_ms,
         "operation": operation,
@@ -57,7 +64,16 @@ def protocol() -> Action:
     return {"protocol": {"minReaderVersion": _READER_VERSION, "minWriterVersion": _WRITER_VERSION}}
 
 
-def described(table_id: str, name: str, brief: str, schema_json: str, created_ms: int) -> Action:
+def described(
+    table_id: str,
+    name: str,
+    brief: str,
+    schema_json: str,
+    created_ms: int,
+    *,
+    partitions: Sequence[str] = (PARTITION,),
+    configuration: Mapping[str, str] = _KEEPS_COMMITS,
+) -> Action:
     """What the table is.
 
     Args:
@@ -66,18 +82,19 @@ def described(table_id: str, name: str, brief: str, schema_json: str, created_ms
         brief: what one row is.
         schema_json: its columns, in Delta's form.
         created_ms: when it was made.
+        partitions: columns whose values stand in the log and in paths.
+        configuration: properties, by Delta's names.
     """
     return {
         "metaData": {
             "id": table_id,
             "name": name,
-            "description": f"One row per {brief}",
+            "description": f"Each row is {brief}",
             "format": {"provider": "parquet", "options": {}},
             "schemaString": schema_json,
-            "partitionColumns": [PARTITION],
+            "partitionColumns": list(partitions),
             "createdTime": created_ms,
-            # Old commits hold the digests of the files.
-            "configuration": {"delta.enableExpiredLogCleanup": "false"},
+            "configuration": dict(configuration),
         }
     }
 
@@ -89,27 +106,42 @@ def stored_upto(receiver: str, seq: int) -> Action:
 
 def added(file: DataFile, *, is_new: bool) -> Action:
     """A file of the table. `is_new`: its rows are; otherwise it replaces files that held them."""
+    partition = {PARTITION: file.day.isoformat()}
+    return file_added(file.path, partition, file.size_bytes, file.written_ms, file.statistics, is_new=is_new)
+
+
+def file_added(
+    path: str, partition: Mapping[str, str], size_bytes: int, written_ms: int, statistics: str, *, is_new: bool
+) -> Action:
+    """The same of any table: a file with its values of partition columns, and Delta's JSON of counts and bounds."""
     return {
         "add": {
-            "path": quote(file.path, safe=_UNESCAPED),
-            "partitionValues": {PARTITION: file.day.isoformat()},
-            "size": file.size_bytes,
-            "modificationTime": file.written_ms,
+            "path": quote(path, safe=_UNESCAPED),
+            "partitionValues": dict(partition),
+            "size": size_bytes,
+            "modificationTime": written_ms,
             "dataChange": is_new,
-            "stats": file.statistics,
+            "stats": statistics,
         }
     }
 
 
 def replaced(path: str, day: date, size_bytes: int, now_ms: int) -> Action:
-    """A file whose rows another one holds as of this commit. The protocol has `extendedFileMetadata` say its size."""
+    """A file whose rows another one holds as of this commit."""
+    return file_removed(path, {PARTITION: day.isoformat()}, size_bytes, now_ms, is_gone=False)
+
+
+def file_removed(path: str, partition: Mapping[str, str], size_bytes: int, now_ms: int, *, is_gone: bool) -> Action:
+    """A file that the table has no more. `is_gone`: nor has it all of its rows. The protocol has `extendedFileMetadata`
+    say its size.
+    """
     return {
         "remove": {
             "path": quote(path, safe=_UNESCAPED),
-            "partitionValues": {PARTITION: day.isoformat()},
+            "partitionValues": dict(partition),
             "extendedFileMetadata": True,
             "size": size_bytes,
             "deletionTimestamp": now_ms,
-            "dataChange": False,
+            "dataChange": is_gone,
         }
     }

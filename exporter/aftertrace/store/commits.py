@@ -128,9 +128,15 @@ def newest(log: Log) -> Commit | None:
         Corrupt: it is damaged. A crash leaves none in part: commits are named when they are whole and synced.
         OSError: the log cannot be read.
     """
-    # A log keeps all of its commits: only those since the last checkpoint are listed.
+    version = newest_version(log)
+    return None if version is None else read(log, version)
+
+
+def newest_version(log: Log) -> int | None:
+    """The newest version; None when there is none. Needs no lock. Raises OSError where the log cannot be read."""
+    # A log keeps many of its commits: only those since the last checkpoint are listed.
     found = versions(log, _checkpointed(log) - 1)
-    return read(log, found[-1]) if found else None
+    return found[-1] if found else None
 
 
 def after(log: Log, version: int) -> list[Commit]:

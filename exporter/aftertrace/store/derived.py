@@ -2,7 +2,8 @@
 
 A part is a file of each derived table with the rows of the same runs. `STATE` names the parts that count, up to which
 record they were derived, and by which rules; it is replaced at once, so that a reader sees the tables of one moment.
-All of it can be thrown away and made again from `spans` and `events`.
+All of it can be thrown away and made again from `spans` and `events`. Others read the tables by logs that follow the
+state (`derived_logs`).
 
 A crash before `STATE` is replaced leaves files that nobody reads, for an hour; then `sweep` takes them away.
 """
@@ -16,16 +17,15 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
-from aftertrace.store import durable
+from aftertrace.store import derived_logs, durable
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.layout import Layout
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of `STATE`. Of another one everything is derived anew."""
-KEEP_S: Final = 3600
-"""A file that counts no more stays this long: somebody may be reading it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ class State:
     upto: dict[str, int] = field(default_factory=dict)
     """By receiver, the seq of the last frame whose records are in it, or in what is open."""
     parts: tuple[Part, ...] = ()
-    opened: str | None = None
-    """Path of the file of keys of runs that are not told yet, as they may go on; None: there are none."""
+    opened: Part | None = None
+    """Runs that may go on: their keys, and what was told of them last, for other readers; None: there are none."""
     commits: dict[str, tuple[int, str]] = field(default_factory=dict)
     """By stored table, the version that was read, and the digest of its commit: a store that was put back from a backup
     and went on has another one."""
@@ -68,18 +68,23 @@ def read(layout: Layout) -> State | None:
         found = json.loads(content)
         if found["format"] != FORMAT:
             return None
-        parts = tuple(Part(int(part["runs"]), dict(part["files"])) for part in found["parts"])
+        parts = tuple(_part(part) for part in found["parts"])
+        opened = None if found["opened"] is None else _part(found["opened"])
         upto = {receiver: int(seq) for receiver, seq in found["upto"].items()}
         commits = {table: (int(version), str(digest)) for table, (version, digest) in found["commits"].items()}
-        return State(str(found["rules"]), upto, parts, found["opened"], commits)
+        return State(str(found["rules"]), upto, parts, opened, commits)
     except (AttributeError, LookupError, TypeError, ValueError):
         raise damaged(layout, "STATE is not whole") from None
+
+
+def _part(told: dict[str, Any]) -> Part:
+    return Part(int(told["runs"]), {str(table): str(path) for table, path in told["files"].items()})
 
 
 def write(layout: Layout, state: State) -> None:
     """Let these parts count from now on, and no others. Durable when this returns.
 
-    Whoever is reading files that counted until now may go on for `KEEP_S`.
+    Whoever is reading files that counted until now may go on for `derived_logs.KEEP_S`.
 
     Raises:
         OSError: the disk does not take it.
@@ -109,7 +114,7 @@ def sweep(layout: Layout, *, now_s: float | None = None) -> None:
     Raises:
         OSError: one cannot be removed.
     """
-    before_s = (time.time() if now_s is None else now_s) - KEEP_S
+    before_s = (time.time() if now_s is None else now_s) - derived_logs.KEEP_S
     _remove(layout, lambda written_s: written_s < before_s)
 
 
@@ -123,24 +128,32 @@ def discard(layout: Layout, since_s: float) -> None:
 
 def _remove(layout: Layout, when: Callable[[float], bool]) -> None:
     counting = _counted(layout)
-    for path in (*layout.derived.glob("*/*"), *layout.derived.glob(".STATE.*")):
-        if path.relative_to(layout.derived).as_posix() not in counting and when(path.stat().st_mtime):
+    found = [path for path in layout.derived.glob("*/*.parquet") if _key(layout, path) not in counting]
+    for path in (
+        *found,
+        *layout.derived.glob("*/.*.new"),
+        *layout.derived.glob(".STATE.*"),
+        *derived_logs.drafts(layout),
+    ):
+        if when(path.stat().st_mtime):
             path.unlink(missing_ok=True)
 
 
 def _counted(layout: Layout) -> set[str]:
-    """The files that count; all that are there, where the state does not tell."""
-    if not layout.derived_state.exists():
-        return set()
+    """The files that count, or that a log names; all that are there, where the state or a log does not tell."""
     with suppress(Corrupt):
-        if (state := read(layout)) is not None:
-            return _files(state)
-    return {path.relative_to(layout.derived).as_posix() for path in layout.derived.glob("*/*")}
+        if (state := read(layout)) is not None or not layout.derived_state.exists():
+            return derived_logs.named(layout) | (set() if state is None else _files(state))
+    return {_key(layout, path) for path in layout.derived.glob("*/*.parquet")}
+
+
+def _key(layout: Layout, path: Path) -> str:
+    return path.relative_to(layout.derived).as_posix()
 
 
 def _files(state: State) -> set[str]:
-    paths = {path for part in state.parts for path in part.files.values()}
-    return paths if state.opened is None else paths | {state.opened}
+    opened = () if state.opened is None else (state.opened,)
+    return {path for part in (*state.parts, *opened) for path in part.files.values()}
 
 
 def damaged(layout: Layout, what: str) -> Corrupt:

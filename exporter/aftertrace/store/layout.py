@@ -20,6 +20,8 @@
     <data>/derived/STATE                                  which files of derived tables count (`derived`)
     <data>/derived/lock                                   held by the one process that derives
     <data>/derived/<table>/….parquet                      what was derived of some runs
+    <data>/derived/<table>/_delta_log/                    which of them other engines read (`derived_logs`)
+    <data>/derived/<table>/.checkpoint/                   a checkpoint of that log while it is made
     <data>/refused/<receiver>.json                        how many requests were refused, by day
     <data>/quarantine/<name>.json, <name>.bin             what was damaged: what is known of it, and its bytes
 """
