@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ import polars as pl
 
 from aftertrace.analyzer import answers as answering
 from aftertrace.analyzer import kept, near_misses, sql
+from aftertrace.analyzer.around import around
 from aftertrace.analyzer.change_measures import facts, measures
 from aftertrace.analyzer.compared import compared
 from aftertrace.analyzer.configuration_changes import History, history, with_moved
@@ -23,7 +24,7 @@ from aftertrace.analyzer.derivation import Derivation
 from aftertrace.analyzer.effect_findings import effect_findings
 from aftertrace.analyzer.finds import finds
 from aftertrace.analyzer.found import in_store
-from aftertrace.analyzer.fresh import share
+from aftertrace.analyzer.fresh import counted
 from aftertrace.analyzer.in_force import changes_before
 from aftertrace.analyzer.inventory import NOTHING, Inventory
 from aftertrace.analyzer.losses import losses
@@ -63,6 +64,8 @@ class Analysis:
     """The tables of runs, told from all records, or kept in part."""
     inventory: Inventory = NOTHING
     """What people declared; its risk classes of tools count in `calls`, and in all that is made of them."""
+    beside: Callable[[], Derivation | Parted | None] | None = None
+    """Where `told` tells of one run: what gives the tables of all runs, or None if that takes too long."""
 
     @property
     def now_ns(self) -> int:
@@ -98,6 +101,11 @@ class Analysis:
     def effects(self) -> pl.DataFrame:
         """`effects`, columns as in `schemas.EFFECTS`."""
         return self.told.table("effects")
+
+    @cached_property
+    def of_all(self) -> Derivation | Parted | None:
+        """The tables of all runs; None where `told` tells of one run, and to tell of all would take too long."""
+        return self.told if self.beside is None else self.beside()
 
     @cached_property
     def effect_findings(self) -> pl.DataFrame:
@@ -318,8 +326,9 @@ def open_analysis(
     before = derived.read(Layout(data))
     pinned = Snapshot.of(data)
     state = kept.current(before, pinned)
-    if state is not None and share(pinned, state.upto) > _MOST_OF_IT:
-        state = None
+    if state is not None:
+        new, every = counted(pinned, state.upto)
+        state = None if new > _MOST_OF_IT * every else state
     analysis = _with(inventory, _analysed(tables_of(pinned), _version(pinned), now_ns, as_of_ns))
     return analysis if state is None else replace(analysis, told=Parted(pinned, state, analysis.now_ns, as_of_ns))
 
@@ -347,6 +356,7 @@ def open_run(
         Invalid: none or several runs answer to it.
         Corrupt: a file of a table is damaged or missing.
     """
+    before = derived.read(Layout(data))
     pinned = Snapshot.of(data)
     found, tables = in_store(pinned), tables_of(pinned)
     if as_of_ns is not None:
@@ -357,9 +367,15 @@ def open_run(
     elif as_of_ns is None:
         # Which run was the last at another time, only all rows tell.
         own = newest(found)
-    if own is not None:
-        tables = replace(tables, spans=own.tables.spans, events=own.tables.events)
-    analysis = _with(inventory, _analysed(tables, _version(pinned), now_ns, as_of_ns))
+    whole = _analysed(tables, _version(pinned), now_ns, as_of_ns)
+    if own is None:
+        analysis = _with(inventory, whole)
+        return analysis, analysis.resolve_run(text)
+    alone = replace(tables, spans=own.tables.spans, events=own.tables.events)
+    analysis = replace(
+        _with(inventory, _analysed(alone, whole.version, whole.now_ns, as_of_ns)),
+        beside=lambda: around(pinned, kept.current(before, pinned), whole.tables, whole.now_ns, as_of_ns),
+    )
     return analysis, analysis.resolve_run(text)
 
 

@@ -94,6 +94,10 @@ class Derivation:
         found: pl.DataFrame = getattr(self, name)
         return found
 
+    def some(self, name: str, only: pl.Expr, columns: Iterable[str] | None = None) -> pl.DataFrame:
+        """Rows of such a table of which something holds, in no order: all columns, or some."""
+        return self.table(name).filter(only).select(pl.all() if columns is None else pl.col(*columns))
+
     def of(self, run_ids: Iterable[str]) -> Derivation:  # noqa: ARG002  # as `Parted.of`
         """What is told of some runs, with the records from which it is told: this."""
         return self

@@ -17,6 +17,8 @@ from aftertrace.analyzer.schemas import DERIVED
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.analysis import Analysis
+    from aftertrace.analyzer.derivation import Derivation
+    from aftertrace.analyzer.parted import Parted
 
 SCHEMA: Final = DERIVED["effect_findings"].schema
 
@@ -68,6 +70,11 @@ def effect_findings(
         races.repeated(effects, calls, runs),
         races.raced(effects, runs),
     )
+    return _told(*found)
+
+
+def _told(*found: pl.DataFrame) -> pl.DataFrame:
+    """Findings in their order, columns as in `SCHEMA`, with whether a control failed."""
     failures = {kind.name: kind.is_failure for kind in KINDS}
     told = pl.concat([each.select(pl.col(name).cast(kind) for name, kind in races.FOUND.items()) for each in found])
     # What only several runs of the store show counts as a failure where it is more than possible.
@@ -92,3 +99,48 @@ def of_run(analysis: Analysis, run_id: str) -> pl.DataFrame:
         analysis.approvals.filter(mine),
     )
     return found.filter(mine).reverse()
+
+
+def across(told: Derivation | Parted, run_id: str) -> pl.DataFrame:
+    """What a run and others show together, in the order in which it happened, columns as in `SCHEMA`: findings of its
+    own that rest on other runs, and those of other runs that rest on it (`other_runs`).
+
+    Only effects on what it changed are read of other runs, and calls of a tool only where that is known for receipts.
+    """
+    mine = pl.col("run_id") == run_id
+    own = told.some("effects", mine)
+    found = [_of_several(told, own), _without_receipts(told, own, run_id)]
+    about = mine | pl.col("other_runs").list.contains(run_id)
+    return _told(*found).filter(about.fill_null(value=False)).reverse()
+
+
+def _of_several(told: Derivation | Parted, own: pl.DataFrame) -> pl.DataFrame:
+    """Changes that repeat or cross each other, of the objects, keys and arguments of some effects, and of others."""
+    same = {
+        "object_id": own["object_id"],
+        "object_url": own["object_url"],
+        "idempotency_key": own["idempotency_key"],
+        "arguments_digest": own["arguments_digest"],
+    }
+    alike = pl.any_horizontal(
+        pl.col(name).is_in(values.drop_nulls().unique().implode()).fill_null(value=False)
+        for name, values in same.items()
+    )
+    effects = told.some("effects", alike)
+    runs = told.some("runs", pl.col("run_id").is_in(effects["run_id"].drop_nulls().unique().implode()))
+    return races.of_several_runs(effects, runs)
+
+
+def _without_receipts(told: Derivation | Parted, own: pl.DataFrame, run_id: str) -> pl.DataFrame:
+    """Calls of a run without the receipt that other calls of their tool have."""
+    mine, is_receipt = pl.col("run_id") == run_id, pl.col("basis") == "explicit"
+    have = own.filter(is_receipt)["call_key"].drop_nulls()
+    ran = told.some("calls", mine & pl.col("outcome").is_in(mismatches.RAN))
+    tools = ran.filter(~pl.col("call_key").is_in(have.implode()))["tool_name"].drop_nulls().unique()
+    receipts = told.some("effects", is_receipt & pl.col("tool_name").is_in(tools.implode()))
+    known = receipts.group_by("tool_name").agg(pl.col("call_key").n_unique().alias("calls"))
+    tools = known.filter(pl.col("calls") >= mismatches.RECEIPTS_FROM)["tool_name"]
+    calls = told.some("calls", pl.col("tool_name").is_in(tools.implode()), mismatches.OF_RECEIPTS) if tools.len() else (
+        ran.clear().select(mismatches.OF_RECEIPTS)
+    )  # fmt: skip
+    return mismatches.missing_receipts(receipts, calls, told.some("runs", mine))

@@ -55,15 +55,15 @@ def fresh(snapshot: Snapshot, upto: dict[str, int], at_most: int | None = None) 
     return Fresh(rows, until, until == newest)
 
 
-def share(snapshot: Snapshot, upto: dict[str, int]) -> float:
-    """Which share of all records came after some; cheap."""
+def counted(snapshot: Snapshot, upto: dict[str, int]) -> tuple[int, int]:
+    """How many records came after some, and how many there are; cheap."""
     counts = [
         rows.select(pl.len())
         for table in COLUMNS
         for rows in (snapshot.scan(table).filter(_new(snapshot, upto)), snapshot.scan(table))
     ]
     found = [int(frame.item()) for frame in collected(*counts)]
-    return sum(found[::2]) / max(1, sum(found[1::2]))
+    return sum(found[::2]), sum(found[1::2])
 
 
 def _after(upto: dict[str, int]) -> pl.Expr:

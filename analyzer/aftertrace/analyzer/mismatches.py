@@ -16,6 +16,10 @@ RECEIPTS_SHARE: Final = 0.9
 """And while at least this share of its calls since the first have one."""
 RECEIPTS_SURE_FROM: Final = 20
 """From so many on a missing one is more than possible."""
+RAN: Final = ("executed", "modified")
+"""Outcomes of calls that a receipt is expected of."""
+OF_RECEIPTS: Final = (*ABOUT, "service_name", "outcome", "evidence")
+"""Columns of `calls` by which receipts are looked for."""
 _OF_CALLS: Final = ("ran_refused", "other_arguments", "effect_missing")
 _ENDED: Final = ("completed", "failed", "abandoned")
 _BY_NOBODY: Final = ", then ran, by whose leave is not told"
@@ -118,7 +122,7 @@ def missing_receipts(effects: pl.DataFrame, calls: pl.DataFrame, runs: pl.DataFr
     receipts = effects.filter(pl.col("basis") == "explicit").select("call_key").drop_nulls().unique()
     of = ["tenant", "source", "service_name", "tool_name"]
     ran = (
-        calls.filter(pl.col("outcome").is_in(("executed", "modified")))
+        calls.filter(pl.col("outcome").is_in(RAN))
         .join(receipts.with_columns(has=pl.lit(value=True)), on="call_key", how="left")
         .with_columns(pl.col("has").fill_null(value=False))
         .with_columns(since=pl.col("first_ns").filter("has").min().over(of))

@@ -34,12 +34,17 @@ class Parted:
 
     def table(self, name: str) -> pl.DataFrame:
         """A table of `order.ORDERS`, as `Derivation.table` tells it of all records."""
-        of_kept = kept.scan(self._layout, self.state, name)
+        return ordered(self.some(name, pl.lit(value=True)), name)
+
+    def some(self, name: str, only: pl.Expr, columns: Iterable[str] | None = None) -> pl.DataFrame:
+        """Rows of such a table of which something holds, in no order: all columns, or some."""
+        wanted = pl.all() if columns is None else pl.col(*columns)
+        of_kept = kept.scan(self._layout, self.state, name).filter(only)
         if self._others.len():
             of_kept = of_kept.filter(~pl.col("run_id").is_in(self._others.implode()))
-        (rows,) = kept.collected(self._layout, of_kept)
-        told = self._live.table(name).filter(pl.col("run_id").is_in(self._meant.implode()))
-        return ordered(pl.concat([rows, told]), name)
+        (rows,) = kept.collected(self._layout, of_kept.select(wanted))
+        told = self._live.table(name).filter(pl.col("run_id").is_in(self._meant.implode()), only)
+        return pl.concat([rows, told.select(wanted)])
 
     def of(self, run_ids: Iterable[str]) -> Derivation:
         """What is told of some runs, with the records from which it is told."""

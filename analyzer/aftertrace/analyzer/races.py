@@ -39,6 +39,11 @@ def repeated(effects: pl.DataFrame, calls: pl.DataFrame, runs: pl.DataFrame) -> 
     return pl.concat([_within_a_run(effects, calls), _by_key(effects), _by_arguments(effects, runs)])
 
 
+def of_several_runs(effects: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """Changes of which it takes two runs to see that they repeat or cross; columns as in `FOUND`."""
+    return pl.concat([_by_key(effects), _by_arguments(effects, runs), raced(effects, runs)])
+
+
 def raced(effects: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     """Writes to an object by a run that had begun when another run wrote it last; columns as in `FOUND`.
 

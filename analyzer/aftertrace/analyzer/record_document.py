@@ -23,7 +23,7 @@ from aftertrace.analyzer.document import (
 )
 from aftertrace.analyzer.record_cards import SHOWN_CARDS, cards
 from aftertrace.analyzer.record_json import document as json_of
-from aftertrace.analyzer.record_tables import approvals, configuration, effects, inputs, timeline
+from aftertrace.analyzer.record_tables import approvals, changed_before, configuration, effects, inputs, timeline
 from aftertrace.analyzer.record_words import QUESTIONS, STATES, UNTOLD, cost, headline, lasted, moment, tokens
 from aftertrace.analyzer.words import count
 
@@ -57,6 +57,7 @@ def document(record: RunRecord) -> Document:
         timeline(record),
         *inputs(record),
         configuration(record),
+        changed_before(record),
         _evidence(record),
     ]
     lead: Line = (Mark(state, _STATE_TONES.get(record.state, "plain")), " ", Code(record.run_id), began)
@@ -142,7 +143,6 @@ def _evidence(record: RunRecord) -> Part:
                     ("All of this as JSON: ", Code(command), ", whose SHA-256 is ", Code(digest), "."),
                     ("The records, as they were received: ", Code(records)),
                     ("Whether what is stored is what was written: ", Code("aftertrace fsck")),
-                    ("What had been changed just before it: ", Code(f"aftertrace changes --run {record.run_id}")),
                     ("What else may be affected: ", Code(f"aftertrace related {record.run_id}")),
                 )
             ),

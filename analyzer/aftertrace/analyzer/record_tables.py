@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aftertrace.analyzer.document import Code, Fact, Facts, Lanes, Line, Paragraph, Part, Stay, Table
+from aftertrace.analyzer.document import Code, Fact, Facts, Lanes, Line, Paragraph, Part, Points, Stay, Table
 from aftertrace.analyzer.lengths import length
 from aftertrace.analyzer.record_words import UNTOLD, answered, clock, target
+from aftertrace.analyzer.version_words import (
+    CONFIGURATION_UNTOLD,
+    OTHERS_UNREAD,
+    ago,
+    between_versions,
+    changed_part,
+    in_force,
+    sides,
+)
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.call_record import Effect, Reference
@@ -154,6 +163,34 @@ def configuration(record: RunRecord) -> Part:
     )  # fmt: skip
     table = Table(("agent", "set to work", "by", "model", "calls:"), rows, _left(len(record.agents)))
     return Part("Configuration", (facts, table))
+
+
+def changed_before(record: RunRecord) -> Part:
+    """What had been changed in its agents just before it began, the nearest first, and how to go on."""
+    title, more = "What had been changed just before", Code(f"aftertrace changes --run {record.run_id}")
+    if record.versions is None:
+        return Part(title, (Paragraph((OTHERS_UNREAD, " ", more, " tells.")),))
+    told = [(each, change) for each in record.versions for change in each.changes]
+    if not record.versions:
+        return Part(title, (Paragraph(f"{CONFIGURATION_UNTOLD}."),))
+    heads = Points(tuple(in_force(each) for each in record.versions[:_SHOWN]))
+    if not told:
+        return Part(title, (heads, Paragraph("Nothing is known to have been changed before it.")))
+    rows: tuple[tuple[Line, ...], ...] = tuple(
+        (
+            ago(change),
+            each.agent or UNTOLD,
+            changed_part(change),
+            between_versions(change),
+            " · ".join(sides(change)),
+            (Code(change.first_run),),
+            (Code(f"aftertrace changes --diff {change.id[:8]}"),),
+        )
+        for each, change in told[:_SHOWN]
+    )
+    columns = ("before it", "agent", "changed", "version", "what", "first run with it", "the whole of it")
+    table = Table(columns, rows, _left(len(told)), _ON_ONE_LINE)
+    return Part(title, (heads, table, Paragraph(("What moved after each: ", more))))
 
 
 def _left(rows: int) -> str:

@@ -14,6 +14,7 @@ from aftertrace.analyzer.effect_findings import KINDS, of_run
 from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
 from aftertrace.analyzer.recorded_calls import numbers, recorded_calls, recorded_effects
 from aftertrace.analyzer.recorded_inputs import recorded_inputs, recorded_plans, recorded_policies, system_prompts
+from aftertrace.analyzer.recorded_versions import recorded_versions
 from aftertrace.analyzer.reviews import HASTY
 from aftertrace.analyzer.rfc3339 import rfc3339
 from aftertrace.analyzer.run_record import (
@@ -63,6 +64,7 @@ def record(analysis: Analysis, run_id: str) -> RunRecord:
         trigger=Trigger(row["trigger"], row["trigger_id"], row["parent_run_key"]),
         agents=tuple(_agent(each) for each in analysis.select("agents", only).iter_rows(named=True)),
         configuration=_configuration(row, calls, spans, events),
+        versions=recorded_versions(analysis, run_id),
         tools=_tools(row, calls),
         inputs=recorded_inputs(events),
         plans=recorded_plans(events),

@@ -98,6 +98,58 @@ class Configuration:
 
 
 @dataclass(frozen=True, slots=True)
+class PriorChange:
+    """A part of an agent's configuration that had been changed before the run, or with it."""
+
+    id: str
+    """`change_id` of it: `aftertrace changes --diff` shows it whole."""
+    at: str | None
+    """When the first run with it began."""
+    ago_s: float | None
+    """How long that was before this run began."""
+    runs_between: int
+    """How many runs of the agent later this one began; 0: this run is the first with it."""
+    part: str
+    """`prompt`, `tools`, `tool_schemas`, `model`, `model_served`, `policy` or `agent_version`."""
+    before: str | None
+    """What it was; of a prompt the digest of its template, of tools their names."""
+    after: str | None
+    """What it was then."""
+    added: tuple[str, ...]
+    """Tools, or lines of the prompt, that were added: the first twenty."""
+    removed: tuple[str, ...]
+    """Likewise those that were removed."""
+    more: int
+    """So many more were added and removed."""
+    is_silent: bool
+    """Whether another model answers, and the same one was asked for."""
+    is_return: bool
+    """Whether it was set back to what it had been before."""
+    version_before: int | None
+    """Version of the agent's configuration that was in force before."""
+    version_after: int | None
+    """Version of the first run with it."""
+    first_run: str
+    """The first run with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentVersion:
+    """Which version of its configuration an agent ran with, counted over all its runs, and what had been changed."""
+
+    agent: str | None
+    """Name of the agent; None: not told."""
+    configuration_id: str
+    """Id of its configuration: `aftertrace configurations` lists them."""
+    version: int | None
+    """Which configuration of the agent it is, from 1; None: more runs came before than are looked at."""
+    runs_before: int
+    """Runs of the agent that began before this one."""
+    changes: tuple[PriorChange, ...]
+    """The latest changes before the run began, or with it, at most five, the nearest first; empty: none is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """Tools by what became of their calls."""
 
@@ -271,6 +323,10 @@ class RunRecord:
     """Agents that took part, a parent before those it set to work; empty: none is named."""
     configuration: Configuration
     """What it was made of."""
+    versions: tuple[AgentVersion, ...] | None
+    """Which version of its configuration each agent ran with, and what had been changed before. None: other runs were
+    not looked at, as too many records would have to be read (`aftertrace derive`): then findings that rest on other
+    runs are not told either."""
     tools: Tools
     """Tools by what became of their calls."""
     inputs: tuple[Input, ...]

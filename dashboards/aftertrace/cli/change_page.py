@@ -19,15 +19,6 @@ _WHOSE: Final = ("source", "tenant", "environment", "service_name", "agent_name"
 _LINES: Final = 12
 """Lines of a prompt's change on the page; `--diff` shows all."""
 _CHARACTERS: Final = 100
-_NAMES: Final = {
-    "prompt": "prompt changed",
-    "tools": "tools changed",
-    "tool_schemas": "tool definitions changed",
-    "model": "another model asked for",
-    "model_served": "another model answers",
-    "policy": "policy changed",
-    "agent_version": "agent version changed",
-}
 _MEASURES: Final = {
     "near_misses": "near misses",
     "denials": "denials",
@@ -153,10 +144,12 @@ def _change(analysis: Analysis, row: dict[str, Any], *, ago: str = "") -> list[s
 
 
 def _head(row: dict[str, Any]) -> str:
+    from aftertrace.analyzer.version_words import PARTS
+
     back = ", and the one asked for is the same" if row["is_silent"] else ""
     back += ", back to what it had been" if row["is_return"] else ""
     return (
-        plain(f"{_moment(row['first_ns'])}  {_agent(row)}: {_NAMES[row['part']]}{back}") + f"  [{row['change_id'][:8]}]"
+        plain(f"{_moment(row['first_ns'])}  {_agent(row)}: {PARTS[row['part']]}{back}") + f"  [{row['change_id'][:8]}]"
     )
 
 

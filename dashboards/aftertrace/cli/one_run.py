@@ -25,7 +25,11 @@ Form: TypeAlias = Literal["text", "json", "markdown", "html"]
 FORMATS: Final[tuple[Form, ...]] = get_args(Form)
 
 _QUESTION_CELLS: Final = 17
+_IN: Final = " " * _QUESTION_CELLS
 _TEXT_CELLS: Final = 96
+_SHOWN_AGENTS: Final = 3
+_SHOWN_CHANGES: Final = 3
+"""Changes on the screen; the record tells of five, and `changes` of all."""
 _MARKS: Final = {"known": "+", "partial": "~", "unknown": "?"}
 _CALL_COLUMNS: Final = (
     "ordinal",
@@ -96,7 +100,7 @@ def page(analysis: Analysis, run_id: str, *, evidence: bool = False) -> list[str
     """The lines of the screen. Every text from telemetry in them is made visible."""
     import polars as pl
 
-    answers = analysis.answers(run_id)
+    answers, record = analysis.answers(run_id), analysis.record(run_id)
     row = analysis.runs.filter(pl.col("run_id") == run_id).row(0, named=True)
     calls = analysis.calls.filter(pl.col("run_id") == run_id)
     lasted = f" · {row['duration_ns'] / 1e9:.1f} s" if row["duration_ns"] is not None else ""
@@ -104,7 +108,7 @@ def page(analysis: Analysis, run_id: str, *, evidence: bool = False) -> list[str
     lines = [
         f"run {run_id} · {row['state']}{began}{lasted} · traces: {len(row['traces'] or [])}",
         f"{answers.known} of {len(answers.six)} answers known",
-        *_findings(analysis.record(run_id)),
+        *_findings(record),
         "",
     ]
     for answer in answers.six:
@@ -112,6 +116,7 @@ def page(analysis: Analysis, run_id: str, *, evidence: bool = False) -> list[str
     lines.append("")
     for answer in answers.more:
         lines += _answer(answer, evidence=evidence)
+    lines += ["", *_changed_before(record)]
     agents = analysis.agents.filter(pl.col("run_id") == run_id)
     if agents.height > 1:
         lines += ["", *_agents(agents)]
@@ -144,6 +149,39 @@ def _what(finding: Finding) -> str:
     """What differs, and how sure it is unless records state it."""
     unsure = f" ({finding.certainty})" if finding.certainty not in (None, "certain") else ""
     return (f": {finding.what[:_FINDING_CHARACTERS]}" if finding.what else "") + unsure
+
+
+def _changed_before(record: RunRecord) -> list[str]:
+    """What had been changed in its agents just before it, the nearest first, and the command that tells more."""
+    from aftertrace.analyzer.version_words import (
+        CONFIGURATION_UNTOLD,
+        OTHERS_UNREAD,
+        headline,
+        in_force,
+        sides,
+    )
+
+    more = f"more: aftertrace changes --run {record.run_id}"
+    if record.versions is None:
+        return [*_wrapped("changed before", OTHERS_UNREAD), _IN + more]
+    lines: list[str] = []
+    for version in record.versions[:_SHOWN_AGENTS]:
+        lines += _wrapped("changed before", in_force(version))
+        for change in version.changes[:_SHOWN_CHANGES]:
+            lines += [
+                *_wrapped("", headline(change)),
+                *(_IN + "  " + plain(side, most=_TEXT_CELLS) for side in sides(change)),
+            ]
+        if not version.changes:
+            lines.append(_IN + "nothing is known to have been changed before it")
+    left = len(record.versions) - _SHOWN_AGENTS
+    lines += [_IN + f"and {left} more agents"] if left > 0 else []
+    return [*(lines or _wrapped("changed before", CONFIGURATION_UNTOLD)), _IN + more]
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    """A text beside a label, in as many lines as it takes."""
+    return textwrap.wrap(plain(text), _TEXT_CELLS, initial_indent=label.ljust(_QUESTION_CELLS), subsequent_indent=_IN)
 
 
 def _answer(answer: Answer, *, evidence: bool) -> list[str]:

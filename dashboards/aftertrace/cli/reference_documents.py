@@ -21,9 +21,10 @@ def record() -> Iterator[str]:
     yield (
         f"## Run record\n\n`aftertrace run ID --format json` writes everything that is known of a run as one document, "
         f"format `{run_record.FORMAT}`: members in the order of their names, two spaces, ASCII; the same bytes for the "
-        "same `--as-of`, however the store grows. Times are RFC 3339 in UTC with nanoseconds, lengths are "
-        "seconds. What is not told is null, never 0 or empty. A member that is removed or changes its meaning makes a "
-        "new format; members may be added under the same.\n"
+        "same `--as-of`, however the store grows, but for what other runs tell: in a large store of which little is "
+        "kept (`aftertrace derive`) they are not looked at, and `versions` is null. Times are RFC 3339 in UTC with "
+        "nanoseconds, lengths are seconds. What is not told is null, never 0 or empty. A member that is removed or "
+        "changes its meaning makes a new format; members may be added under the same.\n"
     )
     declared = [kind for kind in _kinds(run_record, call_record) if kind is not run_record.RunRecord]
     yield from _members([run_record.RunRecord, Answer, *declared])

@@ -9,7 +9,9 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
+from aftertrace.analyzer import version_words
 from aftertrace.analyzer.reviews import SIGNALS
+from aftertrace.analyzer.run_record import RunRecord
 from aftertrace.dashboards import launch
 from aftertrace.dashboards.data import Answer
 from aftertrace.dashboards.marks import ANSWERS, UNSTATED, Mark
@@ -28,6 +30,7 @@ _QUESTIONS: Final = {
     "effects": "Effects",
 }
 _MOST_CHARACTERS: Final = 320
+_MOST_AGENTS: Final = 8
 _NO_CHANGE: Final = "[]"
 _SIDES: Final = ("before", "after")
 
@@ -71,6 +74,21 @@ def answer(given: Answer) -> None:
             with st.popover(f"evidence: {count(len(given.evidence), 'record')}", type="tertiary"):
                 st.caption("receiver / request / record")
                 st.code("\n".join(plain(each) for each in given.evidence), language=None)
+
+
+def changed_before(record: RunRecord) -> None:
+    """What had been changed in the agents of a run just before it, the nearest first, and how to go on."""
+    st.subheader("What had been changed just before", anchor=False)
+    if record.versions is None:
+        st.text(version_words.OTHERS_UNREAD)
+    for version in (record.versions or ())[:_MOST_AGENTS]:
+        st.text(plain(version_words.in_force(version), most=_MOST_CHARACTERS))
+        for change in version.changes:
+            told = (version_words.headline(change), *version_words.sides(change))
+            st.code("\n".join(plain(line, most=_MOST_CHARACTERS) for line in told), language=None, wrap_lines=True)
+    if not any(version.changes for version in record.versions or ()) and record.versions is not None:
+        st.text("Nothing is known to have been changed before it.")
+    st.caption(f"What moved after each change: aftertrace changes --run {record.run_id}")
 
 
 def approval(row: Mapping[str, Any]) -> None:

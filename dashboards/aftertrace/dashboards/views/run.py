@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from aftertrace.dashboards import data, tables
-from aftertrace.dashboards.cards import answer, badge, facts
+from aftertrace.dashboards.cards import answer, badge, changed_before, facts
 from aftertrace.dashboards.marks import RUN_STATES, UNSTATED
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count, duration, moment, money
@@ -32,6 +32,7 @@ run = analysis.select("runs", only).row(0, named=True)
 calls = analysis.select("calls", only)
 agents = analysis.select("agents", only)
 answers = analysis.answers(run_id)
+record = analysis.record(run_id)
 events = analysis.timeline(run_id)
 UNKNOWN = UNSTATED.word
 
@@ -62,6 +63,8 @@ with st.expander("Trigger, checks and effects", icon=":material/more_horiz:", ex
     for column, given in zip(st.columns(3, gap="small"), answers.more, strict=True):
         with column:
             answer(given)
+
+changed_before(record)
 
 st.subheader(count(calls.height, "call"), anchor=False)
 if calls.is_empty():
