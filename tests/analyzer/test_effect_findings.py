@@ -320,14 +320,12 @@ def test_a_call_after_a_denial_is_a_control_failure_of_that_call() -> None:
 
 
 def test_the_run_record_tells_what_its_own_run_shows() -> None:
-    """With what differs and how sure it is; of a race it does not tell, whatever else is stored."""
+    """With what differs and how sure it is; what others show with it is told in `test_findings_together`."""
     analysis = analysed(*STORIES["a call after a person's refusal, by a rule"][0])
     record = analysis.record(analysis.runs["run_id"][0])
     (finding,) = record.findings
     assert (finding.signal, finding.of, finding.number, finding.certainty) == ("ran_after_denial", "call", 2, "certain")
     assert finding.what == "refused before by human, then let through by policy"
-    race = analysed(*STORIES["two runs that overlap"][0])
-    assert [race.record(run_id).findings for run_id in race.runs["run_id"]] == [(), ()]
     reading = analysed(*STORIES["a change by a tool that reads"][0])
     assert [each.is_failure for each in reading.record(reading.runs["run_id"][0]).findings] == [False]
 

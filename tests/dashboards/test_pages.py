@@ -59,13 +59,16 @@ def test_overview_lists_the_control_failures_that_it_counts(
     page = open_page("overview", stores.uncontrolled(tmp_path / "data"))
     failures = next(each for each in page.metric if each.label == "Control failures")
     assert (failures.value, failures.delta) == ("2", "of 2 kinds")
-    assert headings(page)[:2] == ["Calls that ran past a control", "Effects that the calls do not explain"]
+    assert headings(page)[:2] == [
+        "Calls that ran past a control",
+        "What calls, approvals and effects do not agree on",
+    ]
     calls, effects = (each.value for each in page.dataframe[:2])
     assert calls[["failed", "tool_name", "decided_by", "agent_name", "arguments"]].values.tolist() == [
         ["ran_refused", "pay", "human", "clerk", '{"eur":9}']
     ]
-    assert effects[["failed", "operation", "system", "object_type", "object_id"]].values.tolist() == [
-        ["no_call", "refund", "ledger", "order", "1042"]
+    assert effects[["finding", "control", "certainty", "object"]].values.tolist() == [
+        ["no call", "failed", "certain", "ledger order 1042"]
     ]
     assert "Calls that ran past a control" not in headings(open_page("overview", recorded))
 

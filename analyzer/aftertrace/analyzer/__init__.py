@@ -5,10 +5,11 @@ The pure functions take frames and give frames: `identity.identify`, `joins.call
 over one version of a store.
 """
 
-from aftertrace.analyzer.analysis import Analysis, analyse, current_version, open_analysis, open_run
+from aftertrace.analyzer.analysis import Analysis, analyse
 from aftertrace.analyzer.answers import Answer, Answers
 from aftertrace.analyzer.emitter import Emitter
 from aftertrace.analyzer.emitters import EMITTERS
+from aftertrace.analyzer.opening import current_version, open_analysis, open_run
 from aftertrace.analyzer.schemas import DECIDERS, DERIVED, NEAR_MISS_OUTCOMES, OUTCOMES
 from aftertrace.analyzer.select import Filter
 from aftertrace.analyzer.tables import Tables

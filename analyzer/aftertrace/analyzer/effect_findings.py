@@ -1,8 +1,8 @@
 """Where a call, its approval, its execution and its effect do not agree, with how sure that is and what shows it.
 
 What one run shows of itself is a signal of its calls and effects, and is told here with its evidence. What several runs
-show together is told here alone, such as two that wrote the same object, or a tool that gave no receipt where it gives
-one every other time: it rests on all runs of the analysis, and more of it may come when more is stored.
+show together is no signal, such as two that wrote the same object, or a tool that gave no receipt where it gives one
+every other time: it rests on all runs, more of it may come when more is stored, and the record of each run tells it.
 """
 
 from __future__ import annotations
@@ -102,16 +102,37 @@ def of_run(analysis: Analysis, run_id: str) -> pl.DataFrame:
 
 
 def across(told: Derivation | Parted, run_id: str) -> pl.DataFrame:
-    """What a run and others show together, in the order in which it happened, columns as in `SCHEMA`: findings of its
-    own that rest on other runs, and those of other runs that rest on it (`other_runs`).
+    """What a run and others show together, seen from that run, in the order in which it happened; columns as in
+    `SCHEMA`. What a later run shows is told of the call of this one that it rests on, with the other in `other_runs`.
 
     Only effects on what it changed are read of other runs, and calls of a tool only where that is known for receipts.
     """
-    mine = pl.col("run_id") == run_id
-    own = told.some("effects", mine)
-    found = [_of_several(told, own), _without_receipts(told, own, run_id)]
-    about = mine | pl.col("other_runs").list.contains(run_id)
-    return _told(*found).filter(about.fill_null(value=False)).reverse()
+    own = told.some("effects", pl.col("run_id") == run_id)
+    found = _told(_of_several(told, own), _without_receipts(told, own, run_id))
+    mine = found.filter(pl.col("run_id") == run_id)
+    return pl.concat([mine, _by_others(found, own, run_id)]).sort("first_ns", "signal", "call_key", nulls_last=True)
+
+
+def _by_others(found: pl.DataFrame, own: pl.DataFrame, run_id: str) -> pl.DataFrame:
+    """Findings of other runs that rest on an effect of this one, as findings of this one."""
+    whose = ("call_key", "tool_call_id", "tool_name", "agent_name", "conversation_id")
+    effects = own.select(*whose, place="evidence").unique("place", keep="first", maintain_order=True)
+    by = pl.concat_str(pl.lit("by run "), "run_id", pl.concat_str(pl.lit(" of "), "by"), ignore_nulls=True)
+    theirs = found.filter(pl.col("run_id") != run_id, pl.col("other_runs").list.contains(run_id))
+    return (
+        theirs.rename({"agent_name": "by"})
+        .drop(name for name in whose if name != "agent_name")
+        .with_columns(place=pl.col("evidence").list.first())
+        .join(effects, on="place", how="inner", maintain_order="left")
+        .with_columns(
+            what=pl.when(pl.col("signal") == "raced")
+            .then(pl.concat_str(pl.lit("written after it "), by, pl.lit(", which was under way then")))
+            .otherwise(pl.concat_str(pl.lit("made again "), by)),
+            other_runs=pl.concat_list("run_id"),
+            run_id=pl.lit(run_id),
+        )
+        .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+    )
 
 
 def _of_several(told: Derivation | Parted, own: pl.DataFrame) -> pl.DataFrame:

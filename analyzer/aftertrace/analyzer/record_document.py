@@ -92,7 +92,8 @@ def _findings(record: RunRecord) -> tuple[Block, ...]:
         of = finding.of if finding.number is None else f"{finding.of} {finding.number}"
         sure = f", {finding.certainty}" if finding.certainty is not None else ""
         what = f": {finding.what}" if finding.what else ""
-        lines.append((Strong(finding.signal.replace("_", " ")), f" ({of}{sure}): {finding.brief}{what}"))
+        others = tuple(Code(f"aftertrace run {run}") for run in finding.other_runs)
+        lines.append((Strong(finding.signal.replace("_", " ")), f" ({of}{sure}): {finding.brief}{what} ", *others))
     left = len(record.findings) - _SHOWN
     lines += [f"{left:,} more"] if left > 0 else []
     return (Cards((Card("Where a control failed, or something is odd", (), (Points(tuple(lines)),), "critical"),)),)

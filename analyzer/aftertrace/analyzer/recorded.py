@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from aftertrace.analyzer.call_record import Call, Effect, Reference
-from aftertrace.analyzer.controls import FAILURES
-from aftertrace.analyzer.effect_findings import KINDS, of_run
-from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
-from aftertrace.analyzer.recorded_calls import numbers, recorded_calls, recorded_effects
+from aftertrace.analyzer.call_record import Call, Reference
+from aftertrace.analyzer.recorded_calls import recorded_calls, recorded_effects
+from aftertrace.analyzer.recorded_findings import recorded_findings
 from aftertrace.analyzer.recorded_inputs import recorded_inputs, recorded_plans, recorded_policies, system_prompts
 from aftertrace.analyzer.recorded_versions import recorded_versions
-from aftertrace.analyzer.reviews import HASTY
 from aftertrace.analyzer.rfc3339 import rfc3339
 from aftertrace.analyzer.run_record import (
     FORMAT,
     Agent,
     Configuration,
-    Finding,
     Moment,
     Output,
     RunRecord,
@@ -29,7 +25,6 @@ from aftertrace.analyzer.run_record import (
     Trigger,
     Usage,
 )
-from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
 from aftertrace.analyzer.schemas import NEAR_MISS_OUTCOMES, RAN_OUTCOMES
 from aftertrace.analyzer.select import Filter
 from aftertrace.analyzer.untimed import ORDER_ONLY_NS
@@ -39,7 +34,6 @@ if TYPE_CHECKING:
     from aftertrace.analyzer.analysis import Analysis
 
 _NOT_OVER: Final = ("open", "waiting")
-_BRIEFS: Final = {each.name: each.brief for each in (*KINDS, *FAILURES, HASTY, *EFFECT_SIGNALS, *RUN_SIGNALS)}
 
 
 def record(analysis: Analysis, run_id: str) -> RunRecord:
@@ -74,7 +68,7 @@ def record(analysis: Analysis, run_id: str) -> RunRecord:
         usage=Usage(row["input_tokens"], row["output_tokens"], _finite(row["cost_usd"])),
         answers=answers.six,
         more_answers=answers.more,
-        findings=tuple(_findings(analysis, row, calls, effects)),
+        findings=recorded_findings(analysis, row, calls, effects),
         timeline=tuple(_moment(each, began_ns) for each in analysis.timeline(run_id).iter_rows(named=True)),
         missing=row["missing"] if row["missing"] or row["state"] not in _NOT_OVER else None,
         run_keys=tuple(row["run_keys"] or ()),
@@ -157,43 +151,6 @@ def _outputs(calls: tuple[Call, ...], spans: pl.DataFrame, events: pl.DataFrame)
     if model_calls.height:
         at_ns, pointer = model_calls.row(-1, named=True)["at_ns"], model_calls.row(-1, named=True)["pointer"]
         yield Output("model_answer", None, rfc3339(_real(at_ns)), Reference(None, None, pointer))
-
-
-def _findings(
-    analysis: Analysis, row: dict[str, Any], calls: tuple[Call, ...], effects: tuple[Effect, ...]
-) -> Iterator[Finding]:
-    number = numbers(analysis, row["run_id"])
-    more = [(number.get(each["call_key"]), each) for each in of_run(analysis, row["run_id"]).iter_rows(named=True)]
-    details = {(each["signal"], call): each for call, each in more}
-    told = set[tuple[str, int | None]]()
-    for call in calls:
-        for name in call.signals:
-            yield _finding(name, "call", call.number, details.get((name, call.number)))
-            told.add((name, call.number))
-        odd = call.approval.signals if call.approval is not None else ()
-        for name in odd:
-            if name not in call.signals:
-                yield _finding(name, "approval", call.number, None)
-    shown = {(each["signal"], each["evidence"][0]): each for _, each in more}
-    again = {(each["signal"], place) for _, each in more for place in each["evidence"][1:]}
-    for nth, effect in enumerate(effects, start=1):
-        for name in effect.signals:
-            # One that was made several times is told once, with the first.
-            if (name, effect.evidence) not in again:
-                yield _finding(name, "effect", nth, shown.get((name, effect.evidence)))
-    signalled = {name for effect in effects for name in effect.signals}
-    for at, each in more:
-        if (each["signal"], at) not in told and each["signal"] not in signalled:
-            yield _finding(each["signal"], "call" if at is not None else "run", at, each)
-    for name in row["signals"]:
-        yield _finding(name, "run", None, None)
-
-
-def _finding(name: str, of: str, number: int | None, more: dict[str, Any] | None) -> Finding:
-    if more is None:
-        return Finding(name, _BRIEFS[name], of, number, is_failure=name != HASTY.name)
-    told = {each: more[each] for each in ("is_failure", "what", "certainty", "basis")}
-    return Finding(name, _BRIEFS[name], of, number, evidence=tuple(more["evidence"]), **told)
 
 
 def _moment(row: dict[str, Any], began_ns: int | None) -> Moment:

@@ -237,6 +237,8 @@ class Finding:
     """Of it: `explicit` or `inferred`."""
     evidence: tuple[str, ...] = ()
     """`receiver/seq/index` of the records that show it, where it is more than its call or effect tells."""
+    other_runs: tuple[str, ...] = ()
+    """Other runs that it rests on; more of it may come when more is stored."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from aftertrace.analyzer.causal_order import Skew, ordered
 from aftertrace.analyzer.causes import caused
 from aftertrace.analyzer.schemas import TIMELINE_SCHEMA
 from aftertrace.analyzer.select import Filter
+from aftertrace.analyzer.timeline_findings import found_together
 from aftertrace.analyzer.untimed import timed
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ def _reviewed(analysis: Analysis, reviewer: str) -> pl.DataFrame:
 
 
 def _entries(analysis: Analysis, source: Derivation, wanted: Wanted, run_ids: list[str]) -> pl.DataFrame:
-    told = pl.concat([_events(source, wanted), _spans(source.identified, wanted), _inferred(analysis, wanted)])
+    found = found_together(analysis, wanted.run_id).select(*_COLUMNS, "tenant", *_LINKS)
+    told = pl.concat([_events(source, wanted), _spans(source.identified, wanted), _inferred(analysis, wanted), found])
     told = told.filter(pl.col("run_id").is_in(run_ids))
     for about in _about(analysis, wanted):
         told = told.filter(about.fill_null(value=False))

@@ -125,8 +125,8 @@ def _period(options: dict[str, Any]) -> Period:
 
 def _tell_late(data: Path, period: Period) -> None:
     """Say on standard error what is stored of a period and does not count in its report, or may yet."""
-    from aftertrace.analyzer.analysis import tables_of
     from aftertrace.analyzer.late import late
+    from aftertrace.analyzer.opening import tables_of
     from aftertrace.analyzer.periods import instant
     from aftertrace.store.layout import Layout
     from aftertrace.store.snapshot import Snapshot

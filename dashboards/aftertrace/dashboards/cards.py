@@ -14,7 +14,7 @@ from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.analyzer.run_record import RunRecord
 from aftertrace.dashboards import launch
 from aftertrace.dashboards.data import Answer
-from aftertrace.dashboards.marks import ANSWERS, UNSTATED, Mark
+from aftertrace.dashboards.marks import ANSWERS, FAILED, ODD, UNSTATED, Mark
 from aftertrace.dashboards.plain import plain, plain_lines
 from aftertrace.dashboards.quantities import count, duration, moment
 
@@ -31,6 +31,8 @@ _QUESTIONS: Final = {
 }
 _MOST_CHARACTERS: Final = 320
 _MOST_AGENTS: Final = 8
+_MOST_FINDINGS: Final = 20
+_MOST_RUNS: Final = 3
 _NO_CHANGE: Final = "[]"
 _SIDES: Final = ("before", "after")
 
@@ -74,6 +76,26 @@ def answer(given: Answer) -> None:
             with st.popover(f"evidence: {count(len(given.evidence), 'record')}", type="tertiary"):
                 st.caption("receiver / request / record")
                 st.code("\n".join(plain(each) for each in given.evidence), language=None)
+
+
+def findings(record: RunRecord) -> None:
+    """Where a control failed in a run, or something is odd; nothing where nothing is."""
+    if not record.findings:
+        return
+    st.subheader("Where a control failed, or something is odd", anchor=False)
+    for finding in record.findings[:_MOST_FINDINGS]:
+        sure = f" ({finding.certainty})" if finding.certainty is not None else ""
+        what = f": {finding.what}" if finding.what else ""
+        of = finding.of if finding.number is None else f"{finding.of} {finding.number}"
+        told = f"{finding.signal.replace('_', ' ')}{sure}, {of}: {finding.brief}{what}"
+        with st.container(horizontal=True, vertical_alignment="center"):
+            badge(FAILED if finding.is_failure else ODD)
+            st.text(plain(told, most=_MOST_CHARACTERS))
+            for other in finding.other_runs[:_MOST_RUNS]:
+                st.page_link("views/run.py", label=f"run {other[:8]}", query_params={"run": other})
+    left = len(record.findings) - _MOST_FINDINGS
+    if left > 0:
+        st.caption(f"{left:,} more: the run record has all of them.")
 
 
 def changed_before(record: RunRecord) -> None:

@@ -43,6 +43,14 @@ _COLUMNS: Final[dict[str, Any]] = {
     ),
     "permission_mode": st.column_config.TextColumn("mode", width=130, help="permission mode in force, where told"),
     "failed": st.column_config.TextColumn("control failure", width=110, help="a control that should have held"),
+    "finding": st.column_config.TextColumn("finding", width=120, help="docs/REFERENCE.md tells what each means"),
+    "control": st.column_config.TextColumn("control", width=64, help="failed, or only odd"),
+    "certainty": st.column_config.TextColumn("certainty", width=76, help="certain, likely or possible"),
+    "object": st.column_config.TextColumn("object", width=150, help="system, kind and id, as far as told"),
+    "differs": st.column_config.TextColumn("what differs", width="large"),
+    "other_run": st.column_config.LinkColumn(
+        "with run", display_text=r"run=(.{8})", width=84, help="another run that it rests on"
+    ),
     "basis": st.column_config.TextColumn(
         "basis", width=68, help="explicit: a record says so; inferred: from absence, or from a text"
     ),

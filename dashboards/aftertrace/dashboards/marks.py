@@ -33,6 +33,10 @@ RUN_STATES: Final = {
 }
 """By state of a run."""
 
+FAILED: Final = Mark("control failed", ":material/error:", "red")
+ODD: Final = Mark("odd", ":material/warning:", "orange")
+"""What a finding is."""
+
 UNSTATED: Final = Mark("not stated", ":material/help:", "gray")
 """Where a value is missing, or is none of ours."""
 

@@ -100,12 +100,23 @@ FAILED_CALLS: Final = Layout(
 )
 """Calls that a control should have held, the newest first."""
 
-FAILED_EFFECTS: Final = Layout(
-    columns=(_run(), _FAILED, "operation", "system", "object_type", "object_id", "tool_name", _FIRST),
-    order=("first_ns", "evidence"),
-    descending=(True, False),
+FINDINGS: Final = Layout(
+    columns=(
+        _run(),
+        pl.col("signal").str.replace_all("_", " ").alias("finding"),
+        pl.when("is_failure").then(pl.lit("failed")).otherwise(pl.lit("odd")).alias("control"),
+        "certainty",
+        "object",
+        pl.col("what").alias("differs"),
+        pl.col("other_runs").list.first().map_elements(run_address, return_dtype=pl.String).alias("other_run"),
+        "tool_name",
+        "agent_name",
+        _FIRST,
+    ),
+    order=("is_failure", "first_ns", "signal", "call_key"),
+    descending=(True, True, False, False),
 )
-"""What changed in systems of record where a receipt and the calls do not agree, the newest first."""
+"""What calls, approvals and effects do not agree on, failures of controls first."""
 
 FAILED_RUNS: Final = Layout(
     columns=(_run(), _FAILED, "agent_name", "state", "started_at", "calls", "near_misses", "prompt"),
@@ -302,7 +313,7 @@ def shown(frame: pl.DataFrame, layout: Layout, rows: int = MOST_ROWS) -> pl.Data
     """The first rows of a frame as a table shows them: ordered, chosen, every text of a sender made plain."""
     ordered = frame.sort(*layout.order, descending=list(layout.descending), nulls_last=True)
     chosen = ordered.head(rows).select(*layout.columns)
-    text = [name for name, kind in chosen.schema.items() if kind == pl.String and name != "run"]
+    text = [name for name, kind in chosen.schema.items() if kind == pl.String and name not in ("run", "other_run")]
     return chosen.with_columns(pl.col(text).map_elements(_cell, return_dtype=pl.String)) if text else chosen
 
 

@@ -19,13 +19,18 @@ approvals = analysis.select("approvals", chosen)
 runs = analysis.select("runs", chosen)
 destructive = near_misses.filter((pl.col("outcome") == "denied") & (pl.col("risk") == "destructive"))
 waiting = approvals.filter(pl.col("decision") == "pending")
+has_signals = pl.col("signals").list.len() > 0
+odd_calls, odd_runs = analysis.select("calls", chosen).filter(has_signals), runs.filter(has_signals)
+of_calls = odd_calls.select("call_key", pl.col("signals").alias("signal")).explode("signal")
+# What a call tells of itself stands among the calls.
+findings = analysis.select("effect_findings", chosen).join(of_calls, on=["call_key", "signal"], how="anti")
 failures = (
-    ("Calls that ran past a control", "calls", tables.FAILED_CALLS),
-    ("Effects that the calls do not explain", "effects", tables.FAILED_EFFECTS),
-    ("Runs that records contradict each other on", "runs", tables.FAILED_RUNS),
+    ("Calls that ran past a control", odd_calls, tables.FAILED_CALLS),
+    ("What calls, approvals and effects do not agree on", findings, tables.FINDINGS),
+    ("Runs that records contradict each other on", odd_runs, tables.FAILED_RUNS),
 )
-odd = [analysis.select(table, chosen).filter(pl.col("signals").list.len() > 0) for _, table, _ in failures]
-failed = [name for table in odd for signals in table["signals"] for name in signals]
+failed = [name for table in (odd_calls, odd_runs) for signals in table["signals"] for name in signals]
+failed += findings.filter("is_failure")["signal"].to_list()
 still_open = runs.filter(pl.col("state") == "open")
 floor = "at least · " if overall["floor"] else ""
 counted = f"{overall['near_misses']:,} of {count(overall['calls'], 'call')}"
@@ -46,10 +51,10 @@ try:
 except data.AftertraceError as error:
     st.caption(f"What was lost cannot be told: {plain(str(error))}")
 
-for (heading, table, layout), rows in zip(failures, odd, strict=True):
+for nth, (heading, rows, layout) in enumerate(failures):
     if not rows.is_empty():
         st.subheader(heading, anchor=False)
-        tables.show(rows, layout, key=f"failed_{table}")
+        tables.show(rows, layout, key=f"failed_{nth}")
 
 declared = data.agents(analysis, chosen)
 if declared is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from aftertrace.dashboards import data, tables
-from aftertrace.dashboards.cards import answer, badge, changed_before, facts
+from aftertrace.dashboards.cards import answer, badge, changed_before, facts, findings
 from aftertrace.dashboards.marks import RUN_STATES, UNSTATED
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count, duration, moment, money
@@ -53,6 +53,8 @@ facts(
     ],
     widths=[5, 3, 4, 4, 3, 6],
 )
+
+findings(record)
 
 st.subheader(f"Six answers, {known} known", anchor=False)
 for row in (answers.six[:3], answers.six[3:]):
