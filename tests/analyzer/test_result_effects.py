@@ -20,6 +20,7 @@ from . import corpus, frames
 from .stories import COMPLETED, PROPOSED, event, stored
 
 PR: Final = "https://github.com/acme/shop/pull/15"
+ISSUE: Final = "https://github.com/acme/shop/issues/"
 PUSHED: Final = """\
 branch 'fix' set up to track 'origin/fix'.
 remote: Create a pull request for 'fix' on GitHub by visiting:
@@ -60,6 +61,46 @@ TELLING: Final[dict[str, tuple[str, dict[str, Any], str, list[tuple[Any, ...]]]]
         shell("cd shop\ngit -C . commit -qm x; git log -1"),
         json.dumps({"stdout": "[main (root-commit) de71239] x\n 1 file changed", "stderr": ""}),
         [("git_commit", "git", "commit", "commit", "de71239")],
+    ),
+    "two commits": (
+        "Bash",
+        shell("git commit -m x; git commit -m y"),
+        "[main de71239] x\n 1 file changed\n[main de71240] y\n 1 file changed",
+        [("git_commit", "git", "commit", "commit", "de71239"), ("git_commit", "git", "commit", "commit", "de71240")],
+    ),
+    "commits that are picked": (
+        "Bash",
+        shell("git cherry-pick 1111111..3333333"),
+        "[main de71239] x\n Date: Mon\n[main de71240] y\n Date: Mon\n",
+        [("git_commit", "git", "commit", "commit", "de71239"), ("git_commit", "git", "commit", "commit", "de71240")],
+    ),
+    "a commit, a push and a pull request": (
+        "Bash",
+        shell("git commit -qam x; git commit -m y && git push -u origin fix && gh pr create --fill"),
+        f"[fix de71240] y\n 1 file changed\n{PUSHED[: PUSHED.index('   6f')]}\n{PR}\n",
+        [
+            ("git_commit", "git", "commit", "commit", "de71240"),
+            ("pull_request", "github.com", "create", "pull_request", "acme/shop#15"),
+            ("git_push", "git", "push", "branch", "github.com:acme/shop.git fix"),
+        ],
+    ),
+    "pushes to two remotes": (
+        "Bash",
+        shell("git push origin main; git push backup main"),
+        "".join(f"To {host}:shop.git\n   6f27771..82db92f  main -> main\n" for host in ("one.example", "two.example")),
+        [
+            ("git_push", "git", "push", "branch", "one.example:shop.git main"),
+            ("git_push", "git", "push", "branch", "two.example:shop.git main"),
+        ],
+    ),
+    "issues in a loop": (
+        "Bash",
+        shell("for t in a b; do gh issue create --title $t --body x; done"),
+        f"\nCreating issue in acme/shop\n\n{ISSUE}7\n\nCreating issue in acme/shop\n\n{ISSUE}8\n",
+        [
+            ("ticket", "github.com", "create", "issue", "acme/shop#7"),
+            ("ticket", "github.com", "create", "issue", "acme/shop#8"),
+        ],
     ),
     "a push of four branches": (
         "Bash",
@@ -150,7 +191,13 @@ SILENT: Final[dict[str, tuple[str, dict[str, Any], str]]] = {
     "a log": ("Bash", shell("git log --oneline | head"), "[main de71239] Fix it"),
     "a commit that is spoken of": ("Bash", shell("echo git commit"), "[main de71239] Fix it"),
     "a commit of nothing": ("Bash", shell("git commit -m x"), "On branch main\nnothing to commit, working tree clean"),
-    "two commits": ("Bash", shell("git commit -m x; git commit -m y"), "[main de71239] x\n[main de71240] y"),
+    "two commits of one command": ("Bash", shell("git commit -m x"), "[main de71239] x\n[main de71240] y"),
+    "two pull requests of one command": ("Bash", shell("gh pr create --fill"), f"{PR}\n{PR}0\n"),
+    "issues of a loop that lists others": (
+        "Bash",
+        shell("gh issue list --json url -q '.[].url'\nfor t in a b; do gh issue create -t $t; done"),
+        f"{ISSUE}7\n{ISSUE}8\n{ISSUE}9\n",
+    ),
     "a file that is read": ("read_file", {"path": "git commit.txt"}, "[main de71239] Fix it"),
     "a push of nothing": ("Bash", shell("git push"), "Everything up-to-date"),
     "a push that is refused": (
@@ -245,6 +292,12 @@ GIT: Final = {
     "git revert --no-edit HEAD": ["commit"],
     "git push origin :$(git branch --show-current)": ["delete branch"],
     "git fetch; git status": [],
+    "git checkout -qb fix; for f in x y; do echo 1 > $f; git add $f; git commit -m $f; done": ["commit", "commit"],
+    "echo 2 > x; git commit -am one; echo 3 > x; git commit -am two; git push origin HEAD": [
+        "commit",
+        "commit",
+        "push branch",
+    ],
 }
 """Commands in their order, and what is to be read of what git says to each."""
 

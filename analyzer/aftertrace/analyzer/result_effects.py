@@ -3,7 +3,8 @@
 What a result says is taken for an effect only where the call could have done it and the result is worded as whatever
 did it words it: git's own line after a commit that was asked for, the address that a tool which creates pull requests
 gives back, the status of a request that writes, the count after a statement that changes rows. A text that only
-mentions a commit or an address is no effect, nor is a result that names several. A call with a receipt is left to it.
+mentions a commit or an address is no effect. A result that names several is one for each where its command makes as
+many, and none elsewhere: which of them it made, nobody can tell. A call with a receipt is left to it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,6 @@ _GIT: Final = _START + r"git(?:\s+-[cC]\s+\S+|\s+--[a-z-]+(?:=\S+)?)*\s+"
 _LINE: Final = r"(?m)^(?:Output: )?"
 _URL: Final = r"https?://[^\s\"'<>\\)\]}]+"
 _COMMITTED: Final = _LINE + r"\[[^\]\s][^\]]*? ([0-9a-f]{7,40})\] \S"
-_TO: Final = r"(?ms)^To (\S+)$(.*)"
 _REF: Final = (
     r"(?m)^ ?[ +*-] (?:\[(?:new branch|new tag|new reference|deleted)\]|[0-9a-f]{7,40}\.\.\.?([0-9a-f]{7,40}))"
     r" +(?:\S+ -> )?(\S+)(?: \((forced update)\))?$"
@@ -62,6 +62,23 @@ _STATUS: Final = r"(?m)^HTTP/[\d.]+ (\d{3})\b"
 _STATUS_FIELD: Final = r"\"(?:status|status_?code|http_?status)\": ?\"?(\d{3})\b"
 
 
+_LOOP: Final = r"\b(?:for|while|until)\b[^\n;]*[;\n]\s*do\b|\bxargs\b"
+_LOOKS: Final = _START + r"(?:(?:gh|glab)\s+\w+\s+(?:list|view|status|diff|checks)|gh\s+api|curl)\b"
+_OF_SEVERAL: Final = _GIT + r"(?:cherry-pick|revert)\s+(?:-\S+\s+)*[^\s;&|-][^\s;&|]*(?:\.\.|\s+[^\s;&|-])"
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """How a result tells of several effects of one command."""
+
+    column: str
+    """`text` or `pages`."""
+    pattern: str
+    """What tells of one of them."""
+    made: str
+    """The command that makes one: there are no more effects than such commands, unless it is repeated."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """A way in which a result tells of an effect."""
@@ -76,6 +93,8 @@ class Reading:
     """Columns of `FIELDS`, over `text` and `json` of the result; no effect where all of these are null."""
     needs: tuple[str, ...] = ("object_id",)
     """What must be told."""
+    several: Several | None = None
+    """How it may tell of more than one; None: of one at most."""
 
 
 def _only(column: str, pattern: str, group: int = 0) -> pl.Expr:
@@ -115,6 +134,10 @@ _ISSUE_ID: Final = pl.coalesce(
 )
 _SAID: Final = _address(_COMMENT)
 _CREATES: Final = r"create|open|submit|raise|file|new"
+_COMMITS: Final = _GIT + r"(?:commit|cherry-pick|revert)\b"
+_CREATES_PULL: Final = _START + r"(?:gh\s+pr|glab\s+mr)\s+create\b"
+_CREATES_ISSUE: Final = _START + r"(?:gh|glab)\s+issue\s+create\b"
+_COMMENTS: Final = _START + r"(?:gh|glab)\s+(?:pr|issue|mr)\s+(?:comment|note|review)\b"
 _PULL_TOLD: Final = {
     "system": _PULLED.str.extract(_PULL, 1),
     "operation": pl.lit("create"),
@@ -153,44 +176,44 @@ _ROWS: Final = pl.coalesce(_only("text", _TAG, 1), _only("text", _AFFECTED, 1), 
 READINGS: Final = (
     Reading(
         "git_commit",
-        "A command commits (`git commit`, `cherry-pick`, `revert`), and git names one commit: `[main 1a2b3c4] …`.",
-        _commanded(_GIT + r"(?:commit|cherry-pick|revert)\b"),
+        "A command commits (`git commit`, `cherry-pick`, `revert`), and git names the commit: `[main 1a2b3c4] …`; or "
+        "as many commits as the command makes.",
+        _commanded(_COMMITS),
         {
             "system": pl.lit("git"),
             "operation": pl.lit("commit"),
             "object_type": pl.lit("commit"),
             "object_id": _only("text", _COMMITTED, 1),
         },
+        several=Several("text", _COMMITTED, _COMMITS),
     ),
     Reading(
         "pull_request",
         "A tool or command that creates pull or merge requests returns the address of one, in the repository it was "
-        "asked for if it names one.",
-        (
-            _commanded(_START + r"(?:gh\s+pr|glab\s+mr)\s+create\b")
-            | _named(_CREATES, "pull_request|pullrequest|pr|merge_request|mr")
-        )
+        "asked for if it names one; or a command those of as many as it creates.",
+        (_commanded(_CREATES_PULL) | _named(_CREATES, "pull_request|pullrequest|pr|merge_request|mr"))
         & ~_named("comment|review|branch")
         & ~_ALREADY,
         _PULL_TOLD,
+        several=Several("pages", rf"(?m)^{_PULL}$", _CREATES_PULL),
     ),
     Reading(
         "ticket",
-        "A tool or command that creates issues or tickets returns the address or the key of one.",
-        (
-            _commanded(_START + r"(?:gh|glab)\s+issue\s+create\b")
-            | _named(_CREATES, "issue|issues|ticket|incident|work_item")
-        )
+        "A tool or command that creates issues or tickets returns the address or the key of one; or a command those of "
+        "as many as it creates.",
+        (_commanded(_CREATES_ISSUE) | _named(_CREATES, "issue|issues|ticket|incident|work_item"))
         & ~_named("comment|link|type|label")
         & ~_ALREADY,
         _ISSUE_TOLD,
+        several=Several("pages", rf"(?m)^{_ISSUE}$", _CREATES_ISSUE),
     ),
     Reading(
         "comment",
-        "A tool or command that comments returns the address of one comment on an issue or pull request.",
-        _commanded(_START + r"(?:gh|glab)\s+(?:pr|issue|mr)\s+(?:comment|note|review)\b")
-        | _named(rf"add|post|reply|write|{_CREATES}", "comment|review|note"),
+        "A tool or command that comments returns the address of one comment on an issue or pull request; or a command "
+        "those of as many as it makes.",
+        _commanded(_COMMENTS) | _named(rf"add|post|reply|write|{_CREATES}", "comment|review|note"),
         _COMMENT_TOLD,
+        several=Several("pages", rf"(?m)^{_COMMENT}$", _COMMENTS),
     ),
     Reading(
         "http_status",
@@ -305,17 +328,36 @@ def _argument(*names: str) -> pl.Expr:
 def _read(returned: pl.DataFrame, reading: Reading) -> pl.DataFrame:
     told = [reading.told.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in FIELDS.items()]
     return (
-        returned.filter(reading.when)
+        _apart(returned.filter(reading.when), reading.several)
         .select("call_key", "pointer", pl.lit(reading.name).alias("rule"), *told)
         .filter(pl.all_horizontal(pl.col(name).is_not_null() for name in reading.needs))
     )
 
 
+def _apart(returned: pl.DataFrame, several: Several | None) -> pl.DataFrame:
+    """The results, each that tells of as many effects as its command makes as one result for each of them."""
+    if several is None:
+        return returned
+    found = pl.col(several.column).str.extract_all(several.pattern).list.unique(maintain_order=True)
+    made = pl.col("command").str.count_matches(several.made)
+    # What a loop lists besides, nobody can tell from what it makes.
+    is_repeated = (_commanded(_LOOP) | _commanded(_OF_SEVERAL)) & ~_commanded(_LOOKS)
+    many = ((found.list.len() > 1) & ((found.list.len() <= made) | is_repeated)).fill_null(value=False)
+    apart = (
+        returned.filter(many)
+        .with_columns(found.alias(several.column), json=pl.lit(None, pl.String))
+        .explode(several.column, empty_as_null=True, keep_nulls=True)
+    )
+    return pl.concat([returned.filter(~many), apart])
+
+
 def _pushes(returned: pl.DataFrame) -> pl.DataFrame:
-    """Branches that a push changed: what git says below `To`, and not what a fetch says below `From`."""
+    """Branches that pushes changed: what git says below each `To`, and not what a fetch says below `From`."""
     below = (
         returned.filter(PUSH.when)
-        .with_columns(remote=pl.col("text").str.extract(_TO, 1), below=pl.col("text").str.extract(_TO, 2))
+        .with_columns(below=pl.concat_str(pl.lit("\n"), "text").str.split("\nTo ").list.slice(1))
+        .explode("below", empty_as_null=True, keep_nulls=True)
+        .with_columns(remote=pl.col("below").str.extract(r"^(\S+)\r?\n"))
         .drop_nulls("remote")
         .with_columns(line=pl.col("below").str.split("\nFrom ").list.first().str.extract_all(_REF))
         .explode("line", empty_as_null=True, keep_nulls=True)
