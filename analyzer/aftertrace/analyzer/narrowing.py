@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from aftertrace.analyzer.customers import runs_for
 from aftertrace.analyzer.identity import LEVELS_ABOVE
 from aftertrace.analyzer.references import sought
 from aftertrace.analyzer.select import Filter
@@ -25,11 +26,6 @@ if TYPE_CHECKING:
 
 _ARGUMENTS: Final = ("arguments", "executed_arguments")
 _OBJECTS: Final = ("object_id", "object_url", "receipt_id", "idempotency_key")
-_CUSTOMER: Final = (
-    r'\\?"(?:[^"\\]*[._])?(?i:customer)(?:[._]?(?i:id|name|key))?\\?": ?\\?"?([^",}\\]+)'
-)  # fmt: skip
-"""An attribute whose last part is `customer`, `customer.id`, `customerId` or the like, also in JSON within JSON: no
-standard attribute names a customer."""
 _HOLDERS: Final = (
     "table", "table_name", "tableName", "collection", "collection_name", "namespace", "schema", "database",
     "database_name", "dataset", "keyspace",
@@ -74,7 +70,7 @@ def _meant(analysis: Analysis, wanted: Filter) -> list[_Meant]:
     if wanted.principal is not None:
         found.append(_Meant(analysis.runs.filter(pl.col("user_id") == wanted.principal)["run_id"]))
     if wanted.customer is not None:
-        found.append(_Meant(_of_customer(analysis, wanted.customer)))
+        found.append(_Meant(runs_for(analysis, wanted.customer)))
     if wanted.risk is not None:
         found.append(_of_calls(analysis.calls.filter(pl.col("risk") == wanted.risk)))
     if wanted.policy is not None:
@@ -89,20 +85,6 @@ def _meant(analysis: Analysis, wanted: Filter) -> list[_Meant]:
 
 def _of_calls(calls: pl.DataFrame) -> _Meant:
     return _Meant(calls["run_id"].unique(), calls["call_key"])
-
-
-def _of_customer(analysis: Analysis, name: str) -> pl.Series:
-    is_told = pl.col("attributes").str.contains(r"(?i)customer")
-    identified = analysis.told.having(spans=is_told, events=is_told).identified
-    told = [
-        frame.filter(is_told)
-        .filter(pl.col("attributes").str.extract_all(_CUSTOMER).list.eval(
-            pl.element().str.extract(_CUSTOMER, 1) == name
-        ).list.any())
-        .select("run_id")
-        for frame in (identified.spans, identified.events)
-    ]  # fmt: skip
-    return pl.concat(told)["run_id"].unique()
 
 
 def _of_policy(analysis: Analysis, name: str) -> _Meant:

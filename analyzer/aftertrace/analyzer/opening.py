@@ -106,8 +106,9 @@ def _analysed(tables: Tables, version: str, now_ns: int | None, as_of_ns: int | 
 def tables_of(pinned: Snapshot) -> Tables:
     """What a version of a store holds, and what is noted beside it when that is first asked for."""
     layout = Layout(pinned.data)
-    spans, events, evidence = (pinned.scan(name) for name in ("spans", "events", "evidence"))
-    return Tables(spans, events, evidence, lambda: Noted(refusals(layout), put_aside(layout)))
+    names = ("spans", "events", "evidence", "resources")
+    spans, events, evidence, resources = (pinned.scan(name) for name in names)
+    return Tables(spans, events, evidence, lambda: Noted(refusals(layout), put_aside(layout)), resources)
 
 
 def current_version(data: Path) -> str:

@@ -30,7 +30,7 @@ class Filter:
     principal: str | None = None
     """User or principal that the run acted for, exact; this and what follows is answered by `narrowing`."""
     customer: str | None = None
-    """Customer that a record of the run names, exact."""
+    """Customer that a record of the run names, or the resource of one, exact."""
     risk: str | None = None
     """Risk class of the call's tool."""
     target: str | None = None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SPANS: Final = pl.Schema(schema.SPANS)
 EVENTS: Final = pl.Schema(schema.EVENTS)
 EVIDENCE: Final = pl.Schema(schema.EVIDENCE)
+RESOURCES: Final = pl.Schema(schema.RESOURCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,11 @@ class Tables:
     events: pl.LazyFrame
     """Columns of `store.schema.EVENTS`."""
     evidence: pl.LazyFrame = field(default_factory=lambda: pl.LazyFrame(schema=EVIDENCE))
-    """Columns of `store.schema.EVIDENCE`; for losses alone."""
+    """Columns of `store.schema.EVIDENCE`; for losses, and for which resource sent a record."""
     noted: Callable[[], Noted] = Noted
     """Reads what was noted: for losses alone."""
+    resources: pl.LazyFrame = field(default_factory=lambda: pl.LazyFrame(schema=RESOURCES))
+    """Columns of `store.schema.RESOURCES`: what sent something, whenever it was seen first."""
 
     def received_before(self, time_ns: int) -> Tables:
         """What was received before a time, by the receiver's clock, and what was noted up to the end of its day."""

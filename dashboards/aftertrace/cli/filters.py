@@ -44,7 +44,7 @@ _OPTIONS: Final = {
     "principal": ("NAME", "Only what was done for this user or principal, as the sender names them."),
     "customer": (
         "NAME",
-        "Only runs of which an attribute called customer, customer.id or the like says this: no standard one does.",
+        "Only runs of which an attribute called customer, customer.id or the like, also of a resource, says this.",
     ),
     "risk": (
         "CLASS",
