@@ -105,6 +105,6 @@ def test_what_one_record_tells_is_always_told_in_the_same_order() -> None:
     """A rejection, and that the call was refused."""
     rows = (proposed(1), called("refused", 4, **REJECTION))
     analysis = stored(*rows, spans=(run(0, 2),)).analysis()
-    calls, found = analysis.calls.lazy(), analysis.of().call_events
+    calls, found = analysis.calls, analysis.of().call_events
     for order in (found, found.reverse()):
-        assert_frame_equal(decisions(calls, order.lazy()).collect(), analysis.decisions)
+        assert_frame_equal(decisions(calls, order), analysis.decisions)

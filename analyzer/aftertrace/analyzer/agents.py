@@ -35,27 +35,25 @@ def agents(identified: Identified, calls: pl.DataFrame, call_events: pl.DataFram
     """
     found = _members(identified).join(runs.select("run_id"), on="run_id", how="semi")
     known = found.select(*AGENT, "dialect", at_ns="first_ns")
+    ids, made = _only_ids(known), calls.filter(pl.col("agent_name").is_not_null())
+    made = _with_ids(made, ids)
     edges = pl.concat(
         [
             delegations.by_parent_id(known, identified.events),
             delegations.by_parent_run(known, identified.events),
-            delegations.by_nesting(_with_ids(identified.spans, known)),
-            delegations.by_hand_over(_with_ids(calls, known), call_events, known),
+            delegations.by_nesting(_with_ids(identified.spans, ids)),
+            delegations.by_hand_over(made, call_events, known),
         ]
     )
     edges = edges.sort("rank", "at_ns", *(name for name in EDGE if name not in ("rank", "at_ns")))
     tree = pl.DataFrame(list(_tree(known, edges)), schema={**EDGE, "path": pl.List(pl.String)}, orient="row")
-    made = (
-        _with_ids(calls, known)
-        .group_by(AGENT)
-        .agg(
-            pl.len().cast(pl.Int64).alias("calls"),
-            pl.col("near_miss").sum().cast(pl.Int64).alias("near_misses"),
-        )
+    counts = made.group_by(AGENT).agg(
+        pl.len().cast(pl.Int64).alias("calls"),
+        pl.col("near_miss").sum().cast(pl.Int64).alias("near_misses"),
     )
     return (
         found.join(tree, on=list(AGENT), how="left", nulls_equal=True)
-        .join(made, on=list(AGENT), how="left", nulls_equal=True)
+        .join(counts, on=list(AGENT), how="left", nulls_equal=True)
         .with_columns(
             pl.col("calls", "near_misses").fill_null(0),
             depth=pl.col("path").list.len().cast(pl.Int64) - 1,
@@ -74,9 +72,8 @@ def _members(identified: Identified) -> pl.DataFrame:
     told = pl.concat([records(identified.spans, "spans"), records(identified.events, "events")], how="diagonal").filter(
         pl.col("agent_name").is_not_null()
     )
-    ids = told.select(*AGENT, "dialect").unique()
     return (
-        _with_ids(told, ids)
+        _with_ids(told, _only_ids(told.select(*AGENT, "dialect").unique()))
         .sort("first_ns", "receiver", "seq", "index")
         .group_by(AGENT)
         .agg(
@@ -95,12 +92,9 @@ def _members(identified: Identified) -> pl.DataFrame:
     )
 
 
-def _with_ids(frame: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Rows that name an agent of one id, without the id, have it: most records of a framework leave it out.
-
-    Where the main agent is the one without an id, its records are its own.
-    """
-    ids = (
+def _only_ids(known: pl.DataFrame) -> pl.DataFrame:
+    """`run_id`, `agent_name`, `only_id` of the agents with one id, but where the main agent is the one without."""
+    return (
         known.filter(~pl.col("dialect").is_in(_MAIN_HAS_NO_ID))
         .group_by("run_id", "agent_name")
         .agg(
@@ -110,6 +104,12 @@ def _with_ids(frame: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("ids") == 1)
         .drop("ids")
     )
+
+
+def _with_ids(frame: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
+    """Rows that name an agent of one id, without the id, have it: most records of a framework leave it out."""
+    if not ids.height:
+        return frame
     return (
         frame.join(ids, on=["run_id", "agent_name"], how="left", maintain_order="left")
         .with_columns(agent_id=pl.coalesce("agent_id", "only_id"))

@@ -80,7 +80,7 @@ ALLOWANCES: Final = (
 `guardrail`, `human`, `program`, `human_or_program`."""
 
 
-def allowed(calls: pl.LazyFrame) -> pl.LazyFrame:
+def allowed(calls: pl.DataFrame) -> pl.DataFrame:
     """Add `allowed_by`, `allowed_basis`, `granted_by` and `granted_at` to judged calls, for those let through."""
     through = pl.col("outcome").is_in(RAN_OUTCOMES) | (
         _LET & pl.col("outcome").is_in(("pending", "unresolved", "cancelled"))
@@ -111,7 +111,7 @@ def allowed(calls: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _with_earlier(calls: pl.LazyFrame) -> pl.LazyFrame:
+def _with_earlier(calls: pl.DataFrame) -> pl.DataFrame:
     """Calls with the latest grant before them for what they do: `earlier_ns`, `earlier_by`, `earlier_scope`."""
     arguments = pl.coalesce("proposed_arguments", "whole_arguments", "any_arguments")
     command = pl.coalesce(arguments.str.json_path_match("$.command"), arguments.str.json_path_match("$.cmd"))

@@ -22,7 +22,7 @@ _REQUEST: Final = ("source", "service_name", "conversation_id", _OWN_RUN, "appro
 _DECISIONS: Final = ("granted", "rejected", "modified", "expired")
 
 
-def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame) -> pl.LazyFrame:
+def approvals(calls: pl.DataFrame, events: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
     """One row per call that somebody was asked about, columns as in `SCHEMA`: open ones first, then the latest.
 
     Args:
@@ -30,6 +30,10 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
         events: the call events with their `call_key` (`joins.call_events`).
         decisions: the decisions on the calls (`decisions.decisions`).
     """
+    of_calls = calls.filter("approval_asked")
+    if not of_calls.height:
+        return SCHEMA.to_frame()
+    events = events.join(of_calls, on="call_key", how="semi", maintain_order="left")
     asked = (
         events.sort("time_ns", maintain_order=True)
         .filter(pl.col("event") == "approval.requested")
@@ -66,8 +70,7 @@ def approvals(calls: pl.LazyFrame, events: pl.LazyFrame, decisions: pl.LazyFrame
         .otherwise(pl.lit("pending"))
     )
     return (
-        calls.filter(pl.col("approval_asked"))
-        .join(asked, on="call_key", how="left")
+        of_calls.join(asked, on="call_key", how="left")
         .join(edited, on="call_key", how="left")
         .join(given, on="call_key", how="left")
         .join(cut, on="call_key", how="left")

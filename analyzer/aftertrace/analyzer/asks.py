@@ -32,10 +32,13 @@ def with_asks(events: pl.DataFrame) -> pl.DataFrame:
     """
     is_ask = (pl.col("event") == "approval.requested") & pl.col("position").is_not_null()
     asks = events.filter(is_ask & pl.col("group").is_not_null()).sort("time_ns", "row")
-    about = _about(asks, events)
     answers = events.filter(
         pl.col("event").is_in(_ANSWERS) & pl.col("position").is_not_null() & pl.col("call_id").is_null()
     )
+    if not (asks.height or answers.height):
+        nothing = (pl.lit(None, kind).alias(name) for name, kind in (("ask_row", pl.UInt32), ("request", pl.Int64)))
+        return events.with_columns(*nothing, asked_digest="arguments_digest")
+    about = _about(asks, events)
     answered = _answered(answers, asks)
     of_asks = answered.join(about, on="of_row").rename({"of_row": "ask_row"})
     met = pl.concat([about.rename({"of_row": "row"}), of_asks], how="diagonal")

@@ -16,6 +16,8 @@ from aftertrace.analyzer.identity import RESOLVED
 _CALLED: Final = pl.col("event") == "tool.called"
 _RAN: Final = ("completed", "failed")
 _RECORD: Final = ("pointer", "tool_name")
+_NONE_LED: Final = pl.DataFrame(schema={"row": pl.get_index_type(), "lead": pl.get_index_type()})
+_NONE_NAMED: Final = pl.DataFrame(schema={"row": pl.get_index_type(), "of_call": pl.String})
 
 
 def results() -> pl.Expr:
@@ -37,6 +39,8 @@ def companions(events: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("row").first().alias("lead"), pl.len().alias("results"))
         .filter(pl.col("results") == 1)
     )
+    if not lead.height:
+        return _NONE_LED
     other = (
         pl.col("call_id").is_null() & pl.col("position").is_null() & ~results() & (pl.col("event") != "action.proposed")
     )
@@ -55,6 +59,8 @@ def entries(events: pl.DataFrame) -> pl.DataFrame:
         .drop_nulls()
         .unique(place, keep="none")
     )
+    if not entered.height:
+        return _NONE_LED
     below = (
         events.filter(results())
         .select("trace_id", "tool_name", at="parent_span_id", lead="row")
@@ -80,6 +86,8 @@ def of_batches(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         digest="arguments_digest",
         ran=pl.col("state").is_in(_RAN),
     )
+    if not wanting.height:
+        return _NONE_NAMED
     named = _named(events, wanting)
     found: list[pl.DataFrame] = []
     for by in (["trace_id", "batch", "tool_name", "digest"], ["trace_id", "batch", "tool_name", "ran"]):

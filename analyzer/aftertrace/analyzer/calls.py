@@ -30,7 +30,7 @@ _OF_SOME: Final = ("is_span_certain", "is_followed", "is_told_back", "is_not_off
 """Facts that are gathered of some calls alone, by a step of their own."""
 
 
-def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.DataFrame) -> pl.LazyFrame:
+def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.DataFrame) -> pl.DataFrame:
     """One row per call, columns as in `SCHEMA`, in the order in which they began.
 
     Args:
@@ -38,10 +38,10 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
         call_events: the events that speak of a call (`joins.call_events`).
         run_states: per `run_id`, whether the run is over, waits or has gone quiet (`run_states.run_states`).
     """
-    gathered = evidence.gather(_with_identity(call_events, identified)).lazy()
-    certain = span_certain(call_events, identified.spans).lazy()
-    went_on = followed(call_events, identified.spans).lazy().with_columns(is_followed=pl.lit(value=True))
-    states = run_states.lazy().select("run_id", *RUN_STATES)
+    gathered = evidence.gather(_with_identity(call_events, identified))
+    certain = span_certain(call_events, identified.spans)
+    went_on = followed(call_events, identified.spans).with_columns(is_followed=pl.lit(value=True))
+    states = run_states.select("run_id", *RUN_STATES)
     gathered = _denied_later(gathered, call_events, identified)
     asked = _let_on(_blank_asks(gathered, identified), call_events, identified)
     judged = judge(
@@ -49,8 +49,8 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
         .join(states, on="run_id", how="left")
         .join(certain, on="call_key", how="left")
         .join(went_on, on="call_key", how="left")
-        .join(told_back(call_events).lazy(), on="call_key", how="left")
-        .join(unoffered(call_events, identified.spans).lazy(), on="call_key", how="left")
+        .join(told_back(call_events), on="call_key", how="left")
+        .join(unoffered(call_events, identified.spans), on="call_key", how="left")
         .join(_tool_lists(identified), on="run_id", how="left")
         .with_columns(
             pl.col(*_OF_SOME, *RUN_STATES).fill_null(value=False),
@@ -61,9 +61,9 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
     return _columns(allowed(modes.in_force(_person_or_program(judged, identified), identified.events)))
 
 
-def _tool_lists(identified: Identified) -> pl.LazyFrame:
+def _tool_lists(identified: Identified) -> pl.DataFrame:
     """Per run, `listed`: the tools in any of its tool lists; runs whose lists are unknown or empty are left out."""
-    lists = identified.spans.lazy().select("run_id", "tool_names").drop_nulls().unique()
+    lists = identified.spans.select("run_id", "tool_names").drop_nulls().unique()
     names = lists.select("run_id", listed=pl.col("tool_names").str.json_decode(pl.List(pl.String)))
     return (
         names.explode("listed", empty_as_null=True, keep_nulls=True)
@@ -73,15 +73,14 @@ def _tool_lists(identified: Identified) -> pl.LazyFrame:
     )
 
 
-def _person_or_program(judged: pl.LazyFrame, identified: Identified) -> pl.LazyFrame:
+def _person_or_program(judged: pl.DataFrame, identified: Identified) -> pl.DataFrame:
     """Settle `human_or_program` where the session shows its door: a person's terminal, or a program's SDK.
 
     Claude Code says `user_*` for both. A program that runs in a signed-in account stays `human_or_program`, since the
     account may be the one of the person behind it.
     """
     doors = (
-        identified.events.lazy()
-        .select("thread", door=pl.col("attributes").str.json_path_match("$.entrypoint"))
+        identified.events.select("thread", door=pl.col("attributes").str.json_path_match("$.entrypoint"))
         .drop_nulls()
         .group_by("thread")
         .agg(
@@ -101,16 +100,17 @@ def _person_or_program(judged: pl.LazyFrame, identified: Identified) -> pl.LazyF
     )
 
 
-def _blank_asks(gathered: pl.LazyFrame, identified: Identified) -> pl.LazyFrame:
+def _blank_asks(gathered: pl.DataFrame, identified: Identified) -> pl.DataFrame:
     """Asks whose ids the emitter dropped (AI SDK 7): they were about the calls of the run that went on in a later
     trace.
     """
     blank = (
-        identified.events.lazy()
-        .filter(pl.col("rule") == "ask_without_id")
+        identified.events.filter(pl.col("rule") == "ask_without_id")
         .select("run_id", was_blankly_asked=pl.lit(value=True))
         .unique()
     )
+    if not blank.height:
+        return gathered
     later = (pl.col("was_completed") | pl.col("was_failed")) & (pl.col("trace_id") != pl.col("proposal_trace"))
     refused = pl.col("rules").list.contains("denied_response")
     asked = (pl.col("was_blankly_asked") & (later | (refused & ~pl.col("is_denied_in_run")))).fill_null(value=False)
@@ -127,22 +127,26 @@ def _blank_asks(gathered: pl.LazyFrame, identified: Identified) -> pl.LazyFrame:
     )
 
 
-def _denied_later(gathered: pl.LazyFrame, call_events: pl.DataFrame, identified: Identified) -> pl.LazyFrame:
+def _denied_later(gathered: pl.DataFrame, call_events: pl.DataFrame, identified: Identified) -> pl.DataFrame:
     """A denial that a later run in the same trace was told of is not told in the run of its proposal."""
-    later = denied_later(call_events, identified.spans).lazy().with_columns(is_later=pl.lit(value=True))
+    later = denied_later(call_events, identified.spans)
+    if not later.height:
+        return gathered
     return (
-        gathered.join(later, on="call_key", how="left")
+        gathered.join(later.with_columns(is_later=pl.lit(value=True)), on="call_key", how="left")
         .with_columns(is_denied_in_run=pl.col("is_denied_in_run") & ~pl.col("is_later").fill_null(value=False))
         .drop("is_later")
     )
 
 
-def _let_on(gathered: pl.LazyFrame, call_events: pl.DataFrame, identified: Identified) -> pl.LazyFrame:
+def _let_on(gathered: pl.DataFrame, call_events: pl.DataFrame, identified: Identified) -> pl.DataFrame:
     """Calls that only the place of their span tells to have been asked about (AI SDK without content)."""
-    told = let_on(call_events, identified.spans).lazy().with_columns(is_let_on=pl.lit(value=True))
+    told = let_on(call_events, identified.spans)
+    if not told.height:
+        return gathered
     is_told = pl.col("is_let_on").fill_null(value=False) & ~pl.col("was_asked") & pl.col("verdict").is_null()
     return (
-        gathered.join(told, on="call_key", how="left")
+        gathered.join(told.with_columns(is_let_on=pl.lit(value=True)), on="call_key", how="left")
         .with_columns(
             was_asked=pl.col("was_asked") | is_told,
             asked_ns=pl.when(is_told).then(pl.coalesce("asked_ns", "proposed_ns")).otherwise("asked_ns"),
@@ -153,11 +157,14 @@ def _let_on(gathered: pl.LazyFrame, call_events: pl.DataFrame, identified: Ident
     )
 
 
-def _held(gathered: pl.LazyFrame, call_events: pl.DataFrame) -> pl.LazyFrame:
+def _held(gathered: pl.DataFrame, call_events: pl.DataFrame) -> pl.DataFrame:
     """Who let a call run, where its records say only that it was accepted: told by how long it was held."""
+    some = held(call_events)
+    if not some.height:
+        return gathered
     told = pl.col("held_rule").is_not_null()
     return (
-        gathered.join(held(call_events).lazy(), on="call_key", how="left")
+        gathered.join(some, on="call_key", how="left")
         .with_columns(
             was_asked=pl.col("was_asked") | pl.col("held_ns").is_not_null(),
             asked_ns=pl.coalesce("asked_ns", "control_ns"),
@@ -187,7 +194,7 @@ def _with_identity(events: pl.DataFrame, identified: Identified) -> pl.DataFrame
     )
 
 
-def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
+def _columns(judged: pl.DataFrame) -> pl.DataFrame:
     near = pl.col("outcome").is_in(NEAR_MISS_OUTCOMES) & (
         (pl.col("outcome") != "cancelled") | (pl.col("decided_by") == "human").fill_null(value=False)
     )
@@ -249,11 +256,9 @@ def _columns(judged: pl.LazyFrame) -> pl.LazyFrame:
             ended_at=pl.when(ran).then(timed("ended_ns")).cast(TIMESTAMP),
         )
     )
-    # Both sides are made of it, and it is made once.
-    once = told.collect().lazy()
-    after = ran_after_denial(once).filter(pl.col("certainty") != "possible")
+    after = ran_after_denial(told).filter(pl.col("certainty") != "possible")
     return (
-        once.join(after.select("call_key", was_refused=pl.lit(value=True)), on="call_key", how="left")
+        told.join(after.select("call_key", was_refused=pl.lit(value=True)), on="call_key", how="left")
         .with_columns(signals=controls.named(controls.FAILURES))
         .select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         .pipe(ordered, "calls")

@@ -15,6 +15,7 @@ SPAN_FOR_EVERY_RUN: Final = (
 )
 """Scopes of instrumentations that open a span for every tool they run: an answer without one tells of a refusal."""
 _SENDER: Final = ["run_id", "source", "service_name"]
+_SCHEMA: Final = pl.Schema({"call_key": pl.String, "is_span_certain": pl.Boolean})
 
 
 def span_certain(call_events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
@@ -25,6 +26,8 @@ def span_certain(call_events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame
     """
     is_certain = pl.col("scope_name").is_in(SPAN_FOR_EVERY_RUN).fill_null(value=False)
     certain = spans.filter(is_certain).select(_SENDER).unique()
+    if not certain.height:
+        return _SCHEMA.to_frame()
     others = (
         spans.filter(~is_certain & (pl.col("operation") == "invoke_agent"))
         .select(*_SENDER, "scope_name")

@@ -24,7 +24,7 @@ _ORDER: Final = ("time_ns", "receiver", "seq", "index", "ordinal", "event", "rul
 """One record may tell of two decisions (`stops`)."""
 
 
-def decisions(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
+def decisions(calls: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """One row per decision, columns as in `SCHEMA`, by call and time.
 
     Args:
@@ -45,6 +45,8 @@ def decisions(calls: pl.LazyFrame, events: pl.LazyFrame) -> pl.LazyFrame:
         .sort("call_key", *_ORDER)
         .with_columns(ordinal=pl.int_range(pl.len(), dtype=pl.Int64).over("call_key"))
     )
+    if not told.height:
+        return SCHEMA.to_frame()
     # What only tells of a decision counts where no record of the decision itself is there.
     rank = pl.struct("is_deciding", "weight", "time_ns", "ordinal").rank("ordinal").over("call_key")
     of_call = calls.select("run_id", "call_key", "tool_call_id", "conversation_id", settled="decided_by")

@@ -29,6 +29,7 @@ EDGE: Final = {
     "rank": pl.Int64,
 }
 """An agent, the one that set it to work, and how sure that is: a lower `rank` is believed first."""
+_NO_EDGES: Final = pl.DataFrame(schema=EDGE)
 _HANDS_OVER: Final = "transfer_to_"
 _STARTS: Final = ("Agent", "Task", "task", "spawn_agent")
 """Tools of coding agents that start a sub-agent: Claude Code, opencode, Codex."""
@@ -54,7 +55,10 @@ def by_nesting(spans: pl.DataFrame) -> pl.DataFrame:
         pl.col(mine).ne_missing(pl.col(theirs))
         for mine, theirs in zip(AGENT, ("parent_run_id", "parent_name", "parent_id"), strict=True)
     )
-    edges = met.filter(other).sort("start_ns", "at").unique(list(AGENT), keep="first", maintain_order=True)
+    met = met.filter(other)
+    if not met.height:
+        return _NO_EDGES
+    edges = met.sort("start_ns", "at").unique(list(AGENT), keep="first", maintain_order=True)
     edges = edges.drop("operation", "call_id", "tool_name", "parent_span_id").with_row_index("edge")
     return _edges(
         edges.join(_calls_above(edges, told), on="edge", how="left"),
@@ -85,10 +89,9 @@ def _calls_above(edges: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
 def by_parent_id(records: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Edges from records that name their agent's parent, and from ids of sub-agents, columns as in `EDGE`."""
     named = (
-        events.filter(pl.col("agent_name").is_not_null())
-        .with_columns(parent_id=pl.col("attributes").str.json_path_match("$.parent_agent_id"))
-        .filter(pl.col("parent_id").is_not_null())
-        .select(*AGENT, "parent_id", at_ns="time_ns")
+        events.filter(pl.col("agent_name").is_not_null() & _tells("parent_agent_id"))
+        .select(*AGENT, parent_id=_told("parent_agent_id"), at_ns="time_ns")
+        .drop_nulls("parent_id")
     )
     parents = (
         records.filter(pl.col("agent_id").is_not_null())
@@ -139,9 +142,10 @@ def by_hand_over(calls: pl.DataFrame, call_events: pl.DataFrame, records: pl.Dat
         records: the agents of each run, with `at_ns`, when each was first heard of.
     """
     stated = (
-        call_events.sort("time_ns", "receiver", "seq", "index", "ordinal")
+        call_events.filter(_tells("to_agent"))
+        .sort("time_ns", "receiver", "seq", "index", "ordinal")
         .group_by("call_key")
-        .agg(pl.col("attributes").str.json_path_match("$.to_agent").drop_nulls().first().alias("to_agent"))
+        .agg(_told("to_agent").drop_nulls().first().alias("to_agent"))
     )
     taken = pl.coalesce(pl.col("arguments").str.json_path_match(f"$.{name}") for name in _TAKES)
     named = calls.filter(pl.col("agent_name").is_not_null()).join(stated, on="call_key", how="left")
@@ -158,6 +162,9 @@ def by_hand_over(calls: pl.DataFrame, call_events: pl.DataFrame, records: pl.Dat
         how=pl.when(hands.fill_null(value=False)).then(pl.lit("handed_over")).otherwise(pl.lit("delegated")),
         basis=pl.when(pl.col("to_agent").is_not_null()).then(pl.lit("explicit")).otherwise(pl.lit("inferred")),
     ).drop_nulls("plain")
+    started = _started(named, records)
+    if not made.height:
+        return started
     to = records.with_columns(plain=pl.col("agent_name").str.to_lowercase().str.replace_all(r"[^a-z0-9]", "_"))
     met = to.join(made, on=["run_id", "plain"], how="inner").filter(pl.col("parent_name") != pl.col("agent_name"))
     # One of several sub-agents of a kind: the call made last before it was first heard of.
@@ -166,7 +173,7 @@ def by_hand_over(calls: pl.DataFrame, call_events: pl.DataFrame, records: pl.Dat
         list(AGENT), keep="last", maintain_order=True
     )
     named_edges = _edges(before, how=pl.col("how"), at_ns=pl.col("at_ns"), basis=pl.col("basis"), rank=2)
-    return pl.concat([named_edges, _started(named, records)])
+    return pl.concat([named_edges, started])
 
 
 def _started(calls: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
@@ -183,6 +190,8 @@ def _started(calls: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
             at_ns="first_ns",
         )
     )
+    if not starting.height:
+        return _NO_EDGES
     met = (
         records.filter(pl.col("agent_id").is_not_null())
         .sort("at_ns", "agent_id")
@@ -195,11 +204,13 @@ def _started(calls: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
 def by_parent_run(records: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Edges from runs that name the run that started them, from first agent to first agent; columns as in `EDGE`."""
     named = (
-        events.with_columns(parent_key=pl.col("attributes").str.json_path_match("$.run_parent_id"))
-        .filter(pl.col("parent_key").is_not_null())
-        .select("source", "run_id", "parent_key")
+        events.filter(_tells("run_parent_id"))
+        .select("source", "run_id", parent_key=_told("run_parent_id"))
+        .drop_nulls("parent_key")
         .unique()
     )
+    if not named.height:
+        return _NO_EDGES
     runs = events.select("source", parent_key="run_key", parent_run_id="run_id").drop_nulls("parent_key").unique()
     first = records.sort("at_ns", "agent_name", "agent_id").unique("run_id", keep="first", maintain_order=True)
     parents = first.select(parent_run_id="run_id", parent_name="agent_name", parent_id="agent_id")
@@ -211,7 +222,18 @@ def by_parent_run(records: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     return _edges(met, how=pl.lit("nested"), at_ns=pl.col("at_ns"), basis=pl.lit("explicit"), rank=0)
 
 
+def _tells(attribute: str) -> pl.Expr:
+    """Whether an event has an attribute: only those that hold its name are parsed."""
+    return pl.col("attributes").str.contains(f'"{attribute}":', literal=True)
+
+
+def _told(attribute: str) -> pl.Expr:
+    return pl.col("attributes").str.json_path_match(f"$.{attribute}")
+
+
 def _edges(frame: pl.DataFrame, *, how: pl.Expr, at_ns: pl.Expr, basis: pl.Expr, rank: int) -> pl.DataFrame:
+    if not frame.height:
+        return _NO_EDGES
     told = {"parent_run_id": "run_id", "parent_id": None, "via_call": None, "via_tool": None}
     missing = [
         (pl.lit(None, dtype=pl.String) if source is None else pl.col(source)).alias(name)

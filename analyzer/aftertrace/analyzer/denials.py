@@ -26,18 +26,20 @@ _CONTROLS: Final = ("policy", "guardrail", "hook")
 _CALL: Final = ("source", "service_name", "tool_name", "asked")
 
 
-def ran_after_denial(calls: pl.LazyFrame) -> pl.LazyFrame:
+def ran_after_denial(calls: pl.DataFrame) -> pl.DataFrame:
     """One row per call that ran after the same was refused, with the latest refusal before it; columns as in `SCHEMA`.
 
     Args:
         calls: columns as in `schemas.CALLS`, without `signals`.
     """
+    refused = _same(calls.filter(pl.col("outcome") == "denied"), pl.col("arguments"))
+    if not refused.height:
+        return SCHEMA.to_frame()
     ran = (
         _same(calls.filter(pl.col("outcome").is_in(RAN_OUTCOMES)), pl.coalesce("executed_arguments", "arguments"))
         .select(*_CALL, *_WITHIN, *_FACTS)
         .sort("first_ns")
     )
-    refused = _same(calls.filter(pl.col("outcome") == "denied"), pl.col("arguments"))
     met = []
     # A control's leave takes back what a control refused, and not what a person did: both are looked for.
     for whose, within in product((_PERSONS, _CONTROLS), _WITHIN):
@@ -71,7 +73,7 @@ def ran_after_denial(calls: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _same(calls: pl.LazyFrame, asked: pl.Expr) -> pl.LazyFrame:
+def _same(calls: pl.DataFrame, asked: pl.Expr) -> pl.DataFrame:
     """Calls that say what they ask for, with what tells that two are the same; no arguments are those of any call."""
     return calls.with_columns(
         asked=asked, **{name: pl.col(name).fill_null("") for name in ("source", "service_name", "tool_name")}

@@ -50,22 +50,22 @@ class Derivation:
     @cached_property
     def calls(self) -> pl.DataFrame:
         """`calls`, columns as in `schemas.CALLS`."""
-        return calls(self.identified, self.call_events, self.run_states).collect()
+        return calls(self.identified, self.call_events, self.run_states)
 
     @cached_property
     def runs(self) -> pl.DataFrame:
         """`runs`, columns as in `schemas.RUNS`."""
-        return runs(self.identified, self.calls.lazy(), self.run_states).collect()
+        return runs(self.identified, self.calls, self.run_states)
 
     @cached_property
     def approvals(self) -> pl.DataFrame:
         """`approvals`, columns as in `schemas.APPROVALS`."""
-        return approvals(self.calls.lazy(), self.call_events.lazy(), self.decisions.lazy()).collect()
+        return approvals(self.calls, self.call_events, self.decisions)
 
     @cached_property
     def decisions(self) -> pl.DataFrame:
         """`decisions`, columns as in `schemas.DECISIONS`."""
-        return decisions(self.calls.lazy(), self.call_events.lazy()).collect()
+        return decisions(self.calls, self.call_events)
 
     @cached_property
     def agents(self) -> pl.DataFrame:

@@ -60,16 +60,16 @@ def effect_findings(
         runs: columns as in `schemas.RUNS`.
         approvals: columns as in `schemas.APPROVALS`.
     """
-    found = (
-        mismatches.of_calls(calls, approvals),
-        mismatches.after_denial(calls),
-        mismatches.other_objects(effects, calls),
-        mismatches.missing_receipts(effects, calls, runs),
-        mismatches.changed_by_reading(effects, calls),
-        mismatches.without_call(effects, runs),
-        races.repeated(effects, calls, runs),
-        races.raced(effects, runs),
-    )
+    found = [mismatches.of_calls(calls, approvals), mismatches.after_denial(calls)]
+    if effects.height:
+        found += [
+            mismatches.other_objects(effects, calls),
+            mismatches.missing_receipts(effects, calls, runs),
+            mismatches.changed_by_reading(effects, calls),
+            mismatches.without_call(effects, runs),
+            races.repeated(effects, calls, runs),
+            races.raced(effects, runs),
+        ]
     return _told(*found)
 
 

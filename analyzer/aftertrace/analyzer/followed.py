@@ -72,4 +72,6 @@ def agents_above(spans: pl.DataFrame) -> pl.DataFrame:
         is_agent = pl.col("is_agent").fill_null(value=False)
         found.append(met.filter(is_agent).select("trace_id", "span_id", agent_span="at"))
         wanting = met.filter(~is_agent).select("trace_id", "span_id", at="above")
+        if not wanting.height:
+            break
     return pl.concat(found)

@@ -24,6 +24,9 @@ HELD, AT_ONCE = "held_before_run", "ran_at_once"
 
 _PROCEEDED: Final = "proceed_once"
 _BEGAN: Final = "tool_call_span"
+_SCHEMA: Final = pl.Schema(
+    {"call_key": pl.String, "held_rule": pl.String, "held_by": pl.String, "held_ns": pl.Int64, "control_ns": pl.Int64}
+)
 
 
 def held(events: pl.DataFrame) -> pl.DataFrame:
@@ -33,8 +36,11 @@ def held(events: pl.DataFrame) -> pl.DataFrame:
         events: the call events with their `call_key` (`joins.call_events`).
     """
     control, began = pl.col("rule") == _PROCEEDED, pl.col("rule") == _BEGAN
+    proceeded = events.filter(control)
+    if not proceeded.height:
+        return _SCHEMA.to_frame()
     done = (pl.col("event") == "tool.called") & pl.col("state").is_in(RESOLVED)
-    some = events.filter(pl.col("call_key").is_in(events.filter(control)["call_key"].implode()))
+    some = events.join(proceeded, on="call_key", how="semi")
     calls = some.group_by("call_key").agg(
         pl.col("time_ns").filter(control).min().alias("control_ns"),
         pl.col("time_ns").filter(began).min().alias("began_ns"),

@@ -40,6 +40,7 @@ RESUME_WITHIN_NS: Final = 24 * 3600 * 10**9
 LEVELS_ABOVE: Final = 16
 """How far up the nearest agent, or conversation, is looked for."""
 
+_NO_EDGES: Final = pl.DataFrame(schema={"first": pl.String, "second": pl.String})
 _POINTER: Final = ("receiver", "seq", "index")
 _STATED: Final = (
     "trace_id",
@@ -260,6 +261,8 @@ def _links(spans: pl.DataFrame) -> pl.DataFrame:
     linked = spans.filter(pl.col("links").is_not_null()).select(
         "part", to=pl.col("links").str.json_decode(pl.List(pl.List(pl.String)))
     )
+    if not linked.height:
+        return _NO_EDGES
     return (
         linked.explode("to", empty_as_null=True, keep_nulls=True)
         .select("part", to=pl.col("to").list.get(0, null_on_oob=True))
@@ -275,6 +278,8 @@ def _resumed(events: pl.DataFrame) -> pl.DataFrame:
         & pl.col("part").is_not_null()
         & (pl.col("state") != "echoed").fill_null(value=True)
     )
+    if not touched.height:
+        return _NO_EDGES
     scope = pl.col("conversation_id").fill_null("").alias("scope")
     per_trace = touched.group_by(*OWNER, scope, "call_id", "part").agg(
         pl.col("tool_name").min().alias("tool"),

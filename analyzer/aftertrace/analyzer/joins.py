@@ -105,6 +105,8 @@ def _replayed(events: pl.DataFrame) -> pl.DataFrame:
 def _from_batches(events: pl.DataFrame, spans: pl.DataFrame, together: pl.DataFrame) -> pl.DataFrame:
     """Step 1, in a span of several calls: the call that the record's result is of, for all its events."""
     met = of_batches(events, spans)
+    if not met.height:
+        return events
     following = together.join(met, left_on="lead", right_on="row", how="inner").select("row", "of_call")
     return (
         events.join(pl.concat([met, following]), on="row", how="left")
@@ -116,8 +118,11 @@ def _from_batches(events: pl.DataFrame, spans: pl.DataFrame, together: pl.DataFr
 def _repeated(anonymous: pl.DataFrame) -> pl.DataFrame:
     """Step 5: events that tell once more what `of_row` tells: the same interrupt, its answers, a repeated proposal."""
     positional = pl.col("position").is_not_null() & pl.col("event").str.starts_with("approval.")
-    asks = anonymous.filter(positional & (pl.col("event") == "approval.requested") & pl.col("group").is_not_null())
-    items = anonymous.filter(IS_ITEM & (pl.col("state") == "echoed"))
+    some = anonymous.filter(positional | IS_ITEM)
+    if not some.height:
+        return anonymous.clear().with_columns(of_row="row")
+    asks = some.filter(positional & (pl.col("event") == "approval.requested") & pl.col("group").is_not_null())
+    items = some.filter(IS_ITEM & (pl.col("state") == "echoed"))
     told = [
         group.sort("time_ns", "row").with_columns(of_row=pl.col("row").first().over(by))
         for group, by in (
@@ -125,7 +130,7 @@ def _repeated(anonymous: pl.DataFrame) -> pl.DataFrame:
             (items, ["scope", "tool_name", "asked_digest", "position"]),
         )
     ]
-    answers = anonymous.filter(positional & (pl.col("event") != "approval.requested")).sort("time_ns", "row")
+    answers = some.filter(positional & (pl.col("event") != "approval.requested")).sort("time_ns", "row")
     same = ["scope", "event", "group", "position", "tool_name", "asked_digest"]
     is_again = (pl.col("scope_name") != pl.col("scope_name").shift().over(same)).fill_null(value=False) & (
         pl.col("time_ns") - pl.col("time_ns").shift().over(same) <= TWIN_WITHIN_NS
@@ -140,6 +145,8 @@ def _twins(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
     ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(RAN)
     place = ("trace_id", "tool_name", "scope_name", "time_ns", "done_ns")
     told = anonymous.filter(ran).drop_nulls(place).sort("time_ns", "row").select("row", "arguments_digest", *place)
+    if not told.height:
+        return anonymous.clear().with_columns(call_key=pl.lit(None, dtype=pl.String))
     runs = identified.filter(ran).drop_nulls(place).sort("time_ns", "call_key")
     runs = runs.select(
         "trace_id",
@@ -193,16 +200,18 @@ def _from_spans(events: pl.DataFrame, spans: pl.DataFrame, naming: pl.DataFrame)
         .filter(pl.col("calls") == 1)
         .drop("calls")
     )
-    parents = (
-        spans.select("trace_id", "span_id", above="parent_span_id")
-        .drop_nulls()
-        .unique(["trace_id", "span_id"], keep="first")
-    )
     wanting = events.filter(
         pl.col("call_id").is_null()
         & pl.col("span_id").is_not_null()
         & pl.col("event").is_in((*DECISIONS, *_EFFECTS, "tool.called"))
     ).select("row", "trace_id", "event", "tool_name", at="span_id")
+    if not (named.height and wanting.height):
+        return events
+    parents = (
+        spans.select("trace_id", "span_id", above="parent_span_id")
+        .drop_nulls()
+        .unique(["trace_id", "span_id"], keep="first")
+    )
     # What lies in a tool's span that names no call (Claude Code before 2.1.178) is of none that lies above it.
     ends = naming.filter((pl.col("state") == "entered") & pl.col("call_id").is_null() & pl.col("span_id").is_not_null())
     given: list[pl.DataFrame] = []

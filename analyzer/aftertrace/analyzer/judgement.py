@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import polars as pl
 
 from aftertrace.analyzer.outcomes import RULES
 
 
-def judge(calls: pl.LazyFrame) -> pl.LazyFrame:
+def _of_rule(told: Sequence[pl.Expr]) -> pl.Expr:
+    """What the rule that applies tells. Rules that share an expression are asked for it together."""
+    sharing: dict[int, list[int]] = {}
+    for number, expression in enumerate(told):
+        sharing.setdefault(id(expression), []).append(number)
+    return pl.coalesce(pl.when(pl.col("rule").is_in(rules)).then(told[rules[0]]) for rules in sharing.values())
+
+
+def _named(names: Sequence[str]) -> pl.Expr:
+    return pl.lit(pl.Series(names)).gather("rule")
+
+
+# Side by side, not one within another: what nests by the number of rules takes longer to plan than to run.
+_RULE: Final = pl.coalesce(pl.when(rule.when).then(pl.lit(number, pl.UInt8)) for number, rule in enumerate(RULES))
+"""Number of the first rule that applies; the last one always does."""
+_TOLD: Final = (
+    _named([rule.outcome for rule in RULES]).alias("outcome"),
+    _of_rule([rule.basis for rule in RULES]).alias("basis"),
+    _of_rule([rule.decided_by for rule in RULES]).alias("decided_by"),
+    pl.concat_list(_named([rule.name for rule in RULES]), "rules").list.unique(maintain_order=True).alias("rules"),
+)
+
+
+def judge(calls: pl.DataFrame) -> pl.DataFrame:
     """Add `outcome`, `basis`, `decided_by`, and the rule's name to `rules`."""
-    index = pl.lit(len(RULES) - 1)
-    for number in range(len(RULES) - 2, -1, -1):
-        index = pl.when(RULES[number].when).then(pl.lit(number)).otherwise(index)
-    calls = calls.with_columns(rule_index=index)
-
-    def pick(values: list[pl.Expr]) -> pl.Expr:
-        chosen = values[-1]
-        for number in range(len(values) - 2, -1, -1):
-            chosen = pl.when(pl.col("rule_index") == number).then(values[number]).otherwise(chosen)
-        return chosen
-
-    return calls.with_columns(
-        outcome=pick([pl.lit(rule.outcome) for rule in RULES]),
-        basis=pick([rule.basis for rule in RULES]),
-        decided_by=pick([rule.decided_by for rule in RULES]),
-        rules=pl.concat_list(pick([pl.lit(rule.name) for rule in RULES]), "rules").list.unique(maintain_order=True),
-    ).drop("rule_index")
+    return calls.with_columns(rule=_RULE).with_columns(_TOLD).drop("rule")

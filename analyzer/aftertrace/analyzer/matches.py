@@ -31,6 +31,8 @@ IS_ITEM: Final = (pl.col("event") == "action.proposed") & (pl.col("rule") == ITE
 
 def match(anonymous: pl.DataFrame, identified: pl.DataFrame) -> pl.DataFrame:
     """Step 4: `call_key` of events without an id."""
+    if not anonymous.height:
+        return anonymous.join(_NONE, on="row", how="inner")
     calls = _open_calls(identified)
     # Under the SDK's own model call lies that of its client, which names the items of the same calls.
     items = anonymous.filter(IS_ITEM & (pl.col("state") == "proposed")).with_columns(digest="asked_digest")

@@ -55,7 +55,9 @@ def of_calls(calls: pl.DataFrame, approvals: pl.DataFrame) -> pl.DataFrame:
 
 def after_denial(calls: pl.DataFrame) -> pl.DataFrame:
     """Calls that ran after the same had been refused; columns as in `races.FOUND`."""
-    after = ran_after_denial(calls.lazy()).collect()
+    after = ran_after_denial(calls)
+    if not after.height:
+        return FOUND.to_frame()
     refused = calls.select(refused_key="call_key", refused_evidence="evidence", refused_basis="basis", why="reason")
     both = (pl.col("basis") == "explicit") & (pl.col("refused_basis") == "explicit")
     what = pl.concat_str(

@@ -51,14 +51,14 @@ def entered(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def in_force(calls: pl.LazyFrame, events: pl.DataFrame) -> pl.LazyFrame:
+def in_force(calls: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Calls with `permission_mode`, `is_bypassed`, and `is_mode_stated` where the decision itself names the mode.
 
     Args:
         calls: calls as `evidence.gather` makes them.
         events: events with their `thread`.
     """
-    modes = entered(events).lazy()
+    modes = entered(events)
     at_ns = pl.coalesce("decided_ns", "started_ns", "proposed_ns", "first_ns")
     since = modes.select("thread", "at_ns", since="mode", is_since_bypass="is_bypass")
     until = modes.filter(pl.col("before").is_not_null()).select("thread", "at_ns", "before", "is_before_bypass")

@@ -12,6 +12,7 @@ import polars as pl
 
 from aftertrace.analyzer.identity import LEVELS_ABOVE
 
+_SCHEMA: Final = pl.Schema({"call_key": pl.String, "is_offer_awaited": pl.Boolean, "is_not_offered": pl.Boolean})
 _PROPOSED: Final = (pl.col("event") == "action.proposed") & (pl.col("state") == "proposed")
 
 
@@ -25,6 +26,8 @@ def unoffered(call_events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     columns = ("call_key", "pointer", "event", "state", "trace_id", "span_id", "tool_name", "tool_names")
     told = call_events.select(columns).filter(_PROPOSED & (pl.col("tool_names") != "[]"))
     lacking = told.filter(~_holds("tool_name").any().over("call_key"))
+    if not lacking.height:
+        return _SCHEMA.to_frame()
     above = _agents(lacking, spans)
     return (
         lacking.select("call_key", "tool_name", "pointer")

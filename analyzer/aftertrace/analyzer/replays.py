@@ -41,6 +41,8 @@ def without_replays(events: pl.DataFrame) -> pl.DataFrame:
     )
     whole = per_scope.filter("is_whole").select(*_CALL, "tool", "from_ns", of_to_ns="to_ns")
     history = per_scope.filter("is_history")
+    if not (whole.height and history.height):
+        return events
     named = pl.col("tool").is_not_null()
     told = pl.concat(
         [

@@ -260,21 +260,30 @@ def from_results(calls: pl.DataFrame, call_events: pl.DataFrame) -> pl.DataFrame
         calls: columns as in `schemas.CALLS`; those that have receipts are left out by the caller.
         call_events: the events that speak of a call (`joins.call_events`).
     """
-    returned = _prepared(calls, call_events)
-    found = [returned.select(pl.lit(None, kind).alias(name) for name, kind in SCHEMA.items()).clear()]
-    found += [_read(returned, reading) for reading in READINGS]
-    found.append(_pushes(returned))
-    return pl.concat(found).unique(maintain_order=True)
+    some = _able(calls)
+    returned = _prepared(some, call_events) if some.height else some
+    if not returned.height:
+        return SCHEMA.to_frame()
+    asked = [(reading, returned.filter(reading.when)) for reading in READINGS]
+    found = [_read(rows, reading) for reading, rows in asked if rows.height]
+    pushed = returned.filter(PUSH.when)
+    if pushed.height:
+        found.append(_pushes(pushed))
+    return pl.concat([SCHEMA.to_frame(), *found]).unique(maintain_order=True)
 
 
-def _prepared(calls: pl.DataFrame, call_events: pl.DataFrame) -> pl.DataFrame:
-    """The calls that ran and what each returned, with what their name and arguments ask for."""
+def _able(calls: pl.DataFrame) -> pl.DataFrame:
+    """The calls that ran and may have asked for an effect that a result tells of: by a quick look."""
     arguments = pl.coalesce("executed_arguments", "arguments")
     asked = arguments.str.contains(r"(?i)\b(?:git|gh|glab|curl|insert|update|delete|merge|replace)\b|\"method\":")
     named = pl.col("tool_name").str.contains(r"(?i)create|open|submit|raise|file|new|comment|review|note")
-    some = calls.filter(pl.col("outcome").is_in(RAN_OUTCOMES) & (asked | named).fill_null(value=False)).select(
+    return calls.filter(pl.col("outcome").is_in(RAN_OUTCOMES) & (asked | named).fill_null(value=False)).select(
         "call_key", "tool_name", asked=arguments
     )
+
+
+def _prepared(some: pl.DataFrame, call_events: pl.DataFrame) -> pl.DataFrame:
+    """Calls and what each returned, with what their name and arguments ask for."""
     order = {state: rank for rank, state in enumerate(_RETURNED)}
     told = (
         call_events.filter(
@@ -325,10 +334,11 @@ def _argument(*names: str) -> pl.Expr:
     return pl.coalesce(pl.col("asked").str.json_path_match(f"$.{name}") for name in names)
 
 
-def _read(returned: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+def _read(asked: pl.DataFrame, reading: Reading) -> pl.DataFrame:
+    """What a reading makes of the results of calls that it is about."""
     told = [reading.told.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in FIELDS.items()]
     return (
-        _apart(returned.filter(reading.when), reading.several)
+        _apart(asked, reading.several)
         .select("call_key", "pointer", pl.lit(reading.name).alias("rule"), *told)
         .filter(pl.all_horizontal(pl.col(name).is_not_null() for name in reading.needs))
     )
@@ -351,11 +361,10 @@ def _apart(returned: pl.DataFrame, several: Several | None) -> pl.DataFrame:
     return pl.concat([returned.filter(~many), apart])
 
 
-def _pushes(returned: pl.DataFrame) -> pl.DataFrame:
+def _pushes(pushed: pl.DataFrame) -> pl.DataFrame:
     """Branches that pushes changed: what git says below each `To`, and not what a fetch says below `From`."""
     below = (
-        returned.filter(PUSH.when)
-        .with_columns(below=pl.concat_str(pl.lit("\n"), "text").str.split("\nTo ").list.slice(1))
+        pushed.with_columns(below=pl.concat_str(pl.lit("\n"), "text").str.split("\nTo ").list.slice(1))
         .explode("below", empty_as_null=True, keep_nulls=True)
         .with_columns(remote=pl.col("below").str.extract(r"^(\S+)\r?\n"))
         .drop_nulls("remote")

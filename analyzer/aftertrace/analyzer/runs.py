@@ -28,7 +28,7 @@ SIGNALS: Final = (
 """What can be wrong about the telling of a run."""
 
 
-def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) -> pl.LazyFrame:
+def runs(identified: Identified, calls: pl.DataFrame, run_states: pl.DataFrame) -> pl.DataFrame:
     """One row per run, columns as in `SCHEMA`, the latest first.
 
     Traces that no agent left are no runs, nor are commands that the program itself answers.
@@ -36,7 +36,6 @@ def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) 
     told = pl.concat([records(identified.spans, "spans"), records(identified.events, "events")], how="diagonal")
     gathered = (
         told.sort("first_ns", maintain_order=True)
-        .lazy()
         .group_by("run_id")
         .agg(
             *(first(name) for name in ("conversation_id", "agent_name", "agent_version", "user_id", "service_name")),
@@ -79,10 +78,10 @@ def runs(identified: Identified, calls: pl.LazyFrame, run_states: pl.DataFrame) 
     counts = ("calls", "near_misses", "consequential", "unresolved", "approvals")
     return (
         gathered.join(per_run, on="run_id", how="left")
-        .join(run_states.lazy(), on="run_id", how="left")
-        .join(gaps(identified, run_states).lazy(), on="run_id", how="left")
-        .join(conflicts.lazy(), on="run_id", how="left")
-        .join(run_facts(identified).lazy(), on="run_id", how="left")
+        .join(run_states, on="run_id", how="left")
+        .join(gaps(identified, run_states), on="run_id", how="left")
+        .join(conflicts, on="run_id", how="left")
+        .join(run_facts(identified), on="run_id", how="left")
         .with_columns(
             pl.col(*counts, "missing").fill_null(0),
             pl.col("tools").fill_null([]),

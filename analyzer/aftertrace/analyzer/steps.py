@@ -19,6 +19,8 @@ _SPAN: Final = ("trace_id", "span_id")
 def of_steps(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     """The events, with the call of those that name none, and without runs of agents that nobody called."""
     is_run = (pl.col("rule") == MANAGED_RULE).fill_null(value=False)
+    if not events.filter(is_run | (pl.col("rule") == STEP_RULE)).height:
+        return events
     steps = spans.filter(pl.col("operation") == "step").select("trace_id", parent_span_id="span_id").unique()
     alone = events.filter(is_run).join(steps, on=["trace_id", "parent_span_id"], how="anti")
     wanting = events.filter(

@@ -225,17 +225,16 @@ def told_back(call_events: pl.DataFrame) -> pl.DataFrame:
     Args:
         call_events: the call events with `call_key`.
     """
-    told = call_events.lazy().select("call_key", "event", "state", "dialect", "reason", "content")
+    told = call_events.select("call_key", "event", "state", "dialect", "reason", "content")
+    refused = told.filter(IS_GATEWAY & _REFUSES & (pl.col("reason").str.len_chars() > 0))
+    if not refused.height:
+        return pl.DataFrame(schema={"call_key": pl.String, "is_told_back": pl.Boolean})
     is_phrase = pl.col("refusal").str.contains(r"\S\s+\S")
     contains = pl.col("content").str.contains(pl.col("refusal"), literal=True)
-    reasons = told.filter(IS_GATEWAY & _REFUSES & (pl.col("reason").str.len_chars() > 0)).select(
-        "call_key", refusal="reason"
-    )
     return (
         told.filter(~IS_GATEWAY & _CALLED & (pl.col("state") == "completed"))
-        .join(reasons.unique(), on="call_key", how="inner")
+        .join(refused.select("call_key", refusal="reason").unique(), on="call_key", how="inner")
         .filter((is_phrase & contains) | (pl.col("content").str.strip_chars('"') == pl.col("refusal")))
         .select("call_key", is_told_back=pl.lit(value=True))
         .unique()
-        .collect()
     )
