@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.expectations import LIMITS, RISKS, Limit, Rule, parsed
+from aftertrace.analyzer.expectations import LIMITS, RISKS, Argument, Limit, Rule, parsed
 from aftertrace.analyzer.rule_texts import written
 from aftertrace.analyzer.schemas import DECIDERS
 from aftertrace.analyzer.smallest import smallest
@@ -23,6 +23,9 @@ OF_CALLS = st.builds(
     environments=st.just(()) | SOME,
     tools=st.just(()) | SOME,
     risks=st.just(()) | st.lists(st.sampled_from(RISKS), min_size=1, max_size=2).map(tuple),
+    arguments=st.dictionaries(TEXTS.map("/{}".format), SOME, max_size=2).map(
+        lambda told: tuple(Argument(path, patterns) for path, patterns in told.items())
+    ),
     approved_by=st.lists(st.sampled_from(DECIDERS), min_size=1, max_size=2).map(tuple),
     reviewers=st.none() | SOME,
     standing_grants=st.booleans(),

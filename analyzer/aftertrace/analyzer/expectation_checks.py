@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from aftertrace.analyzer.expectations import LIMITS, Limit, Rule
+from aftertrace.analyzer.argument_values import are_meant
+from aftertrace.analyzer.expectations import ARGUMENTS, LIMITS, Limit, Rule
 from aftertrace.analyzer.patterns import fits
 from aftertrace.analyzer.schemas import DECIDERS, RAN_OUTCOMES
 
@@ -110,6 +111,12 @@ def _about(rule: Rule, frame: pl.DataFrame) -> pl.DataFrame:
             missing = pl.col(column).is_null()
             frame = frame.filter(pl.col(column).is_in(fitting) | missing)
             untold.append(pl.when(missing).then(pl.lit(column.removesuffix("_name"))))
+    if rule.arguments:
+        frame = frame.with_columns(asked=pl.coalesce("executed_arguments", "arguments"))
+        judged = {text: are_meant(text, rule.arguments) for text in frame["asked"].unique()}
+        meant = pl.Series("meant", [judged[text] for text in frame["asked"]], dtype=pl.Boolean)
+        frame = frame.with_columns(meant).filter(pl.col("meant").fill_null(value=True))
+        untold.append(pl.when(pl.col("meant").is_null()).then(pl.lit(ARGUMENTS)))
     return frame.with_columns(untold=pl.concat_str(untold, separator=" ", ignore_nulls=True).str.strip_chars())
 
 

@@ -10,11 +10,17 @@ from aftertrace.analyzer.schemas import DECIDERS
 from aftertrace.store.errors import Invalid
 
 RISKS: Final = ("read", "write", "destructive", "external", "money", "permission")
+ARGUMENTS: Final = "arguments"
 SELECTORS: Final = {
     "agents": "Only calls, or runs, of agents of these names.",
     "environments": "Only in these deployment environments.",
     "tools": "Only calls of these tools.",
     "risks": f"Only calls of tools of these risk classes: {', '.join(RISKS)}.",
+    ARGUMENTS: (
+        "Only calls with these arguments: a table of JSON Pointers (RFC 6901), each with a list of texts that the "
+        'value there may be, such as `"/to" = ["*@example.com"]`. What is no text is told as JSON, `*` is any value '
+        'that is there, and the path `""` is the arguments whole. They are those that it ran with, where known.'
+    ),
 }
 """What a rule is about, by key; all that are given must hold, and a rule without one is about everything. Names may
 hold `*` and `?`."""
@@ -43,6 +49,14 @@ class Limit:
     most: float
 
 
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What one argument of a call may be: a JSON Pointer (RFC 6901), and patterns of which one must fit."""
+
+    path: str
+    patterns: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule: what it is about, and what is demanded of it. Empty is everything; None is no demand."""
@@ -52,6 +66,7 @@ class Rule:
     environments: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     risks: tuple[str, ...] = ()
+    arguments: tuple[Argument, ...] = ()
     approved_by: tuple[str, ...] | None = None
     reviewers: tuple[str, ...] | None = None
     standing_grants: bool = False
@@ -100,6 +115,7 @@ def rule(table: dict[str, Any], where: str) -> Rule:
         environments=_texts(table, "environments", where) or (),
         tools=_texts(table, "tools", where) or (),
         risks=_texts(table, "risks", where, RISKS) or (),
+        arguments=_arguments(table, where),
         approved_by=_texts(table, "approved_by", where, DECIDERS),
         reviewers=_texts(table, "reviewers", where),
         standing_grants=standing,
@@ -115,8 +131,18 @@ def _demands_something(rule: Rule, where: str) -> None:
     if not about_calls and not rule.limits:
         wanted = [key for key in (*DEMANDS, *LIMITS) if key != "standing_grants"]
         raise Invalid(f"{where}: it demands nothing, expected one of {', '.join(wanted)}")
-    if rule.limits and (rule.tools or rule.risks):
-        raise Invalid(f"{where}: a limit is of whole runs, so it goes into a rule without tools and risks")
+    if rule.limits and (rule.tools or rule.risks or rule.arguments):
+        raise Invalid(f"{where}: a limit is of whole runs, so it goes into a rule without tools, risks and arguments")
+
+
+def _arguments(table: dict[str, Any], where: str) -> tuple[Argument, ...]:
+    value = table.get(ARGUMENTS, {})
+    if not isinstance(value, dict) or (ARGUMENTS in table and not value):
+        raise Invalid(f"{where}: {ARGUMENTS} is {value!r}, expected a table of paths, each with a list of texts")
+    if wrong := [path for path in value if path and not path.startswith("/")]:
+        raise Invalid(f"{where}: {ARGUMENTS} has {wrong[0]!r}, expected a JSON Pointer such as '/{wrong[0]}'")
+    of = f"{where}: {ARGUMENTS}"
+    return tuple(Argument(path, _texts(value, path, of) or ()) for path in value)
 
 
 def _texts(

@@ -22,4 +22,7 @@ def written(rule: Rule) -> str:
     lines += [f"{key} = {listed(chosen)}" for key, chosen in texts.items() if chosen is not None]
     lines += ["standing_grants = true"] if rule.standing_grants else []
     lines += [f"{limit.key} = {limit.most!r}" for limit in rule.limits]
+    if rule.arguments:
+        lines += ["", "[rule.arguments]"]
+        lines += [f"{quoted(each.path)} = {listed(each.patterns)}" for each in rule.arguments]
     return "\n".join(lines) + "\n"

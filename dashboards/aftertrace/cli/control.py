@@ -45,12 +45,14 @@ def draft(target: str, folder: Path | None, data: Path, form: _Form, out: Path |
 
     CALL is the id that its sender gave it, or its key in the store; RUN is as for `aftertrace run`. The rule is for the
     file of `aftertrace check`. Over history it hits what it was drafted from, and may hit calls that were fine: both
-    are counted and named before it is in force. The test data are the fewest records that show the incident, as
-    `aftertrace import` reads them; they are replayed in a store of their own, to see that the rule says it of them too.
+    are counted and named before it is in force. Where arguments of the call tell it from calls that were fine, the rule
+    names them, and what it would have hit without them, or with fewer, is told beside it. The test data are the fewest
+    records that show the incident, as `aftertrace import` reads them; they are replayed in a store of their own, to see
+    that the rule says it of them too.
     """
     import polars as pl
 
-    from aftertrace.analyzer import control_trial, open_analysis
+    from aftertrace.analyzer import control_trial, control_widths, open_analysis
     from aftertrace.analyzer.rule_texts import written
     from aftertrace.cli.evidence_lines import evidence_lines
     from aftertrace.store.snapshot import Snapshot
@@ -59,17 +61,18 @@ def draft(target: str, folder: Path | None, data: Path, form: _Form, out: Path |
         raise Invalid(f"write {folder / there[0]}: it is there, expected a new file; give another folder")
     stored = settings.readable(data)
     analysis = open_analysis(stored, inventory=settings.inventory())
-    drafts, run_id = drafted_from(analysis, target)
-    tried = [control_trial.tried(each, analysis.calls, analysis.runs, run_id) for each in drafts]
+    found, run_id = drafted_from(analysis, target)
+    tried = [control_widths.narrowed(each, analysis.calls, analysis.runs, run_id) for each in found]
+    drafts = [each.drafted for each in tried]
     if form != "text":
-        hits = pl.concat([rows for _, rows in tried])
+        hits = pl.concat([each.chosen.hits for each in tried])
         formats.write(hits if limit is None else hits.head(limit), form, shown=_SHOWN, out=out)
     kept, of_run = control_trial.records(drafts, analysis, run_id)
     lines = evidence_lines(Snapshot.of(stored), pl.DataFrame({"record": kept}))
     replay = replayed(lines)
     is_shown, breaks = control_trial.shown(drafts, replay), control_trial.breaks(drafts, replay)
     if form == "text":
-        told = page(drafts, tried, run_id, (len(kept), of_run), folder, is_shown=is_shown, breaks=breaks)
+        told = page(tried, run_id, (len(kept), of_run), folder, is_shown=is_shown, breaks=breaks)
         say(told, out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -14,14 +14,20 @@ if TYPE_CHECKING:
     import polars as pl
 
     from aftertrace.analyzer.control_draft import Drafted
+    from aftertrace.analyzer.control_widths import Tried
 
+_KINDS: Final = {
+    "this": "the incident",
+    "odd": "{:,} where a control failed, too",
+    "fine": "{:,} that may be fine",
+    "unknown": "{:,} unknown",
+}
 _LISTED: Final = 10
 """Calls or runs of a kind on the page; the other formats hold all."""
 
 
 def page(
-    drafts: Sequence[Drafted],
-    tried: Sequence[tuple[int, pl.DataFrame]],
+    tried: Sequence[Tried],
     run_id: str,
     records: tuple[int, int],
     folder: Path | None,
@@ -32,8 +38,7 @@ def page(
     """The lines. Every text from telemetry in them is made visible.
 
     Args:
-        drafts: the rules.
-        tried: of each, what it is about, and what it hits.
+        tried: the rules, with what each is about, and what it hits.
         run_id: the run of the incident.
         records: how many records the test data have, and the run.
         folder: where the files go.
@@ -43,9 +48,10 @@ def page(
     from aftertrace.analyzer.rule_texts import written
 
     lines: list[str] = []
-    for drafted, (about, hits) in zip(drafts, tried, strict=True):
-        lines += [plain(_head(drafted, run_id)), "", *plain_lines(written(drafted.rule)).split("\n")]
-        lines += [*_history(drafted, about, hits), ""]
+    drafts = [each.drafted for each in tried]
+    for each in tried:
+        lines += [plain(_head(each.drafted, run_id)), "", *plain_lines(written(each.drafted.rule)).split("\n")]
+        lines += [*_history(each.drafted, each.chosen.about, each.chosen.hits), *_widths(each), ""]
     kept, of_run = records
     lines.append(f"test data: {count(kept, 'record')} of the {of_run:,} of run {run_id}")
     if not is_shown:
@@ -89,3 +95,17 @@ def _history(drafted: Drafted, about: int, hits: pl.DataFrame) -> Iterator[str]:
             yield plain(f"        run {row['run_id']}{call}: {row['found']}")
         if rows.height > _LISTED:
             yield f"        … and {rows.height - _LISTED:,} more: --format json"
+
+
+def _widths(tried: Tried) -> Iterator[str]:
+    """What the rule would have hit had it been wider or narrower; nothing where no argument could narrow it."""
+    from aftertrace.analyzer.control_widths import described, kinds
+
+    if len(tried.widths) < 2:
+        return
+    yield "how wide, over the same history (the one above has >):"
+    for width in tried.widths:
+        mark = ">" if width is tried.chosen else " "
+        named = ", ".join(map(described, width.rule.arguments)) or "any arguments"
+        told = ", ".join(_KINDS[kind].format(many) for kind, many in kinds(width)) or "nothing"
+        yield plain(f"  {mark} {named}: about {count(width.about, 'call')}, hits {told}")
