@@ -80,7 +80,7 @@ def test_the_first_step_that_differs_is_found_and_why_is_said() -> None:
         "Before that, the same call of read gave something else (step 1).",
         "Nothing told of what made them differs.",
     ]
-    assert differences(found.steps[2]) == ['arguments {"account": "x"}']
+    assert differences(found.steps[2]) == ['arguments: {"account": "x"}']
 
 
 def test_a_run_beside_itself_has_no_difference() -> None:
@@ -148,6 +148,21 @@ def test_tools_that_were_offered_are_told_one_by_one() -> None:
     assert "tool_definitions" not in found
     assert parts_of(compared(tools[0], tools[2]))["tools"] == "differs"
     assert parts_of(compared(tools[0], mine))["tools"] == "not_told"
+
+
+def test_the_agent_and_mode_of_a_whole_run_are_no_difference_of_its_calls() -> None:
+    """They are of what it was made of; an agent within a run is one."""
+    mine = told(*call("pay", 1, to="ann"))
+    other = told(*call("pay", 1, to="ann"))
+    renamed = replace(
+        other,
+        agent_name="bold",
+        calls=tuple(replace(each, agent="bold", permission_mode="yolo") for each in other.calls),
+    )
+    found = compared(mine, renamed)
+    assert (found.parted_at, [part.part for part in found.differing]) == (None, ["agent"])
+    within = compared(mine, replace(renamed, agent_name="clerk"))
+    assert within.steps[0].differences == (Difference("agent", None, "clerk", "bold", is_known=True),)
 
 
 def test_calls_in_another_order_name_each_other() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aftertrace.analyzer import significance
 from aftertrace.analyzer.significance import (
+    Clusters,
     Share,
     amounts_differ,
     benjamini_hochberg,
@@ -17,6 +18,8 @@ from aftertrace.analyzer.significance import (
     fisher_exact,
     mann_whitney,
     newcombe,
+    populations_differ,
+    ratio_interval,
     shares_apart,
     shares_differ,
 )
@@ -160,3 +163,54 @@ def test_the_correction_is_the_procedure(ps: list[float]) -> None:
     passed = [p for rank, p in enumerate(ranked, start=1) if p * len(ps) / rank <= 0.05]
     assert [q <= 0.05 for q in adjusted] == [bool(passed) and p <= max(passed) for p in ps]
     assert all(p <= q + 1e-12 <= 1 + 1e-12 for p, q in zip(ps, adjusted, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "interval"),
+    [
+        ((56, 70), (48, 80), (1.0783, 1.6629)),  # by logarithms (Katz 1978) 1.0766 to 1.6513
+        ((10, 10), (0, 20), (5.9625, float("inf"))),  # sqrt(0.72246 * 1.27754) / 0.16113, from the Wilson intervals
+    ],
+)
+def test_the_interval_of_a_ratio(
+    first: tuple[int, int], second: tuple[int, int], interval: tuple[float, float]
+) -> None:
+    """By hand; where the second share may be 0 it has no upper end."""
+    assert ratio_interval(Share(*first), Share(*second)) == pytest.approx(interval, rel=1e-4)
+
+
+@given(COUNTS, COUNTS)
+def test_the_interval_of_a_ratio_holds_it_and_turns_with_it(first: tuple[int, int], second: tuple[int, int]) -> None:
+    """With the sides changed both ends are turned upside down."""
+    low, high = ratio_interval(Share(*first), Share(*second))
+    if second[0]:
+        assert low <= first[0] / first[1] / (second[0] / second[1]) * (1 + 1e-9)
+        assert high >= first[0] / first[1] / (second[0] / second[1]) * (1 - 1e-9)
+    turned_low, turned_high = ratio_interval(Share(*second), Share(*first))
+    assert isclose(turned_low, 0.0 if high == float("inf") else 1 / high, rel_tol=1e-6, abs_tol=1e-12)
+    assert turned_high == float("inf") if low == 0 else isclose(turned_high, 1 / low, rel_tol=1e-6)
+
+
+def test_calls_of_one_run_count_once_where_they_are_all_alike() -> None:
+    """Fifty refusals of one run say as much as one; of fifty runs fifty times as much."""
+    rest = Clusters.of_runs([(1, 10)] * 100)
+    one = populations_differ(Clusters.of_runs([(50, 50), (1, 1), (1, 1)]), rest)
+    many = populations_differ(Clusters.of_runs([(1, 1)] * 52), rest)
+    assert one[0].total < 2
+    assert one[2].p > 0.05
+    assert many[0].total == 52
+    assert many[2].p < 1e-20
+
+
+@given(st.lists(COUNTS, min_size=1, max_size=6), st.lists(COUNTS, min_size=1, max_size=6))
+def test_no_run_counts_for_more_than_its_calls_or_less_than_one(
+    first: list[tuple[int, int]], second: list[tuple[int, int]]
+) -> None:
+    """And with the sides changed chance is as likely."""
+    sides = (Clusters.of_runs(first), Clusters.of_runs(second))
+    one, two, ratio = populations_differ(*sides)
+    for share, each in ((one, sides[0]), (two, sides[1])):
+        assert 1 - 1e-9 <= share.total <= each.total
+        assert isclose(share.value, each.of / each.total, abs_tol=1e-12)
+    assert 0 <= ratio.p <= 1
+    assert isclose(populations_differ(*reversed(sides))[2].p, ratio.p, rel_tol=1e-6, abs_tol=1e-12)

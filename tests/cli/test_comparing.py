@@ -1,8 +1,10 @@
-"""`compare`: two runs side by side, from the command line."""
+"""`compare`: two runs side by side, and some calls held against others, from the command line."""
 
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,16 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     told = [json.loads(line) for line in command("runs", "--data", data, "--format", "json").out.splitlines()]
     first, second = sorted(told, key=lambda row: row["first_ns"])
     return data, first["run_id"], second["run_id"]
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with every recording that comes with the package."""
+    from .conftest import command
+
+    data = tmp_path_factory.mktemp("mixed") / "data"
+    command("import", *sorted(RECORDINGS.glob("*.jsonl")), "--data", data)
+    return data
 
 
 def test_where_two_runs_part_is_told_first(aftertrace: Command, two: tuple[Path, str, str]) -> None:
@@ -66,3 +78,81 @@ def test_a_run_that_is_not_there_is_said(aftertrace: Command, two: tuple[Path, s
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("error: run '0123456789abcdef': not found; ")
     assert aftertrace("compare", first, "--data", data).code == 2
+
+
+def test_what_is_different_about_some_calls_is_told_and_listed(aftertrace: Command, mixed: Path) -> None:
+    """As a page, and as JSON; the rows behind each finding by its id, as other rows are."""
+    where = ("--where", "outcome=denied", "--data", mixed)
+    ended = aftertrace("compare", *where)
+    assert (ended.code, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    assert re.fullmatch(
+        r"\d+ calls of \d+ runs with outcome=denied, against \d+ calls of \d+ runs: all others\.", lines[0]
+    )
+    told = json.loads(aftertrace("compare", *where, "--format", "json").out)
+    assert (told["where"], told["of"]) == ("outcome=denied", "calls")
+    row = told["lifts"][0]
+    rows = [
+        json.loads(line)
+        for line in aftertrace("compare", *where, "--rows", row["lift_id"], "--format", "json").out.splitlines()
+    ]
+    assert [sum(each["is_chosen"] is side for each in rows) for side in (True, False)] == [row["chosen"], row["others"]]
+    assert {each["outcome"] for each in rows if each["is_chosen"]} <= {"denied"}
+    assert aftertrace("compare", *where, "--rows", row["lift_id"]).out.splitlines()[0].split()[0] == "is_chosen"
+
+
+def test_several_filters_choose_as_they_are_told(aftertrace: Command, mixed: Path) -> None:
+    """Of one name any, of several names all; what both have to be let through by is an option of its own."""
+
+    def sizes(*options: str) -> tuple[int, int]:
+        told = json.loads(aftertrace("compare", *options, "--data", mixed, "--format", "json").out)
+        return told["chosen"]["rows"], told["others"]["rows"]
+
+    calls = [json.loads(line) for line in aftertrace("calls", "--data", mixed, "--format", "json").out.splitlines()]
+    outcomes = Counter(call["outcome"] for call in calls)
+    of_tool = Counter(call["outcome"] for call in calls if call["tool_name"] == "Bash")
+    either = ("--where", "outcome=denied", "--where", "outcome=unknown_tool")
+    assert sizes(*either)[0] == outcomes["denied"] + outcomes["unknown_tool"]
+    assert sizes("--where", "outcome=denied", "--where", "tool=Bash")[0] == of_tool["denied"]
+    assert sizes("--where", "outcome=denied", "--against", "outcome=executed") == (
+        outcomes["denied"],
+        outcomes["executed"],
+    )
+    within = sizes("--where", "outcome=denied", "--tool", "Bash")
+    assert within == (of_tool["denied"], of_tool.total() - of_tool["denied"] - of_tool["pending"])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "give two runs, or --where"),
+        (("--where", "outcome=refused"), "'denied'"),
+        (("--where", "denied"), "'denied' is no filter; write NAME=VALUE with one of agent, tool, outcome"),
+        (("--where", "since=yesterday"), "'yesterday' is no time"),
+        (("--where", "outcome=cancelled"), "no chosen calls on record"),
+        (("--where", "outcome=denied", "--rows", "01234567", "--format", "json"), "has this id"),
+        (("--where", "outcome=denied", "--rows", "01234567", "--format", "html"), "rows are written as text, json"),
+        (("last", "last", "--where", "outcome=denied"), "give two runs, or --where"),
+        (("last", "last", "--tool", "pay"), "two runs are compared whole"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_compared_is_said_in_one_line(
+    aftertrace: Command, mixed: Path, options: tuple[str, ...], said: str
+) -> None:
+    """With what was found, and what was expected."""
+    ended = aftertrace("compare", *options, "--data", mixed)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert said in ended.err
+
+
+def test_a_page_of_what_is_different_is_one_file_that_stays_as_it_is(
+    aftertrace: Command, mixed: Path, tmp_path: Path
+) -> None:
+    """With the command behind each number, which says when it was."""
+    at = ("compare", "--where", "outcome=denied", "--as-of", "2100-01-01T10:00:00Z", "--data", mixed)
+    for form in ("html", "markdown"):
+        out = tmp_path / form
+        assert aftertrace(*at, "--format", form, "--out", out).out == ""
+        assert out.read_text() == aftertrace(*at, "--format", form).out
+    again = "aftertrace compare --where outcome=denied --as-of 2100-01-01T10:00:00"
+    assert json.loads(aftertrace(*at, "--format", "json").out)["command"] == again

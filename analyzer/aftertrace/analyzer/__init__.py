@@ -10,6 +10,8 @@ from aftertrace.analyzer.answers import Answer, Answers
 from aftertrace.analyzer.emitter import Emitter
 from aftertrace.analyzer.emitters import EMITTERS
 from aftertrace.analyzer.opening import current_version, open_analysis, open_run
+from aftertrace.analyzer.populations import Choice, PopulationComparison
+from aftertrace.analyzer.run_comparison import RunComparison
 from aftertrace.analyzer.schemas import DECIDERS, DERIVED, NEAR_MISS_OUTCOMES, OUTCOMES
 from aftertrace.analyzer.select import Filter
 from aftertrace.analyzer.tables import Tables
@@ -25,10 +27,13 @@ __all__ = [
     "Analysis",
     "Answer",
     "Answers",
+    "Choice",
     "Corrupt",
     "Emitter",
     "Filter",
     "Invalid",
+    "PopulationComparison",
+    "RunComparison",
     "Tables",
     "Unavailable",
     "analyse",

@@ -25,6 +25,7 @@ from aftertrace.analyzer.inventory import NOTHING, Inventory
 from aftertrace.analyzer.losses import losses
 from aftertrace.analyzer.narrowing import narrowed
 from aftertrace.analyzer.parted import Parted
+from aftertrace.analyzer.populations import Choice, PopulationComparison, compare_populations
 from aftertrace.analyzer.recorded import record
 from aftertrace.analyzer.related import related
 from aftertrace.analyzer.run_comparison import RunComparison
@@ -228,6 +229,10 @@ class Analysis:
     def compare_runs(self, first: str, second: str) -> RunComparison:
         """What differs between two runs. Raises `Invalid` where one of them is not there."""
         return compared(self.record(first), self.record(second))
+
+    def compare(self, choice: Choice) -> PopulationComparison:
+        """What is different about some calls or runs. Raises `Invalid` where a side is empty."""
+        return compare_populations(self, choice)
 
     def finds(self, texts: Sequence[str], filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
         """Where texts stand: in receipts, calls, approvals, inputs and runs, columns as in `finds.FINDS`."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aftertrace.analyzer.call_record import Call, Effect
     from aftertrace.analyzer.run_record import RunRecord
 
-_TOLD: Final = ("outcome", "agent", "decided_by", "approval", "approver", "allowed_by", "permission_mode")
+_TOLD: Final = ("outcome", "decided_by", "approval", "approver", "allowed_by")
 """What of two calls is compared beside arguments, effects and results: lengths of waits always differ."""
 _OF_WHAT_RAN: Final = "allowed_by"
 """Where one side tells none, its call did not run: so that it is missing says nothing more."""
@@ -84,8 +84,13 @@ def _step(number: int, mine: tuple[RunRecord, Call | None], other: tuple[RunReco
     one, two = _call(first_run, first), _call(second_run, second)
     differences: tuple[Difference, ...] = ()
     if first is not None and second is not None and one is not None and two is not None:
-        differences = (*_asked(first, second), *_became(one, two), *_effects(one.effects, two.effects),
-                       *_result(first, second))  # fmt: skip
+        differences = (
+            *_asked(first, second),
+            *_became(one, two),
+            *_under(first_run, second_run, one, two),
+            *_effects(one.effects, two.effects),
+            *_result(first, second),
+        )
     known = {each.kind for each in differences if each.is_known}
     verdict: Verdict = "differs" if known - {"result"} else "other_result" if known else "same"
     if one is None or two is None:
@@ -133,6 +138,18 @@ def _became(first: ComparedCall, second: ComparedCall) -> Iterator[Difference]:
     for kind in _TOLD:
         one, two = getattr(first, kind), getattr(second, kind)
         if one != two and (kind != _OF_WHAT_RAN or (one and two)):
+            yield Difference(kind, None, one, two, is_known=one is not None and two is not None)
+
+
+def _under(
+    first_run: RunRecord, second_run: RunRecord, first: ComparedCall, second: ComparedCall
+) -> Iterator[Difference]:
+    """Agent and permission mode, but for those of the whole run: they are parts of what it was made of."""
+    modes = [len(run.configuration.permission_modes) <= 1 for run in (first_run, second_run)]
+    own_agents = first.agent == first_run.agent_name and second.agent == second_run.agent_name
+    for kind, is_of_runs in (("agent", own_agents), ("permission_mode", all(modes))):
+        one, two = getattr(first, kind), getattr(second, kind)
+        if one != two and not is_of_runs:
             yield Difference(kind, None, one, two, is_known=one is not None and two is not None)
 
 

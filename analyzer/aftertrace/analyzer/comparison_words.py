@@ -126,9 +126,9 @@ def became(call: ComparedCall | None) -> str:
 def differences(step: ComparedStep) -> list[str]:
     """In what a step differs; what only one side tells comes last, in one line."""
     lines = [told(each) for each in step.differences if each.is_known]
-    lone = step.first if step.second is None else step.second if step.first is None else None
-    if lone is not None:
-        lines.append(f"arguments {UNTOLD if lone.arguments is None else _cut(lone.arguments)}")
+    call = step.first or step.second
+    if call is not None and step.verdict != "same" and all(each.kind != "arguments" for each in step.differences):
+        lines.insert(0, f"arguments: {UNTOLD if call.arguments is None else _cut(call.arguments)}")
     for side, name in (("first", "A"), ("second", "B")):
         kinds = [_kind(each) for each in step.differences if not each.is_known and getattr(each, side) is None]
         if kinds:
@@ -156,7 +156,9 @@ def _parting(step: ComparedStep) -> str:
     known = [each for each in step.differences if each.is_known and each.kind != "result"]
     shown = "; ".join(told(each) for each in known[:_IN_HEADLINE])
     more = f"; and {len(known) - _IN_HEADLINE} more" if len(known) > _IN_HEADLINE else ""
-    return f"{_tool(step)}, {shown}{more}"
+    is_same = all(each.kind != "arguments" for each in step.differences) and step.first.arguments
+    asked = f" {_cut(step.first.arguments)}" if is_same else ""
+    return f"{_tool(step)}{asked}, {shown}{more}"
 
 
 def _alike(steps: list[ComparedStep]) -> Iterator[tuple[ComparedStep, ...]]:

@@ -29,9 +29,14 @@ def _below(value: Any, path: str, depth: int) -> Iterator[tuple[str, Scalar]]:
         return
     if isinstance(value, dict):
         for name, below in value.items():
-            yield from _below(below, f"{path}.{name}" if path else str(name), depth + 1)
+            yield from _below(below, f"{path}.{_text(name)}" if path else _text(name), depth + 1)
     elif isinstance(value, list):
         for below in value:
             yield from _below(below, f"{path}[]", depth + 1)
     else:
-        yield path, value
+        yield path, _text(value) if isinstance(value, str) else value
+
+
+def _text(value: str) -> str:
+    """Half a surrogate pair, which JSON can write, stands in no column."""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _ARGUMENTS: Final = ("arguments", "executed_arguments")
 _OBJECTS: Final = ("object_id", "object_url", "receipt_id", "idempotency_key")
-_HOLDERS: Final = (
+HOLDERS: Final = (
     "table", "table_name", "tableName", "collection", "collection_name", "namespace", "schema", "database",
     "database_name", "dataset", "keyspace",
 )  # fmt: skip
@@ -111,7 +111,7 @@ def _of_namespace(analysis: Analysis, name: str) -> _Meant:
     within = rf'(?<![\w-])(?:[\w"`\[\]\\]+\.)*["`\[\\]*{word}(?![\w-])'
     asked = re.compile(
         rf'\b(?:from|into|update|join|table|truncate)\s+(?:only\s+|if\s+(?:not\s+)?exists\s+)*{within}'
-        rf'|"(?:{"|".join(_HOLDERS)})"\s*:\s*{re.escape(json.dumps(name, ensure_ascii=False))}'
+        rf'|"(?:{"|".join(HOLDERS)})"\s*:\s*{re.escape(json.dumps(name, ensure_ascii=False))}'
         rf'|\s(?:-n|--namespace)[ =]{word}(?![\w-])',
         re.IGNORECASE,
     )  # fmt: skip

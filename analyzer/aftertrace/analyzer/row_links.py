@@ -29,7 +29,7 @@ class Links:
         names = [each.name for each in fields(Filter) if each.name not in _TIMES]
         values = {name: getattr(self.wanted, name) for name in names}
         values = {name: value for name, value in values.items() if value is not None} | more
-        if not all(isinstance(value, str) and _can_be_typed(value) for value in values.values()):
+        if not all(isinstance(value, str) and can_be_typed(value) for value in values.values()):
             return None
         chosen = [f"--{name.replace('_', '-')} {shlex.quote(value)}" for name, value in values.items()]
         return Rows(" ".join((f"aftertrace {command}", *chosen, *self._times())))
@@ -48,5 +48,6 @@ class Links:
         return [*since, f"--until {instant(self.period.until_ns)}", f"--as-of {instant(self.period.as_of_ns)}"]
 
 
-def _can_be_typed(value: str) -> bool:
+def can_be_typed(value: str) -> bool:
+    """Whether a value can be given on a command line as it is shown."""
     return 0 < len(value) <= _MOST_CHARACTERS and value.isascii() and value.isprintable() and not value.startswith("-")

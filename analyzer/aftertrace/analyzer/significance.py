@@ -10,6 +10,9 @@ Sources:
     J. N. K. Rao, A. J. Scott, A simple method for the analysis of clustered binary data, Biometrics 48, 1992.
     H. B. Mann, D. R. Whitney, Annals of Mathematical Statistics 18, 1947; M. Hollander, D. A. Wolfe, Nonparametric
     Statistical Methods, 1999, chapter 4 (ties, the shift of Hodges and Lehmann, and its interval).
+    R. G. Newcombe, MOVER-R confidence intervals for ratios and products of two independently estimated quantities,
+    Statistical Methods in Medical Research 25, 2016 (the interval of a ratio).
+    L. Kish, Survey Sampling, 1965, section 8.2 (the most that calls of one run can hang together).
     Y. Benjamini, Y. Hochberg, Controlling the false discovery rate, J. R. Statist. Soc. B 57, 1995.
 """
 
@@ -29,6 +32,8 @@ from aftertrace.analyzer.near_misses import Z_95
 
 EXACT_AT_MOST: Final = 20
 """With so many values in all, and no two alike, the test of ranks counts every order of them."""
+EXPECTED_AT_LEAST: Final = 10
+"""Where so many are expected in each cell of a table, the normal distribution does for the exact test."""
 _AS_LIKELY: Final = log1p(1e-7)
 """Tables this near in probability are as likely as each other: rounding tells them apart, not chance."""
 
@@ -60,6 +65,116 @@ class Difference:
     p: float
 
 
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """How often something is so in calls that hang together by runs, as sums over the runs: all that a design effect
+    needs, however many the runs are.
+    """
+
+    runs: int
+    """Runs with a call."""
+    of: int
+    """Calls of which it is so."""
+    total: int
+    """Calls."""
+    of_of: int
+    """Squares of the first, summed over runs."""
+    of_total: int
+    """Products of both."""
+    total_total: int
+    """Squares of the second."""
+
+    @classmethod
+    def of_runs(cls, runs: Sequence[tuple[int, int]]) -> Clusters:
+        """The sums over runs of `(of, total)` each."""
+        counted = [run for run in runs if run[1] > 0]
+        return cls(
+            len(counted),
+            sum(of for of, _ in counted),
+            sum(total for _, total in counted),
+            sum(of * of for of, _ in counted),
+            sum(of * total for of, total in counted),
+            sum(total * total for _, total in counted),
+        )
+
+    @property
+    def share(self) -> Share:
+        """The share of all calls."""
+        return Share(self.of, self.total)
+
+    @property
+    def design_effect(self) -> float | None:
+        """By the share of these calls: see `design_effect`."""
+        if self.runs < 2 or not 0 < self.of < self.total:
+            return None
+        return max(1.0, self._effect(self.of, self.total))
+
+    def effect_beside(self, other: Clusters) -> float:
+        """The design effect by the share of these calls, or by that of both groups, whichever is more; at most as if
+        all calls of a run were alike (Kish). Alone, a group in which all calls agree tells nothing of it.
+        """
+        of, total = self.of + other.of, self.total + other.total
+        most = self.total_total / self.total
+        if self.runs < 2 or not 0 < of < total:
+            return most
+        return max(1.0, min(most, max(self.design_effect or 1.0, self._effect(of, total))))
+
+    def _effect(self, of: int, total: int) -> float:
+        # In whole numbers until the end: the squares are large, and what is left of them small.
+        residuals = self.of_of * total**2 - 2 * of * total * self.of_total + of**2 * self.total_total
+        return self.runs / (self.runs - 1) * residuals / (self.total * of * (total - of))
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """How many times as large the first share is, its 95 % interval, and how likely chance alone is.
+
+    Infinite where the second share is 0, and its `high` wherever that may be 0.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def populations_differ(first: Clusters, second: Clusters) -> tuple[Share, Share, Ratio]:
+    """Both shares as they count for a test, and their ratio: Fisher's test, Newcombe's interval. Neither may be empty.
+
+    Groups that are chosen by what became of calls are made of runs that try again and again, so that the lesser of two
+    guesses at how much they hang together is not taken (`Clusters.effect_beside`).
+    """
+    one, two = first.share.divided(first.effect_beside(second)), second.share.divided(second.effect_beside(first))
+    value = one.value / two.value if two.of else inf
+    low, high = ratio_interval(one, two)
+    return one, two, Ratio(value, low, high, _p_of_shares(one, two))
+
+
+def ratio_interval(first: Share, second: Share) -> tuple[float, float]:
+    """The 95 % interval of the first share over the second: Newcombe 2016, of two Wilson intervals."""
+    (first_low, first_high), (second_low, second_high) = _wilson(first), _wilson(second)
+    both = first.value * second.value
+    above, below = first_low * (2 * first.value - first_low), second_high * (2 * second.value - second_high)
+    # The form of the lesser root that does not divide by what may be 0.
+    low = above / (both + sqrt(max(0.0, both**2 - above * below))) if above > 0 else 0.0
+    above, below = first_high * (2 * first.value - first_high), second_low * (2 * second.value - second_low)
+    high = (both + sqrt(max(0.0, both**2 - above * below))) / below if below > 0 else inf
+    return low, high
+
+
+def _p_of_shares(first: Share, second: Share) -> float:
+    """Two-sided p: exact where few are expected anywhere, else by the normal distribution, which is as good there."""
+    counts = tuple(round(each) for each in (first.of, first.total, second.of, second.total))
+    of, total = counts[0] + counts[2], counts[1] + counts[3]
+    if not 0 < of < total:
+        return 1.0
+    if min(of, total - of) * min(counts[1], counts[3]) < EXPECTED_AT_LEAST * total:
+        return fisher_exact(*counts)
+    share = of / total
+    spread = sqrt(share * (1 - share) * (1 / counts[1] + 1 / counts[3]))
+    return min(1.0, erfc(abs(counts[0] / counts[1] - counts[2] / counts[3]) / (spread * sqrt(2))))
+
+
 def shares_differ(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]) -> Difference:
     """The difference of two shares, each of `(of, total)` per run: Fisher's test and Newcombe's interval.
 
@@ -83,14 +198,7 @@ def design_effect(runs: Sequence[tuple[int, int]]) -> float | None:
 
     Rao and Scott 1992, equation 2: the variance of a ratio between clusters over that of a binomial share.
     """
-    counted = [run for run in runs if run[1] > 0]
-    total = _summed(counted)
-    if len(counted) < 2 or not 0 < total.of < total.total:
-        return None
-    share = total.value
-    residuals = sum((of - share * calls) ** 2 for of, calls in counted)
-    between = len(counted) / (len(counted) - 1) * residuals / total.total**2
-    return max(1.0, between / (share * (1 - share) / total.total))
+    return Clusters.of_runs(runs).design_effect
 
 
 def newcombe(first: Share, second: Share) -> tuple[float, float]:

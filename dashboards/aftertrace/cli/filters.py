@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -137,6 +138,8 @@ def _risks() -> Sequence[str]:
     return tuple(RISKS)
 
 
+_CLAUSES: Final = tuple(name for name in _OPTIONS if name != "run")
+_TIMES: Final = {"since": "since_ns", "until": "until_ns"}
 _WORDS: Final = {"outcome": Word(_outcomes), "decided_by": Word(_deciders), "risk": Word(_risks)}
 
 
@@ -165,6 +168,37 @@ def filter_options(names: Iterable[str]) -> Callable[[_Function], _Function]:
         return command
 
     return add
+
+
+class Clause(click.ParamType[tuple[str, Any]]):
+    """A filter in one word, such as `outcome=denied`: the name of an option, and what it takes."""
+
+    name = "filter"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        """The field of a filter, and its value; click says which there are where it is none of them."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, said = value.partition("=")
+        field = name.strip().replace("-", "_")
+        if not equals or field not in (*_CLAUSES, *_TIMES):
+            known = ", ".join(each.replace("_", "-") for each in (*_CLAUSES, *_TIMES))
+            self.fail(f"{value!r} is no filter; write NAME=VALUE with one of {known}", param, ctx)
+        if field in _TIMES:
+            return _TIMES[field], Instant().convert(said, param, ctx)
+        word = _WORDS.get(field)
+        return field, said if word is None else word.convert(said, param, ctx)
+
+
+def either(clauses: Sequence[tuple[str, Any]]) -> tuple[Filter, ...]:
+    """The filters of some clauses: of one name any may hold, of several names all have to."""
+    from aftertrace.analyzer import Filter
+
+    values: dict[str, list[Any]] = {}
+    for name, value in clauses:
+        values.setdefault(name, []).append(value)
+    names = list(values)
+    return tuple(Filter(**dict(zip(names, each, strict=True))) for each in product(*values.values())) if names else ()
 
 
 def chosen(options: dict[str, Any]) -> Filter:

@@ -96,6 +96,7 @@ def text() -> str:
         *_tables(),
         *documents.record(),
         *documents.compared_runs(),
+        *documents.compared_populations(),
         *_found(),
         *_outcomes(),
         *_effects(),

@@ -13,6 +13,9 @@ from typing import Any
 from aftertrace.analyzer import call_record, run_record
 from aftertrace.analyzer import run_comparison as comparison
 from aftertrace.analyzer.answers import Answer
+from aftertrace.analyzer.attributes import ATTRIBUTES
+from aftertrace.analyzer.lifts import LIFTS
+from aftertrace.analyzer.population_document import FORMAT
 from aftertrace.cli.reference_declared import cell
 
 
@@ -39,6 +42,24 @@ def compared_runs() -> Iterator[str]:
     )
     declared = [kind for kind in _kinds(comparison) if kind is not comparison.RunComparison]
     yield from _members([comparison.RunComparison, *declared])
+
+
+def compared_populations() -> Iterator[str]:
+    """What some calls or runs are held against others by, and what is told of it."""
+    yield (
+        "## Population comparison\n\nWhat `aftertrace compare --where FILTER` holds calls or runs against each other "
+        "by. Attributes that choose, or follow from what chooses, are left out.\n\n| attribute | of | |\n|---|---|---|"
+    )
+    for attribute in ATTRIBUTES:
+        yield f"| `{attribute.name}` | {' and '.join(attribute.of)} | {cell(attribute.brief)} |"
+    yield (
+        f"\nThe JSON, format `{FORMAT}`, holds `as_of`, `of`, `where`, `against`, `within`, `count_untold`, `chosen` "
+        "and `others` (their `rows` and `runs`), `both`, `pending`, `left_out`, `untold`, `values_left_out`, "
+        "`arguments_left_out`, `command`, and `lifts`, all that was looked at:\n\n| column | type | |\n|---|---|---|"
+    )
+    for name, (kind, text) in LIFTS.items():
+        yield f"| `{name}` | {kind} | {cell(text)} |"
+    yield ""
 
 
 def field_docs(kind: type[Any]) -> dict[str, str]:
