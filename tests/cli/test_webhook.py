@@ -1,4 +1,4 @@
-"""`aftertrace check --webhook`: the result goes to the program that was named, once, signed, and as no markup."""
+"""Results that are posted, of `check` and `inventory check`: to whom was named, once, signed, and as no markup."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import pytest
 from aftertrace.analyzer.expectation_checks import check
 from aftertrace.analyzer.expectation_json import MEMBERS, MOST_FINDINGS, written
 from aftertrace.analyzer.expectations import parsed
+from aftertrace.analyzer.inventory_json import MEMBERS as INVENTORY_MEMBERS
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.cli.webhook import Webhook, secret_of
 from aftertrace.store.errors import Invalid, Unavailable
@@ -204,3 +205,31 @@ def test_no_text_of_a_sender_is_markup_in_what_is_posted() -> None:
     }
     shown_at_all = "".join(json.dumps(list(row.values()), ensure_ascii=False)[1:-1] for row in found["findings"])
     assert not set(shown_at_all) & set("<>&@[]`")
+
+
+def test_what_is_off_the_inventory_is_posted_in_the_same_way(
+    aftertrace: Command, store: Path, program: Program, tmp_path: Path
+) -> None:
+    """Also where nothing is; a name in it is no markup, and where it is not taken the command says so."""
+    inventory = tmp_path / "inventory.toml"
+    inventory.write_text('[[agent]]\nname = "<!channel> @here"\nowner = "ann"\n')
+    posted = ("inventory", "check", inventory, "--webhook", program.url + "/hook", "--data", store)
+    ended = aftertrace(*posted)
+    assert (ended.code, ended.err) == (1, "")
+    ((path, headers, body),) = program.came
+    told = json.loads(body)
+    assert (path, headers["content-type"], set(told)) == ("/hook", "application/json", set(INVENTORY_MEMBERS))
+    unregistered = [each for each in told["findings"] if each["kind"] == "unregistered"]
+    assert told["agents"] == {"registered": 0, "silent": 1, "unregistered": len(unregistered)}
+    assert (told["broken"], {each["verdict"] for each in told["findings"]}) == (len(unregistered), {"broken"})
+    assert told["text"] == (
+        f"aftertrace inventory check: {len(unregistered)} broken, 0 not known to hold; agents: 0 registered, "
+        f"{len(unregistered)} unregistered, 1 silent"
+    )
+    assert not set(body.decode()) & set("<>@")
+    inventory.write_text('[[agent]]\nname = "*"\nowner = "ann"\n')
+    assert (aftertrace(*posted).code, json.loads(program.came[-1][2])["broken"]) == (0, 0)
+    program.answers += [404]
+    assert aftertrace(*posted).code == 2
+    refused = aftertrace("inventory", "check", inventory, "--webhook", "http://example.com/x", "--data", store)
+    assert (refused.code, len(program.came)) == (2, 3)

@@ -1,19 +1,16 @@
-"""What `check` found as one JSON object, for a program that tells people of it: a chat, a pager, a ticket system.
+"""What `check` found as one JSON object, for a program that tells people of it (`posted_texts`).
 
-Such programs read markup: a name that an agent chose could ring everybody up, or lead to a page of its own. So no text
-of a sender stands in it as it is: what cannot be seen is written out, what begins a mention, a tag or a link has a mark
-like it in its place, and it is cut. `aftertrace check --format json` has the exact texts.
+`aftertrace check --format json` has the exact texts.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from aftertrace.analyzer.expectation_checks import Checked
-from aftertrace.analyzer.visible import visible
+from aftertrace.analyzer.posted_texts import MOST_FINDINGS, checked_at, shown
 
 FORMAT: Final = "aftertrace-check/1"
 MEMBERS: Final = {
@@ -27,14 +24,12 @@ MEMBERS: Final = {
         "about, `broken` and `unknown` among them"
     ),
     "findings": (
-        "at most 200: `rule`, `verdict`, `found`, `expected`, `agent_name`, `tool_name`, `tool_call_id`, `run_id`"
+        f"at most {MOST_FINDINGS}: `rule`, `verdict`, `found`, `expected`, `agent_name`, `tool_name`, "
+        "`tool_call_id`, `run_id`"
     ),
     "findings_left_out": "how many more there are",
 }
 """The members of the object, and what they mean."""
-MOST_FINDINGS: Final = 200
-_CHARACTERS: Final = 200
-_MARKS: Final = str.maketrans("<>&@[]`", "‹›＆＠［］ˋ")
 _TOLD: Final = ("rule", "verdict", "found", "expected", "agent_name", "tool_name", "tool_call_id", "run_id")
 
 
@@ -46,12 +41,12 @@ def written(checked: Sequence[Checked], now_ns: int) -> str:
     found = {
         "format": FORMAT,
         "text": f"aftertrace check: {broken} of {len(checked)} rules broken, {unknown} not known to hold",
-        "checked_at": datetime.fromtimestamp(now_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "checked_at": checked_at(now_ns),
         "broken": broken,
         "unknown": unknown,
         "rules": [
             {
-                "name": _shown(each.rule.name),
+                "name": shown(each.rule.name),
                 "state": each.state,
                 "calls": each.calls,
                 "runs": each.runs,
@@ -60,11 +55,7 @@ def written(checked: Sequence[Checked], now_ns: int) -> str:
             }
             for each in checked
         ],
-        "findings": [{name: _shown(row[name]) for name in _TOLD} for row in rows[:MOST_FINDINGS]],
+        "findings": [{name: shown(row[name]) for name in _TOLD} for row in rows[:MOST_FINDINGS]],
         "findings_left_out": max(0, len(rows) - MOST_FINDINGS),
     }
     return json.dumps(found, ensure_ascii=True, sort_keys=True) + "\n"
-
-
-def _shown(text: str | None) -> str | None:
-    return None if text is None else visible(text, _CHARACTERS).translate(_MARKS).replace("://", "∶//")

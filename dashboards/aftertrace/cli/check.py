@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -12,7 +11,7 @@ import click
 from aftertrace.cli import formats, settings
 from aftertrace.cli.filters import chosen, filter_options
 from aftertrace.cli.output import say, text_or_rows
-from aftertrace.cli.webhook import SECRET_VARIABLE, Webhook, secret_of
+from aftertrace.cli.webhook import named, webhook_options
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count
 
@@ -29,24 +28,13 @@ EXIT_BROKEN: Final = 1
 @click.command("check", short_help="Hold expectations against history.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--strict", is_flag=True, help="Fail also where the telemetry does not tell whether a rule holds.")
-@click.option("--webhook", "url", metavar="URL", help="Post the result there as JSON: https, or http to this machine.")
-@click.option("--webhook-plain", "plain_http", is_flag=True, help="Post it over http to another machine, too.")
-@click.option(
-    "--webhook-secret",
-    "secret",
-    metavar="FILE",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help=f"Secret that signs what is posted, as Standard Webhooks has it.  [default: ${SECRET_VARIABLE}, else none]",
-)
+@webhook_options
 @filter_options(("agent", "tenant", "environment", "time"))
 @text_or_rows
 @settings.data_option
 def check(
     file: Path,
     strict: bool,
-    url: str | None,
-    plain_http: bool,
-    secret: Path | None,
     data: Path,
     form: _Form,
     out: Path | None,
@@ -68,9 +56,7 @@ def check(
     from aftertrace.analyzer.expectation_json import written
     from aftertrace.analyzer.expectations import parsed
 
-    hook = None
-    if url is not None:
-        hook = Webhook.parse(url, secret_of(secret, os.environ.get(SECRET_VARIABLE)), plain_http=plain_http)
+    hook = named(options)
     rules = parsed(file.read_text(encoding="utf-8", errors="replace"), str(file))
     analysis, wanted = open_analysis(settings.readable(data), inventory=settings.inventory()), chosen(options)
     checked = held(rules, analysis.select("calls", wanted), analysis.select("runs", wanted))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -11,6 +12,7 @@ from aftertrace.cli import formats, settings
 from aftertrace.cli.filters import filter_options, opened
 from aftertrace.cli.inventory_page import page
 from aftertrace.cli.output import output_options, say, text_or_rows
+from aftertrace.cli.webhook import named, webhook_options
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
@@ -117,6 +119,7 @@ def init(file: Path | None, force: bool, data: Path, **options: Any) -> None:
 @inventory.command("check")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
 @click.option("--strict", is_flag=True, help="Fail also where it cannot be told whether a declaration holds.")
+@webhook_options
 @filter_options(_FILTERS)
 @text_or_rows
 @settings.data_option
@@ -128,9 +131,13 @@ def check(
     FILE is TOML, and its keys are in docs/REFERENCE.md; without it, inventory.file of aftertrace.toml. Exits with 1 if
     something is broken. What the telemetry does not tell is unknown, which fails with --strict; what is declared for
     nothing is idle, and never fails.
-    """
-    from aftertrace.analyzer import inventory_checks
 
+    With --webhook the result is posted, too, as by `aftertrace check`, also where nothing is broken. Where it is not
+    taken, the exit code is 75 if another try may help, and 2 if it will not.
+    """
+    from aftertrace.analyzer import inventory_checks, inventory_json
+
+    hook = named(options)
     found = settings.inventory(file)
     if found is None:
         raise Invalid("inventory check: no inventory is given; name its FILE, or set inventory.file in aftertrace.toml")
@@ -140,6 +147,9 @@ def check(
         say(page(checked, found), out)
     else:
         formats.write(_some(checked.findings, limit), form, shown=_FINDINGS, out=out)
+    if hook is not None:
+        now_ns = time.time_ns()
+        hook.post(inventory_json.written(checked, now_ns).encode(), now_ns // 10**9)
     return EXIT_BROKEN if checked.count("broken") or (strict and checked.count("unknown")) else 0
 
 

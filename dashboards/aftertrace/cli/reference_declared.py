@@ -10,6 +10,7 @@ from aftertrace.analyzer.expectations import DEMANDS, LIMITS, SELECTORS
 from aftertrace.analyzer.inventory import APPROVAL, LISTS, TEXTS, TOOL, WHOSE
 from aftertrace.analyzer.inventory_checks import AGENTS
 from aftertrace.analyzer.inventory_findings import FINDINGS, KINDS
+from aftertrace.analyzer.inventory_json import MEMBERS as INVENTORY_MEMBERS
 
 
 def expectations() -> Iterator[str]:
@@ -62,6 +63,9 @@ def inventory() -> Iterator[str]:
     )
     for kind, (verdict, brief) in KINDS.items():
         yield f"| `{kind}` | {verdict} | {cell(brief)} |"
+    yield "\nWhat `aftertrace inventory check --webhook URL` posts is one JSON object:\n\n| member | |\n|---|---|"
+    for member, brief in INVENTORY_MEMBERS.items():
+        yield f"| `{member}` | {cell(brief)} |"
     yield ""
 
 

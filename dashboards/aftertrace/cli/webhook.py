@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
+
+import click
 
 from aftertrace.cli.posting import post
 from aftertrace.store.errors import Invalid, Unavailable
@@ -30,6 +32,8 @@ _WAITS_S: Final = (1.0, 4.0)
 _AGAIN: Final = (408, 425, 429)
 """Answers below 500 that may be others later."""
 _PREFIX: Final = b"whsec_"
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_OPTIONS: Final = ("webhook", "webhook_plain", "webhook_secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,31 @@ class Webhook:
             mac = hmac.new(self.secret, f"{ident}.{now_s}.".encode() + body, hashlib.sha256).digest()
             headers["webhook-signature"] = "v1," + base64.b64encode(mac).decode()
         return headers
+
+
+def webhook_options(command: _Function) -> _Function:
+    """Add ``--webhook URL`` and what goes with it; the command gets them by name, for `named`."""
+    options = (
+        click.option("--webhook", metavar="URL", help="Post the result there as JSON: https, or http to this machine."),
+        click.option("--webhook-plain", is_flag=True, help="Post it over http to another machine, too."),
+        click.option(
+            "--webhook-secret",
+            metavar="FILE",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help=f"Secret that signs what is posted, as Standard Webhooks has it.  [default: ${SECRET_VARIABLE}]",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def named(options: dict[str, Any]) -> Webhook | None:
+    """Where the result goes by the options of a command, which are taken out; None: nowhere. Raises `Invalid`."""
+    url, plain_http, secret = (options.pop(name) for name in _OPTIONS)
+    if url is None:
+        return None
+    return Webhook.parse(url, secret_of(secret, os.environ.get(SECRET_VARIABLE)), plain_http=plain_http)
 
 
 def secret_of(file: Path | None, variable: str | None) -> bytes | None:
