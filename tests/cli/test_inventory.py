@@ -6,6 +6,7 @@ import json
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 import pytest
 from tests.analyzer.weeks import MONDAY, PROMPT, Ran, days
@@ -211,3 +212,32 @@ def test_those_are_all_questions_by_risk_class() -> None:
     """A command that takes `--risk` is to be named above."""
     by_risk = {name for name, asked in root.commands.items() if any(option.name == "risk" for option in asked.params)}
     assert by_risk == set(BY_RISK)
+
+
+READING: Final = {
+    "changes": (),
+    "check": ("rules.toml",),
+    "doctor": (),
+    "effects": (),
+    "provenance": ("csv", "actions.csv", "--system", "x", "--id", "id"),
+    "report": ("near-misses",),
+    "runs": (),
+    "run": ("last",),
+    "sql": ("SELECT 1 FROM runs",),
+    "status": (),
+    "timeline": ("--run", "last"),
+}
+
+
+@pytest.mark.parametrize("asked", READING)
+def test_every_command_opens_a_store_with_what_people_declared(
+    aftertrace: Command, store: Path, tmp_path: Path, asked: str
+) -> None:
+    """So an inventory that is not there is told by each of them; the control: without one, each does its work."""
+    (tmp_path / "rules.toml").write_text('[[rule]]\nname = "few"\nmost_calls = 1000\n')
+    (tmp_path / "actions.csv").write_text("id,at\n")
+    command = (asked, *READING[asked], "--data", store)
+    assert "inventory.toml" not in aftertrace(*command).err
+    (tmp_path / "aftertrace.toml").write_text('[inventory]\nfile = "inventory.toml"\n')
+    ended = aftertrace(*command)
+    assert (ended.code, ended.err.startswith("error: read inventory.toml: ")) == (2, True)

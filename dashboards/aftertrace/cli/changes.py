@@ -54,11 +54,9 @@ def changes(
     each with its 95 % interval, corrected for all that was looked at. Prompts are compared without what differs from
     run to run, such as dates, paths and ids. What a run does not tell is no change.
     """
-    from aftertrace.analyzer import open_analysis
-
     if sum((run is not None, at_ns is not None, change is not None, measures)) > 1:
         raise click.UsageError("--run, --at, --diff and --measures ask different things; give one of them")
-    analysis = open_analysis(settings.readable(data), inventory=settings.inventory())
+    analysis = settings.analysis(settings.readable(data))
     if change is not None:
         say(change_page.diff_lines(analysis, change_page.found(analysis, change)), out)
         return

@@ -51,14 +51,13 @@ def check(
     """
     import polars as pl
 
-    from aftertrace.analyzer import open_analysis
     from aftertrace.analyzer.expectation_checks import check as held
     from aftertrace.analyzer.expectation_json import written
     from aftertrace.analyzer.expectations import parsed
 
     hook = named(options)
     rules = parsed(file.read_text(encoding="utf-8", errors="replace"), str(file))
-    analysis, wanted = open_analysis(settings.readable(data), inventory=settings.inventory()), chosen(options)
+    analysis, wanted = settings.analysis(settings.readable(data)), chosen(options)
     checked = held(rules, analysis.select("calls", wanted), analysis.select("runs", wanted))
     if form == "text":
         say(page(checked), out)

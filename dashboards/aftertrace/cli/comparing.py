@@ -91,14 +91,13 @@ def compare(
 
 def of_runs(data: Path, runs: tuple[str, str], as_of_ns: int | None) -> RunComparison:
     """Two runs of a store side by side. Raises `Invalid` where a text names none or several."""
-    from aftertrace.analyzer import open_run
     from aftertrace.analyzer.compared import compared
 
     # As finely as times are written, so that the one that is told can be asked for again.
     now_ns = time.time_ns() // 1000 * 1000
     records = []
     for text in runs:
-        analysis, found = open_run(data, text, now_ns=now_ns, as_of_ns=as_of_ns, inventory=settings.inventory())
+        analysis, found = settings.analysis_of_run(data, text, as_of_ns=as_of_ns, now_ns=now_ns)
         records.append(analysis.record(found))
     return compared(records[0], records[1])
 

@@ -52,7 +52,7 @@ def draft(target: str, folder: Path | None, data: Path, form: _Form, out: Path |
     """
     import polars as pl
 
-    from aftertrace.analyzer import control_trial, control_widths, open_analysis
+    from aftertrace.analyzer import control_trial, control_widths
     from aftertrace.analyzer.rule_texts import written
     from aftertrace.cli.evidence_lines import evidence_lines
     from aftertrace.store.snapshot import Snapshot
@@ -60,7 +60,7 @@ def draft(target: str, folder: Path | None, data: Path, form: _Form, out: Path |
     if folder is not None and (there := [name for name in (RULES_FILE, TELEMETRY_FILE) if (folder / name).exists()]):
         raise Invalid(f"write {folder / there[0]}: it is there, expected a new file; give another folder")
     stored = settings.readable(data)
-    analysis = open_analysis(stored, inventory=settings.inventory())
+    analysis = settings.analysis(stored)
     found, run_id = drafted_from(analysis, target)
     tried = [control_widths.narrowed(each, analysis.calls, analysis.runs, run_id) for each in found]
     drafts = [each.drafted for each in tried]
@@ -105,7 +105,6 @@ def drafted_from(analysis: Analysis, target: str) -> tuple[list[Drafted], str]:
 
 def replayed(lines: Sequence[str]) -> Analysis:
     """An analysis of telemetry alone, imported into a store that lasts as long as this takes."""
-    from aftertrace.analyzer import open_analysis
     from aftertrace.cli import gate, importing
     from aftertrace.cli.config import Config
 
@@ -119,7 +118,7 @@ def replayed(lines: Sequence[str]) -> Analysis:
             log = importing.Log(layout, writer, gate.prepare_for(layout, config))
             tally = importing.take([file], None, log)
         importing.store(layout, importing.RECEIVER, tally.last_seq)
-        analysis = open_analysis(layout.data, inventory=settings.inventory())
+        analysis = settings.analysis(layout.data)
         # Read while the files are there.
         analysis.runs  # noqa: B018
         return analysis

@@ -195,13 +195,11 @@ def _run_agent(http_url: str, *, once: bool) -> None:
 
 def _when(data: Path, holds: Callable[[], bool]) -> Analysis:
     """An analysis of the store once something holds of it."""
-    from aftertrace.analyzer import open_analysis
-
     deadline = time.monotonic() + _STORE_S
     while time.monotonic() < deadline:
         # Opened after it: an analysis is of one moment, and what is looked for may come just after that.
         if holds():
-            return open_analysis(data)
+            return settings.analysis(data)
         time.sleep(_POLL_S)
     raise Unavailable(f"demo: not stored after {_STORE_S:.0f} s; see the log above")
 
@@ -215,8 +213,7 @@ def _holds(data: Path, requests: int) -> bool:
 def _agent_is_done(data: Path) -> bool:
     import polars as pl
 
-    from aftertrace.analyzer import open_analysis
     from aftertrace.cli.demo_agent import AGENT
 
     ended = pl.col("state").is_in(("completed", "failed"))
-    return not open_analysis(data).runs.filter((pl.col("agent_name") == AGENT) & ended).is_empty()
+    return not settings.analysis(data).runs.filter((pl.col("agent_name") == AGENT) & ended).is_empty()

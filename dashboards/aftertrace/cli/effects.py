@@ -39,11 +39,8 @@ def effects(findings: bool, data: Path, form: _Form, out: Path | None, limit: in
     Each finding says how sure it is and which records show it. Of a result that only mentions a commit or an address no
     effect is made: docs/REFERENCE.md tells what is read.
     """
-    from aftertrace.analyzer import open_analysis
-
     # Findings rest on other runs, too: those are read also where one run is asked for.
-    as_of_ns, inventory = options.get("as_of"), settings.inventory()
-    analysis = open_analysis(settings.readable(data), as_of_ns=as_of_ns, inventory=inventory)
+    analysis = settings.analysis(settings.readable(data), as_of_ns=options.get("as_of"))
     run = options.get("run")
     wanted = replace(chosen(options), run_id=None if run is None else analysis.resolve_run(run))
     found, told = analysis.select("effect_findings", wanted), analysis.select("effects", wanted)

@@ -215,10 +215,8 @@ def opened(data: Path, options: dict[str, Any], declared: Inventory | None = Non
 
     The inventory that counts is `declared`, else the one that is configured.
     """
-    from aftertrace.analyzer import open_analysis, open_run
-
-    as_of_ns, inventory = options.get("as_of"), declared or settings.inventory()
+    as_of_ns = options.get("as_of")
     if (named := options.get("run")) is None:
-        return open_analysis(data, as_of_ns=as_of_ns, inventory=inventory), chosen(options)
-    analysis, run_id = open_run(data, named, as_of_ns=as_of_ns, inventory=inventory)
+        return settings.analysis(data, as_of_ns=as_of_ns, declared=declared), chosen(options)
+    analysis, run_id = settings.analysis_of_run(data, named, as_of_ns=as_of_ns, declared=declared)
     return analysis, replace(chosen(options), run_id=run_id)

@@ -93,9 +93,7 @@ def related(run_id: str, data: Path, form: formats.Format, out: Path | None, lim
     or had an agent in the same version of its configuration. RUN_ID is as for `aftertrace run`; what was changed comes
     first, then the latest.
     """
-    from aftertrace.analyzer import open_analysis
-
-    analysis = open_analysis(settings.readable(data), inventory=settings.inventory())
+    analysis = settings.analysis(settings.readable(data))
     found = analysis.related(analysis.resolve_run(run_id), chosen(options))
     if not found.height:
         click.echo(f"no other run on record shares anything with {run_id!r}", err=True)

@@ -77,14 +77,12 @@ def run_page(
     is the newest. An answer that the telemetry does not give is unknown, and the page says what to switch on. The run
     record of one time (`--as-of`) is the same to the byte, however the store grows.
     """
-    from aftertrace.analyzer import open_run, record_document, record_json
+    from aftertrace.analyzer import record_document, record_json
     from aftertrace.analyzer.timeline import Wanted
 
     # As finely as times are written, so that the one that the record tells can be asked for again.
     now_ns = time.time_ns() // 1000 * 1000
-    analysis, found = open_run(
-        settings.readable(data), run_id, now_ns=now_ns, as_of_ns=as_of, inventory=settings.inventory()
-    )
+    analysis, found = settings.analysis_of_run(settings.readable(data), run_id, as_of_ns=as_of, now_ns=now_ns)
     if form == "text":
         lines = page(analysis, found, evidence=evidence)
         lines += ["", *timeline_lines(analysis.timeline_of(Wanted(run_id=found)))] if timeline else []

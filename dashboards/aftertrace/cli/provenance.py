@@ -209,14 +209,14 @@ def _told(
     kept: Callable[..., frozenset[str]] = lambda _: frozenset(),
     **options: Any,
 ) -> int:
-    from aftertrace.analyzer import Filter, open_analysis
+    from aftertrace.analyzer import Filter
     from aftertrace.analyzer.authors import AGENTS
     from aftertrace.analyzer.claims import claims
     from aftertrace.analyzer.named_runs import Known
     from aftertrace.analyzer.provenance import provenance as held
 
     agents = (*_agents(known_agents), *AGENTS)
-    analysis = open_analysis(settings.readable(data))
+    analysis = settings.analysis(settings.readable(data))
     of_tenant = Filter(tenant=chosen(options).tenant)
     known = Known(analysis.select("runs", of_tenant))
     report = held(actions, place, claims(analysis, of_tenant), known, agents=agents, kept=kept)

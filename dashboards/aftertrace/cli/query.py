@@ -24,7 +24,5 @@ def query(statement: str, data: Path, form: formats.Format, out: Path | None, li
     configurations, configuration_changes, change_measures, losses) and the stored ones (spans, events). It
     reads no files and changes nothing.
     """
-    from aftertrace.analyzer import open_analysis
-
-    frame = open_analysis(settings.readable(data), inventory=settings.inventory()).sql(statement)
+    frame = settings.analysis(settings.readable(data)).sql(statement)
     formats.write(frame if limit is None else frame.head(limit), form, out=out)

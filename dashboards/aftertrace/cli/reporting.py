@@ -70,12 +70,12 @@ def near_misses(data: Path, form: Form, out: Path | None, **options: Any) -> Non
     Rates have 95 % intervals, and each count says whether it is only a floor. A period closes a day after its end: from
     then on its report is the same, byte for byte, however the store grows. What comes later counts with --as-of.
     """
-    from aftertrace.analyzer import near_miss_json, open_analysis
+    from aftertrace.analyzer import near_miss_json
     from aftertrace.analyzer.near_miss_figures import figures
     from aftertrace.analyzer.near_miss_report import told
 
     period, stored = _period(options), settings.readable(data)
-    analysis = open_analysis(stored, as_of_ns=period.as_of_ns, inventory=settings.inventory())
+    analysis = settings.analysis(stored, as_of_ns=period.as_of_ns)
     found = figures(analysis, period, chosen(options))
     if form == "json":
         _write(near_miss_json.written(found), out)

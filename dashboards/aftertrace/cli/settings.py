@@ -15,6 +15,7 @@ from aftertrace.cli import config
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
+    from aftertrace.analyzer import Analysis
     from aftertrace.analyzer.inventory import Inventory
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -51,6 +52,31 @@ def inventory(file: Path | None = None) -> Inventory | None:
 
     named = file or (Path(told) if (told := current().inventory.file) else None)
     return None if named is None else read(named)
+
+
+def analysis(data: Path, *, as_of_ns: int | None = None, declared: Inventory | None = None) -> Analysis:
+    """The analysis of a store, as every command reads it: with what people declared.
+
+    Args:
+        data: folder of the store.
+        as_of_ns: only what had been received before then is looked at; None: all.
+        declared: the inventory that counts; None: the one that is configured.
+
+    Raises:
+        Invalid: the configured inventory is none.
+    """
+    from aftertrace.analyzer import open_analysis
+
+    return open_analysis(data, as_of_ns=as_of_ns, inventory=declared or inventory())
+
+
+def analysis_of_run(
+    data: Path, text: str, *, as_of_ns: int | None = None, now_ns: int | None = None, declared: Inventory | None = None
+) -> tuple[Analysis, str]:
+    """The same of what one run needs, and the run's id (`opening.open_run`). Raises `Invalid`, also for the run."""
+    from aftertrace.analyzer import open_run
+
+    return open_run(data, text, now_ns=now_ns, as_of_ns=as_of_ns, inventory=declared or inventory())
 
 
 def data_option(command: _Function) -> _Function:

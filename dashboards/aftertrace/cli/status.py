@@ -85,7 +85,6 @@ def look(data: Path) -> Status:
     Raises:
         Corrupt: a stored file is damaged or missing.
     """
-    from aftertrace.analyzer import open_analysis
     from aftertrace.cli.arrivals import arrivals
     from aftertrace.store.layout import Layout
     from aftertrace.store.refusals import refusals
@@ -95,7 +94,7 @@ def look(data: Path) -> Status:
     layout = Layout(data)
     # First: what is refused meanwhile must not be told and then not counted as lost.
     refused = refusals(layout)
-    lost = _summed(open_analysis(data).losses)
+    lost = _summed(settings.analysis(data).losses)
     return Status(serving.find(data), standing(layout), arrivals(Snapshot.of(data)), refused, lost)
 
 
