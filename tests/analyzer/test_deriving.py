@@ -375,6 +375,12 @@ def test_all_recordings_are_told_alike_kept_or_not(tmp_path: Path) -> None:
         if upto < last:
             store.derive(now_ns)
     found, expected = open_analysis(store.layout.data, now_ns=now_ns), store.told(last, now_ns)
+    middle_ns = int(expected.calls["first_ns"].drop_nulls().median() or 0)
+    tool = expected.calls["tool_name"].drop_nulls().mode()[0]
+    for wanted in (Filter(tool=tool), Filter(outcome="denied", since_ns=middle_ns), Filter(until_ns=middle_ns)):
+        for table in ("calls", "runs", "approvals", "decisions", "agents", "effects"):
+            # Of tables that were not asked for whole, what a filter lets through is read alone.
+            assert_frame_equal(found.select(table, wanted), expected.select(table, wanted))
     assert_told_alike(found, expected)
     for run_id in Random(1).sample(expected.runs["run_id"].to_list(), 4):
         assert found.record(run_id) == expected.record(run_id)

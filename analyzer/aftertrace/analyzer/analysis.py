@@ -24,6 +24,7 @@ from aftertrace.analyzer.in_force import changes_before
 from aftertrace.analyzer.inventory import NOTHING, Inventory
 from aftertrace.analyzer.losses import losses
 from aftertrace.analyzer.narrowing import narrowed
+from aftertrace.analyzer.order import ordered
 from aftertrace.analyzer.parted import Parted
 from aftertrace.analyzer.populations import Choice, PopulationComparison, compare_populations
 from aftertrace.analyzer.recorded import record
@@ -142,18 +143,12 @@ class Analysis:
         """Rows of a derived table that a filter lets through. Raises `Invalid` for a table that is not."""
         wanted = filter or Filter()
         match table:
-            case "calls":
-                frame = self.calls
+            case "calls" | "approvals" | "decisions" | "agents":
+                return narrowed(self, self._of(table, wanted), wanted)
             case "runs":
                 frame = self._runs_with(wanted)
-            case "approvals":
-                frame = self.approvals
-            case "decisions":
-                frame = self.decisions
-            case "agents":
-                frame = self.agents
             case "effects":
-                frame = self._with_calls(self.effects, wanted)
+                frame = self._with_calls(self._of("effects", wanted), wanted)
             case "effect_findings":
                 return narrowed(self, self._findings_with(wanted), wanted)
             case "configurations":
@@ -170,14 +165,35 @@ class Analysis:
                 raise Invalid(f"select {table!r}: no such table, expected {', '.join(DERIVED)}")
         return narrowed(self, wanted.apply(frame.lazy()).collect(), wanted)
 
+    def _of(self, table: str, wanted: Filter) -> pl.DataFrame:
+        """The rows of a table told run by run that the columns of a filter let through.
+
+        Where the table was not asked for yet, the others are not read. What is declared changes no column that a filter
+        names.
+        """
+        if wanted == Filter() or table in self.__dict__:
+            frame: pl.DataFrame = getattr(self, table)
+            return wanted.apply(frame.lazy()).collect()
+        only = wanted.lets_through(DERIVED[table].schema.names())
+        frame = ordered(self.told.some(table, only), table)
+        match table:
+            case "calls":
+                return declared(frame, self.inventory.tools)
+            case "runs" if self.inventory.tools:
+                return declared_in_runs(frame, self.calls, self.inventory.tools)
+            case "approvals" if self.inventory.tools:
+                return declared_in_approvals(frame, self.calls, self.inventory.tools)
+        return frame
+
     def _runs_with(self, wanted: Filter) -> pl.DataFrame:
         """Runs that hold a call which the call fields of the filter let through."""
+        runs = self._of("runs", wanted)
         if wanted.outcome is None and wanted.decided_by is None and wanted.reviewer is None:
-            return self.runs
+            return runs
         of_calls = Filter(
             tool=wanted.tool, outcome=wanted.outcome, decided_by=wanted.decided_by, reviewer=wanted.reviewer
         )
-        return self.runs.join(of_calls.apply(self.calls.lazy()).collect(), on="run_id", how="semi")
+        return runs.join(self._of("calls", of_calls), on="run_id", how="semi", maintain_order="left")
 
     def _findings_with(self, wanted: Filter) -> pl.DataFrame:
         """Findings of a run, and those of others that rest on it."""
@@ -192,7 +208,7 @@ class Analysis:
         if wanted.outcome is None and wanted.reviewer is None:
             return rows
         of_calls = Filter(outcome=wanted.outcome, reviewer=wanted.reviewer)
-        return rows.join(of_calls.apply(self.calls.lazy()).collect(), on="call_key", how="semi", maintain_order="left")
+        return rows.join(self._of("calls", of_calls), on="call_key", how="semi", maintain_order="left")
 
     def near_misses(self, filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
         """The near misses that a filter lets through: consequential ones first."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from functools import reduce
+from operator import and_
 
 import polars as pl
 
@@ -50,7 +53,10 @@ class Filter:
         A field whose column the table lacks (`tool` on `runs`) is answered by the table's list column where it has one,
         and keeps everything where it has none.
         """
-        columns = frame.collect_schema().names()
+        return frame.filter(self.lets_through(frame.collect_schema().names()))
+
+    def lets_through(self, columns: Collection[str]) -> pl.Expr:
+        """Whether a row of a derived table with these columns is kept by `apply`."""
         wanted = {
             "agent_name": self.agent,
             "tool_name": self.tool,
@@ -61,13 +67,11 @@ class Filter:
             "environment": self.environment,
             "run_id": self.run_id,
         }
-        for column, value in wanted.items():
-            if value is not None and column in columns:
-                frame = frame.filter(pl.col(column) == value)
+        held = [pl.col(column) == value for column, value in wanted.items() if value is not None and column in columns]
         if self.tool is not None and "tool_name" not in columns and "tools" in columns:
-            frame = frame.filter(pl.col("tools").list.contains(self.tool))
+            held.append(pl.col("tools").list.contains(self.tool))
         if self.since_ns is not None and "first_ns" in columns:
-            frame = frame.filter(pl.col("first_ns") >= self.since_ns)
+            held.append(pl.col("first_ns") >= self.since_ns)
         if self.until_ns is not None and "first_ns" in columns:
-            frame = frame.filter(pl.col("first_ns") < self.until_ns)
-        return frame
+            held.append(pl.col("first_ns") < self.until_ns)
+        return reduce(and_, held, pl.lit(value=True))
