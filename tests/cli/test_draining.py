@@ -11,9 +11,13 @@ import pytest
 from ingest.drain_samples import new_store, places, send, traces
 
 from aftertrace.cli.draining import run
+from aftertrace.cli.settings import readable
 from aftertrace.ingest.drain import catch_up
 from aftertrace.store import durable, lock
+from aftertrace.store.commits import LAST_CHECKPOINT
 from aftertrace.store.errors import Unavailable
+from aftertrace.store.layout import Layout
+from aftertrace.store.waiting import waits
 
 
 class Stop(threading.Event):
@@ -76,3 +80,38 @@ def test_a_drain_by_hand_and_one_that_is_to_stop_say_that_there_is_no_room(
     for follow, stop in ((False, Stop(1000)), (True, Stop(3))):
         with pytest.raises(Unavailable, match="No space left on device; free disk space"):
             run(layout.data, follow=follow, stopping=stop, processes=1)
+
+
+def written(layout: Layout) -> dict[Path, tuple[int, int]]:
+    """Which file each name of the store means, and when it was written."""
+    paths = (path for path in layout.data.rglob("*") if path.is_file())
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
+
+
+def test_who_only_reads_writes_nothing_where_nothing_waits(tmp_path: Path) -> None:
+    """What was accepted is stored by the first who asks; the control: a drain writes the last commits once more."""
+    layout = new_store(tmp_path / "data")
+    for number in (1, 2):
+        send(layout, traces(number))
+        assert waits(layout)
+        before = written(layout)
+        readable(layout.data)
+        assert (waits(layout), places(layout, "spans")[-1]) == (False, ("main", number, 1))
+        stored = written(layout)
+        assert stored != before
+        readable(layout.data)
+        assert written(layout) == stored
+    catch_up(layout.data)
+    assert written(layout) != stored
+
+
+def test_who_only_reads_mends_what_would_keep_them_out(tmp_path: Path) -> None:
+    """A power cut left a file of no bytes, which names no checkpoint to begin at."""
+    layout = new_store(tmp_path / "data")
+    send(layout, traces(1))
+    readable(layout.data)
+    named = layout.tables_folder / "spans" / "_delta_log" / LAST_CHECKPOINT
+    named.touch()
+    assert waits(layout)
+    readable(layout.data)
+    assert (waits(layout), named.exists(), places(layout, "spans")) == (False, False, [("main", 1, 0), ("main", 1, 1)])

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 DRAIN_LIMIT_S: Final = 120.0
 """How long everything acknowledged may take to become queryable after the last start."""
+QUIET_S: Final = 90.0
+"""A drain that was killed is back after this, on a machine where all else takes long too."""
 _WAYS: Final = {
     "all": 4,
     "serve alone": 2,
@@ -79,7 +81,7 @@ def campaign(
             time.sleep(1.0)
         acknowledged = spans(load.acknowledged)
         # A broken one is expected to lose some, so there is less to wait for.
-        wait_drained(data, acknowledged, quiet_s=30.0 if broken is None else 5.0)
+        wait_drained(data, acknowledged, quiet_s=QUIET_S if broken is None else 5.0)
         exit_code = serve.stop()
     rows = found(data)
     attempted = spans(load.attempted)
@@ -135,7 +137,7 @@ def _wait_for_fold(data: Path, limit_s: float = 20.0) -> None:
         fold.look(data)
 
 
-def wait_drained(data: Path, acknowledged: set[SpanId], *, quiet_s: float = 30.0) -> None:
+def wait_drained(data: Path, acknowledged: set[SpanId], *, quiet_s: float = QUIET_S) -> None:
     """Wait until all is queryable, or nothing came for `quiet_s`: the check that follows tells which."""
     quiet_since, before = time.monotonic(), -1
     deadline = quiet_since + DRAIN_LIMIT_S

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from aftertrace.cli import config
-from aftertrace.store.errors import Invalid
+from aftertrace.store.errors import Invalid, Unavailable
+from aftertrace.store.layout import Layout
 
 if TYPE_CHECKING:
     from aftertrace.analyzer import Analysis
@@ -110,9 +112,14 @@ def readable(data: Path) -> Path:
     Raises:
         Invalid: there is no store.
     """
-    from aftertrace.ingest.drain import catch_up
+    from aftertrace.store.waiting import waits
 
-    catch_up(existing(data))
+    layout = Layout(existing(data))
+    with suppress(Unavailable, PermissionError):
+        if waits(layout):
+            from aftertrace.ingest.drain import catch_up
+
+            catch_up(data)
     return data
 
 

@@ -303,6 +303,18 @@ def write(layout: Layout, table: str, rows: pa.Table, receiver: str) -> list[Dat
     return files
 
 
+def torn(tables: Path, name: str) -> list[Path]:
+    """What a power cut left of the newest checkpoint of a table in a folder, after what names one that is not there or
+    not whole: taken away in this order, a crash in between leaves nothing that leads nowhere.
+    """
+    log = tables / Log(Folder(tables), name).key
+    last = log / commits.LAST_CHECKPOINT
+    is_told, named = last.exists(), _checkpoint_named(last)
+    newest = sorted(log.glob("*.checkpoint.parquet"))[-1:]
+    parts = sorted(path for path in {*newest, named} if path is not None and not _is_parquet(path))
+    return [last, *parts] if is_told and (named is None or named in parts) else parts
+
+
 def recover(layout: Layout, tables: Path, name: str) -> None:
     """Take away what a power cut left of a checkpoint in part, and a name of one that is not there; make the last
     commit durable. Of tables in a folder.
@@ -316,14 +328,7 @@ def recover(layout: Layout, tables: Path, name: str) -> None:
     newest = commits.newest(log := Log(Folder(tables), name))
     if newest is None:
         return
-    last = tables / log.key / commits.LAST_CHECKPOINT
-    is_told, named = last.exists(), _checkpoint_named(last)
-    newest_of_all = sorted((tables / log.key).glob("*.checkpoint.parquet"))[-1:]
-    torn = sorted(path for path in {*newest_of_all, named} if path is not None and not _is_parquet(path))
-    # Before the file that it names: a crash in between leaves nothing that leads nowhere.
-    if is_told and (named is None or named in torn):
-        _set_aside(layout, tables, last)
-    for path in torn:
+    for path in torn(tables, name):
         _set_aside(layout, tables, path)
     # Whoever named it may have been killed before its folder was synced, or its sync may have failed: it is written
     # again, not synced again, since a sync that failed once may succeed for nothing.
