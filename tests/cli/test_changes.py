@@ -6,10 +6,14 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 import pytest
 from tests.analyzer.test_change_story import story
-from tests.analyzer.weeks import Ran, telemetry
+from tests.analyzer.weeks import PROMPT, Ran, days, telemetry
+
+from aftertrace.cli import whole_prompts
+from aftertrace.ingest import contents
 
 from .conftest import Command, command
 
@@ -173,3 +177,57 @@ def test_what_was_in_force_is_told_of_a_run_without_a_time(tmp_path: Path) -> No
     assert command("import", file, "--data", tmp_path / "data").code == 0
     found = command("changes", "--run", "last", "--data", tmp_path / "data")
     assert (found.code, "in 1 run from unknown to unknown" in found.out) == (0, True)
+
+
+HOUSE: Final = "Follow the house rules.\n" * 150
+"""Longer than what is kept of a prompt beside the evidence."""
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six days of two runs; on the fourth the limit is raised, at the very end of the prompt."""
+    ran = [
+        Ran(at=at, prompt=HOUSE + PROMPT.replace("100", "500" if nth >= 6 else "100"))
+        for nth, at in enumerate(days(6, runs=2))
+    ]
+    return imported(tmp_path_factory.mktemp("long") / "data", ran)
+
+
+def test_prompts_are_compared_whole_however_far_down_they_differ(aftertrace: Command, long: Path) -> None:
+    """The date of the day, beyond what the tables hold, is no change; the limit is."""
+    listed = aftertrace("changes", "--data", long)
+    (change,) = [line[-9:-1] for line in listed.out.splitlines() if ": prompt changed  [" in line]
+    assert f"aftertrace changes --diff {change} compares the texts, where they are kept" in listed.out
+    ended = aftertrace("changes", "--diff", change, "--data", long)
+    assert (ended.code, ended.out.splitlines()[3:]) == (
+        0,
+        [
+            "@@ -149,5 +149,5 @@",
+            " Follow the house rules.",
+            " Follow the house rules.",
+            " You are a clerk. Today is ⟨date⟩.",
+            "-Pay at most 100 EUR.",
+            "+Pay at most 500 EUR.",
+            " Be polite.",
+        ],
+    )
+
+
+def test_what_is_too_long_to_compare_is_said(aftertrace: Command, long: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And where the evidence does not hold the texts; neither is taken for the same."""
+    (row,) = [json.loads(line) for line in aftertrace("changes", "--data", long, "--format", "json").out.splitlines()]
+    monkeypatch.setattr(whole_prompts, "LINES", 100)
+    cut = aftertrace("changes", "--diff", row["change_id"], "--data", long).out.splitlines()[3:]
+    assert cut == [
+        "The prompt is longer than what is compared: its first 262,144 characters, and 5,000 lines.",
+        "What is compared of it is the same on both sides: it differs further down.",
+    ]
+    monkeypatch.setattr(contents, "content_of", lambda *_: None)
+    untold = aftertrace("changes", "--diff", row["change_id"], "--data", long).out.splitlines()[3:]
+    assert untold == [
+        (
+            "How both texts begin is compared: the whole of one is not in the evidence, or their wording differs at "
+            "each run."
+        ),
+        "The beginning that is kept is the same on both sides: it differs further down.",
+    ]

@@ -29,10 +29,12 @@ SCHEMA: Final = pl.Schema(
         ("first_ns", pl.Int64()),
         *((name, pl.String()) for name in (*PARTS, "system_prompt_digest", "template")),
         *((name, pl.List(pl.String)) for name in ("set_apart", "tool_names")),
+        ("settings", pl.List(pl.Int64)),
     ]
 )
 """One row per run and agent, by agent and time: the parts, and what they stand for. `set_apart`: kinds of what differs
-from run to run in its prompt; `whole`, where the text is not kept and its digest differs from run to run."""
+from run to run in its prompt; `whole`, where the text is not kept and its digest differs from run to run. `settings`:
+which of the values in its whole prompt are not set apart, by position; null where not all of them are told."""
 BEGINNING_CHARACTERS: Final = 1024
 """Of a prompt that is kept in part as much is compared, values left out: where it was cut depends on their length."""
 _MANY: Final = 8
@@ -50,6 +52,7 @@ class Template:
     key: str
     text: str | None
     set_apart: tuple[str, ...]
+    settings: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class _Prompt:
     wording: str
     values: tuple[str, ...]
     told: Split | None
+    is_whole: bool = True
+    """Whether these are all values in it."""
 
 
 def settled(sightings: pl.DataFrame) -> pl.DataFrame:
@@ -86,6 +91,7 @@ def _settled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "prompt": template.key if template else None,
             "template": template.text if template else None,
             "set_apart": list(template.set_apart) if template else [],
+            "settings": list(template.settings) if template and template.settings is not None else None,
             "system_prompt_digest": row["prompt_digest"],
             "tools": None if tools[at] is None else json.dumps(tools[at]),
             "tool_names": tools[at],
@@ -191,7 +197,7 @@ def _prompt(row: dict[str, Any], splits: dict[str, Split]) -> _Prompt | None:
     if row["rest_digest"] is not None and values is not None:
         return _Prompt(row["rest_digest"], values, told)
     wording = _GAP.join(told.words)[:BEGINNING_CHARACTERS]
-    return _Prompt(wording, (*told.values[: wording.count(_GAP)], f"={digest}"), told)
+    return _Prompt(wording, (*told.values[: wording.count(_GAP)], f"={digest}"), told, is_whole=False)
 
 
 def _values(written: str | None) -> tuple[str, ...] | None:
@@ -207,7 +213,9 @@ def _template(prompt: _Prompt, kept: frozenset[int]) -> Template:
     values = [value if at in kept else None for at, value in enumerate(prompt.values)]
     key = hashlib.sha256(json.dumps([prompt.wording, values]).encode()).hexdigest()
     apart = sorted({kind_of(value) for at, value in enumerate(prompt.values) if at not in kept})
-    return Template(key, None if prompt.told is None else prompt.told.rendered(kept), tuple(apart))
+    text = None if prompt.told is None else prompt.told.rendered(kept)
+    settings = tuple(sorted(kept)) if prompt.told is not None and prompt.is_whole else None
+    return Template(key, text, tuple(apart), settings)
 
 
 def _common(prompts: list[_Prompt | None]) -> list[Template | None]:

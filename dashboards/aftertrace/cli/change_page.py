@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from aftertrace.cli.whole_prompts import CHARACTERS, LINES
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     import polars as pl
 
     from aftertrace.analyzer import Analysis, Filter
+    from aftertrace.cli.whole_prompts import WholePrompt
 
 _WHOSE: Final = ("source", "tenant", "environment", "service_name", "agent_name")
 _LINES: Final = 12
 """Lines of a prompt's change on the page; `--diff` shows all."""
 _CHARACTERS: Final = 100
+_DIFF_LINES: Final = 2_000
+_DIFF_CHARACTERS: Final = 4_000
+_WHOLE_BELOW: Final = 2_000
+"""A template that is shorter is of a prompt that is kept whole, beside the evidence too."""
+_ONLY_BEGINNINGS: Final = (
+    "How both texts begin is compared: the whole of one is not in the evidence, or their wording differs at each run."
+)
+_CUT: Final = f"The prompt is longer than what is compared: its first {CHARACTERS:,} characters, and {LINES:,} lines."
+_NOT_SET_APART: Final = "Which of its values differ from run to run is not told: such lines may be no change."
 _MEASURES: Final = {
     "near_misses": "near misses",
     "denials": "denials",
@@ -77,8 +89,16 @@ def found(analysis: Analysis, change: str) -> dict[str, Any]:
     return rows.row(0, named=True)
 
 
-def diff_lines(analysis: Analysis, change: dict[str, Any]) -> list[str]:
-    """A change in full: of a prompt a unified diff, with what differs from run to run left out; else both sides."""
+def diff_lines(
+    analysis: Analysis, change: dict[str, Any], prompts: Sequence[WholePrompt | None] = (None, None)
+) -> list[str]:
+    """A change in full: of a prompt a unified diff, with what differs from run to run left out; else both sides.
+
+    Args:
+        analysis: of the store.
+        change: one row of `configuration_changes`.
+        prompts: the prompts of the last run before and of the first with it, where the evidence holds them.
+    """
     from aftertrace.analyzer.configuration_changes import prompt_diff
 
     head = [_head(change), f"--- version {change['version_before']}, last in run {change['last_run_before']}",
@@ -89,9 +109,19 @@ def diff_lines(analysis: Analysis, change: dict[str, Any]) -> list[str]:
     if before is None or after is None:
         return [*head, "The text of the prompt is not kept on both sides: only its digest tells that it changed.",
                 f"-{plain(change['before'])}", f"+{plain(change['after'])}"]  # fmt: skip
-    made = prompt_diff(before, after, context=3)
-    beyond = "The beginning that is kept is the same on both sides: it differs further down."
-    return [*head, *([line[0] + plain(line[1:]) for line in made] or [beyond])]
+    one, other = prompts
+    if one is None or other is None:
+        made = prompt_diff(before, after, context=3)
+        told = [] if max(len(before), len(after)) < _WHOLE_BELOW else [_ONLY_BEGINNINGS]
+        beyond = "The beginning that is kept is the same on both sides: it differs further down."
+    else:
+        made = prompt_diff(one.text, other.text, context=3)
+        told = [_CUT] if one.is_cut or other.is_cut else []
+        told += [] if one.is_set_apart and other.is_set_apart else [_NOT_SET_APART]
+        beyond = "What is compared of it is the same on both sides: it differs further down."
+    shown = [line[0] + plain(line[1:], most=_DIFF_CHARACTERS) for line in made[:_DIFF_LINES]]
+    left = [f"… and {len(made) - _DIFF_LINES:,} more lines"] if len(made) > _DIFF_LINES else []
+    return [*head, *told, *(shown or [beyond]), *left]
 
 
 def _sides(change: dict[str, Any]) -> list[str]:
@@ -162,8 +192,8 @@ def _what(row: dict[str, Any]) -> list[str]:
     """What was changed: lines, tools, or one value for another."""
     changed = [("-", text) for text in row["removed"]] + [("+", text) for text in row["added"]]
     if not changed and row["part"] == "prompt":
-        kept = "its text is kept in part, or not at all"
-        return [f"{plain(row['before'])[:19]}… -> {plain(row['after'])[:19]}… ({kept}: its digest tells)"]
+        how = f"aftertrace changes --diff {row['change_id'][:8]} compares the texts, where they are kept"
+        return [f"{plain(row['before'])[:19]}… -> {plain(row['after'])[:19]}…", how]
     if not changed:
         return [plain(f"{row['before']} -> {row['after']}")]
     if row["part"] == "tools":

@@ -54,11 +54,19 @@ def changes(
     each with its 95 % interval, corrected for all that was looked at. Prompts are compared without what differs from
     run to run, such as dates, paths and ids. What a run does not tell is no change.
     """
+    from aftertrace.cli.whole_prompts import whole_prompt
+    from aftertrace.store.snapshot import Snapshot
+
     if sum((run is not None, at_ns is not None, change is not None, measures)) > 1:
         raise click.UsageError("--run, --at, --diff and --measures ask different things; give one of them")
-    analysis = settings.analysis(settings.readable(data))
+    stored = settings.readable(data)
+    analysis = settings.analysis(stored)
     if change is not None:
-        say(change_page.diff_lines(analysis, change_page.found(analysis, change)), out)
+        found, snapshot = change_page.found(analysis, change), Snapshot.of(stored)
+        runs = [found[side] for side in ("last_run_before", "first_run_id") if found["part"] == "prompt"]
+        say(
+            change_page.diff_lines(analysis, found, [whole_prompt(analysis, snapshot, run, found) for run in runs]), out
+        )
         return
     if measures:
         rows = analysis.select("change_measures", chosen(options))

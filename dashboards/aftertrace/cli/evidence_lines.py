@@ -9,6 +9,8 @@ from aftertrace.store.errors import Corrupt
 if TYPE_CHECKING:
     import polars as pl
 
+    from aftertrace.ingest.wire import Slice
+    from aftertrace.store.request import Signal
     from aftertrace.store.snapshot import Snapshot
 
 POINTER: Final = ("receiver", "seq", "index")
@@ -17,9 +19,15 @@ POINTER: Final = ("receiver", "seq", "index")
 
 def evidence_lines(snapshot: Snapshot, places: pl.DataFrame) -> list[str]:
     """The evidence at some places (column `record`: `receiver/seq/index`), a line each. Raises `Corrupt`."""
+    from aftertrace.ingest import otlp_lines
+
+    return [otlp_lines.line(signal, part) + "\n" for signal, part in evidence_parts(snapshot, places)]
+
+
+def evidence_parts(snapshot: Snapshot, places: pl.DataFrame) -> list[tuple[Signal, Slice]]:
+    """The same as it came: the signal, and the record with what it belongs to. Raises `Corrupt`."""
     import polars as pl
 
-    from aftertrace.ingest import otlp_lines
     from aftertrace.ingest.wire import Slice
     from aftertrace.store.snapshot import collected
 
@@ -41,12 +49,12 @@ def evidence_lines(snapshot: Snapshot, places: pl.DataFrame) -> list[str]:
         .join(resources.unique("digest"), left_on="resource_digest", right_on="digest", how="left")
         .join(scopes.unique("digest"), left_on="scope_digest", right_on="digest", how="left", suffix="_of_scope")
     )
-    lines = []
+    parts = []
     for row in rows.iter_rows(named=True):
         if row["record_right"] is None or row["bytes"] is None or row["bytes_of_scope"] is None:
             raise Corrupt(f"records: the evidence {row['record']} is not whole; run `aftertrace fsck`")
         part = Slice(
             row["bytes"], row["schema_url"], row["bytes_of_scope"], row["schema_url_of_scope"], row["record_right"]
         )
-        lines.append(otlp_lines.line(row["signal"], part) + "\n")
-    return lines
+        parts.append((row["signal"], part))
+    return parts

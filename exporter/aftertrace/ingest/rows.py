@@ -132,7 +132,7 @@ def _event_row(record: Record, event: Event, ordinal: int, who: dict[str, Any]) 
         "reason": None if event.reason is None else event.reason[:REASON_CHARACTERS],
         "arguments": arguments,
         "arguments_digest": arguments_digest,
-        "content": None if event.content is None else _content(event.content)[:REASON_CHARACTERS],
+        "content": None if event.content is None else content_text(event.content)[:REASON_CHARACTERS],
         "content_digest": event.content_digest or value_digest(event.content),
         "rule": event.rule,
         "attributes": _attributes(event),
@@ -146,7 +146,7 @@ def _attributes(event: Event) -> str | None:
     if event.event == "input.resolved" and event.state == "system_prompt" and event.content is not None:
         # Of these names nothing is taken from a sender: a prompt could be told as another.
         told = {name: value for name, value in told.items() if name not in ("template_digest", "template_values")}
-        text = _content(event.content)
+        text = content_text(event.content)
         if len(text) > REASON_CHARACTERS:
             told |= (_remembered if len(text) <= REMEMBERED_CHARACTERS else _template)(text)
     return _json(told) if told else None
@@ -246,7 +246,8 @@ def _canonical(value: Any) -> str:
         return _json(value)
 
 
-def _content(value: Any) -> str:
+def content_text(value: Any) -> str:
+    """The content of an event as one text, whole: rows hold how it begins."""
     return value if isinstance(value, str) else _json(value)
 
 
