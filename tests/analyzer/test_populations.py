@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from aftertrace.analyzer import Analysis, Choice, Filter, Invalid, PopulationComparison, html, markdown
-from aftertrace.analyzer.argument_attributes import told_by_arguments
+from aftertrace.analyzer.argument_attributes import arguments_of
 from aftertrace.analyzer.population_document import document, written_json
 from aftertrace.analyzer.population_words import command, headline, lift, listed, notes, said
 from aftertrace.cli.population_page import page
@@ -193,8 +193,13 @@ def test_arguments_tell_values_words_hosts_sizes_and_targets() -> None:
             ],
         }
     )  # fmt: skip
-    values, known, left_out = told_by_arguments(calls)
-    found = {(row, name, path, value) for row, _, name, _, path, value in values.iter_rows()}
+    arguments = arguments_of(calls)
+    tellings = list(arguments.tellings())
+    found = {
+        row
+        for each in tellings
+        for row in each.values.join(each.keys, on="key").select("row", "attribute", "argument", "value").iter_rows()
+    }
     assert {
         (0, "argument_begins", "command", "rm"), (0, "argument_size", "n[]", "1,000 to 10,000"),
         (0, "argument_size", "n[]", "-1 to -10"), (1, "namespace", None, "ledger.accounts"),
@@ -204,8 +209,10 @@ def test_arguments_tell_values_words_hosts_sizes_and_targets() -> None:
     } <= found  # fmt: skip
     assert {row for row, name, _, _ in found if name == "target"} == {2, 3}
     of_tools = [(row, f"arguments\x1f{tool}") for row, tool in calls.select("row", "tool_name").iter_rows()]
-    assert sorted(known.rows()) == sorted([*((row, "arguments") for row, _ in of_tools), *of_tools])
-    assert left_out == 0
+    assert [sorted(each.known.rows()) for each in (tellings[0], tellings[-1])] == [
+        of_tools, [(row, "arguments") for row, _ in of_tools],
+    ]  # fmt: skip
+    assert arguments.left_out == 0
 
 
 @pytest.mark.parametrize(
@@ -213,9 +220,11 @@ def test_arguments_tell_values_words_hosts_sizes_and_targets() -> None:
 )
 def test_arguments_that_are_hostile_are_taken_apart_as_far_as_they_go(text: str) -> None:
     """No JSON, nested without end, half characters, numbers that are none."""
-    values, known, _ = told_by_arguments(pl.DataFrame({"row": [0], "tool_name": [None], "arguments": [text]}))
-    assert known.height == 2
-    assert all("\ud800" not in (cell or "") for row in values.select("argument", "value").rows() for cell in row)
+    arguments = arguments_of(pl.DataFrame({"row": [0], "tool_name": [None], "arguments": [text]}))
+    assert [each.known.height for each in arguments.tellings()] == [1] * 7
+    assert all(
+        "\ud800" not in (cell or "") for row in arguments.found.select("argument", "value").rows() for cell in row
+    )
 
 
 def test_what_a_hostile_agent_wrote_is_text_wherever_it_is_told() -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from math import floor, log10
 from typing import Final
 
 import polars as pl
 
 from aftertrace.analyzer.leaves import Scalar, leaves
-from aftertrace.analyzer.lifts import KEY, KNOWN, TOLD
+from aftertrace.analyzer.lifts import KEY, KEYS, KNOWN, TOLD, Telling
 from aftertrace.analyzer.narrowing import HOLDERS
 from aftertrace.analyzer.targets import LEAST_CHARACTERS, MOST_CHARACTERS
 
@@ -49,33 +50,53 @@ _ALL: Final = "arguments"
 """Scope of what counts among all calls whose arguments are told."""
 
 
-def told_by_arguments(calls: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
-    """What the arguments of calls tell, and which calls tell it; columns as in `lifts.TOLD` and `lifts.KNOWN`.
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """The arguments of calls, taken apart: each that differs once."""
 
-    The number is of calls that are left out, since more arguments differ than are taken apart.
+    calls: pl.DataFrame
+    """`row` and `tool_name` of each call whose arguments are told, and `of`, which arguments these are."""
+    found: pl.DataFrame
+    """What some arguments tell: `of`, and the columns of `lifts.KEY`."""
+    left_out: int
+    """How many calls there are whose arguments are not looked at, since too many differ."""
+
+    def tellings(self, left_out: Collection[str] = ()) -> Iterator[Telling]:
+        """What they tell, one attribute after the other, but for those that are left out."""
+        for attribute in ARGUMENT_ATTRIBUTES:
+            if attribute in left_out:
+                continue
+            mine = self.found.filter(pl.col("attribute") == attribute)
+            is_of_tools = attribute.startswith("argument")
+            mark = f"{_ALL}\x1f"
+            keys = mine.select(KEY).unique().with_row_index("key")
+            scope = pl.concat_str(pl.lit(mark), "within") if is_of_tools else pl.lit(_ALL)
+            of_call = pl.concat_str(pl.lit(mark), "tool_name") if is_of_tools else pl.lit(_ALL)
+            told = mine.join(keys, on=KEY, nulls_equal=True).select("of", "key")
+            yield Telling(
+                self.calls.select("row", "of").join(told, on="of").select(TOLD.names()).cast(TOLD),
+                keys.with_columns(scope=scope).select(KEYS.names()).cast(KEYS),
+                self.calls.select("row", scope=of_call).cast(KNOWN),
+            )
+
+
+def arguments_of(calls: pl.DataFrame) -> Arguments:
+    """The arguments of some calls, taken apart.
 
     Args:
         calls: `row`, `tool_name` and `arguments`.
     """
     some = calls.drop_nulls("arguments").with_columns(pl.col("tool_name").fill_null(""))
-    each = some.select("tool_name", "arguments").unique(maintain_order=True).with_row_index("of")
-    left_out = some.join(each.slice(CALLS_AT_MOST), on=["tool_name", "arguments"], how="semi").height
-    numbered = some.join(each.head(CALLS_AT_MOST), on=["tool_name", "arguments"]).select("row", "of", "tool_name")
+    different = some.select("tool_name", "arguments").unique(maintain_order=True).with_row_index("of")
+    each = different.head(CALLS_AT_MOST)
     rows = [
         (of, attribute, None if path is None else tool, path, value)
-        for of, tool, arguments in each.head(CALLS_AT_MOST).select("of", "tool_name", "arguments").iter_rows()
+        for of, tool, arguments in each.select("of", "tool_name", "arguments").iter_rows()
         for attribute, path, value in dict.fromkeys(_attributes(arguments))
     ]
     found = pl.DataFrame(rows, schema={"of": pl.UInt32, **dict.fromkeys(KEY, pl.String)}, orient="row")
-    scope = pl.coalesce(pl.concat_str(pl.lit(f"{_ALL}\x1f"), "within"), pl.lit(_ALL))
-    told = numbered.select("row", "of").join(_of_several_tools(found, each), on="of").with_columns(scope=scope)
-    known = pl.concat(
-        [
-            numbered.select("row", scope=pl.lit(_ALL)),
-            numbered.select("row", scope=pl.concat_str(pl.lit(f"{_ALL}\x1f"), "tool_name")),
-        ]
-    )
-    return told.select(TOLD.names()).cast(TOLD), known.cast(KNOWN), left_out
+    numbered = some.join(each, on=["tool_name", "arguments"]).select("row", "of", "tool_name")
+    return Arguments(numbered, _of_several_tools(found, each), some.height - numbered.height)
 
 
 def _of_several_tools(found: pl.DataFrame, each: pl.DataFrame) -> pl.DataFrame:

@@ -5,13 +5,14 @@ What was made of a call afterwards, such as its outcome, is an attribute as well
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import polars as pl
 
-from aftertrace.analyzer.argument_attributes import ARGUMENT_ATTRIBUTES, told_by_arguments
-from aftertrace.analyzer.lifts import KNOWN, TOLD
+from aftertrace.analyzer.argument_attributes import ARGUMENT_ATTRIBUTES, Arguments, arguments_of
+from aftertrace.analyzer.lifts import KEYS, KNOWN, TOLD, Telling
 from aftertrace.semconv.wording import split
 
 if TYPE_CHECKING:
@@ -117,6 +118,15 @@ _OF_THEIR_RUN: Final = {
     "service_version": pl.col("service_version"),
 }
 """What a run tells of itself and of its calls."""
+COLUMNS: Final[dict[Kind, frozenset[str]]] = {
+    "calls": frozenset(("run_id", "call_key", "first_ns", "agent_name", "arguments", "reason", "outcome")).union(
+        *(each.meta.root_names() for each in _OF_CALLS.values())
+    ),
+    "runs": frozenset(("run_id", "first_ns", "agent_name")).union(
+        *(each.meta.root_names() for each in (*_OF_RUNS.values(), *_OF_THEIR_RUN.values()))
+    ),
+}
+"""The columns of calls and of runs that are looked at."""
 _REASON_CHARACTERS: Final = 200
 UNNAMED: Final = "an agent without a name"
 
@@ -125,12 +135,50 @@ UNNAMED: Final = "an agent without a name"
 class Told:
     """What rows tell."""
 
-    values: pl.DataFrame
-    """Columns as in `lifts.TOLD`."""
-    known: pl.DataFrame
-    """Columns as in `lifts.KNOWN`."""
-    arguments_left_out: int
-    """How many calls there are whose arguments are not looked at, since too many differ."""
+    columns: pl.DataFrame
+    """`row`, `is_chosen`, `agent_name`, and a column for each attribute but those of arguments; null is not told."""
+    arguments: Arguments | None
+    """Of calls their arguments."""
+    count_untold: bool
+    """Whether what is not told counts as a value, which is null."""
+
+    def tellings(self, left_out: Collection[str]) -> Iterator[Telling]:
+        """What they tell, some attributes after the others, but for those that are left out."""
+        for name in self.columns.columns:
+            if name not in left_out and name not in _NO_ATTRIBUTES:
+                yield self._telling(name)
+        if self.arguments is not None:
+            yield from self.arguments.tellings(left_out)
+
+    def untold(self) -> Iterator[str]:
+        """Attributes that one side, or both, does not tell of any row."""
+        for name in self.columns.columns:
+            if name not in _NO_ATTRIBUTES and self.columns.drop_nulls(name)["is_chosen"].n_unique() < 2:
+                yield name
+        if self.arguments is not None:
+            sides = self.arguments.calls.join(self.columns.select("row", "is_chosen"), on="row").select(
+                "of", "is_chosen"
+            )
+            told = self.arguments.found.select("of", "attribute").unique().join(sides.unique(), on="of")
+            both = told.group_by("attribute").agg(pl.col("is_chosen").n_unique()).filter(pl.col("is_chosen") > 1)
+            yield from (name for name in ARGUMENT_ATTRIBUTES if name not in both["attribute"])
+
+    def _telling(self, name: str) -> Telling:
+        own = self.columns.select("row", "agent_name", value=name)
+        told = own if self.count_untold else own.drop_nulls("value")
+        is_list = told.schema["value"] == pl.List
+        each = told.explode("value", empty_as_null=False, keep_nulls=True) if is_list else told
+        each = _scoped(each, name).with_columns(pl.col("value").cast(pl.String))
+        keys = each.select("scope", "within", "value").unique().with_row_index("key")
+        numbered = each.join(keys, on=["scope", "within", "value"], nulls_equal=True).select("row", "key")
+        return Telling(
+            numbered.unique().cast(TOLD),
+            keys.with_columns(attribute=pl.lit(name), argument=pl.lit(None)).select(KEYS.names()).cast(KEYS),
+            _scoped(told, name).select(KNOWN.names()).cast(KNOWN),
+        )
+
+
+_NO_ATTRIBUTES: Final = ("row", "is_chosen", "agent_name")
 
 
 def told_of(analysis: Analysis, of: Kind, rows: pl.DataFrame, *, count_untold: bool = False) -> Told:
@@ -139,51 +187,31 @@ def told_of(analysis: Analysis, of: Kind, rows: pl.DataFrame, *, count_untold: b
     Args:
         analysis: where they are from.
         of: what they are.
-        rows: rows of that table, with their number as `row`.
-        count_untold: whether what is not told counts as a value, which is null.
+        rows: rows of that table, with their number as `row`, and `is_chosen`.
+        count_untold: whether what is not told counts as a value.
     """
-    named = _of_a_run(analysis, rows) if of == "runs" else _of_a_call(analysis, rows)
-    values, known = [pl.DataFrame(schema=TOLD)], [pl.DataFrame(schema=KNOWN)]
-    for name, column in named.items():
-        own = pl.DataFrame({"row": rows["row"], "value": column})
-        told = own if count_untold else own.drop_nulls("value")
-        each = told.explode("value", empty_as_null=False, keep_nulls=True) if column.dtype == pl.List else told
-        within = rows["agent_name"] if name == "configuration" else None
-        values.append(_values(each.unique(maintain_order=True), name, within))
-        known.append(_scoped(told.select("row"), name, within).select(KNOWN.names()).cast(KNOWN))
-    left_out = 0
-    if of == "calls":
-        told, tells, left_out = told_by_arguments(rows)
-        values.append(told)
-        known.append(tells)
-    return Told(pl.concat(values), pl.concat(known), left_out)
+    told = _of_a_run(analysis, rows) if of == "runs" else _of_a_call(analysis, rows)
+    columns = pl.concat([rows.select(_NO_ATTRIBUTES), *told], how="horizontal")
+    return Told(columns, arguments_of(rows) if of == "calls" else None, count_untold)
 
 
-def _values(each: pl.DataFrame, name: str, within: pl.Series | None) -> pl.DataFrame:
-    told = _scoped(each, name, within).with_columns(attribute=pl.lit(name), argument=pl.lit(None))
-    return told.select(TOLD.names()).cast(TOLD)
-
-
-def _scoped(each: pl.DataFrame, name: str, within: pl.Series | None) -> pl.DataFrame:
-    """With `within` and `scope`: all rows that tell it, or those that also have the same in another column."""
-    if within is None:
+def _scoped(each: pl.DataFrame, name: str) -> pl.DataFrame:
+    """With `within` and `scope`: among all rows that tell it, versions among those of their agent."""
+    if name != "configuration":
         return each.with_columns(within=pl.lit(None), scope=pl.lit(name))
-    mine = within.fill_null(UNNAMED).gather(each["row"])
-    return each.with_columns(within=mine).with_columns(scope=pl.concat_str(pl.lit(f"{name}\x1f"), "within"))
+    mine = each.with_columns(within=pl.col("agent_name").fill_null(UNNAMED))
+    return mine.with_columns(scope=pl.concat_str(pl.lit(f"{name}\x1f"), "within"))
 
 
-def _of_a_call(analysis: Analysis, calls: pl.DataFrame) -> dict[str, pl.Series]:
+def _of_a_call(analysis: Analysis, calls: pl.DataFrame) -> list[pl.DataFrame]:
     runs = analysis.runs.select("run_id", **_OF_THEIR_RUN)
     of_run = calls.select("run_id").join(runs, on="run_id", how="left", maintain_order="left").drop("run_id")
-    own = calls.select(**_OF_CALLS, **_times())
-    reasons = calls["reason"].map_elements(_wording, return_dtype=pl.String)
-    made = _configured(analysis, calls)
-    return {column.name: column for frame in (own, of_run, made) for column in frame} | {"reason": reasons}
+    reason = calls["reason"].map_elements(_wording, return_dtype=pl.String)
+    return [calls.select(**_OF_CALLS, **_times(), reason=reason), of_run, _configured(analysis, calls)]
 
 
-def _of_a_run(analysis: Analysis, runs: pl.DataFrame) -> dict[str, pl.Series]:
-    own = runs.select(**_OF_RUNS, **_OF_THEIR_RUN, **_times())
-    return {column.name: column for frame in (own, _configured(analysis, runs)) for column in frame}
+def _of_a_run(analysis: Analysis, runs: pl.DataFrame) -> list[pl.DataFrame]:
+    return [runs.select(**_OF_RUNS, **_OF_THEIR_RUN, **_times()), _configured(analysis, runs)]
 
 
 def _times() -> dict[str, pl.Expr]:

@@ -10,6 +10,7 @@ from aftertrace.analyzer.document import (
     Code,
     Document,
     Excerpt,
+    Inline,
     Line,
     Mark,
     Paragraph,
@@ -35,6 +36,7 @@ _SHOWN_STEPS: Final = 200
 _SHOWN_LINES: Final = 40
 _SHOWN_DIFFERENCES: Final = 12
 _CELL_CHARACTERS: Final = 100
+_DIGEST_CHARACTERS: Final = 19
 _VERDICTS: Final[dict[str, tuple[str, Tone]]] = {
     "same": ("same", "good"),
     "other_result": ("other result", "medium"),
@@ -81,17 +83,20 @@ def facts(run: ComparedRun) -> list[tuple[str, str]]:
 
 def _made(found: RunComparison) -> Table:
     order = ("differs", "values_differ", "same", "not_told")
-    ranked = sorted(found.parts, key=lambda part: order.index(part.agreement))
+    told = [part for part in found.parts if part.first or part.second]
+    ranked = sorted(told, key=lambda part: order.index(part.agreement))
+    untold = ", ".join(PARTS[part.part] for part in found.parts if not part.first and not part.second)
     rows = tuple(
         (PARTS[part.part], (Mark(AGREEMENTS[part.agreement], _AGREED[part.agreement]),), _side(part.first),
          _side(part.second))
         for part in ranked
     )  # fmt: skip
-    return Table(("part", "", "A", "B"), rows)
+    return Table(("part", "", "A", "B"), rows, f"Neither tells: {untold}." if untold else "")
 
 
 def _side(told: tuple[str, ...]) -> str:
-    return visible(", ".join(told), _CELL_CHARACTERS) if told else UNTOLD
+    short = (each[:_DIGEST_CHARACTERS] if each.startswith("sha256:") else each for each in told)
+    return visible(", ".join(short), _CELL_CHARACTERS) if told else UNTOLD
 
 
 def _texts(found: RunComparison) -> tuple[Block, ...]:
@@ -145,8 +150,20 @@ def _row(group: tuple[ComparedStep, ...]) -> tuple[Line, ...]:
         (Mark(word, tone),),
         became(step.first) if step.first is not None else "",
         became(step.second) if step.second is not None else "",
-        "; ".join(lines[:_SHOWN_DIFFERENCES]) + left,
+        ("; ".join(lines[:_SHOWN_DIFFERENCES]) + left, *_evidence(step)),
     )
+
+
+def _evidence(step: ComparedStep) -> tuple[Inline, ...]:
+    """The first record that each call of a step rests on, where the step is of interest."""
+    if step.verdict == "same":
+        return ()
+    calls = [(name, call) for name, call in (("A", step.first), ("B", step.second)) if call is not None]
+    told: list[Inline] = []
+    for name, call in calls:
+        for place in call.evidence[:1]:
+            told += [f" {name}: ", Code(place)]
+    return tuple(told)
 
 
 def _number(step: ComparedStep, side: str) -> str:

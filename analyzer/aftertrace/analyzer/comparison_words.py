@@ -38,7 +38,7 @@ AGREEMENTS: Final = {
     "same": "the same",
     "values_differ": "the same wording, other values",
     "differs": "differs",
-    "not_told": "not told by both",
+    "not_told": "not known",
 }
 _KINDS: Final = {
     "executed": "as it ran, ",

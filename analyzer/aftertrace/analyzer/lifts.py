@@ -7,7 +7,7 @@ among the rows that tell it: what is not told is neither a value nor a differenc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
@@ -50,7 +50,7 @@ LIFTS: Final[dict[str, tuple[pl.DataType | type[pl.DataType], str]]] = {
     "rank": (
         pl.Int64,
         (
-            "from 1: what is more frequent before what is less, by the nearer end of the interval over all rows; what "
+            "from 1: what is more frequent before what is less, by the end of the interval that is nearer to 1; what "
             "fewer than 5 % of the chosen have after what more have"
         ),
     ),
@@ -75,12 +75,26 @@ _KINDS: Final = {
     "argument_host": "leads to",
     "argument_size": "is",
 }
-TOLD: Final = pl.Schema({"row": pl.UInt32(), "scope": pl.String(), **dict.fromkeys(KEY, pl.String())})
-"""One row per row and value that it has; `scope` names the rows among which that counts, as in `KNOWN`."""
+TOLD: Final = pl.Schema({"row": pl.UInt32(), "key": pl.UInt32()})
+"""One row per row and value that it has, by number; each once."""
+KEYS: Final = pl.Schema({"key": pl.UInt32(), "scope": pl.String(), **dict.fromkeys(KEY, pl.String())})
+"""What each number stands for; `scope` names the rows among which it counts, as in `KNOWN`."""
 KNOWN: Final = pl.Schema({"row": pl.UInt32(), "scope": pl.String()})
 """One row per row and scope that it tells."""
 SIDES: Final = pl.Schema({"row": pl.UInt32(), "run_id": pl.String(), "is_chosen": pl.Boolean()})
 """One row per row that is compared, by its number; rows of one run hang together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What rows tell of some attributes: all values of each."""
+
+    values: pl.DataFrame
+    """Columns as in `TOLD`."""
+    keys: pl.DataFrame
+    """Columns as in `KEYS`."""
+    known: pl.DataFrame
+    """Columns as in `KNOWN`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,31 +121,42 @@ class _Look:
     others: Clusters
     ratio: Ratio | None
     nearer: float
-    """How far the interval of its ratio over all rows is from 1, upwards or downwards; else by how much its share is
-    larger.
+    """How far the interval of its ratio is from 1, among the rows that tell it or among all, whichever is less; of what
+    is not tested, by how much its share is larger.
     """
 
 
-def lifts(told: pl.DataFrame, known: pl.DataFrame, sides: pl.DataFrame, order: Sequence[str] = ()) -> Lifts:
+def lifts(tellings: Iterable[Telling], sides: pl.DataFrame, order: Sequence[str] = ()) -> Lifts:
     """What is more or less frequent among the chosen.
 
     Args:
-        told: columns as in `TOLD`.
-        known: columns as in `KNOWN`.
+        tellings: what rows tell; taken one after the other, so that they need not all be there at once.
         sides: columns as in `SIDES`.
         order: attributes, the one first that names a set of rows which several attributes tell.
     """
-    sides = sides.with_columns(pl.col("run_id").rank("dense").alias("run"))
-    seen = told.join(sides, on="row")
-    common = seen.group_by(KEY).agg(pl.len().alias("rows"), pl.col("run").n_unique().alias("runs"))
-    enough = common.filter((pl.col("rows") >= FEWEST_ROWS) & (pl.col("runs") >= FEWEST_RUNS)).select(KEY)
-    seen = seen.join(enough, on=KEY, nulls_equal=True)
-    totals = known.join(sides, on="row").group_by("scope", "is_chosen", "run").agg(pl.len().cast(pl.Int64).alias("t"))
-    counted = _merged(_counted(seen, totals), order)
+    names = sides["run_id"].unique().sort()
+    sides = sides.select("row", "is_chosen", run=pl.col("run_id").rank("dense") - 1)
+    counted, left_out = list[pl.DataFrame](), 0
+    for telling in tellings:
+        seen = telling.values.join(sides, on="row")
+        common = seen.group_by("key").agg(pl.len().alias("rows"), pl.col("run").n_unique().alias("runs"))
+        enough = common.filter((pl.col("rows") >= FEWEST_ROWS) & (pl.col("runs") >= FEWEST_RUNS)).select("key")
+        left_out += common.height - enough.height
+        keys = telling.keys.join(enough, on="key", how="semi")
+        known = telling.known.join(keys, on="scope", how="semi").join(sides, on="row")
+        counted.append(_counted(seen.join(enough, on="key", how="semi"), keys, known))
+    if not counted:
+        return Lifts(pl.DataFrame(schema=SCHEMA), left_out)
     sizes = dict(sides.group_by("is_chosen").agg(pl.len()).iter_rows())
-    looks = [_look(row, sizes) for row in counted.iter_rows(named=True)]
+    looks = [_look(row, sizes) for row in _merged(pl.concat(counted), order).iter_rows(named=True)]
+    ranked = _ranked(looks, sizes, lambda run: names[run])
+    return Lifts(pl.DataFrame(ranked, schema=SCHEMA, orient="row"), left_out)
+
+
+def _ranked(looks: Sequence[_Look], sizes: dict[bool, int], run_of: Callable[[int], str]) -> list[dict[str, Any]]:
+    """The rows of what was looked at, corrected for all of it, by rank."""
     corrected = iter(benjamini_hochberg([look.ratio.p for look in looks if look.ratio is not None]))
-    rows = [_row(look, None if look.ratio is None else next(corrected)) for look in looks]
+    rows = [_row(look, None if look.ratio is None else next(corrected), run_of) for look in looks]
     places = {"more": 0, "less": 2, "not_shown": 3, "too_few": 4}
     rare = RARE_BELOW * sizes.get(True, 0)
 
@@ -141,47 +166,44 @@ def lifts(told: pl.DataFrame, known: pl.DataFrame, sides: pl.DataFrame, order: S
         return (places[row["verdict"]] + is_rare, -look.nearer, row["q"] or 0, name_of(row))
 
     ranked = sorted(zip(rows, looks, strict=True), key=place)
-    numbered = [{**row, "rank": rank} for rank, (row, _) in enumerate(ranked, start=1)]
-    return Lifts(pl.DataFrame(numbered, schema=SCHEMA, orient="row"), common.height - enough.height)
+    return [{**row, "rank": rank} for rank, (row, _) in enumerate(ranked, start=1)]
 
 
-def _counted(seen: pl.DataFrame, totals: pl.DataFrame) -> pl.DataFrame:
-    """Per value the sums over runs of each side, in the columns of `_SUMS`, and which rows have it."""
-    t = pl.col("t")
+def _counted(seen: pl.DataFrame, keys: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Per value the sums over runs of each side that make `Clusters`, and which rows have it."""
+    t, o = pl.col("t"), pl.col("o")
+    totals = known.group_by("scope", "is_chosen", "run").agg(pl.len().cast(pl.Int64).alias("t"))
     scopes = totals.group_by("scope", "is_chosen").agg(
         pl.len().cast(pl.Int64).alias("runs"), t.sum().alias("total"), (t * t).sum().alias("total_total")
     )
-    o = pl.col("o")
-    by_run = seen.group_by(*KEY, "scope", "is_chosen", "run").agg(pl.len().cast(pl.Int64).alias("o"))
+    by_run = seen.group_by("key", "is_chosen", "run").agg(pl.len().cast(pl.Int64).alias("o"))
     sums = (
-        by_run.join(totals, on=["scope", "is_chosen", "run"])
-        .group_by(*KEY, "scope", "is_chosen")
+        by_run.join(keys.select("key", "scope"), on="key")
+        .join(totals, on=["scope", "is_chosen", "run"])
+        .group_by("key", "is_chosen")
         .agg(o.sum().alias("of"), (o * o).sum().alias("of_of"), (o * t).sum().alias("of_total"), pl.len().alias("had"))
     )
-    whole = seen.group_by(*KEY, "scope").agg(
+    first_runs = pl.col("run").unique().sort().head(RUNS_NAMED)
+    marks = seen.group_by("key").agg(
         # Which rows have it, as two numbers: equal where the rows are.
         pl.col("row").hash(1).bitwise_xor().alias("first_mark"),
         pl.col("row").hash(2).bitwise_xor().alias("second_mark"),
-        pl.col("run_id").unique().sort().head(RUNS_NAMED).alias("any_run_ids"),
-        pl.col("run_id").filter("is_chosen").unique().sort().head(RUNS_NAMED).alias("chosen_run_ids"),
     )
-    for side, prefix in ((True, "chosen"), (False, "others")):
-        names = {name: f"{prefix}_{name}" for name in ("runs", "total", "total_total")}
-        whole = whole.join(
-            scopes.filter(pl.col("is_chosen") == side).drop("is_chosen").rename(names), on="scope", how="left"
-        )
-        names = {name: f"{prefix}_{name}" for name in ("of", "of_of", "of_total", "had")}
-        whole = whole.join(
-            sums.filter(pl.col("is_chosen") == side).drop("is_chosen").rename(names),
-            on=[*KEY, "scope"],
-            how="left",
-            nulls_equal=True,
-        )
-    numbers = [name for name in whole.columns if name.startswith(("chosen_", "others_")) and name != "chosen_run_ids"]
+    runs = by_run.group_by("key").agg(
+        first_runs.alias("runs_of_any"),
+        pl.col("run").filter("is_chosen").unique().sort().head(RUNS_NAMED).alias("runs_of_chosen"),
+    )
+    whole = keys.join(marks, on="key").join(runs, on="key")
+    for is_chosen, side in ((True, "chosen"), (False, "others")):
+        for told, on in ((scopes, "scope"), (sums, "key")):
+            mine = told.filter(pl.col("is_chosen") == is_chosen).drop("is_chosen")
+            mine = mine.rename({name: f"{side}_{name}" for name in mine.columns if name != on})
+            whole = whole.join(mine, on=on, how="left")
+    numbers = [name for name in whole.columns if name.startswith(("chosen_", "others_"))]
     whole = whole.with_columns(pl.col(numbers).fill_null(0).cast(pl.Int64))
     both = (pl.col("chosen_total") > 0) & (pl.col("others_total") > 0)
     had_by_all = pl.sum_horizontal("chosen_of", "others_of") == pl.sum_horizontal("chosen_total", "others_total")
-    return whole.filter(both & ~had_by_all).sort(KEY, nulls_last=True)
+    return whole.filter(both & ~had_by_all)
 
 
 def _merged(counted: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
@@ -216,17 +238,22 @@ def _look(row: dict[str, Any], sizes: dict[bool, int]) -> _Look:
     if min(chosen.runs, others.runs) < FEWEST_RUNS:
         return _Look(row, chosen, others, None, chosen.of / sizes[True] - others.of / sizes[False])
     one, two, ratio = populations_differ(chosen, others)
-    # Over all rows, so that what is within a tool is beside what is not; each as often as it counts for the test.
+    # Over all rows too, so that what is within a tool is beside what is not; each as often as it counts for the test.
     low, high = ratio_interval(
         *(
             Share(share.of, max(share.total, sizes[side] * share.total / clusters.total))
             for share, clusters, side in ((one, chosen, True), (two, others, False))
         )
     )
-    return _Look(row, chosen, others, ratio, max(low, 1 / high if high else inf))
+    return _Look(row, chosen, others, ratio, min(_nearer(low, high), _nearer(ratio.low, ratio.high)))
 
 
-def _row(look: _Look, q: float | None) -> dict[str, Any]:
+def _nearer(low: float, high: float) -> float:
+    """How far the nearer end of an interval is from 1, upwards or downwards."""
+    return max(low, 1 / high if high else inf)
+
+
+def _row(look: _Look, q: float | None, run_of: Callable[[int], str]) -> dict[str, Any]:
     row, ratio = look.row, look.ratio
     key = "\x1f".join("\x00" if row[name] is None else row[name] for name in KEY)
     return {
@@ -244,7 +271,7 @@ def _row(look: _Look, q: float | None) -> dict[str, Any]:
         "p": ratio and ratio.p,
         "q": q,
         "verdict": _verdict(ratio, q),
-        "run_ids": row["chosen_run_ids"] or row["any_run_ids"],
+        "run_ids": [run_of(run) for run in row["runs_of_chosen"] or row["runs_of_any"]],
     }
 
 

@@ -63,7 +63,7 @@ def written_json(found: PopulationComparison) -> str:
         "left_out": found.left_out,
         "untold": found.untold,
         "values_left_out": found.lifts.left_out,
-        "arguments_left_out": found.told.arguments_left_out,
+        "arguments_left_out": found.arguments_left_out,
         "command": command(found),
         "lifts": found.lifts.rows.to_dicts(),
     }

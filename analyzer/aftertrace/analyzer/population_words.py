@@ -65,10 +65,8 @@ def notes(found: PopulationComparison) -> list[str]:
         lines.append(f"{count(found.both, found.choice.of[:-1])} in both: they count among the chosen alone.")
     if found.pending:
         lines.append(f"{count(found.pending, 'call')} left out: nothing can be said yet of what becomes of them.")
-    if found.told.arguments_left_out:
-        lines.append(
-            f"The arguments of {count(found.told.arguments_left_out, 'call')} are not looked at: too many differ."
-        )
+    if found.arguments_left_out:
+        lines.append(f"The arguments of {count(found.arguments_left_out, 'call')} are not looked at: too many differ.")
     return lines
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from aftertrace.analyzer.attributes import ATTRIBUTES, Kind, Told, told_of
+from aftertrace.analyzer.attributes import ATTRIBUTES, COLUMNS, Kind, Told, told_of
 from aftertrace.analyzer.lifts import KEY, Lifts, lifts
 from aftertrace.analyzer.select import Filter
 from aftertrace.store.errors import Invalid
@@ -53,8 +53,10 @@ class PopulationComparison:
     choice: Choice
     now_ns: int
     """The time it is judged at."""
+    source: pl.DataFrame
+    """The calls or runs of the analysis that both sides are from."""
     rows: pl.DataFrame
-    """The calls or runs, each with its number `row` and `is_chosen`."""
+    """Those that are compared, as far as they are looked at, each with its number `row` and `is_chosen`."""
     told: Told
     """What they tell."""
     lifts: Lifts
@@ -68,6 +70,11 @@ class PopulationComparison:
     untold: tuple[str, ...]
     """Attributes that no row of one side tells, or of either."""
 
+    @property
+    def arguments_left_out(self) -> int:
+        """How many calls there are whose arguments are not looked at, since too many differ."""
+        return 0 if self.told.arguments is None else self.told.arguments.left_out
+
     def size(self, *, is_chosen: bool) -> tuple[int, int]:
         """How many rows a side has, and of how many runs."""
         side = self.rows.filter(pl.col("is_chosen") == is_chosen)
@@ -78,10 +85,17 @@ class PopulationComparison:
         found = self.lifts.rows.filter(pl.col("lift_id") == lift_id)
         if not found.height:
             raise Invalid(f"rows {lift_id!r}: nothing that was looked at has this id, expected the 8 digits of one")
-        having = self.told.values.join(found.select(KEY), on=KEY, how="semi", nulls_equal=True)
-        return self.rows.join(having, on="row", how="semi").drop("row").sort(
-            "is_chosen", "first_ns", _KEYS[self.choice.of], descending=[True, True, False], nulls_last=True
-        )  # fmt: skip
+        having = pl.concat(
+            telling.values.join(
+                telling.keys.join(found.select(KEY), on=KEY, how="semi", nulls_equal=True), on="key", how="semi"
+            ).select("row")
+            for telling in self.told.tellings(self.left_out)
+        )
+        key = _KEYS[self.choice.of]
+        mine = self.rows.join(having, on="row", how="semi").select(key, "is_chosen")
+        return self.source.join(mine, on=key).sort(
+            "is_chosen", "first_ns", key, descending=[True, True, False], nulls_last=True
+        )
 
 
 def compare_populations(analysis: Analysis, choice: Choice) -> PopulationComparison:
@@ -93,7 +107,8 @@ def compare_populations(analysis: Analysis, choice: Choice) -> PopulationCompari
     if not choice.chosen:
         raise Invalid("compare: nothing chooses, expected a filter such as outcome=denied")
     key = _KEYS[choice.of]
-    within = analysis.select(choice.of, choice.within)
+    source = analysis.select(choice.of, choice.within)
+    within = source.select(name for name in source.columns if name in COLUMNS[choice.of])
     chosen = _let_through(analysis, choice, choice.chosen)
     others = _let_through(analysis, choice, choice.others) if choice.others else within.select(key)
     is_chosen, is_other = (pl.col(key).is_in(side[key].implode()) for side in (chosen, others))
@@ -111,23 +126,18 @@ def compare_populations(analysis: Analysis, choice: Choice) -> PopulationCompari
     told = told_of(analysis, choice.of, rows, count_untold=choice.count_untold)
     known = [each for each in ATTRIBUTES if choice.of in each.of]
     left_out = tuple(each.name for each in known if choice.fields & set(each.chosen_by))
-    values = told.values.filter(~pl.col("attribute").is_in(left_out))
-    found = lifts(
-        values,
-        told.known,
-        rows.select("row", "run_id", "is_chosen"),
-        [each.name for each in ATTRIBUTES],
-    )
+    found = lifts(told.tellings(left_out), rows, [each.name for each in ATTRIBUTES])
     return PopulationComparison(
         choice=choice,
         now_ns=analysis.now_ns,
+        source=source,
         rows=rows,
         told=told,
         lifts=found,
         both=both,
         pending=waiting,
         left_out=left_out,
-        untold=tuple(each.name for each in known if each.name not in left_out and _is_untold(each.name, values, rows)),
+        untold=tuple(name for name in told.untold() if name not in left_out),
     )
 
 
@@ -136,9 +146,3 @@ def _let_through(analysis: Analysis, choice: Choice, filters: Sequence[Filter]) 
     key = _KEYS[choice.of]
     found = [analysis.select(choice.of, each).select(key) for each in filters]
     return reduce(lambda one, two: pl.concat([one, two]), found).unique(maintain_order=True)
-
-
-def _is_untold(name: str, values: pl.DataFrame, rows: pl.DataFrame) -> bool:
-    """Whether a side has no value of it."""
-    having = rows.join(values.filter(pl.col("attribute") == name), on="row", how="semi")
-    return having["is_chosen"].n_unique() < 2

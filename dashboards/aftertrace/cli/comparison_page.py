@@ -37,7 +37,9 @@ def page(found: RunComparison) -> list[str]:
     for each in found.effects:
         none = "none on record"
         lines.append(plain(f"! effect without a call: {each.first or none} → {each.second or none}"))
-    return lines
+    first, second = found.first.run_id, found.second.run_id
+    runs = f"aftertrace run {first}" + (f", aftertrace run {second}" if second != first else "")
+    return [*lines, "", f"all of each: {runs}; what had been changed before B: aftertrace changes --run {second}"]
 
 
 def _columns(rows: list[tuple[str, str, str]]) -> list[str]:
