@@ -331,6 +331,8 @@ def test_a_damaged_file_is_told(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(Corrupt, match=r"`aftertrace derive --anew` makes it again"):
         _ = open_analysis(store.layout.data, now_ns=RECEIVED_NS + HOUR_NS).calls
+    with pytest.raises(Corrupt, match=r"`aftertrace derive --anew` makes it again"):
+        open_analysis(store.layout.data, now_ns=RECEIVED_NS + HOUR_NS).sql("SELECT tool_name FROM near_misses")
 
 
 def test_one_process_derives(tmp_path: Path) -> None:

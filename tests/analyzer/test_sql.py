@@ -43,6 +43,22 @@ def test_a_reading_statement_gives_rows(text: str, rows: list[tuple[object, ...]
     assert query(TABLES, text).rows() == rows
 
 
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("SELECT count(*) FROM spans", set()),
+        ("SELECT agent_name FROM runs", {"runs"}),
+        ("SELECT tool_name FROM near_misses", {"calls"}),
+        ("SELECT decision FROM approvals JOIN runs ON approvals.run_id = runs.run_id", {"approvals", "runs"}),
+    ],
+)
+def test_a_statement_makes_the_tables_that_it_names_and_no_others(text: str, made: set[str]) -> None:
+    """Months of calls are not read for a question about spans."""
+    analysis = frames.recording("claude-code", "deny_rule").analysis()
+    analysis.sql(text)
+    assert DERIVED.keys() & analysis.__dict__.keys() == made
+
+
 EMPTY = ("approvals", "change_measures", "configuration_changes", "effect_findings", "effects", "losses")
 """Tables of which this one run tells nothing."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import polars as pl
 
@@ -68,12 +68,15 @@ class Analysis:
     @cached_property
     def runs(self) -> pl.DataFrame:
         """`runs`, columns as in `schemas.RUNS`."""
-        return declared_in_runs(self.told.table("runs"), self.calls, self.inventory.tools)
+        runs = self.told.table("runs")
+        return declared_in_runs(runs, self.calls, self.inventory.tools) if self.inventory.tools else runs
 
     @cached_property
     def approvals(self) -> pl.DataFrame:
         """`approvals`, columns as in `schemas.APPROVALS`."""
-        return declared_in_approvals(self.told.table("approvals"), self.calls, self.inventory.tools)
+        approvals = self.told.table("approvals")
+        tools = self.inventory.tools
+        return declared_in_approvals(approvals, self.calls, tools) if tools else approvals
 
     @cached_property
     def decisions(self) -> pl.DataFrame:
@@ -298,28 +301,17 @@ class Analysis:
 
     def sql(self, text: str) -> pl.DataFrame:
         """Run a reading SQL statement over the stored and derived tables. Raises `Invalid`."""
-        return sql.query(
-            {
-                "spans": self.tables.spans,
-                "events": self.tables.events,
-                "calls": self.calls.lazy(),
-                "runs": self.runs.lazy(),
-                "approvals": self.approvals.lazy(),
-                "decisions": self.decisions.lazy(),
-                "agents": self.agents.lazy(),
-                "effects": self.effects.lazy(),
-                "effect_findings": pl.defer(lambda: self.effect_findings, schema=DERIVED["effect_findings"].schema),
-                "configurations": pl.defer(lambda: self.configurations, schema=DERIVED["configurations"].schema),
-                "configuration_changes": pl.defer(
-                    lambda: self.configuration_changes, schema=DERIVED["configuration_changes"].schema
-                ),
-                "change_measures": pl.defer(lambda: self.change_measures, schema=DERIVED["change_measures"].schema),
-                # Asked by few, and read from other files than all the rest.
-                "losses": pl.defer(lambda: self.losses, schema=DERIVED["losses"].schema),
-                "near_misses": near_misses.near_misses(self.calls.lazy()),
-            },
-            text,
-        )
+        named = sql.words(text)
+        if "near_misses" in named:
+            named |= {"calls"}
+        # Tables that it names are made before: a damaged one would else look like a fault of the statement.
+        derived = {
+            name: getattr(self, name).lazy() if name in named else pl.defer(partial(getattr, self, name), schema=schema)
+            for name, schema in ((each.name, each.schema) for each in DERIVED.values() if each.name != "near_misses")
+        }
+        misses = near_misses.near_misses(derived["calls"])
+        stored = {"spans": self.tables.spans, "events": self.tables.events}
+        return sql.query({**stored, **derived, "near_misses": misses}, text)
 
 
 def analyse(tables: Tables, *, version: str = "", now_ns: int | None = None) -> Analysis:

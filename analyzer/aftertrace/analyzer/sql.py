@@ -18,6 +18,11 @@ that reads a file must not depend on our agreeing with it. The name alone, as in
 _STATEMENT: Final = re.compile(r"\s*(select|with|show|describe|explain|from)\b", re.IGNORECASE)
 
 
+def words(text: str) -> set[str]:
+    """The words of a statement: every table that it reads is among them."""
+    return set(re.findall(r"\w+", text))
+
+
 def query(tables: Mapping[str, pl.LazyFrame], text: str) -> pl.DataFrame:
     """Run one reading statement over `tables`.
 
