@@ -2,7 +2,7 @@
 
 Fills a scratch store with runs of thirty days, derives its tables from nothing, then once more after a small batch
 came, and asks what people ask, each time in a process of its own: with what is kept, and with `--whole` without it.
-Beside it, two questions that Polars answers by hand from the same files.
+Beside it, questions that Polars and DuckDB answer by hand from the same files (`benchmarks.questions`).
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from benchmarks.lake import EVENTS_PER_RUN, SPANS_PER_RUN, Shape, fill
+from benchmarks.questions import ENGINES, QUESTIONS
 
 from aftertrace.store.folder import open_folder
 from aftertrace.store.run_names import SEPARATOR, name_of
@@ -30,19 +31,8 @@ DAYS: Final = 30
 BATCH_RUNS: Final = 625
 """Ten thousand spans."""
 DENIED_EVERY: Final = 8
-_NEAR_MISSES: Final = """
-import sys, polars as pl
-calls = pl.scan_parquet(sys.argv[1] + "/derived/calls/*.parquet")
-misses = calls.filter("near_miss").group_by("agent_name", "tool_name").agg(pl.len())
-print(calls.group_by("agent_name", "tool_name").agg(pl.len(), rate=pl.col("near_miss").mean()).join(
-    misses, on=["agent_name", "tool_name"]).collect(engine="streaming").height)
-"""
-_PER_RUN: Final = """
-import sys, polars as pl
-spans = pl.scan_parquet(sys.argv[1] + "/tables/spans/*/*.parquet")
-print(spans.group_by("trace_id").agg(pl.len(), pl.col("start_ns").min(), pl.col("end_ns").max(),
-    pl.col("input_tokens").sum()).collect(engine="streaming").height)
-"""
+TIMES: Final = 3
+"""Each question is asked as often; the median counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +45,20 @@ class Cost:
     """Resident memory."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an answer of `benchmarks.questions` took."""
+
+    took_s: float
+    """Without the start."""
+    processor_s: float
+    """The same, of all cores."""
+    start_s: float
+    """Of the process, and what it loads."""
+    peak_mb: float
+    rows: int
+
+
 @dataclass(slots=True)
 class Figures:
     """What was measured."""
@@ -64,6 +68,8 @@ class Figures:
     derived_mb: float = 0.0
     stored_mb: float = 0.0
     costs: dict[str, Cost] = field(default_factory=dict)
+    asked: dict[str, dict[str, Asked]] = field(default_factory=dict)
+    """By question and engine."""
 
 
 def measure(data: Path, shape: Shape, *, whole: bool) -> Figures:
@@ -72,10 +78,11 @@ def measure(data: Path, shape: Shape, *, whole: bool) -> Figures:
     # In a process of its own: one that is started here counts the memory of this one as its own for a moment.
     with ProcessPoolExecutor(1, get_context("spawn")) as apart:
         traces = apart.submit(_filled, data, shape, 1, 0).result()
-    run_id = name_of(f"trace{SEPARATOR}{traces[len(traces) // 2]}")
+    trace_id, text = traces[len(traces) // 2], f"o-{shape.runs // 3}-5"
+    run_id = name_of(f"trace{SEPARATOR}{trace_id}")
     questions = {
         "near-miss report, all 30 days": ("report", "near-misses", "--period", "2026", "--out", os.devnull),
-        "find by an argument": ("find", f"o-{shape.runs // 3}-5"),
+        "find by an argument": ("find", text),
         "one run by its id": ("run", run_id),
         "runs of an agent": ("runs", "--agent", "agent-3", "--since", "2026-10-01", "--limit", "20"),
     }
@@ -90,11 +97,9 @@ def measure(data: Path, shape: Shape, *, whole: bool) -> Figures:
     figures.costs["derive, nothing new"] = _command(data, "derive")
     for name, arguments in questions.items():
         figures.costs[name] = _command(data, *arguments)
-    for name, code in (
-        ("by hand: near misses per agent and tool", _NEAR_MISSES),
-        ("by hand: one row per trace", _PER_RUN),
-    ):
-        figures.costs[name] = _cost([sys.executable, "-c", code, str(data)])
+    figures.asked = {
+        question.title: _asked(name, str(data), run_id, trace_id, text) for name, question in QUESTIONS.items()
+    }
     figures.derived_mb, figures.stored_mb = _folder_mb(data / "derived"), _folder_mb(data / "tables")
     return figures
 
@@ -107,9 +112,29 @@ def _command(data: Path, *arguments: str) -> Cost:
     return _cost([sys.executable, "-m", "aftertrace.cli", *arguments, "--data", str(data)])
 
 
-def _cost(arguments: list[str]) -> Cost:
+def _asked(question: str, *of: str) -> dict[str, Asked]:
+    """What each engine took for a question."""
+    found = {}
+    for engine in ENGINES:
+        answers = [_answer(engine, question, *of) for _ in range(TIMES)]
+        found[engine] = sorted(answers, key=lambda each: each.took_s)[TIMES // 2]
+    if len({each.rows for each in found.values()}) > 1:
+        told = ", ".join(f"{engine} {each.rows}" for engine, each in found.items())
+        raise SystemExit(f"{question}: the answers have {told} rows, expected as many of each")
+    return found
+
+
+def _answer(engine: str, question: str, *of: str) -> Asked:
+    with tempfile.TemporaryFile() as printed:
+        cost = _cost([sys.executable, "-m", "benchmarks.questions", engine, question, *of], printed)
+        printed.seek(0)
+        told = json.loads(printed.read())
+    return Asked(told["took_s"], told["processor_s"], cost.wall_s - told["took_s"], cost.peak_mb, told["rows"])
+
+
+def _cost(arguments: list[str], printed: IO[bytes] | int = subprocess.DEVNULL) -> Cost:
     began_s = time.perf_counter()
-    process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(arguments, stdout=printed)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -129,6 +154,21 @@ def lines(figures: Figures) -> list[str]:
         *(
             f"{name:44} {cost.wall_s:8.1f} s  {cost.processor_s:8.1f} s of a core  {cost.peak_mb:7,.0f} MB"
             for name, cost in figures.costs.items()
+        ),
+        *(line for question, of in figures.asked.items() for line in _asked_lines(question, of)),
+    ]
+
+
+def _asked_lines(question: str, of: dict[str, Asked]) -> list[str]:
+    ours, *others = of.values()
+    ratio = ours.took_s / min(each.took_s for each in others)
+    processor = ours.processor_s / min(each.processor_s for each in others)
+    return [
+        f"{question}: {ratio:.1f} times the better by hand, {processor:.1f} times its processor time",
+        *(
+            f"    {engine:40} {each.took_s:8.2f} s  {each.processor_s:8.2f} s of a core  {each.peak_mb:7,.0f} MB"
+            f"  {each.start_s:.1f} s to start"
+            for engine, each in of.items()
         ),
     ]
 
