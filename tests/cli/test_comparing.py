@@ -6,8 +6,12 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.analyzer.weeks import PROMPT, Ran, days, telemetry
+
+from aftertrace.ingest import contents
 
 from .conftest import RECORDINGS, Command
 
@@ -157,3 +161,35 @@ def test_a_page_of_what_is_different_is_one_file_that_stays_as_it_is(
         assert out.read_text() == aftertrace(*at, "--format", form).out
     again = "aftertrace compare --where outcome=denied --as-of 2100-01-01T10:00:00"
     assert json.loads(aftertrace(*at, "--format", "json").out)["command"] == again
+
+
+def test_prompts_are_compared_as_far_as_the_evidence_holds_them(
+    aftertrace: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where they differ beyond what the tables hold; the control: without the evidence that is said, and no line is."""
+    house = "Follow the house rules.\n" * 150
+    prompts = [house + PROMPT.replace("100", limit) for limit in ("100", "100", "500")]
+    ran = [Ran(at=at, prompt=prompt) for at, prompt in zip(days(3, runs=1), prompts, strict=True)]
+    lines = [json.dumps({"signal": signal, "request": json.loads(body)}) for signal, _, body in telemetry(iter(ran))]
+    (tmp_path / "weeks.jsonl").write_text("\n".join(lines) + "\n")
+    data = ("--data", tmp_path / "data")
+    aftertrace("import", tmp_path / "weeks.jsonl", *data)
+    runs = [json.loads(line) for line in aftertrace("runs", *data, "--format", "json").out.splitlines()]
+    first, second, third = (run["run_id"] for run in sorted(runs, key=lambda run: run["first_ns"]))
+
+    def prompt_of(*compared: str) -> dict[str, Any]:
+        told = json.loads(aftertrace("compare", *compared, *data, "--format", "json").out)
+        (part,) = (part for part in told["parts"] if part["part"] == "prompt")
+        return {name: part[name] for name in ("agreement", "removed", "added", "is_cut")}
+
+    days_of = [
+        "You are a clerk. Today is Monday, 2 November 2026.",
+        "You are a clerk. Today is Tuesday, 3 November 2026.",
+    ]
+    assert prompt_of(first, second) == {
+        "agreement": "values_differ", "removed": days_of[:1], "added": days_of[1:], "is_cut": False,
+    }  # fmt: skip
+    changed = prompt_of(first, third)
+    assert (changed["removed"][1:], changed["added"][1:]) == (["Pay at most 100 EUR."], ["Pay at most 500 EUR."])
+    monkeypatch.setattr(contents, "content_of", lambda *_: None)
+    assert prompt_of(first, third) == {"agreement": "differs", "removed": [], "added": [], "is_cut": True}

@@ -86,7 +86,7 @@ def _texts(part: str, first: Sequence[Reference], second: Sequence[Reference]) -
     ]
     lines = [line for one, two in differing for line in prompt_diff(one or "", two or "") if line[:2] != "@@"]
     is_cut = any(
-        None in pair or (pair[0] == pair[1]) or max(len(each or "") for each in pair) >= KEPT_CHARACTERS
+        None in pair or pair[0] == pair[1] or any(len(each or "") == KEPT_CHARACTERS for each in pair)
         for pair in differing
     )
     only_values = not is_cut and all(split(one or "").words == split(two or "").words for one, two in differing)

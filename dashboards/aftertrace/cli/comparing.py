@@ -92,6 +92,8 @@ def compare(
 def of_runs(data: Path, runs: tuple[str, str], as_of_ns: int | None) -> RunComparison:
     """Two runs of a store side by side. Raises `Invalid` where a text names none or several."""
     from aftertrace.analyzer.compared import compared
+    from aftertrace.cli.whole_prompts import with_whole_texts
+    from aftertrace.store.snapshot import Snapshot
 
     # As finely as times are written, so that the one that is told can be asked for again.
     now_ns = time.time_ns() // 1000 * 1000
@@ -99,7 +101,9 @@ def of_runs(data: Path, runs: tuple[str, str], as_of_ns: int | None) -> RunCompa
     for text in runs:
         analysis, found = settings.analysis_of_run(data, text, as_of_ns=as_of_ns, now_ns=now_ns)
         records.append(analysis.record(found))
-    return compared(records[0], records[1])
+    first, second = records
+    snapshot = Snapshot.of(data)
+    return compared(with_whole_texts(first, second, snapshot), with_whole_texts(second, first, snapshot))
 
 
 def _tell_runs(found: RunComparison, form: Form, out: Path | None) -> None:

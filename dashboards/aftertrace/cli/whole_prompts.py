@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import polars as pl
 
     from aftertrace.analyzer import Analysis
+    from aftertrace.analyzer.call_record import Reference
+    from aftertrace.analyzer.run_record import RunRecord
     from aftertrace.store.snapshot import Snapshot
 
 CHARACTERS: Final = 262_144
@@ -63,6 +65,37 @@ def whole_prompt(analysis: Analysis, snapshot: Snapshot, run_id: str, whose: dic
             settings = range(len(told.values)) if row["settings"] is None else row["settings"]
             return WholePrompt(told.rendered(frozenset(settings)), len(begins) < len(text), row["settings"] is not None)
     return None
+
+
+def with_whole_texts(record: RunRecord, other: RunRecord, snapshot: Snapshot) -> RunRecord:
+    """The record with its system prompts and inputs whole, but for those that another record has as well: where the
+    evidence holds what the tables have the beginning of, and it is no longer than what is compared. Raises `Corrupt`.
+    """
+    made = record.configuration
+    same = {text.digest for text in (*other.configuration.system_prompts, *(each.text for each in other.inputs))}
+
+    def whole(text: Reference) -> Reference:
+        return text if text.digest in same else _whole(text, snapshot)
+
+    prompts = tuple(whole(each) for each in made.system_prompts)
+    inputs = tuple(replace(each, text=whole(each.text)) for each in record.inputs)
+    return replace(record, configuration=replace(made, system_prompts=prompts), inputs=inputs)
+
+
+def _whole(text: Reference, snapshot: Snapshot) -> Reference:
+    import polars as pl
+
+    from aftertrace.analyzer.sightings import KEPT_CHARACTERS
+    from aftertrace.cli.evidence_lines import evidence_parts
+    from aftertrace.ingest.contents import content_of
+
+    if text.begins is None or text.digest is None or len(text.begins) != KEPT_CHARACTERS:
+        return text
+    ((signal, part),) = evidence_parts(snapshot, pl.DataFrame({"record": [text.evidence]}))
+    whole = content_of(signal, part, text.digest)
+    if whole is None or len(whole) > CHARACTERS or whole.count("\n") >= LINES:
+        return text
+    return replace(text, begins=whole)
 
 
 def _told(analysis: Analysis, run_id: str, row: dict[str, Any]) -> list[tuple[str, str]]:
