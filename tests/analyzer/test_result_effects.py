@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aftertrace.analyzer.result_effects import FIELDS, PUSH, READINGS, from_results
+from aftertrace.analyzer.returned_objects import NAME
 
 from . import corpus, frames
 from .stories import COMPLETED, PROPOSED, event, stored
@@ -179,6 +180,18 @@ TELLING: Final[dict[str, tuple[str, dict[str, Any], str, list[tuple[Any, ...]]]]
         '{"affected_rows": 1}',
         [("rows_changed", "sql", "update", "table", "orders")],
     ),
+    "something that was cancelled": (
+        "cancel_reservation",
+        {"reservation_id": "K1NW8N"},
+        '{"reservation_id": "K1NW8N", "user_id": "u-1", "status": "cancelled"}',
+        [("object_returned", None, "cancel", "reservation", "K1NW8N")],
+    ),
+    "something that was made, by a tool of a server": (
+        "mcp__tasks__createTask",
+        {"title": "x", "user_id": "u-1"},
+        json.dumps([{"type": "text", "text": '{"taskId": "t-2", "status": "pending", "error": null}'}]),
+        [("object_returned", None, "create", "task", "t-2")],
+    ),
     "rows in a terminal": (
         "Bash",
         shell('psql -c "delete from public.orders where id = 3"'),
@@ -221,6 +234,14 @@ SILENT: Final[dict[str, tuple[str, dict[str, Any], str]]] = {
     "a refusal over HTTP": ("http_request", {"method": "PUT", "url": "https://api.example/a"}, '{"status": 403}'),
     "a request that reads": ("http_request", {"method": "GET", "url": "https://api.example/a"}, '{"status": 200}'),
     "rows that are read": ("execute_sql", {"query": "SELECT * FROM orders"}, '{"row_count": 3}'),
+    "an object that is only looked up": ("get_update_reservation", {}, '{"reservation_id": "K1"}'),
+    "another object than was asked for": ("cancel_order", {"order_id": "A-1"}, '{"order_id": "A-2"}'),
+    "several objects": ("update_orders", {}, '{"orders_id": "A-1", "next": {"orders_id": "A-2"}}'),
+    "an object of another kind": ("cancel_order", {}, '{"user_id": "u-1"}'),
+    "an object with an error": ("cancel_order", {}, '{"order_id": "A-1", "error": "too late"}'),
+    "an object that was refused": ("refund_order", {}, '{"order_id": "A-1", "status": "REJECTED"}'),
+    "an object that would be changed": ("update_order", {}, '{"order_id": "A-1", "dry_run": true}'),
+    "a sentence about an object": ("cancel_order", {}, 'Order cancelled: "order_id": "A-1"'),
     "no rows": ("execute_sql", {"query": "DELETE FROM orders WHERE 1 = 0"}, '{"affected_rows": 0}'),
     "rows that were rolled back": (
         "Bash", shell('psql -c "begin; delete from orders; rollback"'), "BEGIN\nDELETE 12\nROLLBACK\n",
@@ -258,7 +279,7 @@ def test_a_result_that_only_mentions_something_tells_of_no_effect(name: str) -> 
 def test_every_rule_has_a_story() -> None:
     """A new one must come with its own."""
     told = {effect[0] for *_, effects in TELLING.values() for effect in effects}
-    assert told == {reading.name for reading in (*READINGS, PUSH)}
+    assert told == {NAME, *(reading.name for reading in (*READINGS, PUSH))}
 
 
 @pytest.mark.parametrize("name", TELLING)

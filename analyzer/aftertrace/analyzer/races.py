@@ -28,8 +28,8 @@ OBJECT: Final = pl.concat_str(
 )
 """The object as a text."""
 NO_RUNS: Final = pl.lit([], dtype=pl.List(pl.String))
-_NOT_ONE_OBJECT: Final = ("rows_changed", "http_status")
-"""Rules whose object, a table or an address, holds many."""
+_NOT_ONE_OBJECT: Final = ("rows_changed", "http_status", "object_returned")
+"""Rules whose object, a table or an address, holds many, or is of a system that is not told."""
 _OF_LAST: Final = ("run_id", "first_ns", "evidence", "basis")
 _MADE: Final = ("tenant", "system", "operation", "object_type")
 

@@ -14,6 +14,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.returned_objects import CHANGES, returned_objects
 from aftertrace.analyzer.schemas import RAN_OUTCOMES
 
 FIELDS: Final = {
@@ -269,16 +270,18 @@ def from_results(calls: pl.DataFrame, call_events: pl.DataFrame) -> pl.DataFrame
     pushed = returned.filter(PUSH.when)
     if pushed.height:
         found.append(_pushes(pushed))
-    return pl.concat([SCHEMA.to_frame(), *found]).unique(maintain_order=True)
+    told = pl.concat([SCHEMA.to_frame(), *found]).unique(maintain_order=True)
+    rest = returned.join(told, on="call_key", how="anti", maintain_order="left")
+    return pl.concat([told, returned_objects(rest, SCHEMA)])
 
 
 def _able(calls: pl.DataFrame) -> pl.DataFrame:
     """The calls that ran and may have asked for an effect that a result tells of: by a quick look."""
     arguments = pl.coalesce("executed_arguments", "arguments")
     asked = arguments.str.contains(r"(?i)\b(?:git|gh|glab|curl|insert|update|delete|merge|replace)\b|\"method\":")
-    named = pl.col("tool_name").str.contains(r"(?i)create|open|submit|raise|file|new|comment|review|note")
+    named = pl.col("tool_name").str.contains(rf"(?i)create|open|submit|raise|file|new|comment|review|note|{CHANGES}")
     return calls.filter(pl.col("outcome").is_in(RAN_OUTCOMES) & (asked | named).fill_null(value=False)).select(
-        "call_key", "tool_name", asked=arguments
+        "call_key", "tool_name", "outcome", asked=arguments
     )
 
 

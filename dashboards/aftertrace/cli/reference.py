@@ -14,7 +14,7 @@ from typing import Final
 
 import click
 
-from aftertrace.analyzer import DERIVED, EMITTERS
+from aftertrace.analyzer import DERIVED, EMITTERS, returned_objects
 from aftertrace.analyzer.allowances import ALLOWANCES
 from aftertrace.analyzer.authors import AGENTS
 from aftertrace.analyzer.autonomy import AUTONOMY
@@ -236,10 +236,11 @@ def _outcomes() -> Iterator[str]:
 def _effects() -> Iterator[str]:
     yield (
         "## Effects in results\n\nWhere a call has no receipt, what it returned is read, by rules that find nothing "
-        "where a result names several.\n\n| rule | |\n|---|---|"
+        "where a result names more than its call can have made.\n\n| rule | |\n|---|---|"
     )
     for reading in (*READINGS, PUSH):
         yield f"| `{reading.name}` | {cell(reading.brief)} |"
+    yield f"| `{returned_objects.NAME}` | {cell(returned_objects.BRIEF)} |"
     yield (
         "\n## Findings about effects\n\nWhat `aftertrace effects --findings` lists. One that is only possible is no "
         "control failure.\n\n| finding | control failure | |\n|---|---|---|"
