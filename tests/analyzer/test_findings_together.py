@@ -71,10 +71,12 @@ def test_the_timeline_of_each_run_has_it_where_the_later_write_stands() -> None:
     """And so has that of the object; the control: a run that shares nothing has none."""
     analysis, first, second = two(RACE)
     for run_id in (first, second):
-        rows = analysis.timeline(run_id).filter(pl.col("what") == "finding raced")
-        assert rows.select("at_ns", "run_id", "lane", "evidence").rows() == [
+        rows = analysis.timeline(run_id)
+        assert rows.filter(pl.col("what") == "finding raced").select("at_ns", "run_id", "lane", "evidence").rows() == [
             (at(6), run_id, "tool", evidence(analysis)[1])
         ]
+        assert rows["what"].to_list()[-3:] == ["effect.applied", "finding raced", "run.completed"]
+        assert rows["order"].to_list()[-2] == "cause"
     told = analysis.timeline_of(Wanted(target="A-1")).rows
     assert told.filter(pl.col("what") == "finding raced")["run_id"].to_list() == [second]
     alone, quiet, _ = two((*of_run(1, *call(1), receipt(5), ended(6)), *of_run(2, *call(7), receipt(8), ended(9))))

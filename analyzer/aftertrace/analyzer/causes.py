@@ -10,7 +10,7 @@ from aftertrace.analyzer.causal_order import Entry
 from aftertrace.analyzer.evidence import BEGUN
 from aftertrace.analyzer.identity import LEVELS_ABOVE
 
-_CONSIDERED, _PROPOSED, _ASKED, _ANSWERED, _BEGUN, _RETURNED, _CHANGED, _READ = range(8)
+_CONSIDERED, _PROPOSED, _ASKED, _ANSWERED, _BEGUN, _RETURNED, _CHANGED, _READ, _FOUND = range(9)
 _RANKS: Final = {
     "tool.considered": _CONSIDERED,
     "action.proposed": _PROPOSED,
@@ -20,6 +20,7 @@ _RANKS: Final = {
     "approval.modified": _ANSWERED,
     "approval.expired": _ANSWERED,
     "effect.applied": _CHANGED,
+    "finding": _FOUND,
 }
 _LAWS: Final = {
     _PROPOSED: (_CONSIDERED,),
@@ -29,6 +30,7 @@ _LAWS: Final = {
     _RETURNED: (_BEGUN, _PROPOSED),
     _CHANGED: (_BEGUN, _PROPOSED),
     _READ: (_RETURNED, _BEGUN, _PROPOSED),
+    _FOUND: (_CHANGED, _READ),
 }
 """What must come before each step of a call: the first of these that is told."""
 

@@ -40,5 +40,5 @@ def found_together(analysis: Analysis, run_id: str | None) -> pl.DataFrame:
         parent_span_id=none,
         event=pl.lit("finding"),
         state=none,
-        ordinal=pl.lit(0, pl.Int32),
+        ordinal=pl.lit(1, pl.Int32),
     )
