@@ -22,6 +22,7 @@ from aftertrace.ingest.tellings import Telling
 from aftertrace.store.errors import Invalid
 from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
+from aftertrace.store.ledger.leaves import sealed
 from aftertrace.store.schema import TABLES
 
 Row: TypeAlias = dict[str, Any]
@@ -233,12 +234,14 @@ def _evidence(items: Sequence[Item]) -> pa.Table:
             item.frame.policy,
             item.record_id,
             item.flags,
+            None,
+            None,
         )
         for item in items
     )
     columns = zip(*rows, strict=True)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    return sealed(pa.Table.from_arrays(arrays, schema=schema))
 
 
 def _unreadable(receiver: str, unread: Sequence[tuple[Item, str]]) -> list[Finding]:

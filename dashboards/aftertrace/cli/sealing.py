@@ -1,0 +1,85 @@
+"""`seal`: sign what the ledger has, once, or for as long as `serve` runs. The one process that reads the key."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from aftertrace.cli import logs, settings
+from aftertrace.cli.children import when_parent_ends
+from aftertrace.cli.draining import wait_for_lock
+from aftertrace.store.errors import Unavailable
+
+if TYPE_CHECKING:
+    from aftertrace.store.ledger.sealer import Sealer
+
+_EVERY_S: Final = 0.25
+"""Between two looks at the ledger: what was stored is signed within a second."""
+_RETRY_S: Final = 1.0
+
+_log = logging.getLogger("aftertrace.seal")
+
+
+@click.command()
+@click.option("--follow", is_flag=True, help="Go on until the process is ended; `serve` runs it so.")
+@settings.data_option
+def seal(data: Path, follow: bool) -> None:
+    """Sign the ledger.
+
+    `serve` does this by itself, in a process of its own; after `import` it can be done by hand. The key is made the
+    first time, in keys/ledger.key of the data folder. Keep what ledger/key holds somewhere else: it verifies what was
+    signed.
+    """
+    config = settings.current()
+    logs.start(config)
+    stopping = threading.Event()
+    if follow:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.set())
+        when_parent_ends(stopping.set)
+    with opened(settings.existing(data)) as sealer:
+        if follow:
+            _follow(sealer, stopping)
+        _sealed(sealer)
+        _log.info("the ledger is signed up to entry %d", sealer.size)
+
+
+def opened(data: Path) -> Sealer:
+    """The sealer of a store.
+
+    Raises:
+        Unavailable: another one runs and does not end, or the disk takes nothing.
+        Corrupt: what was signed is not there any more as it was.
+    """
+    from aftertrace.store.folder import check_format
+    from aftertrace.store.layout import Layout
+    from aftertrace.store.ledger.sealer import Sealer
+
+    layout = Layout(data)
+    check_format(layout)
+    wait_for_lock(layout.sealer_lock)
+    try:
+        return Sealer(layout)
+    except OSError as error:
+        raise Unavailable(f"seal {data}: {error}; free disk space, or see to its permissions", _RETRY_S) from error
+
+
+def _follow(sealer: Sealer, stopping: threading.Event) -> None:
+    while not stopping.wait(_EVERY_S):
+        try:
+            _sealed(sealer)
+        except Unavailable as refusal:
+            _log.warning("%s", refusal)
+            stopping.wait(_RETRY_S)
+
+
+def _sealed(sealer: Sealer) -> None:
+    try:
+        sealer.seal()
+    except OSError as error:
+        raise Unavailable(f"seal ledger: {error}; free disk space, or see to its permissions", _RETRY_S) from error
