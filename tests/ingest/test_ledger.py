@@ -162,19 +162,25 @@ def test_every_column_of_evidence_is_covered() -> None:
     assert {*FRAME_COLUMNS, *OWN_COLUMNS, "record", "salt", "leaf"} == set(CHANGED)
 
 
+@pytest.mark.parametrize("is_null", [False, True])
 @pytest.mark.parametrize("column", [name for name in CHANGED if name != "received_date"])
-def test_a_changed_field_is_seen(held: Layout, column: str) -> None:
+def test_a_changed_field_is_seen(held: Layout, column: str, is_null: bool) -> None:
     """In one record of a file whose digests fit: named as changed, or as gone where its place is another."""
-    rewrite(held, lambda rows: with_value(rows, column, CHANGED[column], row=1))
+    if is_null and column in ("duplicate_of", "record_id", "flags"):
+        empty = b"" if column == "record_id" else ""
+        rewrite(held, lambda rows: with_value(rows, column, empty, row=1))
+    else:
+        rewrite(held, lambda rows: with_value(rows, column, None if is_null else CHANGED[column], row=1))
     report = verify(held)
     found = dict(errors(report))
     if column in ("receiver", "seq"):
-        assert set(found) == {"record_missing"}
-        assert (report.unledgered, report.elsewhere) == ((1, 0) if column == "seq" else (0, 1))
-        assert verdicts(report)[:2] == ("holds", "broken")
+        assert set(found) == {"record_missing", "record_added"}
+        assert verdicts(report)[:2] == ("broken", "broken")
     else:
-        assert "record_edited" in found or column == "leaf"
+        assert "record_edited" in found
         assert verdicts(report)[0] == "broken"
+    is_frame_broken = column in ("receiver", "seq", "leaf") or (column == "index" and is_null)
+    assert report.records == RECORDS - (2 if is_frame_broken else 1)
 
 
 def test_the_record_that_was_changed_is_named(held: Layout) -> None:
@@ -183,7 +189,7 @@ def test_the_record_that_was_changed_is_named(held: Layout) -> None:
     report = verify(held)
     ((code, where),) = errors(report)
     assert (code, where.count("/")) == ("record_edited", 2)
-    assert report.records == RECORDS
+    assert report.records == RECORDS - 1
 
 
 def test_new_salts_and_leaves_do_not_help(held: Layout) -> None:

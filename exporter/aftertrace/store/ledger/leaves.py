@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import reduce
 from hashlib import sha256
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from aftertrace.store.schema import PARTITION
 from aftertrace.tlog.merkle import leaf_hash
@@ -53,19 +54,31 @@ def sealed(rows: pa.Table) -> pa.Table:
 
 def leaves_of(rows: pa.Table) -> Iterator[bytes]:
     """The leaves of rows of `evidence`, in their order, made anew from what the rows hold."""
-    frames = zip(*(rows.column(name).to_pylist() for name in FRAME_COLUMNS), strict=True)
     own = zip(*(rows.column(name).to_pylist() for name in OWN_COLUMNS), strict=True)
-    for frame, columns, salt, record in zip(
-        frames, own, rows.column("salt").to_pylist(), rows.column("record").to_pylist(), strict=True
-    ):
+    salts, records = (rows.column(name).to_pylist() for name in ("salt", "record"))
+    for frame, columns, salt, record in zip(_frames(rows), own, salts, records, strict=True):
         digest = sha256(b"".join(map(_field, columns))).digest()
         content = sha256(record or b"").digest()
-        yield leaf_hash(b"".join((_DOMAIN, salt or b"", _frame_digest(frame), digest, content)))
+        yield leaf_hash(b"".join((_DOMAIN, salt or b"", frame, digest, content)))
 
 
-@lru_cache(maxsize=64)
-def _frame_digest(columns: tuple[Any, ...]) -> bytes:
-    return sha256(b"".join(map(_field, columns))).digest()
+def _frames(rows: pa.Table) -> Iterator[bytes]:
+    """The digest of the columns of its frame for each row; made once for neighbours that have them in common."""
+    count = rows.num_rows
+    if not count:
+        return
+    differs = [
+        # What is null differs from everything here, which makes the same digest once more.
+        pc.fill_null(pc.not_equal(column.slice(1), column.slice(0, count - 1)), fill_value=True)
+        for column in (rows.column(name) for name in FRAME_COLUMNS)
+    ]
+    starts = [0, *(place + 1 for place in pc.indices_nonzero(reduce(pc.or_, differs)).to_pylist())]
+    firsts = rows.select(FRAME_COLUMNS).take(starts)
+    frames = zip(*(firsts.column(name).to_pylist() for name in FRAME_COLUMNS), strict=True)
+    for columns, start, end in zip(frames, starts, [*starts[1:], count], strict=True):
+        digest = sha256(b"".join(map(_field, columns))).digest()
+        for _ in range(start, end):
+            yield digest
 
 
 def _field(value: Any) -> bytes:

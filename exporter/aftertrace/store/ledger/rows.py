@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 import pyarrow as pa
 
-from aftertrace.store import parquet
+from aftertrace.store import commits, parquet
 from aftertrace.store.digest import origin_digest
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.finding import Finding
@@ -51,10 +52,16 @@ class _Checker:
     awaited: dict[tuple[str, int], FrameSeal]
     bounds: dict[str, tuple[int, int]]
     """First and last seq of each receiver in the ledger."""
+    stored: Mapping[str, int]
+    """Last seq of each receiver that `evidence` says that it holds."""
+    own: frozenset[str]
+    """Receivers whose ledger this is to be."""
     rows: Rows = field(default_factory=Rows)
     places: _Places = field(default_factory=_Places)
     begun: dict[tuple[str, int], list[tuple[int, bytes]]] = field(default_factory=dict)
     """Rows of frames of which some are in a file that was not read yet: index and leaf."""
+    edited: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """How many records of a frame are not what their leaves say."""
     digests: set[str] = field(default_factory=set)
     """Of resources and scopes."""
 
@@ -70,12 +77,13 @@ class _Checker:
             touched.add(frame)
             if leaf != made or len(salt or b"") != SALT_BYTES:
                 self.places.edited.append(f"evidence {receiver}/{seq}/{index}")
-            self.begun.setdefault(frame, []).append((index, leaf or b""))
+                self.edited[frame] += 1
+            self.begun.setdefault(frame, []).append((-1 if index is None else index, leaf or b""))
         for frame in touched:
             if len(self.begun[frame]) >= self.awaited[frame].records:
                 self._compare(frame)
         for name in ("resource_digest", "scope_digest"):
-            self.digests.update(table.column(name).unique().to_pylist())
+            self.digests.update(table.column(name).drop_null().unique().to_pylist())
 
     def finish(self, unread: int) -> Rows:
         """What is left over when all files were read, of which so many could not be."""
@@ -96,21 +104,23 @@ class _Checker:
         ]
         return self.rows
 
-    def _strange(self, receiver: str, seq: int, index: int) -> None:
-        first, last = self.bounds.get(receiver, (0, -1))
-        if receiver not in self.bounds:
+    def _strange(self, receiver: str | None, seq: int | None, index: int | None) -> None:
+        """A row that the ledger does not have."""
+        if receiver is None or seq is None or not 0 < seq <= self.stored.get(receiver, 0):
+            self.places.added.append(f"evidence {receiver}/{seq}/{index}")
+        elif receiver not in self.bounds and receiver not in self.own:
             self.rows.elsewhere += 1
-        elif seq > last:
-            self.rows.unledgered += 1
-        elif seq < first:
+        elif receiver not in self.bounds or seq < self.bounds[receiver][0]:
             self.rows.before += 1
+        elif seq > self.bounds[receiver][1]:
+            self.rows.unledgered += 1
         else:
             self.places.added.append(f"evidence {receiver}/{seq}/{index}")
 
     def _compare(self, frame: tuple[str, int]) -> None:
         seal, held = self.awaited.pop(frame), sorted(self.begun.pop(frame))
         if root_of([leaf for _, leaf in held]).hex() == seal.root:
-            self.rows.records += len(held)
+            self.rows.records += len(held) - self.edited[frame]
         elif len(held) < seal.records:
             self.places.fewer.append(f"{_named(frame)}: {len(held)} of {seal.records}")
         elif len(held) > seal.records:
@@ -129,6 +139,7 @@ def check_rows(
     `progress` is told how many bytes of files have been read.
 
     Raises:
+        Corrupt: the last commit is damaged.
         OSError: a file cannot be reached, which says nothing of what is in it.
     """
     awaited = {(receiver, seal.seq): seal for receiver, seal in frames}
@@ -136,7 +147,10 @@ def check_rows(
     for receiver, seq in awaited:
         first, last = bounds.get(receiver, (seq, seq))
         bounds[receiver] = (min(first, seq), max(last, seq))
-    checker = _Checker(awaited, bounds)
+    version = dict(snapshot.versions).get("evidence")
+    log = commits.log_of(snapshot.layout, "evidence")
+    stored = {} if version is None else commits.read(log, version).stored
+    checker = _Checker(awaited, bounds, stored, frozenset(snapshot.layout.receivers()))
     objects, unread, read_bytes = objects_of(snapshot.layout), 0, 0
     for path, day in snapshot.files("evidence"):
         where = f"{snapshot.layout.tables_folder.name}/evidence/{path}"
