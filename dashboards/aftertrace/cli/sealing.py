@@ -13,7 +13,7 @@ import click
 from aftertrace.cli import logs, settings
 from aftertrace.cli.children import when_parent_ends
 from aftertrace.cli.draining import wait_for_lock
-from aftertrace.store.errors import Unavailable
+from aftertrace.store.errors import Held, Unavailable
 
 if TYPE_CHECKING:
     from aftertrace.store.ledger.sealer import Sealer
@@ -42,15 +42,15 @@ def seal(data: Path, follow: bool) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
         when_parent_ends(stopping.set)
-    with opened(settings.existing(data)) as sealer:
+    with opened(settings.existing(data), stopping if follow else None) as sealer:
         if follow:
             _follow(sealer, stopping)
         _sealed(sealer)
         _log.info("the ledger is signed up to entry %d", sealer.size)
 
 
-def opened(data: Path) -> Sealer:
-    """The sealer of a store.
+def opened(data: Path, stopping: threading.Event | None = None) -> Sealer:
+    """The sealer of a store. One that follows waits for a disk that takes nothing, until it is to stop.
 
     Raises:
         Unavailable: another one runs and does not end, or the disk takes nothing.
@@ -63,10 +63,16 @@ def opened(data: Path) -> Sealer:
     layout = Layout(data)
     check_format(layout)
     wait_for_lock(layout.sealer_lock)
-    try:
-        return Sealer(layout)
-    except OSError as error:
-        raise Unavailable(f"seal {data}: {error}; free disk space, or see to its permissions", _RETRY_S) from error
+    while True:
+        try:
+            return Sealer(layout)
+        except Held:
+            raise
+        except (Unavailable, OSError) as error:
+            refusal = f"seal {data}: {error}; free disk space, or see to its permissions"
+            if stopping is None or stopping.wait(_RETRY_S):
+                raise Unavailable(refusal, _RETRY_S) from error
+            _log.warning("%s", refusal)
 
 
 def _follow(sealer: Sealer, stopping: threading.Event) -> None:
