@@ -130,6 +130,8 @@ class Analysis:
     @cached_property
     def change_measures(self) -> pl.DataFrame:
         """`change_measures`, columns as in `configuration_schemas.CHANGE_MEASURES`."""
+        if not self.history.moments:
+            return DERIVED["change_measures"].schema.to_frame()
         counted = facts(self.versioned, self.calls, self.approvals, self.agents, self.runs)
         return measures(self.history.moments, counted, self.history.changes)
 
@@ -176,7 +178,7 @@ class Analysis:
         """
         if wanted == Filter() or table in self.__dict__:
             frame: pl.DataFrame = getattr(self, table)
-            return wanted.apply(frame.lazy()).collect()
+            return frame.filter(wanted.lets_through(frame.columns)) if wanted != Filter() else frame
         only = wanted.lets_through(DERIVED[table].schema.names())
         frame = ordered(self.told.some(table, only), table)
         match table:

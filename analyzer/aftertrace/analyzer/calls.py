@@ -38,6 +38,8 @@ def calls(identified: Identified, call_events: pl.DataFrame, run_states: pl.Data
         call_events: the events that speak of a call (`joins.call_events`).
         run_states: per `run_id`, whether the run is over, waits or has gone quiet (`run_states.run_states`).
     """
+    if not call_events.height:
+        return SCHEMA.to_frame()
     gathered = evidence.gather(_with_identity(call_events, identified))
     certain = span_certain(call_events, identified.spans)
     went_on = followed(call_events, identified.spans).with_columns(is_followed=pl.lit(value=True))

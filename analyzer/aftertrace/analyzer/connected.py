@@ -60,6 +60,11 @@ class _Gathered:
     )
     asked: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SOUGHT))
 
+    @property
+    def height(self) -> int:
+        """How many rows there are; none is ever taken away."""
+        return sum(rows.height for rows in self.rows.values())
+
     def ask(self, keys: pl.DataFrame) -> None:
         """Find the rows with keys (columns as in `SOUGHT`) that were not asked for yet."""
         new = _unlike(keys, self.asked)
@@ -137,11 +142,18 @@ def connected(found: Found, wanted: Sought) -> Connected:
     gathered = _Gathered(found)
     gathered.ask(core)
     core = pl.concat([core, _unlike(_certain(gathered.rows), core)])
+    told: Connected | None = None
+    height = 0
     for rounds in range(1, ROUNDS_AT_MOST + 1):
         gathered.ask(core)
         _gather_beside(gathered, core)
+        if told is not None and gathered.height == height:
+            # All keys of its runs were asked for, and led to no other row.
+            return told
+        height = gathered.height
         identified = identify(gathered.tables())
         meant = _meant(identified, wanted)
+        told = Connected(identified, meant["run_id"], gathered.tables())
         more = _unlike(
             keys_of(
                 identified.spans.join(meant, on="run_id", how="semi"),
@@ -150,7 +162,7 @@ def connected(found: Found, wanted: Sought) -> Connected:
             core,
         )
         if not more.height:
-            return Connected(identified, meant["run_id"], gathered.tables())
+            return told
         core = pl.concat([core, more])
         if rounds == LINKS_AFTER:
             core = pl.concat([core, _unlike(_linked(found, core), core)])

@@ -116,9 +116,11 @@ def across(told: Derivation | Parted, run_id: str) -> pl.DataFrame:
 def _by_others(found: pl.DataFrame, own: pl.DataFrame, run_id: str) -> pl.DataFrame:
     """Findings of other runs that rest on an effect of this one, as findings of this one."""
     whose = ("call_key", "tool_call_id", "tool_name", "agent_name", "conversation_id")
-    effects = own.select(*whose, place="evidence").unique("place", keep="first", maintain_order=True)
     by = pl.concat_str(pl.lit("by run "), "run_id", pl.concat_str(pl.lit(" of "), "by"), ignore_nulls=True)
     theirs = found.filter(pl.col("run_id") != run_id, pl.col("other_runs").list.contains(run_id))
+    if not theirs.height:
+        return theirs
+    effects = own.select(*whose, place="evidence").unique("place", keep="first", maintain_order=True)
     return (
         theirs.rename({"agent_name": "by"})
         .drop(name for name in whose if name != "agent_name")
@@ -137,6 +139,8 @@ def _by_others(found: pl.DataFrame, own: pl.DataFrame, run_id: str) -> pl.DataFr
 
 def _of_several(told: Derivation | Parted, own: pl.DataFrame) -> pl.DataFrame:
     """Changes that repeat or cross each other, of the objects, keys and arguments of some effects, and of others."""
+    if not own.height:
+        return races.FOUND.to_frame()
     same = {
         "object_id": own["object_id"],
         "object_url": own["object_url"],
@@ -158,6 +162,8 @@ def _without_receipts(told: Derivation | Parted, own: pl.DataFrame, run_id: str)
     have = own.filter(is_receipt)["call_key"].drop_nulls()
     ran = told.some("calls", mine & pl.col("outcome").is_in(mismatches.RAN))
     tools = ran.filter(~pl.col("call_key").is_in(have.implode()))["tool_name"].drop_nulls().unique()
+    if not tools.len():
+        return races.FOUND.to_frame()
     receipts = told.some("effects", is_receipt & pl.col("tool_name").is_in(tools.implode()))
     known = receipts.group_by("tool_name").agg(pl.col("call_key").n_unique().alias("calls"))
     tools = known.filter(pl.col("calls") >= mismatches.RECEIPTS_FROM)["tool_name"]

@@ -10,6 +10,7 @@ from aftertrace.analyzer import kept
 from aftertrace.analyzer.analysis import Analysis, analyse
 from aftertrace.analyzer.around import around
 from aftertrace.analyzer.connected import Connected, connected, sought
+from aftertrace.analyzer.derivation import Derivation
 from aftertrace.analyzer.found import in_store
 from aftertrace.analyzer.fresh import counted
 from aftertrace.analyzer.inventory import Inventory
@@ -88,6 +89,7 @@ def open_run(
     alone = replace(tables, spans=own.tables.spans, events=own.tables.events)
     analysis = replace(
         _with(inventory, _analysed(alone, whole.version, whole.now_ns, as_of_ns)),
+        told=Derivation(alone, whole.now_ns, own.identified),
         beside=lambda: around(pinned, kept.current(before, pinned), whole.tables, whole.now_ns, as_of_ns),
     )
     return analysis, analysis.resolve_run(text)

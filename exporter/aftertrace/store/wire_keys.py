@@ -36,32 +36,31 @@ def wire_keys(rows: pl.DataFrame, kinds: Collection[str] = KINDS) -> pl.DataFram
     import polars as pl
 
     numbered = rows.lazy().with_row_index("row")
-    is_alone = pl.all_horizontal(pl.col(name).is_null() for name in ("trace_id", "conversation_id", "run_key"))
-    told = {
-        **{
-            kind: numbered.select("row", kind=pl.lit(kind), key=column).drop_nulls("key")
-            for kind, column in _COLUMNS.items()
-        },
-        "record": numbered.filter(is_alone).select("row", kind=pl.lit("record"), key=pointer()),
-    }
-    if "links" in rows.columns:
+    told: list[pl.LazyFrame] = []
+
+    def add(kind: str, of: pl.LazyFrame, key: str | pl.Expr) -> None:
+        told.append(of.select("row", kind=pl.lit(kind), key=key).drop_nulls("key"))
+
+    for kind, column in _COLUMNS.items():
+        if kind in kinds:
+            add(kind, numbered, column)
+    if "record" in kinds:
+        is_alone = pl.all_horizontal(pl.col(name).is_null() for name in ("trace_id", "conversation_id", "run_key"))
+        add("record", numbered.filter(is_alone), pointer())
+    if "link" in kinds and "links" in rows.columns:
         linked = numbered.filter(pl.col("links").is_not_null()).select(
             "row", pair=pl.col("links").str.json_decode(pl.List(pl.List(pl.String)))
         )
         to = pl.col("pair").list.get(0, null_on_oob=True)
-        told["link"] = (
-            linked.explode("pair", empty_as_null=True, keep_nulls=True)
-            .select("row", kind=pl.lit("link"), key=to)
-            .drop_nulls("key")
-        )
-    if "group" in rows.columns:
-        about = pl.col("event").str.starts_with("approval.") & pl.col("group").is_not_null()
-        told["request"] = numbered.filter(about).select("row", kind=pl.lit("request"), key="group")
+        add("link", linked.explode("pair", empty_as_null=True, keep_nulls=True), to)
+    if "request" in kinds and "group" in rows.columns:
+        add("request", numbered.filter(pl.col("event").str.starts_with("approval.")), "group")
+    if "mcp" in kinds and "group" in rows.columns:
         named = numbered.filter(pl.col("attributes").str.contains('"request":', literal=True))
-        key = pl.col("attributes").str.json_path_match("$.request")
-        told["mcp"] = named.select("row", kind=pl.lit("mcp"), key=key).drop_nulls("key")
-    none = numbered.select("row", kind=pl.lit(""), key=pl.lit("")).clear()
-    return pl.concat([none, *(frame for kind, frame in told.items() if kind in kinds)]).collect()
+        add("mcp", named, pl.col("attributes").str.json_path_match("$.request"))
+    if not (told and rows.height):
+        return pl.DataFrame(schema={"row": pl.get_index_type(), "kind": pl.String, "key": pl.String})
+    return pl.concat(told).collect()
 
 
 def columns_of(table: str) -> tuple[str, ...]:
