@@ -4,6 +4,7 @@ need, so that none waits for a download.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources, util
 from pathlib import Path
 from typing import Final
@@ -16,8 +17,6 @@ from aftertrace.analyzer.kept_columns import SHARED
 from aftertrace.store.schema import TABLES
 
 _UTC: Final = pl.Datetime("us", "UTC")
-
-
 MISSING: Final = "DuckDB's delta extension of this version is not installed: requirements/dev.txt has it"
 
 
@@ -30,8 +29,9 @@ def reader() -> Path | None:
     return found if found.is_file() else None
 
 
+@cache
 def engine() -> duckdb.DuckDBPyConnection:
-    """DuckDB with that; the test is skipped where it has none."""
+    """DuckDB with that, loaded once; the test is skipped where it has none."""
     if (found := reader()) is None:
         pytest.skip(MISSING)
     opened = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
@@ -41,7 +41,7 @@ def engine() -> duckdb.DuckDBPyConnection:
 
 
 def tables(data: Path) -> duckdb.DuckDBPyConnection:
-    """The same with each table of a store under its name."""
+    """The same with each table of a store under its name, until it is of another store."""
     opened = engine()
     folders = [data / "derived" / name for name in SHARED] + [data / "tables" / name for name in TABLES]
     for folder in folders:

@@ -13,8 +13,11 @@ from polars.testing import assert_frame_equal
 from aftertrace.analyzer import open_analysis
 from aftertrace.analyzer.deriving import derive
 from aftertrace.analyzer.kept_columns import FINALITY, SHARED
+from aftertrace.cli import root
 from aftertrace.store import derived, derived_logs
 from aftertrace.store.folder import open_folder
+from aftertrace.store.schema import TABLES
+from aftertrace.store.snapshot import Snapshot
 
 from . import duck
 from .frames import RECEIVED_NS, Frames
@@ -85,6 +88,20 @@ def test_duckdb_tells_what_aftertrace_sql_tells(tmp_path: Path) -> None:
         assert expected.height, text
         assert_frame_equal(duck.rows(opened, text), expected, check_exact=True)
     assert_frame_equal(duck.rows(opened, VIEW), told(found, "near_misses"), check_exact=True)
+
+
+@pytest.mark.slow
+def test_duckdb_reads_every_stored_table(tmp_path: Path) -> None:
+    """The bytes that were received among them, and what they came from."""
+    data = tmp_path / "data"
+    recordings = Path(root.__file__).parent / "recordings"
+    names = ("claude-code.hook_deny", "langchain.openinference_reject_edit")
+    assert root.run(["import", *(str(recordings / f"{name}.jsonl") for name in names), "--data", str(data)]) == 0
+    opened, pinned = duck.tables(data), Snapshot.of(data)
+    for table in TABLES:
+        expected = duck.plain(pinned.scan(table).collect())
+        assert expected.height
+        assert_frame_equal(duck.rows(opened, f"FROM {table}"), expected, check_exact=True)
 
 
 def shown(store: Growing, version: int | None = None) -> dict[str, pl.DataFrame]:
@@ -181,6 +198,22 @@ def test_logs_do_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert_frame_equal(
         duck.rows(opened, "FROM calls").drop(FINALITY), told(store.told(7, now_ns), "calls"), check_exact=True
     )
+
+
+@pytest.mark.parametrize(("anew", "version"), [(False, 1), (True, 0)])
+def test_a_version_that_only_some_tables_have_is_made_good(tmp_path: Path, *, anew: bool, version: int) -> None:
+    """Of the state that it is of; where that is gone, all begin anew, so that no version is of two states."""
+    store = Growing(open_folder(tmp_path / "data"), three_runs())
+    now_ns = RECEIVED_NS + 2 * HOUR_NS
+    for before, upto in ((0, 4), (4, 7)):
+        store.receive(before, upto)
+        store.derive(now_ns)
+    for name in ("runs", "effects"):
+        (store.layout.derived / name / "_delta_log" / f"{1:020d}.json").unlink()
+    assert versions(store) == {0, 1}
+    derive(store.layout.data, now_ns=now_ns, anew=anew)
+    assert versions(store) == {version}
+    assert_shown(shown(store), store.told(7, now_ns))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"commitInfo": {"timestamp": 1, "operation": "OPTIMIZE"}}'])

@@ -35,7 +35,7 @@ def derive(data: Path, anew: bool, follow: bool) -> None:
     """Keep what is told of runs that are over.
 
     Every command that reads gives the same answers without it, and takes longer the more the store holds. `serve` does
-    this by itself.
+    this by itself. Other engines read what is kept as Delta Lake tables, in `derived` below the data folder.
     """
     config = settings.current()
     logs.start(config)

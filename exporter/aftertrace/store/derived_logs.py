@@ -87,23 +87,26 @@ def follow(layout: Layout, tables: Sequence[Table], upto: Mapping[str, int], *, 
     """
     found = {table.name: _read(layout, table.name) for table in tables}
     known = {name: newest for name, newest in found.items() if newest is not None}
+    if not is_last and any(
+        upto.get(receiver, 0) < seq for each in known.values() for receiver, seq in each.upto.items()
+    ):
+        return
     top = max((newest.version for newest in known.values()), default=-1)
-    if len(known) < len(found) or any(newest.version + 1 < top for newest in known.values()):
-        # One is damaged, was written by others, or is of a table that older rules do not have: nothing is in it that
-        # could not be told anew, and versions of all have to agree.
+    ahead = [table for table in tables if table.name in known and known[table.name].version == top]
+    has_changed = any(_differs(table, known[table.name]) for table in ahead)
+    # Those of a table that a crash kept from the last version, which is still of this state.
+    made_good = set() if has_changed else {top - 1}
+    if len(known) < len(found) or {newest.version for newest in known.values()} - made_good != {top}:
+        # One is damaged, was written by others, or has other versions than the rest. Nothing is in them that could not
+        # be told anew.
         for table in tables:
             shutil.rmtree(_folder(layout, table.name), ignore_errors=True)
-        known, top = {table.name: _Newest() for table in tables}, -1
-    is_short = any(upto.get(receiver, 0) < seq for newest in known.values() for receiver, seq in newest.upto.items())
-    if is_short and not is_last:
-        return
-    ahead = [table for table in tables if known[table.name].version == top]
-    target = top + 1 if top < 0 or any(_differs(table, known[table.name]) for table in ahead) else top
+        known, top, has_changed = {table.name: _Newest() for table in tables}, -1, True
+    target = top + 1 if has_changed else top
     for table in tables:
-        newest = known[table.name]
-        while newest.version < target:
-            newest = _commit(layout, table, newest, upto)
-    if target > top and target % CHECKPOINT_EVERY == 0 and target:
+        if known[table.name].version < target:
+            _commit(layout, table, known[table.name], upto)
+    if has_changed and target and target % CHECKPOINT_EVERY == 0:
         for table in tables:
             _checkpoint(layout, table.name, target)
 
@@ -161,7 +164,7 @@ def _paths(table: Table) -> set[str]:
     return {path.removeprefix(f"{table.name}/") for path in table.files}
 
 
-def _commit(layout: Layout, table: Table, newest: _Newest, upto: Mapping[str, int]) -> _Newest:
+def _commit(layout: Layout, table: Table, newest: _Newest, upto: Mapping[str, int]) -> None:
     """Make the next version of a table. A crash leaves it whole, or not at all."""
     folder, now_ms = layout.derived / table.name, time.time_ns() // 1_000_000
     made = _Newest(newest.version + 1, newest.table_id or str(uuid.uuid4()), _mark(table), dict(upto))
@@ -190,7 +193,6 @@ def _commit(layout: Layout, table: Table, newest: _Newest, upto: Mapping[str, in
         raise FileExistsError(
             errno.EEXIST, "somebody else writes to it, expected `aftertrace derive` alone", str(folder)
         )
-    return made
 
 
 def _described(table: Table, table_id: str, now_ms: int) -> Action:
