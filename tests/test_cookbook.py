@@ -19,6 +19,7 @@ CELLS = """
 import contextlib, io, sys
 import duckdb
 import polars as pl
+duckdb.execute("SET enable_progress_bar = false")
 # In place of a download.
 duckdb.install_extension(sys.argv[1])
 pl.Config.set_tbl_width_chars(118)
