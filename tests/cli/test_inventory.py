@@ -36,7 +36,7 @@ name = "archivist"
 name = "scribe"
 owner = "ann"
 """
-BY_RISK = ("runs", "calls", "near-misses", "approvals", "decisions", "effects", "find")
+BY_RISK = ("runs", "calls", "near-misses", "approvals", "decisions", "effects", "find", "compare")
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,8 @@ def test_every_question_by_risk_class_finds_what_was_declared_so(
     aftertrace: Command, store: Path, tmp_path: Path, asked: str
 ) -> None:
     """The control: before the file is configured there is nothing, for no name of a tool looks like it."""
-    told_by = ["find", "pay"] if asked == "find" else [asked]
+    further = {"find": ["pay"], "compare": ["--where", "outcome=executed"]}
+    told_by = [asked, *further.get(asked, [])]
     command = (*told_by, "--risk", "permission", "--format", "json", "--data", store)
     assert aftertrace(*command).out == ""
     (tmp_path / "inventory.toml").write_text('[[tool]]\nname = "*"\nrisk = "permission"\n')

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from faults.checker import Verdict, check
 from faults.found import span_ids
-from faults.kill import spans, wait_drained
+from faults.kill import QUIET_S, spans, wait_drained
 from faults.load import Load
 from faults.serve import Serve
 
@@ -106,7 +106,7 @@ def cut_under_load(scratch: Path, *, cuts: int, seed: int, broken: str | None = 
     return taken
 
 
-def judge_cut(scratch: Path, cut: Cut, *, quiet_s: float = 30.0) -> Verdict[SpanId]:
+def judge_cut(scratch: Path, cut: Cut, *, quiet_s: float = QUIET_S) -> Verdict[SpanId]:
     """Start again on what the power cut left, let it catch up for as long as something comes, and compare."""
     with (
         mounted(cut.image, scratch / "after") as disk,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from faults.amount import SEED, amount
 from faults.found import compare
-from faults.kill import fsck, spans, wait_drained
+from faults.kill import QUIET_S, fsck, spans, wait_drained
 from faults.load import Load
 from faults.serve import Serve
 
@@ -36,7 +36,7 @@ def jumps(data: Path, rounds: int, broken: str | None = None) -> list[str]:
             move(clock, 0)
             serve.start()
             serve.wait_ready()
-        wait_drained(data, spans(load.acknowledged), quiet_s=30.0 if broken is None else 5.0)
+        wait_drained(data, spans(load.acknowledged), quiet_s=QUIET_S if broken is None else 5.0)
         serve.stop()
     print(f"{rounds * len(JUMPS_S)} jumps, {len(load.acknowledged)} requests acknowledged")
     return [*load.errors, *compare(data, spans(load.attempted), spans(load.acknowledged)), *fsck(data)]

@@ -10,7 +10,7 @@ import pytest
 from faults.amount import SEED, amount
 from faults.forks import is_defect
 from faults.found import compare
-from faults.kill import fsck, spans, wait_drained
+from faults.kill import QUIET_S, fsck, spans, wait_drained
 from faults.load import Load
 from faults.power import CannotMount, small_disk
 from faults.serve import Serve
@@ -34,7 +34,7 @@ def filled(scratch: Path, what: str, broken: str | None = None) -> list[str]:
             small_disk(scratch / "disk", size_bytes=DISK_BYTES, names=NAMES) as disk,
             Serve(disk / "data", changes=("small", broken), log=log) as serve,
         ):
-            return _filled(disk, serve, what, quiet_s=30.0 if broken is None else 5.0)
+            return _filled(disk, serve, what, quiet_s=QUIET_S if broken is None else 5.0)
     except CannotMount as reason:
         pytest.skip(f"NO MOUNTS, full disks are not tested: {reason}")
 
