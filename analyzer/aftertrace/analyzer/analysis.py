@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Final
 
 import polars as pl
 
@@ -39,6 +40,9 @@ from aftertrace.analyzer.timeline import Timeline, Wanted
 from aftertrace.analyzer.timeline import timeline as in_time
 from aftertrace.store.errors import Invalid
 from aftertrace.store.run_names import ID_CHARACTERS, name_of
+
+_ANY: Final = pl.lit(value=True)
+"""What holds of every row."""
 
 
 @dataclass(frozen=True)
@@ -144,18 +148,26 @@ class Analysis:
         """The latest changes before the runs of `in_force.of_run` or `in_force.at_time` (`in_force.changes_before`)."""
         return changes_before(self.versioned, self.configuration_changes, in_force)
 
-    def select(self, table: str, filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002  # the word users know
-        """Rows of a derived table that a filter lets through. Raises `Invalid` for a table that is not."""
+    def select(
+        self,
+        table: str,
+        filter: Filter | None = None,  # noqa: A002  # the word users know
+        *,
+        only: pl.Expr = _ANY,
+    ) -> pl.DataFrame:
+        """Rows of a derived table that a filter lets through, and of which something holds. Raises `Invalid` for a
+        table that is not.
+        """
         wanted = filter or Filter()
         match table:
             case "calls" | "approvals" | "decisions" | "agents":
-                return narrowed(self, self._of(table, wanted), wanted)
+                return narrowed(self, self._of(table, wanted, only), wanted)
             case "runs":
-                frame = self._runs_with(wanted)
+                frame = self._runs_with(wanted, only)
             case "effects":
-                frame = self._with_calls(self._of("effects", wanted), wanted)
+                frame = self._with_calls(self._of("effects", wanted, only), wanted)
             case "effect_findings":
-                return narrowed(self, self._findings_with(wanted), wanted)
+                frame = self._with_calls(self.effect_findings, wanted)
             case "configurations":
                 frame = self.configurations
             case "configuration_changes":
@@ -165,22 +177,22 @@ class Analysis:
             case "losses":
                 frame = self.losses
             case "near_misses":
-                return self.near_misses(wanted)
+                return self.near_misses(wanted).filter(only)
             case _:
                 raise Invalid(f"select {table!r}: no such table, expected {', '.join(DERIVED)}")
-        return narrowed(self, wanted.apply(frame.lazy()).collect(), wanted)
+        return narrowed(self, wanted.apply(frame.lazy()).filter(only).collect(), wanted)
 
-    def _of(self, table: str, wanted: Filter) -> pl.DataFrame:
-        """The rows of a table told run by run that the columns of a filter let through.
+    def _of(self, table: str, wanted: Filter, only: pl.Expr = _ANY) -> pl.DataFrame:
+        """The rows of a table told run by run that the columns of a filter let through, and of which something holds.
 
         Where the table was not asked for yet, the others are not read. What is declared changes no column that a filter
         names.
         """
-        if wanted == Filter() or table in self.__dict__:
+        if (wanted == Filter() and only is _ANY) or table in self.__dict__:
             frame: pl.DataFrame = getattr(self, table)
-            return frame.filter(wanted.lets_through(frame.columns)) if wanted != Filter() else frame
-        only = wanted.lets_through(DERIVED[table].schema.names())
-        frame = ordered(self.told.some(table, only), table)
+            return wanted.apply(frame.lazy()).filter(only).collect()
+        lets_through = wanted.lets_through(DERIVED[table].schema.names())
+        frame = ordered(self.told.some(table, lets_through & only), table)
         match table:
             case "calls":
                 return declared(frame, self.inventory.tools)
@@ -190,9 +202,9 @@ class Analysis:
                 return declared_in_approvals(frame, self.calls, self.inventory.tools)
         return frame
 
-    def _runs_with(self, wanted: Filter) -> pl.DataFrame:
+    def _runs_with(self, wanted: Filter, only: pl.Expr) -> pl.DataFrame:
         """Runs that hold a call which the call fields of the filter let through."""
-        runs = self._of("runs", wanted)
+        runs = self._of("runs", wanted, only)
         if wanted.outcome is None and wanted.decided_by is None and wanted.reviewer is None:
             return runs
         of_calls = Filter(

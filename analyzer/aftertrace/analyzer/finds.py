@@ -8,12 +8,12 @@ receipt does. Results and inputs are stored by their first 2,048 characters, so 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from aftertrace.analyzer.references import Sought, sought
+from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.select import Filter
 
 if TYPE_CHECKING:
@@ -76,17 +76,22 @@ def finds(analysis: Analysis, texts: Sequence[str], filter: Filter | None = None
 
 def _places(analysis: Analysis, looked_for: list[Sought], wanted: Filter) -> Iterator[pl.DataFrame]:
     """Where a text may stand: columns of `FINDS`, `key` of the thing, `rank` of the field, and `text`."""
-    mentioned = [_mentions("content", each) for each in looked_for]
+    mentioned = [_mentions(pl.col("content"), each) for each in looked_for]
     told = analysis.told.having(events=pl.all_horizontal(pl.col("content").is_not_null(), *mentioned))
+    results, inputs = _results(told), _inputs(told)
     # One result may tell of several effects.
-    effects = analysis.select("effects", wanted).with_columns(
+    effects = analysis.select("effects", wanted, only=_holds("effects", _EFFECT, looked_for)).with_columns(
         outcome="state", key=pl.concat_str("evidence", "object_id", ignore_nulls=True)
     )
     yield from _fields(effects, "effect", _EFFECT)
-    calls = analysis.select("calls", wanted).with_columns(key="call_key", evidence=pl.col("evidence").list.first())
+    has_result = pl.col("call_key").is_in(results["call_key"].implode())
+    calls = analysis.select("calls", wanted, only=_holds("calls", _CALL, looked_for) | has_result).with_columns(
+        key="call_key", evidence=pl.col("evidence").list.first()
+    )
     yield from _fields(calls, "call", _CALL)
-    yield _results(told, calls)
-    approvals = analysis.select("approvals", wanted).with_columns(
+    of_calls_told = calls.drop("evidence").join(results, on="call_key", how="inner")
+    yield _place(of_calls_told, "call", "result", len(_CALL))
+    approvals = analysis.select("approvals", wanted, only=_holds("approvals", _APPROVAL, looked_for)).with_columns(
         key="call_key", evidence=pl.lit(None, pl.String), outcome="decision"
     )
     yield from _fields(approvals, "approval", _APPROVAL)
@@ -94,36 +99,50 @@ def _places(analysis: Analysis, looked_for: list[Sought], wanted: Filter) -> Ite
     of_calls = (
         wanted.tool, wanted.outcome, wanted.decided_by, wanted.reviewer, wanted.risk, wanted.target, wanted.namespace,
     )  # fmt: skip
-    runs = analysis.select("runs", wanted if any(of_calls) else replace(wanted, tool=None))
+    if any(of_calls):
+        return
+    has_input = pl.col("run_id").is_in(inputs["run_id"].implode())
+    runs = analysis.select("runs", wanted, only=_holds("runs", _RUN, looked_for) | has_input)
     runs = runs.with_columns(
         key="run_id", outcome="state", evidence=pl.lit(None, pl.String), tool_name=pl.lit(None, pl.String),
         tool_call_id=pl.lit(None, pl.String),
     )  # fmt: skip
-    if not any(of_calls):
-        yield from _fields(runs, "run", _RUN)
-        yield _inputs(told, runs)
+    yield from _fields(runs, "run", _RUN)
+    yield _place(runs.drop("evidence", "key").join(inputs, on="run_id", how="inner"), "input", "content", 0)
+
+
+def _holds(table: str, names: Sequence[str], looked_for: list[Sought]) -> pl.Expr:
+    """Whether all that is looked for may stand in one of these fields: no other rows are read."""
+    texts = [_text(DERIVED[table].schema, name) for name in names]
+    return pl.any_horizontal(
+        pl.all_horizontal(text.is_not_null(), *(_mentions(text, each) for each in looked_for)).fill_null(value=False)
+        for text in texts
+    )
+
+
+def _text(schema: pl.Schema, name: str) -> pl.Expr:
+    return pl.col(name).list.join("\n") if schema[name] == pl.List(pl.String) else pl.col(name)
 
 
 def _fields(rows: pl.DataFrame, of: str, names: Sequence[str]) -> Iterator[pl.DataFrame]:
     for rank, name in enumerate(names):
-        text = pl.col(name).list.join("\n") if rows.schema[name] == pl.List(pl.String) else pl.col(name)
-        yield _place(rows.with_columns(text=text), of, name, rank)
+        yield _place(rows.with_columns(text=_text(rows.schema, name)), of, name, rank)
 
 
-def _results(told: Derivation, calls: pl.DataFrame) -> pl.DataFrame:
-    results = told.call_events.filter(
+def _results(told: Derivation) -> pl.DataFrame:
+    """What calls gave: `call_key`, `text`, `evidence`."""
+    return told.call_events.filter(
         (pl.col("event") == "tool.called") & pl.col("state").is_in(_RESULTS) & pl.col("content").is_not_null()
     ).select("call_key", text="content", evidence="pointer")
-    return _place(calls.drop("evidence").join(results, on="call_key", how="inner"), "call", "result", len(_CALL))
 
 
-def _inputs(told: Derivation, runs: pl.DataFrame) -> pl.DataFrame:
-    inputs = told.identified.events.filter(
+def _inputs(told: Derivation) -> pl.DataFrame:
+    """What went into runs: `run_id`, `text`, `evidence`, `key`."""
+    return told.identified.events.filter(
         pl.col("event").is_in(("input.resolved", "plan.recorded")) & pl.col("content").is_not_null()
     ).select(
         "run_id", text="content", evidence="pointer", key=pl.concat_str("run_id", "content_digest", ignore_nulls=True)
     )
-    return _place(runs.drop("evidence", "key").join(inputs, on="run_id", how="inner"), "input", "content", 0)
 
 
 def _place(rows: pl.DataFrame, of: str, field: str, rank: int) -> pl.DataFrame:
@@ -139,7 +158,7 @@ def _place(rows: pl.DataFrame, of: str, field: str, rank: int) -> pl.DataFrame:
 def _found(rows: pl.DataFrame, looked_for: list[Sought]) -> pl.DataFrame:
     """The rows whose text holds all that is looked for, with a snippet of the first."""
     for each in looked_for:
-        rows = rows.filter(_mentions("text", each))
+        rows = rows.filter(_mentions(pl.col("text"), each))
     snippets = [_snippet(text, looked_for) for text in rows["text"]]
     return (
         rows.with_columns(snippet=pl.Series(snippets, dtype=pl.String))
@@ -148,8 +167,8 @@ def _found(rows: pl.DataFrame, looked_for: list[Sought]) -> pl.DataFrame:
     )
 
 
-def _mentions(column: str, looked_for: Sought) -> pl.Expr:
-    return pl.col(column).str.contains_any(list(looked_for.literals), ascii_case_insensitive=True)
+def _mentions(text: pl.Expr, looked_for: Sought) -> pl.Expr:
+    return text.str.contains_any(list(looked_for.literals), ascii_case_insensitive=True)
 
 
 def _snippet(text: str, looked_for: list[Sought]) -> str | None:
