@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from deltalake.exceptions import DeltaError
+
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.finding import Finding
 from aftertrace.store.folder import check_format
@@ -76,6 +78,9 @@ def _compared(layout: Layout, ledger: Opened, progress: Callable[[int], object])
             rows.findings += check_files(layout, table, dict(snapshot.versions).get(table))
     except Corrupt as damage:
         rows = Rows(findings=[error("commit_damaged", layout.tables_folder.name, str(damage))])
+    except DeltaError:
+        message = "the Delta library cannot open it, expected a table's log as it was committed"
+        rows = Rows(findings=[error("commit_damaged", f"{layout.tables_folder.name}/evidence", message)])
     rows.findings += gaps
     return rows
 

@@ -10,15 +10,16 @@ from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.entries import Entry, decoded
 from aftertrace.store.ledger.files import read_bundle, read_tile
-from aftertrace.store.ledger.log import size_after
+from aftertrace.store.ledger.log import PARTIAL, size_after
 from aftertrace.store.ledger.verdicts import error
 from aftertrace.tlog.checkpoint import Checkpoint
 from aftertrace.tlog.errors import Invalid
 from aftertrace.tlog.keys import VerifierKey
+from aftertrace.tlog.merkle import leaf_hash
 from aftertrace.tlog.note import Note
 from aftertrace.tlog.proofs import prove_consistency, verify_consistency
 from aftertrace.tlog.tiled import TiledTree
-from aftertrace.tlog.tiles import WIDTH, Bundle, bundles_since, entries_in
+from aftertrace.tlog.tiles import WIDTH, Bundle, Tile, bundles_since, entries_in, hashes_in, width_at
 
 _LOG = "ledger"
 
@@ -102,6 +103,7 @@ def _read_signed(found: Opened, layout: Layout, checkpoint: Checkpoint, kept: Se
     except Invalid as refusal:
         found.findings.append(error("ledger_altered", _LOG, str(refusal)))
         return
+    found.findings += _forms(layout, tree)
     for note in kept:
         found.findings += _grown(tree, checkpoint, note, found.key)
     try:
@@ -127,6 +129,33 @@ def _read_unsigned(found: Opened, layout: Layout) -> None:
             found.entries += map(decoded, entries[max(0, signed - bundle.index * WIDTH) :])
     except (Invalid, Corrupt) as refusal:
         found.findings.append(error("ledger_altered", f"{_LOG}/{Bundle(signed // WIDTH).path}", str(refusal)))
+
+
+def _forms(layout: Layout, tree: TiledTree) -> list[Finding]:
+    """What speaks against partial tiles and bundles that stay for readers of older checkpoints."""
+    findings: list[Finding] = []
+    for path in sorted((layout.ledger / "tile").rglob(f"*{PARTIAL}/*")):
+        name = path.relative_to(layout.ledger).as_posix()
+        if not path.name.isdecimal():
+            # A draft that a crash left.
+            continue
+        try:
+            content = path.read_bytes()
+            if name.startswith(Bundle(0).path.rpartition("/")[0]):
+                bundle = Bundle.parse(name)
+                hashes, index, level = [leaf_hash(entry) for entry in entries_in(content, bundle)], bundle.index, 0
+            else:
+                tile = Tile.parse(name)
+                hashes, index, level = list(hashes_in(content, tile)), tile.index, tile.level
+            # Of what is not signed yet, nothing is known.
+            known = tree.hashes(level, index) if width_at(level, index, tree.size) else ()
+            if hashes[: len(known)] != list(known[: len(hashes)]):
+                raise Invalid("other hashes than those that were signed")
+        except FileNotFoundError:
+            continue
+        except Invalid as refusal:
+            findings.append(error("ledger_altered", f"{_LOG}/{name}", str(refusal)))
+    return findings
 
 
 def _grown(tree: TiledTree, checkpoint: Checkpoint, note: Note, key: VerifierKey | None) -> list[Finding]:

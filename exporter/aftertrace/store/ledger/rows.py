@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 import pyarrow as pa
+from deltalake.exceptions import DeltaError
 
 from aftertrace.store import commits, parquet
 from aftertrace.store.digest import origin_digest
@@ -186,8 +187,9 @@ def _origins(snapshot: Snapshot, wanted: set[str]) -> list[Finding]:
     for table in _ORIGINS:
         try:
             (rows,) = collected(snapshot.scan(table, columns=["digest", "bytes", "schema_url"]).unique())
-        except Corrupt as damage:
-            findings.append(error("file_damaged", table, str(damage)))
+        except (Corrupt, DeltaError) as damage:
+            said = str(damage) if isinstance(damage, Corrupt) else "the Delta library cannot open it"
+            findings.append(error("file_damaged", f"{snapshot.layout.tables_folder.name}/{table}", said))
             continue
         edited = [
             f"{table} {digest}"
