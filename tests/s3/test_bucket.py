@@ -214,7 +214,7 @@ def test_a_bucket_out_of_reach_is_not_taken_for_a_damaged_one(
     send(east, traces(1), receiver="east")
     catch_up(east.data)
     snapshot, keys = Snapshot.of(east.data), pl.DataFrame({"kind": ["call"], "key": ["call_1_0"]})
-    reader = lookup.Reader(snapshot)
+    reader, not_opened = lookup.Reader(snapshot), Snapshot.of(east.data)
     assert reader.rows_with("spans", keys).height == 1
     found = snapshot.files("spans")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -222,7 +222,7 @@ def test_a_bucket_out_of_reach_is_not_taken_for_a_damaged_one(
     with pytest.raises(Unavailable, match="its place cannot be reached; try again"):
         lookup.Reader(snapshot).rows_with("spans", keys)
     with pytest.raises(Unavailable, match="cannot be reached"):
-        snapshot.files("spans")
+        not_opened.files("spans")
     monkeypatch.setattr(Snapshot, "files", lambda _self, table: found if table == "spans" else [])
     with pytest.raises(ConnectionError):
         check_lookups(snapshot, set())
