@@ -229,7 +229,7 @@ class Analysis:
 
     def near_misses(self, filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
         """The near misses that a filter lets through: consequential ones first."""
-        return near_misses.near_misses(self.select("calls", filter).lazy()).collect()
+        return near_misses.near_misses(self.select("calls", filter, only=pl.col("near_miss")).lazy()).collect()
 
     def rates(self, by: list[str], filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
         """Near misses per call by columns of `calls`, with intervals (`near_misses.rates`)."""

@@ -57,7 +57,7 @@ def floors(analysis: Analysis, links: Links, calls: pl.DataFrame, runs: pl.DataF
         runs: the runs of these calls, and those that began in the period.
     """
     outcomes = calls["outcome"]
-    untimed = links.wanted.apply(analysis.calls.lazy()).filter(pl.col("first_ns").is_null()).collect().height
+    untimed = analysis.select("calls", links.wanted, only=pl.col("first_ns").is_null()).height
     told = (
         Floor(
             "hidden_refusals",
