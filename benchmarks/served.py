@@ -60,5 +60,5 @@ class Served:
 
     def _roles(self) -> Roles:
         of = self._process.pid
-        # Without pages the children are the drain, with what reads for it below it, and what seals what that stored.
+        # Without pages there is one child, the drain; what reads for it is below it.
         return {"receiver": [of], "drain": [each for child in children(of) for each in tree(child)]}

@@ -42,17 +42,13 @@ def test_what_was_accepted_is_there_while_it_runs_and_after(
         assert (data / "serving.json").exists() is False
     assert calls(aftertrace, data) == [("first", "denied", "policy"), ("second", "denied", "policy")]
     assert aftertrace("fsck", "--data", data).code == 0
-    verified = aftertrace("verify", "--data", data, "--key", data / "ledger" / "key", "--format", "json")
-    report = json.loads(verified.out)
-    assert (verified.code, report["integrity"], report["completeness"], report["authenticity"]) == (0, *["holds"] * 3)
-    assert (report["records"], report["entries"] - report["signed_entries"]) == (2, 0)
 
 
 def test_a_drain_that_dies_is_started_again(aftertrace: Command, tmp_path: Path) -> None:
     """And it is said, on standard error."""
     data = tmp_path / "data"
     with serving(data, "--no-dashboard") as served:
-        _, drain = served.children()
+        (drain,) = served.children()
         os.kill(drain, signal.SIGKILL)
         served.post("after")
         until(lambda: calls(aftertrace, data) == [("after", "denied", "policy")])
@@ -99,7 +95,7 @@ def test_the_pages_open_with_it_and_end_with_it(tmp_path: Path) -> None:
         with closing(page):
             page.request("GET", "/_stcore/health")
             assert page.getresponse().read() == b"ok"
-        assert len(served.children()) == 3
+        assert len(served.children()) == 2
         assert served.stop()[0] == 0
 
 

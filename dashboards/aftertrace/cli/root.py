@@ -55,9 +55,7 @@ _COMMANDS: Final = {
     "status": "status:status",
     "doctor": "doctor:doctor",
     "fsck": "integrity:fsck",
-    "verify": "verifying:verify",
     "drain": "draining:drain",
-    "seal": "sealing:seal",
     "derive": "deriving:derive",
 }
 """Every command in the order in which they are needed: its module in this package, and what it is called there."""

@@ -36,7 +36,6 @@ _KEEP_EVERY_S: Final = 10.0
 """How often counts of refused requests are written: whoever is refused must not keep the disk busy."""
 _DRAIN_PATIENCE_S: Final = 60.0
 """How long the drain may take at the end to store what was accepted; the rest waits in the WAL for the next start."""
-_SEAL_PATIENCE_S: Final = 10.0
 _PAGE_PATIENCE_S: Final = 5.0
 _DERIVE_AFTER_S: Final = 30.0
 """When deriving begins: whoever serves for a moment needs none of it."""
@@ -139,8 +138,6 @@ def run(
             "AFTERTRACE_DRAIN_PROCESSES": str(config.drain.processes),
         }
         drain = Child("drain", arguments, environment, helpless_code=Corrupt.exit_code)
-        # Before the drain, so that it ends after it and signs what that stored last.
-        children.append(_started(_sealing(data, config), open_things, _SEAL_PATIENCE_S))
         children.append(_started(drain, open_things, _DRAIN_PATIENCE_S))
         writer = open_things.enter_context(gate.open_log(layout, config.receiver.name, config))
         receiver = Receiver(
@@ -188,13 +185,6 @@ def run(
                 kept_s = time.monotonic()
                 _keep_refusals(refused, receiver)
         _log.info("stopping: storing what was accepted")
-
-
-def _sealing(data: Path, config: Config) -> Child:
-    arguments = ["-P", "-m", "aftertrace.cli", "seal", "--follow", "--data", str(data)]
-    # Where what was signed is not there any more, nothing is signed; what is sent is stored all the same.
-    environment = {"AFTERTRACE_LOG_FORMAT": config.log.format}
-    return Child("seal", arguments, environment, helpless_code=Corrupt.exit_code)
 
 
 def _deriving(data: Path, config: Config) -> Child:

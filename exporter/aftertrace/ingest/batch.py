@@ -22,7 +22,6 @@ from aftertrace.ingest.tellings import Telling
 from aftertrace.store.errors import Invalid
 from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
-from aftertrace.store.ledger.leaves import sealed
 from aftertrace.store.schema import TABLES
 
 Row: TypeAlias = dict[str, Any]
@@ -234,14 +233,12 @@ def _evidence(items: Sequence[Item]) -> pa.Table:
             item.frame.policy,
             item.record_id,
             item.flags,
-            None,
-            None,
         )
         for item in items
     )
     columns = zip(*rows, strict=True)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-    return sealed(pa.Table.from_arrays(arrays, schema=schema))
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _unreadable(receiver: str, unread: Sequence[tuple[Item, str]]) -> list[Finding]:

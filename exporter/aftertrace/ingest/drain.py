@@ -6,12 +6,10 @@ One turn, for some frames of one receiver::
     put aside what is damaged          so that nothing is passed over silently
     resources, scopes                  by digest: a row too many does no harm
     evidence, spans, events            each commit says up to which seq it holds everything
-    ledger                             what `evidence` holds, frame by frame (`ingest.covering`)
-    retire WAL segments                only what all three tables hold and the ledger covers, durably
+    retire WAL segments                only what all three tables hold, durably
 
 A crash between any two leaves tables at different seqs. The next turn reads from the lowest and offers each table only
-what it lacks, so every record ends up in each table once, and in the ledger as it is in `evidence`. Readers see no row
-beyond the lowest (`store.snapshot`).
+what it lacks, so every record ends up in each table once. Readers see no row beyond the lowest (`store.snapshot`).
 
 Small files are folded beside this (`ingest.folding`).
 
@@ -37,7 +35,6 @@ from deltalake.exceptions import DeltaError
 
 from aftertrace.ingest import others
 from aftertrace.ingest.batch import Batch, Known, origin_rows, read_batch
-from aftertrace.ingest.covering import Covering
 from aftertrace.ingest.evidence import Evidence
 from aftertrace.ingest.folding import Folding
 from aftertrace.ingest.readers import Readers
@@ -122,7 +119,6 @@ class Drain:
         try:
             self._key = folder.store_key(layout)
             self._open_tables()
-            self._covering = Covering(layout, self._key, self._scan)
             self._known = {name: self._stored_digests(name) for name in _ORIGINS}
         except OSError as error:
             self._lock.release()
@@ -213,9 +209,8 @@ class Drain:
         self.close()
 
     def stored_seq(self, receiver: str) -> int:
-        """The last seq that all tables hold and the ledger covers."""
-        stored_seq = min(self._tables[name].last_seq(receiver) for name in SEQUENCED)
-        return min(stored_seq, self._covering.last_seq(receiver))
+        """The last seq that all tables hold."""
+        return min(self._tables[name].last_seq(receiver) for name in SEQUENCED)
 
     def _collect(self, receiver: str) -> list[Frame | Damage]:
         """What can be read now, up to the bytes of one batch."""
@@ -251,7 +246,6 @@ class Drain:
             self._logs.clear()
             self._tables.clear()
             self._folding.forget()
-            self._covering = Covering(self._layout, self._key, self._scan)
             self._before = self._known_before()
             raise Unavailable(f"drain {receiver}: {error}; free disk space, or see to the tables", 1.0) from error
 
@@ -273,10 +267,7 @@ class Drain:
         report = DrainReport(frames=len(frames))
         for item in found:
             if isinstance(item, Damage):
-                content = item.content()
-                self._put_aside(report, item.finding, content)
-                if item.finding.severity == "error":
-                    self._covering.gap(receiver, item.finding, content)
+                self._put_aside(report, item.finding, item.content())
         if frames:
             batch = self._read(receiver, frames, report)
             while not self._store_rows(batch, report):
@@ -284,7 +275,6 @@ class Drain:
             self._before.keep()
             report.records = len(batch.items)
             report.duplicates = sum(item.duplicate_of is not None for item in batch.items)
-            self._covering.cover(receiver, frames)
         wal_reader.retire(self._layout, receiver, self.stored_seq(receiver))
         return report
 
@@ -347,8 +337,6 @@ class Drain:
             unless = partial(self._is_overtaken, batch) if name == "evidence" else None
             if not table.append(rows, batch.receiver, batch.last_seq, unless):
                 return False
-            if name == "evidence":
-                self._covering.stored(rows)
             self._folding.grew(self._tables, name)
             if name == "spans":
                 report.spans = rows.num_rows

@@ -22,12 +22,6 @@
     <data>/derived/<table>/….parquet                      what was derived of some runs
     <data>/derived/<table>/_delta_log/                    which of them other engines read (`derived_logs`)
     <data>/derived/<table>/.checkpoint/                   a checkpoint of that log while it is made
-    <data>/ledger/tile/                                   entries of the ledger, and hashes of them
-    <data>/ledger/checkpoint                              size and root of it, signed
-    <data>/ledger/key                                     the key to check that with; to be kept elsewhere, too
-    <data>/ledger/lock                                    held by the one sealer
-    <data>/keys/ledger.key                                the key that signs, mode 0600
-    <data>/keys/ledger.checkpoint                         what it signed last: `ledger/checkpoint` is a copy
     <data>/refused/<receiver>.json                        how many requests were refused, by day
     <data>/quarantine/<name>.json, <name>.bin             what was damaged: what is known of it, and its bytes
 """
@@ -42,7 +36,7 @@ from typing import Final
 
 from aftertrace.store.errors import Invalid
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 2
 """Raised when an older aftertrace could misread the folder."""
 
 SEGMENT_SUFFIX: Final = ".wal"
@@ -123,36 +117,6 @@ class Layout:
     def derived_lock(self) -> Path:
         """Locked by the process that derives."""
         return self.derived / "lock"
-
-    @property
-    def ledger(self) -> Path:
-        """The ledger: a log in tiles."""
-        return self.data / "ledger"
-
-    @property
-    def checkpoint(self) -> Path:
-        """What was signed of it last."""
-        return self.ledger / "checkpoint"
-
-    @property
-    def ledger_verifier(self) -> Path:
-        """The public half of its key."""
-        return self.ledger / "key"
-
-    @property
-    def sealer_lock(self) -> Path:
-        """Locked by the sealer while it runs."""
-        return self.ledger / "lock"
-
-    @property
-    def ledger_key(self) -> Path:
-        """The key that signs it."""
-        return self.data / "keys" / "ledger.key"
-
-    @property
-    def ledger_signed(self) -> Path:
-        """What that signed last, where only the sealer writes."""
-        return self.data / "keys" / "ledger.checkpoint"
 
     def wal(self, receiver: str) -> Path:
         """The WAL folder of a receiver.

@@ -24,9 +24,7 @@ STATISTICS: Final = ("seq", "received_ns", "start_ns", "end_ns", "time_ns")
 hold nothing of a record's content."""
 ROW_GROUP_ROWS: Final = 8192
 """A reader of a few rows reads so many; more in a group would make files little smaller."""
-_DISTINCT: Final = frozenset(
-    {"record", "bytes", "record_key", "salt", "leaf", "digest", "attributes", "arguments", "content"}
-)
+_DISTINCT: Final = frozenset({"record", "bytes", "record_key", "digest", "attributes", "arguments", "content"})
 """Columns that a dictionary does not make smaller."""
 
 

@@ -70,10 +70,6 @@ EVIDENCE: Final = pa.schema(
             "8-byte keyed digest of the id that the sender gave it: trace and span id, or `log.record.uid`; null: none",
         ),
         _column("flags", pa.string(), FLAGS_BRIEF),
-        _column(
-            "salt", pa.binary(), "16 random bytes: without them nobody can test guesses of the record against `leaf`"
-        ),
-        _column("leaf", pa.binary(), "32-byte hash of every field above with `salt`: what the ledger commits to"),
     ]
 )
 """One row per received record: the bytes everything else is made from."""
