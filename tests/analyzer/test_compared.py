@@ -18,6 +18,7 @@ from aftertrace.analyzer.comparison_words import differences, headline
 from aftertrace.analyzer.record_json import document as json_of
 from aftertrace.analyzer.run_comparison import ComparedPart, Difference, RunComparison
 from aftertrace.analyzer.run_record import RunRecord
+from aftertrace.cli.comparison_page import page
 
 from .stories import ENDED, event, span
 from .test_documents import Elements
@@ -148,6 +149,26 @@ def test_tools_that_were_offered_are_told_one_by_one() -> None:
     assert "tool_definitions" not in found
     assert parts_of(compared(tools[0], tools[2]))["tools"] == "differs"
     assert parts_of(compared(tools[0], mine))["tools"] == "not_told"
+
+
+@pytest.mark.parametrize(
+    ("second", "told_of_tools"),
+    [
+        (("a",), ["! tools offered", "    - b", "    - c"]),
+        (("a", "b", "c", "d", "e"), ["! tools offered", "    + d", "    + e"]),
+        (("a", "b", "d"), ["! tools offered: c → d"]),
+    ],
+)
+def test_the_page_tells_two_tools_that_one_run_alone_was_offered(
+    second: tuple[str, ...], told_of_tools: list[str]
+) -> None:
+    """Line by line, as two of one side are no exchange; the control is one for another."""
+    mine = record_of(*STORY)
+    runs = [replace(mine, tools=replace(mine.tools, available=offered)) for offered in (("a", "b", "c"), second)]
+    lines = page(compared(*runs))
+    at = lines.index(told_of_tools[0])
+    end = next(nth for nth, line in enumerate(lines) if line.startswith("the same in both: "))
+    assert lines[at:end] == told_of_tools
 
 
 def test_the_agent_and_mode_of_a_whole_run_are_no_difference_of_its_calls() -> None:

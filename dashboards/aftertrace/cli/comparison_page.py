@@ -61,8 +61,8 @@ def _parts(found: RunComparison) -> list[str]:
 
 def _part(part: ComparedPart, name: str) -> list[str]:
     values = " (the same wording, other values)" if part.agreement == "values_differ" else ""
-    if len(part.removed) + len(part.added) == 2 and part.part not in ("prompt", "inputs"):
-        one, two = (plain(side[0], most=_VALUE_CELLS) for side in (part.removed, part.added) if side)
+    if len(part.removed) == len(part.added) == 1 and part.part not in ("prompt", "inputs"):
+        one, two = plain(part.removed[0], most=_VALUE_CELLS), plain(part.added[0], most=_VALUE_CELLS)
         return [f"! {name}: {one} → {two}"]
     lines = [f"! {name}{values}"]
     for sign, changed in (("-", part.removed), ("+", part.added)):
