@@ -72,6 +72,14 @@ def test_records_are_taken_by_the_time_of_their_frame_whoever_received_them(
     ]
 
 
+def test_records_are_counted_by_what_had_come(tmp_path: Path) -> None:
+    """Of an earlier time, no matter what came later."""
+    layout = open_folder(tmp_path / "data")
+    snapshot = stored(layout, {"east": [(10, 2), (20, 2), (30, 2)], "west": [(25, 2), (5, 2), (40, 2)]})
+    assert fresh.counted(snapshot, {"east": 1}) == (10, 12)
+    assert fresh.counted(snapshot, {"east": 1}, before_ns=25) == (4, 6)
+
+
 @settings(max_examples=25)
 @given(
     east=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), min_size=1, max_size=12),

@@ -291,7 +291,7 @@ def test_fsck_passes_a_sound_store_and_fails_a_damaged_one(aftertrace: Command, 
 
 @pytest.mark.parametrize("table", ["spans", "events"])
 @pytest.mark.parametrize(
-    "arguments", [["runs"], ["calls"], ["report", "near-misses"], ["run", "last"], ["sql", "select * from spans"]]
+    "arguments", [["runs"], ["calls"], ["report", "near-misses"], ["run", "last"], ["sql", "select * from {}"]]
 )
 def test_a_damaged_table_is_one_line_that_says_what_to_do(
     aftertrace: Command, store: Path, tmp_path: Path, table: str, arguments: list[str]
@@ -299,6 +299,7 @@ def test_a_damaged_table_is_one_line_that_says_what_to_do(
     """Damage is no defect of the program; the same command reads a store that is sound."""
     data = tmp_path / "data"
     shutil.copytree(store, data)
+    arguments = [each.format(table) for each in arguments]
     assert aftertrace(*arguments, "--data", data).code == 0
     for file in (data / "tables" / table).rglob("received_date=*/*.parquet"):
         file.unlink()

@@ -40,6 +40,7 @@ from aftertrace.analyzer.timeline import Timeline, Wanted
 from aftertrace.analyzer.timeline import timeline as in_time
 from aftertrace.store.errors import Invalid
 from aftertrace.store.run_names import ID_CHARACTERS, name_of
+from aftertrace.store.snapshot import collected
 
 _ANY: Final = pl.lit(value=True)
 """What holds of every row."""
@@ -167,7 +168,7 @@ class Analysis:
             case "effects":
                 frame = self._with_calls(self._of("effects", wanted, only), wanted)
             case "effect_findings":
-                frame = self._with_calls(self.effect_findings, wanted)
+                return narrowed(self, self._findings_with(wanted).filter(only), wanted)
             case "configurations":
                 frame = self.configurations
             case "configuration_changes":
@@ -314,7 +315,12 @@ class Analysis:
         return self.runs.join(of_key, on="run_id", how="semi")
 
     def sql(self, text: str) -> pl.DataFrame:
-        """Run a reading SQL statement over the stored and derived tables. Raises `Invalid`."""
+        """Run a reading SQL statement over the stored and derived tables.
+
+        Raises:
+            Invalid: it is none, or names what is not there.
+            Corrupt: a stored table that it names is damaged.
+        """
         named = sql.words(text)
         if "near_misses" in named:
             named |= {"calls"}
@@ -325,7 +331,12 @@ class Analysis:
         }
         misses = near_misses.near_misses(derived["calls"])
         stored = {"spans": self.tables.spans, "events": self.tables.events}
-        return sql.query({**stored, **derived, "near_misses": misses}, text)
+        try:
+            return sql.query({**stored, **derived, "near_misses": misses}, text)
+        except (Invalid, OSError, pl.exceptions.PanicException):
+            # So would a damaged stored one: it is read once more, to tell.
+            collected(*(frame.select(pl.all().null_count()) for name, frame in stored.items() if name in named))
+            raise
 
 
 def analyse(tables: Tables, *, version: str = "", now_ns: int | None = None) -> Analysis:

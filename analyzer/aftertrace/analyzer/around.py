@@ -30,7 +30,8 @@ def around(
         now_ns: the time it is judged at.
         as_of_ns: only what had been received before then is told; None: all.
     """
-    new, every = counted(pinned, {} if state is None else state.upto)
+    # What came later does not decide what is told of an earlier time.
+    new, every = counted(pinned, {} if state is None else state.upto, as_of_ns)
     if every <= RECORDS_AT_MOST:
         return Derivation(tables, now_ns)
     if state is None or new > RECORDS_AT_MOST:

@@ -55,10 +55,11 @@ def fresh(snapshot: Snapshot, upto: dict[str, int], at_most: int | None = None) 
     return Fresh(rows, until, until == newest)
 
 
-def counted(snapshot: Snapshot, upto: dict[str, int]) -> tuple[int, int]:
-    """How many records came after some, and how many there are; cheap."""
+def counted(snapshot: Snapshot, upto: dict[str, int], before_ns: int | None = None) -> tuple[int, int]:
+    """How many records came after some, and how many there are, received before a time; cheap."""
+    had_come = pl.lit(value=True) if before_ns is None else pl.col("received_ns") < before_ns
     counts = [
-        rows.select(pl.len())
+        rows.filter(had_come).select(pl.len())
         for table in COLUMNS
         for rows in (snapshot.scan(table).filter(_new(snapshot, upto)), snapshot.scan(table))
     ]

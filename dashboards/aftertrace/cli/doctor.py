@@ -69,6 +69,7 @@ def examine(data: Path) -> list[Finding]:
     Raises:
         Corrupt: a stored file is damaged or missing.
     """
+    from aftertrace.analyzer import open_analysis
     from aftertrace.analyzer.coverage import coverage
     from aftertrace.analyzer.emitters import of
     from aftertrace.cli.senders import senders
@@ -78,7 +79,7 @@ def examine(data: Path) -> list[Finding]:
     snapshot = Snapshot.of(data)
     heard = senders(snapshot)
     missed = unread(snapshot, heard)
-    runs = {covered.emitter.name: covered for covered in coverage(settings.analysis(data))}
+    runs = {covered.emitter.name: covered for covered in coverage(open_analysis(data))}
     parts: dict[str, list[Sender]] = {}
     for sender in heard:
         parts.setdefault(of(sender.service, sender.scope).name, []).append(sender)

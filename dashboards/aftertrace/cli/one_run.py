@@ -75,7 +75,7 @@ def run_page(
 
     RUN_ID is an id or its beginning, the id that its sender gave it, a trace id, or a conversation with one run; `last`
     is the newest. An answer that the telemetry does not give is unknown, and the page says what to switch on. The run
-    record of one time (`--as-of`) is the same to the byte, however the store grows.
+    record of one time (`--as-of`) is the same to the byte, however the store grows, but for what other runs tell.
     """
     from aftertrace.analyzer import record_document, record_json
     from aftertrace.analyzer.timeline import Wanted

@@ -85,6 +85,7 @@ def look(data: Path) -> Status:
     Raises:
         Corrupt: a stored file is damaged or missing.
     """
+    from aftertrace.analyzer import open_analysis
     from aftertrace.cli.arrivals import arrivals
     from aftertrace.store.layout import Layout
     from aftertrace.store.refusals import refusals
@@ -94,7 +95,8 @@ def look(data: Path) -> Status:
     layout = Layout(data)
     # First: what is refused meanwhile must not be told and then not counted as lost.
     refused = refusals(layout)
-    lost = _summed(settings.analysis(data).losses)
+    # What people declared is not asked: where that cannot be read, the state of the store can.
+    lost = _summed(open_analysis(data).losses)
     return Status(serving.find(data), standing(layout), arrivals(Snapshot.of(data)), refused, lost)
 
 
