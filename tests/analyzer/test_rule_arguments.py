@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.ingest.dialects.recordings import make_span
 
 from aftertrace.analyzer.argument_values import are_meant, text_of, values
 from aftertrace.analyzer.control_draft import of_call
@@ -17,6 +18,7 @@ from aftertrace.analyzer.expectation_checks import check
 from aftertrace.analyzer.expectations import Argument, parsed
 from aftertrace.analyzer.patterns import literal
 from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.ingest.rows import ARGUMENTS_CHARACTERS, rows_of
 from aftertrace.store.errors import Invalid
 
 NO_RUNS: Final = pl.DataFrame(schema=DERIVED["runs"].schema)
@@ -49,10 +51,16 @@ def calls_of(*rows: dict[str, Any]) -> pl.DataFrame:
         ('"/a~1b" = ["x"]', {"arguments": '{"a/b":"x"}'}, BROKEN),
         ('"/to" = ["[*"]', {"arguments": '{"to":["ana"]}'}, BROKEN),
         ('"" = ["rm *"]', {"arguments": "rm -r x"}, BROKEN),
+        ('"" = ["rm -r ?"]', {"arguments": '"rm -r x"'}, BROKEN),
+        ('"" = ["rm *"]', {"arguments": '"ls"'}, None),
         ('"/to" = ["ana"]', {"arguments": '{"to":"bob"}', "executed_arguments": '{"to":"ana"}'}, BROKEN),
         ('"/to" = ["bob"]', {"arguments": '{"to":"bob"}', "executed_arguments": '{"to":"ana"}'}, None),
         ('"/to" = ["ana"]', {}, UNTOLD),
         ('"/to" = ["ana"]', {"arguments": '{"body":"a text that was cut, and'}, UNTOLD),
+        ('"/to" = ["ana"]', {"arguments": json.dumps('{"body":"a text that was cut, and')}, UNTOLD),
+        ('"" = ["*bob*"]', {"arguments": json.dumps('{"body":"a text that was cut, and')}, UNTOLD),
+        ('"" = ["*a text*"]', {"arguments": json.dumps('{"body":"a text that was cut, and')}, BROKEN),
+        ('"/body" = ["[rm*"]', {"arguments": '{"body":"[rm"}'}, BROKEN),
     ],
 )
 def test_a_rule_is_about_calls_with_the_arguments_that_it_names(
@@ -65,6 +73,38 @@ def test_a_rule_is_about_calls_with_the_arguments_that_it_names(
     assert checked.calls == (found == BROKEN)
     if found == UNTOLD:
         assert checked.findings["found"][0].endswith("for want of its arguments")
+
+
+def stored_arguments(**arguments: str) -> str:
+    """Arguments as ingest writes them to the row of a call."""
+    told = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "send"}
+    attributes = {**told, "gen_ai.tool.call.arguments": json.dumps(arguments)}
+    _, (event,) = rows_of(make_span("execute_tool send", attributes))
+    return str(event["arguments"])
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "cut", "whole"),
+    [
+        ("/to", "*@evil.example", None, True),
+        ("/to", "*", None, True),
+        ("", "*@evil.example*", None, True),
+        ("", '{"body":"a*', True, True),
+        ("", '{"body":"a*a', None, False),
+        ("/aftertrace.cut/begins", "*", None, False),
+    ],
+)
+def test_a_call_does_not_get_around_a_rule_by_arguments_too_long_to_store(
+    path: str, pattern: str, cut: bool | None, whole: bool
+) -> None:
+    """What was cut is unknown unless its beginning is enough; the same arguments told whole are the control."""
+    wanted = (Argument(path, (pattern,)),)
+    padded = stored_arguments(body="a" * ARGUMENTS_CHARACTERS, to="x@evil.example")
+    assert are_meant(padded, wanted) is cut
+    assert list(values(padded)) == []
+    short = stored_arguments(body="a", to="x@evil.example")
+    assert are_meant(short, wanted) is whole
+    assert [found for found, _ in values(short)] == ["/body", "/to"]
 
 
 @pytest.mark.parametrize(

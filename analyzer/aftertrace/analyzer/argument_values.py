@@ -8,9 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from aftertrace.analyzer.expectations import Argument
-from aftertrace.analyzer.patterns import fits
+from aftertrace.analyzer.patterns import fits, fits_beginning
 
 _ABSENT: Final = object()
+_CUT: Final = "aftertrace.cut"
+"""The only member of the object that stands for arguments which were too long to be stored."""
 _DEPTH: Final = 4
 _MOST_VALUES: Final = 50
 
@@ -25,11 +27,11 @@ def are_meant(arguments: str | None, wanted: Sequence[Argument]) -> bool | None:
     if arguments is None:
         return None
     whole = _loaded(arguments)
-    found = [_value(arguments if each.path == "" else _at(whole, each.path)) for each in wanted]
-    if whole is _ABSENT and any(each.path for each in wanted):
-        # No JSON, or the beginning of it: what stands at a path is not told.
-        return None
-    return all(fits(value, each.patterns) for value, each in zip(found, wanted, strict=True))
+    if whole is _ABSENT:
+        # What stands at a path is not told, and no pattern is ruled out by what is missing.
+        begins = _beginning(arguments)
+        return all(not each.path and fits_beginning(begins, each.patterns) for each in wanted) or None
+    return all(fits(_value(_at(whole, each.path, arguments)), each.patterns) for each in wanted)
 
 
 def values(arguments: str | None) -> Iterator[tuple[str, Any]]:
@@ -56,13 +58,29 @@ def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
 
 
 def _loaded(text: str) -> Any:
+    """The value that a text tells whole: not where it is no JSON, the beginning of it, or stands for a longer one."""
     try:
-        return msgspec.json.decode(text)
+        value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return _ABSENT
+    is_begun = isinstance(value, str) and value.lstrip().startswith(("{", "["))
+    return _ABSENT if is_begun or (isinstance(value, dict) and value.keys() == {_CUT}) else value
 
 
-def _at(whole: Any, path: str) -> Any:
+def _beginning(text: str) -> str:
+    """How arguments begin that are not told whole."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return text
+    begins = value.get(_CUT) if isinstance(value, dict) else value
+    begins = begins.get("begins") if isinstance(begins, dict) else begins
+    return begins if isinstance(begins, str) else ""
+
+
+def _at(whole: Any, path: str, arguments: str) -> Any:
+    if not path:
+        return whole if isinstance(whole, str) else arguments
     value = whole
     for part in path.removeprefix("/").split("/"):
         name = part.replace("~1", "/").replace("~0", "~")

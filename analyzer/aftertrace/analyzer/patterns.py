@@ -20,6 +20,11 @@ def fits(name: str | None, patterns: Sequence[str]) -> bool:
     return name is not None and any(fnmatchcase(name, _glob(pattern)) for pattern in patterns)
 
 
+def fits_beginning(begins: str, patterns: Sequence[str]) -> bool:
+    """Whether a text fits one of the patterns whatever follows its beginning."""
+    return fits(begins, [each for each in patterns if _ESCAPED.sub("", each).endswith("*")])
+
+
 def literal(name: str) -> str:
     """The pattern that stands for this name alone."""
     return _WILD.sub(lambda match: "\\" + match.group(), name)
