@@ -7,6 +7,7 @@ from random import Random
 from typing import Any, Final
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -145,3 +146,35 @@ def test_a_split_by_chance_finds_nothing_but_for_the_stated_rate() -> None:
         [(nth, *rest) for nth, (_, *rest) in enumerate(split_by_chance(Random(at), by_run=True))] for at in range(30)
     ]
     assert sum(looked_at(rows).found.height > 0 for rows in alone) > 7  # type: ignore[arg-type]
+
+
+def retried_by_chance(
+    random: Random, *, retries: bool, alike: float, rare: tuple[float, float] = (0.05, 0.05)
+) -> list[tuple[int, bool, str, str | None]]:
+    """Runs of which one in five of one side makes fifty calls, all others one; each run draws what its calls mostly
+    have, with the share of its side.
+    """
+    rows: list[tuple[int, bool, str, str | None]] = []
+    for run in range(130):
+        is_chosen = run < (30 if retries else 100)
+        share = rare[0] if is_chosen else rare[1]
+        has = "x" if random.random() < share else "y"
+        for _ in range(50 if is_chosen is retries and random.random() < 0.2 else 1):
+            rows.append((run, is_chosen, has if random.random() < alike else random.choice("xyyyyyyyyy"), None))
+    return rows
+
+
+@pytest.mark.parametrize("alike", [1.0, 0.9])
+@pytest.mark.parametrize("retries", [True, False])
+def test_runs_that_try_again_make_nothing_more_or_less_frequent(*, retries: bool, alike: float) -> None:
+    """Whichever side has them, and whether all calls of a run have the same or most: sixty splits by chance, as above.
+    What most runs of one side have is mostly found all the same; and without the runs behind the calls, too much is.
+    """
+    random = Random(7)
+    splits = [retried_by_chance(random, retries=retries, alike=alike) for _ in range(60)]
+    assert sum(looked_at(rows).found.height > 0 for rows in splits) < 7
+    alone = [[(nth, *rest) for nth, (_, *rest) in enumerate(rows)] for rows in splits]
+    assert sum(looked_at(rows).found.height > 0 for rows in alone) > 20  # type: ignore[arg-type]
+    share = (0.05, 0.6) if retries else (0.6, 0.05)
+    planted = [retried_by_chance(random, retries=retries, alike=alike, rare=share) for _ in range(20)]
+    assert sum(looked_at(rows).found.height > 0 for rows in planted) > 10

@@ -110,14 +110,19 @@ class Clusters:
         return max(1.0, self._effect(self.of, self.total))
 
     def effect_beside(self, other: Clusters) -> float:
-        """The design effect by the share of these calls, or by that of both groups, whichever is more; at most as if
-        all calls of a run were alike (Kish). Alone, a group in which all calls agree tells nothing of it.
+        """The design effect by the share of these calls, by that of both groups, or by how often calls of a run are
+        alike, whichever is most; at most as if all of them were (Kish), as where no two calls of a run differ. The few
+        runs that have most of the calls may all have it, or none, by chance, so that shares alone say too little.
         """
         of, total = self.of + other.of, self.total + other.total
         most = self.total_total / self.total
         if self.runs < 2 or not 0 < of < total:
             return most
-        return max(1.0, min(most, max(self.design_effect or 1.0, self._effect(of, total))))
+        varied = max(share.value * (1 - share.value) for share in (Share(of, total), self.share, other.share))
+        pairs = self.total_total - self.total
+        alike = 1 - (self.of_total - self.of_of) / (varied * pairs) if pairs else 0.0
+        by_pairs = 1 + (most - 1) * alike
+        return max(1.0, min(most, max(self.design_effect or 1.0, self._effect(of, total), by_pairs)))
 
     def _effect(self, of: int, total: int) -> float:
         # In whole numbers until the end: the squares are large, and what is left of them small.
@@ -141,8 +146,8 @@ class Ratio:
 def populations_differ(first: Clusters, second: Clusters) -> tuple[Share, Share, Ratio]:
     """Both shares as they count for a test, and their ratio: Fisher's test, Newcombe's interval. Neither may be empty.
 
-    Groups that are chosen by what became of calls are made of runs that try again and again, so that the lesser of two
-    guesses at how much they hang together is not taken (`Clusters.effect_beside`).
+    Groups that are chosen by what became of calls are made of runs that try again and again, so that of all guesses at
+    how much they hang together the most is taken (`Clusters.effect_beside`).
     """
     one, two = first.share.divided(first.effect_beside(second)), second.share.divided(second.effect_beside(first))
     value = one.value / two.value if two.of else inf
