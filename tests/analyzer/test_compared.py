@@ -126,6 +126,31 @@ def test_a_prompt_in_the_same_wording_is_told_from_one_that_was_changed() -> Non
     assert compared(monday, monday).differing == ()
 
 
+def given_texts(*events: tuple[str, str]) -> RunRecord:
+    """A run that was given texts, by kind."""
+    of_run = {"tool_name": None, "call_id": None}
+    given = [
+        event("input.resolved", kind, content=text, content_digest=f"sha256:{text}", s=nth / 100, **of_run)
+        for nth, (kind, text) in enumerate(events)
+    ]
+    return record_of(*given, ENDED)
+
+
+def test_the_order_in_which_agents_tell_their_prompts_is_no_difference() -> None:
+    """Two that work side by side; of three the one that was changed is told. Inputs in another order are others."""
+    plan, code, check, quick = (("system_prompt", text) for text in ("Plan.", "Code.", "Check.", "Quick."))
+    found = compared(given_texts(plan, code), given_texts(code, plan))
+    assert (parts_of(found)["prompt"], found.differing) == ("same", ())
+    changed = compared(given_texts(plan, code, check), given_texts(check, quick, plan)).differing
+    assert [(part.part, part.agreement, part.removed, part.added) for part in changed] == [
+        ("prompt", "differs", ("Code.",), ("Quick.",))
+    ]
+    less = compared(given_texts(plan, code), given_texts(code)).differing
+    assert [(part.removed, part.added) for part in less] == [(("Plan.",), ())]
+    ask, add = (("user_prompt", text) for text in ("Pay Ana.", "And Bob."))
+    assert parts_of(compared(given_texts(ask, add), given_texts(add, ask)))["inputs"] == "differs"
+
+
 def test_what_one_run_does_not_tell_is_no_difference() -> None:
     """Neither of what made it nor of a call; the control tells both."""
     known = told(*call("pay", 1, to="ann"), prompt="Be polite.", agent_version="1")

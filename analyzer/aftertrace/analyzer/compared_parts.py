@@ -6,6 +6,7 @@ tell whether such a value was set by somebody; `aftertrace changes` does, over a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ def parts(first: RunRecord, second: RunRecord) -> Iterator[ComparedPart]:
     yield _single("service_version", first.service_version, second.service_version)
     yield _listed("model", one.models_asked, two.models_asked)
     yield _listed("model_served", one.models_served, two.models_served)
-    yield _texts("prompt", one.system_prompts, two.system_prompts)
+    # Agents of a run may work side by side: which of their prompts comes first says nothing.
+    yield _texts("prompt", one.system_prompts, two.system_prompts, is_ordered=False)
     yield _single("prompt_template", one.prompt_template, two.prompt_template)
     yield _offered("tools", first.tools.available, second.tools.available)
     if first.tools.available is not None and _alike(first.tools.available, second.tools.available):
@@ -72,13 +74,17 @@ def _alike(first: Sequence[str] | None, second: Sequence[str] | None) -> bool:
     return sorted(first or ()) == sorted(second or ())
 
 
-def _texts(part: str, first: Sequence[Reference], second: Sequence[Reference]) -> ComparedPart:
+def _texts(
+    part: str, first: Sequence[Reference], second: Sequence[Reference], *, is_ordered: bool = True
+) -> ComparedPart:
     """Texts by reference: equal by their digests, else by what is kept of them."""
     mine, other = (tuple(each.digest or each.begins or "" for each in side) for side in (first, second))
     if not mine or not other:
         return ComparedPart(part, "not_told", mine, other, (), ())
-    if mine == other:
+    if mine == other or (not is_ordered and _alike(mine, other)):
         return ComparedPart(part, "same", mine, other, (), ())
+    if not is_ordered:
+        first, second = _without(first, second), _without(second, first)
     differing = [
         (_begins(one), _begins(two))
         for one, two in zip_longest(first, second)
@@ -99,6 +105,18 @@ def _texts(part: str, first: Sequence[Reference], second: Sequence[Reference]) -
         tuple(line[1:] for line in lines if line[0] == "+"),
         is_cut,
     )
+
+
+def _without(texts: Sequence[Reference], others: Sequence[Reference]) -> list[Reference]:
+    """The texts, less those that are among the others, each as often as it is there."""
+    shared: Counter[str | None] = Counter(each.digest for each in others if each.digest is not None)
+    left = []
+    for text in texts:
+        if shared[text.digest] > 0:
+            shared[text.digest] -= 1
+        else:
+            left.append(text)
+    return left
 
 
 def _begins(text: Reference | None) -> str | None:
