@@ -139,6 +139,8 @@ def test_several_filters_choose_as_they_are_told(aftertrace: Command, mixed: Pat
         (("--where", "outcome=denied", "--rows", "01234567", "--format", "html"), "rows are written as text, json"),
         (("last", "last", "--where", "outcome=denied"), "give two runs, or --where"),
         (("last", "last", "--tool", "pay"), "two runs are compared whole"),
+        (("last", "last", "--of", "runs"), "two runs are compared whole"),
+        (("last", "last", "--count-untold"), "two runs are compared whole"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_said_in_one_line(

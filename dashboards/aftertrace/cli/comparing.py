@@ -84,8 +84,9 @@ def compare(
         choice = Choice(of, either(where), either(against), within, count_untold)
         _tell_populations(compare_populations(analysis, choice), rows, form, out)
         return
-    if len(runs) != 2 or against or rows is not None or any(options[name] for name in options if name != "as_of"):
-        raise click.UsageError("two runs are compared whole: give two, and no filter")
+    narrowed = against or rows is not None or any(options[name] for name in options if name != "as_of")
+    if len(runs) != 2 or narrowed or of != "calls" or count_untold:
+        raise click.UsageError("two runs are compared whole: give two, and no filter, --of or --count-untold")
     _tell_runs(of_runs(settings.readable(data), (runs[0], runs[1]), options["as_of"]), form, out)
 
 
