@@ -60,7 +60,7 @@ ROWS: Final = (
 )  # fmt: skip
 SPANS: Final = (
     span("execute_tool", s=4, span_id=f"{4:016x}", trace_id=DROP[0]["trace_id"], conversation_id="r-2", run_key="r-2",
-         attributes='{"app.customer_id":"acme","metadata":"{\\"customerName\\": \\"Acme Inc\\"}"}'),
+         attributes='{"app.customer_id":"acme","metadata":"{\\"customerName\\": \\"Acme, Inc.\\"}"}'),
     span(None, s=4.1, span_id="a" * 16, parent_span_id=f"{4:016x}", trace_id=DROP[0]["trace_id"], run_key="r-2",
          conversation_id="r-2"),
     span(None, s=4.2, span_id="b" * 16, parent_span_id="a" * 16, trace_id=DROP[0]["trace_id"], run_key="r-2",
@@ -82,7 +82,8 @@ def analysis() -> Analysis:
         ({"principal": "ana"}, ["pay", "query_db"]),
         ({"principal": "an"}, []),
         ({"customer": "acme"}, ["Bash", "drop_index", "get_rows"]),
-        ({"customer": "Acme Inc"}, ["Bash", "drop_index", "get_rows"]),
+        ({"customer": "Acme, Inc."}, ["Bash", "drop_index", "get_rows"]),
+        ({"customer": "Acme"}, []),
         ({"customer": "42"}, ["pay", "query_db"]),
         ({"customer": "globex"}, []),
         ({"risk": "money"}, ["pay"]),

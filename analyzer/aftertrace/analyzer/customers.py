@@ -7,6 +7,8 @@ works for one customer names it there, once.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -17,10 +19,9 @@ if TYPE_CHECKING:
     from aftertrace.analyzer.analysis import Analysis
     from aftertrace.analyzer.tables import Tables
 
-_CUSTOMER: Final = (
-    r'\\?"(?:[^"\\]*[._])?(?i:customer)(?:[._]?(?i:id|name|key))?\\?": ?\\?"?([^",}\\]+)'
-)  # fmt: skip
-"""An attribute whose last part is `customer`, `customer.id`, `customerId` or the like, also in JSON within JSON."""
+_KEY: Final = r'(?:[^"\\]*[._])?(?i:customer)(?:[._]?(?i:id|name|key))?'
+"""An attribute whose last part is `customer`, `customer.id`, `customerId` or the like."""
+_NUMBER: Final = re.compile(r"-?\d[\d.eE+-]*")
 _POINTER: Final = pl.concat_str("receiver", "seq", "index", separator="/")
 _MAY_NAME: Final = (b"ustomer", b"USTOMER")
 
@@ -40,9 +41,24 @@ def runs_for(analysis: Analysis, name: str) -> pl.Series:
 
 
 def _names(name: str) -> pl.Expr:
-    """Whether attributes, as JSON, name the customer."""
-    found = pl.col("attributes").str.extract_all(_CUSTOMER)
-    return found.list.eval(pl.element().str.extract(_CUSTOMER, 1) == name).list.any()
+    """Whether attributes, as JSON, name the customer, also in JSON within JSON."""
+    # No attribute holds half a surrogate pair, and no pattern may.
+    name = name.encode(errors="backslashreplace").decode()
+    once = {_written(name, is_ascii) for is_ascii in (False, True)}
+    twice = {_written(each, is_ascii) for each in once for is_ascii in (False, True)}
+    wanted = [rf'"{_KEY}": ?"(?:{_any_of(once)})"', rf'\\"{_KEY}\\": ?\\"(?:{_any_of(twice)})\\"']
+    if _NUMBER.fullmatch(name):
+        wanted.append(rf'\\?"{_KEY}\\?": ?{_any_of({name})}[,}}\s\\]')
+    return pl.col("attributes").str.contains("|".join(wanted))
+
+
+def _written(text: str, is_ascii: bool) -> str:
+    """A text as it stands in JSON."""
+    return json.dumps(text, ensure_ascii=is_ascii)[1:-1]
+
+
+def _any_of(texts: Collection[str]) -> str:
+    return "|".join(pl.escape_regex(each) for each in sorted(texts))
 
 
 def _sent_for(tables: Tables, name: str) -> pl.DataFrame:
