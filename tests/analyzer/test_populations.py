@@ -269,6 +269,26 @@ def test_the_command_that_makes_it_again_holds_all_that_chose() -> None:
     assert said(choice.chosen) == "outcome=denied or expired"
 
 
+def test_the_json_tells_what_was_asked_whole() -> None:
+    """However long a value is; the headline cuts it."""
+    long = {name: name * 30 for name in ("agent", "other")}
+    events = [
+        each for nth in range(9) for each in run(nth, payment(nth), agent_name=long["agent"], tenant=long["other"])
+    ]
+    found = (
+        stored(*events)
+        .analysis()
+        .compare(
+            Choice("calls", (Filter(outcome="denied"),), (Filter(agent=long["agent"]),), Filter(tenant=long["other"]))
+        )
+    )
+    read = json.loads(written_json(found))
+    assert {name: read[name] for name in ("where", "against", "within")} == {
+        "where": "outcome=denied", "against": f"agent={long['agent']}", "within": f"tenant={long['other']}",
+    }  # fmt: skip
+    assert f"agent={long['agent'][:99]}…; both with tenant={long['other'][:99]}…." in headline(found)[0]
+
+
 def test_the_json_holds_all_that_was_looked_at() -> None:
     """With what it was asked, and how to ask it again."""
     found = planted().compare(DENIED)

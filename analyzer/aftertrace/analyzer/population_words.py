@@ -151,12 +151,14 @@ def command(found: PopulationComparison, *more: str) -> str | None:
     return " ".join(("aftertrace compare", *words, *kinds, "--as-of", instant(found.now_ns), *more))
 
 
-def said(filters: Sequence[Filter]) -> str:
-    """What filters let through, as it is typed: ``outcome=denied or expired and tool=pay``."""
+def said(filters: Sequence[Filter], *, whole: bool = False) -> str:
+    """What filters let through, as it is typed: ``outcome=denied or expired and tool=pay``; long values cut, if not
+    asked for whole.
+    """
     values: dict[str, list[str]] = {}
     for clause in _clauses(filters):
         name, _, value = clause.partition("=")
-        values.setdefault(name, []).append(_cut(value))
+        values.setdefault(name, []).append(value if whole else _cut(value))
     return " and ".join(f"{name}={' or '.join(each)}" for name, each in values.items())
 
 
