@@ -103,6 +103,12 @@ TELLING: Final[dict[str, tuple[str, dict[str, Any], str, list[tuple[Any, ...]]]]
             ("ticket", "github.com", "create", "issue", "acme/shop#8"),
         ],
     ),
+    "commits of a loop over names in a file, each of them edited": (
+        "Bash",
+        shell("for f in $(cat names); do sed -i s/a/b/ $f; cat >> log <<< $f; git commit -am $f | head -1; done"),
+        "[main de71239] x\n[main de71240] y\n",
+        [("git_commit", "git", "commit", "commit", "de71239"), ("git_commit", "git", "commit", "commit", "de71240")],
+    ),
     "a push of four branches": (
         "Bash",
         shell("git push --all"),
@@ -228,6 +234,20 @@ SILENT: Final[dict[str, tuple[str, dict[str, Any], str]]] = {
         "Bash",
         shell("gh issue list --json url -q '.[].url'\nfor t in a b; do gh issue create -t $t; done"),
         f"{ISSUE}7\n{ISSUE}8\n{ISSUE}9\n",
+    ),
+    "commits of a log that a loop shows": (
+        "Bash",
+        shell("for f in a b; do git commit -m $f; done; cat old.log"),
+        "[main de71239] a\n[main de71240] b\n[main 1111111] c",
+    ),
+    "commits of logs that are searched": (
+        "Bash", shell("for f in a b; do grep main $f; git commit -m $f; done"), "[main de71239] a\n[main 1111111] c",
+    ),
+    "commits of logs that are shown one by one": (
+        "Bash", shell("git commit -m x; ls *.log | xargs -n1 tail -2"), "[main de71239] x\n[main 1111111] c",
+    ),
+    "commits of a log that is shown by sed": (
+        "Bash", shell("for f in a b; do sed -n 1,9p $f; git commit -m $f; done"), "[main de71239] a\n[main 1111111] c",
     ),
     "a file that is read": ("read_file", {"path": "git commit.txt"}, "[main de71239] Fix it"),
     "a push of nothing": ("Bash", shell("git push"), "Everything up-to-date"),

@@ -16,6 +16,7 @@ import polars as pl
 
 from aftertrace.analyzer.returned_objects import CHANGES, returned_objects
 from aftertrace.analyzer.schemas import RAN_OUTCOMES
+from aftertrace.analyzer.shell_commands import GIT, LOOKS, LOOP, OF_SEVERAL, SHOWS, START
 
 FIELDS: Final = {
     "system": pl.String,
@@ -32,9 +33,6 @@ SCHEMA: Final = pl.Schema({"call_key": pl.String, "pointer": pl.String, "rule": 
 
 _RETURNED: Final = ("completed", "failed", "answered")
 """States of `tool.called` that bring what the tool itself returned, the best teller first."""
-_START: Final = r"""(?:^|[\n;&|(`]|\b(?:then|do|else)\s)\s*(?:[A-Z_][A-Z0-9_]*=\S*\s+|sudo\s+|command\s+|env\s+)*"""
-"""Where a command begins in a line of a shell."""
-_GIT: Final = _START + r"git(?:\s+-[cC]\s+\S+|\s+--[a-z-]+(?:=\S+)?)*\s+"
 _LINE: Final = r"(?m)^(?:Output: )?"
 _URL: Final = r"https?://[^\s\"'<>\\)\]}]+"
 _COMMITTED: Final = _LINE + r"\[[^\]\s][^\]]*? ([0-9a-f]{7,40})\] \S"
@@ -61,11 +59,6 @@ _AFFECTED: Final = (
 )
 _STATUS: Final = r"(?m)^HTTP/[\d.]+ (\d{3})\b"
 _STATUS_FIELD: Final = r"\"(?:status|status_?code|http_?status)\": ?\"?(\d{3})\b"
-
-
-_LOOP: Final = r"\b(?:for|while|until)\b[^\n;]*[;\n]\s*do\b|\bxargs\b"
-_LOOKS: Final = _START + r"(?:(?:gh|glab)\s+\w+\s+(?:list|view|status|diff|checks)|gh\s+api|curl)\b"
-_OF_SEVERAL: Final = _GIT + r"(?:cherry-pick|revert)\s+(?:-\S+\s+)*[^\s;&|-][^\s;&|]*(?:\.\.|\s+[^\s;&|-])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +128,10 @@ _ISSUE_ID: Final = pl.coalesce(
 )
 _SAID: Final = _address(_COMMENT)
 _CREATES: Final = r"create|open|submit|raise|file|new"
-_COMMITS: Final = _GIT + r"(?:commit|cherry-pick|revert)\b"
-_CREATES_PULL: Final = _START + r"(?:gh\s+pr|glab\s+mr)\s+create\b"
-_CREATES_ISSUE: Final = _START + r"(?:gh|glab)\s+issue\s+create\b"
-_COMMENTS: Final = _START + r"(?:gh|glab)\s+(?:pr|issue|mr)\s+(?:comment|note|review)\b"
+_COMMITS: Final = GIT + r"(?:commit|cherry-pick|revert)\b"
+_CREATES_PULL: Final = START + r"(?:gh\s+pr|glab\s+mr)\s+create\b"
+_CREATES_ISSUE: Final = START + r"(?:gh|glab)\s+issue\s+create\b"
+_COMMENTS: Final = START + r"(?:gh|glab)\s+(?:pr|issue|mr)\s+(?:comment|note|review)\b"
 _PULL_TOLD: Final = {
     "system": _PULLED.str.extract(_PULL, 1),
     "operation": pl.lit("create"),
@@ -250,7 +243,7 @@ READINGS: Final = (
 PUSH: Final = Reading(
     "git_push",
     "A command pushes, and git tells the remote and the branch or tag that it changed: one effect for each.",
-    _commanded(_GIT + r"push\b") & ~_commanded(r"push\b[^;&|\n]*\s(?:--dry-run|-n)\b"),
+    _commanded(GIT + r"push\b") & ~_commanded(r"push\b[^;&|\n]*\s(?:--dry-run|-n)\b"),
 )
 
 
@@ -319,14 +312,14 @@ def _prepared(some: pl.DataFrame, call_events: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             method=pl.coalesce(
                 _argument("method").str.to_uppercase(),
-                pl.when(_commanded(_START + r"curl\b")).then(
+                pl.when(_commanded(START + r"curl\b")).then(
                     _only("command", r"(?:-X ?|--request[ =])['\"]?(POST|PUT|PATCH|DELETE)\b", 1)
                 ),
             ),
             request_url=pl.coalesce(_argument("url"), _only("command", _URL)).str.replace(r"^(\w+://)[^/@\s]*@", "$1"),
             statement=pl.coalesce(
                 pl.when(pl.col("sql").str.contains(r"(?i)^\s*(?:insert|update|delete|merge|replace)\s")).then("sql"),
-                pl.when(_commanded(_START + r"(?:psql|mysql|mariadb)\b") & _commanded(_WRITES)).then("command"),
+                pl.when(_commanded(START + r"(?:psql|mysql|mariadb)\b") & _commanded(_WRITES)).then("command"),
             ),
             repository=pl.concat_str(_argument("owner"), _argument("repo"), separator="/").str.to_lowercase(),
         )
@@ -353,8 +346,8 @@ def _apart(returned: pl.DataFrame, several: Several | None) -> pl.DataFrame:
         return returned
     found = pl.col(several.column).str.extract_all(several.pattern).list.unique(maintain_order=True)
     made = pl.col("command").str.count_matches(several.made)
-    # What a loop lists besides, nobody can tell from what it makes.
-    is_repeated = (_commanded(_LOOP) | _commanded(_OF_SEVERAL)) & ~_commanded(_LOOKS)
+    # What a loop lists or shows besides, nobody can tell from what it makes.
+    is_repeated = (_commanded(LOOP) | _commanded(OF_SEVERAL)) & ~_commanded(LOOKS) & ~_commanded(SHOWS)
     many = ((found.list.len() > 1) & ((found.list.len() <= made) | is_repeated)).fill_null(value=False)
     apart = (
         returned.filter(many)
