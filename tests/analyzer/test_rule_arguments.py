@@ -205,6 +205,14 @@ def test_commands_files_and_flags_are_named_by_what_others_share() -> None:
     ]
 
 
+@pytest.mark.parametrize(("repeats", "first", "second"), [(3, "/b = y", "/a = x"), (1, "/a = x", "/b = y")])
+def test_calls_that_were_repeated_count_each_time(repeats: int, first: str, second: str) -> None:
+    """The argument that fewer calls share comes first; as many of each, and it is the order of names: the control."""
+    told = [{"a": "x", "b": "y"}, *[{"a": "x", "b": "n"}] * repeats, {"a": "q", "b": "y"}]
+    found = drafted(*({"arguments": json.dumps(each)} for each in told))
+    assert [name for name, _ in tried(found)] == ["", first, second, f"{first}, {second}"]
+
+
 def test_a_tool_that_has_to_go_goes_for_these_arguments_alone() -> None:
     """A person had approved it: the rule is about this tool, since others may be asked for the same."""
     ann = {"approval": "granted", "decided_by": "human", "allowed_by": "human", "reviewer": "ann"}

@@ -43,6 +43,12 @@ def values(arguments: str | None) -> Iterator[tuple[str, Any]]:
         yield found
 
 
+def texts_at(arguments: str, paths: Sequence[str]) -> list[str | None]:
+    """What stands at each path, as rules name it; None: nothing, or nothing that is told."""
+    whole = _loaded(arguments)
+    return [_value(_at(whole, path, arguments)) for path in paths]
+
+
 def text_of(value: Any) -> str:
     """A value as rules name it: a text as it is, anything else as canonical JSON."""
     return value if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import polars as pl
 
-from aftertrace.analyzer.argument_values import are_meant, text_of, values
+from aftertrace.analyzer.argument_values import text_of, texts_at, values
 from aftertrace.analyzer.control_draft import Drafted
 from aftertrace.analyzer.control_trial import KINDS_OF_HITS, tried
 from aftertrace.analyzer.expectations import Argument, Rule
-from aftertrace.analyzer.patterns import literal
+from aftertrace.analyzer.patterns import fits, literal
 from aftertrace.analyzer.schemas import RAN_OUTCOMES
 
 _MOST_ARGUMENTS: Final = 4
@@ -99,18 +100,30 @@ def _arguments(call: Any, calls: pl.DataFrame) -> tuple[Argument, ...]:
     """What can be named of a call's arguments so that other calls may be meant as well, the most telling first."""
     asked = pl.coalesce("executed_arguments", "arguments")
     same = calls.filter(pl.col("tool_name") == call["tool_name"], pl.col("outcome").is_in(RAN_OUTCOMES))
-    others = same.filter(pl.col("call_key") != call["call_key"]).select(asked=asked)["asked"].drop_nulls().to_list()
+    others = same.filter(pl.col("call_key") != call["call_key"]).select(asked=asked).drop_nulls()
+    told = {
+        path: (literal(text_of(value)), list(_patterns(path, value)))
+        for path, value in values(call["executed_arguments"] or call["arguments"])
+    }
+    counts = _counts([path for path, (_, patterns) in told.items() if patterns], others["asked"])
     ranked: list[tuple[int, Argument]] = []
-    for path, value in values(call["executed_arguments"] or call["arguments"]):
-        for pattern in _patterns(path, value):
-            argument = Argument(path, (pattern,))
-            alike = sum(are_meant(each, (argument,)) is True for each in others)
-            exact = pattern == literal(text_of(value))
+    for path, (exact, patterns) in told.items():
+        for pattern in patterns:
+            alike = sum(many for text, many in counts[path].items() if fits(text, (pattern,)))
             # What all calls have narrows nothing, and what one call alone has is that call.
-            if alike < len(others) and (alike or not exact):
-                ranked.append((alike, argument))
+            if alike < others.height and (alike or pattern != exact):
+                ranked.append((alike, Argument(path, (pattern,))))
                 break
     return tuple(argument for _, argument in sorted(ranked, key=lambda each: (each[0], each[1].path)))[:_MOST_ARGUMENTS]
+
+
+def _counts(paths: Sequence[str], asked: pl.Series) -> dict[str, Counter[str | None]]:
+    """What stands at each path of some arguments, and how often: each text is decoded once."""
+    counts: dict[str, Counter[str | None]] = {path: Counter() for path in paths}
+    for arguments, many in asked.value_counts().iter_rows():
+        for path, text in zip(paths, texts_at(arguments, paths), strict=True):
+            counts[path][text] += many
+    return counts
 
 
 def _patterns(path: str, value: Any) -> Iterator[str]:
