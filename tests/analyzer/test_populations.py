@@ -166,7 +166,9 @@ def test_what_is_not_told_counts_where_it_is_asked_for() -> None:
 
 def test_a_side_without_rows_is_refused_and_too_few_runs_are_not_tested() -> None:
     """Two runs of denied calls are too few, which is said, with what they have in common."""
-    with pytest.raises(Invalid, match="no chosen calls on record"):
+    with pytest.raises(
+        Invalid, match=r"no chosen calls on record.*`aftertrace calls` lists them, with the same names as options"
+    ):
         planted().compare(Choice("calls", (Filter(outcome="cancelled"),)))
     with pytest.raises(Invalid, match="no other calls on record"):
         planted().compare(Choice("calls", (Filter(environment=None, until_ns=RECEIVED_NS + DAY_NS),)))
@@ -177,6 +179,27 @@ def test_a_side_without_rows_is_refused_and_too_few_runs_are_not_tested() -> Non
     assert headline(found)[1].startswith("Too few to test: at least 3 runs are needed on both sides.")
     assert [title for title, _ in listed(found)] == ["What they have, untested"]
     assert set(found.lifts.rows["verdict"]) == {"too_few"}
+
+
+def test_the_screen_lists_as_many_of_a_group_as_are_meant_for_it() -> None:
+    """Twelve of what is not tested, though it is the first group that is there; fifteen of what is more frequent."""
+
+    def listed_of(denied: int) -> tuple[str, int]:
+        calls = (
+            ("pay", nth < denied, {f"at{of}": nth < denied or (nth + of) % (20 + of) == 0 for of in range(20)})
+            for nth in range(60)
+        )
+        events = [each for nth, made in enumerate(calls) for each in run(nth, made)]
+        found = stored(*events).analysis().compare(DENIED)
+        title, rows = listed(found)[0]
+        lines = page(found)
+        after = lines[lines.index(title) + 2 :]
+        shown = next(nth for nth, line in enumerate(after) if line.startswith("…"))
+        assert after[shown] == f"… and {len(rows) - shown} more, with --format json"
+        return title, shown
+
+    assert listed_of(2) == ("What they have, untested", 12)
+    assert listed_of(10) == ("More frequent among them", 15)
 
 
 def test_arguments_tell_values_words_hosts_sizes_and_targets() -> None:

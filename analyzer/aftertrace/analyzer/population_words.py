@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from aftertrace.analyzer.populations import PopulationComparison
 
 _TIMES: Final = {"since_ns": "since", "until_ns": "until", "run_id": "run"}
+MORE: Final = "More frequent among them"
+RARE: Final = f"More frequent, and in fewer than {RARE_BELOW:.0%} of them"
+LESS: Final = "Less frequent among them, of what is not listed above"
+UNTESTED: Final = "What they have, untested"
 _ALSO: Final = 4
 _VALUE_CHARACTERS: Final = 100
 READING: Final = (
@@ -84,17 +88,17 @@ def listed(found: PopulationComparison) -> list[tuple[str, list[dict[str, Any]]]
     more = [row for row in rows if row["verdict"] == "more"]
     told = {(row["attribute"], row["within"], row["argument"]) for row in more}
     groups = [
-        ("More frequent among them", [row for row in more if row["chosen"] >= RARE_BELOW * size]),
-        (f"More frequent, and in fewer than {RARE_BELOW:.0%} of them", [
+        (MORE, [row for row in more if row["chosen"] >= RARE_BELOW * size]),
+        (RARE, [
             row for row in more if row["chosen"] < RARE_BELOW * size
         ]),
-        ("Less frequent among them, of what is not listed above", [
+        (LESS, [
             row for row in rows
             if row["verdict"] == "less" and (row["attribute"], row["within"], row["argument"]) not in told
         ]),
     ]  # fmt: skip
     if is_too_few(found):
-        groups.append(("What they have, untested", [row for row in rows if row["chosen"]]))
+        groups.append((UNTESTED, [row for row in rows if row["chosen"]]))
     return [(title, listed) for title, listed in groups if listed]
 
 

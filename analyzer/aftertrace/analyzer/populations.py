@@ -122,7 +122,7 @@ def compare_populations(analysis: Analysis, choice: Choice) -> PopulationCompari
     for side, name in ((True, "chosen"), (False, "other")):
         if not rows.filter(pl.col("is_chosen") == side).height:
             raise Invalid(f"compare: no {name} {choice.of} on record, expected some of both; `aftertrace {choice.of}` "
-                          "lists them with the same filters")  # fmt: skip
+                          "lists them, with the same names as options")  # fmt: skip
     told = told_of(analysis, choice.of, rows, count_untold=choice.count_untold)
     known = [each for each in ATTRIBUTES if choice.of in each.of]
     left_out = tuple(each.name for each in known if choice.fields & set(each.chosen_by))

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from aftertrace.analyzer.populations import PopulationComparison
 
 _TEXT_CELLS: Final = 110
-_SHOWN: Final = (15, 8, 8, 12)
-"""Findings of each group on the screen."""
 
 
 def page(found: PopulationComparison) -> list[str]:
@@ -23,7 +21,9 @@ def page(found: PopulationComparison) -> list[str]:
     lines: list[str] = []
     for line in words.headline(found):
         lines += textwrap.wrap(plain(line), _TEXT_CELLS)
-    for (title, rows), most in zip(words.listed(found), _SHOWN, strict=False):
+    shown = {words.MORE: 15, words.RARE: 8, words.LESS: 8, words.UNTESTED: 12}
+    for title, rows in words.listed(found):
+        most = shown[title]
         lines += ["", title, *_table(rows[:most])]
         if len(rows) > most:
             lines.append(f"… and {len(rows) - most:,} more, with --format json")
