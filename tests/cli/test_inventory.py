@@ -218,20 +218,18 @@ def test_those_are_all_questions_by_risk_class() -> None:
 READING: Final = {
     "changes": (),
     "check": ("rules.toml",),
-    "doctor": (),
     "effects": (),
     "provenance": ("csv", "actions.csv", "--system", "x", "--id", "id"),
     "report": ("near-misses",),
     "runs": (),
     "run": ("last",),
     "sql": ("SELECT 1 FROM runs",),
-    "status": (),
     "timeline": ("--run", "last"),
 }
 
 
 @pytest.mark.parametrize("asked", READING)
-def test_every_command_opens_a_store_with_what_people_declared(
+def test_every_question_opens_a_store_with_what_people_declared(
     aftertrace: Command, store: Path, tmp_path: Path, asked: str
 ) -> None:
     """So an inventory that is not there is told by each of them; the control: without one, each does its work."""
@@ -242,3 +240,16 @@ def test_every_command_opens_a_store_with_what_people_declared(
     (tmp_path / "aftertrace.toml").write_text('[inventory]\nfile = "inventory.toml"\n')
     ended = aftertrace(*command)
     assert (ended.code, ended.err.startswith("error: read inventory.toml: ")) == (2, True)
+
+
+@pytest.mark.parametrize("asked", ["doctor", "status"])
+def test_what_people_run_when_something_is_wrong_does_without_what_they_declared(
+    aftertrace: Command, store: Path, tmp_path: Path, asked: str
+) -> None:
+    """Nothing that they tell rests on it."""
+    expected = aftertrace(asked, "--data", store)
+    assert expected.out
+    (tmp_path / "aftertrace.toml").write_text('[inventory]\nfile = "inventory.toml"\n')
+    ended = aftertrace(asked, "--data", store)
+    # The free space on the disk may be another.
+    assert (ended.code, ended.err, bool(ended.out)) == (expected.code, expected.err, True)
