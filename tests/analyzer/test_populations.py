@@ -13,7 +13,9 @@ from aftertrace.analyzer import Analysis, Choice, Filter, Invalid, PopulationCom
 from aftertrace.analyzer.argument_attributes import arguments_of
 from aftertrace.analyzer.population_document import document, written_json
 from aftertrace.analyzer.population_words import command, headline, lift, listed, notes, said
+from aftertrace.analyzer.targets import aimed
 from aftertrace.cli.population_page import page
+from aftertrace.store.schema import CUT
 
 from .frames import RECEIVED_NS
 from .stories import DAY_NS, event, stored
@@ -131,6 +133,28 @@ def test_who_waits_is_no_other_and_others_can_be_named() -> None:
     assert (named.pending, named.both) == (0, 3)
     assert named.size(is_chosen=False) == (15, 9)
     assert "3 calls in both: they count among the chosen alone." in notes(named)
+
+
+def test_a_run_that_is_not_over_is_no_other() -> None:
+    """It may yet make a call that is denied; where all others are such, that is said."""
+    over = [each for nth in range(8) for each in run(nth, payment(nth))]
+    waits = [each for nth in range(8, 11) for each in run(nth, ("pay", None, {"to": "x"}))]
+    denied = Choice("runs", (Filter(outcome="denied"),))
+    found = stored(*over, *waits).analysis().compare(denied)
+    assert (found.pending, found.size(is_chosen=True), found.size(is_chosen=False)) == (3, (2, 2), (6, 6))
+    assert "3 runs left out: nothing can be said yet of what becomes of them." in notes(found)
+    with pytest.raises(Invalid, match=r"no other runs on record \(3 left out: nothing can be said of them yet\)"):
+        stored(*run(0, payment(0)), *waits).analysis().compare(denied)
+
+
+def test_arguments_that_were_too_long_to_be_stored_are_not_taken_apart() -> None:
+    """What stands for them is no argument: not its size, nor its digest, nor how they begin."""
+    stand_in = {CUT: {"begins": '{"to": "old-account"', "characters": 300_000, "digest": "sha256:00"}}
+    analysis = stored(*(each for nth in range(8) for each in run(nth, ("pay", nth % 2 == 0, stand_in)))).analysis()
+    calls = analysis.calls.with_row_index("row")
+    assert (arguments_of(calls).found.height, aimed(calls).height) == (0, 0)
+    told = calls.with_columns(arguments=pl.lit('{"to": "old-account"}'))
+    assert (arguments_of(told).found.height > 0, aimed(told).height) == (True, 8)
 
 
 def test_what_both_have_to_be_let_through_by_holds_for_both() -> None:

@@ -9,10 +9,9 @@ import msgspec
 
 from aftertrace.analyzer.expectations import Argument
 from aftertrace.analyzer.patterns import fits, fits_beginning
+from aftertrace.store.schema import CUT
 
 _ABSENT: Final = object()
-_CUT: Final = "aftertrace.cut"
-"""The only member of the object that stands for arguments which were too long to be stored."""
 _DEPTH: Final = 4
 _MOST_VALUES: Final = 50
 
@@ -70,7 +69,7 @@ def _loaded(text: str) -> Any:
     except (msgspec.DecodeError, RecursionError):
         return _ABSENT
     is_begun = isinstance(value, str) and value.lstrip().startswith(("{", "["))
-    return _ABSENT if is_begun or (isinstance(value, dict) and value.keys() == {_CUT}) else value
+    return _ABSENT if is_begun or (isinstance(value, dict) and value.keys() == {CUT}) else value
 
 
 def _beginning(text: str) -> str:
@@ -79,7 +78,7 @@ def _beginning(text: str) -> str:
         value = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return text
-    begins = value.get(_CUT) if isinstance(value, dict) else value
+    begins = value.get(CUT) if isinstance(value, dict) else value
     begins = begins.get("begins") if isinstance(begins, dict) else begins
     return begins if isinstance(begins, str) else ""
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
+from aftertrace.store.schema import CUT
+
 Scalar: TypeAlias = str | int | float | bool | None
 _MOST_DEPTH: Final = 16
 """What lies deeper is not looked at."""
@@ -14,13 +16,14 @@ _MOST_DEPTH: Final = 16
 def leaves(arguments: str | None) -> Iterator[tuple[str, Scalar]]:
     """Path and value of each, in the order of the text; `[]` in a path is any place of a list.
 
-    A text that is no JSON has none.
+    A text that is no JSON has none, and neither have arguments that were too long to be stored: what stands for them
+    is no argument.
     """
     try:
         told: Any = json.loads(arguments or "null")
     except (ValueError, RecursionError):
         return
-    if isinstance(told, dict | list):
+    if isinstance(told, list) or (isinstance(told, dict) and told.keys() != {CUT}):
         yield from _below(told, "", 0)
 
 

@@ -68,7 +68,8 @@ def notes(found: PopulationComparison) -> list[str]:
     if found.both:
         lines.append(f"{count(found.both, found.choice.of[:-1])} in both: they count among the chosen alone.")
     if found.pending:
-        lines.append(f"{count(found.pending, 'call')} left out: nothing can be said yet of what becomes of them.")
+        noun = found.choice.of[:-1]
+        lines.append(f"{count(found.pending, noun)} left out: nothing can be said yet of what becomes of them.")
     if found.arguments_left_out:
         lines.append(f"The arguments of {count(found.arguments_left_out, 'call')} are not looked at: too many differ.")
     return lines

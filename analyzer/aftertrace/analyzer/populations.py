@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 EVERYTHING: Final = Filter()
 _KEYS: Final = {"calls": "call_key", "runs": "run_id"}
 _JUDGED: Final = frozenset({"outcome", "decided_by", "reviewer"})
+_PENDING: Final = {"calls": pl.col("outcome") == "pending", "runs": pl.col("state").is_in(("open", "waiting"))}
+"""Of what nothing can be said yet: a call may still be denied, and a run may still make one that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +116,15 @@ def compare_populations(analysis: Analysis, choice: Choice) -> PopulationCompari
     rows = within.filter(is_chosen | is_other).with_columns(is_chosen=is_chosen)
     both = rows.filter("is_chosen").join(others, on=key, how="semi").height if choice.others else 0
     pending = pl.lit(value=False)
-    if choice.of == "calls" and choice.fields & _JUDGED and not choice.others:
-        pending = ~pl.col("is_chosen") & (pl.col("outcome") == "pending")
+    if choice.fields & _JUDGED and not choice.others:
+        pending = ~pl.col("is_chosen") & _PENDING[choice.of].fill_null(value=False)
     waiting = rows.filter(pending).height
     rows = rows.filter(~pending).sort("first_ns", key, nulls_last=True).with_row_index("row")
     for side, name in ((True, "chosen"), (False, "other")):
         if not rows.filter(pl.col("is_chosen") == side).height:
-            raise Invalid(f"compare: no {name} {choice.of} on record, expected some of both; `aftertrace {choice.of}` "
-                          "lists them, with the same names as options")  # fmt: skip
+            left = f" ({waiting:,} left out: nothing can be said of them yet)" if waiting and not side else ""
+            raise Invalid(f"compare: no {name} {choice.of} on record{left}, expected some of both; `aftertrace "
+                          f"{choice.of}` lists them, with the same names as options")  # fmt: skip
     told = told_of(analysis, choice.of, rows, count_untold=choice.count_untold)
     known = [each for each in ATTRIBUTES if choice.of in each.of]
     left_out = tuple(each.name for each in known if choice.fields & set(each.chosen_by))
@@ -144,5 +146,4 @@ def compare_populations(analysis: Analysis, choice: Choice) -> PopulationCompari
 def _let_through(analysis: Analysis, choice: Choice, filters: Sequence[Filter]) -> pl.DataFrame:
     """The keys of rows that any of the filters lets through."""
     key = _KEYS[choice.of]
-    found = [analysis.select(choice.of, each).select(key) for each in filters]
-    return reduce(lambda one, two: pl.concat([one, two]), found).unique(maintain_order=True)
+    return pl.concat(analysis.select(choice.of, each).select(key) for each in filters).unique(maintain_order=True)

@@ -79,10 +79,10 @@ def compare(
         raise click.UsageError("give two runs, or --where and which calls to hold against the others")
     if not runs:
         analysis, within = opened(settings.readable(data), options)
-        from aftertrace.analyzer.populations import Choice, compare_populations
+        from aftertrace.analyzer.populations import Choice
 
         choice = Choice(of, either(where), either(against), within, count_untold)
-        _tell_populations(compare_populations(analysis, choice), rows, form, out)
+        _tell_populations(analysis.compare(choice), rows, form, out)
         return
     narrowed = against or rows is not None or any(options[name] for name in options if name != "as_of")
     if len(runs) != 2 or narrowed or of != "calls" or count_untold:

@@ -18,6 +18,7 @@ from aftertrace.ingest.dialects.messages import value_digest
 from aftertrace.ingest.records import Record, Span
 from aftertrace.semconv.canonical import canonical_json, digest
 from aftertrace.semconv.wording import split
+from aftertrace.store.schema import CUT
 
 SHORT_CHARACTERS: Final = 256
 """A text attribute up to this length is short: it is kept in the `attributes` column beside the evidence."""
@@ -235,7 +236,7 @@ def _arguments(event: Event) -> tuple[str | None, str | None]:
     mark = digest(written.encode())
     if len(written) > ARGUMENTS_CHARACTERS:
         told = {"begins": written[:BEGINNING_CHARACTERS], "characters": len(written), "digest": mark}
-        written = _json({"aftertrace.cut": told})
+        written = _json({CUT: told})
     return written, event.arguments_digest or mark
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -125,19 +125,19 @@ def _found(content: bytes, wanted: Iterable[tuple[int, int]]) -> Iterable[int]:
             yield value & _LOW
 
 
-def joined(contents: Sequence[bytes]) -> pl.Series:
+def joined(contents: Iterable[bytes]) -> pl.Series:
     """The entries of several whole files (`is_whole`), sorted by number, to ask all of them for many keys at once.
 
     Below a number is the file, by its position, and the part. A file has fewer than 65,536 parts, and so many files
-    are joined at most.
+    are joined at most. They are taken one after the other, and no content is held once its entries are read.
     """
     import polars as pl
     import pyarrow as pa
 
-    if len(contents) > FILES_AT_MOST:
-        raise ValueError(f"join {len(contents):,} files: expected {FILES_AT_MOST:,} at most")
     of_files = [pl.Series("entry", [], dtype=pl.UInt64)]
     for at, content in enumerate(contents):
+        if at == FILES_AT_MOST:
+            raise ValueError(f"join more files than {FILES_AT_MOST:,}: expected that many at most")
         head = _read_head(BytesIO(content))
         start = len(content) if head is None else head.bytes_before
         # As Arrow has them where numbers are little-endian, which is wherever there are wheels of it.

@@ -24,7 +24,7 @@ from aftertrace.store.schema import TABLES
 from aftertrace.store.wire_keys import KEYED, columns_of, wire_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
 
     import polars as pl
@@ -189,10 +189,17 @@ class Reader:
             yield from ((file, None) for file in joined.unknown)
 
     def _join(self, table: str, files: Sequence[tuple[str, date]]) -> _Joined:
-        contents = {file: read(self._snapshot.layout, table, file[0]) for file in files}
-        whole = {file: content for file, content in contents.items() if content is not None}
-        unknown = [file for file, content in contents.items() if content is None]
-        return _Joined(list(whole), key_file.joined(list(whole.values())), unknown)
+        whole: list[tuple[str, date]] = []
+        unknown: list[tuple[str, date]] = []
+
+        def contents() -> Iterator[bytes]:
+            for file in files:
+                content = read(self._snapshot.layout, table, file[0])
+                (unknown if content is None else whole).append(file)
+                if content is not None:
+                    yield content
+
+        return _Joined(whole, key_file.joined(contents()), unknown)
 
     def _groups(
         self, table: str, path: str, day: date, groups: set[int] | None, columns: Sequence[str]

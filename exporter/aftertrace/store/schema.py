@@ -21,6 +21,9 @@ SCHEMA_VERSION: Final = 1
 
 PARTITION: Final = "received_date"
 
+CUT: Final = "aftertrace.cut"
+"""The only member of the object that stands in `arguments` for such as were too long to be stored."""
+
 
 def _column(name: str, kind: pa.DataType, brief: str, *, nullable: bool = True) -> pa.Field:
     return pa.field(name, kind, nullable=nullable, metadata={"brief": brief})

@@ -68,9 +68,7 @@ class PublicKey:
         Raises:
             Invalid: the name is not one, or the key has another length.
         """
-        checked_name(self.name)
-        if len(self.public) != _KEY_BYTES:
-            raise Invalid(f"read key {self.name}: {len(self.public)} bytes, expected {_KEY_BYTES}")
+        _check_parts(self.name, self.public)
 
     @property
     def key_id(self) -> bytes:
@@ -133,9 +131,7 @@ class SignerKey:
         Raises:
             Invalid: the name is not one, or the key has another length.
         """
-        checked_name(self.name)
-        if len(self.secret) != _KEY_BYTES:
-            raise Invalid(f"read key {self.name}: {len(self.secret)} bytes, expected {_KEY_BYTES}")
+        _check_parts(self.name, self.secret)
 
     @property
     def verifier(self) -> VerifierKey:
@@ -172,6 +168,12 @@ class SignerKey:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         return Ed25519PrivateKey.from_private_bytes(self.secret)
+
+
+def _check_parts(name: str, key: bytes) -> None:
+    checked_name(name)
+    if len(key) != _KEY_BYTES:
+        raise Invalid(f"read key {name}: {len(key)} bytes, expected {_KEY_BYTES}")
 
 
 def _key_in(name: str, rest: str, kind: int) -> bytes:
