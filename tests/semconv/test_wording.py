@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import tracemalloc
 
-from aftertrace.semconv.wording import REMEMBERED_LINES, split
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aftertrace.semconv.wording import _VALUE, REMEMBERED_LINES, split
 
 TEXTS = 50
 CHARACTERS = 200_000
@@ -40,3 +43,14 @@ def test_lines_of_nothing_but_values_fill_no_memory() -> None:
     finally:
         tracemalloc.stop()
     assert kept_bytes < 32 << 20
+
+
+NAMES = ["Monday", "May", "today", "at", "PM", "a.b", "x-", "é漢"]
+NUMBERS = ["3", "٣", "2026-03-01", "10:30"]
+MARKS = [" ", ", ", "\n", "/", "\\", "~", "@"]
+
+
+@given(st.lists(st.sampled_from(NAMES + NUMBERS + MARKS), max_size=12).map("".join))
+def test_no_value_is_missed_where_a_line_is_looked_through_at_once(text: str) -> None:
+    """What the patterns of all values find, one after the other."""
+    assert split(text).values == tuple(found[0] for found in _VALUE.finditer(text))

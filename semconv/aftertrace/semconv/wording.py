@@ -33,6 +33,8 @@ _VALUE: Final = re.compile(
     r"|(?P<id>(?<![\w-])(?=[\w-]{0,199}?\d)(?=[\w-]{0,199}?[A-Za-z])[\w-]{8,200}(?![\w-]))"
     r"|(?P<number>\d+(?:[.,]\d+)*)"
 )
+_HINT: Final = re.compile(r"[\d/\\@]")
+"""One of these is in each value but the name of a day; most lines of prompts have none."""
 _KINDS: Final = ("address", "path", "date", "time", "id", "number")
 _SHORT_CHARACTERS: Final = 512
 """Longer lines are not remembered: who sends them chooses how long they are."""
@@ -74,6 +76,8 @@ def split(text: str) -> Split:
 
 
 def _line(line: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if "day" not in line and _HINT.search(line) is None:
+        return (line,), ()
     words, values, end = [], [], 0
     for found in _VALUE.finditer(line):
         words.append(line[end : found.start()])
