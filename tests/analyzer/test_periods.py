@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aftertrace.analyzer import Filter, Invalid
 from aftertrace.analyzer.periods import SETTLED_AFTER_NS, Period, instant, named
+from aftertrace.analyzer.row_links import Links
 
 SECOND = 10**9
 HOUR = 3600 * SECOND
@@ -75,6 +76,19 @@ def test_the_period_before_is_as_long_and_ends_where_it_begins() -> None:
     wanted = Filter(tool="pay", since_ns=1, until_ns=2)
     assert period.within(wanted) == Filter(tool="pay", since_ns=at("2026-11-10"), until_ns=at("2026-11-20"))
     assert period.before(wanted) == Filter(tool="pay", since_ns=at("2026-10-31"), until_ns=at("2026-11-10"))
+
+
+def test_a_period_up_to_now_lets_through_what_a_list_without_an_end_does() -> None:
+    """Also what claims to begin later; the one before ends."""
+    period = Period.up_to(at("2026-12-01"), at("2026-11-20"))
+    assert period.within(Filter(tool="pay")) == Filter(tool="pay", since_ns=at("2026-11-20"))
+    assert period.before(Filter()) == Filter(since_ns=at("2026-11-09"), until_ns=at("2026-11-20"))
+    told = Links(period, Filter(tool="pay"))
+    commands = [each.command for each in (told.rows("calls"), told.before().rows("calls")) if each is not None]
+    assert commands == [
+        "aftertrace calls --tool pay --since 2026-11-20",
+        "aftertrace calls --tool pay --since 2026-11-09 --until 2026-11-20 --as-of 2026-12-01",
+    ]
 
 
 def test_no_period_is_told_as_of_a_time_to_come() -> None:

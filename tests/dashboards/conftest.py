@@ -16,7 +16,7 @@ from aftertrace.dashboards import launch
 from aftertrace.store.folder import open_folder
 
 APP = Path(launch.__file__).with_name("app.py")
-PAGES = ("overview", "near_misses", "runs", "run", "approvals")
+PAGES = ("now", "near_misses", "runs", "run", "approvals")
 
 OpenPage: TypeAlias = Callable[..., AppTest]
 
@@ -25,6 +25,19 @@ OpenPage: TypeAlias = Callable[..., AppTest]
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of recordings of real agents."""
     return stores.recorded(tmp_path_factory.mktemp("recorded") / "data")
+
+
+@pytest.fixture(scope="session")
+def weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of two weeks of an agent that was changed."""
+    return stores.weeks(tmp_path_factory.mktemp("weeks") / "data")
+
+
+@pytest.fixture
+def after_weeks(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The clock stands at the end of these weeks."""
+    monkeypatch.setattr("time.time_ns", lambda: stores.WEEKS_NS)
+    return stores.WEEKS_NS
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +70,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
         test = AppTest.from_file(str(APP), default_timeout=30)
         for name, value in query.items():
             test.query_params[name] = value
-        if page == "overview":
+        if page == "now":
             return test.run()
         test.switch_page(f"views/{page}.py")
         return test.run()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+
+from analyzer.weeks import MONDAY, PROMPT, Ran, days, telemetry
 
 from aftertrace.ingest.drain import Drain
 from aftertrace.ingest.prepare import Limits, make_prepare
@@ -88,6 +91,34 @@ def uncontrolled(folder: Path) -> Path:
         ("run.completed", {}),
     ]
     return make(folder, [("logs", _logs(told, who, {"service.name": "shop"}, "shop", RECEIVED_NS))])
+
+
+CHANGED_AFTER_DAYS: Final = 8
+WEEKS_NS: Final = int((MONDAY + timedelta(days=14)).timestamp()) * 10**9
+"""A time after the runs of `weeks`."""
+
+
+def weeks(folder: Path) -> Path:
+    """A store of two weeks of a clerk, whose prompt is made bolder on the ninth day: more payments are refused then.
+
+    On the last day a sweeper begins, whose deletions are refused; and the bank pays one order twice.
+    """
+
+    def ran() -> Iterable[Ran]:
+        for nth, at in enumerate(days(14, runs=6)):
+            is_bolder = at >= MONDAY + timedelta(days=CHANGED_AFTER_DAYS)
+            yield Ran(
+                at=at,
+                prompt=PROMPT.replace("Be polite.", "Do not ask twice.") if is_bolder else PROMPT,
+                is_denied=nth % 2 == 0 if is_bolder else nth % 12 == 0,
+                waited_s=5.0 + nth % 7 if nth % 2 else None,
+                edited={"order": nth, "eur": 50} if nth == 31 else None,
+                receipts=2 if nth == 41 else 0,
+            )
+        for at in days(1, runs=2, start=MONDAY + timedelta(days=13, hours=6)):
+            yield Ran(at=at, agent="sweeper", tools=("delete_rows", "read_order"), does="delete_rows", is_denied=True)
+
+    return make(folder, ((signal, json.loads(body)) for signal, _, body in telemetry(ran())))
 
 
 def _attack(number: int, text: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_browser_shows_the_overview_in_its_colours(recorded_address: str, tab: Browser, scheme: str) -> None:
+def test_a_browser_shows_the_first_page_in_its_colours(recorded_address: str, tab: Browser, scheme: str) -> None:
     """The system's choice of light or dark decides."""
     tab.open(recorded_address, width=1280, height=900, scheme=scheme)  # type: ignore[arg-type]
     assert "Consequential near misses" in tab.text()

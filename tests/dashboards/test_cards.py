@@ -68,20 +68,3 @@ def test_an_odd_approval_says_so_and_shows_its_edit() -> None:
     assert '/to: "bob" → nothing' in [each.value for each in shown.code]
     assert "One request for 2 calls." in [each.value for each in shown.text]
     assert '/eur: 9 → "5\\u202e"' in [each.value for each in shown.code]
-
-
-def test_what_was_lost_is_one_line_with_what_each_count_is_worth() -> None:
-    """Summed over sources and days; nothing is said where nothing was lost."""
-
-    def page() -> None:
-        import polars as pl
-
-        from aftertrace.dashboards.cards import lost
-
-        rows = [("refused", "at_least", 2), ("refused", "at_least", 1_000), ("unread", "exact", 3)]
-        lost(pl.DataFrame(rows, schema=["kind", "certainty", "count"], orient="row"))
-        lost(pl.DataFrame(schema={"kind": pl.String, "certainty": pl.String, "count": pl.Int64}))
-
-    assert [each.value for each in AppTest.from_function(page).run().caption] == [
-        "Lost on the way: refused: at least 1,002 · unread: 3. `aftertrace losses` tells by whom and when."
-    ]

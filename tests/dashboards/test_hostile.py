@@ -77,7 +77,7 @@ def test_every_run_of_an_attack_has_a_page_that_shows_it_as_text(hostile: Path, 
 def test_agents_that_nobody_declared_are_text_on_the_page(tmp_path: Path, hostile: Path, open_page: OpenPage) -> None:
     """Their names are what an attacker chose, and every one of them is off an empty inventory."""
     (tmp_path / "inventory.toml").touch()
-    page = open_page("overview", hostile, inventory=tmp_path / "inventory.toml")
+    page = open_page("now", hostile, inventory=tmp_path / "inventory.toml", show="inventory")
     assert [each.message for each in page.exception] == []
     assert leaks(page) == set()
     assert [each.value.shape[0] > 0 for each in page.dataframe if "owner" in each.value.columns] == [True]
@@ -93,7 +93,7 @@ def test_a_filter_can_be_set_to_an_attack(text: str, hostile: Path, open_page: O
     assert leaks(page) == set()
 
 
-@pytest.mark.parametrize("name", ["overview", "near_misses", "runs", "approvals", "run"])
+@pytest.mark.parametrize("name", ["now", "near_misses", "runs", "approvals", "run"])
 def test_cells_are_visible_text_and_links_lead_home(name: str, hostile: Path, open_page: OpenPage) -> None:
     """No table draws a cell as a link, an image or Markdown, but for the links to runs that are made here."""
     for table in open_page(name, hostile).dataframe:

@@ -13,9 +13,9 @@ from dashboards import stores
 from dashboards.conftest import PAGES, OpenPage
 from streamlit.testing.v1 import AppTest
 
-from aftertrace.analyzer import Analysis, Filter, inventory_draft
+from aftertrace.analyzer import Analysis, Filter
 from aftertrace.dashboards import data, tables
-from aftertrace.dashboards.quantities import count, interval, share
+from aftertrace.dashboards.quantities import count
 
 
 def headings(page: AppTest) -> list[str]:
@@ -30,47 +30,6 @@ def test_every_page_opens_on_recordings_without_an_exception(name: str, recorded
     assert [each.message for each in page.exception] == []
     assert not page.error
     assert page.subheader
-
-
-def test_overview_counts_what_the_analyzer_counts(recorded: Path, analysis: Analysis, open_page: OpenPage) -> None:
-    """Headline by headline, with the interval and the denominator of the rate."""
-    overall = analysis.rates([]).row(0, named=True)
-    destructive = analysis.near_misses().filter((pl.col("outcome") == "denied") & (pl.col("risk") == "destructive"))
-    pending = analysis.approvals.filter(pl.col("decision") == "pending")
-    page = open_page("overview", recorded)
-    assert {each.label: each.value for each in page.metric} == {
-        "Consequential near misses": count(overall["consequential"]),
-        "Near-miss rate": share(overall["rate"]),
-        "Denied destructive calls": count(destructive.height),
-        "Control failures": "0",
-        "Approvals waiting": count(pending.height),
-        "Runs": count(analysis.runs.height),
-    }
-    assert page.metric[1].delta == (
-        f"{interval(overall['low'], overall['high'])} · {overall['near_misses']} of {overall['calls']} calls"
-    )
-    assert (overall["near_misses"], pending.height > 0) == (analysis.near_misses().height, True)
-
-
-def test_overview_lists_the_control_failures_that_it_counts(
-    tmp_path: Path, recorded: Path, open_page: OpenPage
-) -> None:
-    """Of calls and of effects, though nothing was a near miss. Where there is none, no table is shown."""
-    page = open_page("overview", stores.uncontrolled(tmp_path / "data"))
-    failures = next(each for each in page.metric if each.label == "Control failures")
-    assert (failures.value, failures.delta) == ("2", "of 2 kinds")
-    assert headings(page)[:2] == [
-        "Calls that ran past a control",
-        "What calls, approvals and effects do not agree on",
-    ]
-    calls, effects = (each.value for each in page.dataframe[:2])
-    assert calls[["failed", "tool_name", "decided_by", "agent_name", "arguments"]].values.tolist() == [
-        ["ran_refused", "pay", "human", "clerk", '{"eur":9}']
-    ]
-    assert effects[["finding", "control", "certainty", "object"]].values.tolist() == [
-        ["no call", "failed", "certain", "ledger order 1042"]
-    ]
-    assert "Calls that ran past a control" not in headings(open_page("overview", recorded))
 
 
 @pytest.mark.parametrize("outcome", ["denied", "modified"])
@@ -212,7 +171,7 @@ def test_an_empty_store_says_how_to_send_the_first_span(name: str, empty: Path, 
 
 def test_a_folder_without_a_store_is_an_error_with_a_way_out(tmp_path: Path, open_page: OpenPage) -> None:
     """Not a traceback."""
-    page = open_page("overview", tmp_path / "nothing")
+    page = open_page("now", tmp_path / "nothing")
     assert [each.value for each in page.error] == ["The store cannot be read. This page tries again by itself."]
     assert str(tmp_path / "nothing") in page.code[0].value
     assert not page.exception
@@ -221,7 +180,7 @@ def test_a_folder_without_a_store_is_an_error_with_a_way_out(tmp_path: Path, ope
 def test_new_data_shows_up_in_an_open_page(tmp_path: Path, open_page: OpenPage) -> None:
     """The page that waited for the first span shows it at the next look, with no click."""
     store = stores.make(tmp_path / "data", [])
-    page = open_page("overview", store)
+    page = open_page("now", store)
     assert not page.metric
     stores.recorded(store, ["claude-code/hook_deny"])
     _let_pass(store)
@@ -232,7 +191,7 @@ def test_new_data_shows_up_in_an_open_page(tmp_path: Path, open_page: OpenPage) 
 def test_a_store_that_is_dear_to_read_is_read_less_often(tmp_path: Path, open_page: OpenPage) -> None:
     """A page that is looked at must not cost all the time there is; it says when it was analysed."""
     store = stores.recorded(tmp_path / "data", ["claude-code/hook_deny"])
-    page = open_page("overview", store)
+    page = open_page("now", store)
     stores.recorded(store, ["claude-code/tty_approve"])
     _let_pass(store, took_s=60.0)
     assert page.run().metric[5].value == "1"
@@ -256,23 +215,3 @@ def test_a_run_can_be_taken_along_as_one_file(recorded: Path, analysis: Analysis
     written = data.record_page(analysis, run_id)
     assert written.startswith("<!doctype html>")
     assert run_id in written
-
-
-def test_overview_names_the_agents_that_are_off_the_inventory(
-    tmp_path: Path, recorded: Path, analysis: Analysis, open_page: OpenPage
-) -> None:
-    """Those that nobody declared, and that are silent; without an inventory, or with one that holds, no table."""
-    heading = "Agents that are off the inventory"
-    assert heading not in headings(open_page("overview", recorded))
-    declared = tmp_path / "inventory.toml"
-    declared.write_text(inventory_draft.of(analysis, Filter()))
-    assert heading not in headings(open_page("overview", recorded, inventory=declared, since="2026-11-01"))
-    declared.write_text('[[agent]]\nname = "dbbot"\nowner = "ann"\n[[agent]]\nname = "nobody"\n')
-    page = open_page("overview", recorded, inventory=declared)
-    assert heading in headings(page)
-    (table,) = [each.value for each in page.dataframe if "owner" in each.value.columns]
-    others = sorted(set(analysis.agents["agent_name"]) - {"dbbot"})
-    assert sorted(table["agent_name"]) == sorted([*others, "nobody"])
-    declared.write_text("[[agent]]\nnames = 1\n")
-    broken = open_page("overview", recorded, inventory=declared)
-    assert "'names' is not known, expected one of name" in broken.code[0].value

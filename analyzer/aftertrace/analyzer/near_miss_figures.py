@@ -81,8 +81,8 @@ class Figures:
     floors: tuple[Floor, ...]
     kinds: pl.DataFrame
     """Columns as in `KINDS`."""
-    listed: pl.DataFrame
-    """The worst near misses: columns as in `schemas.CALLS`, and `severity`, `held_by` and `spread`."""
+    near: pl.DataFrame
+    """The near misses, the worst first: columns as in `schemas.CALLS`, and `severity`, `held_by` and `spread`."""
     targets: pl.DataFrame
     """Columns as in `targets.TARGETS`."""
     trend: pl.DataFrame
@@ -97,6 +97,11 @@ class Figures:
     """Near misses whose tool's risk is a guess."""
     told: Told
     """Where a control failed, and what else does not agree; its calls have `floor`."""
+
+    @property
+    def listed(self) -> pl.DataFrame:
+        """The worst near misses, as many as a report lists one by one: columns as in `near`."""
+        return self.near.head(LISTED)
 
     @property
     def calls(self) -> pl.DataFrame:
@@ -136,7 +141,7 @@ def figures(analysis: Analysis, period: Period, wanted: Filter) -> Figures:
         rate_changed=_changed(before, calls),
         floors=found,
         kinds=kinds,
-        listed=near.head(LISTED),
+        near=near,
         targets=targets(near, told, asked, ran),
         trend=_trend(calls, period, first if isinstance(first, int) else None),
         rates={column: near_misses.rates(calls.lazy(), [column], pl.col("floor")).collect() for column, _ in BY},

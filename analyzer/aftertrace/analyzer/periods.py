@@ -46,6 +46,14 @@ class Period:
     """Only what had been received before then counts, and it is judged at that time."""
     before_ns: int | None = None
     """Begin of the period before, which ends where this one begins; None: there is none."""
+    goes_on: bool = False
+    """Whether what claims to begin later, or at no known time, is in it too: as in a list that is asked for without an
+    end."""
+
+    @classmethod
+    def up_to(cls, now_ns: int, since_ns: int | None) -> Period:
+        """What a list shows now of what began at a time or later; None is the first record."""
+        return replace(cls.of(since_ns, None, now_ns=now_ns), goes_on=True)
 
     @classmethod
     def of(
@@ -97,7 +105,7 @@ class Period:
 
     def within(self, wanted: Filter) -> Filter:
         """The filter for what began in this period."""
-        return _between(wanted, self.since_ns, self.until_ns)
+        return _between(wanted, self.since_ns, None if self.goes_on else self.until_ns)
 
     def before(self, wanted: Filter) -> Filter | None:
         """The filter for what began in the period before; None where there is none."""

@@ -37,14 +37,17 @@ class Links:
     def before(self) -> Links:
         """Commands over the period before."""
         before = self.period
-        return replace(self, period=replace(before, since_ns=before.before_ns, until_ns=before.since_ns or 0))
+        ended = replace(before, since_ns=before.before_ns, until_ns=before.since_ns or 0, goes_on=False)
+        return replace(self, period=ended)
 
     def between(self, since_ns: int, until_ns: int) -> Links:
         """Commands over a part of the period."""
-        return replace(self, period=replace(self.period, since_ns=since_ns, until_ns=until_ns))
+        return replace(self, period=replace(self.period, since_ns=since_ns, until_ns=until_ns, goes_on=False))
 
     def _times(self) -> list[str]:
         since = [] if self.period.since_ns is None else [f"--since {instant(self.period.since_ns)}"]
+        if self.period.goes_on:
+            return since
         return [*since, f"--until {instant(self.period.until_ns)}", f"--as-of {instant(self.period.as_of_ns)}"]
 
 

@@ -18,7 +18,7 @@ _FOLDER = Path(__file__).parent
 st.set_page_config(page_title="aftertrace", page_icon=str(_FOLDER / "mark.svg"), layout="wide")
 st.logo(str(_FOLDER / "logo.svg"), size="large")
 
-OVERVIEW = st.Page("views/overview.py", title="Overview", icon=":material/dashboard:", default=True)
+NOW = st.Page("views/now.py", title="Now", icon=":material/notifications:", default=True)
 RUNS = st.Page("views/runs.py", title="Runs", icon=":material/list_alt:")
 RUN = st.Page("views/run.py", title="Run", icon=":material/footprint:")
 NEAR_MISSES = st.Page("views/near_misses.py", title="Near misses", icon=":material/block:")
@@ -32,7 +32,7 @@ def look_for_news(shown: str | None) -> None:
         st.rerun()
 
 
-page = st.navigation([OVERVIEW, NEAR_MISSES, RUNS, RUN, APPROVALS], position="top")
+page = st.navigation([NOW, NEAR_MISSES, RUNS, RUN, APPROVALS], position="top")
 shown = data.version()
 named = (st.session_state.get("run") or st.query_params.get("run")) if page == RUN else None
 try:

@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import polars as pl
 import streamlit as st
 
 from aftertrace.analyzer import version_words
+from aftertrace.analyzer.document import Line
 from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.analyzer.run_record import RunRecord
 from aftertrace.dashboards import launch
+from aftertrace.dashboards.attention import NOW, Item
 from aftertrace.dashboards.data import Answer
 from aftertrace.dashboards.marks import ANSWERS, FAILED, ODD, UNSTATED, Mark
 from aftertrace.dashboards.plain import plain, plain_lines
@@ -37,16 +38,50 @@ _NO_CHANGE: Final = "[]"
 _SIDES: Final = ("before", "after")
 
 
-_WORTH: Final = {"exact": "", "at_least": "at least ", "at_most": "at most ", "estimate": "about "}
-"""What a count of losses is worth, in front of it."""
+def attention(item: Item) -> None:
+    """Something to look at: its mark, how much of what, which, and the way to its rows."""
+    mark, told, way = st.columns([17, 81, 14], gap="small", vertical_alignment="center")
+    with mark:
+        badge(item.mark)
+    with told, st.container(gap=None):
+        st.markdown(f"**{item.title}**")
+        st.text(item.detail)
+    if item.page == NOW:
+        # A link to the page one is on would be drawn as the page that is open.
+        way.button(
+            "Below",
+            icon=":material/arrow_downward:",
+            type="tertiary",
+            key=f"below {item.title}",
+            on_click=st.session_state.update,
+            args=(dict(item.query),),
+        )
+    else:
+        way.page_link(item.page, label="Open", icon=":material/arrow_forward:", query_params=dict(item.query))
 
 
-def lost(losses: pl.DataFrame) -> None:
-    """One line of what is known to be lost on the way; none where nothing is."""
-    sums = losses.group_by("kind", "certainty", maintain_order=True).agg(pl.col("count").sum())
-    told = [f"{kind.replace('_', ' ')}: {_WORTH[worth]}{many:,}" for kind, worth, many in sums.sort("kind").iter_rows()]
-    if told:
-        st.caption(f"Lost on the way: {' · '.join(told)}. `aftertrace losses` tells by whom and when.")
+def calm(looked_at: str) -> None:
+    """What stands where nothing needs eyes."""
+    with st.container(border=True, gap="xsmall"):
+        st.markdown(":material/check_circle: **Nothing needs eyes.**")
+        st.caption(f"{looked_at} looked at: no grave near miss, no control failed, nobody is waited for.")
+
+
+def ingest(last_ns: int | None, now_ns: int, *, is_lossless: bool) -> None:
+    """One line on what comes in: when the last was heard, and whether anything is known to be lost."""
+    if last_ns is None:
+        told = "No record has a time."
+    elif last_ns > now_ns:
+        told = f"The last record is of {moment(last_ns)}: a sender's clock is ahead of this one."
+    else:
+        told = f"Last record {duration(now_ns - last_ns)} before this analysis ({moment(last_ns)})."
+    st.caption(f"{told}{' Nothing is known to be lost on the way.' if is_lossless else ''}")
+
+
+def line_text(line: Line) -> str:
+    """A line of a document as text: what a sender wrote stands in it as it is."""
+    pieces = (line,) if isinstance(line, str) else line
+    return "".join(piece if isinstance(piece, str) else getattr(piece, "text", "") for piece in pieces)
 
 
 def badge(mark: Mark) -> None:

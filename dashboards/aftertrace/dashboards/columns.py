@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from aftertrace.dashboards.marks import DECISION_COLOURS, OUTCOME_COLOURS
+from aftertrace.dashboards.marks import DECISION_COLOURS, OUTCOME_COLOURS, SEVERITY_COLOURS
 
 _COLUMNS: Final[dict[str, Any]] = {
     "run": st.column_config.LinkColumn("run", display_text=r"run=(.{8})", width=84, help="opens the run's page"),
@@ -17,6 +17,31 @@ _COLUMNS: Final[dict[str, Any]] = {
     "decision": st.column_config.MultiselectColumn(
         "decision", options=list(DECISION_COLOURS), color=list(DECISION_COLOURS.values()), width=96
     ),
+    "severity": st.column_config.MultiselectColumn(
+        "severity",
+        options=list(SEVERITY_COLOURS),
+        color=list(SEVERITY_COLOURS.values()),
+        width=84,
+        help="what the tool can do, and how close the call came",
+    ),
+    "became": st.column_config.TextColumn("what became of it", width=140),
+    "held_by": st.column_config.TextColumn("held by", width=116, help="the one control that stopped it"),
+    "times": st.column_config.TextColumn("times", width=60, help="near misses of this kind; ≥ marks a floor"),
+    "is_new": st.column_config.TextColumn("new", width=52, help="none of this kind in the period before"),
+    "argument": st.column_config.TextColumn("argument", width=110),
+    "target": st.column_config.TextColumn("target", width=240),
+    "ran": st.column_config.NumberColumn("ran", width=50, help="calls of the tool with this value that went through"),
+    "part": st.column_config.TextColumn("what was changed", width=120),
+    "before": st.column_config.TextColumn("before", width=150),
+    "after": st.column_config.TextColumn("after", width=150),
+    "moved": st.column_config.TextColumn("moved after it", width=150, help="measures that moved, q at most 5 %"),
+    "day": st.column_config.DateColumn("day (UTC)", width=90),
+    "kind": st.column_config.TextColumn("lost", width=180),
+    "worth": st.column_config.TextColumn("count is", width=80),
+    "lost": st.column_config.NumberColumn("how many", format="localized", width=84),
+    "unit": st.column_config.TextColumn("of", width=84),
+    "source": st.column_config.TextColumn("source", width=120, help="who sent it, as authenticated"),
+    "waits_s": st.column_config.NumberColumn("waits for (s)", format="localized", width=96),
     "tool_name": st.column_config.TextColumn("tool", width=130),
     "agent_name": st.column_config.TextColumn("agent", width=130),
     "model": st.column_config.TextColumn("model", width=130),
@@ -111,6 +136,8 @@ _TIMES: Final = {
     "asked_at": "asked (UTC)",
     "last_at": "last heard of (UTC)",
     "at": "time (UTC)",
+    "last_seen": "latest (UTC)",
+    "changed": "changed (UTC)",
 }
 
 

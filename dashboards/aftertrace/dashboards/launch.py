@@ -72,6 +72,8 @@ def arguments(
         "--server.fileWatcherType=none",
         "--browser.gatherUsageStats=false",
         "--client.toolbarMode=minimal",
+        # A link within a page sets what a control of it has chosen, beside the default.
+        "--global.disableWidgetStateDuplicationWarning=true",
         # A traceback can quote telemetry, and tells a reader nothing.
         "--client.showErrorDetails=none",
         f"--theme.base={_FOLDER / 'theme.toml'}",

@@ -37,6 +37,24 @@ FAILED: Final = Mark("control failed", ":material/error:", "red")
 ODD: Final = Mark("odd", ":material/warning:", "orange")
 """What a finding is."""
 
+SEVERITIES: Final = (
+    Mark("low", ":material/remove:", "gray"),
+    Mark("medium", ":material/drag_handle:", "yellow"),
+    Mark("high", ":material/warning:", "orange"),
+    Mark("critical", ":material/error:", "red"),
+)
+"""By severity of a near miss, from 0."""
+
+SEVERITY_COLOURS: Final = {"critical": "#c2334d", "high": "#c06a14", "medium": "#9c7c10", "low": "#6d7a8f"}
+"""One per severity, the worst first."""
+
+WAITING: Final = Mark("waiting", ":material/hourglass_top:", "orange")
+NEW: Final = Mark("new", ":material/person_add:", "blue")
+CHANGED: Final = Mark("changed", ":material/difference:", "violet")
+LOST: Final = Mark("lost", ":material/link_off:", "orange")
+DENIED: Final = Mark("denied", ":material/block:", "red")
+"""What an item on the page Now is about."""
+
 UNSTATED: Final = Mark("not stated", ":material/help:", "gray")
 """Where a value is missing, or is none of ours."""
 

@@ -24,6 +24,11 @@ def count(number: int | None, noun: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else _plural(noun)}"
 
 
+def signed(number: int) -> str:
+    """A difference with its sign: ``+3``, ``−2``, ``±0``."""
+    return "±0" if number == 0 else f"{'+' if number > 0 else '−'}{abs(number):,}"
+
+
 def _plural(noun: str) -> str:
     return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
 

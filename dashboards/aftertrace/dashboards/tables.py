@@ -42,33 +42,45 @@ def run_address(run_id: str) -> str:
     return f"/run?run={quote(run_id, safe='')}"
 
 
-def _run(column: str = "run_id") -> pl.Expr:
-    return pl.col(column).map_elements(run_address, return_dtype=pl.String).alias("run")
+def run_link(of: str | pl.Expr = "run_id") -> pl.Expr:
+    """The column `run`: addresses of the pages of runs."""
+    ids = pl.col(of) if isinstance(of, str) else of
+    return ids.map_elements(run_address, return_dtype=pl.String).alias("run")
 
 
-def _chip(column: str) -> pl.Expr:
+def chip(column: str) -> pl.Expr:
     """A one-element list: that is what a cell with a coloured label takes."""
     return pl.when(pl.col(column).is_not_null()).then(pl.concat_list(column)).alias(column)
 
 
-def _seconds(column: str, name: str) -> pl.Expr:
+def seconds(column: str, name: str) -> pl.Expr:
+    """Nanoseconds as seconds, under another name."""
     return (pl.col(column) / 1e9).alias(name)
 
 
-_RISK: Final = (
-    pl.col("risk") + pl.when(pl.col("risk_basis") == "guess").then(pl.lit(" ?")).otherwise(pl.lit(""))
-).alias("risk")
+def risk() -> pl.Expr:
+    """The risk class of a tool, with a mark where it was guessed."""
+    guessed = pl.when(pl.col("risk_basis") == "guess").then(pl.lit(" ?")).otherwise(pl.lit(""))
+    return (pl.col("risk") + guessed).alias("risk")
+
+
+def first_at() -> pl.Expr:
+    """The earliest time of a row."""
+    return pl.from_epoch(pl.col("first_ns"), time_unit="ns").dt.replace_time_zone("UTC").alias("first_at")
+
+
+_RISK: Final = risk()
 _ALLOWED: Final = (
     pl.col("allowed_by") + pl.when(pl.col("allowed_basis") == "inferred").then(pl.lit(" ?")).otherwise(pl.lit(""))
 ).alias("allowed_by")
 _FAILED: Final = pl.col("signals").list.join(", ").replace("", None).alias("failed")
-_WAIT: Final = _seconds("wait_ns", "wait_s")
-_FIRST: Final = pl.from_epoch(pl.col("first_ns"), time_unit="ns").dt.replace_time_zone("UTC").alias("first_at")
+_WAIT: Final = seconds("wait_ns", "wait_s")
+_FIRST: Final = first_at()
 
 NEAR_MISSES: Final = Layout(
     columns=(
-        _run(),
-        _chip("outcome"),
+        run_link(),
+        chip("outcome"),
         "tool_name",
         _RISK,
         "decided_by",
@@ -87,14 +99,14 @@ NEAR_MISSES: Final = Layout(
 """Calls that nearly happened: consequential ones first, the newest first among them."""
 
 LATEST: Final = Layout(
-    columns=(_run(), _chip("outcome"), "tool_name", _RISK, "decided_by", _FIRST, "agent_name", "arguments"),
+    columns=(run_link(), chip("outcome"), "tool_name", _RISK, "decided_by", _FIRST, "agent_name", "arguments"),
     order=("first_ns", "call_key"),
     descending=(True, False),
 )
 """The newest near misses, in short."""
 
 FAILED_CALLS: Final = Layout(
-    columns=(_run(), _FAILED, _chip("outcome"), "tool_name", _RISK, "decided_by", _FIRST, "agent_name", "arguments"),
+    columns=(run_link(), _FAILED, chip("outcome"), "tool_name", _RISK, "decided_by", _FIRST, "agent_name", "arguments"),
     order=("first_ns", "call_key"),
     descending=(True, False),
 )
@@ -102,7 +114,7 @@ FAILED_CALLS: Final = Layout(
 
 FINDINGS: Final = Layout(
     columns=(
-        _run(),
+        run_link(),
         pl.col("signal").str.replace_all("_", " ").alias("finding"),
         pl.when("is_failure").then(pl.lit("failed")).otherwise(pl.lit("odd")).alias("control"),
         "certainty",
@@ -119,7 +131,7 @@ FINDINGS: Final = Layout(
 """What calls, approvals and effects do not agree on, failures of controls first."""
 
 FAILED_RUNS: Final = Layout(
-    columns=(_run(), _FAILED, "agent_name", "state", "started_at", "calls", "near_misses", "prompt"),
+    columns=(run_link(), _FAILED, "agent_name", "state", "started_at", "calls", "near_misses", "prompt"),
     order=("first_ns", "run_id"),
     descending=(True, False),
 )
@@ -129,7 +141,7 @@ CALLS: Final = Layout(
     columns=(
         "ordinal",
         "tool_name",
-        _chip("outcome"),
+        chip("outcome"),
         _ALLOWED,
         "decided_by",
         "basis",
@@ -151,11 +163,11 @@ CALLS: Final = Layout(
 
 RUNS: Final = Layout(
     columns=(
-        _run(),
+        run_link(),
         "agent_name",
         "state",
         "started_at",
-        _seconds("duration_ns", "duration_s"),
+        seconds("duration_ns", "duration_s"),
         "calls",
         "near_misses",
         "consequential",
@@ -176,15 +188,15 @@ RUNS: Final = Layout(
 
 APPROVALS: Final = Layout(
     columns=(
-        _chip("decision"),
+        chip("decision"),
         "tool_name",
         _WAIT,
         "decided_by",
         "reviewer",
         "asked_at",
         "agent_name",
-        _run(),
-        _chip("outcome"),
+        run_link(),
+        chip("outcome"),
         "basis",
     ),
     order=(pl.col("decision") == "pending", "first_ns", "call_key"),
@@ -248,7 +260,7 @@ DECLARED: Final = Layout(
         "near_misses",
         pl.col("tools").list.join(", ").alias("tools_used"),
         "last_at",
-        _run("last_run_id"),
+        run_link("last_run_id"),
     ),
     order=("broken", "unknown", "state", "agent_name", "service_name"),
     descending=(True, True, True, False, False),
@@ -309,9 +321,16 @@ def reviewers(approvals: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def in_order(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The rows of a frame as a table orders them; as they come where it has no order of its own."""
+    if not layout.order:
+        return frame
+    return frame.sort(*layout.order, descending=list(layout.descending), nulls_last=True)
+
+
 def shown(frame: pl.DataFrame, layout: Layout, rows: int = MOST_ROWS) -> pl.DataFrame:
     """The first rows of a frame as a table shows them: ordered, chosen, every text of a sender made plain."""
-    ordered = frame.sort(*layout.order, descending=list(layout.descending), nulls_last=True)
+    ordered = in_order(frame, layout)
     chosen = ordered.head(rows).select(*layout.columns)
     text = [name for name, kind in chosen.schema.items() if kind == pl.String and name not in ("run", "other_run")]
     return chosen.with_columns(pl.col(text).map_elements(_cell, return_dtype=pl.String)) if text else chosen

@@ -1,0 +1,140 @@
+"""Tables of the pages Now, Near misses, Approvals and Changes: their columns, and what each is sorted by."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from aftertrace.dashboards.marks import SEVERITIES
+from aftertrace.dashboards.tables import Layout, chip, first_at, risk, run_link, seconds
+
+_WORDS: Final = {level: mark.word for level, mark in enumerate(SEVERITIES)}
+SEVERITY: Final = pl.concat_list(pl.col("severity").replace_strict(_WORDS, return_dtype=pl.String)).alias("severity")
+"""The severity of a near miss as a chip."""
+_BECAME: Final = pl.concat_str(
+    pl.col("outcome").str.replace_all("_", " "), pl.lit(" by "), pl.col("decided_by").fill_null("somebody not told")
+).alias("became")
+_TIMES: Final = pl.concat_str(
+    pl.when("floor").then(pl.lit("≥ ")).otherwise(pl.lit("")), pl.col("near_misses").cast(pl.String)
+).alias("times")
+
+_LAST: Final = pl.from_epoch(pl.col("last_ns"), time_unit="ns").dt.replace_time_zone("UTC").alias("last_seen")
+
+
+def kinds(*, is_compared: bool) -> Layout:
+    """Kinds of near misses in the order of the report: the worst first.
+
+    Args:
+        is_compared: whether there is a period before, so that it can be told which kinds are new.
+    """
+    is_new = [pl.when(pl.col("is_new")).then(pl.lit("new")).alias("is_new")] if is_compared else []
+    latest = run_link(pl.col("run_ids").list.first())
+    told: tuple[str | pl.Expr, ...] = (
+        *(SEVERITY, "tool_name", "agent_name", risk(), _BECAME, "held_by", _TIMES, "runs"),
+        *is_new,
+        *(_LAST, latest),
+    )
+    return Layout(columns=told, order=(), descending=())
+
+
+RANKED: Final = Layout(
+    columns=(
+        SEVERITY,
+        run_link(),
+        chip("outcome"),
+        "tool_name",
+        risk(),
+        "decided_by",
+        "held_by",
+        first_at(),
+        "agent_name",
+        "arguments",
+        "reason",
+        "reviewer",
+        seconds("wait_ns", "wait_s"),
+        "basis",
+        "model",
+    ),
+    order=(),
+    descending=(),
+)
+"""Near misses one by one in the order of the report: the worst first."""
+
+TARGETS: Final = Layout(
+    columns=(
+        SEVERITY,
+        "tool_name",
+        "argument",
+        "target",
+        "near_misses",
+        "requests",
+        "ran",
+        run_link(pl.col("run_ids").list.first()),
+    ),
+    order=(),
+    descending=(),
+)
+"""What consequential near misses were aimed at, in the order of the report."""
+
+EFFECTS: Final = Layout(
+    columns=(
+        run_link(),
+        pl.col("signals").list.join(", ").str.replace_all("_", " ").alias("failed"),
+        "operation",
+        "system",
+        "object_type",
+        "object_id",
+        "tool_name",
+        first_at(),
+    ),
+    order=("first_ns", "evidence"),
+    descending=(True, False),
+)
+"""Effects that no call explains, or that were made twice, the newest first."""
+
+NEWCOMERS: Final = Layout(
+    columns=("agent_name", "service_name", "environment", first_at(), "runs", "calls", "near_misses", run_link()),
+    order=("first_ns", "agent_name"),
+    descending=(True, False),
+)
+"""Agents that were never seen before, the newest first."""
+
+CHANGES: Final = Layout(
+    columns=(
+        pl.from_epoch(pl.col("first_ns"), time_unit="ns").dt.replace_time_zone("UTC").alias("changed"),
+        "agent_name",
+        pl.col("part").str.replace_all("_", " ").alias("part"),
+        "before",
+        "after",
+        "state",
+        pl.col("runs").alias("runs"),
+        pl.col("moved").list.join(", ").str.replace_all("_", " ").replace("", None).alias("moved"),
+        run_link(pl.col("first_run_id")),
+    ),
+    order=("first_ns", "agent_name", "change_id"),
+    descending=(True, False, False),
+)
+"""What was changed in agents, the latest first."""
+
+LOSSES: Final = Layout(
+    columns=(
+        "day",
+        pl.col("kind").str.replace_all("_", " ").alias("kind"),
+        pl.col("certainty").str.replace_all("_", " ").alias("worth"),
+        pl.col("count").alias("lost"),
+        "unit",
+        "source",
+        "detail",
+    ),
+    order=("day", "kind", "source"),
+    descending=(True, False, False),
+)
+"""What was lost on the way, the latest day first."""
+
+WAITING: Final = Layout(
+    columns=("tool_name", "agent_name", seconds("so_far_ns", "waits_s"), "asked_at", "arguments", run_link()),
+    order=("so_far_ns", "call_key"),
+    descending=(True, False),
+)
+"""Approvals that wait, the longest first."""

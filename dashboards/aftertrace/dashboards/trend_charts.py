@@ -1,0 +1,180 @@
+"""Charts of a period in steps: near misses by severity, and their rate, with what was changed meanwhile marked."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import altair as alt
+import polars as pl
+
+from aftertrace.dashboards.charts import label
+from aftertrace.dashboards.marks import SEVERITIES, SEVERITY_COLOURS
+from aftertrace.dashboards.quantities import DAY_NS, interval, share
+
+_ACCENT: Final = "#5a74d6"
+_MUTED: Final = "#7f8fa6"
+_MARKER: Final = "#8c6bd1"
+_MOST_LABELS: Final = 7
+_MOST_MARKERS: Final = 40
+"""Changes that are marked, the latest: more are no longer seen apart."""
+_MS: Final = 1_000_000
+
+
+def by_severity(
+    near: pl.DataFrame, trend: pl.DataFrame, changes: pl.DataFrame, height: int = 210
+) -> alt.LayerChart | alt.FacetChart:
+    """Near misses per step, stacked by severity, the worst at the bottom.
+
+    Args:
+        near: near misses, with `first_ns` and `severity`.
+        trend: the steps, columns as in `Figures.trend`.
+        changes: what was changed, columns as in `schemas.CONFIGURATION_CHANGES`.
+        height: in pixels.
+    """
+    order = list(SEVERITY_COLOURS)
+    bins = (
+        near.drop_nulls("first_ns")
+        .select("first_ns", severity=pl.col("severity").replace_strict(dict(enumerate(_WORDS)), return_dtype=pl.String))
+        .sort("first_ns")
+        .join_asof(
+            trend.select("begin_ns", "end_ns", "calls"), left_on="first_ns", right_on="begin_ns", strategy="backward"
+        )
+        .drop_nulls("begin_ns")
+        .group_by("begin_ns", "end_ns", "calls", "severity")
+        .agg(pl.len().alias("near misses"))
+        .select(
+            pl.col("begin_ns").floordiv(_MS).alias("start"),
+            pl.col("end_ns").floordiv(_MS).alias("end"),
+            "calls",
+            "severity",
+            "near misses",
+            pl.col("severity").replace_strict({name: place for place, name in enumerate(order)}).alias("rank"),
+        )
+        .sort("start", "rank")
+    )
+    shown = [name for name in order if name in bins["severity"]]
+    bars = (
+        alt.Chart(bins)
+        .mark_bar(orient="vertical", x2Offset=-1)
+        .encode(
+            x=_time(trend),
+            x2="end:Q",
+            y=alt.Y("near misses:Q", title=None, stack="zero", axis=alt.Axis(tickMinStep=1, format="d", tickCount=5)),
+            order=alt.Order("rank:Q"),
+            color=alt.Color(
+                "severity:N",
+                scale=alt.Scale(domain=shown, range=[SEVERITY_COLOURS[name] for name in shown]),
+                legend=alt.Legend(title=None, orient="top", padding=0),
+            ),
+            tooltip=[
+                alt.Tooltip("start:T", title="from (UTC)", format="%Y-%m-%d %H:%M"),
+                alt.Tooltip("severity:N"),
+                alt.Tooltip("near misses:Q"),
+                alt.Tooltip("calls:Q", title="of calls"),
+            ],
+        )
+    )
+    return alt.layer(*_marked(changes, trend), bars).properties(height=height)
+
+
+def rate(trend: pl.DataFrame, changes: pl.DataFrame, height: int = 210) -> alt.LayerChart | alt.FacetChart:
+    """Near misses per call in each step, each with its 95 % Wilson interval and what it counts.
+
+    Args:
+        trend: the steps, columns as in `Figures.trend`.
+        changes: what was changed, columns as in `schemas.CONFIGURATION_CHANGES`.
+        height: in pixels.
+    """
+    rows = pl.DataFrame(
+        [
+            {
+                "start": row["begin_ns"] // _MS,
+                "end": row["end_ns"] // _MS,
+                "middle": (row["begin_ns"] + row["end_ns"]) // 2 // _MS,
+                "rate": row["rate"],
+                "low": row["low"],
+                "high": row["high"],
+                "counted": f"{'≥ ' if row['floor'] else ''}{row['near_misses']:,} of {row['calls']:,}",
+                "told": f"{share(row['rate'])} ({interval(row['low'], row['high'])})",
+            }
+            for row in trend.filter(pl.col("calls") > 0).iter_rows(named=True)
+        ],
+        schema={
+            **dict.fromkeys(("start", "end", "middle"), pl.Int64),
+            **dict.fromkeys(("rate", "low", "high"), pl.Float64),
+            **dict.fromkeys(("counted", "told"), pl.String),
+        },
+    )
+    tooltip = [
+        alt.Tooltip("start:T", title="from (UTC)", format="%Y-%m-%d %H:%M"),
+        alt.Tooltip("end:T", title="to (UTC)", format="%Y-%m-%d %H:%M"),
+        alt.Tooltip("told:N", title="rate (95 % Wilson)"),
+        alt.Tooltip("counted:N", title="near misses of calls"),
+    ]
+    base = alt.Chart(rows).encode(x=_time(trend, "middle"), tooltip=tooltip)
+    axis = alt.Axis(format="%", tickCount=5)
+    whisker = base.mark_rule(strokeWidth=2, color=_MUTED, opacity=0.6).encode(
+        y=alt.Y("low:Q", title=None, axis=axis, scale=alt.Scale(domainMin=0, nice=True)), y2="high:Q"
+    )
+    line = base.mark_line(color=_ACCENT, strokeWidth=1.5, opacity=0.5).encode(y="rate:Q")
+    point = base.mark_circle(size=46, color=_ACCENT, opacity=1).encode(y="rate:Q")
+    return alt.layer(*_marked(changes, trend), whisker, line, point).properties(height=height)
+
+
+def _time(trend: pl.DataFrame, column: str = "start") -> alt.X:
+    """An axis of numbers, labelled as times in UTC: a temporal scale labels seconds where there are few steps."""
+    begin_ms, end_ms = _ends(trend)
+    length_ms = max(1, (trend["end_ns"][0] - trend["begin_ns"][0]) // _MS) if trend.height else 1
+    every_ms = length_ms * max(1, math.ceil((end_ms - begin_ms) / length_ms / _MOST_LABELS))
+    format_ = "%d %b" if length_ms * _MS >= DAY_NS else "%d %b %H:%M"
+    return alt.X(
+        f"{column}:Q",
+        title=None,
+        scale=alt.Scale(zero=False, nice=False, domain=[begin_ms, end_ms]),
+        axis=alt.Axis(
+            values=list(range(begin_ms, end_ms + 1, every_ms)),
+            labelExpr=f"utcFormat(datum.value, '{format_}')",
+            labelFlush=False,
+            grid=False,
+        ),
+    )
+
+
+def _marked(changes: pl.DataFrame, trend: pl.DataFrame) -> list[alt.Chart]:
+    """A rule where something was changed, with a mark at its top."""
+    begin_ms, end_ms = _ends(trend)
+    rows: list[dict[str, Any]] = [
+        {
+            "at": row["first_ns"] // _MS,
+            "agent": label(row["agent_name"]),
+            "part": row["part"].replace("_", " "),
+            "moved": ", ".join(row["moved"]).replace("_", " ") or "nothing known",
+        }
+        for row in changes.sort("first_ns", descending=True).head(_MOST_MARKERS).iter_rows(named=True)
+        if begin_ms <= row["first_ns"] // _MS <= end_ms
+    ]
+    if not rows:
+        return []
+    frame = pl.DataFrame(rows, schema={"at": pl.Int64, "agent": pl.String, "part": pl.String, "moved": pl.String})
+    tooltip = [
+        alt.Tooltip("at:T", title="changed (UTC)", format="%Y-%m-%d %H:%M"),
+        alt.Tooltip("agent:N"),
+        alt.Tooltip("part:N", title="what was changed"),
+        alt.Tooltip("moved:N", title="moved after it"),
+    ]
+    base = alt.Chart(frame).encode(x=alt.X("at:Q"), tooltip=tooltip)
+    rule = base.mark_rule(color=_MARKER, strokeDash=[3, 3], opacity=0.75)
+    point = base.mark_point(shape="triangle-down", filled=True, size=60, color=_MARKER, opacity=1).encode(
+        y=alt.value(0)
+    )
+    return [rule, point]
+
+
+def _ends(trend: pl.DataFrame) -> tuple[int, int]:
+    if not trend.height:
+        return 0, 1
+    return trend["begin_ns"][0] // _MS, trend["end_ns"][-1] // _MS
+
+
+_WORDS: Final = tuple(mark.word for mark in SEVERITIES)

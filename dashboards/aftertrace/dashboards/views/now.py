@@ -1,0 +1,160 @@
+"""Now: what needs eyes, in order of need, and what to do next."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from aftertrace.analyzer.failure_report import ACROSS
+from aftertrace.analyzer.next_steps import next_steps
+from aftertrace.dashboards import attention, cards, data, filters, layouts, questions, tables, trend_charts
+from aftertrace.dashboards.plain import plain
+from aftertrace.dashboards.quantities import DAY_NS, HOUR_NS, count, duration, interval, share, signed
+
+_LATELY_NS = 7 * DAY_NS  # What counts as new where no time is chosen.
+_MOST_ITEMS = 10
+_FAILURES = "control failures"
+
+analysis = data.analysis()
+chosen = filters.chosen()
+figures = questions.figures(analysis, chosen)
+now, before = figures.totals, figures.before
+waiting = analysis.select("approvals", chosen, only=pl.col("decision") == "pending")
+floor = "≥ " if now.floor else ""
+
+
+def against(of: str, otherwise: str) -> str:
+    """How a count stands to that of the period before; where there is none, something else."""
+    return otherwise if before is None else f"{signed(getattr(now, of) - getattr(before, of))} since the period before"
+
+
+longest = attention.longest_wait_ns(waiting, analysis.now_ns)
+rate_told = f"{interval(now.rate.low, now.rate.high)} · {now.near_misses:,} of {count(now.calls, 'call')}"
+headlines = (
+    (
+        "Consequential near misses",
+        f"{floor}{now.consequential:,}",
+        against("consequential", f"of {count(now.near_misses, 'near miss')}"),
+    ),
+    ("Near-miss rate", share(now.rate.share), rate_told if before is None else f"{rate_told} · {figures.rate_changed}"),
+    ("Denied destructive calls", f"{floor}{attention.destructive(figures).height:,}", "risk class destructive"),
+    (
+        "Control failures",
+        f"{now.failures:,}",
+        against("failures", "should have held, and did not" if now.failures else "none on record"),
+    ),
+    ("Approvals waiting", f"{waiting.height:,}", f"longest {duration(longest)}" if waiting.height else "nobody waits"),
+    ("Runs", f"{now.runs:,}", against("runs", "with calls")),
+)
+for column, (label, value, detail) in zip(st.columns(6, gap="small"), headlines, strict=True):
+    column.metric(label, value, delta=detail, delta_color="off", delta_arrow="off", border=True, height="stretch")
+
+eyes, over_time = st.columns([7, 5], gap="medium")
+with eyes:
+    st.subheader("What needs eyes", anchor=False)
+    listed = st.container(border=True, gap="xsmall")
+    beneath = st.container()
+with over_time:
+    st.subheader("Near misses over time, by severity", anchor=False)
+    drawn = st.empty()
+    steps = next_steps(figures)
+    if steps:
+        st.subheader("What to do next", anchor=False)
+        with st.container(gap="xsmall"):
+            for nth, step in enumerate(steps[:5], start=1):
+                st.text(f"{nth}. {plain(cards.line_text(step), most=320)}")
+
+since_ns = chosen.since_ns if chosen.since_ns is not None else (analysis.now_ns - _LATELY_NS) // HOUR_NS * HOUR_NS
+newcomers = questions.newcomers(analysis, since_ns, chosen)
+changes = questions.changes(analysis, chosen)
+lately = changes.filter(pl.col("first_ns") >= since_ns)
+declared = data.agents(analysis, chosen)
+off = None if declared is None else declared.agents.filter((pl.col("broken") > 0) | (pl.col("state") == "silent"))
+with drawn:
+    if figures.trend["near_misses"].sum():
+        st.altair_chart(trend_charts.by_severity(figures.near, figures.trend, changes))
+    elif now.near_misses:
+        st.caption("The logs that these were read from hold no times.")
+    else:
+        st.caption("No near miss is on record here.")
+lost: pl.DataFrame | None = None
+unread = None
+try:
+    lost = analysis.select("losses", chosen)
+except data.AftertraceError as error:
+    unread = str(error)
+
+items = (
+    *attention.failures(figures),
+    *attention.near_misses(figures, "critical"),
+    *attention.waiting(waiting, analysis.now_ns),
+    *attention.near_misses(figures, "high"),
+    *attention.denied(figures),
+    *attention.newcomers(newcomers),
+    *(() if off is None else attention.undeclared(off)),
+    *attention.changes(lately),
+    *(() if lost is None else attention.losses(lost)),
+)
+with listed:
+    for item in items[:_MOST_ITEMS]:
+        cards.attention(item)
+    if not items:
+        cards.calm(count(now.calls, "call"))
+with beneath:
+    if unread is not None:
+        st.caption(f"What was lost cannot be told: {plain(unread, most=320)}")
+    last_ns = analysis.runs["last_ns"].max()
+    is_lossless = lost is not None and lost.is_empty()
+    cards.ingest(last_ns if isinstance(last_ns, int) else None, analysis.now_ns, is_lossless=is_lossless)
+
+shows = {
+    "near misses": figures.kinds.height,
+    _FAILURES: now.failures,
+    "approvals": waiting.height,
+    "new agents": 0 if newcomers is None else newcomers.height,
+    "inventory": 0 if off is None else off.height,
+    "changes": lately.height,
+    "losses": 0 if lost is None else lost.height,
+}
+show = st.segmented_control(
+    "Show",
+    [name for name in shows if shows[name] or name in ("near misses", st.session_state.get("show"))],
+    default="near misses",
+    required=True,
+    key="show",
+    bind="query-params",
+    label_visibility="collapsed",
+)
+if show == _FAILURES:
+    calls, effects, runs = figures.told.signalled
+    across = figures.told.findings.filter(ACROSS)
+    for heading, rows, layout in (
+        ("Calls that ran past a control", calls, tables.FAILED_CALLS),
+        ("Effects that no call explains, or that were made twice", effects, layouts.EFFECTS),
+        ("Runs that records contradict each other on", runs, tables.FAILED_RUNS),
+        ("What only several runs show", across, tables.FINDINGS),
+        (
+            "Odd, and no failure as far as is known",
+            figures.told.findings.filter(~pl.col("is_failure")),
+            tables.FINDINGS,
+        ),
+    ):
+        if not rows.is_empty():
+            st.subheader(f"{heading}: {rows.height:,}", anchor=False)
+            tables.show(rows, layout, key=f"failed_{heading[:5]}", tallest=340)
+elif show == "approvals":
+    asked = pl.coalesce(pl.col("asked_at").dt.epoch("ns"), "first_ns")
+    tables.show(waiting.with_columns(so_far_ns=analysis.now_ns - asked), layouts.WAITING, key="waiting")
+elif show == "new agents" and newcomers is not None:
+    tables.show(newcomers, layouts.NEWCOMERS, key="newcomers")
+elif show == "inventory" and off is not None:
+    tables.show(off, tables.DECLARED, key="off_inventory")
+    st.caption("What is off each of them: aftertrace inventory check")
+elif show == "changes":
+    tables.show(lately, layouts.CHANGES, key="changes")
+elif show == "losses" and lost is not None:
+    tables.show(lost, layouts.LOSSES, key="losses")
+elif figures.kinds.is_empty():
+    cards.nothing_matches()
+else:
+    tables.show(figures.kinds, layouts.kinds(is_compared=before is not None), key="kinds")
