@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aftertrace.analyzer import inventory_checks, inventory_draft, seen_agents
 from aftertrace.analyzer.configurations import versioned
-from aftertrace.analyzer.declared_risk import declared
+from aftertrace.analyzer.declared_risk import classes, declared
 from aftertrace.analyzer.inventory import DeclaredAgent, DeclaredTool, Inventory, parsed
 from aftertrace.analyzer.patterns import fits, literal, only_name
 from aftertrace.analyzer.schemas import DERIVED
@@ -223,8 +223,9 @@ def test_a_declared_class_goes_before_what_the_sender_says_and_before_a_guess() 
     calls = pl.DataFrame(rows, schema=DERIVED["calls"].schema)
     tools = (DeclaredTool("drop*", "destructive"), DeclaredTool("l*", "read"), DeclaredTool("look", "money"))
     shown = ("risk", "risk_basis", "consequential", "signals")
-    assert declared(calls, tools).schema == calls.schema
-    assert declared(calls, tools).select(shown).rows() == [
+    found = declared(calls.lazy(), classes(calls["tool_name"].drop_nulls(), tools)).collect()
+    assert found.schema == calls.schema
+    assert found.select(shown).rows() == [
         ("destructive", "inventory", True, []),
         ("read", "inventory", False, []),
         ("read", "inventory", False, ["x"]),
@@ -232,4 +233,4 @@ def test_a_declared_class_goes_before_what_the_sender_says_and_before_a_guess() 
         ("money", "guess", True, []),
         ("write", "guess", True, []),
     ]
-    assert declared(calls, ()).rows() == calls.rows()
+    assert declared(calls.lazy(), classes(calls["tool_name"].drop_nulls(), ())).collect().rows() == calls.rows()

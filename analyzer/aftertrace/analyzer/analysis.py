@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Final
 
 import polars as pl
 
@@ -17,14 +16,14 @@ from aftertrace.analyzer.compared import compared
 from aftertrace.analyzer.configuration_changes import History, history, with_moved
 from aftertrace.analyzer.configurations import configurations, versioned
 from aftertrace.analyzer.connected import PREFIX_CHARACTERS
-from aftertrace.analyzer.declared_risk import declared, declared_in_approvals, declared_in_runs
+from aftertrace.analyzer.declared_risk import classes
 from aftertrace.analyzer.derivation import Derivation
 from aftertrace.analyzer.effect_findings import effect_findings
 from aftertrace.analyzer.finds import finds
 from aftertrace.analyzer.in_force import changes_before
 from aftertrace.analyzer.inventory import NOTHING, Inventory
 from aftertrace.analyzer.losses import losses
-from aftertrace.analyzer.narrowing import narrowed
+from aftertrace.analyzer.narrowing import Meant, meant
 from aftertrace.analyzer.order import ordered
 from aftertrace.analyzer.parted import Parted
 from aftertrace.analyzer.populations import Choice, PopulationComparison, compare_populations
@@ -32,6 +31,7 @@ from aftertrace.analyzer.recorded import record
 from aftertrace.analyzer.related import related
 from aftertrace.analyzer.run_comparison import RunComparison
 from aftertrace.analyzer.run_record import RunRecord
+from aftertrace.analyzer.scans import ALL, BY_RUN, narrowing, scan
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.select import Filter
 from aftertrace.analyzer.settled import settled
@@ -41,9 +41,6 @@ from aftertrace.analyzer.timeline import timeline as in_time
 from aftertrace.store.errors import Invalid
 from aftertrace.store.run_names import ID_CHARACTERS, name_of
 from aftertrace.store.snapshot import collected
-
-_ANY: Final = pl.lit(value=True)
-"""What holds of every row."""
 
 
 @dataclass(frozen=True)
@@ -68,20 +65,17 @@ class Analysis:
     @cached_property
     def calls(self) -> pl.DataFrame:
         """`calls`, columns as in `schemas.CALLS`."""
-        return declared(self.told.table("calls"), self.inventory.tools)
+        return self._whole("calls")
 
     @cached_property
     def runs(self) -> pl.DataFrame:
         """`runs`, columns as in `schemas.RUNS`."""
-        runs = self.told.table("runs")
-        return declared_in_runs(runs, self.calls, self.inventory.tools) if self.inventory.tools else runs
+        return self._whole("runs")
 
     @cached_property
     def approvals(self) -> pl.DataFrame:
         """`approvals`, columns as in `schemas.APPROVALS`."""
-        approvals = self.told.table("approvals")
-        tools = self.inventory.tools
-        return declared_in_approvals(approvals, self.calls, tools) if tools else approvals
+        return self._whole("approvals")
 
     @cached_property
     def decisions(self) -> pl.DataFrame:
@@ -97,6 +91,14 @@ class Analysis:
     def effects(self) -> pl.DataFrame:
         """`effects`, columns as in `schemas.EFFECTS`."""
         return self.told.table("effects")
+
+    @cached_property
+    def classes(self) -> dict[str, str]:
+        """The declared risk class of each tool that calls name, where one is declared."""
+        if not self.inventory.tools:
+            return {}
+        (names,) = self.told.collected(self.told.scan("calls").select("tool_name").unique())
+        return classes(names["tool_name"].drop_nulls().to_list(), self.inventory.tools)
 
     @cached_property
     def of_all(self) -> Derivation | Parted | None:
@@ -154,21 +156,21 @@ class Analysis:
         table: str,
         filter: Filter | None = None,  # noqa: A002  # the word users know
         *,
-        only: pl.Expr = _ANY,
+        only: pl.Expr = ALL,
     ) -> pl.DataFrame:
         """Rows of a derived table that a filter lets through, and of which something holds. Raises `Invalid` for a
         table that is not.
         """
         wanted = filter or Filter()
+        if table in BY_RUN:
+            if wanted == Filter() and only is ALL:
+                whole: pl.DataFrame = getattr(self, table)
+                return whole
+            (rows,) = self.collected(self.scan(table, filter=wanted, only=only))
+            return rows if table in self.__dict__ else ordered(rows, table)
         match table:
-            case "calls" | "approvals" | "decisions" | "agents":
-                return narrowed(self, self._of(table, wanted, only), wanted)
-            case "runs":
-                frame = self._runs_with(wanted, only)
-            case "effects":
-                frame = self._with_calls(self._of("effects", wanted, only), wanted)
             case "effect_findings":
-                return narrowed(self, self._findings_with(wanted).filter(only), wanted)
+                frame, wanted = self._findings_with(wanted), replace(wanted, run_id=None)
             case "configurations":
                 frame = self.configurations
             case "configuration_changes":
@@ -181,52 +183,58 @@ class Analysis:
                 return self.near_misses(wanted).filter(only)
             case _:
                 raise Invalid(f"select {table!r}: no such table, expected {', '.join(DERIVED)}")
-        return narrowed(self, wanted.apply(frame.lazy()).filter(only).collect(), wanted)
+        let_through = [each.lets_through(frame.columns) for each in self.meant(wanted)]
+        return frame.filter(wanted.lets_through(frame.columns), only, *let_through)
 
-    def _of(self, table: str, wanted: Filter, only: pl.Expr = _ANY) -> pl.DataFrame:
-        """The rows of a table told run by run that the columns of a filter let through, and of which something holds.
-
-        Where the table was not asked for yet, the others are not read. What is declared changes no column that a filter
-        names.
+    def scan(
+        self,
+        table: str,
+        columns: Sequence[str] | None = None,
+        filter: Filter | None = None,  # noqa: A002
+        *,
+        only: pl.Expr = ALL,
+    ) -> pl.LazyFrame:
+        """The same rows of a table that is told run by run, in no order, with some of its columns: no others are read
+        when what is made of them is `collected`. What `only` says is of the columns as they are told, before risk
+        classes that are declared count.
         """
-        if (wanted == Filter() and only is _ANY) or table in self.__dict__:
-            frame: pl.DataFrame = getattr(self, table)
-            return wanted.apply(frame.lazy()).filter(only).collect()
-        lets_through = wanted.lets_through(DERIVED[table].schema.names())
-        frame = ordered(self.told.some(table, lets_through & only), table)
-        match table:
-            case "calls":
-                return declared(frame, self.inventory.tools)
-            case "runs" if self.inventory.tools:
-                return declared_in_runs(frame, self.calls, self.inventory.tools)
-            case "approvals" if self.inventory.tools:
-                return declared_in_approvals(frame, self.calls, self.inventory.tools)
-        return frame
+        return scan(self, table, columns, filter or Filter(), only)
 
-    def _runs_with(self, wanted: Filter, only: pl.Expr) -> pl.DataFrame:
-        """Runs that hold a call which the call fields of the filter let through."""
-        runs = self._of("runs", wanted, only)
-        if wanted.outcome is None and wanted.decided_by is None and wanted.reviewer is None:
-            return runs
-        of_calls = Filter(
-            tool=wanted.tool, outcome=wanted.outcome, decided_by=wanted.decided_by, reviewer=wanted.reviewer
-        )
-        return runs.join(self._of("calls", of_calls), on="run_id", how="semi", maintain_order="left")
+    def collected(self, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
+        """The rows of frames that are made of `scan`, in the streaming engine.
+
+        Raises:
+            Corrupt: a file of what is kept is damaged or missing.
+        """
+        return self.told.collected(*frames)
+
+    def meant(self, wanted: Filter) -> tuple[Meant, ...]:
+        """What the fields of a filter that no column answers let through (`narrowing.meant`)."""
+        fields = narrowing(wanted)
+        if fields not in self._meant:
+            self._meant[fields] = meant(self, fields)
+        return self._meant[fields]
+
+    @cached_property
+    def _meant(self) -> dict[Filter, tuple[Meant, ...]]:
+        return {}
+
+    def _whole(self, table: str) -> pl.DataFrame:
+        """A table that is told run by run, with what is declared."""
+        return ordered(self.collected(self.scan(table))[0], table) if self.classes else self.told.table(table)
 
     def _findings_with(self, wanted: Filter) -> pl.DataFrame:
-        """Findings of a run, and those of others that rest on it."""
-        rows = self._with_calls(self.effect_findings, wanted)
+        """Findings about calls that the fields of calls let through: of a run, those of others too that rest on it."""
+        rows = self.effect_findings
+        if wanted.outcome is not None or wanted.reviewer is not None:
+            of_calls = Filter(outcome=wanted.outcome, reviewer=wanted.reviewer)
+            is_of_them = pl.col("call_key").is_in(rows["call_key"].implode())
+            (calls,) = self.collected(self.scan("calls", ("call_key",), of_calls, only=is_of_them))
+            rows = rows.join(calls, on="call_key", how="semi", maintain_order="left")
         if wanted.run_id is not None:
             about = pl.col("other_runs").list.contains(wanted.run_id).fill_null(value=False)
             rows = rows.filter((pl.col("run_id") == wanted.run_id).fill_null(value=False) | about)
-        return replace(wanted, run_id=None).apply(rows.lazy()).collect()
-
-    def _with_calls(self, rows: pl.DataFrame, wanted: Filter) -> pl.DataFrame:
-        """Rows about calls which the fields of the filter let through that the rows have no column for."""
-        if wanted.outcome is None and wanted.reviewer is None:
-            return rows
-        of_calls = Filter(outcome=wanted.outcome, reviewer=wanted.reviewer)
-        return rows.join(self._of("calls", of_calls), on="call_key", how="semi", maintain_order="left")
+        return rows
 
     def near_misses(self, filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
         """The near misses that a filter lets through: consequential ones first."""
@@ -234,7 +242,8 @@ class Analysis:
 
     def rates(self, by: list[str], filter: Filter | None = None) -> pl.DataFrame:  # noqa: A002
         """Near misses per call by columns of `calls`, with intervals (`near_misses.rates`)."""
-        return near_misses.rates(self.select("calls", filter).lazy(), by).collect()
+        calls = self.scan("calls", tuple(dict.fromkeys((*by, *near_misses.OF_RATES))), filter)
+        return self.collected(near_misses.rates(calls, by))[0]
 
     def answers(self, run_id: str) -> answering.Answers:
         """The six answers about a run. Raises `Invalid` when there is no such run."""

@@ -5,7 +5,7 @@ A sender may be a program that an injected text speaks through: what people wrot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
@@ -18,7 +18,21 @@ BASIS = "inventory"
 _BYPASSED = "bypassed"
 
 
-def declared(calls: pl.DataFrame, tools: Sequence[DeclaredTool]) -> pl.DataFrame:
+def classes(names: Iterable[str], tools: Sequence[DeclaredTool]) -> dict[str, str]:
+    """The risk class of each of these names of tools that one is declared for.
+
+    Args:
+        names: as calls have them.
+        tools: as in the inventory; the first that fits counts.
+    """
+    return {
+        name: tool.risk
+        for name in names
+        if (tool := next((each for each in tools if fits(name, (each.name,))), None)) is not None
+    }
+
+
+def declared(calls: pl.LazyFrame, class_by_tool: Mapping[str, str]) -> pl.LazyFrame:
     """Calls with the risk classes that are declared, and with what follows from these: `risk`, `risk_basis`,
     `consequential`, and among `signals` `bypassed`, which is of calls above `read` alone.
 
@@ -27,16 +41,11 @@ def declared(calls: pl.DataFrame, tools: Sequence[DeclaredTool]) -> pl.DataFrame
 
     Args:
         calls: columns as in `schemas.CALLS`.
-        tools: as in the inventory; the first that fits counts.
+        class_by_tool: of the tools that calls name (`classes`).
     """
-    found = {
-        name: tool.risk
-        for name in calls["tool_name"].unique().drop_nulls().to_list()
-        if (tool := next((each for each in tools if fits(name, (each.name,))), None)) is not None
-    }
-    if not found:
+    if not class_by_tool:
         return calls
-    class_of = pl.col("tool_name").replace_strict(found, default=None, return_dtype=pl.String)
+    class_of = pl.col("tool_name").replace_strict(dict(class_by_tool), default=None, return_dtype=pl.String)
     is_told = pl.col("class").is_not_null()
     is_above = pl.col("risk") != "read"
     is_bypassed = (
@@ -62,10 +71,13 @@ def declared(calls: pl.DataFrame, tools: Sequence[DeclaredTool]) -> pl.DataFrame
     )
 
 
-def declared_in_runs(runs: pl.DataFrame, calls: pl.DataFrame, tools: Sequence[DeclaredTool]) -> pl.DataFrame:
-    """Runs with what follows from the classes that are declared: `consequential`, counted over such calls."""
-    if not tools:
-        return runs
+def declared_in_runs(runs: pl.LazyFrame, calls: pl.LazyFrame) -> pl.LazyFrame:
+    """Runs with what follows from the classes that are declared: `consequential`, counted over such calls.
+
+    Args:
+        runs: columns as in `schemas.RUNS`.
+        calls: `run_id` and `consequential` of all calls of these runs (`declared`).
+    """
     counted = calls.group_by("run_id").agg(now=pl.col("consequential").sum().cast(pl.Int64))
     return (
         runs.join(counted, on="run_id", how="left", maintain_order="left")
@@ -74,15 +86,17 @@ def declared_in_runs(runs: pl.DataFrame, calls: pl.DataFrame, tools: Sequence[De
     )
 
 
-def declared_in_approvals(approvals: pl.DataFrame, calls: pl.DataFrame, tools: Sequence[DeclaredTool]) -> pl.DataFrame:
-    """Approvals with what follows from the classes that are declared: `bypassed` among `signals`, as of their calls."""
-    if not tools:
-        return approvals
-    of_calls = calls.select("call_key", of_call="signals")
+def declared_in_approvals(approvals: pl.LazyFrame, calls: pl.LazyFrame) -> pl.LazyFrame:
+    """Approvals with what follows from the classes that are declared: `bypassed` among `signals`, as of their calls.
+
+    Args:
+        approvals: columns as in `schemas.APPROVALS`.
+        calls: `call_key` and `signals` of all calls that somebody was asked about (`declared`).
+    """
     # What is told of an approval alone stands behind what is told of its call.
     own = pl.col("signals").list.filter(pl.element() == HASTY.name)
     return (
-        approvals.join(of_calls, on="call_key", how="left", maintain_order="left")
+        approvals.join(calls.select("call_key", of_call="signals"), on="call_key", how="left", maintain_order="left")
         .with_columns(signals=pl.concat_list("of_call", own))
         .drop("of_call")
     )

@@ -19,6 +19,7 @@ from aftertrace.analyzer.order import ORDERS, ordered
 from aftertrace.analyzer.run_states import run_states
 from aftertrace.analyzer.runs import runs
 from aftertrace.analyzer.sightings import sightings
+from aftertrace.analyzer.streamed import streamed
 from aftertrace.analyzer.tables import Tables
 
 
@@ -93,6 +94,14 @@ class Derivation:
             raise KeyError(name)
         found: pl.DataFrame = getattr(self, name)
         return found
+
+    def scan(self, name: str) -> pl.LazyFrame:
+        """The rows of such a table, in no order."""
+        return self.table(name).lazy()
+
+    def collected(self, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
+        """The rows of frames that are made of `scan`."""
+        return streamed(*frames)
 
     def some(self, name: str, only: pl.Expr, columns: Iterable[str] | None = None) -> pl.DataFrame:
         """Rows of such a table of which something holds, in no order: all columns, or some."""

@@ -15,6 +15,7 @@ from aftertrace.analyzer import kept_columns
 from aftertrace.analyzer.order import ORDERS
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.sightings import SCHEMA as SIGHTINGS
+from aftertrace.analyzer.streamed import streamed
 from aftertrace.analyzer.touched import LEADS
 from aftertrace.store import derived, derived_logs
 from aftertrace.store.derived import Part, State
@@ -101,13 +102,13 @@ def opened(layout: Layout, state: State) -> pl.DataFrame:
 
 
 def collected(layout: Layout, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
-    """The rows of lazy frames over what is kept.
+    """The rows of lazy frames over what is kept (`streamed.streamed`).
 
     Raises:
         Corrupt: a file is damaged or missing.
     """
     try:
-        return pl.collect_all(frames)
+        return streamed(*frames)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise derived.damaged(layout, type(error).__name__) from error
 

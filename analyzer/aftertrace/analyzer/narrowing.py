@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -20,10 +19,12 @@ from aftertrace.analyzer.references import sought
 from aftertrace.analyzer.select import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from aftertrace.analyzer.analysis import Analysis
 
+_ANY: Final = pl.lit(value=True)
+_OF_CALL: Final = ("run_id", "call_key")
 _ARGUMENTS: Final = ("arguments", "executed_arguments")
 _OBJECTS: Final = ("object_id", "object_url", "receipt_id", "idempotency_key")
 HOLDERS: Final = (
@@ -36,7 +37,7 @@ _ON_SPANS: Final = ("db.namespace", "db.collection.name", "k8s.namespace.name")
 
 
 @dataclass(frozen=True, slots=True)
-class _Meant:
+class Meant:
     """What a field lets through."""
 
     run_ids: pl.Series
@@ -45,34 +46,31 @@ class _Meant:
     effects: pl.Series | None = None
     """Evidence of effects that are let through though their call is not known."""
 
-    def rows(self, told: pl.DataFrame) -> pl.DataFrame:
-        """The rows of a derived table that are let through."""
-        if self.call_keys is None or "call_key" not in told.columns:
-            return told.filter(pl.col("run_id").is_in(self.run_ids.implode())) if "run_id" in told.columns else told
+    def lets_through(self, columns: Collection[str]) -> pl.Expr:
+        """Whether a row of a derived table with these columns is let through."""
+        if self.call_keys is None or "call_key" not in columns:
+            is_of_run = pl.col("run_id").is_in(self.run_ids.implode()).fill_null(value=False)
+            return is_of_run if "run_id" in columns else pl.lit(value=True)
         meant = pl.col("call_key").is_in(self.call_keys.implode()).fill_null(value=False)
-        if self.effects is not None and "object_id" in told.columns:
+        if self.effects is not None and "object_id" in columns:
             meant = meant | pl.col("evidence").is_in(self.effects.implode())
-        return told.filter(meant)
+        return meant
 
 
-def narrowed(analysis: Analysis, rows: pl.DataFrame, wanted: Filter) -> pl.DataFrame:
-    """The rows of a derived table that the fields without a column let through.
+def meant(analysis: Analysis, wanted: Filter) -> tuple[Meant, ...]:
+    """What the fields without a column let through, one for each that is set.
 
     Raises:
         Invalid: a target is too short.
     """
-    return reduce(lambda told, meant: meant.rows(told), _meant(analysis, wanted), rows)
-
-
-def _meant(analysis: Analysis, wanted: Filter) -> list[_Meant]:
-    """One for each such field that is set."""
     found = []
     if wanted.principal is not None:
-        found.append(_Meant(analysis.runs.filter(pl.col("user_id") == wanted.principal)["run_id"]))
+        found.append(Meant(_some(analysis, "runs", ("run_id",), pl.col("user_id") == wanted.principal)["run_id"]))
     if wanted.customer is not None:
-        found.append(_Meant(runs_for(analysis, wanted.customer)))
+        found.append(Meant(runs_for(analysis, wanted.customer)))
     if wanted.risk is not None:
-        found.append(_of_calls(analysis.calls.filter(pl.col("risk") == wanted.risk)))
+        of_class = analysis.scan("calls", (*_OF_CALL, "risk")).filter(pl.col("risk") == wanted.risk)
+        found.append(_of_calls(analysis.collected(of_class)[0]))
     if wanted.policy is not None:
         found.append(_of_policy(analysis, wanted.policy))
     if wanted.target is not None:
@@ -80,29 +78,32 @@ def _meant(analysis: Analysis, wanted: Filter) -> list[_Meant]:
         found.append(_holding(analysis, looked_for.literals, looked_for.pattern, looked_for.pattern))
     if wanted.namespace is not None:
         found.append(_of_namespace(analysis, wanted.namespace))
-    return found
+    return tuple(found)
 
 
-def _of_calls(calls: pl.DataFrame) -> _Meant:
-    return _Meant(calls["run_id"].unique(), calls["call_key"])
+def _some(analysis: Analysis, table: str, columns: Sequence[str], only: pl.Expr) -> pl.DataFrame:
+    return analysis.collected(analysis.scan(table, columns, only=only))[0]
 
 
-def _of_policy(analysis: Analysis, name: str) -> _Meant:
+def _of_calls(calls: pl.DataFrame) -> Meant:
+    return Meant(calls["run_id"].unique(), calls["call_key"])
+
+
+def _of_policy(analysis: Analysis, name: str) -> Meant:
     """Calls on which it gave a verdict; runs in which it was asked or in force."""
-    runs = analysis.runs.filter(
-        pl.col("policies").list.eval((pl.element() == name) | pl.element().str.starts_with(f"{name} ")).list.any()
-    )
+    is_named = pl.col("policies").list.eval((pl.element() == name) | pl.element().str.starts_with(f"{name} "))
+    runs = _some(analysis, "runs", ("run_id",), is_named.list.any())
     is_asked = (pl.col("event") == "policy.evaluated") & pl.any_horizontal(
         pl.col("attributes").str.json_path_match("$.policy_id") == name,
         pl.col("decider") == name,
         pl.col("rule") == name,
     )
     asked = analysis.told.having(events=is_asked).call_events.filter(is_asked)
-    calls = analysis.calls.join(asked.select("call_key"), on="call_key", how="semi")
-    return _Meant(pl.concat([runs["run_id"], calls["run_id"]]).unique(), calls["call_key"])
+    calls = _some(analysis, "calls", _OF_CALL, pl.col("call_key").is_in(asked["call_key"].implode()))
+    return Meant(pl.concat([runs["run_id"], calls["run_id"]]).unique(), calls["call_key"])
 
 
-def _of_namespace(analysis: Analysis, name: str) -> _Meant:
+def _of_namespace(analysis: Analysis, name: str) -> Meant:
     """Calls whose SQL, arguments, receipts or spans below name it."""
     name = name.encode("utf-8", "replace").decode("utf-8")
     parts = name.split(".")
@@ -119,9 +120,9 @@ def _of_namespace(analysis: Analysis, name: str) -> _Meant:
     holds = pl.col("object_type").is_in(("table", "row", "collection", "namespace", "database", "schema", "document"))
     meant = _holding(analysis, (max(parts, key=len) or name,), asked, changed, holds)
     below = _above(analysis, name)
-    calls = analysis.calls.filter(pl.col("call_key").is_in(below.implode()))
+    calls = _some(analysis, "calls", _OF_CALL, pl.col("call_key").is_in(below.implode()))
     keys = pl.concat([meant.call_keys, below]) if meant.call_keys is not None else below
-    return _Meant(pl.concat([meant.run_ids, calls["run_id"]]).unique(), keys, meant.effects)
+    return Meant(pl.concat([meant.run_ids, calls["run_id"]]).unique(), keys, meant.effects)
 
 
 def _holding(
@@ -129,12 +130,12 @@ def _holding(
     literals: Sequence[str],
     asked: re.Pattern[str],
     changed: re.Pattern[str],
-    which: pl.Expr | None = None,
-) -> _Meant:
+    which: pl.Expr = _ANY,
+) -> Meant:
     """Calls whose arguments hold one pattern, or whose effects another."""
-    calls = _with(analysis.calls, _ARGUMENTS, literals, asked)
-    effects = _with(analysis.effects if which is None else analysis.effects.filter(which), _OBJECTS, literals, changed)
-    return _Meant(
+    calls = _with(analysis, "calls", _OF_CALL, _ARGUMENTS, literals, asked)
+    effects = _with(analysis, "effects", (*_OF_CALL, "evidence"), _OBJECTS, literals, changed, which)
+    return Meant(
         pl.concat([calls["run_id"], effects["run_id"]]).unique(),
         pl.concat([calls["call_key"], effects["call_key"].drop_nulls()]).unique(),
         effects["evidence"],
@@ -142,13 +143,19 @@ def _holding(
 
 
 def _with(
-    rows: pl.DataFrame, columns: Sequence[str], literals: Sequence[str], pattern: re.Pattern[str]
+    analysis: Analysis,
+    table: str,
+    columns: Sequence[str],
+    texts: Sequence[str],
+    literals: Sequence[str],
+    pattern: re.Pattern[str],
+    which: pl.Expr = _ANY,
 ) -> pl.DataFrame:
-    text = pl.concat_str(columns, separator="\n", ignore_nulls=True)
-    some = rows.with_columns(text=text).filter(
-        pl.col("text").str.contains_any(list(literals), ascii_case_insensitive=True)
-    )
-    return some.filter(pl.Series([pattern.search(text) is not None for text in some["text"]], dtype=pl.Boolean))
+    """Columns of the rows of which some texts hold a pattern: rows without any of the literals hold none."""
+    text = pl.concat_str(texts, separator="\n", ignore_nulls=True)
+    holds = text.str.contains_any(list(literals), ascii_case_insensitive=True)
+    some = _some(analysis, table, (*columns, *texts), which & holds).with_columns(text=text)
+    return some.filter(pl.Series([pattern.search(each) is not None for each in some["text"]], dtype=pl.Boolean))
 
 
 def _above(analysis: Analysis, name: str) -> pl.Series:

@@ -16,6 +16,9 @@ from aftertrace.analyzer.schemas import RATES_SCHEMA
 COUNTED: Final = ("executed", "failed", "denied", "modified", "expired", "cancelled", "rejected_by_model")
 """Outcomes that count in a rate's denominator."""
 
+OF_RATES: Final = ("outcome", "near_miss", "consequential", "dialect", "trace_id", "proposed_at")
+"""Columns of `calls` that rates are made of, beside those that they are told by."""
+
 Z_95: Final = 1.959963984540054
 """Two-sided 95 % quantile of the normal distribution."""
 

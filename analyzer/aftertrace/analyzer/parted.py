@@ -34,17 +34,30 @@ class Parted:
 
     def table(self, name: str) -> pl.DataFrame:
         """A table of `order.ORDERS`, as `Derivation.table` tells it of all records."""
-        return ordered(self.some(name, pl.lit(value=True)), name)
+        return ordered(self.collected(self.scan(name))[0], name)
+
+    def scan(self, name: str) -> pl.LazyFrame:
+        """The rows of such a table, in no order: of files the columns and rows that are asked for are read alone."""
+        rows = kept.scan(self._layout, self.state, name)
+        if self._others.len():
+            rows = rows.filter(~pl.col("run_id").is_in(self._others.implode()))
+        if not self._meant.len():
+            return rows
+        told = self._live.table(name).filter(pl.col("run_id").is_in(self._meant.implode()))
+        return pl.concat([rows, told.lazy()])
+
+    def collected(self, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
+        """The rows of frames that are made of `scan`.
+
+        Raises:
+            Corrupt: a file of what is kept is damaged or missing.
+        """
+        return kept.collected(self._layout, *frames)
 
     def some(self, name: str, only: pl.Expr, columns: Iterable[str] | None = None) -> pl.DataFrame:
         """Rows of such a table of which something holds, in no order: all columns, or some."""
         wanted = pl.all() if columns is None else pl.col(*columns)
-        of_kept = kept.scan(self._layout, self.state, name).filter(only)
-        if self._others.len():
-            of_kept = of_kept.filter(~pl.col("run_id").is_in(self._others.implode()))
-        (rows,) = kept.collected(self._layout, of_kept.select(wanted))
-        told = self._live.table(name).filter(pl.col("run_id").is_in(self._meant.implode()), only)
-        return pl.concat([rows, told.select(wanted)])
+        return self.collected(self.scan(name).filter(only).select(wanted))[0]
 
     def of(self, run_ids: Iterable[str]) -> Derivation:
         """What is told of some runs, with the records from which it is told."""
