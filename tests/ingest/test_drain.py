@@ -265,10 +265,10 @@ def test_a_row_that_fits_no_column_does_not_take_others_with_it(
     """One poisoned value in a batch of good ones."""
 
     def read(record: Span, *more: int) -> object:
-        span, events = rows.rows_of(record, *more)
-        if span and record.trace_id == "0" * 31 + "2":
-            span["input_tokens"] = value
-        return span, events
+        made = rows.rows_of(record, *more)
+        if record.trace_id == "0" * 31 + "2":
+            made.who["input_tokens"] = value
+        return made
 
     monkeypatch.setattr(reading, "rows_of", read)
     send(layout, traces(1), traces(2), traces(3))

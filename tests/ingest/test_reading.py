@@ -36,14 +36,19 @@ def test_records_that_do_not_fit_take_no_other_with_them(fitting: list[bool]) ->
 def test_one_that_does_not_fit_is_found_by_halves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not by trying every other: whoever sends decides what does not fit."""
     tried: list[int] = []
-    columns = reading._columns
+    tables = reading._tables
 
-    def counted(table: str, sources: Any, rows: Any) -> Any:
-        if table == "events":
-            tried.append(len(rows))
-        return columns(table, sources, rows)
+    def counted(sources: Any, made: Any) -> Any:
+        tried.append(len(made))
+        return tables(sources, made)
 
-    monkeypatch.setattr(reading, "_columns", counted)
+    monkeypatch.setattr(reading, "_tables", counted)
     made = read([source(index, fits=index != 77) for index in range(512)])
     assert [position for position, _ in made.unread] == [77]
     assert sum(tried) < 4 * 512
+
+
+def test_a_span_is_kept_where_what_an_agent_wrote_does_not_fit() -> None:
+    """Its own columns do."""
+    made = read([source(0, fits=False)])
+    assert (made.spans["index"].to_pylist(), made.events.num_rows) == ([0], 0)

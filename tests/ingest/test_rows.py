@@ -20,14 +20,13 @@ from aftertrace.ingest.rows import (
     TEXT_CHARACTERS,
     fitted,
     number,
-    rows_of,
     short,
     whole,
 )
 from aftertrace.semconv.canonical import digest
 from aftertrace.store import schema
 
-from .dialects.recordings import CASES, make_log, make_span, read_recording, values
+from .dialects.recordings import CASES, make_log, make_span, read_recording, values, whole_rows
 
 FROM_THE_FRAME = {"received_date", "receiver", "seq", "index", "received_ns", "source", "tenant"}
 
@@ -50,7 +49,7 @@ def test_a_tool_span_becomes_a_row_and_an_event() -> None:
         "my.own": "kept",
         "my.list": [1],
     }
-    span, (event,) = rows_of(make_span("execute_tool pay", given_attributes, service="shop", scope="tools"))
+    span, (event,) = whole_rows(make_span("execute_tool pay", given_attributes, service="shop", scope="tools"))
     assert span is not None
     told = {name: value for name, value in span.items() if value is not None}
     assert told == {
@@ -75,7 +74,7 @@ def called_with(text: str) -> dict[str, Any]:
         "gen_ai.tool.name": "write",
         "gen_ai.tool.call.arguments": json.dumps({"text": text}),
     }
-    _, (event,) = rows_of(make_span("execute_tool write", attributes))
+    _, (event,) = whole_rows(make_span("execute_tool write", attributes))
     return in_columns(event, schema.EVENTS)
 
 
@@ -105,7 +104,7 @@ def test_one_long_name_of_a_resource_is_not_in_each_of_its_rows() -> None:
     }
     rows = []
     for service in ("s" * 10**6, "s" * 10**6, "s" * (10**6 + 1)):
-        span, (event,) = rows_of(make_span("call", tools, service=service, scope="x" * 10**6))
+        span, (event,) = whole_rows(make_span("call", tools, service=service, scope="x" * 10**6))
         assert span is not None
         rows += [span, event]
     names = ("service_name", "scope_name", "tool_name", "call_id")
@@ -117,14 +116,14 @@ def test_one_long_name_of_a_resource_is_not_in_each_of_its_rows() -> None:
 
 def test_a_log_record_has_no_row_of_spans() -> None:
     """Whatever it is."""
-    assert rows_of(make_log("hello", {"a": 1})) == (None, [])
+    assert whole_rows(make_log("hello", {"a": 1})) == (None, [])
 
 
 @pytest.mark.parametrize(("emitter", "case"), CASES)
 def test_every_row_of_a_recording_fits_its_table(emitter: str, case: str) -> None:
     """And holds its short attributes."""
     for record in read_recording(emitter, case):
-        span, events = rows_of(record)
+        span, events = whole_rows(record)
         assert (span is not None) == isinstance(record, Span)
         if span is not None:
             assert json.loads(in_columns(span, schema.SPANS)["attributes"]) == short(record.attributes)
@@ -159,7 +158,7 @@ KINDS = (
 def test_rows_of_any_record_fit_and_keep_every_short_attribute(attributes: dict[str, Any], as_log: bool) -> None:
     """No dialect raises, and what none knows is still there."""
     record: Record = make_log(None, attributes) if as_log else make_span("work", attributes)
-    span, events = rows_of(record)
+    span, events = whole_rows(record)
     for event in events:
         in_columns(event, schema.EVENTS)
     if isinstance(record, Log):
@@ -218,6 +217,6 @@ def test_a_run_acts_for_whom_its_record_names_else_for_whom_the_process_does(nam
     told, resource, expected = PRINCIPALS[name]
     span = make_span("chat m", {"gen_ai.operation.name": "chat", **told})
     span.origin.resource.update(resource)
-    row, _ = rows_of(span)
+    row, _ = whole_rows(span)
     assert row is not None
     assert row["user_id"] == expected

@@ -6,10 +6,8 @@ takes a record apart and what it says needs nothing but the record, so that anot
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import pyarrow as pa
@@ -17,7 +15,7 @@ from google.protobuf.message import DecodeError
 
 from aftertrace.ingest import records
 from aftertrace.ingest.items import Pointer
-from aftertrace.ingest.rows import flags_column, rows_of
+from aftertrace.ingest.rows import Row, Rows, flags_column, rows_of
 from aftertrace.store.request import Signal
 from aftertrace.store.schema import TABLES
 
@@ -37,13 +35,14 @@ later ones would wait behind it; what the disk or the machine raises (OSError, M
 ROW_FAULTS: Final = (pa.ArrowException, OverflowError, TypeError, UnicodeEncodeError, ValueError)
 """What Arrow raises at a value that does not fit its column."""
 
-_Row: TypeAlias = dict[str, Any]
 _FRAME: Final = ("received_date", "receiver", "seq", "index", "received_ns", "source", "tenant")
 """Columns that come with the frame: those of a `Pointer`, and the tenant."""
-_OWN: Final = {
-    table: tuple(name for name in TABLES[table].schema.names if name not in _FRAME) for table in ("spans", "events")
-}
-"""Columns that come with the record."""
+_TYPES: Final = {field.name: field.type for table in ("spans", "events") for field in TABLES[table].schema}
+"""A column of both tables has one type."""
+_Made: TypeAlias = Sequence[tuple[int, Rows]]
+"""What records gave, each with its position."""
+_Tables: TypeAlias = tuple[pa.Table, pa.Table]
+"""Rows of `spans` and of `events`."""
 
 
 class Source(NamedTuple):
@@ -79,26 +78,22 @@ def read(sources: Sequence[Source]) -> Read:
     A record that cannot be read, or whose rows do not fit the columns, has none; the others have theirs.
     """
     flags: list[str | None] = []
-    spans: list[tuple[int, _Row]] = []
-    events: list[tuple[int, _Row]] = []
+    made: list[tuple[int, Rows]] = []
     unread: list[tuple[int, str]] = []
     for position, source in enumerate(sources):
         flagged = None
         try:
             record = _record(source)
             flagged = flags_column(record)
-            span, own_events = rows_of(record, source.events_at_most)
+            rows = rows_of(record, source.events_at_most)
             flagged = flags_column(record)
         except DIALECT_FAULTS as error:
             unread.append((position, type(error).__name__))
         else:
-            if span is not None:
-                spans.append((position, span))
-            events += ((position, event) for event in own_events)
+            made.append((position, rows))
         flags.append(flagged)
-    span_columns, unfit_spans = _fitting("spans", sources, spans)
-    event_columns, unfit_events = _fitting("events", sources, events)
-    return Read(flags, span_columns, event_columns, [*unread, *unfit_spans, *unfit_events])
+    (spans, events), unfit = _fitting(sources, made)
+    return Read(flags, spans, events, [*unread, *unfit])
 
 
 def _record(source: Source) -> records.Record:
@@ -111,29 +106,55 @@ def _record(source: Source) -> records.Record:
     return record
 
 
-def _columns(table: str, sources: Sequence[Source], rows: Sequence[tuple[int, _Row]]) -> pa.Table:
-    schema = TABLES[table].schema
-    if not rows:
-        return schema.empty_table()
-    own = itemgetter(*_OWN[table])
-    whole = ((*sources[position].pointer, sources[position].tenant, *own(row)) for position, row in rows)
-    columns = dict(zip((*_FRAME, *_OWN[table]), zip(*whole, strict=True), strict=True))
-    return pa.Table.from_arrays([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
-
-
-def _fitting(
-    table: str, sources: Sequence[Source], rows: Sequence[tuple[int, _Row]]
-) -> tuple[pa.Table, list[tuple[int, str]]]:
-    """The rows of a table, without those of records of which a row does not fit; and these.
+def _fitting(sources: Sequence[Source], made: _Made) -> tuple[_Tables, list[tuple[int, str]]]:
+    """The rows of records, without those that do not fit their columns; and the records of these.
 
     They are looked for by halves, so that one of them does not make every other row be tried by itself.
     """
     try:
-        return _columns(table, sources, rows), []
+        return _tables(sources, made), []
     except ROW_FAULTS as error:
-        first, last = rows[0][0], rows[-1][0]
-        if first == last:
-            return TABLES[table].schema.empty_table(), [(first, type(error).__name__)]
-    middle = bisect_right(rows, (first + last) // 2, key=itemgetter(0))
-    halves = [_fitting(table, sources, half) for half in (rows[:middle], rows[middle:])]
-    return pa.concat_tables([half[0] for half in halves]), [unfit for half in halves for unfit in half[1]]
+        fault = type(error).__name__
+    middle = len(made) // 2
+    halves = [made[:middle], made[middle:]]
+    if not middle:
+        ((position, rows),) = made
+        if rows.span is None or not rows.events:
+            return _tables(sources, []), [(position, fault)]
+        # What an agent writes stands in events; its span may fit all the same.
+        halves = [[(position, rows._replace(events=[]))], [(position, rows._replace(span=None))]]
+    (first, unfit), (second, more_unfit) = (_fitting(sources, half) for half in halves)
+    spans, events = (pa.concat_tables(pair) for pair in zip(first, second, strict=True))
+    return (spans, events), [*unfit, *more_unfit]
+
+
+def _tables(sources: Sequence[Source], made: _Made) -> _Tables:
+    """The rows of `spans` and of `events`. What the rows of a record share is made a column once."""
+    given = [(position, rows) for position, rows in made if rows.span is not None or rows.events]
+    frames = [(*sources[position].pointer, sources[position].tenant) for position, _ in given]
+    shared = _columns(_FRAME, frames) | _columns_of([rows.who for _, rows in given])
+    spans = [(place, rows.span) for place, (_, rows) in enumerate(given) if rows.span is not None]
+    events = [(place, event) for place, (_, rows) in enumerate(given) for event in rows.events]
+    return _table("spans", shared, spans), _table("events", shared, events)
+
+
+def _table(name: str, shared: dict[str, pa.Array], rows: Sequence[tuple[int, Row]]) -> pa.Table:
+    """A table of rows, each with the place of what it shares."""
+    schema = TABLES[name].schema
+    if not rows:
+        return schema.empty_table()
+    own = _columns_of([row for _, row in rows])
+    of_record = pa.RecordBatch.from_pydict({column: shared[column] for column in schema.names if column not in own})
+    of_row = of_record.take(pa.array([place for place, _ in rows], pa.int32()))
+    arrays = [own[column] if column in own else of_row.column(column) for column in schema.names]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _columns_of(rows: Sequence[Row]) -> dict[str, pa.Array]:
+    return _columns(rows[0], [row.values() for row in rows]) if rows else {}
+
+
+def _columns(names: Iterable[str], rows: Sequence[Iterable[Any]]) -> dict[str, pa.Array]:
+    """Columns by name; what the values are stands in the schemas."""
+    columns = zip(*rows, strict=True)
+    return {name: pa.array(column, _TYPES[name]) for name, column in zip(names, columns, strict=True)} if rows else {}

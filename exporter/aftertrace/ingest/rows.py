@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -49,22 +49,41 @@ _MARK_CHARACTERS: Final = 16
 _NUMBERS: Final = frozenset((bool, int, float))
 
 
-def rows_of(
-    record: Record, events_at_most: int = EVENTS_PER_REQUEST
-) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
-    """The row of `spans` (None for a log record) and the rows of `events` that a record gives.
+Row: TypeAlias = dict[str, Any]
+"""Values by column. Those of one kind have their columns in the same order."""
+
+
+class Rows(NamedTuple):
+    """What a record gives."""
+
+    who: Row
+    """Columns that all of its rows share, but where an event has its own."""
+    span: Row | None
+    """Further columns of its row of `spans`; None for a log record."""
+    events: list[Row]
+    """Further columns of each of its rows of `events`."""
+
+
+def rows_of(record: Record, events_at_most: int = EVENTS_PER_REQUEST) -> Rows:
+    """The row of `spans` and the rows of `events` that a record gives.
 
     Of more events than there may be the first have rows, and a flag of the record tells how many have none.
     """
     reading = dialects.read(record)
     record.flags += flags.cut_events(len(reading.events) - events_at_most)
+    flagged = flags_column(record)
     who = _who_columns(record, reading)
-    told = reading.events[:events_at_most]
-    events = [_event_row(record, event, ordinal, who) for ordinal, event in enumerate(told)]
-    return (_span_row(record, reading, who) if isinstance(record, Span) else None), events
+    return Rows(
+        who,
+        _span_row(record, reading, flagged) if isinstance(record, Span) else None,
+        [
+            _event_row(record, event, ordinal, who, flagged)
+            for ordinal, event in enumerate(reading.events[:events_at_most])
+        ],
+    )
 
 
-def _who_columns(record: Record, reading: Reading) -> dict[str, Any]:
+def _who_columns(record: Record, reading: Reading) -> Row:
     who, resource = reading.who, record.origin.resource
     return {
         "service_name": _text(resource.get("service.name")),
@@ -95,9 +114,8 @@ def _who_columns(record: Record, reading: Reading) -> dict[str, Any]:
     }
 
 
-def _span_row(span: Span, reading: Reading, who: dict[str, Any]) -> dict[str, Any]:
+def _span_row(span: Span, reading: Reading, flagged: str | None) -> Row:
     return {
-        **who,
         "name": span.name,
         "kind": span.kind if 0 <= span.kind <= 127 else 0,
         "start_ns": span.start_ns,
@@ -107,15 +125,14 @@ def _span_row(span: Span, reading: Reading, who: dict[str, Any]) -> dict[str, An
         "operation": reading.operation,
         "links": _json(span.links) if span.links else None,
         "attributes": _json(short(span.attributes)),
-        "flags": flags_column(span),
+        "flags": flagged,
     }
 
 
-def _event_row(record: Record, event: Event, ordinal: int, who: dict[str, Any]) -> dict[str, Any]:
+def _event_row(record: Record, event: Event, ordinal: int, who: Row, flagged: str | None) -> Row:
     arguments, arguments_digest = _arguments(event)
     time_ns = event.time_ns or (record.start_ns if isinstance(record, Span) else record.time_ns)
     return {
-        **who,
         "tool_name": _text(event.tool_name) or who["tool_name"],
         "call_id": _text(event.call_id) or who["call_id"],
         "ordinal": ordinal,
@@ -137,7 +154,7 @@ def _event_row(record: Record, event: Event, ordinal: int, who: dict[str, Any]) 
         "content_digest": event.content_digest or value_digest(event.content),
         "rule": event.rule,
         "attributes": _attributes(event),
-        "flags": flags_column(record),
+        "flags": flagged,
     }
 
 

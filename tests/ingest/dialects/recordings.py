@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from aftertrace.ingest import records
 from aftertrace.ingest.records import Log, Origin, Record, Span, SpanEvent
+from aftertrace.ingest.rows import Row, rows_of
 
 RECORDINGS = Path(__file__).parents[2] / "testdata" / "otlp"
 CASES = sorted((path.parent.name, path.name.removesuffix(".truth.json")) for path in RECORDINGS.glob("*/*.truth.json"))
@@ -53,6 +54,12 @@ def read_truth(emitter: str, case: str) -> dict[str, Any]:
     """What really happened in a recording."""
     truth: dict[str, Any] = json.loads((RECORDINGS / emitter / f"{case}.truth.json").read_text("utf-8"))
     return truth
+
+
+def whole_rows(record: Record) -> tuple[Row | None, list[Row]]:
+    """The row of `spans` and the rows of `events` that a record gives, each with what they share."""
+    who, span, events = rows_of(record)
+    return None if span is None else {**who, **span}, [{**who, **event} for event in events]
 
 
 def named(found: list[Record], name: str) -> list[Record]:

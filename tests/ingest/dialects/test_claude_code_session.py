@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from aftertrace.ingest.dialects import claude_code_session
 from aftertrace.ingest.records import Log, Origin
-from aftertrace.ingest.rows import rows_of
 
-from .recordings import values
+from .recordings import values, whole_rows
 
 PARTS: Final = ("tool_use", "tool_result", "text", "thinking", "image")
 
@@ -116,7 +115,7 @@ entries = st.fixed_dictionaries(
 def test_any_entry_is_read(entry: dict[str, Any]) -> None:
     """Whatever a later version writes, it becomes rows of events and never an error."""
     body = json.dumps(entry, default=repr)
-    span, events = rows_of(log(body, **{claude_code_session.FIRST: True}))
+    span, events = whole_rows(log(body, **{claude_code_session.FIRST: True}))
     assert span is None
     assert {event["dialect"] for event in events} <= {"claude_code_session"}
 
@@ -124,7 +123,7 @@ def test_any_entry_is_read(entry: dict[str, Any]) -> None:
 @given(values)
 def test_any_body_is_read(body: Any) -> None:
     """Also one that is no entry at all."""
-    assert rows_of(log(body)) == (None, [])
+    assert whole_rows(log(body)) == (None, [])
 
 
 def _told(**more: Any) -> list[tuple[str, str | None, str | None, str | None]]:

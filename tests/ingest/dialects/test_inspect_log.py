@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from aftertrace.ingest.dialects import inspect_log
 from aftertrace.ingest.records import Log, Origin
-from aftertrace.ingest.rows import rows_of
 
-from .recordings import values
+from .recordings import values, whole_rows
 
 KINDS: Final = ("model", "tool", "approval", "sample_init", "sample_limit", "sandbox")
 ERRORS: Final = ("approval", "permission", "parsing", "cancelled", "timeout", "unknown")
@@ -93,7 +92,7 @@ def test_any_event_is_read(body: dict[str, Any], event_name: str, attribute: Any
     """Whatever a later version writes, it becomes rows of events and never an error."""
     names = (inspect_log.ENDED, inspect_log.BEFORE, inspect_log.DECISION, inspect_log.TASK)
     record = log(event_name, json.dumps(body, default=repr), **dict.fromkeys(names, attribute))
-    span, events = rows_of(record)
+    span, events = whole_rows(record)
     assert span is None
     assert {each["dialect"] for each in events} <= {inspect_log.NAME}
 

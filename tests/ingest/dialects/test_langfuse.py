@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from aftertrace.ingest.dialects import langfuse
 from aftertrace.ingest.files import spans
 from aftertrace.ingest.records import Origin, Span
-from aftertrace.ingest.rows import rows_of
 
-from .recordings import values
+from .recordings import values, whole_rows
 
 message = (
     st.dictionaries(st.sampled_from(("role", "content", "parts", "tool_calls", "additional_kwargs")), values) | values
@@ -39,7 +38,7 @@ def span(told: Any, scope: str = langfuse.SCOPE, **more: Any) -> Span:
 def test_any_observation_is_read(told: dict[str, Any], attribute: Any) -> None:
     """Whatever it holds, it becomes rows and never an error."""
     more = dict.fromkeys((langfuse.SESSION, langfuse.USER, langfuse.PROMPT), attribute)
-    row, events = rows_of(span(json.dumps(told, default=repr), **more))
+    row, events = whole_rows(span(json.dumps(told, default=repr), **more))
     assert row is not None
     assert {row["dialect"], *(event["dialect"] for event in events)} == {langfuse.NAME}
 

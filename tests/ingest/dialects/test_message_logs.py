@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from aftertrace.ingest.dialects import anthropic_messages, message_log, openai_items, openai_messages
 from aftertrace.ingest.records import Log, Origin
-from aftertrace.ingest.rows import rows_of
 
-from .recordings import values
+from .recordings import values, whole_rows
 
 SCOPES: Final = (openai_messages.SCOPE, anthropic_messages.SCOPE)
 NAMES: Final = {openai_messages.NAME, anthropic_messages.NAME}
@@ -63,7 +62,7 @@ def test_any_message_is_read(body: dict[str, Any], scope: str, ids: Any) -> None
     """Whatever a vendor adds, it becomes rows of events and never an error."""
     text = json.dumps(body, default=repr)
     record = log(message_log.MESSAGE, scope, text, **{message_log.CALL_IDS: ids, message_log.CONVERSATION: ids})
-    span, events = rows_of(record)
+    span, events = whole_rows(record)
     assert span is None
     assert {event["dialect"] for event in events} <= NAMES
 
@@ -77,7 +76,7 @@ def test_any_exchange_is_read(request: Any, response: Any, scope: str, event_nam
         {"response": {"body": response}},
     ):
         record = log(event_name, scope, json.dumps(whole, default=repr), **{message_log.KNOWN: known})
-        assert {event["dialect"] for event in rows_of(record)[1]} <= NAMES
+        assert {event["dialect"] for event in whole_rows(record)[1]} <= NAMES
 
 
 @given(values, st.sampled_from((message_log.MESSAGE, message_log.EXCHANGE)))
