@@ -24,7 +24,7 @@ from benchmarks.ingest import parse_rate
 from aftertrace.ingest.drain import Drain
 from aftertrace.ingest.prepare import Limits, make_prepare
 from aftertrace.ingest.reading import read
-from aftertrace.ingest.redact import RedactionPolicy
+from aftertrace.ingest.redaction_policy import RedactionPolicy
 from aftertrace.store.folder import open_folder, store_key
 from aftertrace.store.request import Request
 from aftertrace.store.wal import WalWriter

@@ -22,7 +22,7 @@ from aftertrace.ingest import files
 from aftertrace.ingest.batch import Known, read_batch
 from aftertrace.ingest.duplicates import DuplicateWindow
 from aftertrace.ingest.prepare import Limits, make_prepare
-from aftertrace.ingest.redact import RedactionPolicy
+from aftertrace.ingest.redaction_policy import RedactionPolicy
 from aftertrace.ingest.same_ids import SameIds
 from aftertrace.store import schema
 from aftertrace.store.frame import Frame
@@ -67,9 +67,9 @@ class Frames:
         return Tables(*lazy, lambda: Noted(refused, put_aside))
 
 
-def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]]) -> Frames:
+def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]], policy: RedactionPolicy | None = None) -> Frames:
     """What is stored of export requests: prepared, split, read by the dialects, duplicates left out."""
-    prepare = make_prepare(RedactionPolicy(), limits=Limits(), key=_KEY)
+    prepare = make_prepare(policy or RedactionPolicy(), limits=Limits(), key=_KEY)
     tellings: dict[Place, Telling] = {}
     known = Known(
         DuplicateWindow(_nothing_before, RECORDINGS),
@@ -88,7 +88,7 @@ def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]]) -> Frames:
 @cache
 def of_recording(path: Path) -> Frames:
     """What is stored of a recording: a request per line, as `{"signal": ..., "request": ...}`."""
-    return of_requests(_lines(path))
+    return of_requests(lines(path))
 
 
 @cache
@@ -113,7 +113,8 @@ def recording(emitter: str, case: str) -> Frames:
     return of_recording(RECORDINGS / emitter / f"{case}.otlp.jsonl")
 
 
-def _lines(path: Path) -> Iterator[tuple[Signal, Encoding, bytes]]:
+def lines(path: Path) -> Iterator[tuple[Signal, Encoding, bytes]]:
+    """The requests of a recording."""
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             exported: dict[str, Any] = json.loads(line)

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from aftertrace.analyzer import Analysis, Invalid
+from aftertrace.ingest.redaction_policy import make_policy
 
 from . import frames
 from .stories import event, stored
@@ -109,6 +110,22 @@ def test_a_run_of_an_unknown_sender_is_told_what_plain_opentelemetry_could_say()
 -> gen_ai.tool.definitions on the model's spans
         reviewer (unknown): no decision is recorded; whether anybody was asked is unknown \
 -> record the answer with aftertrace.semconv.instrument""")
+
+
+@pytest.mark.parametrize("mode", ["digest-only", "metadata-only"])
+def test_content_that_the_configuration_leaves_out_is_told_as_such(mode: str) -> None:
+    """Not as unknown, nor as something that the emitter should be told to send."""
+    path = frames.RECORDINGS / "langchain" / "openinference_reject_edit.otlp.jsonl"
+    analysis = frames.of_requests(frames.lines(path), make_policy(capture=mode)).analysis()
+    six = analysis.answers(longest_run(analysis)).six
+    switch = "`redaction.capture` in aftertrace.toml, which leaves content out"
+    assert text(six[2:5]) == dedent(
+        f"""\
+        system_prompt (partial): left out by configuration ({mode}) -> {switch}
+        inputs (partial): left out by configuration ({mode}) -> {switch}
+        tools (partial): available: 3; ran: nope×1, pay×1, read_db×1; did not run: delete_db denied; \
+arguments and results left out by configuration ({mode}), and refusals that they alone tell are not seen -> {switch}"""
+    )
 
 
 def test_a_run_that_is_not_there_is_refused_with_the_way_out() -> None:

@@ -12,7 +12,7 @@ from benchmarks.footprint import footprint
 
 from aftertrace.ingest.drain import Drain, DrainOptions
 from aftertrace.ingest.prepare import Limits, make_prepare
-from aftertrace.ingest.redact import RedactionPolicy
+from aftertrace.ingest.redaction_policy import RedactionPolicy
 from aftertrace.store.folder import open_folder, store_key
 from aftertrace.store.request import Request
 from aftertrace.store.wal import WalWriter

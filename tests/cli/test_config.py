@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aftertrace.cli import config
-from aftertrace.cli.config import Config, DashboardSection, ReceiverSection, StoreSection
+from aftertrace.cli.config import Config, DashboardSection, ReceiverSection, RedactionSection, StoreSection
 from aftertrace.store.errors import Invalid
 
 TEXT = """
@@ -39,16 +39,36 @@ def test_an_empty_file_is_the_default() -> None:
     [
         ("[store]\ndate = 'x'", r"read here \[store\]: unknown key 'date'; did you mean 'data'\?"),
         ("[reciever]", r"read here: unknown section \[reciever\]; did you mean 'receiver'\?"),
-        ("[zzz]", r"unknown section \[zzz\]; known are store, receiver, drain, derive, dashboard"),
+        ("[zzz]", r"unknown section \[zzz\]; known are store, receiver, redaction, drain, derive"),
         ("store = 1", r"'store' is a value, expected a section \[store\]"),
         ("[dashboard]\nenabled = 1", r"enabled is of type int, expected bool such as True"),
         ("[store", "not TOML"),
+        ("[redaction]\ndrop_keys = 'a'", "drop_keys is of type str or holds other values, expected a list of texts"),
+        ("[redaction]\ndrop_keys = [1]", "drop_keys is of type list or holds other values, expected a list of texts"),
+        ("[redaction]\ncapture_of = ['a']", "capture_of is of type list or .*, expected a table of texts"),
     ],
 )
 def test_what_would_be_ignored_is_an_error(text: str, message: str) -> None:
     """A setting that is not in force must not look as if it were."""
     with pytest.raises(Invalid, match=message):
         config.parse(text, where="here")
+
+
+def test_lists_and_tables_are_texts_in_the_order_of_the_file() -> None:
+    """As the rules of redaction have them, in the file and in the environment."""
+    text = """
+[redaction]
+drop_keys = ["b.*", "a"]
+[redaction.secret_patterns]
+employee = 'EMP-[0-9]{6}'
+"""
+    section = RedactionSection(drop_keys=("b.*", "a"), secret_patterns=(("employee", "EMP-[0-9]{6}"),))
+    assert config.parse(text, where="here") == Config(redaction=section)
+    environment = {
+        "AFTERTRACE_REDACTION_DROP_KEYS": '["b.*", "a"]',
+        "AFTERTRACE_REDACTION_SECRET_PATTERNS": "{employee = 'EMP-[0-9]{6}'}",
+    }
+    assert config.load(None, environment) == Config(redaction=section)
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -73,6 +93,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     ("variable", "text", "message"),
     [
         ("AFTERTRACE_STORE_DATE", "x", r"no such setting; did you mean 'data'\?"),
+        ("AFTERTRACE_REDACTION_DROP_KEYS", "a, b", r"expected a list of texts, as TOML writes it in one line: "),
         ("AFTERTRACE_DASHBOARD_ENABLED", "maybe", r"'maybe', expected one of true, 1, yes, false, 0, no"),
         ("AFTERTRACE_RECEIVER_MAX_REQUEST_BYTES", "many", r"'many', expected a whole number"),
     ],

@@ -15,7 +15,9 @@ from receiver.authority import Authority
 from aftertrace.cli.config import Config, LogSection, ReceiverSection
 from aftertrace.cli.logs import start
 from aftertrace.cli.reloading import differences
+from aftertrace.ingest.redaction_policy import Keys, make_policy
 from aftertrace.store.errors import Invalid
+from aftertrace.store.snapshot import Snapshot
 
 from .conftest import Command
 from .served import Served, log_of, serving, until
@@ -84,6 +86,32 @@ def test_configuration_is_read_anew_while_it_serves(tmp_path: Path, aftertrace: 
         assert {"aftertrace_in_flight_bytes", "aftertrace_http_connections", "aftertrace_grpc_readings"} < told.keys()
         assert told["aftertrace_backlog_bytes"] > 0
     assert {json.loads(line)["logger"] for line in served.errors} >= {"aftertrace.serve", "aftertrace.drain"}
+
+
+def test_rules_of_redaction_hold_from_the_next_request_on(tmp_path: Path) -> None:
+    """Read anew on SIGHUP; a rule that cannot hold changes nothing, and records say under which policy they came."""
+    file = Path("aftertrace.toml")
+    head = '[log]\nformat = "json"\n[redaction]\n'
+    file.write_text(head)
+    data = tmp_path / "data"
+    with serving(data, "--no-dashboard") as served:
+        assert served.post("first") == 200
+        file.write_text(head + 'drop_keys = ["prompt.id"]\nsecret_patterns = { employee = "EMP-[0-9]{6}" }\n')
+        assert reload(served)["message"] == "reloaded certificates and redaction.drop_keys, redaction.secret_patterns"
+        assert served.post("EMP-123456") == 200
+        file.write_text(head + 'secret_patterns = { employee = ".*" }\n')
+        assert reload(served)["message"].startswith(
+            "reload: configure redaction: secret_patterns: employee: it matches everything; say what the secret looks"
+        )
+        assert served.post("third") == 200
+    evidence = Snapshot.of(data).scan("evidence").sort("seq").collect()
+    assert evidence["redactions"].to_list() == [0, 3, 1]
+    digests = [
+        make_policy().digest,
+        *2 * [make_policy(keys=Keys(drop=("prompt.id",)), secret_patterns=[("employee", "EMP-[0-9]{6}")]).digest],
+    ]
+    assert evidence["policy_digest"].to_list() == digests
+    assert b"EMP-123456" not in b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
 
 
 def test_it_leaves_no_image_of_its_memory_and_has_files_enough(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from aftertrace.ingest.parts import too_many, too_many_values
 from aftertrace.ingest.prepare import Limits, make_prepare
-from aftertrace.ingest.redact import RedactionPolicy
+from aftertrace.ingest.redaction_policy import RedactionPolicy
 from aftertrace.store.errors import AftertraceError
 from aftertrace.store.request import Encoding, Prepare, Request, Signal
 

@@ -19,7 +19,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from aftertrace.ingest.prepare import Limits, make_prepare
-from aftertrace.ingest.redact import RedactionPolicy
+from aftertrace.ingest.redaction_policy import RedactionPolicy
 from aftertrace.store.errors import Invalid, TooLarge
 from aftertrace.store.request import Encoding, Prepared, Request, Signal
 

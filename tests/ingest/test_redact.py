@@ -17,8 +17,9 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from aftertrace.ingest.prepare import Limits, make_prepare
-from aftertrace.ingest.redact import RedactionPolicy, Redactor
-from aftertrace.ingest.redact_text import REDACTION_ERROR
+from aftertrace.ingest.redact import Redactor
+from aftertrace.ingest.redact_tokens import ERROR
+from aftertrace.ingest.redaction_policy import RedactionPolicy
 from aftertrace.ingest.secret_rules import FieldRule
 from aftertrace.ingest.wire import split
 from aftertrace.store.digest import record_key
@@ -212,7 +213,7 @@ def test_a_value_that_cannot_be_redacted_is_replaced(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(redactor._text, "redact", fail)
     message = span_request(name=f"x {SECRET}")
     hits = redactor.redact(message)
-    assert message.resource_spans[0].scope_spans[0].spans[0].name == REDACTION_ERROR
+    assert message.resource_spans[0].scope_spans[0].spans[0].name == ERROR.decode()
     assert hits["redaction-error"] >= 1
     assert SECRET.encode() not in message.SerializeToString()
 

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aftertrace.ingest.redact_text import TextRedactor, compile_pattern
+from aftertrace.ingest.redact_tokens import Tokens
 from aftertrace.ingest.secret_rules import FIELDS, SHAPES
 
-REDACTOR = TextRedactor(b"k" * 32, FIELDS, SHAPES)
+TOKENS = Tokens(b"k" * 32)
+REDACTOR = TextRedactor(TOKENS, FIELDS, SHAPES)
 CANARY = "hunter2-CANARY"
 
 
@@ -24,7 +26,7 @@ def redact(text: str) -> str:
 
 def token(rule: str, secret: str = CANARY) -> str:
     """What stands in place of a secret."""
-    return REDACTOR.token(rule, secret.encode()).decode()
+    return TOKENS.of(rule, secret.encode()).decode()
 
 
 def quoted(value: object, times: int) -> str:
@@ -210,8 +212,7 @@ def test_equal_secrets_get_equal_tokens_in_one_store_only() -> None:
     text = f"password={CANARY} then --password {CANARY}"
     assert REDACTOR.redact(text.encode(), hits).decode() == text.replace(CANARY, token("password-field"))
     assert hits == Counter({"password-field": 2})
-    other = TextRedactor(b"o" * 32, FIELDS, SHAPES)
-    assert other.token("password-field", b"x") != REDACTOR.token("password-field", b"x")
+    assert Tokens(b"o" * 32).of("password-field", b"x") != TOKENS.of("password-field", b"x")
 
 
 fragments = st.sampled_from(

@@ -13,6 +13,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from aftertrace.ingest.redact_tokens import NOTE
 from aftertrace.ingest.tellings import Relation, Telling, relation
 
 ENDED = {"end_time_unix_nano": 9}
@@ -70,6 +71,16 @@ CASES: dict[str, tuple[Telling, Telling, Relation | None]] = {
         told({"a": "1"}, scope="aftertrace.import.langfuse", end_time_unix_nano=8),
         told({"a": "2"}, scope="aftertrace.import.langfuse", **ENDED),
         "changes",
+    ),
+    "redacted by more rules than before": (
+        told({"a": "[[redacted:us-ssn:random-aaaaaaaaaa]]", NOTE: "us-ssn 1"}),
+        told({"a": "[[redacted:us-ssn:random-bbbbbbbbbb]]", NOTE: "github 1, us-ssn 1"}, **ENDED),
+        "continues",
+    ),
+    "another secret": (
+        told({"a": "[[redacted:github:aaaaaaaaaa]]"}, **ENDED),
+        told({"a": "[[redacted:github:bbbbbbbbbb]]"}, **ENDED),
+        "conflicts_with",
     ),
     "another value": (told({"a": "1"}, **ENDED), told({"a": "2"}, **ENDED), "conflicts_with"),
     "another end": (told(end_time_unix_nano=8), told(**ENDED), "conflicts_with"),

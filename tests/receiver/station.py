@@ -21,7 +21,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from aftertrace.ingest.prepare import Limits, make_prepare
-from aftertrace.ingest.redact import RedactionPolicy
+from aftertrace.ingest.redaction_policy import RedactionPolicy
 from aftertrace.receiver.config import ReceiverConfig
 from aftertrace.receiver.server import Receiver
 from aftertrace.store.folder import store_key

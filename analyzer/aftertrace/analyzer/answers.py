@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import polars as pl
 
+from aftertrace.analyzer import left_out
 from aftertrace.analyzer.emitter import Emitter, Question
 from aftertrace.analyzer.emitters import EMITTERS
 from aftertrace.analyzer.identity import Identified
@@ -68,14 +69,17 @@ class _Subject:
     inferred: pl.DataFrame
     emitter: Emitter
 
-    def answer(self, question: str, state: State, value: str, rows: pl.DataFrame) -> Answer:
+    def answer(
+        self, question: str, state: State, value: str, rows: pl.DataFrame, switch_on: str | None = None
+    ) -> Answer:
+        """`switch_on`: what would tell more, where that is no switch of the emitter."""
         evidence = rows["pointer"].unique(maintain_order=True).head(EVIDENCE_ROWS).to_list() if rows.height else []
         return Answer(
             question,
             state,
             value[:VALUE_CHARACTERS],
             tuple(evidence),
-            None if state == "known" else self._switch(question),
+            None if state == "known" else switch_on or self._switch(question),
         )
 
     def _switch(self, question: str) -> str | None:
@@ -167,6 +171,8 @@ def _system_prompt(subject: _Subject) -> Answer:
     told = _inputs_of(subject, "system_prompt")
     digest = subject.run["system_prompt_digest"]
     if told.height and told["content"][0]:
+        if mode := left_out.mode_of(told["content"][0]):
+            return subject.answer("system_prompt", "partial", left_out.said(mode), told, left_out.SWITCH)
         digest = digest or told["content_digest"][0]
         return subject.answer("system_prompt", "known", f"{_one_line(told['content'][0])} [{_short(digest)}]", told)
     if digest:
@@ -177,6 +183,8 @@ def _system_prompt(subject: _Subject) -> Answer:
 def _inputs(subject: _Subject) -> Answer:
     told = _inputs_of(subject, "user_prompt")
     texts = [text for text in told["content"].to_list() if text]
+    if texts and (mode := left_out.mode_of(texts[0])):
+        return subject.answer("inputs", "partial", left_out.said(mode), told, left_out.SWITCH)
     if texts:
         more = f" (+{len(set(texts)) - 1} more)" if len(set(texts)) > 1 else ""
         return subject.answer("inputs", "known", _one_line(texts[0]) + more, told)
@@ -202,6 +210,9 @@ def _tools(subject: _Subject) -> Answer:
     lost = (f"at least {missing} record{s} or event{s} missing, and calls may be",) if missing else ()
     value = "; ".join((listed, f"ran: {ran or 'none'}", f"did not run: {not_run or 'none seen'}", *lost))
     rows = subject.events.filter(pl.col("event").is_in(("action.proposed", "tool.called")))
+    if mode := left_out.mode_in(rows):
+        value += f"; arguments and results {left_out.said(mode)}, and refusals that they alone tell are not seen"
+        return subject.answer("tools", "partial", value, rows, left_out.SWITCH)
     proposals = calls["proposed_at"].is_not_null().any() if calls.height else False
     if available is not None and (proposals or not calls.height) and not missing:
         return subject.answer("tools", "known", value, rows)

@@ -3,7 +3,7 @@
 A value is looked for in this order, and the first place that has it wins:
 
 1. the flag on the command line, such as ``--data``;
-2. the environment: ``AFTERTRACE_<SECTION>_<KEY>``, such as ``AFTERTRACE_STORE_DATA``;
+2. the environment: ``AFTERTRACE_<SECTION>_<KEY>``, such as ``AFTERTRACE_STORE_DATA``; lists as TOML, ``["a", "b"]``;
 3. the file: ``--config FILE``, else ``AFTERTRACE_CONFIG``, else ``aftertrace.toml`` in the working directory;
 4. the default below.
 
@@ -17,12 +17,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast, get_type_hints
 
 from aftertrace.store.errors import Invalid
 
 FILE_NAME: Final = "aftertrace.toml"
 _ENVIRONMENT_PREFIX: Final = "AFTERTRACE_"
+Texts: TypeAlias = tuple[str, ...]
+"""A list of texts."""
+Table: TypeAlias = tuple[tuple[str, str], ...]
+"""Texts by name, in the order of the file."""
+_FORMS: Final[Mapping[Any, str]] = {Texts: "a list of texts", Table: "a table of texts"}
 _TRUTHS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -78,6 +83,36 @@ class ReceiverSection:
     """How many bytes of OTLP per second, inflated, each source may send; 0: any number."""
     name: str = "receiver"
     """Name of this receiver in `evidence.receiver`; receivers that share tables need names of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedactionSection:
+    """What is kept out of the store, beside what is looked for in any case: see
+    [exporter/README.md](../exporter/README.md#what-is-kept-out).
+    """
+
+    redact_keys: Texts = ()
+    """Keys of attributes whose values become tokens. `*` stands for any characters and `?` for one, in any case;
+    members of maps have their own key and its path, as in `customer.email`."""
+    drop_keys: Texts = ()
+    """Keys of attributes that are removed."""
+    keep_keys: Texts = ()
+    """Keys of the only attributes that keep their values: all others become tokens. The text of a log record is `body`
+    and that of a status `status.message`. Empty: all keep them."""
+    secret_fields: Texts = ()
+    """How names of further fields end whose values are secret, in attributes, JSON, command lines and XML alike; `~`
+    stands for `-`, `_`, `.` or nothing, as in `customer~pin`."""
+    secret_patterns: Table = ()
+    """Further secrets: a name for each and its RE2 pattern, of which a group, if there is one, is what is secret, as in
+    `employee = 'EMP-[0-9]{6}'`."""
+    rules_off: Texts = ()
+    """Names of rules that do not count."""
+    capture: str = "full"
+    """What is kept of content (prompts, arguments, results): `full`; `digest-only`, a keyed digest of each value;
+    `metadata-only`, nothing of it. Roles, tools, ids and counts are kept."""
+    capture_of: Table = ()
+    """The same for some sources, by their names, in which `*` stands for any characters, as in
+    `"acme/*" = 'digest-only'`. The first that fits counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +179,7 @@ class Config:
 
     store: StoreSection = field(default_factory=StoreSection)
     receiver: ReceiverSection = field(default_factory=ReceiverSection)
+    redaction: RedactionSection = field(default_factory=RedactionSection)
     drain: DrainSection = field(default_factory=DrainSection)
     derive: DeriveSection = field(default_factory=DeriveSection)
     dashboard: DashboardSection = field(default_factory=DashboardSection)
@@ -155,6 +191,7 @@ class Config:
 SECTIONS: Final[Mapping[str, type[Any]]] = {
     "store": StoreSection,
     "receiver": ReceiverSection,
+    "redaction": RedactionSection,
     "drain": DrainSection,
     "derive": DeriveSection,
     "dashboard": DashboardSection,
@@ -227,16 +264,30 @@ def parse(text: str, *, where: str) -> Config:
 
 def _section(kind: type[_Section], table: Mapping[str, Any], *, where: str) -> _Section:
     known = {item.name: item for item in fields(cast("Any", kind))}
+    forms = get_type_hints(kind)
+    values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in known:
             raise Invalid(f"read {where}: unknown key {key!r}; {_meant(key, known)}")
-        expected = type(known[key].default)
-        if type(value) is not expected:
+        form = forms[key]
+        if form in _FORMS:
+            values[key] = _listed(value, form, where=f"read {where}: {key}")
+        elif type(value) is form:
+            values[key] = value
+        else:
             raise Invalid(
-                f"read {where}: {key} is of type {type(value).__name__}, expected {expected.__name__} "
+                f"read {where}: {key} is of type {type(value).__name__}, expected {form.__name__} "
                 f"such as {known[key].default!r}"
             )
-    return kind(**table)
+    return kind(**values)
+
+
+def _listed(value: Any, form: Any, *, where: str) -> Texts | Table:
+    """A list or a table of TOML as a value that cannot change."""
+    items = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict if form == Table else list) and all(isinstance(item, str) for item in items):
+        return tuple(value.items()) if isinstance(value, dict) else tuple(value)
+    raise Invalid(f"{where} is of type {type(value).__name__} or holds other values, expected {_FORMS[form]}")
 
 
 def _with_environment(config: Config, environment: Mapping[str, str]) -> Config:
@@ -249,11 +300,19 @@ def _with_environment(config: Config, environment: Mapping[str, str]) -> Config:
         known = [item.name for item in fields(section)]
         if key not in known:
             raise Invalid(f"read {variable}: no such setting; {_meant(key, known)}")
-        sections[name] = replace(section, **{key: _value(text, type(getattr(section, key)), variable)})
+        sections[name] = replace(section, **{key: _value(text, get_type_hints(type(section))[key], variable)})
     return Config(**sections)
 
 
-def _value(text: str, kind: type[Any], variable: str) -> str | int | bool:
+def _value(text: str, kind: Any, variable: str) -> str | int | bool | Texts | Table:
+    if kind in _FORMS:
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError as error:
+            raise Invalid(
+                f"read {variable}: expected {_FORMS[kind]}, as TOML writes it in one line: {error}"
+            ) from error
+        return _listed(value, kind, where=f"read {variable}: it")
     if kind is bool:
         if text.lower() not in _TRUTHS:
             raise Invalid(f"read {variable}: {text!r}, expected one of {', '.join(_TRUTHS)}")

@@ -12,6 +12,7 @@ from aftertrace.store.errors import Invalid
 if TYPE_CHECKING:
     from aftertrace.cli.addresses import Address
     from aftertrace.cli.config import Config
+    from aftertrace.ingest.redaction_policy import RedactionPolicy
     from aftertrace.receiver.config import ReceiverConfig, Tls
     from aftertrace.receiver.server import Receiver
     from aftertrace.store.layout import Layout
@@ -36,14 +37,28 @@ def open_store(data: Path, config: Config) -> Layout:
     return layout
 
 
+def policy_for(config: Config) -> RedactionPolicy:
+    """What is kept out of the store. Raises `Invalid` for rules that cannot hold."""
+    from aftertrace.ingest.redaction_policy import Keys, make_policy
+
+    section = config.redaction
+    return make_policy(
+        keys=Keys(section.redact_keys, section.drop_keys, section.keep_keys),
+        secret_fields=section.secret_fields,
+        secret_patterns=section.secret_patterns,
+        rules_off=section.rules_off,
+        capture=section.capture,
+        capture_of=section.capture_of,
+    )
+
+
 def prepare_for(layout: Layout, config: Config) -> Prepare:
     """What is done to every request before it is written. Raises `Invalid` for a configuration that cannot hold."""
     from aftertrace.ingest.prepare import Limits, make_prepare
-    from aftertrace.ingest.redact import RedactionPolicy
     from aftertrace.store.folder import store_key
 
     return make_prepare(
-        RedactionPolicy(),
+        policy_for(config),
         limits=Limits(),
         store_metrics=config.store.metrics,
         key=store_key(layout),

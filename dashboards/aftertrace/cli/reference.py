@@ -148,7 +148,8 @@ def _configuration() -> Iterator[str]:
         docs = documents.field_docs(kind)
         for item in fields(kind):
             variable = f"AFTERTRACE_{section}_{item.name}".upper()
-            cells = (f"`{section}`", f"`{item.name}`", f"`{_toml(item.default)}`", f"`{variable}`", docs[item.name])
+            default = "none" if item.default == () else f"`{_toml(item.default)}`"
+            cells = (f"`{section}`", f"`{item.name}`", default, f"`{variable}`", docs[item.name])
             yield "| " + " | ".join(cell(each) for each in cells) + " |"
     yield ""
 

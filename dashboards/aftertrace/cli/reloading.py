@@ -7,17 +7,21 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from aftertrace.cli import gate, settings
-from aftertrace.cli.config import SECTIONS, Config
+from aftertrace.cli.config import SECTIONS, Config, RedactionSection
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
     from aftertrace.cli.serve import Places
     from aftertrace.receiver.server import Receiver
+    from aftertrace.store.layout import Layout
     from aftertrace.store.quotas import Quota
 
 RELOADED: Final = frozenset(
-    f"receiver.{key}"
-    for key in ("tls_certificate", "tls_key", "tls_client_ca", "cors_origins", "requests_per_s", "bytes_per_s")
+    (
+        *("receiver.tls_certificate", "receiver.tls_key", "receiver.tls_client_ca", "receiver.cors_origins"),
+        *("receiver.requests_per_s", "receiver.bytes_per_s", "store.metrics"),
+        *(f"redaction.{item.name}" for item in fields(RedactionSection)),
+    )
 )
 """Settings that need no restart."""
 
@@ -32,12 +36,12 @@ class InForce:
     quota: Quota
     """Of a source that has none of its own."""
 
-    def reload(self, receiver: Receiver, places: Places) -> None:
+    def reload(self, receiver: Receiver, places: Places, layout: Layout) -> None:
         """Read everything anew, and log what has changed. Where something cannot hold, nothing changes."""
         try:
             config = settings.reread()
             quota = gate.quota_for(config)
-            receiver.reload(gate.receiver_for(config, places.http, places.grpc))
+            receiver.reload(gate.receiver_for(config, places.http, places.grpc), gate.prepare_for(layout, config))
         except Invalid as error:
             _log.error("reload: %s; everything goes on as before", error)
             return

@@ -79,7 +79,8 @@ def serve(
     Takes OTLP over gRPC and HTTP, and says in one line on standard output when it is ready. It listens on loopback;
     elsewhere only with TLS and tokens (receiver.tls_certificate, tls_key, require_token). Port 0 takes any free port; a
     default port that is busy gives way to the next free one. Ctrl-C or SIGTERM ends it: what was accepted is stored
-    first. SIGHUP, where it does not come from a terminal, reads certificates, quotas and cors_origins anew.
+    first. SIGHUP, where it does not come from a terminal, reads certificates, quotas, cors_origins and the
+    rules of redaction anew.
     """
     config = settings.current()
     logs.start(config)
@@ -180,7 +181,7 @@ def run(
                 children.append(_started(_deriving(data, config), open_things, _DERIVE_PATIENCE_S))
             if reloading is not None and reloading.is_set():
                 reloading.clear()
-                in_force.reload(receiver, places)
+                in_force.reload(receiver, places, layout)
             if time.monotonic() - kept_s >= _KEEP_EVERY_S:
                 kept_s = time.monotonic()
                 _keep_refusals(refused, receiver)

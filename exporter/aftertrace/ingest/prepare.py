@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import DecodeError, EncodeError
 
 from aftertrace.ingest import otlp_json, parts
-from aftertrace.ingest.redact import RedactionPolicy, Redactor
+from aftertrace.ingest.redact import Redactor
+from aftertrace.ingest.redaction_policy import RedactionPolicy
 from aftertrace.ingest.wire import count, split
 from aftertrace.store.digest import record_key
 from aftertrace.store.errors import Invalid, TooLarge
@@ -90,8 +91,8 @@ def make_prepare(policy: RedactionPolicy, *, limits: Limits, store_metrics: bool
         _hold_to(message, signal, limits)
         payload, keys = received, b""
         redactions: tuple[tuple[str, int], ...] = ()
-        if redactor.suspects(received):
-            hits = redactor.redact(message)
+        if redactor.suspects(received, request.source):
+            hits = redactor.redact(message, request.source)
             if hits:
                 payload = message.SerializeToString()
                 keys = b"".join(

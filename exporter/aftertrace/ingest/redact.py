@@ -1,5 +1,4 @@
-"""Redaction of a request before anything of it is written: which rules there are, and where in a message they
-look.
+"""Redaction of a request before anything of it is written: where in a message the rules of a policy look.
 
 One scan over the raw bytes finds the requests that can hold a secret; only those are looked into and encoded
 anew. Looked into is everything that is text: attribute values at any depth of arrays and maps, keys, bodies,
@@ -7,25 +6,33 @@ names, status messages, of records, events, links, resources and scopes; JSON in
 quoting, also where a pair of name and value stands for a field; elements of XML; and bytes values. What a
 denied key holds is replaced whole, of whatever type it is. Not looked into:
 base64, compressed or encrypted text.
+
+What was changed says so: a record, resource or scope gets an attribute with the names of the rules and how often each
+fired (`redact_tokens.NOTE`), which is stored and shown with it, and never a value.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from aftertrace.ingest.redact_text import REDACTION_ERROR, TextRedactor
-from aftertrace.ingest.secret_rules import FIELDS, SHAPES, FieldRule, ShapeRule
-from aftertrace.semconv.canonical import digest_json
+from aftertrace.ingest.key_rules import DROPPED, NOT_KEPT, REDACTED, Act, KeyRules
+from aftertrace.ingest.left_out import LeavingOut
+from aftertrace.ingest.records import value as value_of
+from aftertrace.ingest.redact_text import TextRedactor
+from aftertrace.ingest.redact_tokens import ERROR as ERROR_TOKEN
+from aftertrace.ingest.redact_tokens import NOTE, Tokens, is_token
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
+
+    from aftertrace.ingest.redaction_policy import RedactionPolicy
 
 UNKNOWN_FIELD: Final = "unknown-field"
 """Rule name for content of no known field that cannot be looked into and may hold a secret: it is dropped."""
@@ -33,30 +40,35 @@ UNKNOWN_FIELD: Final = "unknown-field"
 ERROR: Final = "redaction-error"
 """Rule name for values that were replaced because redaction failed on them."""
 
-_POLICY_VERSION: Final = 2
 _RECORD_DEPTH: Final = 3
 _ID_BYTES: Final = 16
+_NOTED: Final = {
+    **dict.fromkeys(("Resource", "InstrumentationScope", "Span", "LogRecord"), "attributes"),
+    "Metric": "metadata",
+}
+"""Messages that tell what was redacted in them, and in which field."""
+_RULES: Final[dict[Act, str]] = {"drop": DROPPED, "redact": REDACTED, "replace": NOT_KEPT}
+_KINDS: Final = {str: "string_value", bytes: "bytes_value", bool: "bool_value", int: "int_value", float: "double_value"}
+_BODY: Final = "body"
+_STATUS_MESSAGE: Final = "status.message"
 
 _log = logging.getLogger("aftertrace.redact")
 
 
-@dataclass(frozen=True)
-class RedactionPolicy:
-    """What is secret. Its digest is stored with each request, so that a reader knows what was looked for."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is looked for in one request."""
 
-    fields: tuple[FieldRule, ...] = FIELDS
-    shapes: tuple[ShapeRule, ...] = SHAPES
+    leaving_out: LeavingOut | None
+    everything: bool
+    """Whether also records are looked at that can hold no secret."""
+    every_attribute: bool
+    """The same of the attributes of a record that is looked at."""
+    hits: Counter[str] = field(default_factory=Counter)
 
-    @cached_property
-    def digest(self) -> str:
-        """Tagged digest over all rules: two stores with the same one looked for the same things."""
-        return digest_json(
-            {
-                "version": _POLICY_VERSION,
-                "fields": [[field.rule, list(field.names)] for field in self.fields],
-                "shapes": [[shape.rule, shape.pattern, shape.check, shape.word] for shape in self.shapes],
-            }
-        )
+    def within(self) -> _Look:
+        """The same in a part of it that is counted by itself."""
+        return replace(self, hits=Counter())
 
 
 class Redactor:
@@ -64,79 +76,204 @@ class Redactor:
 
     def __init__(self, policy: RedactionPolicy, key: bytes) -> None:
         """Compile the policy. `key` is the store's secret, at most 64 bytes."""
-        self._text = TextRedactor(key, policy.fields, policy.shapes)
+        self._policy = policy
+        self._keys = KeyRules(policy.keys)
+        self._tokens = Tokens(key)
+        self._text = TextRedactor(self._tokens, policy.fields, policy.shapes, self._keys.signs)
 
-    def suspects(self, payload: bytes) -> bool:
-        """Whether the wire bytes of a request can hold a secret."""
-        return self._text.suspects(payload)
+    def suspects(self, payload: bytes, source: str = "") -> bool:
+        """Whether there can be anything to redact in the wire bytes of a source's request; never a false no."""
+        return self._looks_at_all(source) or self._text.suspects(payload)
 
-    def redact(self, request: Message) -> Counter[str]:
-        """Replace what is secret in a request, in place. Answers how often each rule fired; empty:
+    def redact(self, request: Message, source: str = "") -> Counter[str]:
+        """Replace what is secret in a source's request, in place. Answers how often each rule fired; empty:
         unchanged.
         """
-        hits: Counter[str] = Counter()
-        self._message(request, 0, hits)
+        mode = self._policy.capture_for(source)
+        leaving_out = None if mode == "full" else LeavingOut(mode, self._tokens.left_out)
+        everything = self._looks_at_all(source)
+        look = _Look(leaving_out, everything, everything or bool(self._keys))
+        self._message(request, 0, look)
         known = type(request)()
         known.CopyFrom(request)
         known.DiscardUnknownFields()
-        if known.ByteSize() != request.ByteSize():
-            suspicions = self._text.suspicions(request.SerializeToString())
-            if suspicions != self._text.suspicions(known.SerializeToString()):
-                hits[UNKNOWN_FIELD] += 1
-                request.DiscardUnknownFields()
-        return hits
+        if known.ByteSize() != request.ByteSize() and (everything or self._hides(request, known)):
+            look.hits[UNKNOWN_FIELD] += 1
+            request.DiscardUnknownFields()
+        return look.hits
 
-    def _message(self, message: Any, depth: int, hits: Counter[str]) -> None:
-        is_attribute = message.DESCRIPTOR is KeyValue.DESCRIPTOR
-        if (is_attribute or depth == _RECORD_DEPTH) and not self._text.suspects(message.SerializeToString()):
-            return
-        if is_attribute:
-            self._attribute(message, depth, hits)
-            return
-        for field, value in message.ListFields():
-            if field.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
-                for inner in value if field.is_repeated else (value,):
-                    self._message(inner, depth + 1, hits)
-            elif field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
-                self._plain(message, field, value, hits)
+    def _hides(self, request: Message, known: Message) -> bool:
+        """Whether what a request holds beside its known fields may be secret."""
+        suspicions = (self._text.suspicions(each.SerializeToString()) for each in (request, known))
+        return next(suspicions) != next(suspicions)
 
-    def _plain(self, message: Any, field: FieldDescriptor, value: Any, hits: Counter[str]) -> None:
+    def _looks_at_all(self, source: str) -> bool:
+        return self._keys.look_at_all or self._policy.capture_for(source) != "full"
+
+    def _message(self, message: Any, depth: int, look: _Look) -> None:
+        if depth == _RECORD_DEPTH and not (look.everything or self._text.suspects(message.SerializeToString())):
+            return
+        noted_in = _NOTED.get(message.DESCRIPTOR.name)
+        if noted_in is None:
+            self._fields(message, depth, look)
+            return
+        own = look.within()
+        self._fields(message, depth, own)
+        if own.hits:
+            look.hits.update(own.hits)
+            note = getattr(message, noted_in).add()
+            note.key, note.value.string_value = NOTE, noted(own.hits)
+
+    def _fields(self, message: Any, depth: int, look: _Look) -> None:
+        is_status = message.DESCRIPTOR is Status.DESCRIPTOR
+        for part, held in message.ListFields():
+            if part.message_type is KeyValue.DESCRIPTOR:
+                self._attributes(held, "", look)
+            elif part.message_type is AnyValue.DESCRIPTOR:
+                self._body(message, held, look)
+            elif part.cpp_type == FieldDescriptor.CPPTYPE_MESSAGE:
+                for inner in held if part.is_repeated else (held,):
+                    self._message(inner, depth + 1, look)
+            elif part.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+                self._plain(message, part, self._status(held, look) if is_status else held, look)
+
+    def _plain(self, message: Any, part: FieldDescriptor, held: Any, look: _Look) -> None:
         """A string or bytes field."""
-        if field.is_repeated:
-            for index, item in enumerate(value):
-                value[index] = self._redacted(item, hits)
-        elif isinstance(value, str) or len(value) > _ID_BYTES:
-            redacted = self._redacted(value, hits)
-            if redacted is not value:
-                setattr(message, field.name, redacted)
+        if part.is_repeated:
+            for index, item in enumerate(held):
+                held[index] = self._redacted(item, look)
+        elif isinstance(held, str) or len(held) > _ID_BYTES:
+            redacted = self._redacted(held, look)
+            if redacted is not getattr(message, part.name):
+                setattr(message, part.name, redacted)
 
-    def _attribute(self, pair: Any, depth: int, hits: Counter[str]) -> None:
-        rule = self._text.denied(pair.key)
-        pair.key = self._redacted(pair.key, hits)
-        kind = pair.value.WhichOneof("value")
+    def _status(self, text: str, look: _Look) -> str:
+        """What is kept of the text of a status, which has no key of its own."""
+        if (act := self._keys.act(_STATUS_MESSAGE, _STATUS_MESSAGE)) is not None:
+            look.hits[_RULES[act]] += 1
+            return "" if act == "drop" else self._tokens.of(_RULES[act], text.encode()).decode()
+        return text if look.leaving_out is None else look.leaving_out.of_attribute(_STATUS_MESSAGE, text, look.hits)
+
+    def _body(self, record: Any, body: Any, look: _Look) -> None:
+        """The body of a log record, which is like an attribute without a key."""
+        if body.WhichOneof("value") is None:
+            return
+        pair = KeyValue(key=_BODY, value=body)
+        if not self._kept(pair, "", look, listed=False):
+            record.ClearField(_BODY)
+        elif pair.value != body:
+            body.CopyFrom(pair.value)
+
+    def _attributes(self, pairs: Any, path: str, look: _Look, *, listed: bool = False) -> None:
+        """Attributes, or the members of a map at a path; `listed`: the map is among what is kept."""
+        dropped = [
+            index
+            for index, pair in enumerate(pairs)
+            if (look.every_attribute or self._text.suspects(pair.SerializeToString()))
+            and not self._kept(pair, path, look, listed=listed)
+        ]
+        for index in reversed(dropped):
+            del pairs[index]
+
+    def _kept(self, pair: Any, path: str, look: _Look, *, listed: bool) -> bool:
+        """Redact an attribute; False if it is to be removed."""
+        try:
+            return self._attribute(pair, path, look, listed=listed)
+        except Exception as error:  # noqa: BLE001 - fail closed: whatever went wrong, the value must not be kept
+            _log.error("redact attribute: %s; its value is replaced by %s", type(error).__name__, ERROR_TOKEN.decode())
+            look.hits[ERROR] += 1
+            pair.key = self._redacted(pair.key, look)
+            pair.value.string_value = ERROR_TOKEN.decode()
+            return True
+
+    def _attribute(self, pair: Any, path: str, look: _Look, *, listed: bool) -> bool:
+        key, kind = pair.key, pair.value.WhichOneof("value")
+        path = f"{path}.{key}" if path else key
+        act = self._keys.act(key, path) if self._keys else None
+        if act == "drop":
+            look.hits[DROPPED] += 1
+            return False
+        denied = self._text.denied(key)
+        pair.key = self._redacted(key, look)
         if kind is None:
-            return
-        if rule is None:
-            self._message(pair.value, depth + 1, hits)
-            return
-        value = getattr(pair.value, kind)
-        if kind == "bool_value" or not (value if kind in ("string_value", "bytes_value") else True):
-            return
-        secret = value.encode() if kind == "string_value" else pair.value.SerializeToString(deterministic=True)
-        if self._text.is_token(secret):
-            return
-        pair.value.string_value = self._text.token(rule, secret).decode()
-        hits[rule] += 1
+            return True
+        if denied is not None:
+            self._replace(pair.value, kind, denied, look, always=False)
+        elif act == "redact" or (act == "replace" and not listed and kind != "kvlist_value"):
+            self._replace(pair.value, kind, _RULES[act], look, always=True)
+        else:
+            if look.leaving_out is not None:
+                self._leave_out(pair.value, key, look.leaving_out, look.hits)
+            self._value(pair.value, path, look, listed=listed or act is None)
+        return True
 
-    def _redacted(self, value: Any, hits: Counter[str]) -> Any:
+    def _replace(self, value: Any, kind: str, rule: str, look: _Look, *, always: bool) -> None:
+        """Put a token for a value, unless it tells nothing; `always`: flags tell something too."""
+        held = getattr(value, kind)
+        if (kind == "bool_value" and not always) or held in ("", b""):
+            return
+        secret = held.encode() if kind == "string_value" else value.SerializeToString(deterministic=True)
+        if is_token(secret):
+            return
+        # Flags and numbers are few: whoever may send could try them all.
+        is_few = always and kind in ("bool_value", "int_value", "double_value")
+        token = self._tokens.random(rule) if is_few else self._tokens.of(rule, secret)
+        value.string_value = token.decode()
+        look.hits[rule] += 1
+
+    def _leave_out(self, value: Any, key: str, leaving_out: LeavingOut, hits: Counter[str]) -> None:
+        before = hits.total()
+        held = value_of(value)
+        kept = leaving_out.of_body(held, hits) if key == _BODY else leaving_out.of_attribute(key, held, hits)
+        if hits.total() > before:
+            assign(value, kept)
+
+    def _value(self, value: Any, path: str, look: _Look, *, listed: bool) -> None:
+        """A value at any depth of lists and maps."""
+        kind = value.WhichOneof("value")
+        if kind == "kvlist_value":
+            self._attributes(value.kvlist_value.values, path, look, listed=listed)
+        elif kind == "array_value":
+            for item in value.array_value.values:
+                self._value(item, path, look, listed=listed)
+        elif kind == "string_value" or (kind == "bytes_value" and len(value.bytes_value) > _ID_BYTES):
+            held = getattr(value, kind)
+            redacted = self._redacted(held, look)
+            if redacted is not held:
+                setattr(value, kind, redacted)
+
+    def _redacted(self, value: Any, look: _Look) -> Any:
         """The text or bytes with its secrets replaced; the same object when there are none."""
         try:
             data = value.encode() if isinstance(value, str) else value
-            redacted = self._text.redact(data, hits)
+            redacted = self._text.redact(data, look.hits)
             if redacted == data:
                 return value
             return redacted.decode() if isinstance(value, str) else redacted
         except Exception as error:  # noqa: BLE001 - fail closed: whatever went wrong, the value must not be kept
-            _log.error("redact value: %s; it is replaced by %s", type(error).__name__, REDACTION_ERROR)
-            hits[ERROR] += 1
-            return REDACTION_ERROR if isinstance(value, str) else REDACTION_ERROR.encode()
+            _log.error("redact value: %s; it is replaced by %s", type(error).__name__, ERROR_TOKEN.decode())
+            look.hits[ERROR] += 1
+            return ERROR_TOKEN.decode() if isinstance(value, str) else ERROR_TOKEN
+
+
+def noted(hits: Counter[str]) -> str:
+    """What a note says of hits: names of rules and how often each fired."""
+    return ", ".join(f"{rule} {times}" for rule, times in sorted(hits.items()))
+
+
+def assign(any_value: Any, value: Any) -> None:
+    """Make an OTLP AnyValue of a Python value: the inverse of `records.value`."""
+    if isinstance(value, dict):
+        members = KeyValueList()
+        for key, inner in value.items():
+            pair = members.values.add()
+            pair.key = key
+            assign(pair.value, inner)
+        any_value.kvlist_value.CopyFrom(members)
+    elif isinstance(value, list):
+        items = ArrayValue()
+        for inner in value:
+            assign(items.values.add(), inner)
+        any_value.array_value.CopyFrom(items)
+    elif value is not None:
+        setattr(any_value, _KINDS[type(value)], value)

@@ -13,24 +13,22 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import re2
+
+from aftertrace.ingest.redact_tokens import in_token, is_token, token_end
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable, Iterator
 
+    from aftertrace.ingest.redact_tokens import Tokens
     from aftertrace.ingest.secret_rules import Check, FieldRule, ShapeRule
 
 _Secret: TypeAlias = tuple[int, int, str, bytes]
 """Start, end, rule, and the quotes that a token needs in its place."""
 
-REDACTION_ERROR: Final = "[[redaction-error]]"
-"""Stands where redaction failed: the value is gone rather than kept as it came."""
-
-_TOKEN_CHARACTERS: Final = 10
 _MAX_STEPS: Final = 10_000
 """How many secrets in one text, or quotes and brackets in one value, are told apart. What is behind goes as a
 whole, so that a text made of nothing else costs no more than its length."""
@@ -46,7 +44,7 @@ def compile_pattern(pattern: str, *, capture: bool = True) -> Any:
     options.max_mem = 64 * 2**20
     options.log_errors = False
     options.never_capture = not capture
-    return re2.compile(pattern.encode("latin-1"), options)
+    return re2.compile(pattern.encode(), options)
 
 
 def _spellings(name: str) -> str:
@@ -64,9 +62,11 @@ def _spellings(name: str) -> str:
 def _names(fields: Iterable[FieldRule]) -> str:
     # The longest first: `secret` would otherwise hide `secret_key`.
     longest_first = sorted((name for field in fields for name in field.names), key=len, reverse=True)
-    return "|".join(_spellings(name) for name in longest_first)
+    return "|".join(_spellings(name) for name in longest_first) or _NOTHING
 
 
+_NOTHING: Final = r"[^\x00-\xff]"
+"""A pattern that nothing matches, for rules that are all off."""
 _ORDINAL: Final = r"(?:[-_.\[]?[0-9]{1,3}\]?)?"
 _SEPARATOR: Final = _ORDINAL + r"""((?:\\*["'`])?)[ \t]*(=>|:=|=|:)"""
 # A flag and its value on a command line are separate words, or separate items of a list.
@@ -98,17 +98,25 @@ _COOKIES: Final = compile_pattern(r"""[^\s=;"'`\\]+=[^\r\n"'`\\]*""")
 _SCHEME: Final = compile_pattern(r"(?i:bearer|basic|token|digest|negotiate|apikey)[ \t]+")
 _TELLING: Final = compile_pattern(r"[0-9!@#%^*+~?/=]")
 _REFERENCE: Final = compile_pattern(r"[*x.-]+|[$%].*")
-_TOKEN: Final = compile_pattern(r"\[\[redact(?:ed:[a-z-]+:[a-z2-7]{10}|ion-error)\]\]")
 
 
 class TextRedactor:
     """Replaces secrets in texts, given as UTF-8. One secret gets the same token everywhere in one store."""
 
-    def __init__(self, key: bytes, fields: tuple[FieldRule, ...], shapes: tuple[ShapeRule, ...]) -> None:
-        """Compile the rules. `key` is the store's secret, at most 64 bytes: tokens are digests under it."""
-        self._key = key
+    def __init__(
+        self, tokens: Tokens, fields: tuple[FieldRule, ...], shapes: tuple[ShapeRule, ...], signs: tuple[str, ...] = ()
+    ) -> None:
+        """Compile the rules.
+
+        Args:
+            tokens: what makes the tokens that stand for them.
+            fields: names of fields that hold secrets.
+            shapes: what secrets look like.
+            signs: RE2 patterns that make a message suspect, beside those of the rules.
+        """
+        self._tokens = tokens
         names = _names(fields)
-        self._rule = _rule_of(fields)
+        self._rule = denier(fields)
         self._assigned = compile_pattern(f"({names}){_SEPARATOR}")
         self._paired = compile_pattern(f"({names}){_PAIR}")
         self._flagged = compile_pattern(f"--[A-Za-z0-9-]*({names}){_FLAG}")
@@ -129,7 +137,7 @@ class TextRedactor:
         )
         any_shape = "|".join(shape.sign or shape.pattern for shape in shapes)
         self._shaped = compile_pattern(any_shape, capture=False) if shapes else None
-        self._suspect = compile_pattern("|".join(filter(None, (names, any_shape))), capture=False)
+        self._suspect = compile_pattern("|".join(filter(None, (names, any_shape, *signs))), capture=False)
 
     def suspects(self, data: bytes) -> bool:
         """Whether there can be a secret in these bytes, a text or a whole message: one scan, and never a
@@ -144,20 +152,6 @@ class TextRedactor:
     def denied(self, name: str) -> str | None:
         """The rule that denies a field of this name."""
         return self._rule(name.encode())
-
-    def token(self, rule: str, secret: bytes) -> bytes:
-        """What stands for a secret: a keyed digest, so that equal secrets can be joined and none can be
-        guessed.
-        """
-        digest = hashlib.blake2b(secret, digest_size=20, key=self._key, person=b"redaction").digest()
-        return b"[[redacted:%s:%s]]" % (
-            rule.encode(),
-            base64.b32encode(digest).lower()[:_TOKEN_CHARACTERS],
-        )
-
-    def is_token(self, data: bytes) -> bool:
-        """Whether a value was redacted before, here or upstream."""
-        return _TOKEN.fullmatch(data) is not None
 
     def redact(self, data: bytes, hits: Counter[str]) -> bytes:
         """The text with its secrets replaced; counts each by rule."""
@@ -178,9 +172,11 @@ class TextRedactor:
         parts: list[bytes] = []
         done = 0
         for found, (start, end, rule, quote) in enumerate(secrets):
+            if in_token(data, start, end):
+                continue
             hits[rule] += 1
             last = len(data) if found == _MAX_STEPS else end
-            parts += (data[done:start], quote, self.token(rule, data[start:last]), quote)
+            parts += (data[done:start], quote, self._tokens.of(rule, data[start:last]), quote)
             done = last
             if done == len(data):
                 break
@@ -203,7 +199,7 @@ class TextRedactor:
         """Values that stand before the name of their denied field: `"value": "…", "name": "authorization"`."""
         for match in self._value_first.finditer(data):
             start, end = match.span(1)
-            if not self.is_token(data[start:end]):
+            if not is_token(data[start:end]):
                 yield start, end, self._rule(match.group(2)) or "", b""
 
     def _in_elements(self, data: bytes) -> Iterator[_Secret]:
@@ -225,12 +221,7 @@ class TextRedactor:
                 tag = _END_TAG.match(data, int(ends.end()) if match.group(2) else end)
                 whole = tag is not None and tag.group(1) == match.group(1)
             value = data[start:end].strip().lower()
-            if (
-                whole
-                and value not in _PLAIN_WORDS
-                and not (_REFERENCE.fullmatch(value) or self.is_token(value))
-                and value
-            ):
+            if whole and value not in _PLAIN_WORDS and not (_REFERENCE.fullmatch(value) or is_token(value)) and value:
                 position = end
                 yield start, end, self._rule(match.group(1)) or "", b""
 
@@ -243,14 +234,14 @@ class TextRedactor:
         `closing` is the quote that ended the name, with its backslashes; empty for a bare name.
         """
         position = (_BLANKS_AND_LINES if closing else _BLANKS).match(data, position).end()
-        if _TOKEN.match(data, position):
+        if token_end(data, position) is not None:
             return None
         if opening := _QUOTED.match(data, position):
             start = opening.end()
             end = _string_end(data, start, len(opening.group(1)), opening.group(2).decode())
             value = data[start:end]
             # Behind a bare name, a quote may close the text around it instead: `"… password=", "next": …`.
-            if not value or self.is_token(value) or (not closing and value[:1] in b",:)}]"):
+            if not value or is_token(value) or (not closing and value[:1] in b",:)}]"):
                 return None
             return start, end, b""
         if data[position : position + 1] in (b"{", b"["):
@@ -285,7 +276,7 @@ class TextRedactor:
         return None if self._rule(value) else (start, end, b"")
 
 
-def _rule_of(fields: tuple[FieldRule, ...]) -> Callable[[bytes], str | None]:
+def denier(fields: tuple[FieldRule, ...]) -> Callable[[bytes], str | None]:
     """A function from a field's name to the rule that denies it."""
     any_field = compile_pattern(f"(?s:.*)(?:{_names(fields)}){_ORDINAL}", capture=False)
     each_field = tuple(
@@ -305,7 +296,7 @@ def _in_shape(data: bytes, shape: ShapeRule, pattern: Any) -> Iterator[_Secret]:
         # The innermost group is what is secret.
         start, end = match.span(pattern.groups)
         secret = data[start:end]
-        if _CHECKS[shape.check](secret) and not _TOKEN.fullmatch(secret):
+        if _CHECKS[shape.check](secret) and not is_token(secret):
             yield start, end, shape.rule, b""
 
 

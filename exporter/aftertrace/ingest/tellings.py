@@ -19,6 +19,7 @@ from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from aftertrace.ingest import redact_tokens
 from aftertrace.ingest.records import SMALL_ORIGIN_BYTES, value
 from aftertrace.store.request import Signal
 
@@ -139,7 +140,8 @@ _last_origin: Final = lru_cache(maxsize=1)(_origin)
 
 
 def _attributes(of: str, pairs: Any) -> _Facts:
-    return {f"{of} {pair.key}": _exact(value(pair.value)) for pair in pairs}
+    # How often rules fired is of the way too: who says more can have held more secrets.
+    return {f"{of} {pair.key}": _exact(value(pair.value)) for pair in pairs if pair.key != redact_tokens.NOTE}
 
 
 def _listed(item: Any) -> Any:
@@ -156,6 +158,8 @@ def _exact(content: Any) -> Any:
         return ("map", tuple(sorted((key, _exact(inner)) for key, inner in content.items())))
     if isinstance(content, list):
         return ("list", tuple(_exact(inner) for inner in content))
+    if isinstance(content, str):
+        content = redact_tokens.without_random(content)
     return (type(content).__name__, repr(content))
 
 

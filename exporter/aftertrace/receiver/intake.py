@@ -121,12 +121,13 @@ class Intake:
         """
         self.config = config
         """What holds now."""
+        self.prepare = prepare
+        """What is done to each request that comes from now on."""
         self.gauges: list[Gauges] = []
         """Further sizes to tell of."""
         self._identify = identify
         self._quotas = quotas
         self.budget = Budget(config.max_in_flight_bytes)
-        self._prepare = prepare
         self._append = append
         self._tally = tally
         self._journal = Journal()
@@ -170,7 +171,7 @@ class Intake:
             hold.add(len(inflated))
         request = Request(signal, encoding, inflated, source, time.time_ns())
         with self._large_parse if len(inflated) > LARGE_BYTES else self._parses:
-            prepared = self._prepare(request)
+            prepared = self.prepare(request)
         if prepared.store and prepared.records:
             self._wait(self._append(request, prepared))
         self._tally.accept(request, prepared)

@@ -88,9 +88,9 @@ class Receiver:
             self.stop(grace_s=0)
             raise
 
-    def reload(self, config: ReceiverConfig) -> None:
-        """Go on by another configuration, with certificates read anew; no connection ends. Nothing changes if this
-        raises.
+    def reload(self, config: ReceiverConfig, prepare: Prepare | None = None) -> None:
+        """Go on by another configuration, with certificates read anew, and by another `prepare` if one is given; no
+        connection ends. Nothing changes if this raises.
 
         Addresses, and what the servers were made with (`grpc_threads`, `max_streams`, `max_parses`, the sizes), stay.
 
@@ -104,6 +104,7 @@ class Receiver:
             self._certificates.renew(config.tls)
         changed = {name: getattr(config, name) for name in RELOADED}
         self._intake.config = replace(was, **changed)
+        self._intake.prepare = prepare or self._intake.prepare
 
     def stop(self, grace_s: float = 5.0) -> None:
         """Take no more requests and let those in flight finish for up to `grace_s` seconds. May be called

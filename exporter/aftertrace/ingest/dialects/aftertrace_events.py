@@ -12,6 +12,7 @@ from aftertrace.ingest.dialects import genai, messages, permission_modes
 from aftertrace.ingest.dialects.events import Event, Identity, Reading, Who
 from aftertrace.ingest.dialects.values import duration_ns, has_prefix
 from aftertrace.ingest.records import Log, Record, Span
+from aftertrace.ingest.redact_tokens import NOTE
 from aftertrace.semconv import attributes as names
 
 NAME: Final = "aftertrace"
@@ -67,7 +68,11 @@ def read(record: Record) -> Reading | None:
         event = _event(name, record.attributes, record.time_ns)
         return Reading(NAME, _who(record.attributes), events=[event])
     ours = [event for event in record.events if event.name.startswith(_PREFIX)]
-    if not ours and not has_prefix(record.attributes, (_PREFIX,)):
+    # What redaction notes on a record does not make it one of ours.
+    told = record.attributes
+    if NOTE in told:
+        told = {name: value for name, value in told.items() if name != NOTE}
+    if not ours and not has_prefix(told, (_PREFIX,)):
         return None
     base = genai.read(record)
     reading = Reading(NAME, _who(record.attributes), base.operation if base else None, _span_events(base, record))

@@ -1,0 +1,181 @@
+"""Content that is left out where the configuration wants none: prompts, arguments and results.
+
+Who did what is kept: roles, types, names of tools, ids of calls, counts. What was said is replaced, value by value,
+so that calls can still be told from each other: by a keyed digest of it (`digest-only`), which is equal for equal
+values of one store, or by nothing that tells of it (`metadata-only`).
+
+Content is told by the keys of attributes, and by its form: also text under any other key goes that is long or has
+several lines. What an emitter calls by a short name of its own and fits in a line stays; name it in `drop_keys`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from aftertrace.ingest.redact_text import compile_pattern
+from aftertrace.semconv.canonical import NotCanonical, canonical_json
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable
+
+    from aftertrace.ingest.redaction_policy import Capture
+
+CONTENT_WORDS: Final = (
+    *("answer", "args", "arguments", "body", "completion", "content", "contents", "context", "documents"),
+    *("events", "goal", "input", "inputs", "instruction", "instructions", "kwargs", "llm_request", "llm_response"),
+    *("message", "messages", "object", "output", "outputs", "parameters", "params", "prompt", "prompts", "query"),
+    *("question", "reasoning", "request_data", "response", "response_data", "result", "results", "stacktrace"),
+    *("text", "thinking", "toolcalls", "value", "values"),
+)
+"""How the keys of attributes end that hold content."""
+
+SHORT_CHARACTERS: Final = 256
+"""Text under any other key that is no longer, and of one line, is no content."""
+
+_ENDS: Final = compile_pattern(rf"(?i:(?:.*[._-])?(?:{'|'.join(CONTENT_WORDS)})(?:[._][0-9]+)?)", capture=False)
+# `toolInput`, `functionResponse`: words within a name begin with a capital.
+_ENDS_IN_CAMEL: Final = compile_pattern(
+    rf".*[a-z](?:{'|'.join(word.capitalize() for word in CONTENT_WORDS)})", capture=False
+)
+_NO_CONTENT: Final = compile_pattern(
+    r"(?i:.*(?:tool|function)s?[._-]?definitions?|.*[._]tools(?:[._].*)?|.*(?:tokens?|count|usage|cost|digest)(?:[._].*)?"
+    r"|(?:service|telemetry|host|os|process|deployment|cloud|k8s|container|log|aftertrace)\..*)",
+    capture=False,
+)
+
+_ARGUMENTS: Final = compile_pattern(
+    r"(?i:.*(?:arg(?:ument)?s|params|parameters|results?|tool.*input|tool.*output|tool.*response|document.*))",
+    capture=False,
+)
+"""Keys whose content is that of one call, and no message."""
+
+_ROLES: Final = frozenset(
+    ("user", "assistant", "system", "developer", "tool", "function", "model", "human", "ai", "tool_responder")
+)
+_CALL_TYPES: Final = frozenset(
+    (
+        *("tool_call", "tool_use", "tool_result", "tool_call_response", "function", "function_call"),
+        *("function_call_output", "tool-call", "tool-result", "tool_request", "approval_request", "approval_response"),
+    )
+)
+_PART_TYPES: Final = frozenset(("text", "message", "reasoning", "thinking", "image", *_ROLES, *_CALL_TYPES))
+_STRUCTURE: Final = frozenset(
+    (
+        *("role", "type", "id", "tool_call_id", "toolCallId", "tool_use_id", "call_id", "callId"),
+        *("finish_reason", "stop_reason", "status", "is_error", "isError", "approved"),
+    )
+)
+"""Members of a message, or of a part of one, that say what it is."""
+_CALL_STRUCTURE: Final = frozenset(("name", "tool_name", "toolName", *_STRUCTURE))
+"""Members of a call in a message."""
+_OPAQUE: Final = frozenset(
+    ("arguments", "args", "input", "parameters", "kwargs", "result", "output", "response", "data", "document")
+)
+"""Members of a part of a message that are an argument or a result, whatever form they have."""
+_STRUCTURE_CHARACTERS: Final = 128
+_MOST_DEPTH: Final = 64
+
+
+class LeavingOut:
+    """Puts marks where content was, in one of the modes that keep none of it."""
+
+    def __init__(self, mode: Capture, mark: Callable[[str, bytes], str]) -> None:
+        """`mark` makes what stands for a content, from the mode and its bytes."""
+        self.mode: Final = mode
+        self._mark = mark
+
+    def of_attribute(self, key: str, value: Any, hits: Counter[str]) -> Any:
+        """What is kept of an attribute's value; the same object where that is all of it."""
+        name = key.encode()
+        if _NO_CONTENT.fullmatch(name):
+            return value
+        if _ARGUMENTS.fullmatch(name):
+            return self._marked(value, hits)
+        if _ENDS.fullmatch(name) or _ENDS_IN_CAMEL.fullmatch(name):
+            return self._content(value, hits)
+        return self.of_text(value, hits) if isinstance(value, str) else value
+
+    def of_body(self, value: Any, hits: Counter[str]) -> Any:
+        """What is kept of a log record's body. One word is the name of an event."""
+        if isinstance(value, str) and value and len(value.split()) == 1:
+            return self.of_text(value, hits)
+        return self._content(value, hits)
+
+    def of_text(self, text: str, hits: Counter[str]) -> str:
+        """What is kept of a text that may be content by its form alone."""
+        if len(text) <= SHORT_CHARACTERS and "\n" not in text.strip():
+            return text
+        kept = self._content(text, hits)
+        return kept if isinstance(kept, str) else text
+
+    def _content(self, value: Any, hits: Counter[str]) -> Any:
+        if isinstance(value, str) and value[:1] in "[{":
+            try:
+                parsed = json.loads(value)
+            except (ValueError, RecursionError):
+                return self._marked(value, hits)
+            before = hits.total()
+            kept = self._walked(parsed, hits)
+            return value if hits.total() == before else json.dumps(kept, ensure_ascii=False)
+        if isinstance(value, (list, dict)):
+            return self._walked(value, hits)
+        return self._marked(value, hits)
+
+    def _walked(self, value: Any, hits: Counter[str], kept: frozenset[str] = frozenset(), depth: int = 0) -> Any:
+        """A value without what was said in it; of itself it keeps what says what it is, and the members `kept`."""
+        if depth > _MOST_DEPTH:
+            return self._marked(value, hits)
+        if isinstance(value, list):
+            return [self._walked(item, hits, kept, depth + 1) for item in value]
+        if isinstance(value, dict):
+            kept |= _structure(value)
+            return {name: self._member(name, item, hits, kept, depth) for name, item in value.items()}
+        return self._content(value, hits) if isinstance(value, str) and value[:1] in "[{" else self._marked(value, hits)
+
+    def _member(self, name: str, value: Any, hits: Counter[str], kept: frozenset[str], depth: int) -> Any:
+        if kept and name in _OPAQUE:
+            return self._marked(value, hits)
+        if name in kept and _is_short(value):
+            return value
+        of_function = name == "function" and bool(kept)
+        return self._walked(value, hits, _CALL_STRUCTURE if of_function else frozenset(), depth + 1)
+
+    def _marked(self, value: Any, hits: Counter[str]) -> Any:
+        if value is None or value == "" or value == [] or value == {}:
+            return value
+        hits[self.mode] += 1
+        return self._mark(self.mode, _spelled(value))
+
+
+def _structure(value: dict[str, Any]) -> frozenset[str]:
+    """Members that say what a message or a part of one is; none of what is neither."""
+    kind, role = value.get("type"), value.get("role")
+    if (isinstance(kind, str) and kind in _CALL_TYPES) or role == "tool":
+        return _CALL_STRUCTURE
+    if isinstance(kind, str) and kind in _PART_TYPES:
+        return _STRUCTURE
+    return _STRUCTURE if isinstance(role, str) and role in _ROLES else frozenset()
+
+
+def _is_short(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _STRUCTURE_CHARACTERS and "\n" not in value
+    return value is None or isinstance(value, (bool, int, float))
+
+
+def _spelled(value: Any) -> bytes:
+    """The bytes of a value: equal for arguments that are equal, whether they come as JSON or as a map."""
+    if isinstance(value, bytes):
+        return value
+    content = value
+    if isinstance(value, str) and value[:1] in "[{":
+        try:
+            content = json.loads(value)
+        except (ValueError, RecursionError):
+            return value.encode("utf-8", "surrogatepass")
+    try:
+        return canonical_json(content)
+    except (NotCanonical, RecursionError):
+        return repr(value).encode("utf-8", "surrogatepass")

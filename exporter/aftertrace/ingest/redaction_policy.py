@@ -1,0 +1,185 @@
+"""The redaction policy: which fields, shapes and attribute keys are secret, and how much of the content is kept.
+
+It is made once from the configuration and never changes; its digest is stored with each request. Whatever cannot
+hold is refused when it is made, so that no rule that a person wrote is silently without effect.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Final, Literal, TypeAlias, get_args
+
+import re2
+
+from aftertrace.ingest.redact_text import compile_pattern, denier
+from aftertrace.ingest.secret_rules import FIELDS, SHAPES, FieldRule, ShapeRule
+from aftertrace.semconv.canonical import digest_json
+from aftertrace.store.errors import Invalid
+
+Capture: TypeAlias = Literal["full", "digest-only", "metadata-only"]
+"""What is kept of content (prompts, arguments, results): all; a keyed digest of each; nothing."""
+
+OWN_FIELD: Final = "own-field"
+"""Rule name of fields that the configuration denies by their name (`redaction.secret_fields`)."""
+
+_POLICY_VERSION: Final = 3
+_RULE_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,47}")
+_FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_.~-]{2,100}")
+_ORDINARY: Final = (
+    b"The agent called get_weather for Berlin at 2026-11-22T12:30:00Z and got 200 OK.",
+    b'{"status": "ok", "items": [1, 2, 3], "path": "/srv/data/report.csv", "elapsed_ms": 125}',
+)
+"""Texts of which a rule for secrets finds next to nothing."""
+_ORDINARY_SHARE: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What is done to attributes by their keys. Each is a pattern over a whole key, in any case: `*` stands for any
+    characters and `?` for one. Members of maps have their own key and its path: `customer.email`.
+    """
+
+    redact: tuple[str, ...] = ()
+    """Their values become tokens."""
+    drop: tuple[str, ...] = ()
+    """They are removed, key and all."""
+    keep: tuple[str, ...] = ()
+    """If there are any, the values of all others become tokens."""
+
+
+@dataclass(frozen=True)
+class RedactionPolicy:
+    """What is secret. Its digest is stored with each request, so that a reader knows what was looked for."""
+
+    fields: tuple[FieldRule, ...] = FIELDS
+    shapes: tuple[ShapeRule, ...] = SHAPES
+    keys: Keys = Keys()
+    capture: Capture = "full"
+    """Of sources that `capture_of` does not name."""
+    capture_of: tuple[tuple[str, Capture], ...] = ()
+    """Patterns of source names and what holds for them; the first that fits counts."""
+
+    @cached_property
+    def digest(self) -> str:
+        """Tagged digest over all of it: two stores with the same one looked for the same things."""
+        return digest_json(
+            {
+                "version": _POLICY_VERSION,
+                "fields": [[field.rule, list(field.names)] for field in self.fields],
+                "shapes": [[shape.rule, shape.pattern, shape.check, shape.word] for shape in self.shapes],
+                "keys": [list(self.keys.redact), list(self.keys.drop), list(self.keys.keep)],
+                "capture": self.capture,
+                "capture_of": [list(pair) for pair in self.capture_of],
+            }
+        )
+
+    def capture_for(self, source: str) -> Capture:
+        """What is kept of the content that a source sends."""
+        return next((mode for pattern, mode in self.capture_of if fnmatchcase(source, pattern)), self.capture)
+
+
+def make_policy(
+    *,
+    keys: Keys = Keys(),
+    secret_fields: Iterable[str] = (),
+    secret_patterns: Iterable[tuple[str, str]] = (),
+    rules_off: Iterable[str] = (),
+    capture: str = "full",
+    capture_of: Iterable[tuple[str, str]] = (),
+) -> RedactionPolicy:
+    """The policy of a configuration, with the rules that come with aftertrace.
+
+    Args:
+        keys: what is done to attributes by their keys.
+        secret_fields: names of further fields that hold secrets, as in `FieldRule.names`.
+        secret_patterns: names and RE2 patterns of further secrets.
+        rules_off: names of rules that do not count.
+        capture: what is kept of content.
+        capture_of: the same by source.
+
+    Raises:
+        Invalid: a rule cannot hold.
+    """
+    off = frozenset(rules_off)
+    rules = sorted({rule.rule for rule in (*FIELDS, *SHAPES)})
+    for name in off:
+        if name not in rules:
+            raise _invalid("rules_off", f"there is no rule {name!r}", _meant(name, rules))
+    own_fields = tuple(_field_name(name) for name in secret_fields)
+    fields = (*FIELDS, FieldRule(OWN_FIELD, own_fields)) if own_fields else FIELDS
+    own_shapes = tuple(_own_shape(name, pattern, rules) for name, pattern in secret_patterns)
+    for pattern in (*keys.redact, *keys.drop, *keys.keep):
+        if not pattern.strip("*?. "):
+            raise _invalid("keys", f"{pattern!r} is every key", "name some, or use capture")
+    return RedactionPolicy(
+        fields=tuple(field for field in fields if field.rule not in off),
+        # A person's own rule is more telling than any other.
+        shapes=(*own_shapes, *(shape for shape in SHAPES if shape.rule not in off)),
+        keys=keys,
+        capture=_capture("capture", capture),
+        capture_of=tuple((source, _capture("capture_of", mode)) for source, mode in capture_of),
+    )
+
+
+def _field_name(name: str) -> str:
+    if not _FIELD_NAME.fullmatch(name) or not name.strip("~._-"):
+        raise _invalid(
+            "secret_fields",
+            f"{name!r} is no name of a field",
+            "give its last letters and digits, with ~ where -, _, . or nothing may stand",
+        )
+    return name.lower()
+
+
+def _own_shape(name: str, pattern: str, known: list[str]) -> ShapeRule:
+    if not _RULE_NAME.fullmatch(name) or name in known:
+        raise _invalid(
+            "secret_patterns",
+            f"{name!r} cannot name a rule",
+            "take a name of its own of 48 small letters, digits and hyphens at most",
+        )
+    if denier(FIELDS)(name.encode()) is not None:
+        raise _invalid("secret_patterns", f"{name!r} is what a field of a secret is called", f"take {name}-shape")
+    if not pattern.isascii():
+        raise _invalid("secret_patterns", f"{name}: characters beyond ASCII", r"write their UTF-8 bytes: \xc3\xa4")
+    try:
+        compiled = compile_pattern(pattern)
+    except re2.error as error:
+        raise _invalid(
+            "secret_patterns",
+            f"{name}: not RE2: {_said(error)}",
+            "see github.com/google/re2/wiki/Syntax; it has no look-around and no back-references",
+        ) from error
+    if compiled.groups > 1:
+        raise _invalid("secret_patterns", f"{name}: {compiled.groups} groups", "have one group at most: what is secret")
+    for text in _ORDINARY:
+        found_bytes = sum(match.end() - match.start() for match in compiled.finditer(text))
+        if compiled.fullmatch(b"") is not None or found_bytes > _ORDINARY_SHARE * len(text):
+            raise _invalid("secret_patterns", f"{name}: it matches everything", "say what the secret looks like")
+    return ShapeRule(name, pattern, word=False)
+
+
+def _said(error: Exception) -> str:
+    said = error.args[0] if error.args else ""
+    return said.decode("latin-1") if isinstance(said, bytes) else str(said)
+
+
+def _capture(key: str, mode: str) -> Capture:
+    for known in get_args(Capture):
+        if mode == known:
+            return known  # type: ignore[no-any-return]
+    raise _invalid(key, f"{mode!r}", f"expected one of {', '.join(get_args(Capture))}")
+
+
+def _invalid(key: str, found: str, way_out: str) -> Invalid:
+    return Invalid(f"configure redaction: {key}: {found}; {way_out}")
+
+
+def _meant(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
