@@ -14,7 +14,7 @@ from dashboards.conftest import PAGES, OpenPage
 from streamlit.testing.v1 import AppTest
 
 from aftertrace.analyzer import Analysis, Filter
-from aftertrace.dashboards import data, tables
+from aftertrace.dashboards import data
 from aftertrace.dashboards.quantities import count
 
 
@@ -32,21 +32,6 @@ def test_every_page_opens_on_recordings_without_an_exception(name: str, recorded
     assert page.subheader
 
 
-@pytest.mark.parametrize("outcome", ["denied", "modified"])
-def test_a_filter_in_the_address_narrows_every_number(
-    outcome: str, recorded: Path, analysis: Analysis, open_page: OpenPage
-) -> None:
-    """What is sent to a colleague shows the colleague the same."""
-    wanted = Filter(outcome=outcome)
-    near_misses = analysis.near_misses(wanted)
-    page = open_page("near_misses", recorded, outcome=outcome)
-    assert page.selectbox(key="outcome").value == outcome
-    assert headings(page)[0] == (
-        f"{count(near_misses.height, 'near miss')}, {near_misses['consequential'].sum()} consequential"
-    )
-    assert page.dataframe[0].value.shape[0] == near_misses.height < analysis.near_misses().height
-
-
 def test_a_filter_stays_when_another_page_is_opened(recorded: Path, open_page: OpenPage) -> None:
     """Whoever looks at one agent keeps looking at it."""
     page = open_page("near_misses", recorded, agent="dbbot")
@@ -60,30 +45,6 @@ def test_a_value_that_no_filter_has_is_ignored(recorded: Path, analysis: Analysi
     page = open_page("runs", recorded, agent="gone", period="never")
     assert not page.exception
     assert page.dataframe[0].value.shape[0] == analysis.runs.height
-
-
-def test_near_misses_list_the_consequential_ones_first(recorded: Path, open_page: OpenPage) -> None:
-    """Nobody should have to look for what could have done harm."""
-    shown = open_page("near_misses", recorded).dataframe[0].value
-    risks = [risk.removesuffix(" ?") != "read" for risk in shown["risk"]]
-    assert risks == sorted(risks, reverse=True)
-    assert shown.shape[0] > 5
-
-
-@pytest.mark.parametrize("by", [("tool", "tool_name"), ("agent", "agent_name"), ("decider", "decided_by")])
-def test_rates_are_those_of_the_analyzer(
-    by: tuple[str, str], recorded: Path, analysis: Analysis, open_page: OpenPage
-) -> None:
-    """Group by group, each with its interval and whether its count is a floor."""
-    word, column = by
-    expected = tables.shown(analysis.rates([column]).filter(pl.col("calls") > 0), tables.rates(column))
-    page = open_page("near_misses", recorded, by=word)
-    shown = page.dataframe[1].value
-    assert shown[column].fillna("–").to_list() == expected[column].fill_null("–").to_list()
-    assert shown["rate"].to_list() == pytest.approx(expected["rate"].to_list())
-    assert shown["low"].to_list() == pytest.approx(expected["low"].to_list())
-    assert shown["count"].to_list() == expected["count"].to_list()
-    assert set(expected["count"]) <= {"at least", "exact"}
 
 
 def test_runs_lists_every_run_with_a_link_to_its_page(recorded: Path, analysis: Analysis, open_page: OpenPage) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.near_miss_figures import KIND
 from aftertrace.dashboards.marks import SEVERITIES
 from aftertrace.dashboards.tables import Layout, chip, first_at, risk, run_link, seconds
 
@@ -22,6 +25,13 @@ _TIMES: Final = pl.concat_str(
 _LAST: Final = pl.from_epoch(pl.col("last_ns"), time_unit="ns").dt.replace_time_zone("UTC").alias("last_seen")
 
 
+def with_kind_id(kinds: pl.DataFrame) -> pl.DataFrame:
+    """Kinds of near misses, each with a `kind_id` that stays the same in any version of the store."""
+    names = kinds.select(KIND).rows()
+    ids = [hashlib.sha256(json.dumps(row).encode()).hexdigest()[:8] for row in names]
+    return kinds.with_columns(kind_id=pl.Series(ids, dtype=pl.String))
+
+
 def kinds(*, is_compared: bool) -> Layout:
     """Kinds of near misses in the order of the report: the worst first.
 
@@ -31,7 +41,7 @@ def kinds(*, is_compared: bool) -> Layout:
     is_new = [pl.when(pl.col("is_new")).then(pl.lit("new")).alias("is_new")] if is_compared else []
     latest = run_link(pl.col("run_ids").list.first())
     told: tuple[str | pl.Expr, ...] = (
-        *(SEVERITY, "tool_name", "agent_name", risk(), _BECAME, "held_by", _TIMES, "runs"),
+        *(SEVERITY, _TIMES, "tool_name", "agent_name", _BECAME, "held_by", risk(), "runs"),
         *is_new,
         *(_LAST, latest),
     )
@@ -76,6 +86,45 @@ TARGETS: Final = Layout(
     descending=(),
 )
 """What consequential near misses were aimed at, in the order of the report."""
+
+AUTONOMY: Final = Layout(
+    columns=(
+        "agent_name",
+        "tool_name",
+        "risk",
+        "answers",
+        *((pl.col(f"{name}_share") * 100).alias(f"{name}_share") for name in ("as_proposed", "edited", "refused")),
+        "ran_unasked",
+        "refused_unasked",
+        "earned",
+    ),
+    order=(),
+    descending=(),
+)
+"""How answers fell, and what agents have earned by it, in the order of the report."""
+
+DIFFERENCES: Final = Layout(
+    columns=(
+        "value",
+        (pl.col("chosen_share") * 100).alias("chosen_share"),
+        (pl.col("other_share") * 100).alias("other_share"),
+        "counted",
+        "lift",
+        "q",
+        "also",
+        run_link(),
+    ),
+    order=(),
+    descending=(),
+)
+"""What is different about some calls, by rank."""
+
+WIDTHS: Final = Layout(
+    columns=("width", "about", "this", "odd", "fine", "unknown", "chosen"),
+    order=(),
+    descending=(),
+)
+"""The widths of a drafted rule that were tried, the widest first."""
 
 EFFECTS: Final = Layout(
     columns=(

@@ -79,7 +79,8 @@ def by_severity(
 
 
 def rate(trend: pl.DataFrame, changes: pl.DataFrame, height: int = 210) -> alt.LayerChart | alt.FacetChart:
-    """Near misses per call in each step, each with its 95 % Wilson interval and what it counts.
+    """Near misses per call in each step, each with its 95 % Wilson interval and what it counts. A time can be chosen on
+    it: the selection `time`, of `middle`.
 
     Args:
         trend: the steps, columns as in `Figures.trend`.
@@ -118,7 +119,8 @@ def rate(trend: pl.DataFrame, changes: pl.DataFrame, height: int = 210) -> alt.L
         y=alt.Y("low:Q", title=None, axis=axis, scale=alt.Scale(domainMin=0, nice=True)), y2="high:Q"
     )
     line = base.mark_line(color=_ACCENT, strokeWidth=1.5, opacity=0.5).encode(y="rate:Q")
-    point = base.mark_circle(size=46, color=_ACCENT, opacity=1).encode(y="rate:Q")
+    time = alt.selection_interval(name="time", encodings=["x"])
+    point = base.mark_circle(size=46, color=_ACCENT, opacity=1).encode(y="rate:Q").add_params(time)
     return alt.layer(*_marked(changes, trend), whisker, line, point).properties(height=height)
 
 
