@@ -44,7 +44,8 @@ PAY, SQL, GET, DROP, SCALE, LOST = (
     call("r-3", 6, "sync", {}),
 )
 ROWS: Final = (
-    *PAY,
+    {**PAY[0], "model": "m-1"},
+    PAY[1],
     {**SQL[0], "user_id": "ana"},
     SQL[1],
     *GET,
@@ -55,6 +56,11 @@ ROWS: Final = (
     of(PAY[0], "effect.applied", attributes='{"effect_system":"ledger","effect_object_id":"re_1"}'),
     of(LOST[0], "effect.applied",
        attributes='{"effect_system":"db","effect_object_type":"row","effect_object_id":"shop.orders/7"}'),
+    *(
+        event(name, s=40, run_key="r-3", conversation_id="r-3", trace_id=LOST[0]["trace_id"], model=model,
+              tool_name=None, call_id=None)
+        for name, model in (("model.called", "m-1"), ("model.called", "m-2"), ("run.completed", None))
+    ),
     event("run.created", run_key="r-2", conversation_id="r-2", trace_id=GET[0]["trace_id"], tool_name=None,
           call_id=None, attributes='{"policy_id":"house","policy_version":"1"}'),
 )  # fmt: skip
@@ -81,6 +87,10 @@ def analysis() -> Analysis:
     [
         ({"principal": "ana"}, ["pay", "query_db"]),
         ({"principal": "an"}, []),
+        ({"model": "m-1"}, ["pay", "query_db"]),
+        ({"model": "m"}, []),
+        ({"state": "completed"}, ["sync"]),
+        ({"state": "failed"}, []),
         ({"customer": "acme"}, ["Bash", "drop_index", "get_rows"]),
         ({"customer": "Acme, Inc."}, ["Bash", "drop_index", "get_rows"]),
         ({"customer": "Acme"}, []),
@@ -117,6 +127,9 @@ def test_calls_are_those_that_all_fields_let_through(
     ("filters", "runs"),
     [
         ({"principal": "ana"}, ["r-1"]),
+        ({"model": "m-1"}, ["r-1", "r-3"]),
+        ({"model": "m-2"}, ["r-3"]),
+        ({"state": "completed"}, ["r-3"]),
         ({"customer": "acme"}, ["r-2"]),
         ({"risk": "money"}, ["r-1"]),
         ({"target": "shop.orders/7"}, ["r-3"]),

@@ -44,7 +44,8 @@ def test_the_page_tells_the_story_and_marks_what_was_changed() -> None:
         "/amount: 900 → 60",
         "ask by policy (limit): over the limit",
         "Pay 900?",
-        "receipt: pay of ledger 1042 applied",
+        "pay of ledger 1042 applied",
+        "receipt re_1",
         "payments 3",
     ):
         assert words in text

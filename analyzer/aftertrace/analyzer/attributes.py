@@ -45,7 +45,7 @@ ATTRIBUTES: Final = (
     *(Attribute(name, brief, _CALLS, _AIMED) for name, brief in ARGUMENT_ATTRIBUTES.items()),
     Attribute("risk", "risk class of the tool", _CALLS, ("tool", "risk")),
     Attribute("agent_version", "agent version", _BOTH),
-    Attribute("model", "model asked", _BOTH),
+    Attribute("model", "model asked", _BOTH, ("model",)),
     Attribute("model_served", "model that answered", _BOTH),
     Attribute("prompt", "digest of the system prompt without what differs from run to run", _BOTH),
     Attribute(
@@ -60,7 +60,7 @@ ATTRIBUTES: Final = (
     Attribute("allowed_by", "what let it through", _CALLS, _OUTCOME),
     Attribute("reason", "reason or error, without its dates, numbers, paths and ids", _CALLS, _OUTCOME),
     Attribute("signal", "where a control failed, or what is odd", _BOTH, _OUTCOME),
-    Attribute("state", "state of the run", _RUNS),
+    Attribute("state", "state of the run", _RUNS, ("state",)),
     Attribute("input", "start of the first user input of the run", _BOTH),
     Attribute("principal", "user or principal that the run acted for", _BOTH, ("principal",)),
     Attribute("trigger", "what set the run off", _BOTH),

@@ -66,6 +66,10 @@ def meant(analysis: Analysis, wanted: Filter) -> tuple[Meant, ...]:
     found = []
     if wanted.principal is not None:
         found.append(Meant(_some(analysis, "runs", ("run_id",), pl.col("user_id") == wanted.principal)["run_id"]))
+    if wanted.model is not None:
+        found.append(_of_model(analysis, wanted.model))
+    if wanted.state is not None:
+        found.append(Meant(_some(analysis, "runs", ("run_id",), pl.col("state") == wanted.state)["run_id"]))
     if wanted.customer is not None:
         found.append(Meant(runs_for(analysis, wanted.customer)))
     if wanted.risk is not None:
@@ -87,6 +91,14 @@ def _some(analysis: Analysis, table: str, columns: Sequence[str], only: pl.Expr)
 
 def _of_calls(calls: pl.DataFrame) -> Meant:
     return Meant(calls["run_id"].unique(), calls["call_key"])
+
+
+def _of_model(analysis: Analysis, name: str) -> Meant:
+    """Calls that this model proposed; runs that asked it, also without a call."""
+    is_one = pl.col("model") == name
+    asked = is_one | pl.col("model").str.split(", ").list.contains(name)
+    calls = _some(analysis, "calls", ("call_key",), is_one)
+    return Meant(_some(analysis, "runs", ("run_id",), asked)["run_id"], calls["call_key"])
 
 
 def _of_policy(analysis: Analysis, name: str) -> Meant:

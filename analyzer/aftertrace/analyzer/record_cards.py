@@ -12,12 +12,14 @@ from aftertrace.analyzer.record_words import answered, by_whom, change, clock, l
 from aftertrace.analyzer.visible import EXCERPT_CHARACTERS
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.call_record import Call
+    from aftertrace.analyzer.call_record import Call, Effect
     from aftertrace.analyzer.run_record import RunRecord
 
 SHOWN_CARDS: Final = 100
 _SHOWN_DECISIONS: Final = 20
 _SHOWN_PLACES: Final = 8
+_SHOWN_RECEIPTS: Final = 3
+_DIGEST_CHARACTERS: Final = 19
 _COMPARED_LINES: Final = 400
 _TONES: Final[dict[str, Tone]] = {
     "executed": "good",
@@ -65,7 +67,8 @@ def _blocks(call: Call, record: RunRecord) -> Iterator[Block]:
     yield Paragraph(_course(call, record.started_at))
     if call.reason:
         yield Paragraph(call.reason)
-    if steps := tuple(_steps(call)):
+    mine = [each for each in record.effects if each.call == call.number]
+    if steps := (*_steps(call), *map(_receipt, mine[:_SHOWN_RECEIPTS])):
         yield Steps(steps)
     told = [
         f"{each.decision} by {by_whom(each.decided_by, each.reviewer)}"
@@ -75,10 +78,8 @@ def _blocks(call: Call, record: RunRecord) -> Iterator[Block]:
         # An answer that stands alone is told as such.
         if len(call.decisions) > 1 or call.approval is None
     ]
-    mine = [each for each in record.effects if each.call == call.number]
-    for each in mine:
-        teller = "receipt" if each.basis == "explicit" else "its result tells"
-        told.append(f"{teller}: {each.operation or 'change'} of {target(each)} {each.state}")
+    if len(mine) > _SHOWN_RECEIPTS:
+        told.append(f"{len(mine) - _SHOWN_RECEIPTS:,} more changes: see the effects")
     if told:
         yield Points(tuple(told))
     left = len(call.evidence) - _SHOWN_PLACES
@@ -121,7 +122,22 @@ def _steps(call: Call) -> Iterator[Step]:
     if call.result is not None:
         begins, digest = call.result.begins, call.result.digest
         told = Excerpt(_in_lines(begins)) if begins else Paragraph("the text was not sent")
-        yield Step("Result", (told, Paragraph((Code(digest[:19] if digest else "no digest"),))))
+        yield Step("Result", (told, Paragraph((Code(digest[:_DIGEST_CHARACTERS] if digest else "no digest"),))))
+
+
+def _receipt(effect: Effect) -> Step:
+    """What changed, by a receipt or as the call's result tells."""
+    is_told = effect.basis == "explicit"
+    state = Mark(effect.state, "good" if effect.state == "applied" else "high")
+    sides = " → ".join(digest[:_DIGEST_CHARACTERS] for digest in (effect.before_digest, effect.after_digest) if digest)
+    named = tuple(
+        Paragraph((f"{name} ", Code(value)))
+        for name, value in (("receipt", effect.receipt_id), ("object", sides or None), ("at", effect.object_url))
+        if value
+    )
+    odd = tuple(Paragraph((Mark(name.replace("_", " "), "critical"),)) for name in effect.signals)
+    what = Paragraph((f"{effect.operation or 'change'} of {target(effect)} ", state))
+    return Step("Receipt" if is_told else "Changed, as its result tells", (what, *named, *odd))
 
 
 def _excerpt(arguments: str | None, other: str | None, sign: str) -> Block:

@@ -48,7 +48,7 @@ def document(record: RunRecord) -> Document:
     state = STATES.get(record.state, record.state) + (" (inferred)" if record.state_basis == "inferred" else "")
     began = f" {moment(record.started_at)} · {lasted(record.duration_s)}"
     parts = [
-        Part("", (Paragraph(headline(record)), *_findings(record), _head(record))),
+        Part("", (Paragraph(headline(record)), *findings(record), head(record))),
         Part("Six answers", (Cards(tuple(map(_answer, record.answers)), small=True),)),
         Part("Trigger, checks and effects", (Cards(tuple(map(_answer, record.more_answers)), small=True),)),
         Part(f"Calls ({len(record.calls):,})", _calls(record)),
@@ -58,13 +58,14 @@ def document(record: RunRecord) -> Document:
         *inputs(record),
         configuration(record),
         changed_before(record),
-        _evidence(record),
+        evidence(record),
     ]
     lead: Line = (Mark(state, _STATE_TONES.get(record.state, "plain")), " ", Code(record.run_id), began)
     return Document(f"{agent}: one run", tuple(parts), lead)
 
 
-def _head(record: RunRecord) -> Facts:
+def head(record: RunRecord) -> Facts:
+    """For whom and where it ran, by what it was set off, what it used, and who tells of it."""
     usage, trigger = record.usage, record.trigger
     by_run = f"by run {trigger.parent_run}" if trigger.parent_run else None
     told = {
@@ -84,7 +85,8 @@ def _head(record: RunRecord) -> Facts:
     return Facts(tuple(Fact(name, value or UNTOLD) for name, value in told.items()), small=True)
 
 
-def _findings(record: RunRecord) -> tuple[Block, ...]:
+def findings(record: RunRecord) -> tuple[Block, ...]:
+    """Where a control failed, or something is odd, in one card; nothing where nothing is."""
     if not record.findings:
         return ()
     lines: list[Line] = []
@@ -122,7 +124,8 @@ def _calls(record: RunRecord) -> tuple[Block, ...]:
     )
 
 
-def _evidence(record: RunRecord) -> Part:
+def evidence(record: RunRecord) -> Part:
+    """What it rests on, and the commands that check and continue it."""
     digest = hashlib.sha256(json_of(record).encode()).hexdigest()
     missing = f" At least {count(record.missing, 'record')} of it never came." if record.missing else ""
     command = f"aftertrace run {record.run_id} --format json --as-of {record.as_of}"

@@ -32,6 +32,10 @@ class Filter:
     """Run."""
     principal: str | None = None
     """User or principal that the run acted for, exact; this and what follows is answered by `narrowing`."""
+    model: str | None = None
+    """Model that was asked, exact; of runs, that any of its model calls asked."""
+    state: str | None = None
+    """State of the run."""
     customer: str | None = None
     """Customer that a record of the run names, or the resource of one, exact."""
     risk: str | None = None

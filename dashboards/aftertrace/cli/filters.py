@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
-NARROWING: Final = ("principal", "customer", "risk", "target", "namespace", "policy")
+NARROWING: Final = ("principal", "model", "state", "customer", "risk", "target", "namespace", "policy")
 """Filters that no column of a table answers."""
 _AGO: Final = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -43,6 +43,8 @@ _OPTIONS: Final = {
     ),
     "reviewer": ("NAME", "Only what this reviewer decided, as the sender names them."),
     "principal": ("NAME", "Only what was done for this user or principal, as the sender names them."),
+    "model": ("NAME", "Only what this model was asked for; of runs, those that asked it."),
+    "state": ("STATE", "Only of runs in this state: open, waiting, completed, failed or abandoned."),
     "customer": (
         "NAME",
         "Only runs of which an attribute called customer, customer.id or the like, also of a resource, says this.",
@@ -138,9 +140,20 @@ def _risks() -> Sequence[str]:
     return tuple(RISKS)
 
 
+def _states() -> Sequence[str]:
+    from aftertrace.analyzer.record_words import STATES
+
+    return tuple(STATES)
+
+
 _CLAUSES: Final = tuple(name for name in _OPTIONS if name != "run")
 _TIMES: Final = {"since": "since_ns", "until": "until_ns"}
-_WORDS: Final = {"outcome": Word(_outcomes), "decided_by": Word(_deciders), "risk": Word(_risks)}
+_WORDS: Final = {
+    "outcome": Word(_outcomes),
+    "decided_by": Word(_deciders),
+    "risk": Word(_risks),
+    "state": Word(_states),
+}
 
 
 def filter_options(names: Iterable[str]) -> Callable[[_Function], _Function]:
