@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from websockets.sync.client import ClientConnection, connect
 
-_START_S = 20.0
+_START_S = 40.0
 _SETTLE_S = 0.8
 """How long a page must look the same before it counts as drawn."""
 
@@ -72,7 +72,10 @@ class Browser:
         deadline, still_since, before = time.monotonic() + _START_S, time.monotonic(), None
         while time.monotonic() < deadline and time.monotonic() - still_since < _SETTLE_S:
             time.sleep(0.1)
-            running = self.evaluate("document.querySelector('[data-test-script-state=\"running\"]') !== null")
+            running = self.evaluate(
+                "document.querySelector('[data-test-script-state=running], [data-testid=stSpinner], "
+                "[data-testid=stAppSkeleton]') !== null"
+            )
             now = self.evaluate(
                 "document.querySelector('[data-testid=stMain]')?.innerText + document.querySelectorAll('canvas').length"
             )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 import streamlit as st
@@ -19,6 +20,24 @@ APP = Path(launch.__file__).with_name("app.py")
 PAGES = ("now", "near_misses", "runs", "run", "approvals")
 
 OpenPage: TypeAlias = Callable[..., AppTest]
+
+
+def drawn(page: AppTest, name: str) -> list[dict[str, Any]]:
+    """What the drawings of this kind on a page are given, from top to bottom."""
+    protos = [each.proto for each in page.get("bidi_component")]
+    return [json.loads(proto.json) for proto in protos if proto.component_name == f"aftertrace_{name}"]
+
+
+def said(drawing: Any) -> Iterator[str]:
+    """Every text of a drawing."""
+    if isinstance(drawing, dict):
+        for value in drawing.values():
+            yield from said(value)
+    elif isinstance(drawing, list):
+        for value in drawing:
+            yield from said(value)
+    elif isinstance(drawing, str):
+        yield drawing
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +81,7 @@ def analysis(recorded: Path) -> Analysis:
 def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
     """Opens a page of a store at an address, as a browser would."""
 
-    def opened(page: str, data: Path, *, inventory: Path | None = None, **query: str) -> AppTest:
+    def opened(page: str, data: Path, /, *, inventory: Path | None = None, **query: str) -> AppTest:
         told = [] if inventory is None else ["--inventory", str(inventory)]
         monkeypatch.setattr("sys.argv", ["app.py", "--data", str(data), *told])
         st.cache_data.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -121,6 +121,29 @@ def weeks(folder: Path) -> Path:
     return make(folder, ((signal, json.loads(body)) for signal, _, body in telemetry(ran())))
 
 
+def edited(folder: Path) -> Path:
+    """A store of one run: a person waited four seconds, took a payment down, it ran so, and a receipt came back.
+
+    Then nothing for half a minute, and the run ended. It is asked for as `r-2`.
+    """
+    call = {"gen_ai.tool.name": "pay", "gen_ai.tool.call.id": "c-1"}
+    person = {"aftertrace.actor.type": "human", "aftertrace.actor.id": "ana", "aftertrace.reason.text": "less will do"}
+    small = {"gen_ai.tool.call.arguments": '{"eur":60,"to":"bob"}'}
+    receipt = {"system": "ledger", "operation": "pay", "object.type": "order", "object.id": "7", "receipt.id": "re_1"}
+    who = {"aftertrace.run.id": "r-2", "gen_ai.agent.name": "clerk", "gen_ai.request.model": "m-1"}
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("run.created", {}),
+        ("action.proposed", {**call, "gen_ai.tool.call.arguments": '{"eur":900,"to":"bob"}'}),
+        ("approval.requested", {**call, "aftertrace.approval.shown.text": "Pay 900 euros to bob?"}),
+        ("approval.modified", {**call, **person, **small}),
+        ("tool.called", {**call, **small, "aftertrace.tool.state": "completed", "gen_ai.tool.call.result": "paid"}),
+        ("effect.applied", {**call, **{f"aftertrace.effect.{part}": value for part, value in receipt.items()}}),
+        ("run.completed", {}),
+    ]
+    seconds = (0, 1, 2, 6, 7, 8, 38)
+    return make(folder, [("logs", _logs(told, who, {"service.name": "shop"}, "shop", RECEIVED_NS, seconds))])
+
+
 def _attack(number: int, text: str) -> dict[str, Any]:
     call = {"gen_ai.tool.name": text, "gen_ai.tool.call.id": f"{number} {text}"}
     arguments = {"gen_ai.tool.call.arguments": json.dumps({text: text})}
@@ -161,11 +184,17 @@ def _attack(number: int, text: str) -> dict[str, Any]:
 
 
 def _logs(
-    told: list[tuple[str, dict[str, Any]]], who: dict[str, Any], resource: dict[str, Any], scope: str, from_ns: int
+    told: list[tuple[str, dict[str, Any]]],
+    who: dict[str, Any],
+    resource: dict[str, Any],
+    scope: str,
+    from_ns: int,
+    seconds: Sequence[float] | None = None,
 ) -> dict[str, Any]:
+    at_s = seconds or [place / 1000 for place in range(len(told))]
     records = [
         {
-            "timeUnixNano": str(from_ns + place * 10**6),
+            "timeUnixNano": str(from_ns + round(at_s[place] * 10**9)),
             "eventName": f"aftertrace.{event}",
             "attributes": _attributes({**who, **attributes}),
         }

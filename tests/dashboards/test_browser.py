@@ -90,13 +90,77 @@ def test_a_filter_chosen_in_the_address_is_kept_by_the_navigation(recorded_addre
 
 def test_an_attack_opens_no_dialog_and_asks_no_other_host(hostile_address: str, tab: Browser) -> None:
     """The whole corpus on every page."""
-    for page in ("", "near_misses", "runs", "run?run=last", "approvals"):
+    of_run = [f"run?run=last&tab={name}" for name in ("Calls", "Timeline", "Agents", "Configuration", "Related")]
+    for page in ("", "near_misses", "runs", "runs?shape=Fingerprints", *of_run, "approvals"):
         tab.requests.clear()
         tab.open(f"{hostile_address}/{page}", width=1280, height=2400)
-        assert tab.evaluate("document.querySelectorAll('canvas, [data-testid=stText]').length") > 0
+        assert tab.evaluate("document.querySelectorAll('canvas, [data-testid=stText], .at-root').length") > 0, page
+        assert tab.evaluate("document.querySelectorAll('.at-root :is(script, img, iframe, object, form)').length") == 0
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
         elsewhere = [each for each in tab.requests if not each.startswith((hostile_address, "data:", "blob:"))]
         assert (tab.dialogs, elsewhere) == (0, [])
         assert tab.evaluate("document.querySelectorAll('iframe, [src*=attacker], [href*=attacker]').length") == 0
+
+
+def test_what_an_attack_wrote_stands_in_a_drawing_as_it_was_written(hostile_address: str, tab: Browser) -> None:
+    """As text, for whoever reads the page."""
+    tab.open(f"{hostile_address}/runs", width=1280, height=900)
+    words = tab.evaluate("[...document.querySelectorAll('.at-list td')].map(cell => cell.innerText)")
+    assert "<script>alert(1)</script>" in words
+    assert "![x](http://attacker.example/pixel.png)" in words
+
+
+def clicked(tab: Browser, elements: str, holding: str = "") -> str:
+    """Click the first of some elements that holds a text; gives the address that the page has then."""
+    found = f"[...document.querySelectorAll({elements!r})].find(each => each.innerText.includes({holding!r}))"
+    tab.evaluate(f"{found}.click()")
+    tab.settle()
+    return str(tab.evaluate("location.pathname + location.search"))
+
+
+def test_a_run_that_is_opened_from_a_list_keeps_the_list(recorded_address: str, tab: Browser) -> None:
+    """The next run is the next of that list, and the way back leads to it."""
+    tab.open(f"{recorded_address}/runs?agent=dbbot", width=1280, height=900)
+    ids = tab.evaluate("[...document.querySelectorAll('.at-run-id')].map(each => each.title)")
+    assert clicked(tab, ".at-run-id") == f"/run?run={ids[0]}&from=agent%3Ddbbot"
+    assert clicked(tab, "button", "Next").split("&")[0] == f"/run?run={ids[1]}"
+    assert clicked(tab, "a", f" of {len(ids)}") == "/runs?agent=dbbot"
+
+
+def test_what_is_chosen_is_in_the_address_and_comes_back_with_it(recorded_address: str, tab: Browser) -> None:
+    """A tab, an event on the clock, and the call that the event tells of."""
+    tab.open(f"{recorded_address}/runs?order=most+calls", width=1280, height=900)
+    clicked(tab, ".at-run-id")
+    assert "tab=Timeline" in clicked(tab, "[role=tab]", "Timeline")
+    tab.evaluate("[...document.querySelectorAll('.at-lane-tool .at-event')].at(-1).focus()")
+    tab.evaluate("document.activeElement.click()")
+    tab.settle()
+    told, address = tab.evaluate("document.querySelector('.at-detail').innerText"), tab.evaluate("location.href")
+    assert "event=" in address
+    tab.open("about:blank", width=1280, height=900)
+    tab.open(address, width=1280, height=900)
+    assert tab.evaluate("document.querySelector('.at-detail').innerText") == told
+    assert tab.evaluate("document.querySelectorAll('.at-event.at-chosen[aria-current=true]').length") == 1
+    opened = clicked(tab, ".at-detail button", "Open call")
+    number = opened.split("call=")[1].split("&")[0]
+    assert tab.evaluate(f"document.querySelector('.at-chosen[data-number=\"{number}\"]').open")
+
+
+def test_the_clock_can_be_zoomed_and_walked_by_keyboard(recorded_address: str, tab: Browser) -> None:
+    """Wider, and then as wide as before; arrows go from one event to the next."""
+    tab.open(f"{recorded_address}/run?run=last&tab=Timeline", width=1280, height=900)
+    wide = "document.querySelector('.at-inner').clientWidth"
+    before = tab.evaluate(wide)
+    tab.evaluate("document.querySelector('[aria-label=\"Zoom in\"]').click()")
+    assert tab.evaluate(wide) == 2 * before
+    tab.evaluate("[...document.querySelectorAll('.at-button')].find(each => each.innerText === 'Fit').click()")
+    assert tab.evaluate(wide) == before
+    tab.evaluate("document.querySelector('.at-event').focus()")
+    first = tab.evaluate("document.activeElement.getAttribute('aria-label')")
+    press = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight', bubbles: true}))"
+    tab.evaluate(press)
+    assert tab.evaluate("document.activeElement.className").startswith("at-event")
+    assert tab.evaluate("document.activeElement.getAttribute('aria-label')") != first
 
 
 def test_the_check_sees_a_dialog_and_a_request_to_another_host(tab: Browser) -> None:

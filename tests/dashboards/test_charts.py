@@ -10,10 +10,9 @@ import polars as pl
 import pytest
 from dashboards import stores
 
-from aftertrace.analyzer import Analysis, open_analysis
-from aftertrace.analyzer.schemas import DERIVED, RATES_SCHEMA, TIMELINE_SCHEMA
+from aftertrace.analyzer import open_analysis
+from aftertrace.analyzer.schemas import DERIVED, RATES_SCHEMA
 from aftertrace.dashboards import charts
-from aftertrace.dashboards.timeline import timeline
 
 MINUTE_NS = 60 * 10**9
 HOUR_NS = 60 * MINUTE_NS
@@ -92,40 +91,13 @@ def test_a_rate_is_drawn_with_its_interval_and_what_it_counts() -> None:
     ]
 
 
-def test_a_wait_for_a_person_is_a_bar_of_its_own() -> None:
-    """In the human lane, as long as the wait, whatever the tool's span says."""
-    second_ns = 10**9
-    events = pl.DataFrame(
-        [
-            {"time_ns": 0, "end_ns": 6 * second_ns, "lane": "tool", "what": "tool.called entered", "tool_name": "rm"},
-            {"time_ns": 0, "end_ns": 5 * second_ns, "lane": "human", "what": "approval.granted", "tool_name": "rm"},
-            {"time_ns": 6 * second_ns, "end_ns": None, "lane": "agent", "what": "run.completed"},
-        ],
-        schema=TIMELINE_SCHEMA,
-    )
-    marks = {(row["row"], row["start"], row["end"], row["lasts"]) for row in rows_of(timeline(events))}
-    assert marks == {
-        ("tool · rm", 0.0, 6000.0, "6.0 s"),
-        ("human · rm", 0.0, 5000.0, "5.0 s"),
-        ("agent", 6000.0, None, "a moment"),
-    }
-
-
-def test_every_run_of_the_recordings_has_a_timeline(analysis: Analysis) -> None:
-    """Vega-Lite's own schema accepts each."""
-    for run_id in analysis.runs["run_id"]:
-        events = analysis.timeline(run_id)
-        assert len(rows_of(timeline(events))) == events.height
-
-
 def test_a_senders_text_stands_in_a_chart_only_as_data(hostile: Path) -> None:
-    """In the rows, and in the order of an axis: never in a title, an expression, a link or an image."""
+    """In the rows alone: never in a title, an expression, a link or an image."""
     analysis = open_analysis(hostile)
     drawn: list[Any] = [
         charts.near_misses_over_time(analysis.near_misses()),
         charts.rates(analysis.rates(["tool_name"]), "tool_name", most=50),
         charts.waits(analysis.approvals),
-        *(timeline(analysis.timeline(run_id)) for run_id in analysis.runs["run_id"]),
     ]
     places = set()
     for chart in drawn:
@@ -134,4 +106,4 @@ def test_a_senders_text_stands_in_a_chart_only_as_data(hostile: Path) -> None:
         places |= {path[-1] for path, text in texts(specification) if any(each[:9] in text for each in stores.HOSTILE)}
         assert not [text for _, text in texts(rows) if any(mark in text for mark in "\u202e\u200b\x1b\n")]
         assert {key for data in rows.values() for row in data for key in row} & {"href", "url", "image"} == set()
-    assert places == {"sort"}
+    assert places == set()

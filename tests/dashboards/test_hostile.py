@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 import streamlit as st
 from dashboards import stores
-from dashboards.conftest import PAGES, OpenPage
+from dashboards.conftest import PAGES, OpenPage, drawn, said
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
 from aftertrace.analyzer import open_analysis
+from aftertrace.dashboards import drawings
 
 AS_TEXT = frozenset(
     {
@@ -25,10 +26,12 @@ AS_TEXT = frozenset(
         "text_input.value",
         "text_input.default",
         "vega_lite_chart.spec",
+        "bidi_component.json",
     }
 )
 """The only fields in which a text of a sender may stand: the browser shows them as they are. Cells are Arrow bytes and
-looked at below; where in a chart such a text may stand is in `test_charts`."""
+looked at below; where in a chart such a text may stand is in `test_charts`. What a drawing is given is data: its script
+puts it into the page as text."""
 
 
 def words(element: Message, path: str = "") -> Iterator[tuple[str, str]]:
@@ -51,11 +54,20 @@ def leaks(page: AppTest) -> set[str]:
         proto: Any = getattr(element, "proto", None)
         if not isinstance(proto, Message):
             continue
-        for field, text in words(proto, element.type):
+        for field, text in _unpacked(words(proto, element.type)):
             unseen = any(mark in text for mark in ("\u202e", "\u200b", "\x1b"))
             if unseen or (field not in AS_TEXT and any(fragment in text for fragment in fragments)):
                 found.add(field)
     return found
+
+
+def _unpacked(told: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Of what is given as JSON, each text: what cannot be seen is written out in JSON whatever a page does."""
+    for field, text in told:
+        if field == "bidi_component.json":
+            yield from ((field, each) for each in said(json.loads(text)))
+        else:
+            yield field, text
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -66,12 +78,54 @@ def test_no_page_takes_a_text_of_a_sender_for_markup(name: str, hostile: Path, o
     assert leaks(page) == set()
 
 
-def test_every_run_of_an_attack_has_a_page_that_shows_it_as_text(hostile: Path, open_page: OpenPage) -> None:
+@pytest.mark.parametrize("tab", ["Calls", "Timeline", "Agents", "Effects", "Configuration", "Related", "Record"])
+def test_every_run_of_an_attack_has_a_page_that_shows_it_as_text(tab: str, hostile: Path, open_page: OpenPage) -> None:
     """Each attack in turn, on the page that shows most of a sender's words."""
     for run_id in open_analysis(hostile).runs["run_id"]:
-        page = open_page("run", hostile, run=run_id)
+        page = open_page("run", hostile, run=run_id, tab=tab)
         assert [each.message for each in page.exception] == []
         assert leaks(page) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "query"), [("run", {"tab": "Related"}), ("run", {}), ("runs", {}), ("runs", {"q": "attacker"})]
+)
+def test_drawings_are_of_scripts_of_ours_and_lead_home(
+    name: str, query: dict[str, str], hostile: Path, open_page: OpenPage
+) -> None:
+    """The script is the same whatever is drawn; addresses in the data are those of runs."""
+    page = open_page(name, hostile, **query)
+    folder = Path(drawings.__file__).parent / "drawn"
+    for each in page.get("bidi_component"):
+        script = (folder / f"{each.proto.component_name.removeprefix('aftertrace_')}.js").read_text()
+        assert each.proto.js_content.endswith(script)
+        assert each.proto.css_content == (folder / "sheet.css").read_text()
+        assert (each.proto.html_content, each.proto.js_source_path) == ("", "")
+        addresses = list(addresses_in(json.loads(each.proto.json)))
+        assert all(address.startswith("/run?run=") and address.isascii() for address in addresses)
+    if name == "runs":
+        assert len(drawn(page, "runs")[0]["runs"]) == len(stores.HOSTILE) if not query else 1
+
+
+def addresses_in(drawing: Any) -> Iterator[str]:
+    """Every address that a drawing leads to."""
+    if isinstance(drawing, dict):
+        yield from (value for key, value in drawing.items() if key == "to")
+        for value in drawing.values():
+            yield from addresses_in(value)
+    elif isinstance(drawing, list):
+        for value in drawing:
+            yield from addresses_in(value)
+
+
+def test_scripts_put_no_text_where_markup_is_read() -> None:
+    """What a script may not say, in all of them; the control is that each says what it does instead."""
+    folder = Path(drawings.__file__).parent / "drawn"
+    scripts = {path.name: path.read_text() for path in folder.glob("*.js")}
+    readers = ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval", "Function(", "createContextual",
+               "fetch", "XMLHttpRequest", "import(", "setAttribute(\"on", "srcdoc", ".src")  # fmt: skip
+    assert {(name, reader) for name, text in scripts.items() for reader in readers if reader in text} == set()
+    assert "textContent" in scripts["elements.js"]
 
 
 def test_agents_that_nobody_declared_are_text_on_the_page(tmp_path: Path, hostile: Path, open_page: OpenPage) -> None:

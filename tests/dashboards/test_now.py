@@ -92,7 +92,7 @@ def test_what_needs_eyes_comes_in_order_of_need(weeks: Path, after_weeks: int, o
         ("near_misses", "severity=high"),
         ("near_misses", "outcome=denied&risk=destructive"),
     ]
-    page.button[0].click().run()
+    next(each for each in page.button if each.label != "Clear all filters").click().run()
     assert page.query_params == {"show": "control failures"}
     assert headings(page)[-1] == "Effects that no call explains, or that were made twice: 2"
     assert (

@@ -23,7 +23,7 @@ BY_RUN: Final = ("calls", "runs", "approvals", "decisions", "agents", "effects")
 """The tables that are told run by run."""
 ALL: Final = pl.lit(value=True)
 """What holds of every row."""
-_NARROWING: Final = ("principal", "customer", "risk", "target", "namespace", "policy")
+_NARROWING: Final = ("principal", "model", "state", "customer", "risk", "target", "namespace", "policy")
 """Fields of a filter that no column answers."""
 
 

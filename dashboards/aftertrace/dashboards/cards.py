@@ -8,28 +8,14 @@ from typing import Any, Final
 
 import streamlit as st
 
-from aftertrace.analyzer import version_words
 from aftertrace.analyzer.document import Line
 from aftertrace.analyzer.reviews import SIGNALS
-from aftertrace.analyzer.run_record import RunRecord
 from aftertrace.dashboards import launch
 from aftertrace.dashboards.attention import NOW, Item
-from aftertrace.dashboards.data import Answer
-from aftertrace.dashboards.marks import ANSWERS, FAILED, ODD, UNSTATED, Mark
+from aftertrace.dashboards.marks import UNSTATED, Mark
 from aftertrace.dashboards.plain import plain, plain_lines
 from aftertrace.dashboards.quantities import count, duration, moment
 
-_QUESTIONS: Final = {
-    "agent": "Agent",
-    "model": "Model and version",
-    "system_prompt": "System prompt",
-    "inputs": "Inputs",
-    "tools": "Tools considered, called, rejected",
-    "reviewer": "Who reviewed",
-    "trigger": "Trigger",
-    "checks": "Checks",
-    "effects": "Effects",
-}
 _MOST_CHARACTERS: Final = 320
 _MOST_AGENTS: Final = 8
 _MOST_FINDINGS: Final = 20
@@ -95,57 +81,6 @@ def facts(pairs: Sequence[tuple[str, str]], widths: Sequence[float] | None = Non
         with column, st.container(gap=None):
             st.caption(name)
             st.text(plain(value, most=_MOST_CHARACTERS))
-
-
-def answer(given: Answer) -> None:
-    """One of the answers of a run: how sure it is, what it is, what it rests on, and what would make it known."""
-    with st.container(border=True, height="stretch", gap="xsmall"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{_QUESTIONS.get(given.question, UNSTATED.word)}**")
-            badge(ANSWERS.get(given.state, UNSTATED))
-        st.text(plain(given.value, most=_MOST_CHARACTERS) if given.value else "The telemetry does not say.")
-        if given.switch_on:
-            st.caption("What would tell it")
-            st.code(plain(given.switch_on), language=None, wrap_lines=True)
-        if given.evidence:
-            with st.popover(f"evidence: {count(len(given.evidence), 'record')}", type="tertiary"):
-                st.caption("receiver / request / record")
-                st.code("\n".join(plain(each) for each in given.evidence), language=None)
-
-
-def findings(record: RunRecord) -> None:
-    """Where a control failed in a run, or something is odd; nothing where nothing is."""
-    if not record.findings:
-        return
-    st.subheader("Where a control failed, or something is odd", anchor=False)
-    for finding in record.findings[:_MOST_FINDINGS]:
-        sure = f" ({finding.certainty})" if finding.certainty is not None else ""
-        what = f": {finding.what}" if finding.what else ""
-        of = finding.of if finding.number is None else f"{finding.of} {finding.number}"
-        told = f"{finding.signal.replace('_', ' ')}{sure}, {of}: {finding.brief}{what}"
-        with st.container(horizontal=True, vertical_alignment="center"):
-            badge(FAILED if finding.is_failure else ODD)
-            st.text(plain(told, most=_MOST_CHARACTERS))
-            for other in finding.other_runs[:_MOST_RUNS]:
-                st.page_link("views/run.py", label=f"run {other[:8]}", query_params={"run": other})
-    left = len(record.findings) - _MOST_FINDINGS
-    if left > 0:
-        st.caption(f"{left:,} more: the run record has all of them.")
-
-
-def changed_before(record: RunRecord) -> None:
-    """What had been changed in the agents of a run just before it, the nearest first, and how to go on."""
-    st.subheader("What had been changed just before", anchor=False)
-    if record.versions is None:
-        st.text(version_words.OTHERS_UNREAD)
-    for version in (record.versions or ())[:_MOST_AGENTS]:
-        st.text(plain(version_words.in_force(version), most=_MOST_CHARACTERS))
-        for change in version.changes:
-            told = (version_words.headline(change), *version_words.sides(change))
-            st.code("\n".join(plain(line, most=_MOST_CHARACTERS) for line in told), language=None, wrap_lines=True)
-    if not any(version.changes for version in record.versions or ()) and record.versions is not None:
-        st.text("Nothing is known to have been changed before it.")
-    st.caption(f"What moved after each change: aftertrace changes --run {record.run_id}")
 
 
 def approval(row: Mapping[str, Any]) -> None:

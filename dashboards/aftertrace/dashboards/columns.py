@@ -10,7 +10,6 @@ from aftertrace.dashboards.marks import DECISION_COLOURS, OUTCOME_COLOURS, SEVER
 
 _COLUMNS: Final[dict[str, Any]] = {
     "run": st.column_config.LinkColumn("run", display_text=r"run=(.{8})", width=84, help="opens the run's page"),
-    "ordinal": st.column_config.NumberColumn("#", width=40, help="order among the calls of its conversation, from 0"),
     "outcome": st.column_config.MultiselectColumn(
         "outcome", options=list(OUTCOME_COLOURS), color=list(OUTCOME_COLOURS.values()), width=130
     ),
@@ -81,16 +80,6 @@ _COLUMNS: Final[dict[str, Any]] = {
     "system": st.column_config.TextColumn("system", width=110, help="system of record, as its receipt names it"),
     "object_type": st.column_config.TextColumn("object", width=110),
     "object_id": st.column_config.TextColumn("object id", width=130),
-    "how": st.column_config.TextColumn(
-        "how", width=100, help="delegated: by a call of the agent above; handed_over: the run with it; nested: below it"
-    ),
-    "delegated_by_tool": st.column_config.TextColumn("by tool", width=130),
-    "delegated_by_call": st.column_config.TextColumn("by call", width=130),
-    "agent_id": st.column_config.TextColumn("agent id", width=110),
-    "allowed_by": st.column_config.TextColumn(
-        "let through by", width=96, help="grant, mode, rule, or who decided; a trailing ? marks what is inferred"
-    ),
-    "permission_mode": st.column_config.TextColumn("mode", width=130, help="permission mode in force, where told"),
     "failed": st.column_config.TextColumn("control failure", width=110, help="a control that should have held"),
     "finding": st.column_config.TextColumn("finding", width=120, help="docs/REFERENCE.md tells what each means"),
     "control": st.column_config.TextColumn("control", width=64, help="failed, or only odd"),
@@ -109,20 +98,12 @@ _COLUMNS: Final[dict[str, Any]] = {
     "reviewer": st.column_config.TextColumn("reviewer", width=110),
     "reason": st.column_config.TextColumn("reason", width="medium"),
     "arguments": st.column_config.TextColumn("arguments", width="medium"),
-    "executed_arguments": st.column_config.TextColumn(
-        "ran with", width=130, help="its arguments, where they are known"
-    ),
     "prompt": st.column_config.TextColumn("first input", width="medium"),
     "wait_s": st.column_config.NumberColumn("wait (s)", format="%.1f", width=70, help="how long the decision took"),
     "duration_s": st.column_config.NumberColumn("duration (s)", format="%.2f", width=84),
     "calls": st.column_config.NumberColumn("calls", width=56),
     "near_misses": st.column_config.NumberColumn("near misses", width=84),
     "consequential": st.column_config.NumberColumn("consequential", width=96, help="above the risk class read"),
-    "unresolved": st.column_config.NumberColumn("unresolved", width=80, help="proposed, and then nothing is known"),
-    "approvals": st.column_config.NumberColumn("approvals", width=74),
-    "input_tokens": st.column_config.NumberColumn("tokens in", format="localized", width=76),
-    "output_tokens": st.column_config.NumberColumn("tokens out", format="localized", width=76),
-    "cost_usd": st.column_config.NumberColumn("cost (US$)", format="%.4f", width=80),
     "rate": st.column_config.NumberColumn("rate (%)", format="%.1f", width=70),
     "low": st.column_config.NumberColumn(
         "low (%)", format="%.1f", width=66, help="lower end of the 95 % Wilson interval"
@@ -152,7 +133,6 @@ _COLUMNS: Final[dict[str, Any]] = {
     "longest_wait_s": st.column_config.NumberColumn("longest wait (s)", format="%.1f", width=106),
     "environment": st.column_config.TextColumn("environment", width=96),
     "tenant": st.column_config.TextColumn("tenant", width=90),
-    "tool_call_id": st.column_config.TextColumn("call id", width=110),
 }
 _TIMES: Final = {
     "first_at": "time (UTC)",

@@ -17,8 +17,6 @@ import streamlit as st
 from aftertrace.analyzer import (
     AftertraceError,
     Analysis,
-    Answer,
-    Answers,
     Filter,
     Invalid,
     current_version,
@@ -35,8 +33,6 @@ __all__ = [
     "REFRESH_S",
     "AftertraceError",
     "Analysis",
-    "Answer",
-    "Answers",
     "Filter",
     "Invalid",
     "Pace",
@@ -154,7 +150,7 @@ def _key(data: str, inventory: str | None) -> str:
 @st.cache_resource(max_entries=2, show_spinner="Reading the store …")
 def _opened(data: str, key: str, inventory: str | None) -> Analysis:
     began_s = time.monotonic()
-    opened = open_analysis(Path(data), inventory=_declared(inventory))
+    opened = open_analysis(Path(data), now_ns=_now_ns(), inventory=_declared(inventory))
     # The derived tables are made when they are first asked for; every page needs the last of them.
     opened.runs  # noqa: B018
     now_s = time.monotonic()
@@ -170,7 +166,12 @@ def _opened_run(
     inventory: str | None,
     text: str,
 ) -> tuple[Analysis, str]:
-    return open_run(Path(data), text, inventory=_declared(inventory))
+    return open_run(Path(data), text, now_ns=_now_ns(), inventory=_declared(inventory))
+
+
+def _now_ns() -> int:
+    """As finely as times are written, so that what a page was judged at can be asked for again (`--as-of`)."""
+    return time.time_ns() // 1000 * 1000
 
 
 def _declared(inventory: str | None) -> declarations.Inventory | None:

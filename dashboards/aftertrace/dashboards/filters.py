@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import streamlit as st
@@ -31,10 +32,14 @@ FACETS: Final = (
     Facet("tool", "Tool", "calls", "tool_name"),
     Facet("outcome", "Outcome", "calls", "outcome"),
     Facet("decided_by", "Decided by", "calls", "decided_by"),
+    Facet("state", "State of the run", "runs", "state"),
+    Facet("model", "Model", "runs", "model"),
     Facet("reviewer", "Reviewer", "approvals", "reviewer"),
     Facet("tenant", "Tenant", "runs", "tenant"),
     Facet("environment", "Environment", "runs", "environment"),
 )
+_IN_SIGHT: Final = 5
+"""So many stand in the row; the others are one click away."""
 
 PERIODS: Final = {
     "last hour": HOUR_NS,
@@ -43,36 +48,63 @@ PERIODS: Final = {
     "last 30 days": 30 * DAY_NS,
 }
 """Length of each period that can be chosen, by what it is called."""
+KEYS: Final = (*(facet.key for facet in FACETS), "period")
+"""What of an address is a filter."""
 
 
 def choices(analysis: Analysis, facet: Facet) -> list[str]:
     """The values a facet can take in this store, in order."""
     frame: pl.DataFrame = getattr(analysis, facet.table)
-    return frame.get_column(facet.column).drop_nulls().unique().sort().to_list()
+    values = frame.get_column(facet.column).drop_nulls().unique()
+    if facet.key == "model":
+        # A run that asked several names them with a comma between.
+        values = pl.concat([values, values.str.split(", ").explode()]).unique()
+    return values.sort().to_list()
 
 
 def bar(analysis: Analysis) -> None:
     """Draw the filters. A choice is stored under the facet's key, in the session and in the address."""
-    *columns, last = st.columns(len(FACETS) + 1, gap="xsmall")
-    for column, facet in zip(columns, FACETS, strict=True):
-        column.selectbox(
-            facet.label,
-            choices(analysis, facet),
-            index=None,
-            format_func=_option,
-            placeholder="all",
-            key=facet.key,
-            bind="query-params",
-        )
-    last.selectbox("Time", list(PERIODS), index=None, placeholder="all", key="period", bind="query-params")
+    *columns, period, more = st.columns([*([4] * (_IN_SIGHT + 1)), 3], gap="xsmall", vertical_alignment="bottom")
+    for column, facet in zip(columns, FACETS[:_IN_SIGHT], strict=True):
+        with column:
+            _choice(analysis, facet)
+    period.selectbox("Time", list(PERIODS), index=None, placeholder="all", key="period", bind="query-params")
+    hidden = FACETS[_IN_SIGHT:]
+    set_here = sum(st.session_state.get(facet.key) is not None for facet in hidden)
+    with more.popover(f"More ({set_here})" if set_here else "More", icon=":material/tune:", width="stretch"):
+        for facet in hidden:
+            _choice(analysis, facet)
+        st.button("Clear all filters", icon=":material/filter_alt_off:", on_click=_clear, width="stretch")
 
 
-def chosen(now_ns: int | None = None) -> Filter:
-    """The filter as it is set now. A period counts back from `now_ns`, or from this minute."""
-    values = {facet.key: st.session_state.get(facet.key) for facet in FACETS}
-    period = PERIODS.get(st.session_state.get("period") or "")
+def _choice(analysis: Analysis, facet: Facet) -> None:
+    st.selectbox(
+        facet.label,
+        choices(analysis, facet),
+        index=None,
+        format_func=_option,
+        placeholder="all",
+        key=facet.key,
+        bind="query-params",
+    )
+
+
+def _clear() -> None:
+    for key in KEYS:
+        st.session_state[key] = None
+
+
+def chosen() -> Filter:
+    """The filter as it is set now. A period counts back from this minute."""
+    return of(st.session_state)
+
+
+def of(values: Mapping[Any, Any], now_ns: int | None = None) -> Filter:
+    """The filter that some values say, by their keys in the address. A period counts back from `now_ns`."""
+    period = PERIODS.get(values.get("period") or "")
     now = now_ns if now_ns is not None else time.time_ns() // _MINUTE_NS * _MINUTE_NS
-    return Filter(**values, since_ns=None if period is None else now - period)
+    told = {facet.key: values.get(facet.key) for facet in FACETS}
+    return Filter(**told, since_ns=None if period is None else now - period)
 
 
 def _option(value: str) -> str:

@@ -17,13 +17,6 @@ class Mark:
     colour: Colour
 
 
-ANSWERS: Final = {
-    "known": Mark("known", ":material/check_circle:", "green"),
-    "partial": Mark("partial", ":material/incomplete_circle:", "orange"),
-    "unknown": Mark("unknown", ":material/help:", "red"),
-}
-"""By state of an answer."""
-
 RUN_STATES: Final = {
     "open": Mark("open", ":material/play_circle:", "blue"),
     "waiting": Mark("waiting for an approval", ":material/hourglass_top:", "orange"),
@@ -34,8 +27,7 @@ RUN_STATES: Final = {
 """By state of a run."""
 
 FAILED: Final = Mark("control failed", ":material/error:", "red")
-ODD: Final = Mark("odd", ":material/warning:", "orange")
-"""What a finding is."""
+"""What a failure of a control is."""
 
 SEVERITIES: Final = (
     Mark("low", ":material/remove:", "gray"),
@@ -82,12 +74,3 @@ DECISION_COLOURS: Final = {
     "granted": "#4d9a6f",
 }
 """One per decision of an approval, those that wait first."""
-
-LANE_COLOURS: Final = {
-    "agent": "#7f8fa6",
-    "model": "#5a74d6",
-    "tool": "#3f9c94",
-    "human": "#e0952f",
-    "control": "#d1495b",
-}
-"""One per lane of the timeline, from top to bottom."""

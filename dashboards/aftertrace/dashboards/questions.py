@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import polars as pl
@@ -14,8 +14,9 @@ from aftertrace.analyzer.control_widths import Tried
 from aftertrace.analyzer.near_miss_figures import Figures
 from aftertrace.analyzer.periods import Period
 from aftertrace.analyzer.populations import Choice, PopulationComparison
-from aftertrace.dashboards import data
+from aftertrace.dashboards import data, run_list
 from aftertrace.dashboards.data import Analysis, Filter
+from aftertrace.dashboards.run_list import Listed
 
 _Answer = TypeVar("_Answer")
 
@@ -46,6 +47,16 @@ def comparison(analysis: Analysis, choice: Choice) -> PopulationComparison:
 def draft(analysis: Analysis, call_key: str) -> Tried:
     """The rule that would have caught a call, as wide as history speaks for. Raises `Invalid` where none can be."""
     return _once(analysis, f"draft {call_key}", lambda: _drafted(analysis, call_key))
+
+
+def listed(analysis: Analysis, kept: Mapping[str, str], chosen: Filter) -> Listed:
+    """The runs of a list (`run_list.listed`). Raises `Invalid` where the text that is looked for is too short."""
+    return _once(analysis, f"listed {kept} {chosen!r}", lambda: run_list.listed(analysis, kept, chosen))
+
+
+def related(analysis: Analysis, run_id: str) -> pl.DataFrame:
+    """Other runs that share something with one, columns as in `related.RELATED`."""
+    return _once(analysis, f"related {run_id}", lambda: analysis.related(run_id))
 
 
 def _drafted(analysis: Analysis, call_key: str) -> Tried:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 import polars as pl
 import streamlit as st
 
 from aftertrace.analyzer.reviews import reviews
+from aftertrace.dashboards.addresses import run_address
 from aftertrace.dashboards.columns import config
 from aftertrace.dashboards.plain import plain
 
@@ -35,11 +35,6 @@ class Layout:
     """What rows are sorted by."""
     descending: Sequence[bool]
     """One per entry of `order`."""
-
-
-def run_address(run_id: str) -> str:
-    """Address of a run's page, on this host."""
-    return f"/run?run={quote(run_id, safe='')}"
 
 
 def run_link(of: str | pl.Expr = "run_id") -> pl.Expr:
@@ -70,9 +65,6 @@ def first_at() -> pl.Expr:
 
 
 _RISK: Final = risk()
-_ALLOWED: Final = (
-    pl.col("allowed_by") + pl.when(pl.col("allowed_basis") == "inferred").then(pl.lit(" ?")).otherwise(pl.lit(""))
-).alias("allowed_by")
 _FAILED: Final = pl.col("signals").list.join(", ").replace("", None).alias("failed")
 _WAIT: Final = seconds("wait_ns", "wait_s")
 _FIRST: Final = first_at()
@@ -137,55 +129,6 @@ FAILED_RUNS: Final = Layout(
 )
 """Runs of which records tell what cannot all be so, the newest first."""
 
-CALLS: Final = Layout(
-    columns=(
-        "ordinal",
-        "tool_name",
-        chip("outcome"),
-        _ALLOWED,
-        "decided_by",
-        "basis",
-        "permission_mode",
-        _FAILED,
-        _WAIT,
-        _RISK,
-        "arguments",
-        "reason",
-        "executed_arguments",
-        "reviewer",
-        _FIRST,
-        "tool_call_id",
-    ),
-    order=("ordinal", "first_ns", "call_key"),
-    descending=(False, False, False),
-)
-"""The calls of one run, in their order."""
-
-RUNS: Final = Layout(
-    columns=(
-        run_link(),
-        "agent_name",
-        "state",
-        "started_at",
-        seconds("duration_ns", "duration_s"),
-        "calls",
-        "near_misses",
-        "consequential",
-        "unresolved",
-        "approvals",
-        "model",
-        "prompt",
-        "input_tokens",
-        "output_tokens",
-        "cost_usd",
-        "environment",
-        "tenant",
-    ),
-    order=("first_ns", "run_id"),
-    descending=(True, False),
-)
-"""Runs, the newest first."""
-
 APPROVALS: Final = Layout(
     columns=(
         chip("decision"),
@@ -219,31 +162,6 @@ EVENTS: Final = Layout(
     descending=(False, False),
 )
 """The timeline of one run as a list."""
-
-
-AGENTS: Final = Layout(
-    columns=(
-        pl.concat_str(
-            pl.when(pl.col("depth") > 0)
-            .then(pl.concat_str(pl.lit("· ").repeat_by("depth").list.join(""), pl.lit("")))
-            .otherwise(pl.lit("")),
-            "agent_name",
-        ).alias("agent_name"),
-        "how",
-        "delegated_by_tool",
-        "delegated_by_call",
-        "calls",
-        "near_misses",
-        pl.coalesce("model", "model_served").alias("model"),
-        "input_tokens",
-        "output_tokens",
-        "cost_usd",
-        "agent_id",
-    ),
-    order=("path", "first_ns"),
-    descending=(False, False),
-)
-"""The agents of one run, each below the one that set it to work."""
 
 
 DECLARED: Final = Layout(

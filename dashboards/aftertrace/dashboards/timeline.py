@@ -1,122 +1,162 @@
-"""One run on the clock, as a chart."""
+"""One run on the clock, as data for `drawings`: lanes, what lasts, what happens in a moment, and where nothing is."""
 
 from __future__ import annotations
 
-import math
-from typing import Any, Final
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
 
-import altair as alt
-import polars as pl
+from aftertrace.analyzer.call_record import Call
+from aftertrace.analyzer.lengths import length
+from aftertrace.analyzer.record_words import clock
+from aftertrace.analyzer.run_record import Moment, RunRecord
+from aftertrace.dashboards.blocks import Drawn
+from aftertrace.dashboards.plain import plain, plain_lines
 
-from aftertrace.dashboards.charts import FRAME_PIXELS, ROW_PIXELS, label
-from aftertrace.dashboards.marks import LANE_COLOURS
-from aftertrace.dashboards.plain import plain
-from aftertrace.dashboards.quantities import duration
+EVENTS_AT_MOST: Final = 1_500
+"""What is drawn of a run at once; the list below has all of it, page by page."""
+LANES: Final = {
+    "agent": "agent",
+    "model": "model",
+    "tool": "tool",
+    "human": "human wait",
+    "control": "control",
+    "system": "system",
+}
+"""What each lane is called, from top to bottom. Effects are the lane of the systems that they are in."""
+_GAP_SHARE: Final = 0.04
+"""Of the run's length: shorter times without a record are not marked."""
+_DETAIL_CHARACTERS: Final = 4_000
+_NAME_CHARACTERS: Final = 60
+_PLACES: Final = 8
+_REFUSED: Final = ("rejected", "refused", "deny", "denied", "blocked", "failed", "expired", "cancelled")
 
-_MOST_BARS: Final = 2000
-"""Marks in one timeline; beyond it a browser slows, and the list below the chart still has them all."""
-_TICK_STEPS_MS: Final = tuple(
-    unit * step
-    for unit, steps in (
-        (1, (1, 2, 5, 10, 20, 50, 100, 200, 500)),
-        (1000, (1, 2, 5, 10, 15, 30)),
-        (60_000, (1, 2, 5, 10, 15, 30)),
-        (3_600_000, (1, 2, 3, 6, 12, 24)),
-    )
-    for step in steps
-)
 
+def drawn(record: RunRecord, chosen: str | None = None) -> Drawn | None:
+    """A run as `drawings.timeline` draws it; None where no time is told.
 
-def timeline(frame: pl.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """One run on the clock: a row per lane and thing, bars for what lasts, ticks for points in time.
-
-    A wait for a person is a bar in the `human` lane, so that it never hides in a tool's duration.
+    Args:
+        record: the run.
+        chosen: id of the event that a reader has chosen, as `ids` gives it.
     """
-    rows = pl.DataFrame(
-        [
-            _mark(row)
-            for row in frame.sort("time_ns", "evidence", nulls_last=True).head(_MOST_BARS).iter_rows(named=True)
-        ],
-        schema={
-            "row": pl.String,
-            "lane": pl.String,
-            "start": pl.Float64,
-            "end": pl.Float64,
-            "what": pl.String,
-            "lasts": pl.String,
-            "decided by": pl.String,
-            "detail": pl.String,
-            "evidence": pl.String,
-            "order": pl.Int64,
-        },
-    )
-    order = rows.sort("order", "start", maintain_order=True).get_column("row").unique(maintain_order=True).to_list()
-    lanes = [lane for lane in LANE_COLOURS if lane in rows.get_column("lane")]
-    encoding: dict[str, Any] = {
-        "y": alt.Y(
-            "row:N",
-            sort=order,
-            title=None,
-            axis=alt.Axis(labelLimit=220, labelOverlap=False, labelFlush=False, ticks=False, grid=True),
-        ),
-        "color": alt.Color(
-            "lane:N",
-            scale=alt.Scale(domain=lanes, range=[LANE_COLOURS[lane] for lane in lanes]),
-            legend=alt.Legend(title=None, orient="top"),
-        ),
-        "tooltip": ["what:N", "lasts:N", "decided by:N", "detail:N", "evidence:N"],
-    }
-    begin_ms, end_ms = rows.select(
-        pl.col("start").min(), pl.max_horizontal(pl.col("start").max(), pl.col("end").max()).alias("end")
-    ).row(0)
-    # Times are drawn as numbers: a temporal axis of Vega draws a single tick where a run takes under a second.
-    clock = alt.X(
-        "start:Q",
-        title="UTC",
-        scale=alt.Scale(zero=False, nice=False, domain=[begin_ms, max(end_ms, begin_ms + 1)]),
-        axis=alt.Axis(
-            values=_ticks(begin_ms, end_ms),
-            labelExpr=f"utcFormat(datum.value, '{_clock(end_ms - begin_ms)}')",
-            labelOverlap=True,
-        ),
-    )
-    lasting = rows.filter(pl.col("end").is_not_null())
-    points = rows.filter(pl.col("end").is_null())
-    bars = alt.Chart(lasting).mark_bar(height=12, minBandSize=3, cornerRadius=2, opacity=0.85).encode(
-        x=clock, x2="end:Q", **encoding
-    )  # fmt: skip
-    ticks = alt.Chart(points).mark_tick(thickness=3, height=14).encode(x=clock, **encoding)
-    return alt.layer(bars, ticks).properties(height=max(2, len(order)) * ROW_PIXELS + FRAME_PIXELS + 24)
-
-
-def _clock(span_ms: float) -> str:
-    """How fine the clock must be to tell its ticks apart, in d3's words."""
-    if span_ms < 20_000:
-        return "%H:%M:%S.%L"
-    return "%H:%M:%S" if span_ms < 12 * 3_600_000 else "%d %b %H:%M"
-
-
-def _ticks(begin_ms: float, end_ms: float) -> list[float]:
-    """Round moments between two, at most nine of them."""
-    step_ms = next((step for step in _TICK_STEPS_MS if (end_ms - begin_ms) / step <= 8), 86_400_000 * 7)
-    first = math.ceil(begin_ms / step_ms)
-    return [tick * step_ms for tick in range(first, math.floor(end_ms / step_ms) + 1)]
-
-
-def _mark(row: dict[str, Any]) -> dict[str, Any]:
-    lane = row["lane"] if row["lane"] in LANE_COLOURS else "agent"
-    thing = row["tool_name"] if lane in ("tool", "human", "control") else None
-    start, end = row["time_ns"], row["end_ns"]
-    lasts = end is not None and end > start
+    named = ids(record)
+    timed = [(name, each) for name, each in named.items() if each.offset_s is not None][:EVENTS_AT_MOST]
+    if not timed:
+        return None
+    left = sum(each.offset_s is not None for each in named.values()) - len(timed)
+    timed += [(f"wait {call.number}", each) for call, each in waits(record)]
+    begin = min(each.offset_s or 0.0 for _, each in timed)
+    span = max(max(_end(each) for _, each in timed) - begin, 1e-3)
+    number_of = {call.call_id: call.number for call in reversed(record.calls) if call.call_id}
+    number_of |= {f"wait {call.number}": call.number for call in record.calls}
+    events = [
+        _event(name, each, record, number_of.get(name, number_of.get(each.call_id or ""))) for name, each in timed
+    ]
+    for event in events:
+        event["from"] -= begin
+    used = {event["lane"] for event in events}
     return {
-        "row": f"{lane} · {label(thing)}" if thing else lane,
-        "lane": lane,
-        "start": start / 1e6,
-        "end": end / 1e6 if lasts else None,
-        "what": plain(row["what"] or "", most=120),
-        "lasts": duration(end - start) if lasts else "a moment",
-        "decided by": row["decided_by"],
-        "detail": plain(row["detail"] or "", most=240),
-        "evidence": row["evidence"],
-        "order": list(LANE_COLOURS).index(lane),
+        "began": clock(record.started_at, None),
+        "span": span,
+        "lanes": [{"name": name, "title": title} for name, title in LANES.items() if name in used],
+        "events": events,
+        "gaps": [
+            {"from": start - begin, "to": end - begin, "title": f"{length(end - start)} without a record"}
+            for start, end in gaps([each for _, each in timed])
+        ],
+        "chosen": chosen,
+        "left": left,
     }
+
+
+def ids(record: RunRecord) -> dict[str, Moment]:
+    """The events of a run by what an address calls them: the place of their record, counted where it tells several."""
+    seen: Counter[str] = Counter()
+    named = {}
+    for each in record.timeline:
+        nth = seen[each.evidence]
+        seen[each.evidence] += 1
+        named[each.evidence if nth == 0 else f"{each.evidence}:{nth + 1}"] = each
+    return named
+
+
+def waits(record: RunRecord) -> Iterator[tuple[Call, Moment]]:
+    """The waits for an answer that no record tells as one: from the question to the answer, or to the run's end."""
+    told = {each.call_id for each in record.timeline if each.lane == "human" and each.lasted_s}
+    for call in record.calls:
+        asked = call.approval
+        if asked is None or asked.asked_at is None or (call.call_id in told and call.call_id):
+            continue
+        until = asked.decided_at or (record.ended_at if asked.decision == "pending" else None)
+        if until is None or record.started_at is None or not asked.asked_at < until:
+            continue
+        begin, end = (_seconds_between(record.started_at, at) for at in (asked.asked_at, until))
+        yield (
+            call,
+            Moment(
+                at=asked.asked_at, offset_s=begin, lasted_s=end - begin, lane="human", what=f"wait, {asked.decision}",
+                tool=call.tool, call_id=call.call_id, decided_by=asked.decided_by, detail=asked.reason,
+                evidence=", ".join(call.evidence[:_PLACES]), order="clock", behind_s=None, behind_of=None, service=None,
+            ),
+        )  # fmt: skip
+
+
+def _seconds_between(first: str, last: str) -> float:
+    return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
+
+
+def gaps(timed: Sequence[Moment]) -> Iterator[tuple[float, float]]:
+    """From when to when, in seconds since the run began, nothing is on record, where that is long beside the run."""
+    spans = sorted((each.offset_s or 0.0, _end(each)) for each in timed)
+    least = (max(end for _, end in spans) - spans[0][0]) * _GAP_SHARE
+    until = spans[0][1]
+    for start, end in spans[1:]:
+        if start - until > least:
+            yield until, start
+        until = max(until, end)
+
+
+def _end(each: Moment) -> float:
+    return (each.offset_s or 0.0) + (each.lasted_s or 0.0)
+
+
+def _event(name: str, each: Moment, record: RunRecord, number: int | None) -> Drawn:
+    lane = "system" if each.what.startswith("effect.") else each.lane if each.lane in LANES else "agent"
+    what = plain(each.what, most=_NAME_CHARACTERS)
+    tool = plain(each.tool, most=_NAME_CHARACTERS) if each.tool else None
+    doubts = []
+    if each.behind_s is not None:
+        doubts.append(f"its clock is behind by {length(each.behind_s)} at least")
+    if each.order == "unsure":
+        doubts.append("its place in the order is not known")
+    facts = {
+        "at (UTC)": clock(each.at, record.started_at),
+        "lasted": length(each.lasted_s) if each.lasted_s else "a moment",
+        "tool": tool,
+        "decided by": each.decided_by,
+        "service": plain(each.service, most=_NAME_CHARACTERS) if each.service else None,
+        "call id": plain(each.call_id, most=_NAME_CHARACTERS) if each.call_id else None,
+        "evidence": each.evidence,
+        "doubt": ", ".join(doubts) or None,
+    }
+    words = each.what.replace(".", " ").split()
+    return {
+        "id": name,
+        "lane": lane,
+        "from": each.offset_s or 0.0,
+        "lasted": each.lasted_s or 0.0,
+        "title": what,
+        "label": _label(each, what, tool),
+        "refused": any(word in _REFUSED for word in words),
+        "facts": [{"name": fact, "value": value} for fact, value in facts.items() if value],
+        "detail": plain_lines(each.detail[:_DETAIL_CHARACTERS]) if each.detail else None,
+        "call": number,
+    }
+
+
+def _label(each: Moment, what: str, tool: str | None) -> str:
+    """What stands beside a bar or mark."""
+    if each.lane == "human" and each.lasted_s:
+        return f"{tool or what}: {what.removeprefix('approval.').removeprefix('wait, ')} after {length(each.lasted_s)}"
+    return tool if tool and each.lane in ("tool", "human", "control") else what.removeprefix("span ")

@@ -1,22 +1,30 @@
-"""One run: six answers, its calls, and what happened when."""
+"""One run: six answers, its calls, what happened when, what changed, and what it has to do with other runs."""
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import streamlit as st
 
-from aftertrace.dashboards import data, tables
-from aftertrace.dashboards.cards import answer, badge, changed_before, facts, findings
+from aftertrace.analyzer import record_document, record_tables, record_words, version_words
+from aftertrace.dashboards import call_cards, data, drawings, filters, questions, run_blocks, run_list, tables, timeline
+from aftertrace.dashboards.addresses import FROM, kept_in
+from aftertrace.dashboards.blocks import drawn
+from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.marks import RUN_STATES, UNSTATED
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count, duration, moment, money
-from aftertrace.dashboards.timeline import timeline
 
-head, search = st.columns([5, 3], vertical_alignment="center")
+_NAME_CHARACTERS = 24
+_LINE_CHARACTERS = 200
+TABS = ("Calls", "Timeline", "Agents", "Effects", "Configuration", "Related", "Record")
+
+head, ways, search = st.columns([13, 8, 6], vertical_alignment="center", gap="small")
 asked = search.text_input(
     "Run",
     key="run",
     bind="query-params",
-    placeholder="run id or its beginning, a trace id, or last",
+    placeholder="run id, trace id, or last",
     icon=":material/search:",
     label_visibility="collapsed",
 )
@@ -25,99 +33,180 @@ try:
 except data.Invalid as error:
     st.warning("There is no such run.", icon=":material/search_off:")
     st.code(plain(str(error)), language=None, wrap_lines=True)
+    st.page_link("views/runs.py", label="All runs", icon=":material/list_alt:")
     st.stop()
 
-only = data.Filter(run_id=run_id)
-run = analysis.select("runs", only).row(0, named=True)
-calls = analysis.select("calls", only)
-agents = analysis.select("agents", only)
-answers = analysis.answers(run_id)
 record = analysis.record(run_id)
-events = analysis.timeline(run_id)
-UNKNOWN = UNSTATED.word
+run = analysis.select("runs", data.Filter(run_id=run_id)).row(0, named=True)
+kept = run_list.kept(kept_in(st.query_params.get(FROM)))
+links = run_blocks.addresses(record, kept)
+
+
+def open_call(number: int | None) -> None:
+    """Write the chosen call into the address."""
+    st.query_params.pop("call", None)
+    if number is not None:
+        st.query_params["call"] = str(number)
+
+
+def open_event(event: str | None) -> None:
+    """Write the chosen event into the address, or go to the call that it tells of."""
+    if event is not None and event.startswith("call "):
+        open_call(int(event.removeprefix("call ")))
+        st.session_state["tab"] = "Calls"
+        return
+    st.query_params.pop("event", None)
+    if event is not None:
+        st.query_params["event"] = event
+
+
+def address() -> str:
+    """Address of the page as it is now, for somebody who sees the same server."""
+    now = {**dict(st.query_params.items()), "run": run_id}
+    return f"{(st.context.url or '').rstrip('/')}/run?{urlencode(now)}"
+
+
+def go_to(other: str | None) -> None:
+    """Open another run in the place of this one."""
+    st.session_state["run"] = other
+    for name in ("call", "event", "calls_page"):
+        st.query_params.pop(name, None)
+        st.session_state.pop(name, None)
+
 
 with head, st.container(horizontal=True, vertical_alignment="center", gap="small"):
     badge(RUN_STATES.get(run["state"], UNSTATED))
-    st.text(plain(run["agent_name"] or "agent not stated", most=80))
+    st.text(plain(" ".join(filter(None, (run["agent_name"] or "agent not stated", run["agent_version"]))), most=48))
     st.code(run_id, language=None, width="content")
-known = sum(each.state == "known" for each in answers.six)
-tokens = f"{count(run['input_tokens'])} in, {count(run['output_tokens'])} out"
+    with st.popover("Share", icon=":material/share:", type="tertiary"):
+        st.caption("A link to what is shown now")
+        st.code(address(), language=None, wrap_lines=True)
+        st.caption("The same on the command line")
+        st.code(f"aftertrace run {run_id}", language=None)
+        st.caption("All of it as one file that prints well, to attach to an incident")
+        st.download_button(
+            "Run record, as one file",
+            lambda: data.record_page(analysis, run_id),
+            file_name=f"run-{run_id}.html",
+            mime="text/html",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+way = ways.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="xsmall")
 facts(
     [
         ("Started", moment(run["started_at"])),
         ("Duration", duration(run["duration_ns"])),
         ("Calls", f"{count(run['calls'])}, {count(run['near_misses'], 'near miss')}"),
-        ("Tokens", tokens),
-        ("Cost", money(run["cost_usd"])),
-        ("Conversation", run["conversation_id"] or UNKNOWN),
+        ("Tokens", record_words.tokens(record.usage)),
+        ("Cost, as stated", money(run["cost_usd"])),
+        ("Acted for", plain(run["user_id"] or UNSTATED.word, most=_NAME_CHARACTERS)),
     ],
-    widths=[5, 3, 4, 4, 3, 6],
+    widths=[5, 3, 4, 5, 3, 5],
 )
+st.text(record_words.headline(record))
+latest = next((change for version in record.versions or () for change in version.changes), None)
+if latest is not None:
+    st.text(plain(f"Changed before it: {version_words.headline(latest)}", most=_LINE_CHARACTERS))
+if record.findings:
+    drawings.document(drawn(record_document.findings(record), links), key=f"findings_{run_id}")
+drawings.document(run_blocks.answers(record), key=f"answers_{run_id}")
 
-findings(record)
+opened = dict(zip(TABS, st.tabs(TABS, key="tab", bind="query-params"), strict=True))
 
-st.subheader(f"Six answers, {known} known", anchor=False)
-for row in (answers.six[:3], answers.six[3:]):
-    for column, given in zip(st.columns(3, gap="small"), row, strict=True):
-        with column:
-            answer(given)
-with st.expander("Trigger, checks and effects", icon=":material/more_horiz:", expanded=True):
-    for column, given in zip(st.columns(3, gap="small"), answers.more, strict=True):
-        with column:
-            answer(given)
+if opened["Calls"].open:
+    with opened["Calls"]:
+        if not record.calls:
+            st.text("No tool call was seen in this run.")
+        else:
+            told = st.query_params.get("call", "")
+            number = int(told) if told.isdecimal() else None
+            pages = -(-len(record.calls) // call_cards.CALLS_AT_ONCE)
+            page = 1
+            if pages > 1:
+                page = st.pagination(pages, default=call_cards.page_of(record.calls, number), key="calls_page")
+            begin = (page - 1) * call_cards.CALLS_AT_ONCE
+            some = record.calls[begin : begin + call_cards.CALLS_AT_ONCE]
+            cards = call_cards.cards(record, some, number, links)
+            drawings.call_cards(cards, number, key=f"calls_{run_id}_{page}", on_choice=open_call)
+            if pages > 1:
+                st.caption(f"Calls {begin + 1:,} to {begin + len(some):,} of {len(record.calls):,}.")
 
-changed_before(record)
+if opened["Timeline"].open:
+    with opened["Timeline"]:
+        clock = timeline.drawn(record, st.query_params.get("event"))
+        if clock is None:
+            st.text("The records of this run hold no times.")
+        else:
+            drawings.timeline(clock, key=f"timeline_{run_id}", on_choice=open_event)
+            if clock["left"]:
+                st.caption(f"{clock['left']:,} more events are in the list below, not in the drawing.")
+        events = analysis.timeline(run_id)
+        with st.expander(f"All {count(events.height, 'event')}", icon=":material/list:"):
+            tables.show(events, tables.EVENTS, key=f"events_{run_id}")
 
-st.subheader(count(calls.height, "call"), anchor=False)
-if calls.is_empty():
-    st.text("No tool call was seen in this run.")
-else:
-    tables.show(calls, tables.CALLS, key=f"calls_{run_id}")
+if opened["Agents"].open:
+    with opened["Agents"]:
+        drawings.document(drawn(run_blocks.agents(record)), key=f"agents_{run_id}")
+        st.subheader("What was said and done", anchor=False)
+        drawings.document(drawn(run_blocks.conversation(record)), key=f"conversation_{run_id}")
 
-if agents.height > 1:
-    st.subheader(count(agents.height, "agent"), anchor=False)
-    tables.show(agents, tables.AGENTS, key=f"agents_{run_id}")
+if opened["Effects"].open:
+    with opened["Effects"]:
+        for part in (*record_tables.approvals(record), record_tables.effects(record)):
+            st.subheader(part.title, anchor=False)
+            drawings.document(drawn(part.blocks, links), key=f"{part.title}_{run_id}")
 
-if not events.is_empty():
-    st.subheader("Timeline", anchor=False)
-    st.altair_chart(timeline(events))
-    with st.expander(f"All {count(events.height, 'event')}", icon=":material/list:"):
-        tables.show(events, tables.EVENTS, key=f"events_{run_id}")
+if opened["Configuration"].open:
+    with opened["Configuration"]:
+        parts = (
+            record_tables.changed_before(record),
+            record_tables.configuration(record),
+            *record_tables.inputs(record),
+        )
+        for part in parts:
+            st.subheader(part.title, anchor=False)
+            drawings.document(drawn(part.blocks, links), key=f"{part.title}_{run_id}")
 
-with st.expander("Configuration and origin", icon=":material/fingerprint:"):
-    facts(
-        [
-            ("System prompt digest", run["system_prompt_digest"] or UNKNOWN),
-            ("Tool list digest", run["tools_digest"] or UNKNOWN),
-        ]
-    )
-    available = run["tools_available"]
-    listed = UNKNOWN if available is None else ", ".join(available) or "none"
-    facts(
-        [
-            ("Tools the model could call", listed),
-            ("Model asked", run["model"] or UNKNOWN),
-            ("Model that answered", run["model_served"] or UNKNOWN),
-            ("Agent version", run["agent_version"] or UNKNOWN),
-        ]
-    )
-    facts(
-        [
-            ("Service", run["service_name"] or UNKNOWN),
-            ("Source, as authenticated", run["source"] or UNKNOWN),
-            ("Tenant and environment", f"{run['tenant'] or UNKNOWN}, {run['environment'] or UNKNOWN}"),
-            ("Read by", ", ".join(run["dialects"] or ()) or UNKNOWN),
-        ]
-    )
-    st.caption(f"{count(len(run['traces'] or ()), 'trace')}, {count(run['records'], 'record')}")
-    st.code("\n".join(plain(trace) for trace in run["traces"] or ()), language=None)
+if opened["Related"].open:
+    with opened["Related"]:
+        whole = data.analysis()
+        others = questions.related(whole, run_id)
+        drawings.document(run_blocks.related(others, run_id, kept), key=f"related_{run_id}")
+        same = whole.select("runs", only=run_blocks.same_conversation(run)).sort("first_ns", descending=True)
+        if not same.is_empty():
+            st.subheader("Runs of the same conversation", anchor=False)
+            drawings.document(run_blocks.runs(same, kept), key=f"same_{run_id}")
 
-st.download_button(
-    "Run record, as one file",
-    lambda: data.record_page(analysis, run_id),
-    file_name=f"run-{run_id}.html",
-    mime="text/html",
-    icon=":material/download:",
-    on_click="ignore",
-)
+if opened["Record"].open:
+    with opened["Record"]:
+        part = record_document.evidence(record)
+        drawings.document(drawn((record_document.head(record), *part.blocks)), key=f"record_{run_id}")
+
 st.caption(f"Analysed {moment(analysis.now_ns)}")
+
+# Last, since it asks for all runs: the page is there before.
+with way:
+    whole = data.analysis()
+    listed = questions.listed(whole, kept, filters.of(kept))
+    before, after = run_list.neighbours(listed, run_id)
+    st.button(
+        "Previous",
+        icon=":material/chevron_left:",
+        on_click=go_to,
+        args=[before],
+        disabled=before is None,
+        type="tertiary",
+        help="The run before it in the list that it was opened from",
+    )
+    st.button(
+        "Next",
+        icon=":material/chevron_right:",
+        icon_position="right",
+        on_click=go_to,
+        args=[after],
+        disabled=after is None,
+        type="tertiary",
+        help="The run after it in the list that it was opened from",
+    )
+    st.page_link("views/runs.py", label=run_list.place(listed, run_id), icon=":material/list_alt:", query_params=kept)

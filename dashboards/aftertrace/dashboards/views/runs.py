@@ -1,23 +1,84 @@
-"""Runs: one row per execution of an agent, with what it nearly did."""
+"""Runs: which ones, what each did step by step, and what it nearly did."""
 
 from __future__ import annotations
 
+import polars as pl
 import streamlit as st
 
-from aftertrace.dashboards import data, filters, tables
+from aftertrace.dashboards import data, drawings, filters, fingerprints, questions, run_list
+from aftertrace.dashboards.addresses import run_query
 from aftertrace.dashboards.cards import nothing_matches
+from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count
 
-runs = data.analysis().select("runs", filters.chosen())
-states = runs.get_column("state").value_counts(sort=True)
-calls, near_misses = (int(runs.get_column(name).sum()) for name in ("calls", "near_misses"))
+analysis = data.analysis()
+wanted = filters.chosen()
 
-st.subheader(count(runs.height, "run"), anchor=False)
-if runs.is_empty():
+search, order, shape = st.columns([6, 2, 3], vertical_alignment="center", gap="small")
+search.text_input(
+    "Search",
+    key="q",
+    bind="query-params",
+    placeholder="search arguments, results, inputs, reasons, receipts, ids",
+    icon=":material/search:",
+    label_visibility="collapsed",
+)
+order.selectbox("Order", list(run_list.ORDERS), key="order", bind="query-params", label_visibility="collapsed")
+shape.segmented_control(
+    "Shown as",
+    list(run_list.RUNS_AT_ONCE),
+    default="List",
+    required=True,
+    key="shape",
+    bind="query-params",
+    label_visibility="collapsed",
+    width="stretch",
+)
+st.pills(
+    "Saved views",
+    list(run_list.VIEWS),
+    key="saved",
+    bind="query-params",
+    label_visibility="collapsed",
+    help="Runs that somebody looks for again and again",
+)
+kept = run_list.kept(st.session_state.to_dict())
+try:
+    listed = questions.listed(analysis, kept, wanted)
+except data.Invalid as error:
+    st.warning("This cannot be looked for.", icon=":material/search_off:")
+    st.code(plain(str(error)), language=None, wrap_lines=True)
+    st.stop()
+
+if not listed.run_ids:
     nothing_matches()
     st.stop()
-st.caption(
-    " · ".join(f"{number:,} {state}" for state, number in states.iter_rows())
-    + f" · {count(calls, 'call')} · {count(near_misses, 'near miss')}"
-)
-tables.show(runs, tables.RUNS, key="runs", tallest=760)
+told = [f"{number:,} {state}" for state, number in listed.states.items()]
+told += [count(listed.sums["calls"], "call"), count(listed.sums["near_misses"], "near miss")]
+view = run_list.VIEWS.get(kept.get("saved", ""))
+with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    st.subheader(count(len(listed.run_ids), "run"), anchor=False, width="content")
+    st.caption(" · ".join(told) + (f" · in each of them {view.brief}" if view is not None else ""), width="content")
+
+shown_as = st.session_state["shape"] or "List"
+at_once = run_list.RUNS_AT_ONCE[shown_as]
+pages = -(-len(listed.run_ids) // at_once)
+begin = 0
+ways = st.container()
+if pages > 1:
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        number = st.pagination(pages, key="page", bind="query-params")
+        begin = (min(number, pages) - 1) * at_once
+        end = min(begin + at_once, len(listed.run_ids))
+        st.caption(f"{begin + 1:,} to {end:,} of {count(len(listed.run_ids), 'run')}")
+run_ids = listed.run_ids[begin : begin + at_once]
+of_page = pl.col("run_id").is_in(run_ids)
+in_order = pl.DataFrame({"run_id": run_ids})
+rows = in_order.join(analysis.select("runs", only=of_page), on="run_id", how="inner", maintain_order="left")
+(calls,) = analysis.collected(analysis.scan("calls", fingerprints.CALL_COLUMNS, only=of_page))
+with ways:
+    opened = drawings.runs(
+        fingerprints.drawn(rows, calls, listed.snippets, kept, are_large=shown_as == "Fingerprints"), key="runs"
+    )
+if opened is not None:
+    st.switch_page("views/run.py", query_params=run_query(opened, kept))

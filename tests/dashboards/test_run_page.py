@@ -1,0 +1,188 @@
+"""The page of one run: what the record says, where it came from in a list, and what its address keeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_plus
+
+import polars as pl
+import pytest
+from dashboards import stores
+from dashboards.conftest import OpenPage, drawn, said
+from streamlit.testing.v1 import AppTest
+
+from aftertrace.analyzer import Analysis, Filter, record_words
+from aftertrace.analyzer.rfc3339 import rfc3339
+from aftertrace.cli.filters import instant_ns
+from aftertrace.dashboards import call_cards, data, run_list
+from aftertrace.dashboards.addresses import run_address
+
+
+@pytest.fixture(scope="module")
+def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in which a person edited a payment."""
+    return stores.edited(tmp_path_factory.mktemp("edited") / "data")
+
+
+def texts(page: AppTest) -> list[str]:
+    """Every text of the page's drawings."""
+    return [text for each in page.get("bidi_component") for text in said(json.loads(each.proto.json))]
+
+
+def marks(cards: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Titles of cards, with the first mark of each."""
+    return [(card["title"], card["marks"][0]["word"]) for card in cards]
+
+
+def test_six_answers_stand_with_their_states_and_what_would_tell_more(
+    recorded: Path, analysis: Analysis, open_page: OpenPage
+) -> None:
+    """In the order of the questions, each with its evidence; what is unknown says what to switch on."""
+    run_id = analysis.runs.filter(pl.col("agent_name") == "claude-code")["run_id"][0]
+    answers = analysis.answers(run_id)
+    page = open_page("run", recorded, run=run_id)
+    six, more = next(each["blocks"] for each in drawn(page, "document") if len(each["blocks"]) == 2)
+    for given, told in ((answers.six, six), (answers.more, more)):
+        assert marks(told["cards"]) == [(record_words.QUESTIONS[each.question], each.state) for each in given]
+        for answer, card in zip(given, told["cards"], strict=True):
+            words = list(said(card["blocks"]))
+            assert answer.value in words
+            assert (answer.switch_on in words) == (answer.switch_on is not None)
+            assert (", ".join(answer.evidence) in words) == bool(answer.evidence)
+    assert any(each.switch_on for each in answers.six)
+    assert record_words.headline(analysis.record(run_id)) in [each.value for each in page.text]
+
+
+def test_a_call_is_told_from_its_proposal_to_its_receipt(edited: Path, open_page: OpenPage) -> None:
+    """Side by side, with the lines marked that differ, and in the words of the printed record."""
+    page = open_page("run", edited, run="last")
+    (card,) = drawn(page, "call_cards")[0]["cards"]
+    assert (card["number"], card["tool"], [mark["word"] for mark in card["marks"]], card["open"]) == (
+        1, "pay", ["modified", "near miss", "risk money (guess)"], True
+    )  # fmt: skip
+    assert card["marks"][0]["dot"] == "filled"
+    steps = next(block["steps"] for block in card["blocks"] if block["is"] == "steps")
+    assert [step["title"] for step in steps] == [
+        "Proposed", "Shown to the reviewer", "Answer", "Approved", "Executed as approved", "Result", "Receipt",
+    ]  # fmt: skip
+    excerpts = {step["title"]: step["blocks"][0] for step in steps}
+    assert excerpts["Proposed"]["lines"] == ["{", '  "eur": 900,', '  "to": "bob"', "}"]
+    assert (excerpts["Proposed"]["changed"], excerpts["Proposed"]["sign"]) == ([1], "-")
+    assert (excerpts["Approved"]["changed"], excerpts["Approved"]["sign"]) == ([1], "+")
+    assert excerpts["Executed as approved"]["changed"] == []
+    assert excerpts["Shown to the reviewer"]["lines"] == ["Pay 900 euros to bob?"]
+    assert "pay of ledger order 7 " in list(said(steps[-1]))
+    assert "re_1" in list(said(steps[-1]))
+
+
+def test_every_call_of_a_run_has_a_card_with_its_outcome(
+    recorded: Path, analysis: Analysis, open_page: OpenPage
+) -> None:
+    """In the order of the record and of the command line."""
+    run_id = analysis.runs.sort("calls", descending=True)["run_id"][0]
+    calls = analysis.select("calls", Filter(run_id=run_id))
+    cards = drawn(open_page("run", recorded, run=run_id), "call_cards")[0]["cards"]
+    assert [card["number"] for card in cards] == list(range(1, calls.height + 1))
+    assert [card["tool"] for card in cards] == calls["tool_name"].to_list()
+    shown = [card["marks"][0]["word"].removesuffix(" (inferred)").replace(" ", "_") for card in cards]
+    assert shown == calls["outcome"].to_list()
+
+
+def test_calls_stand_on_pages_and_a_chosen_one_brings_its_page() -> None:
+    """A run may have thousands of calls; numbers that are not there bring the first page."""
+    calls = list(range(3 * call_cards.CALLS_AT_ONCE))
+    wanted = {None: 1, 0: 1, 1: 1, 50: 1, 51: 2, 150: 3, 151: 1}
+    assert {number: call_cards.page_of(calls, number) for number in wanted} == wanted
+
+
+def test_an_address_brings_the_tab_the_call_and_the_event(
+    recorded: Path, analysis: Analysis, open_page: OpenPage
+) -> None:
+    """What is sent to a colleague shows the colleague the same; what is no number chooses nothing."""
+    run_id = analysis.runs.sort("calls", descending=True)["run_id"][0]
+    assert drawn(open_page("run", recorded, run=run_id, call="2"), "call_cards")[0]["chosen"] == 2
+    assert drawn(open_page("run", recorded, run=run_id, call="²"), "call_cards")[0]["chosen"] is None
+    event = analysis.record(run_id).timeline[0].evidence
+    page = open_page("run", recorded, run=run_id, tab="Timeline", event=event)
+    assert drawn(page, "timeline")[0]["chosen"] == event
+    assert drawn(page, "call_cards") == []
+    assert page.dataframe[0].value.shape[0] == analysis.timeline(run_id).height
+
+
+def test_the_runs_before_and_after_are_those_of_the_list_it_came_from(
+    recorded: Path, analysis: Analysis, open_page: OpenPage
+) -> None:
+    """By the same filter, in the same order; at the ends there is none."""
+    kept = {"agent": "dbbot", "saved": "Near misses"}
+    listed = run_list.listed(analysis, kept, Filter(agent="dbbot")).run_ids
+    assert len(listed) > 1
+    link = run_address(listed[0], kept).split("from=")[1]
+    page = open_page("run", recorded, run=listed[0], **{"from": unquote_plus(link)})
+    before, after = (next(each for each in page.button if each.label == name) for name in ("Previous", "Next"))
+    assert (before.disabled, after.disabled) == (True, False)
+    (place,) = [each.proto for each in page.get("page_link")]
+    assert (place.label, place.query_string) == (f"1 of {len(listed)}", "agent=dbbot&saved=Near+misses")
+    after.click().run()
+    assert page.text_input(key="run").value == listed[1]
+    assert f"aftertrace run {listed[1]}" in [each.value for each in page.code]
+
+
+def test_related_runs_are_those_of_the_command(recorded: Path, analysis: Analysis, open_page: OpenPage) -> None:
+    """Row by row, each with a link to it."""
+    run_id = next(each for each in analysis.runs["run_id"] if not analysis.related(each).is_empty())
+    page = open_page("run", recorded, run=run_id, tab="Related")
+    table = drawn(page, "document")[-1]["blocks"][0]
+    names = [column["name"] for column in table["columns"]]
+    ids = [row[names.index("run")][0] for row in table["rows"]]
+    related = analysis.related(run_id).head(len(ids))
+    assert [each["text"] for each in ids] == related["run_id"].to_list()
+    assert [each["to"] for each in ids] == [run_address(each) for each in related["run_id"]]
+    assert [row[names.index("shares")][0]["text"] for row in table["rows"]] == related["how"].to_list()
+
+
+@pytest.mark.parametrize("tab", ["Agents", "Effects", "Configuration", "Record"])
+def test_every_tab_opens_on_every_recording(tab: str, recorded: Path, analysis: Analysis, open_page: OpenPage) -> None:
+    """Without an exception, and with something to read."""
+    for run_id in analysis.runs["run_id"]:
+        page = open_page("run", recorded, run=run_id, tab=tab)
+        assert [each.message for each in page.exception] == []
+        assert texts(page)
+
+
+def test_a_control_that_failed_stands_above_the_answers(tmp_path: Path, open_page: OpenPage) -> None:
+    """In words; a run in which none failed says nothing of it."""
+    page = open_page("run", stores.uncontrolled(tmp_path / "data"), run="last")
+    first = drawn(page, "document")[0]["blocks"][0]["cards"][0]
+    assert first["title"] == "Where a control failed, or something is odd"
+    assert {"ran refused", "no call"} <= set(said(first))
+    (card,) = drawn(page, "call_cards")[0]["cards"]
+    assert ("ran refused", "critical") in [(mark["word"], mark["tone"]) for mark in card["marks"]]
+
+
+def test_a_run_that_is_not_there_is_said_so(recorded: Path, open_page: OpenPage) -> None:
+    """With the way out, and without an exception."""
+    page = open_page("run", recorded, run="feedfeedfeed")
+    assert [each.value for each in page.warning] == ["There is no such run."]
+    assert "feedfeedfeed" in page.code[0].value
+    assert not page.exception
+
+
+def test_a_run_can_be_taken_along_as_one_file(recorded: Path, analysis: Analysis, open_page: OpenPage) -> None:
+    """What the command writes; it is made when it is asked for."""
+    run_id = analysis.runs["run_id"][0]
+    page = open_page("run", recorded, run=run_id)
+    (button,) = page.get("download_button")
+    assert button.proto.label == "Run record, as one file"
+    written = data.record_page(analysis, run_id)
+    assert written.startswith("<!doctype html>")
+    assert run_id in written
+
+
+def test_what_a_page_was_judged_at_can_be_asked_for_again(edited: Path, open_page: OpenPage) -> None:
+    """The time in the command that it quotes is read as the same time: people write no finer ones."""
+    page = open_page("run", edited, run="last", tab="Record")
+    command = next(each for each in said(drawn(page, "document")[-1]) if "--format json --as-of" in each)
+    as_of = command.split()[-1]
+    assert rfc3339(instant_ns(as_of, now_ns=0)) == as_of
