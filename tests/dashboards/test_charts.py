@@ -12,7 +12,7 @@ from dashboards import stores
 
 from aftertrace.analyzer import open_analysis
 from aftertrace.analyzer.schemas import DERIVED, RATES_SCHEMA
-from aftertrace.dashboards import charts
+from aftertrace.dashboards import charts, marks, trend_charts
 
 MINUTE_NS = 60 * 10**9
 HOUR_NS = 60 * MINUTE_NS
@@ -36,37 +36,89 @@ def texts(node: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ..
         yield path, node
 
 
-def near_misses(*first_ns: int) -> pl.DataFrame:
-    """Denied calls at these times."""
-    rows = [{"first_ns": each, "outcome": "denied", "call_key": str(each)} for each in first_ns]
-    return pl.DataFrame(rows, schema=DERIVED["near_misses"].schema)
+def steps(*near: int) -> pl.DataFrame:
+    """A trend of days, each of ten calls, so many of them near misses."""
+    rows = [
+        {"begin_ns": day * DAY_NS, "end_ns": (day + 1) * DAY_NS, "calls": 10, "near_misses": many, "rate": many / 10,
+         "low": 0.0, "high": 0.5, "floor": day == 0}
+        for day, many in enumerate(near)
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema={"begin_ns": pl.Int64, "end_ns": pl.Int64, **RATES_SCHEMA})
 
 
-@pytest.mark.parametrize(
-    ("span_ns", "name"),
-    [
-        (0, "minute"),
-        (HOUR_NS, "10 minutes"),
-        (10 * HOUR_NS, "hour"),
-        (3 * DAY_NS, "day"),
-        (59 * DAY_NS, "day"),
-        (90 * DAY_NS, "week"),
-        (4000 * DAY_NS, "week"),
-    ],
-)
-def test_bars_stand_for_as_little_time_as_can_be_seen(span_ns: int, name: str) -> None:
-    """A minute of telemetry and a year of it both have a shape."""
-    assert charts.step(near_misses(0, span_ns)).name == name
+def changes(*at_ns: int) -> pl.DataFrame:
+    """A prompt that was changed at these times."""
+    rows = [{"first_ns": each, "agent_name": "clerk", "part": "prompt", "moved": ["denials up"]} for each in at_ns]
+    return pl.DataFrame(rows, schema=DERIVED["configuration_changes"].schema)
 
 
-def test_near_misses_are_counted_by_the_hour_and_outcome() -> None:
-    """Each call once."""
-    chart = charts.near_misses_over_time(near_misses(0, 1, HOUR_NS, 20 * HOUR_NS))
-    assert [(row["start"], row["outcome"], row["near misses"]) for row in rows_of(chart)] == [
-        (0, "denied", 2),
-        (3_600_000, "denied", 1),
-        (72_000_000, "denied", 1),
+def test_near_misses_are_counted_by_step_and_severity() -> None:
+    """Each once, the worst at the bottom; one without a time is in no step."""
+    near = pl.DataFrame({"first_ns": [0, 1, HOUR_NS, DAY_NS, None], "severity": [3, 3, 0, 2, 3]})
+    chart = trend_charts.by_severity(near, steps(3, 1), changes())
+    assert [(row["start"], row["severity"], row["near misses"], row["calls"]) for row in rows_of(chart)] == [
+        (0, "critical", 2, 10),
+        (0, "low", 1, 10),
+        (86_400_000, "high", 1, 10),
     ]
+
+
+def test_a_rate_over_time_has_its_interval_and_the_changes_meanwhile() -> None:
+    """A step of which no call counts has none; a change outside of it is not drawn."""
+    none = steps(0).with_columns(calls=pl.lit(0, pl.Int64), begin_ns=pl.lit(2 * DAY_NS), end_ns=pl.lit(3 * DAY_NS))
+    drawn = rows_of(trend_charts.rate(pl.concat([steps(1, 4), none]), changes(DAY_NS + HOUR_NS, 9 * DAY_NS)))
+    told = [(row["middle"], row["rate"], row["counted"], row["told"]) for row in drawn if "rate" in row]
+    assert told == [
+        (43_200_000, 0.1, "≥ 1 of 10", "10.0 % (0.0–50.0 %)"),
+        (129_600_000, 0.4, "4 of 10", "40.0 % (0.0–50.0 %)"),
+    ]
+    assert [row for row in drawn if "part" in row] == [
+        {"at": 90_000_000, "agent": "clerk", "part": "prompt", "moved": "denials up"}
+    ]
+
+
+def test_waits_are_counted_in_steps_that_grow() -> None:
+    """Every answer once, those that still wait not at all."""
+    waits = pl.DataFrame(
+        [
+            {"decision": "granted", "wait_ns": 50_000_000},
+            {"decision": "granted", "wait_ns": 2 * 10**9},
+            {"decision": "rejected", "wait_ns": 3 * 10**9},
+            {"decision": "granted", "wait_ns": 2**62},
+            {"decision": "pending", "wait_ns": 1},
+            {"decision": "expired", "wait_ns": None},
+        ],
+        schema=DERIVED["approvals"].schema,
+    )
+    assert [(row["wait"], row["decision"], row["requests"]) for row in rows_of(charts.waits(waits))] == [
+        ("< 0.1 s", "granted", 1),
+        ("1–3 s", "granted", 1),
+        ("3–10 s", "rejected", 1),
+        ("> 1 d", "granted", 1),
+    ]
+
+
+@pytest.mark.parametrize("colours", [marks.OUTCOME_COLOURS, marks.DECISION_COLOURS, marks.SEVERITY_COLOURS])
+def test_colours_are_read_on_light_and_dark(colours: dict[str, str]) -> None:
+    """White text on them by 4.5:1, and they on both backgrounds by 3:1, as WCAG 2.2 AA asks."""
+    least = {
+        name: round(min(contrast(each, "#ffffff") / 1.5, contrast(each, "#0f1319")), 2)
+        for name, each in colours.items()
+    }
+    assert {name: ratio for name, ratio in least.items() if ratio < 3} == {}
+    assert contrast("#ffffff", "#000000") == pytest.approx(21)
+
+
+def contrast(first: str, second: str) -> float:
+    """Contrast ratio of two colours, as WCAG defines it."""
+    light, dark = sorted((_luminance(each) for each in (first, second)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def test_a_rate_is_drawn_with_its_interval_and_what_it_counts() -> None:
@@ -94,8 +146,14 @@ def test_a_rate_is_drawn_with_its_interval_and_what_it_counts() -> None:
 def test_a_senders_text_stands_in_a_chart_only_as_data(hostile: Path) -> None:
     """In the rows alone: never in a title, an expression, a link or an image."""
     analysis = open_analysis(hostile)
+    first, last = (analysis.runs["first_ns"].min(), analysis.runs["last_ns"].max())
+    assert isinstance(first, int)
+    assert isinstance(last, int)
+    trend = steps(1).with_columns(begin_ns=pl.lit(first), end_ns=pl.lit(last))
+    near_misses = analysis.near_misses().with_columns(severity=pl.lit(3, pl.Int64))
     drawn: list[Any] = [
-        charts.near_misses_over_time(analysis.near_misses()),
+        trend_charts.by_severity(near_misses, trend, analysis.configuration_changes),
+        trend_charts.rate(trend, analysis.configuration_changes),
         charts.rates(analysis.rates(["tool_name"]), "tool_name", most=50),
         charts.waits(analysis.approvals),
     ]

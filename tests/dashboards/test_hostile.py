@@ -154,7 +154,7 @@ def test_cells_are_visible_text_and_links_lead_home(name: str, hostile: Path, op
         kinds = {
             column: each.get("type_config", {}).get("type") for column, each in json.loads(table.proto.columns).items()
         }
-        assert set(kinds.values()) <= {"text", "number", "datetime", "link", "multiselect", None}
+        assert set(kinds.values()) <= {"text", "number", "progress", "date", "datetime", "link", "multiselect", None}
         for column, values in table.value.items():
             texts = [value for value in values if isinstance(value, str)]
             if kinds.get(column) == "link":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import polars as pl
 import pytest
 import streamlit
 from dashboards import stores
@@ -14,7 +13,6 @@ from streamlit.testing.v1 import AppTest
 
 from aftertrace.analyzer import Analysis
 from aftertrace.dashboards import data
-from aftertrace.dashboards.quantities import count
 
 
 def headings(page: AppTest) -> list[str]:
@@ -53,21 +51,6 @@ def test_no_column_of_a_table_is_hidden(name: str, recorded: Path, open_page: Op
         drawn = json.loads(table.proto.columns)
         assert [column for column in table.value.columns if "width" not in drawn.get(column, {})] == []
         assert [column for column, each in drawn.items() if each.get("hidden") and column != "_index"] == []
-
-
-def test_approvals_that_wait_come_first_with_what_was_shown(
-    recorded: Path, analysis: Analysis, open_page: OpenPage
-) -> None:
-    """The first of them is opened, word for word."""
-    page = open_page("approvals", recorded)
-    decisions = [each[0] for each in page.dataframe[0].value["decision"]]
-    pending = sum(decision == "pending" for decision in decisions)
-    assert (pending > 0, decisions[:pending]) == (True, ["pending"] * pending)
-    assert headings(page)[0] == f"{count(analysis.approvals.height, 'request')}, {pending} waiting"
-    ordered = analysis.approvals.sort(
-        pl.col("decision") == "pending", "first_ns", "call_key", descending=[True, True, False], nulls_last=True
-    )
-    assert ordered["arguments"][0] in [each.value for each in page.code]
 
 
 @pytest.mark.parametrize("name", PAGES)

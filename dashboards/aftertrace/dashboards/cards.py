@@ -1,27 +1,20 @@
-"""Small pieces that several pages draw: facts in a row, an answer, an approval, an empty store."""
+"""Small pieces that several pages draw: facts in a row, an answer, an item, an empty store."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 import streamlit as st
 
 from aftertrace.analyzer.document import Line
-from aftertrace.analyzer.reviews import SIGNALS
 from aftertrace.dashboards import launch
 from aftertrace.dashboards.attention import NOW, Item
-from aftertrace.dashboards.marks import UNSTATED, Mark
-from aftertrace.dashboards.plain import plain, plain_lines
-from aftertrace.dashboards.quantities import count, duration, moment
+from aftertrace.dashboards.marks import Mark
+from aftertrace.dashboards.plain import plain
+from aftertrace.dashboards.quantities import duration, moment
 
 _MOST_CHARACTERS: Final = 320
-_MOST_AGENTS: Final = 8
-_MOST_FINDINGS: Final = 20
-_MOST_RUNS: Final = 3
-_NO_CHANGE: Final = "[]"
-_SIDES: Final = ("before", "after")
 
 
 def attention(item: Item) -> None:
@@ -81,63 +74,6 @@ def facts(pairs: Sequence[tuple[str, str]], widths: Sequence[float] | None = Non
         with column, st.container(gap=None):
             st.caption(name)
             st.text(plain(value, most=_MOST_CHARACTERS))
-
-
-def approval(row: Mapping[str, Any]) -> None:
-    """One request to a person or program in full: exactly what was shown, and what came of it."""
-    with st.container(border=True, gap="small"):
-        facts(
-            [
-                ("Tool", row["tool_name"] or UNSTATED.word),
-                ("Agent", row["agent_name"] or UNSTATED.word),
-                ("Decision", row["decision"] or UNSTATED.word),
-                ("Decided by", " · ".join(filter(None, (row["decided_by"], row["reviewer"]))) or UNSTATED.word),
-            ]
-        )
-        facts(
-            [
-                ("Asked", moment(row["asked_at"])),
-                ("Decided", moment(row["decided_at"]) if row["decision"] != "pending" else "not yet"),
-                ("Wait", duration(row["wait_ns"]) if row["decision"] != "pending" else "not over"),
-                ("Reviewer's identity", row["reviewer_identity"] or UNSTATED.word),
-            ]
-        )
-        if row["calls"] > 1:
-            st.text(f"One request for {count(row['calls'], 'call')}.")
-        for signal in SIGNALS:
-            if signal.name in row["signals"]:
-                st.warning(signal.brief.capitalize() + ".", icon=":material/warning:")
-        st.caption("Exactly what was shown")
-        if row["shown"]:
-            st.code(plain_lines(row["shown"]), language=None, wrap_lines=True)
-            if row["shown_digest"]:
-                facts([("Digest of the whole text", row["shown_digest"])])
-        else:
-            st.text("The telemetry does not say what the reviewer saw.")
-        for name, column in (("Arguments as proposed", "arguments"), ("Arguments as approved", "approved_arguments")):
-            if row[column]:
-                st.caption(name)
-                st.code(plain_lines(row[column]), language=None, wrap_lines=True)
-        if row["edits"]:
-            st.caption("What the edit changed")
-            st.code("\n".join(map(plain, edits(row["edits"]))), language=None, wrap_lines=True)
-        if row["deviations"] not in (None, _NO_CHANGE):
-            st.caption("What ran otherwise than approved")
-            st.code("\n".join(map(plain, edits(row["deviations"]))), language=None, wrap_lines=True)
-        if row["reason"]:
-            facts([("Reason given", row["reason"])])
-        st.page_link(
-            "views/run.py", label="Open the run", icon=":material/arrow_forward:", query_params={"run": row["run_id"]}
-        )
-
-
-def edits(changes: str) -> list[str]:
-    """One line per change of a JSON list of changes (`analyzer.edits`): where, what it was, what it became."""
-    lines = []
-    for change in json.loads(changes):
-        sides = [json.dumps(change[side], ensure_ascii=False) if side in change else "nothing" for side in _SIDES]
-        lines.append(f"{change['path'] or 'all'}: {' → '.join(sides)}")
-    return lines
 
 
 def empty_store(settings: launch.Settings) -> None:

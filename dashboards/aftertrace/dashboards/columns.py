@@ -48,7 +48,8 @@ _COLUMNS: Final[dict[str, Any]] = {
     "width": st.column_config.TextColumn("arguments", width="large"),
     "about": st.column_config.NumberColumn("about", width=60, help="calls that ran"),
     "this": st.column_config.NumberColumn("incident", width=70, help="hits what it was drafted from"),
-    "odd": st.column_config.NumberColumn("odd", width=50, help="hits where a control failed, too"),
+    "hits_odd": st.column_config.NumberColumn("odd", width=50, help="hits where a control failed, too"),
+    "odd": st.column_config.TextColumn("odd", width=110, help="signals that an approval was no review"),
     "fine": st.column_config.NumberColumn("fine", width=50, help="hits of which nothing odd is on record"),
     "chosen": st.column_config.TextColumn("chosen", width=100),
     "argument": st.column_config.TextColumn("argument", width=110),
@@ -64,6 +65,10 @@ _COLUMNS: Final[dict[str, Any]] = {
     "lost": st.column_config.NumberColumn("how many", format="localized", width=84),
     "unit": st.column_config.TextColumn("of", width=84),
     "source": st.column_config.TextColumn("source", width=120, help="who sent it, as authenticated"),
+    "so_far_s": st.column_config.NumberColumn(
+        "wait (s)", format="%.1f", width=76, help="how long the answer took, or is waited for so far"
+    ),
+    "ends": st.column_config.TextColumn("95 % interval (%)", width=106, help="Wilson's, of the share approved"),
     "waits_s": st.column_config.NumberColumn("waits for (s)", format="localized", width=96),
     "tool_name": st.column_config.TextColumn("tool", width=130),
     "agent_name": st.column_config.TextColumn("agent", width=130),
@@ -122,15 +127,16 @@ _COLUMNS: Final[dict[str, Any]] = {
     "evidence": st.column_config.TextColumn("evidence", width=90, help="receiver / request / record"),
     "identity": st.column_config.TextColumn("identity", width=96, help="how sure the name is"),
     "requests": st.column_config.NumberColumn("requests", width=70),
-    "granted": st.column_config.NumberColumn("granted", width=66),
-    "rejected": st.column_config.NumberColumn("rejected", width=66),
-    "modified": st.column_config.NumberColumn("modified", width=66),
     "expired": st.column_config.NumberColumn("expired", width=66),
-    "cancelled": st.column_config.NumberColumn("cancelled", width=76),
     "busiest_hour": st.column_config.NumberColumn("busiest hour", width=92, help="most requests within sixty minutes"),
     "signals": st.column_config.NumberColumn("odd", width=54, help="signals that an approval was no review"),
     "median_wait_s": st.column_config.NumberColumn("median wait (s)", format="%.1f", width=104),
-    "longest_wait_s": st.column_config.NumberColumn("longest wait (s)", format="%.1f", width=106),
+    "p90_wait_s": st.column_config.NumberColumn("90 % within (s)", format="%.1f", width=104),
+    "approved": st.column_config.ProgressColumn(
+        "approved (%)", format="%.1f", min_value=0, max_value=100, width=120, help="granted or edited, of the answers"
+    ),
+    "overrides": st.column_config.NumberColumn("overrides", width=76, help="answers that edited or refused"),
+    "after_s": st.column_config.NumberColumn("after (s)", format="%.3f", width=80, help="after the first of these"),
     "environment": st.column_config.TextColumn("environment", width=96),
     "tenant": st.column_config.TextColumn("tenant", width=90),
 }

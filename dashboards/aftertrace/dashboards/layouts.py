@@ -120,7 +120,7 @@ DIFFERENCES: Final = Layout(
 """What is different about some calls, by rank."""
 
 WIDTHS: Final = Layout(
-    columns=("width", "about", "this", "odd", "fine", "unknown", "chosen"),
+    columns=("width", "about", "this", pl.col("odd").alias("hits_odd"), "fine", "unknown", "chosen"),
     order=(),
     descending=(),
 )
@@ -180,6 +180,54 @@ LOSSES: Final = Layout(
     descending=(True, False, False),
 )
 """What was lost on the way, the latest day first."""
+
+COURSE: Final = Layout(columns=("at", "after_s", "what"), order=(), descending=())
+"""What became of one approval, in its order."""
+
+QUEUE: Final = Layout(
+    columns=(
+        chip("decision"),
+        "tool_name",
+        "agent_name",
+        seconds("so_far_ns", "so_far_s"),
+        "decided_by",
+        "reviewer",
+        pl.col("signals").list.join(", ").str.replace_all("_", " ").replace("", None).alias("odd"),
+        "asked_at",
+        chip("outcome"),
+        run_link(),
+    ),
+    order=(pl.col("decision") == "pending", "first_ns", "call_key"),
+    descending=(True, True, False),
+)
+"""Requests to people and programs: those that wait first, then the newest."""
+
+_ENDS: Final = pl.concat_str(
+    *((pl.col(name) * 100).round(1).cast(pl.String) for name in ("low", "high")), separator="–"
+).alias("ends")
+
+REVIEWERS: Final = Layout(
+    columns=(
+        pl.coalesce("reviewer", pl.lit("not named")).alias("reviewer"),
+        pl.col("reviewer_identity").alias("identity"),
+        "decided_by",
+        "requests",
+        "answers",
+        (pl.col("approval_rate") * 100).alias("approved"),
+        pl.concat_str(
+            *((pl.col(name) * 100).round(1).cast(pl.String) for name in ("low", "high")), separator="–"
+        ).alias("ends"),
+        (pl.col("modified") + pl.col("rejected")).alias("overrides"),
+        "expired",
+        seconds("wait_p50_ns", "median_wait_s"),
+        seconds("wait_p90_ns", "p90_wait_s"),
+        "busiest_hour",
+        "signals",
+    ),
+    order=("requests", "reviewer", "decided_by"),
+    descending=(True, False, False),
+)
+"""How reviewers answer, those with most requests first."""
 
 WAITING: Final = Layout(
     columns=("tool_name", "agent_name", seconds("so_far_ns", "waits_s"), "asked_at", "arguments", run_link()),

@@ -26,6 +26,16 @@ RUN_STATES: Final = {
 }
 """By state of a run."""
 
+DECISIONS: Final = {
+    "pending": Mark("waiting", ":material/hourglass_top:", "orange"),
+    "granted": Mark("granted", ":material/check_circle:", "green"),
+    "modified": Mark("granted with an edit", ":material/edit:", "yellow"),
+    "rejected": Mark("rejected", ":material/block:", "red"),
+    "expired": Mark("expired", ":material/hourglass_disabled:", "violet"),
+    "cancelled": Mark("cancelled", ":material/cancel:", "gray"),
+}
+"""By decision of an approval."""
+
 FAILED: Final = Mark("control failed", ":material/error:", "red")
 """What a failure of a control is."""
 
@@ -37,7 +47,7 @@ SEVERITIES: Final = (
 )
 """By severity of a near miss, from 0."""
 
-SEVERITY_COLOURS: Final = {"critical": "#c2334d", "high": "#c06a14", "medium": "#9c7c10", "low": "#6d7a8f"}
+SEVERITY_COLOURS: Final = {"critical": "#c2334d", "high": "#b35f10", "medium": "#8a6d0d", "low": "#66758c"}
 """One per severity, the worst first."""
 
 WAITING: Final = Mark("waiting", ":material/hourglass_top:", "orange")
@@ -51,26 +61,26 @@ UNSTATED: Final = Mark("not stated", ":material/help:", "gray")
 """Where a value is missing, or is none of ours."""
 
 OUTCOME_COLOURS: Final = {
-    "denied": "#d1495b",
-    "modified": "#e0952f",
-    "expired": "#8c6bd1",
-    "cancelled": "#3f8fc4",
-    "rejected_by_model": "#5a74d6",
-    "failed": "#a8623f",
-    "unresolved": "#a39b4f",
-    "unknown_tool": "#7f8fa6",
-    "invalid_arguments": "#6d7a8f",
-    "pending": "#c9a227",
-    "executed": "#4d9a6f",
+    "denied": "#c7394f",
+    "modified": "#a8640f",
+    "expired": "#7d5cc4",
+    "cancelled": "#2f7bab",
+    "rejected_by_model": "#5068cc",
+    "failed": "#a05a37",
+    "unresolved": "#7d7630",
+    "unknown_tool": "#66758c",
+    "invalid_arguments": "#5d6a80",
+    "pending": "#8f7010",
+    "executed": "#357f56",
 }
-"""One per outcome, legible on white and on near-black."""
+"""One per outcome: a bar of it is seen on white and on near-black (3:1), and white text is read on it (4.5:1)."""
 
 DECISION_COLOURS: Final = {
-    "pending": "#c9a227",
-    "rejected": "#d1495b",
-    "modified": "#e0952f",
-    "expired": "#8c6bd1",
-    "cancelled": "#7f8fa6",
-    "granted": "#4d9a6f",
+    "pending": "#8f7010",
+    "rejected": "#c7394f",
+    "modified": "#a8640f",
+    "expired": "#7d5cc4",
+    "cancelled": "#66758c",
+    "granted": "#357f56",
 }
 """One per decision of an approval, those that wait first."""

@@ -12,7 +12,6 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from aftertrace.analyzer.reviews import reviews
 from aftertrace.dashboards.addresses import run_address
 from aftertrace.dashboards.columns import config
 from aftertrace.dashboards.plain import plain
@@ -69,34 +68,6 @@ _FAILED: Final = pl.col("signals").list.join(", ").replace("", None).alias("fail
 _WAIT: Final = seconds("wait_ns", "wait_s")
 _FIRST: Final = first_at()
 
-NEAR_MISSES: Final = Layout(
-    columns=(
-        run_link(),
-        chip("outcome"),
-        "tool_name",
-        _RISK,
-        "decided_by",
-        "basis",
-        _FIRST,
-        "agent_name",
-        "arguments",
-        "reason",
-        "reviewer",
-        _WAIT,
-        "model",
-    ),
-    order=("consequential", "first_ns", "call_key"),
-    descending=(True, True, False),
-)
-"""Calls that nearly happened: consequential ones first, the newest first among them."""
-
-LATEST: Final = Layout(
-    columns=(run_link(), chip("outcome"), "tool_name", _RISK, "decided_by", _FIRST, "agent_name", "arguments"),
-    order=("first_ns", "call_key"),
-    descending=(True, False),
-)
-"""The newest near misses, in short."""
-
 FAILED_CALLS: Final = Layout(
     columns=(run_link(), _FAILED, chip("outcome"), "tool_name", _RISK, "decided_by", _FIRST, "agent_name", "arguments"),
     order=("first_ns", "call_key"),
@@ -129,23 +100,6 @@ FAILED_RUNS: Final = Layout(
 )
 """Runs of which records tell what cannot all be so, the newest first."""
 
-APPROVALS: Final = Layout(
-    columns=(
-        chip("decision"),
-        "tool_name",
-        _WAIT,
-        "decided_by",
-        "reviewer",
-        "asked_at",
-        "agent_name",
-        run_link(),
-        chip("outcome"),
-        "basis",
-    ),
-    order=(pl.col("decision") == "pending", "first_ns", "call_key"),
-    descending=(True, True, False),
-)
-"""Requests to people and programs: those that wait first, then the newest."""
 
 EVENTS: Final = Layout(
     columns=(
@@ -184,59 +138,6 @@ DECLARED: Final = Layout(
     descending=(True, True, True, False, False),
 )
 """Agents that are off the declared inventory, the worst first."""
-
-
-def rates(by: str) -> Layout:
-    """Near-miss rates per group, in per cent; each count says whether it is a floor."""
-    return Layout(
-        columns=(
-            by,
-            "near_misses",
-            "calls",
-            *((pl.col(column) * 100).alias(column) for column in ("rate", "low", "high")),
-            "consequential",
-            pl.when("floor").then(pl.lit("at least")).otherwise(pl.lit("exact")).alias("count"),
-        ),
-        order=("near_misses", "calls", by),
-        descending=(True, True, False),
-    )
-
-
-REVIEWERS: Final = Layout(
-    columns=(
-        "reviewer",
-        "identity",
-        "decided_by",
-        "requests",
-        "busiest_hour",
-        "granted",
-        "rejected",
-        "modified",
-        "expired",
-        "cancelled",
-        "signals",
-        "median_wait_s",
-        "longest_wait_s",
-    ),
-    order=("requests", "reviewer", "decided_by"),
-    descending=(True, False, False),
-)
-"""Reviewers, those with most requests first."""
-
-
-def reviewers(approvals: pl.DataFrame) -> pl.DataFrame:
-    """Per reviewer: how many requests were answered, how, how long it took, and what was odd."""
-    answered = approvals.lazy().filter(pl.col("decision") != "pending")
-    by = ["reviewer", "reviewer_identity", "decided_by"]
-    return (
-        reviews(answered, by)
-        .with_columns(
-            identity="reviewer_identity",
-            median_wait_s=pl.col("wait_p50_ns") / 1e9,
-            longest_wait_s=pl.col("wait_max_ns") / 1e9,
-        )
-        .collect()
-    )
 
 
 def in_order(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
