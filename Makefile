@@ -30,6 +30,7 @@ lint: $(VENV)/dev.stamp ## style, types, the import contracts, and docs that hav
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m aftertrace.semconv.generate --check
+	@$(BIN)/python -m aftertrace.ingest.convert_gitleaks --check
 	@$(BIN)/python -m aftertrace.cli.reference --check
 
 format: $(VENV)/dev.stamp ## mend what ruff can mend
@@ -38,6 +39,7 @@ format: $(VENV)/dev.stamp ## mend what ruff can mend
 
 docs: $(VENV)/dev.stamp ## write semconv/REFERENCE.md, docs/REFERENCE.md, docs/EMITTERS.md and the tables of analyzer/README.md anew
 	@$(BIN)/python -m aftertrace.semconv.generate
+	@$(BIN)/python -m aftertrace.ingest.convert_gitleaks
 	@$(BIN)/python -m aftertrace.cli.reference
 	@$(BIN)/python -m tests.analyzer.seen
 	@$(BIN)/python -m tests.analyzer.readme

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.ingest.redact_text import TextRedactor, compile_pattern
+from aftertrace.ingest.patterns import compile_pattern
+from aftertrace.ingest.redact_text import TextRedactor
 from aftertrace.ingest.redact_tokens import Tokens
 from aftertrace.ingest.secret_rules import FIELDS, SHAPES
 

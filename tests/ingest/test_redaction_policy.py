@@ -46,7 +46,7 @@ def test_own_rules_stand_beside_those_that_come_with_aftertrace() -> None:
         ({"secret_patterns": [("my-password", "EMP-1")]}, "take my-password-shape"),
         ({"secret_fields": ["~"]}, "'~' is no name of a field"),
         ({"secret_fields": ["a b"]}, "'a b' is no name of a field"),
-        ({"rules_off": ["gitlap"]}, "there is no rule 'gitlap'; did you mean 'gitlab'?"),
+        ({"rules_off": ["gitlap"]}, "there is no such rule 'gitlap'; did you mean 'gitlab'?"),
         ({"keys": Keys(redact=("*",))}, r"'\*' is every key; name some, or use capture"),
         ({"capture": "none"}, "capture: 'none'; expected one of full, digest-only, metadata-only"),
         ({"capture_of": [("a", "digest")]}, "capture_of: 'digest'"),

@@ -46,6 +46,7 @@ def policy_for(config: Config) -> RedactionPolicy:
         keys=Keys(section.redact_keys, section.drop_keys, section.keep_keys),
         secret_fields=section.secret_fields,
         secret_patterns=section.secret_patterns,
+        rules_on=section.rules_on,
         rules_off=section.rules_off,
         capture=section.capture,
         capture_of=section.capture_of,

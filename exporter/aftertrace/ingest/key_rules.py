@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from aftertrace.ingest.redact_text import compile_pattern
+from aftertrace.ingest.patterns import compile_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

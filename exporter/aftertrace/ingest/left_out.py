@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from aftertrace.ingest.redact_text import compile_pattern
+from aftertrace.ingest.patterns import compile_pattern
 from aftertrace.semconv.canonical import NotCanonical, canonical_json
 
 if TYPE_CHECKING:

@@ -11,20 +11,18 @@ behind `r` of them where ``r % (2 * (k + 1)) == k``: each backslash of the value
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import re2
-
+from aftertrace.ingest.patterns import compile_pattern
 from aftertrace.ingest.redact_tokens import in_token, is_token, token_end
+from aftertrace.ingest.shapes import Shape, signs_of
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable, Iterable, Iterator
 
     from aftertrace.ingest.redact_tokens import Tokens
-    from aftertrace.ingest.secret_rules import Check, FieldRule, ShapeRule
+    from aftertrace.ingest.secret_rules import FieldRule, ShapeRule
 
 _Secret: TypeAlias = tuple[int, int, str, bytes]
 """Start, end, rule, and the quotes that a token needs in its place."""
@@ -35,16 +33,6 @@ whole, so that a text made of nothing else costs no more than its length."""
 
 _PLAIN_WORDS: Final = frozenset({b"null", b"none", b"nil", b"true", b"false", b"undefined"})
 """Values that tell nothing. They stay, and so do empty ones."""
-
-
-def compile_pattern(pattern: str, *, capture: bool = True) -> Any:
-    """A linear-time pattern over bytes."""
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.max_mem = 64 * 2**20
-    options.log_errors = False
-    options.never_capture = not capture
-    return re2.compile(pattern.encode(), options)
 
 
 def _spellings(name: str) -> str:
@@ -68,7 +56,7 @@ def _names(fields: Iterable[FieldRule]) -> str:
 _NOTHING: Final = r"[^\x00-\xff]"
 """A pattern that nothing matches, for rules that are all off."""
 _ORDINAL: Final = r"(?:[-_.\[]?[0-9]{1,3}\]?)?"
-_SEPARATOR: Final = _ORDINAL + r"""((?:\\*["'`])?)[ \t]*(=>|:=|=|:)"""
+_SEPARATOR: Final = _ORDINAL + r"""((?:\\*["'`])?)[ \t]*(=>|:{1,3}=|\?=|=|:)"""
 # A flag and its value on a command line are separate words, or separate items of a list.
 _FLAG: Final = r"""(?:[ \t]+|\\*["']\s*,\s*)"""
 
@@ -125,17 +113,8 @@ class TextRedactor:
         self._element = compile_pattern(
             rf"{_OPEN}([A-Za-z0-9_.:-]*?(?:{names})){attributes}{_CLOSE}({_OPEN}!\[CDATA\[)?"
         )
-        self._shapes = tuple(
-            (
-                shape,
-                compile_pattern(
-                    # Behind a quoted line end there is no word boundary: `\nghp_…`.
-                    rf"(?:\b|\\[nrtbf]|\\u00[01][0-9a-fA-F])({shape.pattern})" if shape.word else shape.pattern
-                ),
-            )
-            for shape in shapes
-        )
-        any_shape = "|".join(shape.sign or shape.pattern for shape in shapes)
+        self._shapes = tuple(Shape(shape) for shape in shapes)
+        any_shape = "|".join(signs_of(shapes))
         self._shaped = compile_pattern(any_shape, capture=False) if shapes else None
         self._suspect = compile_pattern("|".join(filter(None, (names, any_shape, *signs))), capture=False)
 
@@ -163,8 +142,10 @@ class TextRedactor:
         data = self._replace(data, self._in_elements(data), hits)
         if self._shaped is None or not self._shaped.search(data):
             return data
-        for shape, pattern in self._shapes:
-            data = self._replace(data, _in_shape(data, shape, pattern), hits)
+        lowered = data.lower()
+        for shape in self._shapes:
+            if shape.is_in(lowered):
+                data = self._replace(data, shape.found(data), hits)
         return data
 
     def _replace(self, data: bytes, secrets: Iterator[_Secret], hits: Counter[str]) -> bytes:
@@ -291,15 +272,6 @@ def denier(fields: tuple[FieldRule, ...]) -> Callable[[bytes], str | None]:
     return rule
 
 
-def _in_shape(data: bytes, shape: ShapeRule, pattern: Any) -> Iterator[_Secret]:
-    for match in pattern.finditer(data):
-        # The innermost group is what is secret.
-        start, end = match.span(pattern.groups)
-        secret = data[start:end]
-        if _CHECKS[shape.check](secret) and not is_token(secret):
-            yield start, end, shape.rule, b""
-
-
 def _string_end(data: bytes, start: int, backslashes: int, quote: str) -> int:
     """Where a string ends that was opened by this quote behind so many backslashes: see the module's text."""
     modulus = 2 * (backslashes + 1)
@@ -338,25 +310,3 @@ def _brackets_end(data: bytes, start: int) -> int:
             end = _string_end(data, position, len(match.group(1)), found[-1:].decode())
             position = end + len(found)
     return len(data)
-
-
-def _always(secret: bytes) -> bool:
-    return bool(secret)
-
-
-def _has_digit(secret: bytes) -> bool:
-    return any(0x30 <= byte <= 0x39 for byte in secret)
-
-
-def _is_basic(secret: bytes) -> bool:
-    try:
-        return b":" in base64.b64decode(secret + b"=" * (-len(secret) % 4))
-    except binascii.Error:
-        return False
-
-
-_CHECKS: Final[dict[Check, Callable[[bytes], bool]]] = {
-    "none": _always,
-    "digit": _has_digit,
-    "basic": _is_basic,
-}

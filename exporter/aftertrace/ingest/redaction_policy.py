@@ -9,14 +9,16 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Final, Literal, TypeAlias, get_args
 
 import re2
 
-from aftertrace.ingest.redact_text import compile_pattern, denier
+from aftertrace.ingest.gitleaks import GITLEAKS, OFF
+from aftertrace.ingest.patterns import compile_pattern
+from aftertrace.ingest.redact_text import denier
 from aftertrace.ingest.secret_rules import FIELDS, SHAPES, FieldRule, ShapeRule
 from aftertrace.semconv.canonical import digest_json
 from aftertrace.store.errors import Invalid
@@ -26,6 +28,9 @@ Capture: TypeAlias = Literal["full", "digest-only", "metadata-only"]
 
 OWN_FIELD: Final = "own-field"
 """Rule name of fields that the configuration denies by their name (`redaction.secret_fields`)."""
+
+STANDARD_SHAPES: Final = (*SHAPES, *(shape for shape in GITLEAKS if shape.rule not in OFF))
+"""What secrets look like that are looked for unless a policy says otherwise. Those of aftertrace come first."""
 
 _POLICY_VERSION: Final = 3
 _RULE_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,47}")
@@ -57,7 +62,7 @@ class RedactionPolicy:
     """What is secret. Its digest is stored with each request, so that a reader knows what was looked for."""
 
     fields: tuple[FieldRule, ...] = FIELDS
-    shapes: tuple[ShapeRule, ...] = SHAPES
+    shapes: tuple[ShapeRule, ...] = STANDARD_SHAPES
     keys: Keys = Keys()
     capture: Capture = "full"
     """Of sources that `capture_of` does not name."""
@@ -71,7 +76,7 @@ class RedactionPolicy:
             {
                 "version": _POLICY_VERSION,
                 "fields": [[field.rule, list(field.names)] for field in self.fields],
-                "shapes": [[shape.rule, shape.pattern, shape.check, shape.word] for shape in self.shapes],
+                "shapes": [asdict(shape) for shape in self.shapes],
                 "keys": [list(self.keys.redact), list(self.keys.drop), list(self.keys.keep)],
                 "capture": self.capture,
                 "capture_of": [list(pair) for pair in self.capture_of],
@@ -88,6 +93,7 @@ def make_policy(
     keys: Keys = Keys(),
     secret_fields: Iterable[str] = (),
     secret_patterns: Iterable[tuple[str, str]] = (),
+    rules_on: Iterable[str] = (),
     rules_off: Iterable[str] = (),
     capture: str = "full",
     capture_of: Iterable[tuple[str, str]] = (),
@@ -98,6 +104,7 @@ def make_policy(
         keys: what is done to attributes by their keys.
         secret_fields: names of further fields that hold secrets, as in `FieldRule.names`.
         secret_patterns: names and RE2 patterns of further secrets.
+        rules_on: names of rules that are off unless they are named here.
         rules_off: names of rules that do not count.
         capture: what is kept of content.
         capture_of: the same by source.
@@ -105,11 +112,12 @@ def make_policy(
     Raises:
         Invalid: a rule cannot hold.
     """
-    off = frozenset(rules_off)
-    rules = sorted({rule.rule for rule in (*FIELDS, *SHAPES)})
-    for name in off:
-        if name not in rules:
-            raise _invalid("rules_off", f"there is no rule {name!r}", _meant(name, rules))
+    on, off = frozenset(rules_on), frozenset(rules_off)
+    rules = sorted({rule.rule for rule in FIELDS} | {rule.rule for rule in (*SHAPES, *GITLEAKS)})
+    for key, named, known in (("rules_off", off, rules), ("rules_on", on, sorted(OFF))):
+        for name in sorted(named - set(known)):
+            raise _invalid(key, f"there is no such rule {name!r}", _meant(name, known))
+    standard = (*SHAPES, *(shape for shape in GITLEAKS if shape.rule not in OFF or shape.rule in on))
     own_fields = tuple(_field_name(name) for name in secret_fields)
     fields = (*FIELDS, FieldRule(OWN_FIELD, own_fields)) if own_fields else FIELDS
     own_shapes = tuple(_own_shape(name, pattern, rules) for name, pattern in secret_patterns)
@@ -119,7 +127,7 @@ def make_policy(
     return RedactionPolicy(
         fields=tuple(field for field in fields if field.rule not in off),
         # A person's own rule is more telling than any other.
-        shapes=(*own_shapes, *(shape for shape in SHAPES if shape.rule not in off)),
+        shapes=(*own_shapes, *(shape for shape in standard if shape.rule not in off)),
         keys=keys,
         capture=_capture("capture", capture),
         capture_of=tuple((source, _capture("capture_of", mode)) for source, mode in capture_of),

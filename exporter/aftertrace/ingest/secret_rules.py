@@ -15,6 +15,20 @@ Check: TypeAlias = Literal["none", "digit", "basic"]
 
 
 @dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a match is no secret for: examples, references, words of which names are made."""
+
+    secret: tuple[str, ...] = ()
+    """RE2 patterns that are found in the secret."""
+    match: tuple[str, ...] = ()
+    """The same, in all that the rule's pattern matched."""
+    line: tuple[str, ...] = ()
+    """The same, in the line that it begins in."""
+    words: tuple[str, ...] = ()
+    """What stands in the secret, in small letters."""
+
+
+@dataclass(frozen=True, slots=True)
 class FieldRule:
     """Fields whose value is secret whatever it looks like."""
 
@@ -39,6 +53,16 @@ class ShapeRule:
     """RE2 pattern of which every match of `pattern` holds a match, for the one scan over a whole request; empty if it
     is `pattern`. Needed where `pattern` counts from nearly every byte: such counters multiply the states of the
     automaton, and the scan is thirty times slower."""
+    field: str = ""
+    """RE2 pattern of the names of fields whose value it looks for, instead of a sign: all such rules have one."""
+    keywords: tuple[str, ...] = ()
+    """In small letters: one of them is in every text in which it finds anything. Empty: it is looked for in all."""
+    entropy: float = 0.0
+    """Bits per character that a secret has more of; 0: any."""
+    group: int | None = None
+    """Which group of `pattern` is secret; 0: all of it; None: the last, and of a rule with keywords the first that
+    holds anything."""
+    allowed: Allowed = Allowed()
 
 
 FIELDS: Final = (
