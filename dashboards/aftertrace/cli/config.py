@@ -106,8 +106,9 @@ class RedactionSection:
     """Further secrets: a name for each and its RE2 pattern, of which a group, if there is one, is what is secret, as in
     `employee = 'EMP-[0-9]{6}'`."""
     rules_on: Texts = ()
-    """Names of rules that are off unless they stand here, since they find much that is no secret: `generic-api-key`,
-    `hashicorp-tf-password`, `kubernetes-secret-yaml`."""
+    """Names of rules that are off unless they stand here: classes of personal data (`card`, `email`, `iban`, `ipv4`,
+    `ipv6`, `phone`, `us-ssn`), and what finds much that is no secret (`generic-api-key`, `hashicorp-tf-password`,
+    `kubernetes-secret-yaml`)."""
     rules_off: Texts = ()
     """Names of rules that do not count."""
     capture: str = "full"

@@ -114,6 +114,7 @@ class TextRedactor:
             rf"{_OPEN}([A-Za-z0-9_.:-]*?(?:{names})){attributes}{_CLOSE}({_OPEN}!\[CDATA\[)?"
         )
         self._shapes = tuple(Shape(shape) for shape in shapes)
+        self._few = frozenset(shape.rule for shape in shapes if shape.is_few)
         any_shape = "|".join(signs_of(shapes))
         self._shaped = compile_pattern(any_shape, capture=False) if shapes else None
         self._suspect = compile_pattern("|".join(filter(None, (names, any_shape, *signs))), capture=False)
@@ -157,11 +158,14 @@ class TextRedactor:
                 continue
             hits[rule] += 1
             last = len(data) if found == _MAX_STEPS else end
-            parts += (data[done:start], quote, self._tokens.of(rule, data[start:last]), quote)
+            parts += (data[done:start], quote, self._token(rule, data[start:last]), quote)
             done = last
             if done == len(data):
                 break
         return b"".join((*parts, data[done:])) if parts else data
+
+    def _token(self, rule: str, secret: bytes) -> bytes:
+        return self._tokens.random(rule) if rule in self._few else self._tokens.of(rule, secret)
 
     def _in_fields(self, data: bytes, pattern: Any) -> Iterator[_Secret]:
         """Values of denied fields: behind `name=`, `"name":`, `"name", "value":`, `--name` and the like."""

@@ -18,6 +18,7 @@ import re2
 
 from aftertrace.ingest.gitleaks import GITLEAKS, OFF
 from aftertrace.ingest.patterns import compile_pattern
+from aftertrace.ingest.pii import PII
 from aftertrace.ingest.redact_text import denier
 from aftertrace.ingest.secret_rules import FIELDS, SHAPES, FieldRule, ShapeRule
 from aftertrace.semconv.canonical import digest_json
@@ -31,6 +32,8 @@ OWN_FIELD: Final = "own-field"
 
 STANDARD_SHAPES: Final = (*SHAPES, *(shape for shape in GITLEAKS if shape.rule not in OFF))
 """What secrets look like that are looked for unless a policy says otherwise. Those of aftertrace come first."""
+OPTIONAL: Final = OFF | {shape.rule for shape in PII}
+"""Names of rules that are off unless a policy names them: of classes of personal data, and such as find much else."""
 
 _POLICY_VERSION: Final = 3
 _RULE_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,47}")
@@ -113,11 +116,12 @@ def make_policy(
         Invalid: a rule cannot hold.
     """
     on, off = frozenset(rules_on), frozenset(rules_off)
-    rules = sorted({rule.rule for rule in FIELDS} | {rule.rule for rule in (*SHAPES, *GITLEAKS)})
-    for key, named, known in (("rules_off", off, rules), ("rules_on", on, sorted(OFF))):
+    rules = sorted({rule.rule for rule in FIELDS} | {rule.rule for rule in (*SHAPES, *GITLEAKS, *PII)})
+    for key, named, known in (("rules_off", off, rules), ("rules_on", on, sorted(OPTIONAL))):
         for name in sorted(named - set(known)):
             raise _invalid(key, f"there is no such rule {name!r}", _meant(name, known))
-    standard = (*SHAPES, *(shape for shape in GITLEAKS if shape.rule not in OFF or shape.rule in on))
+    optional = (shape for shape in (*GITLEAKS, *PII) if shape.rule not in OPTIONAL or shape.rule in on)
+    standard = (*SHAPES, *optional)
     own_fields = tuple(_field_name(name) for name in secret_fields)
     fields = (*FIELDS, FieldRule(OWN_FIELD, own_fields)) if own_fields else FIELDS
     own_shapes = tuple(_own_shape(name, pattern, rules) for name, pattern in secret_patterns)

@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
-Check: TypeAlias = Literal["none", "digit", "basic"]
-"""What else must hold of a match: nothing; a digit in it; base64 of a `user:password`."""
+Check: TypeAlias = Literal["none", "digit", "basic", "card", "iban", "phone", "ip", "ssn"]
+"""What else must hold of a match: nothing; a digit in it; base64 of a `user:password`; that it adds up as such a number
+does (`pii`).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class ShapeRule:
     """Which group of `pattern` is secret; 0: all of it; None: the last, and of a rule with keywords the first that
     holds anything."""
     allowed: Allowed = Allowed()
+    is_few: bool = False
+    """Whether there are so few that whoever may send could try them all: their tokens are drawn."""
 
 
 FIELDS: Final = (

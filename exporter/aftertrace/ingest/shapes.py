@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from aftertrace.ingest import pii
 from aftertrace.ingest.patterns import once
 from aftertrace.ingest.redact_tokens import is_token
 from aftertrace.ingest.secret_rules import Check, ShapeRule
@@ -49,11 +50,15 @@ class Shape:
         """Start, end, rule, and nothing as quotes, of each secret in a text."""
         rule = self._rule
         pattern = once(f"{_WORD}({rule.pattern})" if rule.word else rule.pattern)
-        for match in pattern.finditer(data):
+        position = 0
+        while (match := pattern.search(data, position)) is not None:
             start, end = self._span(match, pattern.groups)
-            secret = data[start:end]
-            if _CHECKS[rule.check](secret) and not is_token(secret) and self._is_secret(data, match, secret):
-                yield start, end, rule.rule, b""
+            secret = data[start : start + _CHECKS[rule.check](data[start:end])]
+            position = max(int(match.end()), position + 1)
+            if secret and not is_token(secret) and self._is_secret(data, match, secret):
+                yield start, start + len(secret), rule.rule, b""
+                # What a pattern demands behind a secret may stand before the next one too.
+                position = start + len(secret)
 
     def _span(self, match: Any, groups: int) -> tuple[int, int]:
         """Where the secret is in a match."""
@@ -88,23 +93,25 @@ def _line(data: bytes, match: Any) -> bytes:
     return data[data.rfind(b"\n", 0, match.start()) + 1 : len(data) if end < 0 else end]
 
 
-def _always(secret: bytes) -> bool:
-    return bool(secret)
+def _digit_bytes(secret: bytes) -> int:
+    return len(secret) if any(0x30 <= byte <= 0x39 for byte in secret) else 0
 
 
-def _has_digit(secret: bytes) -> bool:
-    return any(0x30 <= byte <= 0x39 for byte in secret)
-
-
-def _is_basic(secret: bytes) -> bool:
+def _basic_bytes(secret: bytes) -> int:
     try:
-        return b":" in base64.b64decode(secret + b"=" * (-len(secret) % 4))
+        return len(secret) if b":" in base64.b64decode(secret + b"=" * (-len(secret) % 4)) else 0
     except binascii.Error:
-        return False
+        return 0
 
 
-_CHECKS: Final[dict[Check, Callable[[bytes], bool]]] = {
-    "none": _always,
-    "digit": _has_digit,
-    "basic": _is_basic,
+_CHECKS: Final[dict[Check, Callable[[bytes], int]]] = {
+    "none": len,
+    "digit": _digit_bytes,
+    "basic": _basic_bytes,
+    "card": pii.card_bytes,
+    "iban": pii.iban_bytes,
+    "phone": pii.phone_bytes,
+    "ip": pii.ip_bytes,
+    "ssn": pii.ssn_bytes,
 }
+"""How much of what a pattern found is secret, from its beginning; 0: nothing."""
