@@ -50,7 +50,7 @@ def test_those_that_wait_come_first_with_how_long_and_what_was_shown(
     decisions = [each[0] for each in page.dataframe[0].value["decision"]]
     pending = sum(decision == "pending" for decision in decisions)
     assert (pending > 0, decisions[:pending]) == (True, ["pending"] * pending)
-    assert page.dataframe[0].value["so_far_s"][0] > 0
+    assert page.dataframe[0].value["so_far"][0] not in ("unknown", "0 ms")
     ordered = analysis.approvals.sort(
         pl.col("decision") == "pending", "first_ns", "call_key", descending=[True, True, False], nulls_last=True
     )

@@ -147,7 +147,7 @@ def test_a_filter_can_be_set_to_an_attack(text: str, hostile: Path, open_page: O
     assert leaks(page) == set()
 
 
-@pytest.mark.parametrize("name", ["now", "near_misses", "runs", "approvals", "run"])
+@pytest.mark.parametrize("name", PAGES)
 def test_cells_are_visible_text_and_links_lead_home(name: str, hostile: Path, open_page: OpenPage) -> None:
     """No table draws a cell as a link, an image or Markdown, but for the links to runs that are made here."""
     for table in open_page(name, hostile).dataframe:

@@ -53,7 +53,7 @@ def test_its_headlines_are_the_totals_of_the_report(weeks: Path, after_weeks: in
         (
             "Near-miss rate",
             share(told.rate.share),
-            f"{interval(told.rate.low, told.rate.high)} · {told.near_misses} of {told.calls} calls",
+            f"{interval(told.rate.low, told.rate.high)} of {told.calls} calls",
         ),
         ("Denied destructive calls", "2", "risk class destructive"),
         ("Control failures", f"{told.failures}", "should have held, and did not"),
@@ -71,7 +71,7 @@ def test_a_period_is_held_against_the_one_before(weeks: Path, after_weeks: int, 
     page = open_page("now", weeks, period="last 7 days")
     told = {each.label: each.delta for each in page.metric}
     assert (more, told["Consequential near misses"]) == (15, "+15 since the period before")
-    assert told["Near-miss rate"].endswith(" calls · higher")
+    assert told["Near-miss rate"].endswith(" % · higher")
     assert page.dataframe[0].value["is_new"].fillna("").to_list() == ["", "new"]
 
 
@@ -84,13 +84,14 @@ def test_what_needs_eyes_comes_in_order_of_need(weeks: Path, after_weeks: int, o
         ("24 near misses of severity high", "pay of clerk (22), delete_rows of sweeper (2)"),
         ("2 destructive calls denied", "delete_rows of sweeper (2)"),
         ("1 agent never seen before", "sweeper in shop"),
-        ("1 change of what agents are made of, and something moved after 1 of them", "clerk · prompt"),
+        ("1 change in agents; after 1 something moved", "clerk · prompt"),
     ]
     links = [each.proto for each in page.get("page_link")]
     assert [(each.page, each.query_string) for each in links] == [
         ("near_misses", "severity=critical"),
         ("near_misses", "severity=high"),
         ("near_misses", "outcome=denied&risk=destructive"),
+        ("changes", ""),
     ]
     next(each for each in page.button if each.label != "Clear all filters").click().run()
     assert page.query_params == {"show": "control failures"}

@@ -34,6 +34,7 @@ WENT_WRONG: Final = {
 NOW: Final = "views/now.py"
 NEAR_MISSES: Final = "views/near_misses.py"
 APPROVALS: Final = "views/approvals.py"
+CHANGES: Final = "views/changes.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def failures(figures: Figures) -> Iterator[Item]:
         of = frame.explode("signals").drop_nulls("signals")
         for (signal,), rows in of.group_by("signals", maintain_order=True):
             yield Item(
-                marks.FAILED,
+                marks.BROKEN,
                 f"{count(rows.height, noun)} {WENT_WRONG[str(signal)]}",
                 _names(rows, tool, "agent_name"),
                 NOW,
@@ -145,13 +146,13 @@ def changes(changed: pl.DataFrame) -> Iterator[Item]:
     """What was changed in agents, and whether anything moved after it, columns as in `CONFIGURATION_CHANGES`."""
     if changed.height:
         moved = changed.filter(pl.col("moved").list.len() > 0)
-        after = f", and something moved after {moved.height:,} of them" if moved.height else ""
+        after = f"; after {moved.height:,} something moved" if moved.height else ""
         yield Item(
             marks.CHANGED,
-            f"{count(changed.height, 'change')} of what agents are made of{after}",
+            f"{count(changed.height, 'change')} in agents{after}",
             _names(moved if moved.height else changed, "agent_name", "part"),
-            NOW,
-            {"show": "changes"},
+            CHANGES,
+            {},
         )
 
 

@@ -154,17 +154,43 @@ CHANGES: Final = Layout(
         pl.from_epoch(pl.col("first_ns"), time_unit="ns").dt.replace_time_zone("UTC").alias("changed"),
         "agent_name",
         pl.col("part").str.replace_all("_", " ").alias("part"),
+        pl.col("moved").list.join(", ").str.replace_all("_", " ").replace("", None).alias("moved"),
+        "state",
+        "runs",
         "before",
         "after",
-        "state",
-        pl.col("runs").alias("runs"),
-        pl.col("moved").list.join(", ").str.replace_all("_", " ").replace("", None).alias("moved"),
-        run_link(pl.col("first_run_id")),
+        run_link("first_run_id"),
     ),
     order=("first_ns", "agent_name", "change_id"),
     descending=(True, False, False),
 )
 """What was changed in agents, the latest first."""
+
+MEASURES: Final = Layout(
+    columns=("measure", "verdict", "was", "is", "by", "q_told", "looked_at"),
+    order=(),
+    descending=(),
+)
+"""What moved after one change (`change_cards.measures`)."""
+
+CONFIGURATIONS: Final = Layout(
+    columns=(
+        "agent_name",
+        "version",
+        "runs",
+        first_at(),
+        pl.col("last_at").alias("last_seen"),
+        "model",
+        "model_served",
+        pl.col("tool_names").list.join(", ").alias("tools_listed"),
+        pl.col("template_digest").str.slice(0, 19).alias("prompt_digest"),
+        "agent_version",
+        run_link("first_run_id"),
+    ),
+    order=("agent_name", "version", "configuration_id"),
+    descending=(False, True, False),
+)
+"""Configurations of agents, the latest version of each first."""
 
 LOSSES: Final = Layout(
     columns=(
@@ -189,7 +215,7 @@ QUEUE: Final = Layout(
         chip("decision"),
         "tool_name",
         "agent_name",
-        seconds("so_far_ns", "so_far_s"),
+        "so_far",
         "decided_by",
         "reviewer",
         pl.col("signals").list.join(", ").str.replace_all("_", " ").replace("", None).alias("odd"),

@@ -50,6 +50,7 @@ SEVERITIES: Final = (
 SEVERITY_COLOURS: Final = {"critical": "#c2334d", "high": "#b35f10", "medium": "#8a6d0d", "low": "#66758c"}
 """One per severity, the worst first."""
 
+BROKEN: Final = Mark("failed", ":material/error:", "red")
 WAITING: Final = Mark("waiting", ":material/hourglass_top:", "orange")
 NEW: Final = Mark("new", ":material/person_add:", "blue")
 CHANGED: Final = Mark("changed", ":material/difference:", "violet")

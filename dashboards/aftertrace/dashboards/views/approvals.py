@@ -71,9 +71,9 @@ if queue == _PAST:
         tables.show(past, tables.FAILED_CALLS, key="past")
 else:
     asked = pl.coalesce(pl.col("asked_at").dt.epoch("ns"), "first_ns")
-    so_far = (analysis.now_ns - asked).clip(0)
+    waited_ns = pl.when(_QUEUES["waiting"]).then((analysis.now_ns - asked).clip(0)).otherwise("wait_ns")
     rows = approvals.filter(_QUEUES[queue or "all"]).with_columns(
-        so_far_ns=pl.when(_QUEUES["waiting"]).then(so_far).otherwise("wait_ns")
+        so_far=waited_ns.map_elements(duration, return_dtype=pl.String)
     )
     if rows.is_empty():
         nothing_matches()

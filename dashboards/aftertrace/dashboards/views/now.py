@@ -29,14 +29,14 @@ def against(of: str, otherwise: str) -> str:
 
 
 longest = attention.longest_wait_ns(waiting, analysis.now_ns)
-rate_told = f"{interval(now.rate.low, now.rate.high)} · {now.near_misses:,} of {count(now.calls, 'call')}"
+rate_of = f"of {count(now.calls, 'call')}" if before is None else f"· {figures.rate_changed}"
 headlines = (
     (
         "Consequential near misses",
         f"{floor}{now.consequential:,}",
         against("consequential", f"of {count(now.near_misses, 'near miss')}"),
     ),
-    ("Near-miss rate", share(now.rate.share), rate_told if before is None else f"{rate_told} · {figures.rate_changed}"),
+    ("Near-miss rate", share(now.rate.share), f"{interval(now.rate.low, now.rate.high)} {rate_of}"),
     ("Denied destructive calls", f"{floor}{attention.destructive(figures).height:,}", "risk class destructive"),
     (
         "Control failures",
@@ -113,7 +113,6 @@ shows = {
     "approvals": waiting.height,
     "new agents": 0 if newcomers is None else newcomers.height,
     "inventory": 0 if off is None else off.height,
-    "changes": lately.height,
     "losses": 0 if lost is None else lost.height,
 }
 show = st.segmented_control(
@@ -150,8 +149,6 @@ elif show == "new agents" and newcomers is not None:
 elif show == "inventory" and off is not None:
     tables.show(off, tables.DECLARED, key="off_inventory")
     st.caption("What is off each of them: aftertrace inventory check")
-elif show == "changes":
-    tables.show(lately, layouts.CHANGES, key="changes")
 elif show == "losses" and lost is not None:
     tables.show(lost, layouts.LOSSES, key="losses")
 elif figures.kinds.is_empty():

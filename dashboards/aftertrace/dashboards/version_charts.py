@@ -1,0 +1,81 @@
+"""A chart of the configurations of agents over time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import altair as alt
+import polars as pl
+
+from aftertrace.dashboards.charts import FRAME_PIXELS, label
+from aftertrace.dashboards.quantities import moment
+
+_TONES: Final = ("#3f63c8", "#8c6bd1")
+"""Of versions after each other."""
+_ROW_PIXELS: Final = 28
+_MOST_AGENTS: Final = 14
+_MS: Final = 1_000_000
+
+
+def versions(configurations: pl.DataFrame, most: int = _MOST_AGENTS) -> alt.LayerChart | alt.FacetChart:
+    """From the first to the last run of each version of each agent, those with most runs first.
+
+    Args:
+        configurations: columns as in `schemas.CONFIGURATIONS`.
+        most: how many agents are drawn.
+    """
+    timed = configurations.drop_nulls("first_ns")
+    top = (
+        timed.group_by("agent_name", "service_name")
+        .agg(pl.col("runs").sum())
+        .sort("runs", "agent_name", descending=[True, False], nulls_last=True)
+        .head(most)
+        .with_row_index("place")
+    )
+    joined = timed.join(
+        top.select("agent_name", "service_name", "place"), on=["agent_name", "service_name"], nulls_equal=True
+    )
+    rows = [
+        {
+            "place": row["place"],
+            "agent": label(row["agent_name"]),
+            "start": row["first_ns"] // _MS,
+            "end": (row["first_ns"] if row["last_at"] is None else int(row["last_at"].timestamp() * 10**9)) // _MS,
+            "tone": str(row["version"] % 2),
+            "version": f"v{row['version']}",
+            "runs": row["runs"],
+            "model": label(row["model"]),
+            "first": moment(row["first_ns"]),
+            "last": moment(row["last_at"]),
+        }
+        for row in joined.sort("place", "first_ns").iter_rows(named=True)
+    ]
+    texts = ("agent", "tone", "version", "model", "first", "last")
+    numbers = ("place", "start", "end", "runs")
+    frame = pl.DataFrame(rows, schema={**dict.fromkeys(numbers, pl.Int64), **dict.fromkeys(texts, pl.String)})
+    tooltip = [alt.Tooltip(f"{name}:N") for name in ("agent", "version", "model", "first", "last")]
+    base = alt.Chart(frame).encode(
+        y=alt.Y(
+            "agent:N",
+            sort=alt.EncodingSortField("place", op="min"),
+            title=None,
+            axis=alt.Axis(labelLimit=170, ticks=False, domain=False),
+        ),
+        tooltip=[*tooltip, alt.Tooltip("runs:Q", title="runs")],
+    )
+    time = alt.X(
+        "start:Q",
+        title=None,
+        scale=alt.Scale(zero=False, nice=False, padding=8),
+        axis=alt.Axis(labelExpr="utcFormat(datum.value, '%d %b %H:%M')", tickCount=6, labelOverlap=True),
+    )
+    bar = base.mark_bar(height=14, cornerRadius=2, minBandSize=3, stroke=None).encode(
+        x=time,
+        x2="end:Q",
+        color=alt.Color("tone:N", scale=alt.Scale(domain=["0", "1"], range=list(_TONES)), legend=None),
+    )
+    begin = base.mark_tick(thickness=2, height=18).encode(
+        x=time, color=alt.Color("tone:N", scale=alt.Scale(domain=["0", "1"], range=list(_TONES)), legend=None)
+    )
+    name = base.mark_text(align="left", dx=4, dy=-12, fontSize=10, color="#7f8fa6").encode(x=time, text="version:N")
+    return alt.layer(bar, begin, name).properties(height=max(1, top.height) * _ROW_PIXELS * 1.3 + FRAME_PIXELS)

@@ -1,0 +1,63 @@
+"""Changes: what was changed in agents, when, and what moved after it."""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from aftertrace.dashboards import data, filters, layouts, questions, tables
+from aftertrace.dashboards.cards import nothing_matches
+from aftertrace.dashboards.change_cards import change, measures
+from aftertrace.dashboards.choosing import chosen_row
+from aftertrace.dashboards.quantities import count
+from aftertrace.dashboards.version_charts import versions
+
+analysis = data.analysis()
+chosen = filters.chosen()
+changes = questions.changes(analysis, chosen)
+configurations = analysis.select("configurations", chosen)
+looks = analysis.change_measures
+tested = looks["q"].count()
+moved = changes.filter(pl.col("moved").list.len() > 0)
+
+st.subheader(f"{count(changes.height, 'change')}, {moved.height:,} after which something moved", anchor=False)
+st.caption(
+    f"{count(configurations.height, 'configuration')} of agents. "
+    + (
+        f"What moved: with 95 % intervals; q is corrected for all {count(tested, 'look')} at what moved in this store."
+        if tested
+        else "Nothing could be tested: that takes five runs that tell it on both sides of a change."
+    )
+)
+if configurations.is_empty():
+    nothing_matches()
+    st.stop()
+
+if changes.is_empty():
+    st.success("Nothing is known to have been changed in these agents.", icon=":material/check_circle:")
+else:
+    listed, detail = st.columns([3, 2], gap="medium")
+    with listed:
+        row = chosen_row(
+            changes,
+            layouts.CHANGES,
+            by="change_id",
+            name="change",
+            version=f"{analysis.version} {chosen!r}",
+            tallest=560,
+        )
+    sides = analysis.configurations.filter(
+        pl.col("configuration_id").is_in([row["configuration_before"], row["configuration_after"]])
+    )
+    with detail:
+        change(row, dict(sides.select("configuration_id", "template").iter_rows()))
+    after = looks.filter(pl.col("change_id") == row["change_id"])
+    st.subheader("What moved after it", anchor=False)
+    tables.show(measures(after), layouts.MEASURES, key="measures")
+
+st.subheader("Configurations over time", anchor=False)
+if configurations["first_ns"].count():
+    st.altair_chart(versions(configurations))
+with st.expander(f"All {count(configurations.height, 'configuration')}", icon=":material/list:"):
+    tables.show(configurations, layouts.CONFIGURATIONS, key="configurations")
+st.caption("The same at a terminal: `aftertrace changes`")
