@@ -54,6 +54,7 @@ _COMMANDS: Final = {
     "sql": "query:query",
     "status": "status:status",
     "doctor": "doctor:doctor",
+    "redact": "redacting:redact",
     "fsck": "integrity:fsck",
     "drain": "draining:drain",
     "derive": "deriving:derive",

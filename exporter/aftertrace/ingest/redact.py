@@ -65,6 +65,8 @@ class _Look:
     every_attribute: bool
     """The same of the attributes of a record that is looked at."""
     hits: Counter[str] = field(default_factory=Counter)
+    places: Counter[tuple[str, str]] | None = None
+    """Rule and place of each hit, where that is asked for: the key of an attribute, or the name of a field."""
 
     def within(self) -> _Look:
         """The same in a part of it that is counted by itself."""
@@ -89,18 +91,30 @@ class Redactor:
         """Replace what is secret in a source's request, in place. Answers how often each rule fired; empty:
         unchanged.
         """
-        mode = self._policy.capture_for(source)
-        leaving_out = None if mode == "full" else LeavingOut(mode, self._tokens.left_out)
-        everything = self._looks_at_all(source)
-        look = _Look(leaving_out, everything, everything or bool(self._keys))
+        look = self._look(source)
         self._message(request, 0, look)
         known = type(request)()
         known.CopyFrom(request)
         known.DiscardUnknownFields()
-        if known.ByteSize() != request.ByteSize() and (everything or self._hides(request, known)):
+        if known.ByteSize() != request.ByteSize() and (look.everything or self._hides(request, known)):
             look.hits[UNKNOWN_FIELD] += 1
             request.DiscardUnknownFields()
         return look.hits
+
+    def places(self, message: Message, source: str = "") -> Counter[tuple[str, str]]:
+        """What would be redacted in a request of a source, or in a part of one: the rule, and the key of the attribute
+        or the name of the field it would be in. The message is of no use afterwards.
+        """
+        found: Counter[tuple[str, str]] = Counter()
+        if self.suspects(message.SerializeToString(), source):
+            self._message(message, 0, replace(self._look(source), places=found))
+        return found
+
+    def _look(self, source: str) -> _Look:
+        mode = self._policy.capture_for(source)
+        leaving_out = None if mode == "full" else LeavingOut(mode, self._tokens.left_out)
+        everything = self._looks_at_all(source)
+        return _Look(leaving_out, everything, everything or bool(self._keys))
 
     def _hides(self, request: Message, known: Message) -> bool:
         """Whether what a request holds beside its known fields may be secret."""
@@ -125,7 +139,6 @@ class Redactor:
             note.key, note.value.string_value = NOTE, noted(own.hits)
 
     def _fields(self, message: Any, depth: int, look: _Look) -> None:
-        is_status = message.DESCRIPTOR is Status.DESCRIPTOR
         for part, held in message.ListFields():
             if part.message_type is KeyValue.DESCRIPTOR:
                 self._attributes(held, "", look)
@@ -135,16 +148,24 @@ class Redactor:
                 for inner in held if part.is_repeated else (held,):
                     self._message(inner, depth + 1, look)
             elif part.cpp_type == FieldDescriptor.CPPTYPE_STRING:
-                self._plain(message, part, self._status(held, look) if is_status else held, look)
+                self._plain(message, part, held, look)
 
     def _plain(self, message: Any, part: FieldDescriptor, held: Any, look: _Look) -> None:
         """A string or bytes field."""
+        if look.places is not None:
+            own = replace(look, hits=Counter(), places=None)
+            self._plain(message, part, held, own)
+            look.hits.update(own.hits)
+            place = f"{message.DESCRIPTOR.name}.{part.name}"
+            look.places.update({(rule, place): times for rule, times in own.hits.items()})
+            return
         if part.is_repeated:
             for index, item in enumerate(held):
                 held[index] = self._redacted(item, look)
         elif isinstance(held, str) or len(held) > _ID_BYTES:
-            redacted = self._redacted(held, look)
-            if redacted is not getattr(message, part.name):
+            is_status = message.DESCRIPTOR is Status.DESCRIPTOR
+            redacted = self._redacted(self._status(held, look) if is_status else held, look)
+            if redacted is not held:
                 setattr(message, part.name, redacted)
 
     def _status(self, text: str, look: _Look) -> str:
@@ -177,6 +198,12 @@ class Redactor:
 
     def _kept(self, pair: Any, path: str, look: _Look, *, listed: bool) -> bool:
         """Redact an attribute; False if it is to be removed."""
+        if look.places is not None and not path:
+            own = replace(look, hits=Counter(), places=None)
+            kept = self._kept(pair, path, own, listed=listed)
+            look.hits.update(own.hits)
+            look.places.update({(rule, pair.key): times for rule, times in own.hits.items()})
+            return kept
         try:
             return self._attribute(pair, path, look, listed=listed)
         except Exception as error:  # noqa: BLE001 - fail closed: whatever went wrong, the value must not be kept
