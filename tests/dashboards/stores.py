@@ -93,6 +93,18 @@ def uncontrolled(folder: Path) -> Path:
     return make(folder, [("logs", _logs(told, who, {"service.name": "shop"}, "shop", RECEIVED_NS))])
 
 
+def of_two_risks(folder: Path) -> Path:
+    """A store of one run: a person refused two calls of one tool, each of another risk class."""
+    person = {"aftertrace.actor.type": "human", "aftertrace.actor.id": "ana"}
+    told: list[tuple[str, dict[str, Any]]] = [("run.created", {})]
+    for risk in ("money", "write"):
+        call = {"gen_ai.tool.name": "pay", "gen_ai.tool.call.id": risk, "aftertrace.tool.risk.class": risk}
+        told += [("action.proposed", call), ("approval.requested", call), ("approval.rejected", {**call, **person})]
+    who = {"aftertrace.run.id": "r-1", "gen_ai.agent.name": "clerk"}
+    body = _logs([*told, ("run.completed", {})], who, {"service.name": "shop"}, "shop", RECEIVED_NS)
+    return make(folder, [("logs", body)])
+
+
 CHANGED_AFTER_DAYS: Final = 8
 WEEKS_NS: Final = int((MONDAY + timedelta(days=14)).timestamp()) * 10**9
 """A time after the runs of `weeks`."""

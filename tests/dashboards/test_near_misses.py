@@ -84,6 +84,20 @@ def test_the_chosen_row_is_the_one_in_the_address(recorded: Path, analysis: Anal
     assert shown.get("page_link")[-1].proto.query_string == f"run={of_kind['run_id'][0]}"
 
 
+@pytest.mark.parametrize("query", [{"severity": "medium"}, {"risk": "write"}, {"severity": "critical"}], ids=str)
+def test_a_kind_is_listed_where_any_of_its_near_misses_is_asked_for(
+    query: dict[str, str], tmp_path: Path, open_page: OpenPage
+) -> None:
+    """It is told by its worst; the one in full is the worst of those that are asked for, which alone are counted."""
+    mixed = stores.of_two_risks(tmp_path / "data")
+    page = open_page("near_misses", mixed, **query)
+    assert not page.exception
+    assert page.dataframe[0].value[["severity", "times"]].values.tolist() == [[["critical"], "2"]]
+    risk = "money" if "critical" in query.values() else "write"
+    assert [each.value for each in page.text if each.value in ("money", "write")] == [risk]
+    assert any(each.value.startswith("1 near miss of this kind in 1 run;") for each in page.caption)
+
+
 @pytest.mark.parametrize(
     "by", [("tool", "tool_name"), ("agent", "agent_name"), ("decider", "decided_by"), ("risk", "risk")]
 )

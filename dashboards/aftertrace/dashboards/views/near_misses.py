@@ -126,7 +126,9 @@ if severities:
     wanted &= pl.col("severity").is_in(levels)
 if risks:
     wanted &= pl.col("risk").is_in(risks)
-near, kinds = figures.near.filter(wanted), figures.kinds.filter(wanted)
+near = figures.near.filter(wanted)
+# Near misses of one kind may differ in what is chosen here, and a kind is told by its worst.
+kinds = figures.kinds.join(near.select(KIND), on=KIND, how="semi", nulls_equal=True, maintain_order="left")
 version = f"{analysis.version} {chosen!r} {severities} {risks}"
 
 if near.is_empty():
@@ -144,7 +146,10 @@ elif view == "kinds":
         )
     of_kind = near.filter(*(pl.col(name).eq_missing(pl.lit(kind[name])) for name in KIND))
     with detail:
-        more = f"{count(of_kind.height, 'near miss')} of this kind in {count(kind['runs'], 'run')}; this is the worst."
+        more = (
+            f"{count(of_kind.height, 'near miss')} of this kind in {count(of_kind['run_id'].n_unique(), 'run')}; "
+            "this is the worst."
+        )
         near_miss_cards.near_miss(analysis, of_kind.row(0, named=True), more)
 elif view == "one by one":
     listed, detail = st.columns([3, 2], gap="medium")
