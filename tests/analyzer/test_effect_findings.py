@@ -253,8 +253,13 @@ STORIES: Final = ONE_RUN | SEVERAL
 
 @cache
 def everything() -> Analysis:
+    """The analysis of all stories, which no test changes."""
+    return whole_of_stories().analysis()
+
+
+def whole_of_stories() -> Frames:
     """All stories in one store, each of a tenant and a sender, and with traces, of its own."""
-    return analysed(
+    return stored(
         *(
             {
                 **row,

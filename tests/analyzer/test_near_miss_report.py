@@ -181,7 +181,7 @@ def test_what_was_lost_on_the_way_makes_every_count_a_floor() -> None:
 def earned(*rows: dict[str, Any]) -> list[tuple[Any, ...]]:
     """What the agent has earned with the tool."""
     analysis: Analysis = stored(*rows).analysis()
-    found = autonomy(analysis.calls, analysis.approvals)
+    found = autonomy(analysis.calls.lazy(), analysis.approvals.lazy()).collect()
     return found.select("answers", "as_proposed", "edited", "refused", "earned").rows()
 
 
@@ -209,6 +209,17 @@ def test_nothing_is_judged_by_fewer_than_five_answers() -> None:
     assert [earned(*rows[: n * per_call])[0][-1] for n in (1, 4, 5)] == ["not judged", "not judged", "less"]
     some = [row for at in range(4) for row in asked(f"c-{at}", "granted")]
     assert earned(*some) == [(4, 4, 0, 0, "not judged")]
+
+
+def test_the_risk_of_a_tool_is_that_of_the_first_of_its_calls() -> None:
+    """In whatever order they are read."""
+    rows = [row for at in range(3) for row in asked(f"c-{at}", "granted")]
+    analysis = stored(*rows).analysis()
+    risks = pl.Series(["write", "money", "read"])
+    calls = analysis.calls.sort("tool_call_id").with_columns(risk=risks, first_ns=pl.Series([7, 5, None]))
+    for seed in range(4):
+        shuffled = calls.sample(fraction=1.0, shuffle=True, seed=seed).lazy()
+        assert autonomy(shuffled, analysis.approvals.lazy()).collect()["risk"].to_list() == ["money"]
 
 
 def test_hostile_names_are_text_in_every_format() -> None:

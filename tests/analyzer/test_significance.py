@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import comb, isclose
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from aftertrace.analyzer.significance import (
     Share,
     amounts_differ,
     benjamini_hochberg,
+    clusters,
     design_effect,
     fisher_exact,
     mann_whitney,
@@ -145,7 +147,7 @@ def test_the_interval_alone_is_that_of_the_test_and_does_without_it(monkeypatch:
     before, after = [(0, 10), (2, 5), (1, 1)], [(1, 10), (3, 3)]
     told = shares_differ(before, after)
     monkeypatch.delattr(significance, "fisher_exact")
-    assert shares_apart(before, after) == (told.low, told.high)
+    assert shares_apart(Clusters.of_runs(before), Clusters.of_runs(after)) == (told.low, told.high)
 
 
 def test_corrected_for_many_looks_as_published() -> None:
@@ -214,3 +216,11 @@ def test_no_run_counts_for_more_than_its_calls_or_less_than_one(
         assert isclose(share.value, each.of / each.total, abs_tol=1e-12)
     assert 0 <= ratio.p <= 1
     assert isclose(populations_differ(*reversed(sides))[2].p, ratio.p, rel_tol=1e-6, abs_tol=1e-12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=9))
+def test_clusters_are_summed_up_in_frames_as_they_are_in_lists(drawn: list[tuple[int, int]]) -> None:
+    """Runs without a call that counts are none."""
+    runs = [(min(of, total), total) for of, total in drawn]
+    frame = pl.DataFrame(runs, {"of": pl.Int64, "total": pl.Int64}, orient="row")
+    assert Clusters(**frame.select(clusters()).row(0, named=True)) == Clusters.of_runs(runs)

@@ -157,8 +157,9 @@ def test_a_near_miss_leads_to_the_control_that_the_command_drafts(
     recorded: Path, analysis: Analysis, open_page: OpenPage
 ) -> None:
     """The rule to copy, word for word; what it hits over history; the command that keeps it with its test data."""
-    call = figures_of(analysis).near.row(0, named=True)
-    page = open_page("near_misses", recorded, view="one by one", call=call["call_key"])
+    worst = figures_of(analysis).near["call_key"][0]
+    call = analysis.calls.row(by_predicate=pl.col("call_key") == worst, named=True)
+    page = open_page("near_misses", recorded, view="one by one", call=worst)
     next(each for each in page.button if each.label == "Draft a control").click().run()
     tried = control_widths.narrowed(
         control_draft.of_call(call, analysis.calls), analysis.calls, analysis.runs, call["run_id"]

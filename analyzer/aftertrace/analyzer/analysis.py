@@ -108,7 +108,7 @@ class Analysis:
     @cached_property
     def effect_findings(self) -> pl.DataFrame:
         """`effect_findings`, columns as in `schemas.EFFECT_FINDINGS`, over all runs of this analysis."""
-        return effect_findings(self.effects, self.calls, self.runs, self.approvals)
+        return effect_findings(self)
 
     def of(self, *run_ids: str) -> Derivation:
         """What is told of some runs, with the records that it is told from; of others it may tell a part."""

@@ -18,7 +18,7 @@ ANSWERS_AT_LEAST: Final = 5
 AUTONOMY: Final = {
     "agent_name": (pl.String, "agent"),
     "tool_name": (pl.String, "tool"),
-    "risk": (pl.String, "the tool's risk class"),
+    "risk": (pl.String, "the tool's risk class in the first of its calls"),
     "answers": (pl.Int64, "requests that somebody answered"),
     "as_proposed": (pl.Int64, "approved as proposed"),
     "edited": (pl.Int64, "approved with an edit"),
@@ -43,12 +43,12 @@ SCHEMA: Final = pl.Schema({name: kind for name, (kind, _) in AUTONOMY.items()})
 _BY: Final = ["agent_name", "tool_name"]
 
 
-def autonomy(calls: pl.DataFrame, approvals: pl.DataFrame) -> pl.DataFrame:
+def autonomy(calls: pl.LazyFrame, approvals: pl.LazyFrame) -> pl.LazyFrame:
     """How answers fell, columns as in `AUTONOMY`: tools that somebody was asked about, most answers first.
 
     Args:
-        calls: columns as in `schemas.CALLS`.
-        approvals: columns as in `schemas.APPROVALS`.
+        calls: columns of `schemas.CALLS`.
+        approvals: columns of `schemas.APPROVALS`.
     """
     decision = pl.col("decision")
     asked = approvals.group_by(_BY).agg(
@@ -58,10 +58,15 @@ def autonomy(calls: pl.DataFrame, approvals: pl.DataFrame) -> pl.DataFrame:
         unanswered=decision.is_in(("expired", "cancelled", "pending")).sum(),
         hasty=pl.col("signals").list.contains("hasty").sum(),
     )
-    beside = calls.group_by(_BY).agg(
-        risk=pl.col("risk").first(),
+    of_risks = calls.group_by(*_BY, "risk").agg(
+        pl.col("first_ns").min(),
         ran_unasked=(pl.col("outcome").is_in(RAN_OUTCOMES) & ~pl.col("approval_asked")).sum(),
         refused_unasked=(pl.col("near_miss") & ~pl.col("approval_asked")).sum(),
+    )
+    beside = (
+        of_risks.sort("first_ns", "risk", nulls_last=True)
+        .group_by(_BY, maintain_order=True)
+        .agg(pl.col("risk").first(), pl.col("ran_unasked", "refused_unasked").sum())
     )
     answers = pl.col("answers")
     told = asked.join(beside, on=_BY, how="left", nulls_equal=True).with_columns(

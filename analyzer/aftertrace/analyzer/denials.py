@@ -21,6 +21,11 @@ SCHEMA: Final = pl.Schema(
 """`call_key` ran after `refused_key` had been refused; `certainty` is `certain`, `likely` or `possible`."""
 
 CERTAINTIES: Final = ("certain", "likely", "possible")
+COLUMNS: Final = (
+    "call_key", "run_id", "conversation_id", "source", "service_name", "tool_name", "outcome", "decided_by", "basis",
+    "dialect", "approval", "allowed_by", "granted_at", "decided_at", "arguments", "executed_arguments", "first_ns",
+)  # fmt: skip
+"""Columns of `calls` by which it is told."""
 _PERSONS: Final = ("human", "human_or_program", "program")
 _CONTROLS: Final = ("policy", "guardrail", "hook")
 _CALL: Final = ("source", "service_name", "tool_name", "asked")
@@ -30,16 +35,12 @@ def ran_after_denial(calls: pl.DataFrame) -> pl.DataFrame:
     """One row per call that ran after the same was refused, with the latest refusal before it; columns as in `SCHEMA`.
 
     Args:
-        calls: columns as in `schemas.CALLS`, without `signals`.
+        calls: columns as in `COLUMNS`.
     """
-    refused = _same(calls.filter(pl.col("outcome") == "denied"), pl.col("arguments"))
+    refused = _same(calls.filter(IS_REFUSED), _PROPOSED)
     if not refused.height:
         return SCHEMA.to_frame()
-    ran = (
-        _same(calls.filter(pl.col("outcome").is_in(RAN_OUTCOMES)), pl.coalesce("executed_arguments", "arguments"))
-        .select(*_CALL, *_WITHIN, *_FACTS)
-        .sort("first_ns")
-    )
+    ran = _same(calls.filter(_RAN), _RUN_WITH).select(*_CALL, *_WITHIN, *_FACTS).sort("first_ns")
     met = []
     # A control's leave takes back what a control refused, and not what a person did: both are looked for.
     for whose, within in product((_PERSONS, _CONTROLS), _WITHIN):
@@ -73,11 +74,43 @@ def ran_after_denial(calls: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def alike(calls: pl.LazyFrame, refused: pl.DataFrame) -> pl.LazyFrame:
+    """Calls that ran in the runs and conversations of refused ones, and ask for what one of them did: no others ran
+    after the same had been refused.
+
+    Args:
+        calls: columns as in `COLUMNS`, and perhaps more.
+        refused: those that were (`IS_REFUSED`), likewise.
+    """
+    within = pl.any_horizontal(pl.col(name).is_in(refused[name].unique().implode()) for name in _WITHIN)
+    wanted = refused.filter(_says_what(_PROPOSED)).select(_key(_PROPOSED)).to_series().unique()
+    # No join: it would hold all calls of these runs.
+    is_alike = _says_what(_RUN_WITH) & _key(_RUN_WITH).is_in(wanted.implode())
+    return calls.filter(_RAN & within.fill_null(value=False) & is_alike)
+
+
+def _key(asked: pl.Expr) -> pl.Expr:
+    """What two calls have in common that are the same."""
+    return pl.concat_str(*(pl.col(name).fill_null("") for name in _NAMED), asked, separator="\0")
+
+
 def _same(calls: pl.DataFrame, asked: pl.Expr) -> pl.DataFrame:
     """Calls that say what they ask for, with what tells that two are the same; no arguments are those of any call."""
-    return calls.with_columns(
-        asked=asked, **{name: pl.col(name).fill_null("") for name in ("source", "service_name", "tool_name")}
-    ).filter(pl.col("asked").is_not_null() & ~pl.col("asked").is_in(("{}", "null", '""')))
+    return calls.with_columns(asked=asked, **{name: pl.col(name).fill_null("") for name in _NAMED}).filter(
+        _says_what(pl.col("asked"))
+    )
+
+
+def _says_what(asked: pl.Expr) -> pl.Expr:
+    return asked.is_not_null() & ~asked.is_in(("{}", "null", '""'))
+
+
+IS_REFUSED: Final = pl.col("outcome") == "denied"
+"""Whether a call was refused, so that one that ran later may be the same."""
+_RAN: Final = pl.col("outcome").is_in(RAN_OUTCOMES)
+_PROPOSED: Final = pl.col("arguments")
+_RUN_WITH: Final = pl.coalesce("executed_arguments", "arguments")
+_NAMED: Final = ("source", "service_name", "tool_name")
 
 
 _WITHIN: Final = ("run_id", "conversation_id")

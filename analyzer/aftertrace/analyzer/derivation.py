@@ -19,8 +19,8 @@ from aftertrace.analyzer.order import ORDERS, ordered
 from aftertrace.analyzer.run_states import run_states
 from aftertrace.analyzer.runs import runs
 from aftertrace.analyzer.sightings import sightings
-from aftertrace.analyzer.streamed import streamed
 from aftertrace.analyzer.tables import Tables
+from aftertrace.store.snapshot import streamed
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,14 @@ every other time: it rests on all runs, more of it may come when more is stored,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from aftertrace.analyzer import mismatches, races
+from aftertrace.analyzer import denials, mismatches, races
+from aftertrace.analyzer.scans import ALL, BY_RUN
 from aftertrace.analyzer.schemas import DERIVED
 
 if TYPE_CHECKING:
@@ -49,28 +51,84 @@ KINDS: Final = (
 """How effects and calls may fail to agree."""
 
 
-def effect_findings(
-    effects: pl.DataFrame, calls: pl.DataFrame, runs: pl.DataFrame, approvals: pl.DataFrame
-) -> pl.DataFrame:
-    """One row per finding, columns as in `SCHEMA`, the latest first. All rows of the runs are given, of each table.
+@dataclass(frozen=True, slots=True)
+class _Among:
+    """The rows among which findings are looked for: none are read but those that may be one, and what is counted."""
 
-    Args:
-        effects: columns as in `schemas.EFFECTS`.
-        calls: columns as in `schemas.CALLS`.
-        runs: columns as in `schemas.RUNS`.
-        approvals: columns as in `schemas.APPROVALS`.
-    """
-    found = [mismatches.of_calls(calls, approvals), mismatches.after_denial(calls)]
-    if effects.height:
-        found += [
-            mismatches.other_objects(effects, calls),
-            mismatches.missing_receipts(effects, calls, runs),
-            mismatches.changed_by_reading(effects, calls),
-            mismatches.without_call(effects, runs),
-            races.repeated(effects, calls, runs),
-            races.raced(effects, runs),
-        ]
-    return _told(*found)
+    analysis: Analysis
+    only: Mapping[str, pl.Expr] = field(default_factory=dict)
+    """By table, which rows; all of those that are not named."""
+
+    def scan(self, table: str, columns: Sequence[str], only: pl.Expr = ALL) -> pl.LazyFrame:
+        return self.analysis.scan(table, columns, only=self.only.get(table, ALL) & only)
+
+    def collected(self, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
+        return self.analysis.collected(*frames)
+
+
+def effect_findings(analysis: Analysis) -> pl.DataFrame:
+    """One row per finding of all runs, columns as in `SCHEMA`, the latest first."""
+    return _found(_Among(analysis))
+
+
+def _found(among: _Among) -> pl.DataFrame:
+    return _told(*_of_calls(among), *_of_effects(among))
+
+
+def _of_calls(among: _Among) -> Iterator[pl.DataFrame]:
+    """What does not agree on calls alone."""
+    signalled, refused = among.collected(
+        among.scan("calls", mismatches.SIGNALLED, mismatches.IS_SIGNALLED),
+        among.scan("calls", mismatches.AFTER_DENIAL, denials.IS_REFUSED),
+    )
+    is_signalled = pl.col("call_key").is_in(signalled["call_key"].implode())
+    (approvals,) = among.collected(among.scan("approvals", ("call_key", "deviations"), is_signalled))
+    yield mismatches.of_calls(signalled, approvals)
+    if refused.height:
+        (ran,) = among.collected(denials.alike(among.scan("calls", mismatches.AFTER_DENIAL), refused))
+        yield mismatches.after_denial(pl.concat([refused, ran]))
+
+
+def _of_effects(among: _Among) -> Iterator[pl.DataFrame]:
+    """What effects show."""
+    effects = among.scan("effects", races.OF_EFFECTS)
+    if not among.collected(effects.select(pl.len()))[0].item():
+        return
+    twice, keyed, made, written, of_none, counts = among.collected(
+        effects.filter(races.IS_TWICE),
+        *(alike.candidates(effects) for alike in (races.KEYED, races.MADE, races.WRITTEN)),
+        effects.filter(mismatches.HAS_NO_CALL),
+        effects.select(receipts=mismatches.IS_RECEIPT.any(), names=mismatches.NAMES_AN_OBJECT.any()),
+    )
+    of_runs = pl.concat([each["run_id"] for each in (made, written, of_none)]).drop_nulls().unique()
+    is_again = pl.col("call_key").is_in(twice["call_key"].drop_nulls().implode()) & (pl.col("outcome") == "failed")
+    runs, failed = among.collected(
+        among.scan("runs", races.OF_RUNS, pl.col("run_id").is_in(of_runs.implode())),
+        among.scan("calls", ("call_key",), is_again),
+    )
+    yield races.within_a_run(twice, failed)
+    yield races.by_key(keyed)
+    yield races.by_arguments(made, runs)
+    yield races.raced(written, runs)
+    yield mismatches.without_call(of_none, runs)
+    if counts["names"].item():
+        calls = among.scan("calls", mismatches.OF_ARGUMENTS)
+        yield from among.collected(mismatches.other_objects(effects, calls))
+    if counts["receipts"].item():
+        yield from _of_receipts(among, effects)
+
+
+def _of_receipts(among: _Among, effects: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """What receipts show of calls, and what is shown by their absence."""
+    calls = among.scan("calls", mismatches.OF_RECEIPTS)
+    read, known = among.collected(
+        mismatches.changed_by_reading(effects, among.scan("calls", ("call_key", "risk", "risk_basis"))),
+        mismatches.giving(effects, calls),
+    )
+    yield read
+    if known.height:
+        runs = among.scan("runs", ("run_id", "state", "missing"))
+        yield from among.collected(mismatches.missing_receipts(known, effects, calls, runs))
 
 
 def _told(*found: pl.DataFrame) -> pl.DataFrame:
@@ -89,16 +147,14 @@ def _told(*found: pl.DataFrame) -> pl.DataFrame:
 def of_run(analysis: Analysis, run_id: str) -> pl.DataFrame:
     """What one run shows of itself, in the order in which it happened; the same however many others are stored."""
     mine = pl.col("run_id") == run_id
-    calls, runs = analysis.calls, analysis.runs.filter(mine)
-    conversations = calls.filter(mine).select("source", "conversation_id").drop_nulls().unique()
-    beside = calls.filter(~mine).join(conversations, on=["source", "conversation_id"], how="semi")
-    found = effect_findings(
-        analysis.effects.filter(mine),
-        pl.concat([calls.filter(mine), beside]),
-        runs,
-        analysis.approvals.filter(mine),
-    )
-    return found.filter(mine).reverse()
+    conversation = ("source", "conversation_id")
+    (own,) = analysis.collected(analysis.scan("calls", conversation, only=mine))
+    beside = [
+        (pl.col("source") == source) & (pl.col("conversation_id") == name)
+        for source, name in own.drop_nulls().unique().iter_rows()
+    ]
+    among = _Among(analysis, dict.fromkeys(BY_RUN, mine) | {"calls": pl.any_horizontal(mine, *beside)})
+    return _found(among).filter(mine).reverse()
 
 
 def across(told: Derivation | Parted, run_id: str) -> pl.DataFrame:
@@ -158,16 +214,16 @@ def _of_several(told: Derivation | Parted, own: pl.DataFrame) -> pl.DataFrame:
 
 def _without_receipts(told: Derivation | Parted, own: pl.DataFrame, run_id: str) -> pl.DataFrame:
     """Calls of a run without the receipt that other calls of their tool have."""
-    mine, is_receipt = pl.col("run_id") == run_id, pl.col("basis") == "explicit"
-    have = own.filter(is_receipt)["call_key"].drop_nulls()
-    ran = told.some("calls", mine & pl.col("outcome").is_in(mismatches.RAN))
+    mine = pl.col("run_id") == run_id
+    have = own.filter(mismatches.IS_RECEIPT)["call_key"].drop_nulls()
+    ran = told.some("calls", mine & pl.col("outcome").is_in(mismatches.RAN), ("call_key", "tool_name"))
     tools = ran.filter(~pl.col("call_key").is_in(have.implode()))["tool_name"].drop_nulls().unique()
     if not tools.len():
         return races.FOUND.to_frame()
-    receipts = told.some("effects", is_receipt & pl.col("tool_name").is_in(tools.implode()))
-    known = receipts.group_by("tool_name").agg(pl.col("call_key").n_unique().alias("calls"))
-    tools = known.filter(pl.col("calls") >= mismatches.RECEIPTS_FROM)["tool_name"]
-    calls = told.some("calls", pl.col("tool_name").is_in(tools.implode()), mismatches.OF_RECEIPTS) if tools.len() else (
-        ran.clear().select(mismatches.OF_RECEIPTS)
-    )  # fmt: skip
-    return mismatches.missing_receipts(receipts, calls, told.some("runs", mine))
+    is_of_them = pl.col("tool_name").is_in(tools.implode())
+    receipts, calls = told.scan("effects").filter(is_of_them), told.scan("calls").filter(is_of_them)
+    (known,) = told.collected(mismatches.giving(receipts, calls))
+    if not known.height:
+        return races.FOUND.to_frame()
+    runs = told.scan("runs").filter(mine)
+    return told.collected(mismatches.missing_receipts(known, receipts, calls, runs))[0]

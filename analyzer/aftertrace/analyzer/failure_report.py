@@ -28,23 +28,40 @@ ACROSS: Final = pl.col("is_failure") & (pl.col("other_runs").list.len() > 0)
 """Failures that only several runs show: no signal of one call, effect or run tells of them."""
 
 
+OF_CALLS: Final = (
+    "first_ns", "call_key", "run_id", "signals", "agent_name", "service_name", "tool_name", "outcome", "decided_by",
+    "risk", "risk_basis", "allowed_by", "permission_mode", "arguments",
+)  # fmt: skip
+"""Columns of `calls` that are told of each that a control failed of."""
+OF_EFFECTS: Final = (
+    "first_ns", "call_key", "evidence", "run_id", "signals", "agent_name", "tool_name", "operation", "system",
+    "object_type", "object_id",
+)  # fmt: skip
+"""Columns of `effects`, likewise."""
+OF_RUNS: Final = (
+    "first_ns", "run_id", "signals", "agent_name", "service_name", "state", "started_at", "calls", "near_misses",
+    "prompt",
+)  # fmt: skip
+"""Columns of `runs`, likewise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What tells of failures, all of one period and choice."""
+    """What tells of failures, all of one period and choice, the latest first."""
 
     calls: pl.DataFrame
-    """Columns as in `schemas.CALLS`."""
+    """Those with a signal: columns as in `OF_CALLS`."""
     effects: pl.DataFrame
-    """Columns as in `schemas.EFFECTS`."""
+    """Those with a signal: columns as in `OF_EFFECTS`."""
     runs: pl.DataFrame
-    """Columns as in `schemas.RUNS`."""
+    """Those with a signal: columns as in `OF_RUNS`."""
     findings: pl.DataFrame
     """Columns as in `schemas.EFFECT_FINDINGS`."""
 
     @property
     def signalled(self) -> tuple[pl.DataFrame, ...]:
         """Calls, effects and runs with a signal."""
-        return tuple(_failed(frame) for frame in (self.calls, self.effects, self.runs))
+        return self.calls, self.effects, self.runs
 
     @property
     def failures(self) -> int:
@@ -54,7 +71,19 @@ class Told:
 
 def told_of(analysis: Analysis, filter: Filter | None) -> Told:  # noqa: A002  # the word users know
     """What tells of failures in what a filter lets through."""
-    return Told(*(analysis.select(table, filter) for table in ("calls", "effects", "runs", "effect_findings")))
+    calls, effects, runs = analysis.collected(
+        *(
+            # An inventory changes which calls have some.
+            analysis.scan(table, columns, filter).filter(pl.col("signals").list.len() > 0)
+            for table, columns in (("calls", OF_CALLS), ("effects", OF_EFFECTS), ("runs", OF_RUNS))
+        )
+    )
+    return Told(
+        calls.sort("first_ns", "call_key", descending=[True, False]),
+        effects.sort("first_ns", "call_key", "evidence", "object_id", descending=[True, False, False, False]),
+        runs.sort("first_ns", "run_id", descending=[True, False]),
+        analysis.select("effect_findings", filter),
+    )
 
 
 def control_failures(told: Told) -> Part | None:
@@ -75,11 +104,6 @@ def disagreements(told: Told) -> Part | None:
     """What effects and calls do not agree on without a control having failed, as far as is known; None: nothing."""
     table = _found(told.findings.filter(~pl.col("is_failure")))
     return Part("What effects and calls do not agree on", (table,)) if table is not None else None
-
-
-def _failed(frame: pl.DataFrame) -> pl.DataFrame:
-    key = "call_key" if "call_key" in frame.columns else "run_id"
-    return frame.filter(pl.col("signals").list.len() > 0).sort("first_ns", key, descending=[True, False])
 
 
 def _meaning(failed: Sequence[pl.DataFrame]) -> Table | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from aftertrace.analyzer.loss_kinds import KINDS
-from aftertrace.analyzer.near_misses import hides_refusals
 from aftertrace.analyzer.row_links import Links
 
 if TYPE_CHECKING:
@@ -47,21 +47,33 @@ class Floor:
         return f"{_WORTH[self.certainty]}{self.count:,} {unit}"
 
 
-def floors(analysis: Analysis, links: Links, calls: pl.DataFrame, runs: pl.DataFrame) -> tuple[Floor, ...]:
-    """The reasons there are, those that touch a part of the counts first.
+UNSURE: Final = ("run_id", "missing", "state")
+"""Columns of `runs` by which a run may lack calls."""
+IS_UNSURE: Final = (pl.col("missing") > 0) | pl.col("state").is_in(("open", "waiting"))
+"""Whether it may."""
+
+
+def floors(
+    analysis: Analysis, links: Links, outcomes: Mapping[str, int], hidden: int, unsure: pl.DataFrame
+) -> tuple[Floor, ...]:
+    """The reasons there are in what is told of a period, which touch a part of the counts.
 
     Args:
         analysis: what is judged.
         links: the period, and the filter.
-        calls: the calls of the period.
-        runs: the runs of these calls, and those that began in the period.
+        outcomes: how many calls of the period have each.
+        hidden: how many come from an emitter that hides some refusals (`near_misses.hides_refusals`).
+        unsure: the runs of these calls, and those that began in the period, that may lack some; columns as in `UNSURE`.
     """
-    outcomes = calls["outcome"]
-    untimed = analysis.select("calls", links.wanted, only=pl.col("first_ns").is_null()).height
+    is_untimed = pl.col("first_ns").is_null()
+    untimed = 0
+    if links.period.since_ns is not None:
+        of_no_time = analysis.scan("calls", ("call_key",), links.wanted, only=is_untimed)
+        untimed = analysis.collected(of_no_time)[0].height
     told = (
         Floor(
             "hidden_refusals",
-            calls.filter(hides_refusals()).height,
+            hidden,
             "calls",
             "exact",
             "are told by emitters that leave no record of some refusals: see `aftertrace report coverage`",
@@ -70,7 +82,7 @@ def floors(analysis: Analysis, links: Links, calls: pl.DataFrame, runs: pl.DataF
         ),
         Floor(
             "incomplete_runs",
-            runs.filter(pl.col("missing") > 0).height,
+            unsure.filter(pl.col("missing") > 0).height,
             "runs",
             "at_least",
             "lack records that others name: a call lost whole leaves nothing",
@@ -79,7 +91,7 @@ def floors(analysis: Analysis, links: Links, calls: pl.DataFrame, runs: pl.DataF
         ),
         Floor(
             "open_runs",
-            runs.filter(pl.col("state").is_in(("open", "waiting"))).height,
+            unsure.filter(pl.col("state").is_in(("open", "waiting"))).height,
             "runs",
             "exact",
             "are not over: what they will do is not counted",
@@ -88,7 +100,7 @@ def floors(analysis: Analysis, links: Links, calls: pl.DataFrame, runs: pl.DataF
         ),
         Floor(
             "pending",
-            int((outcomes == "pending").sum()),
+            outcomes.get("pending", 0),
             "calls",
             "exact",
             "are not decided yet, and may become near misses",
@@ -97,7 +109,7 @@ def floors(analysis: Analysis, links: Links, calls: pl.DataFrame, runs: pl.DataF
         ),
         Floor(
             "unresolved",
-            int((outcomes == "unresolved").sum()),
+            outcomes.get("unresolved", 0),
             "calls",
             "exact",
             "were proposed, and nothing tells what became of them: each may have been refused",
@@ -106,7 +118,7 @@ def floors(analysis: Analysis, links: Links, calls: pl.DataFrame, runs: pl.DataF
         ),
         Floor(
             "untimed",
-            untimed if links.period.since_ns is not None else 0,
+            untimed,
             "calls",
             "exact",
             "have no time, and are in no period",
@@ -114,18 +126,18 @@ def floors(analysis: Analysis, links: Links, calls: pl.DataFrame, runs: pl.DataF
             is_everywhere=False,
         ),
     )
-    return tuple(each for each in (*told, *_lost(analysis, links)) if each.count)
+    return tuple(each for each in told if each.count)
 
 
-def _lost(analysis: Analysis, links: Links) -> list[Floor]:
-    """What was lost on the way on the days of the period, of any agent."""
+def lost_on_the_way(analysis: Analysis, links: Links) -> tuple[Floor, ...]:
+    """The other reasons: what was lost on the way on the days of the period, of any agent."""
     period, lost = links.period, analysis.losses.filter(pl.col("first_ns") < links.period.until_ns)
     if period.since_ns is not None:
         lost = lost.filter(pl.col("first_ns") + _DAY_NS > period.since_ns)
     if links.wanted.tenant is not None:
         lost = lost.filter(pl.col("tenant") == links.wanted.tenant)
     counts = dict(lost.group_by("kind").agg(pl.col("count").sum()).iter_rows())
-    return [
+    return tuple(
         Floor(
             kind.name,
             counts[kind.name],
@@ -137,8 +149,8 @@ def _lost(analysis: Analysis, links: Links) -> list[Floor]:
             is_everywhere=kind.name in _HIDING,
         )
         for kind in KINDS
-        if kind.name in counts
-    ]
+        if counts.get(kind.name)
+    )
 
 
 _HIDING: Final = (

@@ -15,12 +15,11 @@ from aftertrace.analyzer import kept_columns
 from aftertrace.analyzer.order import ORDERS
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.sightings import SCHEMA as SIGHTINGS
-from aftertrace.analyzer.streamed import streamed
 from aftertrace.analyzer.touched import LEADS
 from aftertrace.store import derived, derived_logs
 from aftertrace.store.derived import Part, State
 from aftertrace.store.layout import Layout
-from aftertrace.store.snapshot import Snapshot
+from aftertrace.store.snapshot import Snapshot, streamed
 from aftertrace.store.wire_keys import KEYED
 
 FINAL: Final = pl.Schema({"run_id": pl.String, "from_ns": pl.Int64, "final_ns": pl.Int64})
@@ -102,7 +101,7 @@ def opened(layout: Layout, state: State) -> pl.DataFrame:
 
 
 def collected(layout: Layout, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
-    """The rows of lazy frames over what is kept (`streamed.streamed`).
+    """The rows of lazy frames over what is kept (`snapshot.streamed`).
 
     Raises:
         Corrupt: a file is damaged or missing.

@@ -13,7 +13,7 @@ import polars as pl
 
 from aftertrace.analyzer.gaps import is_called
 from aftertrace.analyzer.loss_kinds import KINDS
-from aftertrace.analyzer.retold import without_retold
+from aftertrace.analyzer.retold import retold, without
 from aftertrace.analyzer.run_states import QUIET_NS
 from aftertrace.analyzer.schemas import DERIVED
 from aftertrace.analyzer.tables import Noted, Tables
@@ -63,18 +63,26 @@ def losses(tables: Tables, noted: Noted, now_ns: int) -> pl.DataFrame:
     Raises:
         Corrupt: a stored file is damaged or missing.
     """
-    flagged = tables.evidence.filter(pl.col("flags").is_not_null()).select(_EVIDENCE)
-    spans, evidence = collected(tables.spans.select(_SPANS), flagged)
-    (spans,) = without_retold(spans)
+    spans = without(tables.spans.select(_SPANS), retold(tables.spans))
+    evidence = tables.evidence.filter(pl.col("flags").is_not_null()).select(_EVIDENCE)
+    logs = evidence.filter(pl.col("signal") == "logs")
     parts = [
         _refused(noted),
         _put_aside(noted, tables),
-        _dropped(spans.with_columns(signal=pl.lit("traces"))),
-        _dropped(evidence.filter(pl.col("signal") == "logs")),
-        *(_dropped_origins(evidence, kind, digest) for kind, digest in _ORIGINS),
         _missing(spans, now_ns),
-        _sampled_traces(spans),
-        _sampled_records(evidence.filter(pl.col("signal") == "logs")),
+        *collected(
+            *(
+                part.select(pl.col(name).cast(kind) for name, kind in _PART.items())
+                for part in (
+                    _dropped(spans.with_columns(signal=pl.lit("traces"))),
+                    _dropped(logs),
+                    *(_dropped_origins(evidence, kind, digest) for kind, digest in _ORIGINS),
+                    _sampled_traces(spans),
+                    _sampled_records(logs),
+                )
+            ),
+            streaming=True,
+        ),
     ]
     known = pl.DataFrame(
         [(kind.name, kind.unit, kind.certainty) for kind in KINDS], ["kind", "unit", "certainty"], orient="row"
@@ -152,7 +160,7 @@ def _findings(noted: Noted) -> Iterator[tuple[object, ...]]:
         yield each.day, finding.code, receiver if is_frame else None, int(seq) if is_frame else None, count
 
 
-def _dropped(rows: pl.DataFrame) -> pl.DataFrame:
+def _dropped(rows: pl.LazyFrame) -> pl.LazyFrame:
     """What the flags of records say was dropped of them, or has no rows; their origins are shared with others."""
     flags = (
         rows.filter(pl.col("flags").str.contains(_COUNTED).fill_null(value=False))
@@ -170,7 +178,7 @@ def _dropped(rows: pl.DataFrame) -> pl.DataFrame:
     return told.filter(~pl.col("kind").is_in([kind for kind, _ in _ORIGINS]))
 
 
-def _dropped_origins(evidence: pl.DataFrame, kind: str, digest: str) -> pl.DataFrame:
+def _dropped_origins(evidence: pl.LazyFrame, kind: str, digest: str) -> pl.LazyFrame:
     """Once a day for each resource, or scope, of a source."""
     return (
         evidence.select(
@@ -185,31 +193,36 @@ def _dropped_origins(evidence: pl.DataFrame, kind: str, digest: str) -> pl.DataF
     )  # fmt: skip
 
 
-def _missing(spans: pl.DataFrame, now_ns: int) -> pl.DataFrame:
+def _missing(spans: pl.LazyFrame, now_ns: int) -> pl.DataFrame:
     """Parents that never came, by the first day on which a span named them."""
-    known = spans.select("trace_id", "span_id").drop_nulls().unique()
-    is_root = pl.col("parent_span_id").is_null() & (pl.col("end_ns") > 0)
-    over = spans.group_by("trace_id").agg(
-        is_over=is_root.any() | (pl.col("received_ns").max() <= now_ns - QUIET_NS)
-    )  # fmt: skip
-    return (
+    of = ["trace_id", "span_id"]
+    (named,) = collected(
         spans.filter(pl.col("parent_span_id").is_not_null() & ~is_called())
-        .join(over.filter("is_over"), on="trace_id", how="semi")
         .group_by("source", "trace_id", span_id="parent_span_id")
-        .agg(day=pl.col("received_date").min())
-        .join(known, on=["trace_id", "span_id"], how="anti")
-        .select(
-            "day",
-            "source",
-            kind=pl.lit("missing_parents"),
-            signal=pl.lit("traces"),
-            detail=pl.lit(None),
-            count=pl.lit(1.0),
-        )
+        .agg(day=pl.col("received_date").min()),
+        streaming=True,
+    )
+    # Of all spans those alone are held that are looked for.
+    (known,) = collected(spans.select(of).join(named.select(of).lazy(), on=of, how="semi").unique(), streaming=True)
+    never_came = named.join(known, on=of, how="anti")
+    is_root = pl.col("parent_span_id").is_null() & (pl.col("end_ns") > 0)
+    (over,) = collected(
+        spans.join(never_came.select("trace_id").unique().lazy(), on="trace_id", how="semi")
+        .group_by("trace_id")
+        .agg(is_over=is_root.any() | (pl.col("received_ns").max() <= now_ns - QUIET_NS)),
+        streaming=True,
+    )
+    return never_came.join(over.filter("is_over"), on="trace_id", how="semi").select(
+        "day",
+        "source",
+        kind=pl.lit("missing_parents"),
+        signal=pl.lit("traces"),
+        detail=pl.lit(None),
+        count=pl.lit(1.0),
     )
 
 
-def _sampled_traces(spans: pl.DataFrame) -> pl.DataFrame:
+def _sampled_traces(spans: pl.LazyFrame) -> pl.LazyFrame:
     """For each trace that came, how many did not: by the sampler that let most through, for the others thin it out."""
     return (
         spans.with_columns(lost=_rejected_for_each())
@@ -220,7 +233,7 @@ def _sampled_traces(spans: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _sampled_records(logs: pl.DataFrame) -> pl.DataFrame:
+def _sampled_records(logs: pl.LazyFrame) -> pl.LazyFrame:
     return logs.select(
         "source",
         day="received_date",

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer.denials import ran_after_denial
+from aftertrace.analyzer import denials
 from aftertrace.analyzer.effects import CREATES
 from aftertrace.analyzer.races import ABOUT, FOUND, NO_RUNS, OBJECT
 
@@ -20,16 +20,42 @@ RAN: Final = ("executed", "modified")
 """Outcomes of calls that a receipt is expected of."""
 OF_RECEIPTS: Final = (*ABOUT, "service_name", "outcome", "evidence")
 """Columns of `calls` by which receipts are looked for."""
+_TOOL: Final = ["tenant", "source", "service_name", "tool_name"]
 _OF_CALLS: Final = ("ran_refused", "other_arguments", "effect_missing")
+SIGNALLED: Final = (
+    *ABOUT, "basis", "evidence", "signals", "arguments", "executed_arguments", "decided_by", "reason",
+)  # fmt: skip
+"""Columns of `calls` by which their signals are told as findings."""
+IS_SIGNALLED: Final = pl.any_horizontal(pl.col("signals").list.contains(name) for name in _OF_CALLS)
+"""Whether a call has one that is."""
+AFTER_DENIAL: Final = tuple(dict.fromkeys((*ABOUT, *denials.COLUMNS, "evidence", "reason")))
+"""Columns of `calls` by which one is told to have run after the same was refused."""
+IS_RECEIPT: Final = pl.col("basis") == "explicit"
+"""Whether an effect is told by a receipt."""
+NAMES_AN_OBJECT: Final = (
+    (pl.col("state") == "applied") & IS_RECEIPT & ~CREATES & pl.col("object_id").is_not_null()
+    & pl.col("object_type").str.contains(r"^[A-Za-z][A-Za-z0-9_]{0,63}$")
+)  # fmt: skip
+"""Whether a receipt names an object that an argument may name too: a sender's text is no path, so only such a kind can
+be the name of one."""
+OF_ARGUMENTS: Final = ("call_key", "executed_arguments", "arguments", "evidence")
+"""Columns of `calls` that tell what was asked for."""
+HAS_NO_CALL: Final = pl.col("signals").list.contains("no_call")
+"""Whether no call on record made a change."""
+IS_READER: Final = (pl.col("risk") == "read") & (pl.col("risk_basis") != "guess")
+"""Whether the tool of a call is declared to read."""
 _ENDED: Final = ("completed", "failed", "abandoned")
 _BY_NOBODY: Final = ", then ran, by whose leave is not told"
 _NO_OBJECT: Final = pl.lit(None, pl.String)
-_IS_WORD: Final = pl.col("object_type").str.contains(r"^[A-Za-z][A-Za-z0-9_]{0,63}$")
-"""Only such a kind can be the name of an argument; a sender's text is no path."""
 
 
 def of_calls(calls: pl.DataFrame, approvals: pl.DataFrame) -> pl.DataFrame:
-    """What signals tell of calls that ran otherwise than decided, or claim an effect; columns as in `races.FOUND`."""
+    """What signals tell of calls that ran otherwise than decided, or claim an effect; columns as in `races.FOUND`.
+
+    Args:
+        calls: columns as in `SIGNALLED`.
+        approvals: `call_key` and `deviations`.
+    """
     differ = approvals.select("call_key", "deviations").unique("call_key", keep="first", maintain_order=True)
     signal = pl.col("signals")
     what = (
@@ -54,8 +80,12 @@ def of_calls(calls: pl.DataFrame, approvals: pl.DataFrame) -> pl.DataFrame:
 
 
 def after_denial(calls: pl.DataFrame) -> pl.DataFrame:
-    """Calls that ran after the same had been refused; columns as in `races.FOUND`."""
-    after = ran_after_denial(calls)
+    """Calls that ran after the same had been refused; columns as in `races.FOUND`.
+
+    Args:
+        calls: columns as in `AFTER_DENIAL`.
+    """
+    after = denials.ran_after_denial(calls)
     if not after.height:
         return FOUND.to_frame()
     refused = calls.select(refused_key="call_key", refused_evidence="evidence", refused_basis="basis", why="reason")
@@ -82,26 +112,31 @@ def after_denial(calls: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def other_objects(effects: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+def other_objects(effects: pl.LazyFrame, calls: pl.LazyFrame) -> pl.LazyFrame:
     """Receipts that name another object than the argument that names it; columns as in `races.FOUND`.
 
     An argument is taken to name the object if it is called as the object's kind, or its id, and more receipts of the
     tool agree with it than differ: systems have ids of their own that no caller knows.
+
+    Args:
+        effects: columns as in `races.OF_EFFECTS`.
+        calls: columns as in `OF_ARGUMENTS`.
     """
     asked = calls.select("call_key", asked=pl.coalesce("executed_arguments", "arguments"), of_call="evidence")
     paths = [pl.concat_str(pl.lit("$."), "object_type", pl.lit(end)) for end in ("_id", "")]
     named = pl.coalesce(pl.col("asked").str.json_path_match(path) for path in [*paths, pl.lit("$.id")])
     is_other = pl.col("named") != pl.col("object_id")
     of_tool = ["tenant", "source", "tool_name", "object_type"]
-    return (
-        effects.filter((pl.col("state") == "applied") & (pl.col("basis") == "explicit") & ~CREATES & _IS_WORD)
-        .drop_nulls("object_id")
+    both = (
+        effects.filter(NAMES_AN_OBJECT)
         .join(asked, on="call_key", how="inner")
-        .drop_nulls("asked")
         .with_columns(named=named)
         .drop_nulls("named")
-        .with_columns(agree=(~is_other).sum().over(of_tool), differ=is_other.sum().over(of_tool))
-        .filter(is_other & (pl.col("agree") > pl.col("differ")))
+    )
+    counted = both.group_by(of_tool).agg(agree=(~is_other).sum(), differ=is_other.sum())
+    return (
+        both.filter(is_other)
+        .join(counted.filter(pl.col("agree") > pl.col("differ")), on=of_tool, how="semi", nulls_equal=True)
         .select(
             *ABOUT, "basis",
             signal=pl.lit("other_object"),
@@ -115,27 +150,45 @@ def other_objects(effects: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def missing_receipts(effects: pl.DataFrame, calls: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+def giving(effects: pl.LazyFrame, calls: pl.LazyFrame) -> pl.LazyFrame:
+    """Tools that are known to give receipts: `tenant`, `source`, `service_name` and `tool_name`, `since` when, and how
+    many calls `gave` one.
+
+    Args:
+        effects: `call_key` and `basis`.
+        calls: columns as in `OF_RECEIPTS`.
+    """
+    gave = calls.filter(pl.col("outcome").is_in(RAN)).join(_receipts(effects), on="call_key", how="semi")
+    known = gave.drop_nulls("first_ns").group_by(_TOOL).agg(since=pl.col("first_ns").min(), gave=pl.len())
+    return known.filter(pl.col("gave") >= RECEIPTS_FROM)
+
+
+def missing_receipts(
+    known: pl.DataFrame, effects: pl.LazyFrame, calls: pl.LazyFrame, runs: pl.LazyFrame
+) -> pl.LazyFrame:
     """Calls that ran without a receipt, of tools that give one nearly every time; columns as in `races.FOUND`.
 
     Only of runs that are over and lack no record, since the receipt may be on its way.
+
+    Args:
+        known: as of `giving`.
+        effects: `call_key` and `basis`.
+        calls: columns as in `OF_RECEIPTS`.
+        runs: `run_id`, `state` and `missing`.
     """
     whole = runs.filter(pl.col("state").is_in(_ENDED) & (pl.col("missing") == 0)).select("run_id")
-    receipts = effects.filter(pl.col("basis") == "explicit").select("call_key").drop_nulls().unique()
-    of = ["tenant", "source", "service_name", "tool_name"]
     ran = (
         calls.filter(pl.col("outcome").is_in(RAN))
-        .join(receipts.with_columns(has=pl.lit(value=True)), on="call_key", how="left")
-        .with_columns(pl.col("has").fill_null(value=False))
-        .with_columns(since=pl.col("first_ns").filter("has").min().over(of))
+        .join(known.lazy(), on=_TOOL, how="inner", nulls_equal=True)
         .filter(pl.col("first_ns") >= pl.col("since"))
-        .with_columns(gave=pl.col("has").sum().over(of), ran=pl.len().over(of))
     )
-    gives = (pl.col("gave") >= RECEIPTS_FROM) & (pl.col("gave") >= RECEIPTS_SHARE * pl.col("ran"))
+    counted = ran.group_by(_TOOL).agg(ran=pl.len())
     what = pl.format("{} of {} calls of it since the first have one", "gave", "ran")
     certainty = pl.when(pl.col("gave") >= RECEIPTS_SURE_FROM).then(pl.lit("likely")).otherwise(pl.lit("possible"))
     return (
-        ran.filter(gives & ~pl.col("has"))
+        ran.join(_receipts(effects), on="call_key", how="anti")
+        .join(counted, on=_TOOL, how="inner", nulls_equal=True)
+        .filter(pl.col("gave") >= RECEIPTS_SHARE * pl.col("ran"))
         .join(whole, on="run_id", how="semi")
         .select(
             *ABOUT, "evidence",
@@ -146,12 +199,22 @@ def missing_receipts(effects: pl.DataFrame, calls: pl.DataFrame, runs: pl.DataFr
     )  # fmt: skip
 
 
-def changed_by_reading(effects: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
-    """Receipts of calls whose tool is declared to read; columns as in `races.FOUND`."""
-    readers = calls.filter((pl.col("risk") == "read") & (pl.col("risk_basis") != "guess")).select("call_key")
+def _receipts(effects: pl.LazyFrame) -> pl.LazyFrame:
+    return effects.filter(IS_RECEIPT).select("call_key").drop_nulls()
+
+
+def changed_by_reading(effects: pl.LazyFrame, calls: pl.LazyFrame) -> pl.LazyFrame:
+    """Receipts of calls whose tool is declared to read; columns as in `races.FOUND`.
+
+    Args:
+        effects: columns as in `races.OF_EFFECTS`.
+        calls: `call_key`, `risk` and `risk_basis`.
+    """
+    applied = effects.filter((pl.col("state") == "applied") & IS_RECEIPT)
+    # Of the calls that read those alone are held that have a receipt.
+    readers = calls.filter(IS_READER).join(applied.select("call_key"), on="call_key", how="semi").select("call_key")
     return (
-        effects.filter((pl.col("state") == "applied") & (pl.col("basis") == "explicit"))
-        .join(readers, on="call_key", how="semi")
+        applied.join(readers, on="call_key", how="semi")
         .select(
             *ABOUT, "basis",
             signal=pl.lit("changed_by_reading"),
@@ -166,7 +229,7 @@ def without_call(effects: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     """Changes that no call on record made; columns as in `races.FOUND`. Its records may be lost, or still come."""
     whole = runs.select("run_id", is_whole=pl.col("state").is_in(_ENDED) & (pl.col("missing") == 0))
     return (
-        effects.filter(pl.col("signals").list.contains("no_call"))
+        effects.filter(HAS_NO_CALL)
         .join(whole, on="run_id", how="left")
         .select(
             *ABOUT, "basis",

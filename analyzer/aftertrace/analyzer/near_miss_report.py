@@ -62,7 +62,7 @@ def near_misses(analysis: Analysis, period: Period, filter: Filter | None = None
 
 def told(figures: Figures) -> Document:
     """The report that tells these figures."""
-    if not figures.calls.height:
+    if not figures.totals.runs:
         nothing: Line = (
             "No calls are recorded. ",
             Code("aftertrace doctor"),

@@ -6,7 +6,8 @@ in proportion to how many there are.
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 import polars as pl
 
@@ -31,17 +32,62 @@ NO_RUNS: Final = pl.lit([], dtype=pl.List(pl.String))
 _NOT_ONE_OBJECT: Final = ("rows_changed", "http_status", "object_returned")
 """Rules whose object, a table or an address, holds many, or is of a system that is not told."""
 _OF_LAST: Final = ("run_id", "first_ns", "evidence", "basis")
-_MADE: Final = ("tenant", "system", "operation", "object_type")
+OF_EFFECTS: Final = (
+    *ABOUT, "state", "basis", "rule", "system", "operation", "object_type", "object_id", "object_url", "before_digest",
+    "after_digest", "idempotency_key", "receipt_id", "arguments_digest", "signals", "evidence",
+)  # fmt: skip
+"""Columns of `effects` by which they are compared."""
+OF_RUNS: Final = (
+    "run_id", "first_ns", "state", "missing", "parent_run_key", "trigger_id", "input_digests", "prompt",
+)  # fmt: skip
+"""Columns of `runs` by which their effects are."""
+_APPLIED: Final = pl.col("state") == "applied"
+IS_TWICE: Final = pl.col("signals").list.contains("applied_twice") & _APPLIED
+"""Whether its run made a change more than once."""
+_Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
 
 
-def repeated(effects: pl.DataFrame, calls: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
-    """Changes that were made again; columns as in `FOUND`."""
-    return pl.concat([_within_a_run(effects, calls), _by_key(effects), _by_arguments(effects, runs)])
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """By what effects of two runs are alike."""
+
+    which: pl.Expr
+    """Of which effects."""
+    of: tuple[str, ...]
+    """In which columns they agree, the last of them known: `object` is either name of it, `asked` the arguments."""
+
+    def candidates(self, effects: pl.LazyFrame) -> pl.LazyFrame:
+        """Effects that are like one of another run, columns as in `OF_EFFECTS`: no others repeat one, or cross it."""
+        chosen = self.chosen(effects)
+        runs = chosen.group_by(self.of).agg(first=pl.col("run_id").min(), last=pl.col("run_id").max())
+        several = runs.filter(pl.col("first") != pl.col("last"))
+        return chosen.join(several, on=self.of, how="semi", nulls_equal=True).select(OF_EFFECTS)
+
+    def chosen(self, effects: _Frame) -> _Frame:
+        """Those of these effects that were applied in a run."""
+        applied = effects.filter(self.which & _APPLIED & pl.col("run_id").is_not_null())
+        named = applied.with_columns(object=pl.coalesce("object_id", "object_url"), asked=ASKED)
+        return named.drop_nulls(self.of[-1])
+
+
+KEYED: Final = Alike(pl.lit(value=True), ("tenant", "system", "idempotency_key"))
+MADE: Final = Alike(
+    CREATES & pl.col("idempotency_key").is_null(),
+    ("tenant", "system", "operation", "object_type", "tool_name", "asked"),
+)
+WRITTEN: Final = Alike(
+    ~CREATES
+    & ~pl.col("rule").is_in(_NOT_ONE_OBJECT).fill_null(value=False)
+    & ~(pl.col("rule").eq("git_commit") | (pl.col("rule").eq("git_push") & (pl.col("operation") == "push"))).fill_null(
+        value=False
+    ),
+    ("tenant", "system", "object_type", "object"),
+)
 
 
 def of_several_runs(effects: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     """Changes of which it takes two runs to see that they repeat or cross; columns as in `FOUND`."""
-    return pl.concat([_by_key(effects), _by_arguments(effects, runs), raced(effects, runs)])
+    return pl.concat([by_key(effects), by_arguments(effects, runs), raced(effects, runs)])
 
 
 def raced(effects: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
@@ -50,24 +96,10 @@ def raced(effects: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     What is made new is nobody else's object, and git takes no push that would undo another unless it is forced.
     """
     began = runs.select("run_id", began_ns="first_ns", parent="parent_run_key")
-    writes = (
-        effects.filter(
-            (pl.col("state") == "applied")
-            & ~CREATES
-            & ~pl.col("rule").is_in(_NOT_ONE_OBJECT).fill_null(value=False)
-            & ~(
-                pl.col("rule").eq("git_commit") | (pl.col("rule").eq("git_push") & (pl.col("operation") == "push"))
-            ).fill_null(value=False)
-        )
-        .with_columns(object=pl.coalesce("object_id", "object_url"))
-        .drop_nulls(["object", "run_id"])
-        .join(began, on="run_id", how="inner")
-        .sort("first_ns", "evidence")
-    )
-    of = ["tenant", "system", "object_type", "object"]
+    writes = WRITTEN.chosen(effects).join(began, on="run_id", how="inner").sort("first_ns", "evidence")
     # The last write of each run before another run writes.
     met = writes.with_columns(
-        pl.col(name).shift().over(of).alias(f"last_{name}")
+        pl.col(name).shift().over(WRITTEN.of).alias(f"last_{name}")
         for name in (*_OF_LAST, "conversation_id", "agent_name", "after_digest", "before_digest")
     )
     lost = (pl.col("before_digest") == pl.col("last_before_digest")) & (
@@ -96,10 +128,14 @@ def raced(effects: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     ).select(FOUND.names())  # fmt: skip
 
 
-def _within_a_run(effects: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
-    """Per change that a run made more than once: how often, and whether a call of it was a retry after a failure."""
-    twice = effects.filter(pl.col("signals").list.contains("applied_twice") & (pl.col("state") == "applied"))
-    failed = calls.select("call_key", is_failed=pl.col("outcome") == "failed")
+def within_a_run(effects: pl.DataFrame, failed: pl.DataFrame) -> pl.DataFrame:
+    """Per change that a run made more than once: how often, and whether a call of it was a retry after a failure.
+
+    Args:
+        effects: columns as in `OF_EFFECTS`.
+        failed: `call_key` of calls that failed.
+    """
+    twice, failed = effects.filter(IS_TWICE), failed.with_columns(is_failed=pl.lit(value=True))
     by = ["run_id", "system", "operation", "object_type", "same"]
     keyed = pl.col("idempotency_key").is_not_null()
     new = pl.coalesce("idempotency_key", ASKED, "object_id")
@@ -137,19 +173,17 @@ def _within_a_run(effects: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _by_key(effects: pl.DataFrame) -> pl.DataFrame:
+def by_key(effects: pl.DataFrame) -> pl.DataFrame:
     """The same idempotency key in two runs, with another object or receipt: the system did not carry it out once."""
-    of = ["tenant", "system", "idempotency_key"]
-    met = _after_another_run(effects.drop_nulls("idempotency_key"), of)
+    met = _after_another_run(effects, KEYED)
     another = (pl.col("object_id") != pl.col("last_object_id")) | (pl.col("receipt_id") != pl.col("last_receipt_id"))
     what = pl.concat_str(pl.lit("made before by run "), "last_run_id", pl.lit(" under the same key"))
     return _told(met.filter(another.fill_null(value=False)), what, pl.lit("certain"))
 
 
-def _by_arguments(effects: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+def by_arguments(effects: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     """Two runs that asked for the same new object within minutes, and each got one."""
-    asked = effects.filter(CREATES & pl.col("idempotency_key").is_null()).with_columns(asked=ASKED).drop_nulls("asked")
-    met = _after_another_run(asked, [*_MADE, "tool_name", "asked"]).filter(
+    met = _after_another_run(effects, MADE).filter(
         (pl.col("first_ns") - pl.col("last_first_ns") <= AGAIN_WITHIN_NS)
         & (pl.col("object_id") != pl.col("last_object_id")).fill_null(value=False)
     )
@@ -166,11 +200,11 @@ def _by_arguments(effects: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
     return _told(met, what, pl.when(alike).then(pl.lit("likely")).otherwise(pl.lit("possible")))
 
 
-def _after_another_run(effects: pl.DataFrame, of: list[str]) -> pl.DataFrame:
-    """Applied effects, each with what is told of the one before it that agrees in some columns, of another run."""
-    told = effects.filter((pl.col("state") == "applied") & pl.col("run_id").is_not_null()).sort("first_ns", "evidence")
+def _after_another_run(effects: pl.DataFrame, alike: Alike) -> pl.DataFrame:
+    """Applied effects, each with what is told of the one before it that agrees, of another run."""
+    told = alike.chosen(effects).sort("first_ns", "evidence")
     return told.with_columns(
-        pl.col(name).shift().over(of).alias(f"last_{name}") for name in (*_OF_LAST, "object_id", "receipt_id")
+        pl.col(name).shift().over(alike.of).alias(f"last_{name}") for name in (*_OF_LAST, "object_id", "receipt_id")
     ).filter(pl.col("run_id") != pl.col("last_run_id"))
 
 

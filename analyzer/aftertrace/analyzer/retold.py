@@ -11,8 +11,10 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.store.snapshot import collected
+
 _PLACE: Final = pl.concat_str("receiver", "seq", "index", separator="/")
-_SAME: Final = ("place", "source")
+_SAME: Final = ["place", "source"]
 _SOURCES: Final = (
     pl.col("source"),
     _PLACE.alias("place"),
@@ -22,17 +24,43 @@ _SOURCES: Final = (
 
 def without_retold(*frames: pl.DataFrame) -> list[pl.DataFrame]:
     """Rows of `spans` and `events` without those of records that another tells whole."""
-    told = pl.concat([frame.filter(pl.col("flags").is_not_null()).select(*_SOURCES) for frame in frames])
+    gone = retold(*(frame.lazy() for frame in frames))
+    return [without(frame.lazy(), gone).collect() if gone.height else frame for frame in frames]
+
+
+def retold(*frames: pl.LazyFrame) -> pl.DataFrame:
+    """The records of `spans` and `events` that another tells whole: `place`, `source`.
+
+    Raises:
+        Corrupt: a file of a table is damaged or missing.
+    """
+    told = pl.concat(
+        collected(
+            *(
+                frame.filter(pl.col("flags").str.contains('"continue', literal=True)).select(*_SOURCES)
+                for frame in frames
+            ),
+            streaming=True,
+        )
+    )
     fuller = told.select("source", place="continues").drop_nulls("place")
-    if not fuller.height and not told["continued_by"].count():
-        return list(frames)
-    known = pl.concat([frame.select("source", place=_PLACE) for frame in frames]).unique()
-    poorer = told.join(known, left_on=["continued_by", "source"], right_on=_SAME, how="semi").select(_SAME)
-    gone = pl.concat([fuller.select(_SAME), poorer])
-    return [
-        frame.with_columns(place=_PLACE).join(gone, on=_SAME, how="anti", maintain_order="left").drop("place")
-        for frame in frames
-    ]
+    named = told.select("source", place="continued_by").drop_nulls("place").unique()
+    if not named.height:
+        return fuller.select(_SAME)
+    known = collected(
+        *(frame.select("source", place=_PLACE).join(named.lazy(), on=_SAME, how="semi") for frame in frames),
+        streaming=True,
+    )
+    poorer = told.join(pl.concat(known).unique(), left_on=["continued_by", "source"], right_on=_SAME, how="semi")
+    return pl.concat([fuller.select(_SAME), poorer.select(_SAME)])
+
+
+def without(rows: pl.LazyFrame, gone: pl.DataFrame) -> pl.LazyFrame:
+    """Rows of `spans` or `events` without those of some records, which are named by `place` and `source`."""
+    if not gone.height:
+        return rows
+    named = rows.with_columns(place=_PLACE)
+    return named.join(gone.lazy(), on=_SAME, how="anti", maintain_order="left").drop("place")
 
 
 def contradicted(*frames: pl.DataFrame) -> pl.DataFrame:

@@ -45,6 +45,8 @@ RISKS: Final = {"read": 0, "write": 1, "external": 2, "destructive": 3, "money":
 """What a tool of each risk class can do, from 0 to 3."""
 _TABLE: Final = ((0, 0, 0, 0), (0, 1, 1, 2), (1, 1, 2, 2), (1, 2, 3, 3))
 """Severity by what the tool can do, then by how close it came."""
+DECISIONS: Final = ("call_key", "decision", "decided_by")
+"""Columns of `decisions` by which near misses are weighed."""
 _REFUSED: Final = ("deny", "rejected", "expired")
 
 
@@ -53,8 +55,8 @@ def weighed(near: pl.LazyFrame, decisions: pl.LazyFrame) -> pl.LazyFrame:
     `SEVERITIES`.
 
     Args:
-        near: columns as in `schemas.CALLS`.
-        decisions: columns as in `schemas.DECISIONS`.
+        near: columns of `schemas.CALLS`.
+        decisions: columns as in `DECISIONS`.
     """
     refusers = (
         decisions.filter(pl.col("decision").is_in(_REFUSED) & pl.col("decided_by").is_not_null())

@@ -186,15 +186,22 @@ def shares_differ(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, 
     Both rest on counts divided by the design effect of their group; where one cannot be told, by that of the other.
     Each group has to have a total above 0.
     """
-    first, second = _effective(before, after)
+    first, second = _effective(Clusters.of_runs(before), Clusters.of_runs(after))
     low, high = newcombe(first, second)
     p = fisher_exact(round(first.of), round(first.total), round(second.of), round(second.total))
     return Difference(second.value - first.value, low, high, p)
 
 
-def shares_apart(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]) -> tuple[float, float]:
+def shares_apart(before: Clusters, after: Clusters) -> tuple[float, float]:
     """The interval of `shares_differ`, without its test, which takes a second for a million calls."""
     return newcombe(*_effective(before, after))
+
+
+def clusters() -> tuple[pl.Expr, ...]:
+    """The fields of `Clusters`, each as a sum over runs with `of` and `total`."""
+    of, total, counts = pl.col("of"), pl.col("total"), pl.col("total") > 0
+    sums = {"of": of, "total": total, "of_of": of * of, "of_total": of * total, "total_total": total * total}
+    return counts.sum().alias("runs"), *(each.filter(counts).sum().alias(name) for name, each in sums.items())
 
 
 def design_effect(runs: Sequence[tuple[int, int]]) -> float | None:
@@ -274,14 +281,9 @@ def benjamini_hochberg(ps: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _effective(before: Sequence[tuple[int, int]], after: Sequence[tuple[int, int]]) -> tuple[Share, Share]:
-    first, second = _summed(before), _summed(after)
-    by_first, by_second = design_effect(before), design_effect(after)
-    return first.divided(by_first or by_second or 1.0), second.divided(by_second or by_first or 1.0)
-
-
-def _summed(runs: Sequence[tuple[int, int]]) -> Share:
-    return Share(sum(of for of, _ in runs), sum(total for _, total in runs))
+def _effective(before: Clusters, after: Clusters) -> tuple[Share, Share]:
+    by_first, by_second = before.design_effect, after.design_effect
+    return before.share.divided(by_first or by_second or 1.0), after.share.divided(by_second or by_first or 1.0)
 
 
 def _wilson(share: Share) -> tuple[float, float]:

@@ -7,7 +7,7 @@ of them: so text looks that was planted where agents read it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import polars as pl
@@ -63,17 +63,16 @@ def spread(near: pl.DataFrame, told: pl.DataFrame, runs: pl.DataFrame) -> pl.Dat
     ).with_columns(pl.col("spread").fill_null(0))
 
 
-def targets(near: pl.DataFrame, told: pl.DataFrame, runs: pl.DataFrame, ran: pl.DataFrame) -> pl.DataFrame:
-    """Targets of consequential near misses, columns as in `TARGETS`: those of most requests first.
+def aims(near: pl.DataFrame, told: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+    """What consequential near misses were aimed at, columns as in `TARGETS` but `ran`: those of most requests first.
 
     Args:
         near: near misses with their `severity`.
         told: their targets (`aimed`).
         runs: `run_id` and `prompt`.
-        ran: calls that ran, with `tool_name` and `arguments`.
     """
     of = told.join(near.filter("consequential").select("call_key", "severity", "first_ns"), on="call_key")
-    found = (
+    return (
         of.sort("first_ns", "call_key", descending=[True, False])
         .group_by(_TARGET)
         .agg(
@@ -86,12 +85,30 @@ def targets(near: pl.DataFrame, told: pl.DataFrame, runs: pl.DataFrame, ran: pl.
         .sort("requests", "severity", "near_misses", *_TARGET, descending=[True, True, True, False, False, False])
         .head(_CANDIDATES)
     )
-    times = [
-        ran.filter(
-            (pl.col("tool_name") == tool) & pl.col("arguments").str.contains(_quoted(target), literal=True)
-        ).height
-        for tool, target in found.select("tool_name", "target").iter_rows()
-    ]
+
+
+def ran_with(found: pl.DataFrame, ran: pl.LazyFrame) -> pl.LazyFrame:
+    """How many calls have each target of `aims`: one row, with a column for each.
+
+    Args:
+        found: at least one of `aims`.
+        ran: calls that ran, with `tool_name` and `arguments`.
+    """
+    arguments, quoted = pl.col("arguments"), [_quoted(target) for target in found["target"]]
+    # Most calls hold none, and are looked through once for all of them.
+    return ran.filter(arguments.str.contains_any(quoted)).select(
+        ((pl.col("tool_name") == tool) & arguments.str.contains(text, literal=True)).sum().alias(str(place))
+        for place, (tool, text) in enumerate(zip(found["tool_name"], quoted, strict=True))
+    )
+
+
+def targets(found: pl.DataFrame, times: Sequence[int]) -> pl.DataFrame:
+    """The targets that are told, columns as in `TARGETS`.
+
+    Args:
+        found: as of `aims`.
+        times: how many calls that ran have each (`ran_with`).
+    """
     told_ran = found.with_columns(ran=pl.Series(times, dtype=pl.Int64)).select(TARGETS.names())
     # A value of one request alone that runs elsewhere too, such as a mode, says little.
     return told_ran.filter((pl.col("requests") > 1) | (pl.col("ran") == 0)).head(LISTED)

@@ -155,8 +155,12 @@ def _reaching(url: str) -> Iterator[None]:
         raise Unavailable(f"read {url}: {said}; it cannot be reached: see to its permissions, or try again") from error
 
 
-def collected(*frames: pl.LazyFrame) -> list[pl.DataFrame]:
+def collected(*frames: pl.LazyFrame, streaming: bool = False) -> list[pl.DataFrame]:
     """The rows of lazy frames over stored tables, read at once.
+
+    Args:
+        frames: over stored tables.
+        streaming: as `streamed` does.
 
     Raises:
         Corrupt: a file of a table is damaged or missing.
@@ -165,7 +169,7 @@ def collected(*frames: pl.LazyFrame) -> list[pl.DataFrame]:
     import polars as pl
 
     try:
-        return pl.collect_all(frames)
+        return streamed(*frames) if streaming else pl.collect_all(frames)
     except (ConnectionError, TimeoutError) as error:
         raise Unavailable("read tables: their place cannot be reached; try again", 1.0) from error
     # The Parquet reader of Polars panics at a file that was cut off.
@@ -173,6 +177,15 @@ def collected(*frames: pl.LazyFrame) -> list[pl.DataFrame]:
         raise Corrupt(
             f"read tables: {type(error).__name__}, expected files as they were committed; run `aftertrace fsck`"
         ) from error
+
+
+def streamed(*frames: pl.LazyFrame) -> list[pl.DataFrame]:
+    """The rows of lazy frames, in the streaming engine and each by itself: what is held of long tables is what is made
+    of their rows, and not what several frames read alike.
+    """
+    import polars as pl
+
+    return pl.collect_all(frames, engine="streaming", optimizations=pl.QueryOptFlags(comm_subplan_elim=False))
 
 
 def scan(data: Path, table: str, *, columns: Sequence[str] | None = None) -> pl.LazyFrame:
