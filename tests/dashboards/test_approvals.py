@@ -45,16 +45,15 @@ def test_its_numbers_are_those_of_the_report_for_the_filter_in_the_address(
 def test_those_that_wait_come_first_with_how_long_and_what_was_shown(
     recorded: Path, analysis: Analysis, open_page: OpenPage
 ) -> None:
-    """The first of them is opened, word for word."""
+    """The one that waits longest is opened, word for word."""
     page = open_page("approvals", recorded)
     decisions = [each[0] for each in page.dataframe[0].value["decision"]]
     pending = sum(decision == "pending" for decision in decisions)
     assert (pending > 0, decisions[:pending]) == (True, ["pending"] * pending)
     assert page.dataframe[0].value["so_far"][0] not in ("unknown", "0 ms")
-    ordered = analysis.approvals.sort(
-        pl.col("decision") == "pending", "first_ns", "call_key", descending=[True, True, False], nulls_last=True
-    )
-    assert ordered["arguments"][0] in [each.value for each in page.code]
+    longest = analysis.approvals.filter(decision="pending").sort("first_ns", "call_key")
+    assert page.get("page_link")[-1].proto.query_string == f"run={longest['run_id'][0]}"
+    assert longest["arguments"][0] in [each.value for each in page.code]
 
 
 @pytest.mark.parametrize(

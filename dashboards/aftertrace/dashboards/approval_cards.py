@@ -66,7 +66,7 @@ def approval(row: Mapping[str, Any], course_of_it: pl.DataFrame, now_ns: int) ->
         ):
             if row[column] not in (None, _NO_CHANGE):
                 st.caption(title)
-                st.code("\n".join(changed(row[column])), language="diff", wrap_lines=True)
+                st.code("\n".join(changed(row[column])), language=None, wrap_lines=True)
         if row["edits"] and row["approved_arguments"]:
             st.caption("Arguments as approved")
             st.code(_text(row["approved_arguments"]), language=None, wrap_lines=True)

@@ -54,7 +54,7 @@ def change(row: Mapping[str, Any], templates: Mapping[str, str | None]) -> None:
             ]
         )
         st.caption(" ".join(_told(row)))
-        st.code("\n".join(sides(row, templates)), language="diff", wrap_lines=True)
+        st.code("\n".join(sides(row, templates)), language=None, wrap_lines=True)
         if row["part"] == "prompt":
             st.caption("Whole prompts, where the evidence holds them")
             st.code(f"aftertrace changes --diff {row['change_id'][:8]}", language=None)

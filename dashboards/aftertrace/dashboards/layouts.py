@@ -223,10 +223,14 @@ QUEUE: Final = Layout(
         chip("outcome"),
         run_link(),
     ),
-    order=(pl.col("decision") == "pending", "first_ns", "call_key"),
+    order=(
+        pl.col("decision") == "pending",
+        pl.when(pl.col("decision") == "pending").then(-pl.col("first_ns")).otherwise("first_ns"),
+        "call_key",
+    ),
     descending=(True, True, False),
 )
-"""Requests to people and programs: those that wait first, then the newest."""
+"""Requests to people and programs: those that wait first, the longest before the others; then the newest."""
 
 _ENDS: Final = pl.concat_str(
     *((pl.col(name) * 100).round(1).cast(pl.String) for name in ("low", "high")), separator="–"

@@ -41,7 +41,7 @@ headlines = (
     (
         "Control failures",
         f"{now.failures:,}",
-        against("failures", "should have held, and did not" if now.failures else "none on record"),
+        against("failures", "that should have held" if now.failures else "none on record"),
     ),
     ("Approvals waiting", f"{waiting.height:,}", f"longest {duration(longest)}" if waiting.height else "nobody waits"),
     ("Runs", f"{now.runs:,}", against("runs", "with calls")),
