@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
+from aftertrace.ingest.prepare import Limits, make_prepare
 from aftertrace.ingest.redaction_policy import Keys, RedactionPolicy, make_policy
 from aftertrace.ingest.secret_rules import FieldRule, ShapeRule
 from aftertrace.store.errors import Invalid
+from aftertrace.store.request import Request
 
 
 def test_an_empty_configuration_is_the_policy_that_comes_with_aftertrace() -> None:
@@ -84,3 +89,22 @@ def test_what_is_kept_of_content_is_by_source() -> None:
     policy = make_policy(capture="digest-only", capture_of=[("acme/refunds", "full"), ("acme/*", "metadata-only")])
     sources = ("acme/refunds", "acme/other", "anonymous")
     assert [policy.capture_for(source) for source in sources] == ["full", "metadata-only", "digest-only"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        (r"\bEMP-[0-9]{6}\b", "EMP-123456"),
+        (r"^EMP-[0-9]{6}$", "EMP-123456"),
+        (r"(?:^|[^0-9])([0-9]{9})(?:$|[^0-9])", "123456789"),
+        (r"\AEMP[$^]\$[[:alpha:]^]\z", "EMP$$^"),
+        (r"\Q^$\E\b[a-z]{4}\b", "^$pass"),
+    ],
+)
+def test_what_holds_of_the_ends_of_a_text_is_not_asked_of_the_bytes_around_it(pattern: str, text: str) -> None:
+    """A length or a tag of protobuf may be a letter or a digit there."""
+    prepare = make_prepare(make_policy(secret_patterns=[("staff", pattern)]), limits=Limits(), key=b"k" * 32)
+    span = Span(trace_id=b"t" * 16, name=text, attributes=[KeyValue(key="k", value=AnyValue(string_value=text))])
+    body = ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=[span])])])
+    kept = prepare(Request("traces", "protobuf", body.SerializeToString(), "anonymous", 1))
+    assert (text.encode() in kept.payload, kept.redactions) == (False, (("staff", 2),))

@@ -38,6 +38,9 @@ OPTIONAL: Final = OFF | {shape.rule for shape in PII}
 _POLICY_VERSION: Final = 3
 _RULE_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,47}")
 _FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_.~-]{2,100}")
+_ASSERTIONS: Final = frozenset(("^", "$", r"\b", r"\B", r"\A", r"\z"))
+"""What holds of the ends of a text, or of a word, and not of the same place in the bytes of a whole request."""
+_ASSERTION: Final = re.compile(r"(?s)\\Q.*?(?:\\E|\Z)|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|[\^$]")
 _ORDINARY: Final = (
     b"The agent called get_weather for Berlin at 2026-11-22T12:30:00Z and got 200 OK.",
     b'{"status": "ok", "items": [1, 2, 3], "path": "/srv/data/report.csv", "elapsed_ms": 125}',
@@ -173,7 +176,12 @@ def _own_shape(name: str, pattern: str, known: list[str]) -> ShapeRule:
         found_bytes = sum(match.end() - match.start() for match in compiled.finditer(text))
         if compiled.fullmatch(b"") is not None or found_bytes > _ORDINARY_SHARE * len(text):
             raise _invalid("secret_patterns", f"{name}: it matches everything", "say what the secret looks like")
-    return ShapeRule(name, pattern, word=False)
+    sign = _ASSERTION.sub(_without, pattern)
+    return ShapeRule(name, pattern, word=False, sign="" if sign == pattern else sign)
+
+
+def _without(found: re.Match[str]) -> str:
+    return "(?:)" if found[0] in _ASSERTIONS else found[0]
 
 
 def _said(error: Exception) -> str:
