@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue, KeyValueList
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
@@ -128,3 +129,25 @@ def test_fields_of_a_later_otlp_do_not_pass_an_allow_list() -> None:
     prepare = make_prepare(make_policy(keys=Keys(keep=("a",))), limits=Limits(), key=KEY)
     kept = prepare(Request("traces", "protobuf", b"\x0a" + bytes([len(group)]) + group, "anonymous", 1))
     assert (b"later" in kept.payload, kept.redactions) == (False, (("unknown-field", 1),))
+
+
+@pytest.mark.parametrize("key", ["body", "BODY", "bo*", "body.*"])
+def test_what_has_no_key_in_a_message_is_found_by_the_one_that_we_give_it(key: str) -> None:
+    """Also where nothing else of the request is looked at."""
+    members = KeyValueList(values=attributes({"id": "Ann"}))
+    body = AnyValue(kvlist_value=members) if key == "body.*" else AnyValue(string_value="Ann called")
+    logs = ExportLogsServiceRequest(
+        resource_logs=[ResourceLogs(scope_logs=[ScopeLogs(log_records=[LogRecord(body=body)])])]
+    )
+    prepare = make_prepare(make_policy(keys=Keys(drop=(key,))), limits=Limits(), key=KEY)
+    kept = prepare(Request("logs", "protobuf", logs.SerializeToString(), "anonymous", 1))
+    assert (b"Ann" in kept.payload, kept.redactions) == (False, (("dropped-key", 1),))
+
+
+@pytest.mark.parametrize("key", ["status.message", "status.*", "*message"])
+def test_the_text_of_a_status_is_found_by_its_key(key: str) -> None:
+    """And what it is about is not touched."""
+    group, kept = span_of({"app.order": 7}, Keys(redact=(key,)))
+    span = group.scope_spans[0].spans[0]
+    assert (span.status.message, read(span.attributes)["app.order"]) == (token("redacted-key", "it said no"), 7)
+    assert kept.redactions == (("redacted-key", 1),)

@@ -22,6 +22,9 @@ REDACTED: Final = "redacted-key"
 NOT_KEPT: Final = "unlisted-key"
 """Rule name for values whose key is not among those that are kept."""
 
+_UNWRITTEN: Final = ("body", "status", "message")
+"""Keys that we give to what has none (`body`, `status.message`): they stand in no message."""
+
 
 class KeyRules:
     """Patterns over keys, compiled."""
@@ -29,9 +32,10 @@ class KeyRules:
     def __init__(self, keys: Keys) -> None:
         """Compile them."""
         self._drop, self._redact, self._keep = (_any_of(patterns) for patterns in (keys.drop, keys.redact, keys.keep))
-        self.look_at_all = self._keep is not None
-        """Whether every attribute is looked at: there is an allow-list."""
-        self.signs = tuple(_sign(pattern) for pattern in (*keys.drop, *keys.redact))
+        signs = [_sign(pattern) for pattern in (*keys.drop, *keys.redact)]
+        self.look_at_all = self._keep is not None or None in signs
+        """Whether every attribute is looked at: there is an allow-list, or a key that stands in no message."""
+        self.signs = tuple(filter(None, signs))
         """RE2 patterns of which one is found in the bytes of every message that has such a key."""
 
     def __bool__(self) -> bool:
@@ -63,6 +67,7 @@ def _matches(pattern: Any, names: Iterable[bytes]) -> bool:
     return pattern is not None and any(pattern.fullmatch(name) for name in names)
 
 
-def _sign(pattern: str) -> str:
-    """The longest part of a glob that stands in one key as it is."""
-    return f"(?i:{re.escape(max(re.split(r'[*?.]+', pattern), key=len))})"
+def _sign(pattern: str) -> str | None:
+    """The longest part of a glob that stands in one key as it is; None where its key may stand in no message."""
+    parts = [part for part in re.split(r"[*?.]+", pattern) if not any(part.lower() in name for name in _UNWRITTEN)]
+    return f"(?i:{re.escape(max(parts, key=len))})" if parts else None
