@@ -40,10 +40,16 @@ _ENDS_IN_CAMEL: Final = compile_pattern(
     rf".*[a-z](?:{'|'.join(word.capitalize() for word in CONTENT_WORDS)})", capture=False
 )
 _NO_CONTENT: Final = compile_pattern(
-    r"(?i:.*(?:tool|function)s?[._-]?definitions?|.*[._]tools(?:[._].*)?|.*(?:tokens?|count|usage|cost|digest)(?:[._].*)?"
+    r"(?i:.*(?:tool|function)s?[._-]?definitions?|.*[._]tools(?:[._].*)?|(?:.*[._-])?(?:tokens?|count|usage|cost|digest)(?:[._].*)?"
     r"|(?:service|telemetry|host|os|process|deployment|cloud|k8s|container|log|aftertrace)\..*)",
     capture=False,
 )
+
+_CONTENT_ALL_THE_SAME: Final = (
+    *(b".content", b".text", b".arguments", b"log.record.original", b"process.command", b"process.command_line"),
+    *(b"process.command_args", b"full_command", b"bash_command", b"parameters.command"),
+)
+"""How keys end that hold content though they begin as others do that hold none; and those of commands."""
 
 _ARGUMENTS: Final = compile_pattern(
     r"(?i:.*(?:arg(?:ument)?s|params|parameters|results?|tool.*input|tool.*output|tool.*response|document.*))",
@@ -89,12 +95,20 @@ class LeavingOut:
     def of_attribute(self, key: str, value: Any, hits: Counter[str]) -> Any:
         """What is kept of an attribute's value; the same object where that is all of it."""
         name = key.encode()
-        if _NO_CONTENT.fullmatch(name):
+        if _NO_CONTENT.fullmatch(name) and not name.lower().endswith(_CONTENT_ALL_THE_SAME):
             return value
         if _ARGUMENTS.fullmatch(name):
             return self._marked(value, hits)
-        if _ENDS.fullmatch(name) or _ENDS_IN_CAMEL.fullmatch(name):
+        if _ENDS.fullmatch(name) or name.lower().endswith(_CONTENT_ALL_THE_SAME) or _ENDS_IN_CAMEL.fullmatch(name):
             return self._content(value, hits)
+        return self._by_form(value, hits)
+
+    def _by_form(self, value: Any, hits: Counter[str]) -> Any:
+        """What is kept of a value whose key does not tell; members of maps have keys of their own."""
+        if isinstance(value, list):
+            return [self._by_form(item, hits) for item in value]
+        if isinstance(value, bytes):
+            return self._marked(value, hits) if len(value) > SHORT_CHARACTERS or b"\n" in value.strip() else value
         return self.of_text(value, hits) if isinstance(value, str) else value
 
     def of_body(self, value: Any, hits: Counter[str]) -> Any:
