@@ -263,7 +263,7 @@ class Redactor:
         elif kind == "array_value":
             for item in value.array_value.values:
                 self._value(item, path, look, listed=listed)
-        elif kind == "string_value" or (kind == "bytes_value" and len(value.bytes_value) > _ID_BYTES):
+        elif kind in ("string_value", "bytes_value"):
             held = getattr(value, kind)
             redacted = self._redacted(held, look)
             if redacted is not held:

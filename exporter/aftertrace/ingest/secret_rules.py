@@ -139,7 +139,7 @@ SHAPES: Final = (
     # Not every `-u user:password`: `docker run -u 1000:1000` names no secret.
     ShapeRule(
         "curl-credentials",
-        r"curl\b[^\r\n|;]*?[ \t\"',]-(?:u|-user|U|-proxy-user)[ \t=\"',\\]*[^\s:\"',\\]+:([^\s\"'\\]+)",
+        r"curl\b[^\r\n|;]*?(?:[ \t\"',]|\\[nrt])-(?:u|-user|U|-proxy-user)[ \t=\"',\\]*[^\s:\"',\\]+:([^\s\"'\\]+)",
         sign=r"-(?:u|-user|U|-proxy-user)[ \t=\"',\\]*[^\s:\"'\\]+:[^\s\"'\\]",
     ),
     ShapeRule(

@@ -16,7 +16,7 @@ from aftertrace.ingest.secret_rules import Check, ShapeRule
 
 # Behind a quoted line end there is no word boundary: `\nghp_…`.
 _WORD: Final = r"(?:\b|\\[nrtbf]|\\u00[01][0-9a-fA-F])"
-_ASSIGNED: Final = r"""[ \t\w.-]*[\s'"\\]*[=>:|,?]+[\x60'"\s=\\]*[\w.=+/-]"""
+_ASSIGNED: Final = r"""[ \t\w.-]*[\s'"\\]*[=>:|,?]+(?:[\x60'"\s=\\]|\\[nrt])*[\w.=+/-]"""
 """What stands behind the name of a field that has a value."""
 
 
