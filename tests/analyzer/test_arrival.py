@@ -43,7 +43,7 @@ def singly(path: Path) -> list[tuple[Signal, Encoding, bytes]]:
     """A recording's spans and log records, each in a request of its own."""
     return [
         (signal, encoding, json.dumps({resources: [{**resource, scopes: [{**scope, records: [record]}]}]}).encode())
-        for signal, encoding, body in frames._lines(path)
+        for signal, encoding, body in frames.lines(path)
         if signal in LISTS
         for resources, scopes, records in (LISTS[signal],)
         for resource in json.loads(body).get(resources, ())
@@ -216,7 +216,7 @@ def test_the_comparison_sees_what_arrival_would_change() -> None:
 )
 def test_what_is_sent_twice_is_told_once(emitter: str, case: str) -> None:
     """Every request of a recording is sent once more: the drain shows one copy."""
-    lines = list(frames._lines(RECORDINGS / emitter / f"{case}.otlp.jsonl"))
+    lines = list(frames.lines(RECORDINGS / emitter / f"{case}.otlp.jsonl"))
     once, twice = frames.of_requests(lines), frames.of_requests([*lines, *lines])
     assert_frame_equal(once.events, twice.events)
     assert_same(twice.analysis(), once.analysis())
