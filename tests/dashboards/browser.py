@@ -74,7 +74,7 @@ class Browser:
             time.sleep(0.1)
             running = self.evaluate(
                 "document.querySelector('[data-test-script-state=running], [data-testid=stSpinner], "
-                "[data-testid=stAppSkeleton]') !== null"
+                "[data-testid=stAppSkeleton], .stBidiComponent:not(:has(.at-root))') !== null"
             )
             now = self.evaluate(
                 "document.querySelector('[data-testid=stMain]')?.innerText + document.querySelectorAll('canvas').length"

@@ -13,7 +13,8 @@ from dashboards.conftest import OpenPage, drawn
 from streamlit.testing.v1 import AppTest
 
 from aftertrace.analyzer import Analysis, Filter, open_analysis
-from aftertrace.dashboards import fingerprints, run_list
+from aftertrace.cli import root
+from aftertrace.dashboards import data, fingerprints, run_list
 from aftertrace.dashboards.addresses import run_address
 from aftertrace.dashboards.quantities import count
 
@@ -122,6 +123,42 @@ def test_a_page_of_the_list_is_all_that_is_sent(
     page = open_page("runs", recorded, page="2")
     assert [each["id"] for each in listed(page)] == everything[4:8]
     assert f"5 to 8 of {len(everything)} runs" in [each.value for each in page.caption]
+
+
+def test_no_whole_table_is_read_to_show_a_page_of_it(
+    monkeypatch: pytest.MonkeyPatch, recorded: Path, open_page: OpenPage
+) -> None:
+    """An analysis keeps the tables that are asked for whole: there is none. The control asks for one."""
+    opened: list[Analysis] = []
+
+    def noted(*arguments: Any, **named: Any) -> Analysis:
+        opened.append(open_analysis(*arguments, **named))
+        return opened[-1]
+
+    monkeypatch.setattr(data, "open_analysis", noted)
+    page = open_page("runs", recorded, saved="Denied", agent="dbbot")
+    assert listed(page)
+    (analysis,) = opened
+    tables = {"runs", "calls", "approvals", "effects", "decisions", "agents"}
+    assert tables & set(analysis.__dict__) == set()
+    assert analysis.runs.height
+    assert tables & set(analysis.__dict__) == {"runs"}
+
+
+@pytest.mark.parametrize("query", [{}, {"agent": "dbbot"}, {"state": "waiting"}, {"outcome": "denied"}])
+def test_numbers_are_those_of_the_command_line(
+    query: dict[str, str], recorded: Path, open_page: OpenPage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Run by run, and in all."""
+    options = [word for name, value in query.items() for word in (f"--{name}", value)]
+    assert root.run(["runs", "--data", str(recorded), "--format", "json", *options]) == 0
+    told = {each["run_id"]: each for each in json.loads(f"[{','.join(capsys.readouterr().out.splitlines())}]")}
+    page = open_page("runs", recorded, **query)
+    numbers = ("calls", "near_misses", "consequential", "state")
+    assert {each["id"]: [each[name] for name in numbers] for each in listed(page)} == {
+        run_id: [each[name] for name in numbers] for run_id, each in told.items()
+    }
+    assert page.subheader[0].value == count(len(told), "run")
 
 
 def test_a_fingerprint_is_filled_where_a_call_ran_and_hollow_where_it_did_not(

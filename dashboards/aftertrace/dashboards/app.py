@@ -46,7 +46,7 @@ except data.AftertraceError as error:
     st.error("The store cannot be read. This page tries again by itself.", icon=":material/error:")
     st.code(plain_lines(str(error)), language=None, wrap_lines=True)
 else:
-    if analysis is not None and analysis.runs.is_empty() and analysis.calls.is_empty():
+    if analysis is not None and data.is_empty(analysis):
         empty_store(data.settings())
     else:
         if analysis is not None and page != RUN:

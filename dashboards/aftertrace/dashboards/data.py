@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import streamlit as st
 
@@ -38,6 +39,8 @@ __all__ = [
     "Pace",
     "agents",
     "analysis",
+    "is_empty",
+    "once",
     "pace",
     "record_page",
     "run",
@@ -45,8 +48,10 @@ __all__ = [
     "version",
 ]
 
+T = TypeVar("T")
 REFRESH_S: Final = 2
 """How often an open page looks for a newer version of the store."""
+_FIRST: Final = ("runs", "calls")
 _JUDGED_NS: Final = 5 * 60 * 10**9
 """How long an analysis stands where nothing new comes: a run that is open now may have ended by silence later."""
 
@@ -79,22 +84,35 @@ def analysis() -> Analysis:
     return _opened(data, _key(data, inventory), inventory)
 
 
+def is_empty(analysis: Analysis) -> bool:
+    """Whether nothing was told yet: neither a run nor a call."""
+    return not any(rows.height for rows in analysis.collected(*(analysis.scan(t, ("run_id",)).head(1) for t in _FIRST)))
+
+
 def agents(analysis: Analysis, chosen: Filter) -> inventory_checks.Checked | None:
     """The agents that a filter lets through, held against the declared inventory; None where there is none."""
     if settings().inventory is None:
         return None
-    key = f"{analysis.version} {analysis.now_ns} {hash(analysis.inventory)}"
-    return _held(key, repr(chosen), analysis, chosen)
+    return once(analysis, f"agents {chosen!r}", lambda: inventory_checks.of(analysis, analysis.inventory, chosen))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _held(
+def once(analysis: Analysis, question: str, ask: Callable[[], T]) -> T:
+    """What is asked of one version of the store: answered once for everybody who asks it."""
+    answer: T = _answered(f"{analysis.version} {analysis.now_ns} {hash(analysis.inventory)}", question, ask)
+    return answer
+
+
+@st.cache_resource(max_entries=32, show_spinner="Reading the store …")
+def _answered(
     key: str,  # noqa: ARG001  # the version that is kept
-    filtered: str,  # noqa: ARG001  # the filter that is kept
-    _analysis: Analysis,
-    _chosen: Filter,
-) -> inventory_checks.Checked:
-    return inventory_checks.of(_analysis, _analysis.inventory, _chosen)
+    question: str,  # noqa: ARG001  # what is kept of it
+    _ask: Callable[[], Any],
+) -> Any:
+    began_s = time.monotonic()
+    answer = _ask()
+    # What is asked of every new version costs as reading it does.
+    pace(str(settings().data)).took_s += time.monotonic() - began_s
+    return answer
 
 
 def run(text: str) -> tuple[Analysis, str]:
@@ -151,8 +169,8 @@ def _key(data: str, inventory: str | None) -> str:
 def _opened(data: str, key: str, inventory: str | None) -> Analysis:
     began_s = time.monotonic()
     opened = open_analysis(Path(data), now_ns=_now_ns(), inventory=_declared(inventory))
-    # The derived tables are made when they are first asked for; every page needs the last of them.
-    opened.runs  # noqa: B018
+    # The derived tables are made when they are first asked for.
+    is_empty(opened)
     now_s = time.monotonic()
     kept = pace(data)
     kept.key, kept.read_s, kept.took_s = key, now_s, now_s - began_s

@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from aftertrace.dashboards.data import Analysis, Filter
+from aftertrace.dashboards.data import Analysis, Filter, once
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import DAY_NS, HOUR_NS
 
@@ -52,35 +52,35 @@ KEYS: Final = (*(facet.key for facet in FACETS), "period")
 """What of an address is a filter."""
 
 
-def choices(analysis: Analysis, facet: Facet) -> list[str]:
-    """The values a facet can take in this store, in order."""
-    frame: pl.DataFrame = getattr(analysis, facet.table)
-    values = frame.get_column(facet.column).drop_nulls().unique()
-    if facet.key == "model":
-        # A run that asked several names them with a comma between.
-        values = pl.concat([values, values.str.split(", ").explode()]).unique()
-    return values.sort().to_list()
+def choices(analysis: Analysis) -> dict[str, list[str]]:
+    """The values that each facet can take in this store, in order, by its key."""
+    rows = analysis.collected(*(analysis.scan(each.table, (each.column,)).unique() for each in FACETS))
+    values = {each.key: frame[each.column].drop_nulls() for each, frame in zip(FACETS, rows, strict=True)}
+    # A run that asked several models names them with a comma between.
+    values["model"] = pl.concat([values["model"], values["model"].str.split(", ").explode()]).drop_nulls().unique()
+    return {key: told.sort().to_list() for key, told in values.items()}
 
 
 def bar(analysis: Analysis) -> None:
     """Draw the filters. A choice is stored under the facet's key, in the session and in the address."""
+    values = once(analysis, "facets", lambda: choices(analysis))
     *columns, period, more = st.columns([*([4] * (_IN_SIGHT + 1)), 3], gap="xsmall", vertical_alignment="bottom")
     for column, facet in zip(columns, FACETS[:_IN_SIGHT], strict=True):
         with column:
-            _choice(analysis, facet)
+            _choice(facet, values[facet.key])
     period.selectbox("Time", list(PERIODS), index=None, placeholder="all", key="period", bind="query-params")
     hidden = FACETS[_IN_SIGHT:]
     set_here = sum(st.session_state.get(facet.key) is not None for facet in hidden)
     with more.popover(f"More ({set_here})" if set_here else "More", icon=":material/tune:", width="stretch"):
         for facet in hidden:
-            _choice(analysis, facet)
+            _choice(facet, values[facet.key])
         st.button("Clear all filters", icon=":material/filter_alt_off:", on_click=_clear, width="stretch")
 
 
-def _choice(analysis: Analysis, facet: Facet) -> None:
+def _choice(facet: Facet, values: list[str]) -> None:
     st.selectbox(
         facet.label,
-        choices(analysis, facet),
+        values,
         index=None,
         format_func=_option,
         placeholder="all",

@@ -115,7 +115,7 @@ def _run(
         "calls": row["calls"],
         "near_misses": row["near_misses"],
         "consequential": row["consequential"],
-        "findings": len(row["signals"] or ()) + (0 if calls is None else int(calls["signals"].list.len().sum())),
+        "failures": len(row["signals"] or ()) + (0 if calls is None else int(calls["signals"].list.len().sum())),
         "cost": money(row["cost_usd"]) if row["cost_usd"] is not None else "",
         "told": plain(told, most=_PROMPT_CHARACTERS) if told else "",
         "found": run_id in snippets,

@@ -156,7 +156,13 @@ def _event(name: str, each: Moment, record: RunRecord, number: int | None) -> Dr
 
 
 def _label(each: Moment, what: str, tool: str | None) -> str:
-    """What stands beside a bar or mark."""
+    """What stands beside a bar or mark: ``pay``, ``proposes pay``, ``user prompt``, ``pay: granted after 4.0 s``."""
     if each.lane == "human" and each.lasted_s:
-        return f"{tool or what}: {what.removeprefix('approval.').removeprefix('wait, ')} after {length(each.lasted_s)}"
-    return tool if tool and each.lane in ("tool", "human", "control") else what.removeprefix("span ")
+        told = what.removeprefix("span ").removeprefix("approval.").removeprefix("wait, ")
+        return f"{f'{tool}: ' if tool else ''}{told} after {length(each.lasted_s)}"
+    if each.what.startswith("action.proposed") and tool:
+        return f"proposes {tool}"
+    if tool and each.lane in ("tool", "human", "control"):
+        return tool
+    event, _, state = what.removeprefix("span ").partition(" ")
+    return (state or event).replace("_", " ").replace(".", " ")

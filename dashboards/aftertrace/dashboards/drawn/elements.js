@@ -59,6 +59,8 @@ const DRAWN = {
   table: (block) => {
     const around = make("div", "at-scroll");
     around.tabIndex = 0;
+    around.setAttribute("role", "region");
+    around.setAttribute("aria-label", `Table of ${block.columns.map((column) => column.name).join(", ")}`);
     const table = make("table", "");
     const kind = (column) => [column.number ? "at-number" : "", column.unbroken ? "at-unbroken" : ""].join(" ").trim();
     const head = make("tr", "");

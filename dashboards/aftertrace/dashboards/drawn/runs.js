@@ -44,6 +44,14 @@ function link(run, open) {
   return anchor;
 }
 
+// UTC, as everywhere; who hovers sees the time where they are.
+function began(run) {
+  const cell = make("td", "at-unbroken", run.began);
+  const at = new Date(`${run.began.replace(" ", "T")}Z`);
+  if (!Number.isNaN(at.getTime())) cell.title = `${at.toLocaleString()} where you are`;
+  return cell;
+}
+
 function state(run) {
   return make("span", `at-mark at-colour-${run.colour}`, run.state);
 }
@@ -67,7 +75,7 @@ function list(runs, open) {
     ["calls", "at-number", ""],
     ["near misses", "at-number", "one control away from happening"],
     ["conseq.", "at-number", "near misses of tools whose risk is above read"],
-    ["findings", "at-number", "where a control failed, or something is odd about it or its calls"],
+    ["failures", "at-number", "calls that a control should have held, and records that contradict each other; the saved view Findings also has what effects and other runs tell"],
     [told, "", ""],
   ]) {
     const cell = make("th", kind, name);
@@ -94,8 +102,8 @@ function list(runs, open) {
     words.title = run.told;
     row.append(
       id, how, make("td", "at-name", run.agent), make("td", "at-name at-quiet", run.model),
-      make("td", "at-unbroken", run.began), make("td", "at-number", run.lasted), steps,
-      number(run.calls), number(run.near_misses, "high"), number(run.consequential, "critical"), number(run.findings, "critical"),
+      began(run), make("td", "at-number", run.lasted), steps,
+      number(run.calls), number(run.near_misses, "high"), number(run.consequential, "critical"), number(run.failures, "critical"),
       words,
     );
     body.appendChild(row);

@@ -36,7 +36,7 @@ except data.Invalid as error:
     st.page_link("views/runs.py", label="All runs", icon=":material/list_alt:")
     st.stop()
 
-record = analysis.record(run_id)
+record = questions.record(analysis, run_id)
 run = analysis.select("runs", data.Filter(run_id=run_id)).row(0, named=True)
 kept = run_list.kept(kept_in(st.query_params.get(FROM)))
 links = run_blocks.addresses(record, kept)
@@ -141,7 +141,7 @@ if opened["Timeline"].open:
             drawings.timeline(clock, key=f"timeline_{run_id}", on_choice=open_event)
             if clock["left"]:
                 st.caption(f"{clock['left']:,} more events are in the list below, not in the drawing.")
-        events = analysis.timeline(run_id)
+        events = questions.timeline(analysis, run_id)
         with st.expander(f"All {count(events.height, 'event')}", icon=":material/list:"):
             tables.show(events, tables.EVENTS, key=f"events_{run_id}")
 
