@@ -107,7 +107,7 @@ def test_serve_derives_after_a_while(aftertrace: Command, tmp_path: Path) -> Non
     try:
         until((data / "derived" / "STATE").exists, 60)
         children = Served(served, {}, []).children()
-        assert len(children) == 2
+        assert len(children) == 3
     finally:
         served.terminate()
         assert served.wait(60) == 0

@@ -12,7 +12,7 @@ from ingest.drain_samples import new_store, places, send, traces
 
 from aftertrace.cli.draining import run
 from aftertrace.cli.settings import readable
-from aftertrace.ingest.drain import catch_up
+from aftertrace.ingest.catching_up import catch_up
 from aftertrace.store import durable, lock
 from aftertrace.store.commits import LAST_CHECKPOINT
 from aftertrace.store.errors import Unavailable

@@ -37,18 +37,46 @@ def test_what_was_accepted_is_there_while_it_runs_and_after(
         assert served.post("first") == 200
         until(lambda: bool(calls(aftertrace, data)), within_s=5.0)
         assert calls(aftertrace, data) == [("first", "denied", "policy")]
+        verified = aftertrace("verify", "--data", data, "--key", data / "ledger" / "key", "--format", "json")
+        assert (verified.code, json.loads(verified.out)["requests"]) == (0, 1)
+        sealer, _ = served.children()
+        opened = [fd.readlink().name for fd in Path(f"/proc/{sealer}/fd").iterdir()]
+        assert [name for name in opened if name.startswith("socket:")] == []
         assert served.post("second") == 200
         assert served.stop(number) == (0, "")
         assert (data / "serving.json").exists() is False
     assert calls(aftertrace, data) == [("first", "denied", "policy"), ("second", "denied", "policy")]
     assert aftertrace("fsck", "--data", data).code == 0
+    assert aftertrace("verify", "--data", data, "--key", data / "ledger" / "key").code == 0
+
+
+def test_a_sealer_that_dies_is_started_again(aftertrace: Command, tmp_path: Path) -> None:
+    """And what was stored meanwhile is signed; one that finds other entries than it signed signs no more."""
+    data = tmp_path / "data"
+
+    def holds() -> bool:
+        ended = aftertrace("verify", "--data", data, "--key", data / "ledger" / "key")
+        return ended.code == 0 and bool(calls(aftertrace, data))
+
+    with serving(data, "--no-dashboard") as served:
+        sealer, _ = served.children()
+        os.kill(sealer, signal.SIGKILL)
+        served.post("after")
+        until(holds)
+    checkpoint = (data / "ledger" / "checkpoint").read_bytes()
+    (entries,) = (data / "ledger").rglob("*.open")
+    entries.write_bytes(entries.read_bytes().replace(b'"kind":"batch"', b'"kind":"patch"'))
+    with serving(data, "--no-dashboard") as served:
+        assert served.post("behind it") == 200
+        until(lambda: any("seal cannot go on until somebody mends" in line for line in served.errors))
+    assert (data / "ledger" / "checkpoint").read_bytes() == checkpoint
 
 
 def test_a_drain_that_dies_is_started_again(aftertrace: Command, tmp_path: Path) -> None:
     """And it is said, on standard error."""
     data = tmp_path / "data"
     with serving(data, "--no-dashboard") as served:
-        (drain,) = served.children()
+        _, drain = served.children()
         os.kill(drain, signal.SIGKILL)
         served.post("after")
         until(lambda: calls(aftertrace, data) == [("after", "denied", "policy")])
@@ -95,7 +123,7 @@ def test_the_pages_open_with_it_and_end_with_it(tmp_path: Path) -> None:
         with closing(page):
             page.request("GET", "/_stcore/health")
             assert page.getresponse().read() == b"ok"
-        assert len(served.children()) == 2
+        assert len(served.children()) == 3
         assert served.stop()[0] == 0
 
 

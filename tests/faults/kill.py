@@ -35,7 +35,7 @@ _WAYS: Final = {
     "the drain, then all": 1,
     "a start": 1,
 }
-"""What is killed, and how often compared with the others. Children are the drain, and its readers."""
+"""What is killed, and how often compared with the others. Children are the drain, its readers, and the sealer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ def campaign(
         evidence=check(attempted, acknowledged, rows.evidence),
         duplicates=rows.duplicates,
         altered=len(rows.altered),
-        errors=load.errors + ([f"serve ended with {exit_code}"] if exit_code else []) + fsck(data),
+        errors=load.errors + ([f"serve ended with {exit_code}"] if exit_code else []) + fsck(data) + verify(data),
     )
 
 
@@ -101,6 +101,15 @@ def fsck(data: Path) -> list[str]:
     command = [sys.executable, "-m", "aftertrace.cli", "fsck", "--data", str(data)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
     return [f"fsck: {result.stdout}{result.stderr}"] if result.returncode else []
+
+
+def verify(data: Path, *others: Path) -> list[str]:
+    """What speaks against all of it being signed, and as it was signed; `others` store in the same tables."""
+    ledgers = [option for other in others for option in ("--ledger", str(other / "ledger"))]
+    keys = [option for each in (data, *others) for option in ("--key", str(each / "ledger" / "key"))]
+    command = [sys.executable, "-m", "aftertrace.cli", "verify", "--data", str(data), *ledgers, *keys]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    return [f"verify: {result.stdout}{result.stderr}"] if result.returncode else []
 
 
 def _kill(serve: Serve, data: Path, rng: random.Random) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from faults.checker import check
 from faults.found import Outcome, found
-from faults.kill import fsck, spans, wait_drained
+from faults.kill import fsck, spans, verify, wait_drained
 from faults.load import Load
 from faults.serve import Endpoints, Serve
 
@@ -87,6 +87,7 @@ def campaign(folder: Path, *, seed: int, settings: Mapping[str, str]) -> Outcome
             *load.errors,
             *(f"serve ended with {code}" for code in codes if code),
             *(said for name in RECEIVERS for said in fsck(data[name])),
+            *verify(data[RECEIVERS[0]], *(data[name] for name in RECEIVERS[1:])),
         ],
     )
 

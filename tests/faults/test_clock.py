@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from faults.amount import SEED, amount
 from faults.found import compare
-from faults.kill import QUIET_S, fsck, spans, wait_drained
+from faults.kill import QUIET_S, fsck, spans, verify, wait_drained
 from faults.load import Load
 from faults.serve import Serve
 
@@ -39,7 +39,7 @@ def jumps(data: Path, rounds: int, broken: str | None = None) -> list[str]:
         wait_drained(data, spans(load.acknowledged), quiet_s=QUIET_S if broken is None else 5.0)
         serve.stop()
     print(f"{rounds * len(JUMPS_S)} jumps, {len(load.acknowledged)} requests acknowledged")
-    return [*load.errors, *compare(data, spans(load.attempted), spans(load.acknowledged)), *fsck(data)]
+    return [*load.errors, *compare(data, spans(load.attempted), spans(load.acknowledged)), *fsck(data), *verify(data)]
 
 
 def move(clock: Path, offset_s: int) -> None:

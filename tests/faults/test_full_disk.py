@@ -10,7 +10,7 @@ import pytest
 from faults.amount import SEED, amount
 from faults.forks import is_defect
 from faults.found import compare
-from faults.kill import QUIET_S, fsck, spans, wait_drained
+from faults.kill import QUIET_S, fsck, spans, verify, wait_drained
 from faults.load import Load
 from faults.power import CannotMount, small_disk
 from faults.serve import Serve
@@ -65,7 +65,7 @@ def _filled(disk: Path, serve: Serve, what: str, quiet_s: float) -> list[str]:
     said = serve.log.read_text(errors="replace")
     wrong += [f"a defect: {said[-2000:]}"] if is_defect(said) else []
     found_wrong = compare(disk / "data", spans(load.attempted), spans(load.acknowledged))
-    return [*wrong, *load.errors, *found_wrong, *fsck(disk / "data")]
+    return [*wrong, *load.errors, *found_wrong, *fsck(disk / "data"), *verify(disk / "data")]
 
 
 def fill(disk: Path, what: str) -> None:

@@ -18,14 +18,19 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from polars.testing import assert_frame_equal
 
 from aftertrace.ingest import batch, reading, rows
-from aftertrace.ingest.drain import Drain, DrainOptions, catch_up
+from aftertrace.ingest.catching_up import catch_up
+from aftertrace.ingest.drain import Drain, DrainOptions
 from aftertrace.ingest.records import Span
 from aftertrace.store import durable, parquet, quarantine, wal_reader
+from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.errors import Corrupt, Invalid, Unavailable
 from aftertrace.store.finding import Finding
 from aftertrace.store.fsck import fsck
 from aftertrace.store.layout import Layout, segments
+from aftertrace.store.ledger.log import LedgerLog
+from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.tables import TableWriter
+from aftertrace.store.verify import Asked, verify
 
 from .drain_samples import DAY_NS, NOON_NS, drain, logs, places, send, stored, traces
 
@@ -51,6 +56,7 @@ def test_every_record_is_stored_once(layout: Layout) -> None:
     assert {("main", 3, 0), ("main", 3, 1)} <= set(places(layout, "events"))
     assert (len(before["resources"]), len(before["scopes"])) == (2, 2)
     assert fsck(layout) == []
+    assert_covered(layout, requests=3)
 
 
 def test_a_resend_is_kept_as_evidence_and_shown_once(layout: Layout) -> None:
@@ -115,6 +121,8 @@ STAGES = [
     *((TableWriter, "_name", call) for call in (3, 4, 5)),
     (wal_reader, "retire", 1),
     (quarantine, "keep", 1),
+    *((LedgerLog, "append", call) for call in (1, 2, 4)),
+    *((durable, "sync_data", call) for call in (1, 3)),
 ]
 ONE_FRAME = DrainOptions(batch_bytes=1)
 
@@ -167,6 +175,19 @@ def test_a_drain_killed_at_any_stage_is_finished_by_the_next(
         # A resource more than once does no harm.
         assert_frame_equal(frame.unique(maintain_order=True), rows[table])
     assert [finding.code for finding in fsck(layout)] == codes
+    # The one that cannot be split has no rows.
+    assert_covered(layout, requests=4)
+
+
+def assert_covered(layout: Layout, requests: int) -> None:
+    """The ledger has so many requests, with all their rows as they are, and speaks of nothing twice."""
+    seal(layout)
+    report = verify(layout, Asked(patience_s=0))
+    # What could not be read is told of, once.
+    assert [finding.code for finding in report.findings if finding.code != "put_aside"] == []
+    rows = {table: frame.height for table, frame in stored(layout).items() if table in SEQUENCED}
+    assert (report.requests, report.records, report.rows) == (requests, rows["evidence"], sum(rows.values()))
+    assert len({finding.where for finding in report.findings}) == len(report.findings)
 
 
 def test_offering_rows_twice_would_double_them(layout: Layout) -> None:
@@ -379,7 +400,7 @@ def test_many_small_commits_are_folded(layout: Layout) -> None:
 
 
 def test_nothing_is_committed_before_it_is_durable(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    """WAL, then each file and its folder, then each commit and its folder, then the segment goes."""
+    """WAL, then each file and its folder, then each commit and its folder, then the ledger, then the segment goes."""
     send(layout, traces(1))
     send(layout, traces(2))
     steps: list[str] = []
@@ -397,6 +418,7 @@ def test_nothing_is_committed_before_it_is_durable(layout: Layout, monkeypatch: 
     with Drain(layout) as draining:
         watch(durable, "sync_file", lambda path: f"sync {path.suffix}")
         watch(os, "fsync", lambda fd: f"fsync {Path(f'/proc/self/fd/{fd}').readlink().suffix or 'folder'}")
+        watch(os, "fdatasync", lambda fd: f"fdatasync {Path(f'/proc/self/fd/{fd}').readlink().suffix}")
         watch(os, "link", lambda _, target: f"link {target.suffix}")
         watch(Path, "unlink", lambda path: f"unlink {path.suffix}")
         draining.once()
@@ -405,5 +427,7 @@ def test_nothing_is_committed_before_it_is_durable(layout: Layout, monkeypatch: 
     shape = steps
     assert shape[:4] == ["fsync .wal", "sync .wal", "fsync .wal", "sync .wal"]
     table = [step for step in shape[4:-2] if step != "fsync folder"]
-    assert table == [step for _ in range(5) for step in (*parquet_file, *commit) if step != "fsync folder"]
+    tables = [step for _ in range(5) for step in (*parquet_file, *commit) if step != "fsync folder"]
+    # Where the ledger begins for the receiver, before anything of it is stored; and then what was.
+    assert table == ["fdatasync .open", *tables, "fdatasync .open"]
     assert shape[-2:] == ["unlink .wal", "fsync folder"]

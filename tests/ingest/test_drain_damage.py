@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from aftertrace.ingest.drain import Drain, catch_up
-from aftertrace.ingest.items import received_date
+from aftertrace.ingest.catching_up import catch_up
+from aftertrace.ingest.drain import Drain
 from aftertrace.store import lock
 from aftertrace.store.errors import Corrupt, Held, Unavailable
 from aftertrace.store.frame import Frame
@@ -125,4 +125,4 @@ def test_a_reader_on_a_read_only_file_system_reads(layout: Layout, monkeypatch: 
 def test_a_day_is_that_of_utc(received_ns: int, day: date) -> None:
     """The first or last day there is for a clock that is beyond."""
     frame = Frame("main", 1, b"", b"", received_ns, "traces", "anonymous", 0, b"", 0, "sha256:policy", b"")
-    assert received_date(frame) == day
+    assert frame.received_date == day

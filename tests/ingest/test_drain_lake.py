@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -55,10 +56,10 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> Non
     """Do something once, between the reading of a batch and its commit to `evidence`."""
     real, todo = Drain._store_rows, [act]
 
-    def store_rows(self: Drain, batch: Batch, report: drains.DrainReport) -> bool:
+    def store_rows(self: Drain, batch: Batch, *rest: Any) -> bool:
         if todo:
             todo.pop()()
-        return real(self, batch, report)
+        return real(self, batch, *rest)
 
     monkeypatch.setattr(Drain, "_store_rows", store_rows)
 

@@ -14,7 +14,8 @@ import pytest
 from faults.checker import check
 from tests.ingest.drain_samples import NOON_NS, SMALL, places, send, stored, traces
 
-from aftertrace.ingest.drain import Drain, DrainOptions, catch_up
+from aftertrace.ingest.catching_up import catch_up
+from aftertrace.ingest.drain import Drain, DrainOptions
 from aftertrace.store import commits, durable, lookup
 from aftertrace.store.compaction import KEEP_S, compact, vacuum
 from aftertrace.store.errors import Invalid, Unavailable

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 import polars as pl
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from aftertrace.ingest.drain import catch_up
+from aftertrace.ingest.catching_up import catch_up
 from aftertrace.store.snapshot import Snapshot
 
 PROGRAMS: Final = Path(__file__).with_name("programs")

@@ -158,6 +158,16 @@ class InventorySection:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerSection:
+    """Where what is signed of the ledger is kept, so that a store that was put back to an older state is found."""
+
+    anchor: str = ""
+    """Folder, elsewhere than the store, to which `aftertrace serve` copies the checkpoint, once a minute at most and
+    never over another; `aftertrace verify` compares with all that is there. Empty: none. A relative path in the file
+    counts from the file's folder."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSection:
     """What `aftertrace serve` and `aftertrace drain` write on standard error."""
 
@@ -188,6 +198,7 @@ class Config:
     derive: DeriveSection = field(default_factory=DeriveSection)
     dashboard: DashboardSection = field(default_factory=DashboardSection)
     inventory: InventorySection = field(default_factory=InventorySection)
+    ledger: LedgerSection = field(default_factory=LedgerSection)
     log: LogSection = field(default_factory=LogSection)
     telemetry: TelemetrySection = field(default_factory=TelemetrySection)
 
@@ -200,6 +211,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "derive": DeriveSection,
     "dashboard": DashboardSection,
     "inventory": InventorySection,
+    "ledger": LedgerSection,
     "log": LogSection,
     "telemetry": TelemetrySection,
 }
@@ -243,6 +255,7 @@ def _from_folder(config: Config, folder: Path) -> Config:
             tls_client_ca=receiver.tls_client_ca and str(folder / receiver.tls_client_ca),
         ),
         inventory=replace(config.inventory, file=config.inventory.file and str(folder / config.inventory.file)),
+        ledger=replace(config.ledger, anchor=config.ledger.anchor and str(folder / config.ledger.anchor)),
     )
 
 

@@ -61,6 +61,7 @@ def run(data: Path, *, follow: bool, stopping: threading.Event, processes: int) 
     from aftertrace.ingest.drain import DrainOptions
     from aftertrace.ingest.readers import spare_cores
     from aftertrace.store.folder import open_folder
+    from aftertrace.store.ledger.sealer import seal
 
     layout = open_folder(data)
     wait_for_lock(layout.drain_lock)
@@ -69,6 +70,8 @@ def run(data: Path, *, follow: bool, stopping: threading.Event, processes: int) 
     options = DrainOptions(readers=processes - 1 if processes else spare_cores())
     with _opened(layout, options, stopping if follow else None) as draining:
         done = draining.follow(stopping) if follow else draining.once()
+    if not follow:
+        seal(layout)
     for finding in done.findings:
         _log.error("%s %s: %s", finding.code, finding.where, finding.message)
     _log.info("stored %d requests with %d records; %d duplicates", done.frames, done.records, done.duplicates)
@@ -101,6 +104,7 @@ def until_stored(layout: Layout, receiver: str, seq: int, waiting: Callable[[], 
         Corrupt: a table is damaged.
     """
     from aftertrace.ingest.drain import Drain
+    from aftertrace.store.ledger.sealer import seal
     from aftertrace.store.snapshot import Snapshot
 
     while dict(Snapshot.of(layout.data).watermarks).get(receiver, 0) < seq:
@@ -108,6 +112,7 @@ def until_stored(layout: Layout, receiver: str, seq: int, waiting: Callable[[], 
         try:
             with Drain(layout) as draining:
                 draining.once()
+            seal(layout)
         except Held:
             # Somebody else drains, and will come to it.
             time.sleep(_LOCK_POLL_S)

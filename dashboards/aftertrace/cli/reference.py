@@ -57,8 +57,9 @@ _EXIT_CODES: Final = """\
 | code | means |
 |--:|---|
 | 0 | fine |
-| 1 | a check found something broken, `fsck` damage or stored bytes other than were written; or a defect of aftertrace |
+| 1 | a check found something broken, `fsck` or `verify` damage, stored bytes other than were written; or a defect |
 | 2 | wrong use, input that cannot be accepted as it is, or a file that cannot be read or written |
+| 3 | `verify` found nothing broken, and could not show all of it |
 | 75 | try again later: a lock is held, a port is taken, or the store's disk is full |
 | 130 | interrupted |
 | 141 | whoever read the output went away (`aftertrace calls \\| head`) |

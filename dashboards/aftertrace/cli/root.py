@@ -56,6 +56,8 @@ _COMMANDS: Final = {
     "doctor": "doctor:doctor",
     "redact": "redacting:redact",
     "fsck": "integrity:fsck",
+    "verify": "verifying:verify",
+    "seal": "sealing:seal",
     "drain": "draining:drain",
     "derive": "deriving:derive",
 }

@@ -37,6 +37,7 @@ _KEEP_EVERY_S: Final = 10.0
 _DRAIN_PATIENCE_S: Final = 60.0
 """How long the drain may take at the end to store what was accepted; the rest waits in the WAL for the next start."""
 _PAGE_PATIENCE_S: Final = 5.0
+_SEAL_PATIENCE_S: Final = 10.0
 _DERIVE_AFTER_S: Final = 30.0
 """When deriving begins: whoever serves for a moment needs none of it."""
 _DERIVE_PATIENCE_S: Final = 2.0
@@ -138,6 +139,8 @@ def run(
             "AFTERTRACE_LOG_FORMAT": config.log.format,
             "AFTERTRACE_DRAIN_PROCESSES": str(config.drain.processes),
         }
+        # Before the drain, so that it ends after it and signs what that stored last.
+        children.append(_started(_sealing(data, config), open_things, _SEAL_PATIENCE_S))
         drain = Child("drain", arguments, environment, helpless_code=Corrupt.exit_code)
         children.append(_started(drain, open_things, _DRAIN_PATIENCE_S))
         writer = open_things.enter_context(gate.open_log(layout, config.receiver.name, config))
@@ -186,6 +189,13 @@ def run(
                 kept_s = time.monotonic()
                 _keep_refusals(refused, receiver)
         _log.info("stopping: storing what was accepted")
+
+
+def _sealing(data: Path, config: Config) -> Child:
+    arguments = ["-P", "-m", "aftertrace.cli", "seal", "--follow", "--data", str(data)]
+    # Where what was signed is not there any more, nothing is signed; what is sent is stored all the same.
+    environment = {"AFTERTRACE_LOG_FORMAT": config.log.format, "AFTERTRACE_LEDGER_ANCHOR": config.ledger.anchor}
+    return Child("seal", arguments, environment, helpless_code=Corrupt.exit_code)
 
 
 def _deriving(data: Path, config: Config) -> Child:

@@ -117,7 +117,7 @@ def readable(data: Path) -> Path:
     layout = Layout(existing(data))
     with suppress(Unavailable, PermissionError):
         if waits(layout):
-            from aftertrace.ingest.drain import catch_up
+            from aftertrace.ingest.catching_up import catch_up
 
             catch_up(data)
     return data

@@ -22,6 +22,7 @@ from aftertrace.ingest.tellings import Telling
 from aftertrace.store.errors import Invalid
 from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
+from aftertrace.store.ledger.leaves import new_salts
 from aftertrace.store.schema import TABLES
 
 Row: TypeAlias = dict[str, Any]
@@ -219,6 +220,7 @@ def _evidence(items: Sequence[Item]) -> pa.Table:
     schema = TABLES["evidence"].schema
     if not items:
         return schema.empty_table()
+    salts = new_salts({item.frame.seq for item in items})
     rows = (
         (
             *item.pointer,
@@ -233,6 +235,7 @@ def _evidence(items: Sequence[Item]) -> pa.Table:
             item.frame.policy,
             item.record_id,
             item.flags,
+            salts[item.frame.seq],
         )
         for item in items
     )

@@ -6,10 +6,12 @@ One turn, for some frames of one receiver::
     put aside what is damaged          so that nothing is passed over silently
     resources, scopes                  by digest: a row too many does no harm
     evidence, spans, events            each commit says up to which seq it holds everything
-    retire WAL segments                only what all three tables hold, durably
+    ledger                             what these hold of each frame (`store.ledger.covering`)
+    retire WAL segments                only what all three tables hold and the ledger has, durably
 
 A crash between any two leaves tables at different seqs. The next turn reads from the lowest and offers each table only
-what it lacks, so every record ends up in each table once. Readers see no row beyond the lowest (`store.snapshot`).
+what it lacks, so every record ends up in each table once, and in the ledger as the tables have it. Readers see no row
+beyond the lowest (`store.snapshot`).
 
 Small files are folded beside this (`ingest.folding`).
 
@@ -26,7 +28,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Final, Self
 
 import polars as pl
@@ -45,6 +46,7 @@ from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
+from aftertrace.store.ledger.covering import Ledger, PutAside, Written
 from aftertrace.store.lock import Lock
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
@@ -114,6 +116,8 @@ class Drain:
         self._options = options or DrainOptions()
         self._others: list[Commit] = []
         """Commits of other drains to `evidence` whose rows `_before` does not know yet."""
+        self._aside: list[PutAside] = []
+        """Damage that the ledger does not have yet."""
         self._looked_s = time.monotonic()
         self._lock = Lock(layout.drain_lock, "drains this store")
         try:
@@ -150,6 +154,7 @@ class Drain:
                     break
         with self._starting_over("small files"):
             self._folding.finish(self._tables)
+            self._settle()
         return report
 
     def follow(self, stop: threading.Event, poll_s: float = 0.05) -> DrainReport:
@@ -171,6 +176,7 @@ class Drain:
                         report.add(self._store(receiver, found))
                 with self._starting_over("small files"):
                     self._folding.go_on(self._tables)
+                    self._settle()
                 is_time = time.monotonic() - self._looked_s >= _LOOK_S
                 if idle and is_time and self._tables and self._layout.is_shared:
                     with self._starting_over("what others stored"):
@@ -198,6 +204,8 @@ class Drain:
             log.close()
         self._readers.close()
         self._folding.close()
+        if self._tables:
+            self._ledger.close()
         self._lock.release()
 
     def __enter__(self) -> Self:
@@ -209,8 +217,9 @@ class Drain:
         self.close()
 
     def stored_seq(self, receiver: str) -> int:
-        """The last seq that all tables hold."""
-        return min(self._tables[name].last_seq(receiver) for name in SEQUENCED)
+        """The last seq that all tables hold and the ledger has."""
+        stored_seq = min(self._tables[name].last_seq(receiver) for name in SEQUENCED)
+        return min(stored_seq, self._ledger.covered_seq(receiver))
 
     def _collect(self, receiver: str) -> list[Frame | Damage]:
         """What can be read now, up to the bytes of one batch."""
@@ -244,7 +253,10 @@ class Drain:
             for log in self._logs.values():
                 log.close()
             self._logs.clear()
+            if self._tables:
+                self._ledger.close()
             self._tables.clear()
+            self._aside.clear()
             self._folding.forget()
             self._before = self._known_before()
             raise Unavailable(f"drain {receiver}: {error}; free disk space, or see to the tables", 1.0) from error
@@ -254,10 +266,13 @@ class Drain:
         lake.check_there(self._layout)
         try:
             self._others.clear()
-            self._tables = {
+            tables = {
                 name: TableWriter(self._layout, name, self._others.append if name == "evidence" else None)
                 for name in TABLES
             }
+            self._ledger = Ledger(self._layout, tables)
+            self._ledger.settle()
+            self._tables = tables
         except (OSError, DeltaError) as error:
             raise Unavailable(f"open tables: {error}; free disk space, or see to their place", 1.0) from error
 
@@ -265,16 +280,20 @@ class Drain:
         self._logs[receiver].sync()
         frames = [item for item in found if isinstance(item, Frame)]
         report = DrainReport(frames=len(frames))
+        self._ledger.begin(receiver)
         for item in found:
             if isinstance(item, Damage):
                 self._put_aside(report, item.finding, item.content())
+        written: dict[str, Written] = {}
         if frames:
             batch = self._read(receiver, frames, report)
-            while not self._store_rows(batch, report):
+            while not self._store_rows(batch, report, written):
                 batch = self._read(receiver, frames, report)
             self._before.keep()
             report.records = len(batch.items)
             report.duplicates = sum(item.duplicate_of is not None for item in batch.items)
+        self._ledger.cover(receiver, frames, written, self._aside)
+        self._aside.clear()
         wal_reader.retire(self._layout, receiver, self.stored_seq(receiver))
         return report
 
@@ -325,7 +344,7 @@ class Drain:
             for digest in list(known)[: max(0, len(known) - _KNOWN_ORIGINS)]:
                 del known[digest]
 
-    def _store_rows(self, batch: Batch, report: DrainReport) -> bool:
+    def _store_rows(self, batch: Batch, report: DrainReport, written: dict[str, Written]) -> bool:
         """Commit the rows of a batch; False, and nothing, where it has to be read again."""
         for name in SEQUENCED:
             table = self._tables[name]
@@ -337,6 +356,7 @@ class Drain:
             unless = partial(self._is_overtaken, batch) if name == "evidence" else None
             if not table.append(rows, batch.receiver, batch.last_seq, unless):
                 return False
+            written[name] = Written(after_seq, rows)
             self._folding.grew(self._tables, name)
             if name == "spans":
                 report.spans = rows.num_rows
@@ -345,9 +365,16 @@ class Drain:
         return True
 
     def _put_aside(self, report: DrainReport, finding: Finding, content: bytes) -> None:
-        quarantine.keep(self._layout, finding, content)
+        name = quarantine.keep(self._layout, finding, content)
+        if finding.severity == "error":
+            self._aside.append(PutAside(finding, content, name))
         if finding not in report.findings:
             report.findings.append(finding)
+
+    def _settle(self) -> None:
+        """Have the ledger know of commits that stored nothing."""
+        if self._tables:
+            self._ledger.settle()
 
     def _stored_digests(self, name: str) -> dict[str, None]:
         """Digests that a table of origins has, oldest first, as many as are kept in memory."""
@@ -364,22 +391,6 @@ class Drain:
 
     def _scan(self, name: str) -> pl.LazyFrame:
         return self._tables[name].scan()
-
-
-def catch_up(data: Path) -> None:
-    """Store what the WALs hold, so that a reader sees it, unless a drain does so already or the folder is read-only.
-
-    Raises:
-        Invalid: `data` holds no store.
-    """
-    layout = Layout(data)
-    folder.check_format(layout)
-    try:
-        with Drain(layout) as drain:
-            drain.once()
-    except (Unavailable, PermissionError):
-        # `serve` drains, or this user may only read: the tables show what is stored so far.
-        return
 
 
 def _payload_bytes(found: list[Frame | Damage]) -> int:

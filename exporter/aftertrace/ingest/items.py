@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from aftertrace.ingest.places import Place
 from aftertrace.ingest.tellings import Telling
@@ -17,9 +16,6 @@ from aftertrace.store.sources import tenant_of
 
 Pointer: TypeAlias = tuple[date, str, int, int, int, str]
 """What each row of a record begins with: the first columns of `evidence`, `spans` and `events`, in their order."""
-
-_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-_DAY_NS: Final = 86_400 * 10**9
 
 
 @dataclass(slots=True)
@@ -50,7 +46,7 @@ class Item:
     @property
     def day(self) -> date:
         """Of receipt."""
-        return received_date(self.frame)
+        return self.frame.received_date
 
     @property
     def tenant(self) -> str | None:
@@ -61,7 +57,7 @@ class Item:
     def pointer(self) -> Pointer:
         """What its rows begin with."""
         frame = self.frame
-        return received_date(frame), self.receiver, frame.seq, self.index, frame.received_ns, frame.source
+        return frame.received_date, self.receiver, frame.seq, self.index, frame.received_ns, frame.source
 
     @property
     def telling(self) -> Telling:
@@ -102,13 +98,3 @@ def by_day(items: Sequence[Item]) -> dict[date, list[Item]]:
     for item in items:
         days.setdefault(item.day, []).append(item)
     return days
-
-
-def received_date(frame: Frame) -> date:
-    """Day of receipt in UTC; the first or last day there is for a clock that is beyond."""
-    return _date(_EPOCH_DAY + frame.received_ns // _DAY_NS)
-
-
-@lru_cache(maxsize=16)
-def _date(ordinal: int) -> date:
-    return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))

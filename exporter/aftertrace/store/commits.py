@@ -5,6 +5,7 @@ https://github.com/delta-io/delta/blob/master/PROTOCOL.md
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -71,6 +72,8 @@ class Commit:
     digests: dict[str, tuple[str, int]]
     """Digest and size in bytes by path, for the files that were added."""
     timestamp_ms: int
+    digest: bytes
+    """SHA-256 of its bytes."""
 
 
 @dataclass(slots=True)
@@ -113,7 +116,7 @@ def parsed(log: Log, version: int, content: bytes) -> Commit:
     """
     try:
         actions = [json.loads(line) for line in content.splitlines() if line.strip()]
-        return _commit(version, actions)
+        return _commit(version, actions, hashlib.sha256(content).digest())
     except (AttributeError, LookupError, TypeError, ValueError):
         raise Corrupt(
             f"read {log.commit(version)}: not a whole commit, expected one; "
@@ -204,7 +207,7 @@ def _commits(log: Log, upto: int | None) -> Iterator[Commit]:
         yield read(log, version)
 
 
-def _commit(version: int, actions: list[dict[str, Any]]) -> Commit:
+def _commit(version: int, actions: list[dict[str, Any]], digest: bytes) -> Commit:
     infos = [action["commitInfo"] for action in actions if "commitInfo" in action]
     info = infos[0]
     adds = [action["add"] for action in actions if "add" in action]
@@ -217,6 +220,7 @@ def _commit(version: int, actions: list[dict[str, Any]]) -> Commit:
         stored={receiver: int(seq) for receiver, seq in ours.get("stored", {}).items()},
         digests={path: (str(digest), int(size)) for path, (digest, size) in ours.get("files", {}).items()},
         timestamp_ms=int(info["timestamp"]),
+        digest=digest,
     )
 
 

@@ -28,6 +28,8 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from aftertrace.store.digest import KEY_BYTES
@@ -46,6 +48,8 @@ _PREFIX: Final = struct.Struct("<8sHHIQ32s")
 _BODY: Final = struct.Struct("<qBBHIIHHII")
 _CODES: Final[dict[Signal, int]] = {"traces": 1, "logs": 2, "metrics": 3}
 _SIGNALS: Final[dict[int, Signal]] = {code: signal for signal, code in _CODES.items()}
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_DAY_NS: Final = 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,11 @@ class Frame:
     def length_bytes(self) -> int:
         """Bytes of the whole frame."""
         return length_bytes(self.receiver, self.source, self.policy, self.keys, self.payload)
+
+    @property
+    def received_date(self) -> date:
+        """Day of receipt in UTC; the first or last day there is for a clock that is beyond."""
+        return _date(_EPOCH_DAY + self.received_ns // _DAY_NS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,3 +224,8 @@ def _digest(prefix: bytes, body: bytes) -> bytes:
     digest = hashlib.sha256(prefix)
     digest.update(body)
     return digest.digest()
+
+
+@lru_cache(maxsize=16)
+def _date(ordinal: int) -> date:
+    return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))

@@ -22,6 +22,13 @@
     <data>/derived/<table>/….parquet                      what was derived of some runs
     <data>/derived/<table>/_delta_log/                    which of them other engines read (`derived_logs`)
     <data>/derived/<table>/.checkpoint/                   a checkpoint of that log while it is made
+    <data>/ledger/checkpoint                              what is signed of the ledger
+    <data>/ledger/key                                     the public key that it is signed with
+    <data>/ledger/tile/…                                  its hashes and entries (`tlog.tiles`)
+    <data>/ledger/tile/entries/….open                     the entries that do not fill a bundle yet
+    <data>/sealer/key                                     the key that signs, mode 0600
+    <data>/sealer/signed                                  the last checkpoint that it signed
+    <data>/sealer/lock                                    held by the one sealer
     <data>/refused/<receiver>.json                        how many requests were refused, by day
     <data>/quarantine/<name>.json, <name>.bin             what was damaged: what is known of it, and its bytes
 """
@@ -36,7 +43,7 @@ from typing import Final
 
 from aftertrace.store.errors import Invalid
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 """Raised when an older aftertrace could misread the folder."""
 
 SEGMENT_SUFFIX: Final = ".wal"
@@ -117,6 +124,41 @@ class Layout:
     def derived_lock(self) -> Path:
         """Locked by the process that derives."""
         return self.derived / "lock"
+
+    @property
+    def ledger(self) -> Path:
+        """The log that commits to all that the drain has stored; its public files."""
+        return self.data / "ledger"
+
+    @property
+    def checkpoint(self) -> Path:
+        """What is signed of the ledger."""
+        return self.ledger / "checkpoint"
+
+    @property
+    def ledger_key(self) -> Path:
+        """The public key that it is signed with."""
+        return self.ledger / "key"
+
+    @property
+    def sealer(self) -> Path:
+        """What the sealer alone needs to read and to write."""
+        return self.data / "sealer"
+
+    @property
+    def sealer_key(self) -> Path:
+        """The key that signs."""
+        return self.sealer / "key"
+
+    @property
+    def sealer_signed(self) -> Path:
+        """The last checkpoint that was signed."""
+        return self.sealer / "signed"
+
+    @property
+    def sealer_lock(self) -> Path:
+        """Locked by the sealer while it runs."""
+        return self.sealer / "lock"
 
     def wal(self, receiver: str) -> Path:
         """The WAL folder of a receiver.

@@ -73,6 +73,11 @@ EVIDENCE: Final = pa.schema(
             "8-byte keyed digest of the id that the sender gave it: trace and span id, or `log.record.uid`; null: none",
         ),
         _column("flags", pa.string(), FLAGS_BRIEF),
+        _column(
+            "salt",
+            pa.binary(),
+            "16 random bytes of the request: without them nobody can test guesses against what the ledger holds",
+        ),
     ]
 )
 """One row per received record: the bytes everything else is made from."""

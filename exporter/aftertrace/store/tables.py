@@ -66,6 +66,8 @@ class TableWriter:
         self.name = name
         self._layout = layout
         self._told = told
+        self.taken_in: Callable[[Commit, bool], object] = lambda _commit, _is_own: None
+        """Called with each commit once it is known here, and whether it was made here."""
         self._objects = objects_of(layout)
         self._log = Log(self._objects, name)
         self._url = f"{self._objects.url}/{name}"
@@ -87,6 +89,11 @@ class TableWriter:
         while not self._open():
             # Another drain has changed the table meanwhile.
             pass
+
+    @property
+    def log(self) -> Log:
+        """Its commits."""
+        return self._log
 
     @property
     def version(self) -> int:
@@ -145,6 +152,7 @@ class TableWriter:
         found = commits.after(self._log, self._version)
         for commit in found:
             self._take_in(commit)
+            self.taken_in(commit, False)
             if self._told is not None:
                 self._told(commit)
         return found
@@ -209,7 +217,9 @@ class TableWriter:
                 break
             if unless(self.refresh()):
                 return False
-        self._take_in(commits.parsed(self._log, self._version + 1, content))
+        made = commits.parsed(self._log, self._version + 1, content)
+        self._take_in(made)
+        self.taken_in(made, True)
         if self._version % CHECKPOINT_EVERY == 0:
             self._checkpoint()
         return True

@@ -23,6 +23,7 @@ from aftertrace.store.backlog import Backlog
 from aftertrace.store.errors import Invalid, Unavailable
 from aftertrace.store.frame import Sealed
 from aftertrace.store.layout import Layout
+from aftertrace.store.ledger.log import last_seq
 from aftertrace.store.lock import Lock
 from aftertrace.store.request import Prepared, Request
 from aftertrace.store.segment import HEADER_BYTES, SEGMENT_BYTES, OpenSegment, Tail, tail
@@ -77,10 +78,10 @@ class WalWriter:
         try:
             lake.claim(layout, receiver)
             end = tail(self._folder, receiver)
-            stored_seq = commits.stored_seq(layout, receiver)
+            stored_seq = max(commits.stored_seq(layout, receiver), last_seq(layout, receiver))
             if end.seq < stored_seq:
-                # The WAL was lost or put back from an old copy. A seq that the tables have seen must not come again,
-                # or the drain would pass over it; the chain breaks here, and fsck says so.
+                # The WAL was lost or put back from an old copy. A seq that the tables or the ledger have seen must not
+                # come again: the drain would pass over it. The chain breaks here, and fsck says so.
                 end = Tail(stored_seq, frame.genesis(receiver))
             self._end = end
             self._segment: OpenSegment | None = self._new_segment(end, 0)

@@ -1,0 +1,126 @@
+"""`seal`: sign what the ledger has, once, or for as long as `serve` runs. The one process that reads the key."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from aftertrace.cli import logs, settings
+from aftertrace.cli.children import when_parent_ends
+from aftertrace.cli.draining import wait_for_lock
+from aftertrace.store.errors import Held, Unavailable
+
+if TYPE_CHECKING:
+    from aftertrace.store.ledger.sealer import Sealer
+
+_EVERY_S: Final = 0.25
+"""Between two looks at the ledger: what was stored is signed within a second."""
+_RETRY_S: Final = 1.0
+_KEEP_S: Final = 60.0
+"""Between two copies of the checkpoint elsewhere."""
+_REST_S: Final = 10.0
+"""Without a new entry for so long, the log rests."""
+
+_log = logging.getLogger("aftertrace.seal")
+
+
+@click.command()
+@click.option("--follow", is_flag=True, help="Go on until the process is ended; `serve` runs it so.")
+@settings.data_option
+def seal(data: Path, follow: bool) -> None:
+    """Sign the ledger.
+
+    `serve` does this by itself, in a process of its own, and `import` and `drain` do it when they have stored what
+    there was. The key is made the first time, in sealer/key of the data folder. Keep what ledger/key holds somewhere
+    else: it verifies what was signed.
+    """
+    config = settings.current()
+    logs.start(config)
+    stopping = threading.Event()
+    if follow:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.set())
+        when_parent_ends(stopping.set)
+        sys.addaudithook(_without_network)
+    anchor = Path(config.ledger.anchor) if config.ledger.anchor else None
+    with opened(settings.existing(data), stopping if follow else None) as sealer:
+        if follow:
+            _follow(sealer, stopping, anchor)
+        _sealed(sealer)
+        sealer.rest()
+        _keep(sealer, anchor)
+        _log.info("the ledger is signed up to entry %d", sealer.size)
+
+
+def _without_network(event: str, _arguments: tuple[object, ...]) -> None:
+    """Whoever has the key talks to nobody."""
+    if event.startswith("socket."):
+        raise PermissionError("the sealer uses no network")
+
+
+def opened(data: Path, stopping: threading.Event | None = None) -> Sealer:
+    """The sealer of a store. One that follows waits for a disk that takes nothing, until it is to stop.
+
+    Raises:
+        Unavailable: another one runs and does not end, or the disk takes nothing.
+        Corrupt: what was signed is not there any more as it was.
+    """
+    from aftertrace.store.folder import check_format
+    from aftertrace.store.layout import Layout
+    from aftertrace.store.ledger.sealer import Sealer
+
+    layout = Layout(data)
+    check_format(layout)
+    wait_for_lock(layout.sealer_lock)
+    while True:
+        try:
+            return Sealer(layout)
+        except Held:
+            raise
+        except (Unavailable, OSError) as error:
+            refusal = f"seal {data}: {error}; free disk space, or see to its permissions"
+            if stopping is None or stopping.wait(_RETRY_S):
+                raise Unavailable(refusal, _RETRY_S) from error
+            _log.warning("%s", refusal)
+
+
+def _follow(sealer: Sealer, stopping: threading.Event, anchor: Path | None) -> None:
+    signed_s = kept_s = time.monotonic()
+    rests = False
+    while not stopping.wait(_EVERY_S):
+        try:
+            if _sealed(sealer):
+                signed_s, rests = time.monotonic(), False
+            elif not rests and time.monotonic() - signed_s >= _REST_S:
+                sealer.rest()
+                rests = True
+            if time.monotonic() - kept_s >= _KEEP_S:
+                _keep(sealer, anchor)
+                kept_s = time.monotonic()
+        except Unavailable as refusal:
+            _log.warning("%s", refusal)
+            stopping.wait(_RETRY_S)
+
+
+def _keep(sealer: Sealer, anchor: Path | None) -> None:
+    """Copy the checkpoint to where it is to be kept; what is kept there already stays as it is."""
+    if anchor is None or not sealer.size:
+        return
+    try:
+        sealer.keep(anchor)
+    except OSError as error:
+        _log.warning("keep the checkpoint in %s: %s; tried again", anchor, error.strerror)
+
+
+def _sealed(sealer: Sealer) -> bool:
+    try:
+        return sealer.seal()
+    except OSError as error:
+        raise Unavailable(f"seal ledger: {error}; free disk space, or see to its permissions", _RETRY_S) from error

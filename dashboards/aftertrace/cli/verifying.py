@@ -1,0 +1,190 @@
+"""`verify`: is what is stored what was committed to, all of it, and did the store's key sign that?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Collection, Iterator
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from aftertrace.cli import settings
+from aftertrace.cli.progress import Progress, size
+from aftertrace.dashboards.plain import plain
+from aftertrace.store.errors import Invalid
+
+if TYPE_CHECKING:
+    from aftertrace.store.verify.report import Question, Report
+    from aftertrace.tlog.keys import VerifierKey
+    from aftertrace.tlog.note import Note
+
+EXIT_BROKEN: Final = 1
+EXIT_NOT_ALL: Final = 3
+
+
+class Day(click.ParamType[date]):
+    """``YYYY-MM-DD``."""
+
+    name = "date"
+
+    def convert(self, value: str | date, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The day."""
+        if isinstance(value, date):
+            return value
+        try:
+            return datetime.strptime(value, "%Y-%m-%d").date()  # noqa: DTZ007  # a day of receipt, in UTC
+        except ValueError:
+            self.fail(f"{value!r} is not a day, expected YYYY-MM-DD", param, ctx)
+
+
+_FILE: Final = click.Path(exists=True, path_type=Path)
+
+
+@click.command(short_help="Verify that nothing stored was changed, and that all of it is there.")
+@click.option("--run", "run_id", metavar="RUN", help="Only the requests that records of this run came with.")
+@click.option("--since", metavar="DATE", type=Day(), help="Only what was received from this day on, in UTC.")
+@click.option("--until", metavar="DATE", type=Day(), help="Only what was received up to this day, in UTC.")
+@click.option(
+    "--key",
+    "keys",
+    metavar="KEY",
+    multiple=True,
+    help="The key that signs, as ledger/key had it when you kept it, or a file with it.  [default: what is there now]",
+)
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    metavar="FILE",
+    multiple=True,
+    type=_FILE,
+    help="A copy of ledger/checkpoint that was kept elsewhere, or a folder of them: what it covers must be there.",
+)
+@click.option(
+    "--ledger",
+    "ledgers",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder `ledger` of another receiver that stores in the same tables, or a copy of it.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How to write the report; JSON is one object.",
+)
+@settings.data_option
+def verify(
+    data: Path,
+    run_id: str | None,
+    since: date | None,
+    until: date | None,
+    keys: tuple[str, ...],
+    checkpoints: tuple[Path, ...],
+    ledgers: tuple[Path, ...],
+    form: str,
+) -> int:
+    """Verify the store against its ledger.
+
+    Goes from the signed checkpoint over every entry to every row, file and request, and answers three questions:
+    integrity (is it what was received), completeness (is all of it there) and authenticity (did the key sign it). Exits
+    with 0 if all three hold, with 1 if one is broken, and with 3 if none is and not all could be shown. Nothing is
+    changed; it works while `serve` runs.
+
+    Without --key authenticity stays unknown, since whoever can write here can make another key. Without a checkpoint
+    from elsewhere a store that was put back as a whole to an older state looks sound.
+    """
+    from aftertrace.store import verify as verifying
+    from aftertrace.store.layout import Layout
+
+    layout = Layout(settings.existing(data))
+    asked = verifying.Asked(
+        keys=tuple(key for text in keys for key in _keys(text)),
+        kept=tuple(each for path in (*checkpoints, *_anchor()) for each in _notes(path)),
+        ledgers=ledgers,
+        since=since,
+        until=until,
+        requests=None if run_id is None else _requests(data, run_id),
+    )
+    with Progress() as line:
+        report = verifying.verify(layout, asked, lambda done_bytes: line.show(f"{size(done_bytes)} of files"))
+    for said in [_json(report)] if form == "json" else _lines(report):
+        sys.stdout.write(said + "\n")
+    verdicts = set(report.verdicts.values())
+    if "broken" in verdicts:
+        return EXIT_BROKEN
+    return 0 if verdicts == {"holds"} else EXIT_NOT_ALL
+
+
+def _keys(told: str) -> Iterator[VerifierKey]:
+    from aftertrace.tlog import errors
+    from aftertrace.tlog.keys import VerifierKey
+
+    path = Path(told)
+    try:
+        for line in (path.read_text("utf-8") if path.is_file() else told).split("\n"):
+            if line.strip():
+                yield VerifierKey.parse(line.strip())
+    except (errors.Invalid, OSError, UnicodeDecodeError) as refusal:
+        raise Invalid(f"read --key: {refusal}; give what ledger/key holds, or a file with it") from None
+
+
+def _anchor() -> list[Path]:
+    """Where checkpoints of this store are kept, by the configuration."""
+    anchor = Path(settings.current().ledger.anchor)
+    return [anchor] if settings.current().ledger.anchor and anchor.is_dir() else []
+
+
+def _notes(path: Path) -> Iterator[tuple[str, Note]]:
+    from aftertrace.tlog import errors
+    from aftertrace.tlog.note import Note
+
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if file.name.startswith("."):
+            continue
+        try:
+            yield str(file), Note.parse(file.read_bytes())
+        except (errors.Invalid, OSError) as refusal:
+            raise Invalid(f"read --checkpoint {file}: {refusal}; give a copy of ledger/checkpoint") from None
+
+
+def _requests(data: Path, run_id: str) -> Collection[tuple[str, int]]:
+    """The requests that records of a run came with."""
+    import polars as pl
+
+    analysis, found = settings.analysis_of_run(settings.readable(data), run_id)
+    told = analysis.of(found).identified
+    rows = (told.spans.lazy().filter(pl.col("run_id") == found), told.events.lazy().filter(pl.col("run_id") == found))
+    frames = pl.collect_all([frame.select("receiver", "seq").unique() for frame in rows])
+    return {row for frame in frames for row in frame.iter_rows()}
+
+
+def _json(report: Report) -> str:
+    return json.dumps({**report.verdicts, **asdict(report)}, ensure_ascii=True)
+
+
+def _lines(report: Report) -> list[str]:
+    said: dict[Question, str] = {
+        "integrity": f"{report.records:,} records of {report.requests:,} requests, {report.rows:,} rows and "
+        f"{report.files:,} files are as the ledger has them",
+        "completeness": f"{sum(log.entries for log in report.logs):,} entries are signed"
+        + (f"; {report.waiting:,} requests wait to be stored" if report.waiting else ""),
+        "authenticity": "; ".join(
+            f"signed by {log.key}{_OWN if log.key_is_own else ''}" if log.key else "no signature by a known key"
+            for log in report.logs
+        ),
+    }
+    lines = [f"{question:<13} {verdict:<8} {said[question]}" for question, verdict in report.verdicts.items()]
+    if not report.has_outside:
+        lines.append(f"{'':<22} nothing from elsewhere was given (--checkpoint): a store put back whole looks sound")
+    lines += [f"{found.severity:<13} {found.code}  {found.where}: {found.message}" for found in report.findings]
+    return [plain(line) for line in lines]
+
+
+_OWN: Final = ", a key that lies in the store itself: give the one that you kept by --key"

@@ -1,0 +1,272 @@
+"""What the drain tells the ledger: each request once its rows are in all tables, and what else it did.
+
+Between the last commit of a batch and its entries a crash can come. The frames are in the WAL until the ledger has
+them, so the next turn comes to them again. Rows that it does not write then are read back, of a whole stretch of
+frames at a time: as they are in the table, with the salts that they have there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import groupby
+from typing import Final, TypeVar
+
+import msgspec
+import polars as pl
+import pyarrow as pa
+
+from aftertrace.store.commits import SEQUENCED
+from aftertrace.store.finding import Finding
+from aftertrace.store.frame import Frame
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger.claims import Claim
+from aftertrace.store.ledger.entries import (
+    Batch,
+    Begin,
+    CommitRange,
+    Entry,
+    FrameEntry,
+    Gap,
+    Quarantine,
+    Rows,
+    Tables,
+    batches,
+    rows_of,
+    text_of,
+)
+from aftertrace.store.ledger.leaves import SALT, leaves_of
+from aftertrace.store.ledger.log import LedgerLog
+from aftertrace.store.schema import TABLES
+from aftertrace.store.snapshot import collected
+from aftertrace.store.tables import TableWriter
+
+_Entry = TypeVar("_Entry", bound=Entry)
+_NONE: Final = rows_of([])
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Rows that were committed to a table a moment ago."""
+
+    after_seq: int
+    """All of the frames behind it, up to the last of the batch."""
+    rows: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class PutAside:
+    """Damage that was put in quarantine."""
+
+    finding: Finding
+    content: bytes
+    name: str
+
+
+class Ledger:
+    """The ledger as the drain writes it. After an error of the disk, make another one."""
+
+    def __init__(self, layout: Layout, tables: Mapping[str, TableWriter]) -> None:
+        """Open it, and know the commits that it does not have yet.
+
+        Raises:
+            Corrupt: what was signed of it is gone, or an entry or a commit is damaged.
+            OSError: the disk fails.
+        """
+        self._tables = tables
+        self._log = LedgerLog(layout)
+        self._claims = {name: Claim(table, self._log.versions.get(name)) for name, table in tables.items()}
+        self._known = {_identity(entry) for entry in self._log.recent if isinstance(entry, Quarantine)}
+
+    def covered_seq(self, receiver: str) -> int:
+        """The last seq of a receiver whose rows the ledger has; what was stored before it began counts as that."""
+        begun = self._log.upto.get(receiver)
+        return self._stored_seq(receiver) if begun is None else begun
+
+    def begin(self, receiver: str) -> None:
+        """Say where the ledger begins for a receiver, before anything of it is stored. Nothing if it has begun.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        if receiver not in self._log.upto:
+            self._append([Begin(receiver=receiver, after_seq=self._stored_seq(receiver))])
+
+    def cover(
+        self, receiver: str, frames: Sequence[Frame], written: Mapping[str, Written], aside: Sequence[PutAside]
+    ) -> None:
+        """Add frames of a receiver that all tables hold, and what was put aside. Durable when this returns.
+
+        Args:
+            receiver: whose they are.
+            frames: in order.
+            written: what was committed of them just now, by table; of other tables they are read back.
+            aside: what was found damaged.
+
+        Raises:
+            Corrupt: a table is damaged where rows have to be read back.
+            OSError: the disk does not take it.
+        """
+        entries: list[Entry] = [*self._put_aside(receiver, aside)]
+        last = self._log.upto.get(receiver, 0)
+        # Frames that a table has got again, since it was put back from a backup, are told again as they are now.
+        rewritten = min((each.after_seq for each in written.values()), default=last)
+        fresh = [frame for frame in frames if frame.seq > min(last, rewritten)]
+        if fresh:
+            stored = min(
+                written[name].after_seq if name in written else self._tables[name].last_seq(receiver)
+                for name in SEQUENCED
+            )
+            entries += self._of_frames(receiver, fresh, self._rows(receiver, fresh, written), last, stored)
+        self._append(entries)
+
+    def settle(self) -> None:
+        """Add commits that stored no request, if any were made.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        if any(claim.is_due for claim in self._claims.values()):
+            self._append([Tables()])
+
+    def close(self) -> None:
+        """Let go of its file."""
+        self._log.close()
+
+    def _stored_seq(self, receiver: str) -> int:
+        return max(self._tables[name].last_seq(receiver) for name in SEQUENCED)
+
+    def _append(self, entries: Sequence[Entry]) -> None:
+        """Add entries, each with what the log then speaks of; the first one tells of the commits, so that none speaks
+        of a request before its commits.
+        """
+        if not entries:
+            return
+        upto, versions = dict(self._log.upto), dict(self._log.versions)
+        told = {name: claim for name, claim in self._claims.items() if claim.count}
+        made: list[Entry] = []
+        for number, entry in enumerate(entries):
+            upto |= _reached(entry)
+            commits = {name: claim.range() for name, claim in told.items()} if number == 0 else {}
+            versions |= {name: each.last for name, each in commits.items()}
+            made.append(_with(entry, upto, versions, commits))
+        self._log.append(made)
+        for claim in told.values():
+            claim.told()
+
+    def _put_aside(self, receiver: str, aside: Iterable[PutAside]) -> Iterator[Quarantine]:
+        for each in aside:
+            found = each.finding
+            digest = text_of(sha256(each.content).digest())
+            entry = Quarantine(
+                receiver=receiver,
+                code=found.code,
+                where=found.where,
+                digest=digest,
+                name=each.name,
+            )
+            # It is found again at each start until a frame behind it is stored.
+            if _identity(entry) not in self._known:
+                self._known.add(_identity(entry))
+                yield entry
+
+    def _of_frames(
+        self, receiver: str, frames: Sequence[Frame], rows: Mapping[str, Mapping[int, Rows]], last: int, stored: int
+    ) -> Iterator[Entry]:
+        """Entries for frames, of which tables held what is before a seq already."""
+        run: list[tuple[str, FrameEntry]] = []
+        for frame in frames:
+            if frame.seq > last + 1:
+                yield from self._batches(receiver, run)
+                run = []
+                if frame.seq - 1 <= stored:
+                    # Stored by an aftertrace without a ledger, or beside a ledger that was put back from a backup.
+                    yield Begin(receiver=receiver, after_seq=frame.seq - 1)
+                else:
+                    yield Gap(receiver=receiver, first_seq=last + 1, last_seq=frame.seq - 1)
+            last = max(last, frame.seq)
+            day = frame.received_date.isoformat()
+            run.append((day, _frame_entry(frame, {name: rows[name].get(frame.seq, _NONE) for name in SEQUENCED})))
+        yield from self._batches(receiver, run)
+
+    def _batches(self, receiver: str, frames: Sequence[tuple[str, FrameEntry]]) -> Iterator[Batch]:
+        for day, held in batches(frames):
+            yield Batch(receiver=receiver, day=day, frames=held)
+
+    def _rows(
+        self, receiver: str, frames: Sequence[Frame], written: Mapping[str, Written]
+    ) -> dict[str, Mapping[int, Rows]]:
+        """What entries say of the rows of each table, by seq."""
+        first, last = frames[0].seq, frames[-1].seq
+        held = {
+            name: written[name].rows
+            if name in written and written[name].after_seq < first
+            else self._read_back(name, receiver, first, last)
+            for name in SEQUENCED
+        }
+        salts = salts_of(held["evidence"])
+        return {name: roots_of(name, held[name], salts) for name in SEQUENCED}
+
+    def _read_back(self, table: str, receiver: str, first_seq: int, last_seq: int) -> pa.Table:
+        of_frames = (
+            self._tables[table]
+            .scan()
+            .filter(pl.col("receiver") == receiver, pl.col("seq").is_between(first_seq, last_seq))
+        )
+        order = [name for name in ("seq", "index", "ordinal") if name in TABLES[table].schema.names]
+        (rows,) = collected(of_frames.sort(order))
+        schema = TABLES[table].schema
+        return rows.select(schema.names).to_arrow().cast(schema)
+
+
+def salts_of(evidence: pa.Table) -> dict[int, bytes]:
+    """The salt of each request, by seq, in rows of `evidence` of one receiver."""
+    return dict(zip(evidence.column("seq").to_pylist(), evidence.column(SALT).to_pylist(), strict=True))
+
+
+def roots_of(table: str, rows: pa.Table, salts: Mapping[int, bytes]) -> dict[int, Rows]:
+    """What an entry says of the rows of each request, by seq; of rows of one receiver, in order.
+
+    Raises:
+        Corrupt: a row does not say which one it is.
+    """
+    seqs = rows.column("seq").to_pylist()
+    leaves = leaves_of(table, rows, [salts.get(seq) for seq in seqs])
+    return {
+        seq: rows_of([leaf for _, leaf in found])
+        for seq, found in groupby(zip(seqs, leaves, strict=True), key=lambda each: each[0])
+    }
+
+
+def _frame_entry(frame: Frame, rows: Mapping[str, Rows]) -> FrameEntry:
+    return FrameEntry(
+        seq=frame.seq,
+        digest=text_of(frame.digest),
+        evidence=rows["evidence"],
+        spans=rows["spans"],
+        events=rows["events"],
+    )
+
+
+def _reached(entry: Entry) -> dict[str, int]:
+    """How far the log speaks of a receiver with an entry."""
+    if isinstance(entry, Begin):
+        return {entry.receiver: entry.after_seq}
+    if isinstance(entry, Gap):
+        return {entry.receiver: entry.last_seq}
+    if isinstance(entry, Batch):
+        return {entry.receiver: entry.frames[-1].seq}
+    return {}
+
+
+def _with(
+    entry: _Entry, upto: Mapping[str, int], versions: Mapping[str, int], commits: Mapping[str, CommitRange]
+) -> _Entry:
+    now = str(time.time_ns())
+    return msgspec.structs.replace(entry, time_ns=now, upto={**upto}, versions={**versions}, commits={**commits})
+
+
+def _identity(entry: Quarantine) -> tuple[str, str, str]:
+    return entry.code, entry.where, entry.digest

@@ -1,0 +1,199 @@
+"""The entries of the ledger: lines of JSON that hold digests, counts and places, and nothing of a record.
+
+An entry is written in one way only: members in order of their names, no space, every member of its kind and no other.
+Digests stand in base64, as in the files of the log.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Sequence
+from datetime import date
+from itertools import groupby, pairwise
+from typing import Final, TypeAlias
+
+import msgspec
+
+from aftertrace.store.errors import Corrupt
+from aftertrace.tlog.merkle import HASH_BYTES, root_of
+
+FRAMES: Final = 200
+"""Requests in an entry at most: it has to fit into 65,535 bytes."""
+_DIGEST: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
+
+
+class Rows(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """The rows of a request in a table."""
+
+    count: int
+    root: str
+    """Root of the tree over their leaves, in order of index and ordinal."""
+
+
+class FrameEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request, and what it became."""
+
+    seq: int
+    digest: str
+    """Of its frame in the WAL."""
+    evidence: Rows
+    spans: Rows
+    events: Rows
+
+    def rows(self, table: str) -> Rows:
+        """Those in one of the three tables."""
+        return {"evidence": self.evidence, "spans": self.spans, "events": self.events}[table]
+
+
+class CommitRange(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """Versions of a table, one after the other."""
+
+    first: int
+    last: int
+    digest: str
+    """SHA-256 over the SHA-256 digests of their commits."""
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every entry says of the log as of it. The log fills it in; an entry is written with all of it."""
+
+    time_ns: str = "0"
+    """When it was made, in decimal: nanoseconds are more than every reader of JSON keeps exactly."""
+    upto: dict[str, int] = {}
+    """Last seq of each receiver that the log speaks of."""
+    versions: dict[str, int] = {}
+    """Last version of each table that it speaks of."""
+    commits: dict[str, CommitRange] = {}
+    """Those of tables since the entry before that had some of the same table."""
+
+
+class Begin(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="begin"):
+    """From here on the log covers a receiver. What was stored of it up to a seq, and is not in the log, never will."""
+
+    receiver: str
+    after_seq: int
+
+
+class Batch(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="batch"):
+    """Requests of a receiver and a day, in order."""
+
+    receiver: str
+    day: str
+    """Of receipt, in UTC, `YYYY-MM-DD`."""
+    frames: tuple[FrameEntry, ...]
+
+
+class Gap(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="gap"):
+    """Requests of a receiver that its WAL had no more when they were to be stored."""
+
+    receiver: str
+    first_seq: int
+    last_seq: int
+
+
+class Quarantine(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="quarantine"):
+    """Bytes that could not be read, put aside."""
+
+    receiver: str
+    code: str
+    where: str
+    digest: str
+    """Of the bytes."""
+    name: str
+    """Of the files in `quarantine/`."""
+
+
+class Tables(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="tables"):
+    """Commits that stored no request: a table was made or folded, or got a column."""
+
+
+Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables
+_DECODER: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry, strict=True)
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+def encoded(entry: Entry) -> bytes:
+    """The bytes of an entry."""
+    return _ENCODER.encode(entry)
+
+
+def decoded(content: bytes) -> Entry:
+    """The inverse of `encoded`.
+
+    Raises:
+        Corrupt: it is not an entry, or not written as `encoded` writes it.
+    """
+    try:
+        entry = _DECODER.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise _none() from None
+    if encoded(entry) != content or not _is_sound(entry):
+        raise _none()
+    return entry
+
+
+def text_of(digest: bytes) -> str:
+    """A digest as it stands in an entry."""
+    return b64encode(digest).decode()
+
+
+def digest_of(text: str) -> bytes:
+    """The inverse of `text_of`. Raises `Corrupt` for anything else."""
+    if _DIGEST.fullmatch(text) is None:
+        raise _none()
+    found = b64decode(text)
+    if len(found) != HASH_BYTES or text_of(found) != text:
+        raise _none()
+    return found
+
+
+def rows_of(leaves: Sequence[bytes]) -> Rows:
+    """What an entry says of rows with these leaves."""
+    return Rows(len(leaves), text_of(root_of(leaves)))
+
+
+def batches(frames: Sequence[tuple[str, FrameEntry]]) -> Iterator[tuple[str, tuple[FrameEntry, ...]]]:
+    """Frames, each given with its day, as entries hold them: of one day each, and not too many."""
+    for day, group in groupby(frames, key=lambda frame: frame[0]):
+        found = [frame for _, frame in group]
+        for start in range(0, len(found), FRAMES):
+            yield day, tuple(found[start : start + FRAMES])
+
+
+def _is_sound(entry: Entry) -> bool:
+    """What types do not say: numbers that can be, and digests that are some."""
+    numbers = [*entry.upto.values(), *entry.versions.values()]
+    digests: list[str] = []
+    for commits in entry.commits.values():
+        numbers += [commits.first, commits.last, commits.last - commits.first]
+        digests.append(commits.digest)
+    if isinstance(entry, Begin):
+        numbers.append(entry.after_seq)
+    elif isinstance(entry, Gap):
+        numbers += [entry.first_seq, entry.last_seq - entry.first_seq]
+    elif isinstance(entry, Quarantine):
+        digests.append(entry.digest)
+    elif isinstance(entry, Batch):
+        for frame in entry.frames:
+            for rows in (frame.evidence, frame.spans, frame.events):
+                numbers.append(rows.count)
+                digests.append(rows.root)
+            numbers.append(frame.seq - 1)
+            digests.append(frame.digest)
+        numbers += [later.seq - frame.seq - 1 for frame, later in pairwise(entry.frames)]
+        if not entry.frames or not _is_day(entry.day):
+            return False
+    is_counted = all(0 <= number < 1 << 63 for number in numbers) and entry.time_ns.isascii()
+    return is_counted and entry.time_ns.isdecimal() and all(_DIGEST.fullmatch(digest) for digest in digests)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _none() -> Corrupt:
+    return Corrupt("read ledger: not an entry, expected one as aftertrace writes it; run `aftertrace verify`")

@@ -1,0 +1,275 @@
+"""Sealing the ledger: a process of its own that has the key and no network makes the tiles and signs what is new.
+
+What it has signed once it holds to: it goes on only from entries and tiles that lead to the root that it signed last.
+If they do not, somebody or something has changed them, and nothing is signed any more. A turn, in this order::
+
+    entries read, and synced       nothing is signed that a power cut could still take
+    tiles, fsync                   a crash leaves tiles that the next turn writes again
+    `sealer/signed`, fsync         what may be seen must never be signed otherwise again
+    `ledger/checkpoint`, fsync     a crash leaves the one before, to be shown again at the next start
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Self
+
+from aftertrace.store import durable
+from aftertrace.store.errors import Corrupt, Unavailable
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger import files
+from aftertrace.store.ledger.entries import decoded
+from aftertrace.store.lock import Lock
+from aftertrace.tlog.checkpoint import Checkpoint, opened
+from aftertrace.tlog.edge import Edge
+from aftertrace.tlog.errors import Invalid
+from aftertrace.tlog.keys import SignerKey
+from aftertrace.tlog.merkle import EMPTY_ROOT, leaf_hash
+from aftertrace.tlog.note import Note
+from aftertrace.tlog.tiles import HEIGHT, WIDTH, Bundle, Tile
+
+SECRET_BYTES: Final = 32
+_NAME_BYTES: Final = 8
+
+
+class Sealer:
+    """The one sealer of a store, from the making of the object to `close`."""
+
+    def __init__(self, layout: Layout) -> None:
+        """Take the lock and the key, which is made for a new ledger, and check all that was signed at its end.
+
+        Raises:
+            Held: another sealer runs.
+            Corrupt: key, checkpoint or tiles are damaged, gone, or not those that were signed.
+            OSError: the disk does not take a new key.
+        """
+        self._layout = layout
+        durable.make_folder(layout.sealer, mode=0o700)
+        durable.make_folder(layout.ledger)
+        self._lock = Lock(layout.sealer_lock, "seals this store")
+        try:
+            self._key = _key(layout)
+            self._edge = self._signed()
+            self._compare()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    @property
+    def size(self) -> int:
+        """Entries that the last checkpoint covers."""
+        return self._edge.size
+
+    def seal(self) -> bool:
+        """Sign a checkpoint of all entries that are there, durably.
+
+        Returns:
+            Whether there were new ones.
+
+        Raises:
+            Corrupt: an entry is none, or entries that were signed are gone. Nothing is signed.
+            OSError: the disk does not take it; the next call goes on.
+        """
+        before = self._edge
+        found = self._new()
+        if not found:
+            return False
+        edge, tiles = before.extended([leaf_hash(entry) for entry in found])
+        for tile, content in tiles.items():
+            path = self._layout.ledger / tile.path
+            durable.make_folder(path.parent)
+            durable.write_file(path, content)
+        self._publish(Checkpoint(self._key.name, edge.size, edge.root()))
+        self._edge = edge
+        for tile in _outgrown(before.size, edge.size):
+            (self._layout.ledger / tile.path).unlink(missing_ok=True)
+        return True
+
+    def rest(self) -> None:
+        """Write the open bundle under its partial name too, for readers of tiles; the one before it goes.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        index, width = divmod(self._edge.size, WIDTH)
+        if width:
+            bundle = Bundle(index, width)
+            path = self._layout.ledger / bundle.path
+            if not path.exists():
+                durable.make_folder(path.parent)
+                durable.write_file(path, files.read_bundle(self._layout.ledger, bundle))
+        for number in {index, max(index - 1, 0)}:
+            folder = (self._layout.ledger / Bundle(number, 1).path).parent
+            for form in folder.iterdir() if folder.is_dir() else ():
+                if form.name != str(width) or number != index:
+                    form.unlink(missing_ok=True)
+
+    def keep(self, folder: Path) -> None:
+        """Copy the checkpoint to a folder elsewhere, under the number of entries that it covers, unless that is there.
+
+        Raises:
+            OSError: the folder does not take it.
+        """
+        durable.make_folder(folder)
+        durable.create_file(folder / f"{self.size:020d}", self._layout.checkpoint.read_bytes())
+
+    def close(self) -> None:
+        """Let go of the lock."""
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def _publish(self, checkpoint: Checkpoint) -> None:
+        signed = bytes(checkpoint.signed(self._key))
+        durable.write_file(self._layout.sealer_signed, signed)
+        durable.write_file(self._layout.checkpoint, signed)
+
+    def _signed(self) -> Edge:
+        """The end of what was signed last."""
+        try:
+            signed = self._layout.sealer_signed.read_bytes()
+            checkpoint = opened(Note.parse(signed), self._key.name, self._key.verifier)
+            edge = Edge.read(checkpoint.size, lambda tile: files.read_tile(self._layout.ledger, tile))
+        except FileNotFoundError as error:
+            raise Corrupt(f"seal ledger: no {error.filename}, expected it: it was signed; restore it") from None
+        except Invalid as error:
+            raise Corrupt(f"seal ledger: {error}; restore it from a backup") from None
+        if edge.root() != checkpoint.root:
+            raise Corrupt("seal ledger: tiles lead to another root than was signed; run `aftertrace verify`")
+        self._check_shown(checkpoint.size)
+        # A crash left the one before it; or somebody has changed it, or taken it away.
+        _keep(self._layout.checkpoint, signed)
+        return edge
+
+    def _check_shown(self, size: int) -> None:
+        """Refuse to go on from less than was shown: what is in `sealer/` was put back from an older copy."""
+        try:
+            shown = opened(Note.parse(self._layout.checkpoint.read_bytes()), self._key.name, self._key.verifier)
+        except (OSError, Invalid):
+            return
+        if shown.size > size:
+            raise Corrupt(
+                f"seal ledger: {self._layout.checkpoint} covers {shown.size} entries, and {self._layout.sealer_signed} "
+                f"{size}, expected no fewer; put it back, or copy the first over the second"
+            )
+
+    def _compare(self) -> None:
+        """Refuse to go on from other entries than were signed, as far as they share a tile with those to come."""
+        index, width = divmod(self._edge.size, WIDTH)
+        if not width:
+            return
+        try:
+            found = files.split(files.read_bundle(self._layout.ledger, Bundle(index, width)))[0]
+        except FileNotFoundError:
+            found = []
+        if tuple(leaf_hash(entry) for entry in found) != self._edge.partial[0]:
+            raise Corrupt(
+                f"seal ledger: {Bundle(index).path} has other entries than were signed; run `aftertrace verify`"
+            )
+
+    def _new(self) -> list[bytes]:
+        """The entries behind those that were signed, on stable storage."""
+        ledger, found = self._layout.ledger, list[bytes]()
+        while True:
+            size = self._edge.size + len(found)
+            path = ledger / Bundle(size // WIDTH).path
+            if not path.exists():
+                path = files.open_bundle(ledger, size // WIDTH)
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                self._check_there(size)
+                return found
+            try:
+                content = _read(fd)
+                entries = files.split(content)[0]
+                if len(entries) < size % WIDTH:
+                    raise Corrupt(
+                        f"seal ledger: {len(entries)} entries in {path.name}, expected the {size % WIDTH} that were "
+                        "signed, and more; put it back from a backup"
+                    )
+                fresh = entries[size % WIDTH :]
+                for entry in fresh:
+                    decoded(entry)
+                if fresh:
+                    os.fsync(fd)
+                    durable.sync_folder(path.parent)
+            finally:
+                os.close(fd)
+            found += fresh
+            if len(entries) < WIDTH:
+                return found
+
+    def _check_there(self, size: int) -> None:
+        if size % WIDTH:
+            raise Corrupt(
+                f"seal ledger: no {Bundle(size // WIDTH).path}, expected it: it was signed; put it back from a backup"
+            )
+
+
+def seal(layout: Layout) -> None:
+    """Sign what the ledger has now, unless a sealer runs.
+
+    What it cannot sign, because it is damaged, is left to whoever verifies: what was stored is stored.
+
+    Raises:
+        Unavailable: the disk does not take it.
+    """
+    try:
+        with suppress(Corrupt), Sealer(layout) as sealer:
+            sealer.seal()
+            sealer.rest()
+    except Unavailable:
+        # Another sealer will come to it.
+        return
+    except OSError as error:
+        raise Unavailable(f"seal {layout.data}: {error}; free disk space, or see to its permissions", 1.0) from error
+
+
+def _outgrown(before: int, size: int) -> list[Tile]:
+    """Partial tiles of one size that a tree of another has wider."""
+    found = []
+    level = 0
+    while old := before >> (HEIGHT * level):
+        index, width = divmod(old, WIDTH)
+        if width and size >> (HEIGHT * level) > old:
+            found.append(Tile(level, index, width))
+        level += 1
+    return found
+
+
+def _key(layout: Layout) -> SignerKey:
+    """The key. It is made for a new ledger, after a checkpoint of nothing: where it is, something was signed."""
+    path = layout.sealer_key
+    if not path.exists():
+        if layout.checkpoint.exists() or layout.ledger_key.exists():
+            raise Corrupt(f"seal ledger: no {path}, expected the key that signed its checkpoint; restore it")
+        # A name that no other log has, since witnesses tell logs apart by it.
+        key = SignerKey(f"aftertrace/{secrets.token_hex(_NAME_BYTES)}", os.urandom(SECRET_BYTES))
+        durable.write_file(layout.sealer_signed, bytes(Checkpoint(key.name, 0, EMPTY_ROOT).signed(key)))
+        durable.create_file(path, f"{key.secret_text()}\n".encode(), mode=0o600)
+    try:
+        key = SignerKey.parse(path.read_text("utf-8").removesuffix("\n"))
+    except (Invalid, UnicodeDecodeError):
+        raise Corrupt(f"read {path}: not a key that signs notes; restore it from a backup") from None
+    _keep(layout.ledger_key, f"{key.verifier}\n".encode())
+    return key
+
+
+def _keep(path: Path, content: bytes) -> None:
+    if not path.exists() or path.read_bytes() != content:
+        durable.write_file(path, content)
+
+
+def _read(fd: int) -> bytes:
+    with os.fdopen(os.dup(fd), "rb") as file:
+        return file.read()

@@ -1,0 +1,84 @@
+"""The frames that a WAL still has against what the ledger has of them, and what was put aside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from hashlib import sha256
+
+from aftertrace.store.errors import Corrupt
+from aftertrace.store.layout import Layout, segments
+from aftertrace.store.ledger.entries import Quarantine, text_of
+from aftertrace.store.segment import opened, tail
+from aftertrace.store.verify.expected import Expected
+from aftertrace.store.verify.report import Findings
+from aftertrace.store.wal_reader import Damage, WalReader
+
+
+def check_frames(
+    layout: Layout,
+    receivers: Mapping[str, Expected],
+    recorded: Mapping[tuple[str, str], Quarantine],
+    findings: Findings,
+) -> dict[str, tuple[int, int]]:
+    """Compare the frames of every WAL of a data folder.
+
+    Returns:
+        First and last seq of the frames behind what the ledger has, by receiver.
+
+    Raises:
+        OSError: a WAL cannot be read.
+    """
+    waiting: dict[str, tuple[int, int]] = {}
+    for receiver in sorted({*layout.receivers(), *receivers}):
+        reader, expected = WalReader(layout, receiver), receivers.get(receiver)
+        _check_segments(layout, receiver, expected, findings)
+        for item in reader.poll():
+            if isinstance(item, Damage):
+                found = item.finding
+                if found.severity == "error" and (found.code, found.where) not in recorded:
+                    findings.add("frame_damaged", found.where, f"{found.code}: {found.message}")
+                continue
+            slot = expected.slot(item.seq) if expected is not None else None
+            if slot is not None and slot.digest != item.digest:
+                findings.add("frame_differs", f"wal/{receiver}/{item.seq}", "another request than the ledger has")
+            elif expected is None or item.seq > expected.last_seq:
+                waiting[receiver] = waiting.get(receiver, (item.seq, 0))[0], item.seq
+        reader.close()
+    return waiting
+
+
+def _check_segments(layout: Layout, receiver: str, expected: Expected | None, findings: Findings) -> None:
+    """Segments begin as they were made, and go on to where the ledger is, at least."""
+    for path in segments(layout.wal(receiver)):
+        with suppress(FileNotFoundError):
+            # A drain may have just retired it.
+            try:
+                with opened(path) as file:
+                    file.header()
+            except Corrupt as damage:
+                findings.add("frame_damaged", path.relative_to(layout.data).as_posix(), str(damage))
+    last_seq = tail(layout.wal(receiver), receiver).seq
+    if expected is not None and last_seq < expected.last_seq:
+        message = f"ends at {last_seq}, and the ledger at {expected.last_seq}: it was lost or put back from an old copy"
+        findings.add("wal_behind", f"wal/{receiver}", message)
+
+
+def check_put_aside(layout: Layout, recorded: Mapping[tuple[str, str], Quarantine], findings: Findings) -> None:
+    """Compare what was put aside with what the ledger has of it.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    empty = text_of(sha256().digest())
+    for entry in recorded.values():
+        if entry.digest == empty:
+            continue
+        where = f"quarantine/{entry.name}.bin"
+        try:
+            content = (layout.quarantine / f"{entry.name}.bin").read_bytes()
+        except FileNotFoundError:
+            findings.add("quarantine_missing", where, "no file, expected the bytes that were put aside")
+            continue
+        if text_of(sha256(content).digest()) != entry.digest:
+            findings.add("quarantine_differs", where, "other bytes than were put aside")

@@ -1,0 +1,127 @@
+"""`verify` and `seal`: what they print, with which exit code, and what they are given."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.ingest.forging import rewrite, with_value
+
+from .conftest import Command
+
+
+@pytest.fixture
+def data(aftertrace: Command, tmp_path: Path) -> Path:
+    """A store of an import, which signs what it has stored; its key and checkpoint are kept beside it."""
+    lines = tmp_path / "traces.jsonl"
+    span = {
+        "traceId": "0" * 31 + "1",
+        "spanId": "0" * 15 + "1",
+        "name": "execute_tool pay",
+        "startTimeUnixNano": "1764072000000000000",
+        "endTimeUnixNano": "1764072000000000001",
+        "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "execute_tool"}}],
+    }
+    lines.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}) + "\n")
+    assert aftertrace("import", "--data", tmp_path / "data", lines).code == 0
+    for name in ("key", "checkpoint"):
+        shutil.copy(tmp_path / "data" / "ledger" / name, tmp_path / name)
+    return tmp_path / "data"
+
+
+def test_all_three_hold_with_what_was_kept(aftertrace: Command, data: Path) -> None:
+    """The key as a file or as text, checkpoints as a file or a folder of them."""
+    folder = data.with_name("kept")
+    folder.mkdir()
+    shutil.copy(data.with_name("checkpoint"), folder / "2026-01-01")
+    key = data.with_name("key")
+    for told, kept in ((key, data.with_name("checkpoint")), (key.read_text().strip(), folder)):
+        done = aftertrace("verify", "--data", data, "--key", told, "--checkpoint", kept)
+        lines = [line.split()[:2] for line in done.out.splitlines()]
+        assert (done.code, lines) == (
+            0,
+            [["integrity", "holds"], ["completeness", "holds"], ["authenticity", "holds"]],
+        )
+    done = aftertrace("verify", "--data", data, "--key", key, "--format", "json")
+    report = json.loads(done.out)
+    assert (report["integrity"], report["completeness"], report["authenticity"]) == ("holds",) * 3
+    assert (report["records"], report["requests"], report["findings"]) == (1, 1, [])
+
+
+def test_without_a_key_from_elsewhere_not_all_is_shown(aftertrace: Command, data: Path) -> None:
+    """Exit code 3; and that a store put back as a whole would go unseen is said."""
+    done = aftertrace("verify", "--data", data)
+    assert done.code == 3
+    assert "authenticity  unknown" in done.out
+    assert "a store put back whole looks sound" in done.out
+
+
+def test_a_part_is_asked_for(aftertrace: Command, data: Path) -> None:
+    """A run, or days."""
+    run_id = json.loads(aftertrace("runs", "--data", data, "--format", "json").out.splitlines()[0])["run_id"]
+    for options in (("--run", run_id), ("--since", "2000-01-01"), ("--until", "9999-01-01")):
+        report = json.loads(aftertrace("verify", "--data", data, "--format", "json", *options).out)
+        assert (report["integrity"], report["requests"]) == ("holds", 1)
+    report = json.loads(aftertrace("verify", "--data", data, "--format", "json", "--until", "2000-01-01").out)
+    assert (report["integrity"], report["requests"]) == ("holds", 0)
+
+
+def test_what_was_forged_ends_with_1_and_is_named(aftertrace: Command, data: Path) -> None:
+    """On a line of its own, with its place."""
+    from aftertrace.store.layout import Layout
+
+    (file,) = (data / "tables" / "events").rglob("received_date=*/*.parquet")
+    receiver = file.name.partition(".")[0]
+    rewrite(Layout(data), lambda rows: with_value(rows, "source", "\x1b[31mme"), "events", receiver=receiver)
+    done = aftertrace("verify", "--data", data, "--key", data.with_name("key"))
+    assert done.code == 1
+    assert "integrity     broken" in done.out
+    assert f"rows_differ  events {receiver}/1: " in done.out
+    assert "\x1b" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--key", "nonsense"), "read --key"),
+        (("--since", "yesterday"), "not a day"),
+        (("--run", "nobody"), "nobody"),
+        (("--checkpoint", "/nowhere"), "does not exist"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(aftertrace: Command, data: Path, options: tuple[str, str], said: str) -> None:
+    """With what was expected."""
+    done = aftertrace("verify", "--data", data, *options)
+    assert (done.code, said in done.err) == (2, True)
+
+
+def test_checkpoints_that_were_kept_are_compared(
+    aftertrace: Command, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ledger.anchor` is written to and read: a store that was put back as a whole is found."""
+    anchor = data.with_name("anchor")
+    monkeypatch.setenv("AFTERTRACE_LEDGER_ANCHOR", str(anchor))
+    shutil.copytree(data, data.with_name("older"))
+    (line,) = data.parent.glob("*.jsonl")
+    assert aftertrace("import", "--data", data, line).code == 0
+    for _ in range(2):
+        assert aftertrace("seal", "--data", data).code == 0
+    (kept,) = anchor.iterdir()
+    assert kept.read_bytes() == (data / "ledger" / "checkpoint").read_bytes()
+    key = ("--key", data.with_name("key"))
+    sound = aftertrace("verify", "--data", data, *key)
+    assert (sound.code, "put back whole" in sound.out) == (0, False)
+    older = aftertrace("verify", "--data", data.with_name("older"), *key)
+    assert (older.code, "rolled_back" in older.out) == (1, True)
+
+
+def test_seal_signs_what_is_not(aftertrace: Command, data: Path) -> None:
+    """By hand, after something that does not."""
+    for folder in ("sealer", "ledger"):
+        path = data / folder
+        for name in ("key", "signed", "checkpoint"):
+            (path / name).unlink(missing_ok=True)
+    assert aftertrace("seal", "--data", data).code == 0
+    assert json.loads(aftertrace("verify", "--data", data, "--format", "json").out)["integrity"] == "holds"

@@ -1,0 +1,91 @@
+"""What somebody who may write to the data folder, and knows its formats, can do to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from aftertrace.store import parquet
+from aftertrace.store.digest import tagged
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger import files
+from aftertrace.store.ledger.entries import Entry, decoded, encoded
+from aftertrace.store.schema import TABLES
+from aftertrace.store.snapshot import Snapshot
+from aftertrace.tlog.tiles import bundled
+
+Change = Callable[[pa.Table], pa.Table]
+Actions = list[dict[str, Any]]
+
+
+def files_of(layout: Layout, table: str) -> list[Path]:
+    """The files of a table that readers see."""
+    return [layout.tables_folder / table / path for path, _ in Snapshot.of(layout.data).files(table)]
+
+
+def rewrite(layout: Layout, change: Change, table: str = "evidence", seq: int = 1, receiver: str = "main") -> None:
+    """Change the file of a table that has the rows of a request, and make its commit fit again: `fsck` of files sees
+    nothing.
+    """
+    for path, day in Snapshot.of(layout.data).files(table):
+        file = layout.tables_folder / table / path
+        rows = parquet.read(file, day, TABLES[table].schema)
+        if "seq" not in rows.column_names or (
+            path.partition("/")[2].startswith(f"{receiver}.") and seq in rows["seq"].to_pylist()
+        ):
+            break
+    old = tagged(file.read_bytes())
+    content = parquet.encode(change(rows))
+    file.write_bytes(content)
+
+    def fit(actions: Actions) -> Actions:
+        for action in actions:
+            if action.get("add", {}).get("path") == path:
+                action["add"]["size"] = len(content)
+            known = action.get("commitInfo", {}).get("aftertrace", {}).get("files", {})
+            if known.get(path, [""])[0] == old:
+                known[path] = [tagged(content), len(content)]
+        return actions
+
+    for commit in log_of(layout, table):
+        edit(commit, fit)
+
+
+def log_of(layout: Layout, table: str) -> list[Path]:
+    """The commits of a table, in order."""
+    return sorted((layout.tables_folder / table / "_delta_log").glob("*.json"))
+
+
+def edit(commit: Path, change: Callable[[Actions], Actions]) -> None:
+    """Change what a commit says."""
+    actions = change([json.loads(line) for line in commit.read_text().splitlines()])
+    commit.write_text("".join(json.dumps(action) + "\n" for action in actions))
+
+
+def with_value(rows: pa.Table, column: str, value: object, row: int = 0) -> pa.Table:
+    """The rows, with another value in one place."""
+    field = rows.schema.field(column)
+    values = rows.column(column).to_pylist()
+    values[row] = value
+    return rows.set_column(rows.schema.get_field_index(column), field, pa.array(values, field.type))
+
+
+def flip(path: Path, bit: int) -> None:
+    """One bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[bit // 8 % len(content)] ^= 1 << bit % 8
+    path.write_bytes(bytes(content))
+
+
+def entries_of(layout: Layout) -> list[Entry]:
+    """The entries of a ledger that fill no bundle yet."""
+    return [decoded(entry) for entry in files.split(files.open_bundle(layout.ledger, 0).read_bytes())[0]]
+
+
+def write_entries(layout: Layout, entries: list[Entry]) -> None:
+    """Put others in their place."""
+    files.open_bundle(layout.ledger, 0).write_bytes(bundled([encoded(entry) for entry in entries]))
