@@ -122,7 +122,7 @@ def test_the_runs_before_and_after_are_those_of_the_list_it_came_from(
     page = open_page("run", recorded, run=listed[0], **{"from": unquote_plus(link)})
     before, after = (next(each for each in page.button if each.label == name) for name in ("Previous", "Next"))
     assert (before.disabled, after.disabled) == (True, False)
-    (place,) = [each.proto for each in page.get("page_link")]
+    (place,) = [each.proto for each in page.get("page_link") if each.proto.page == "runs"]
     assert (place.label, place.query_string) == (f"1 of {len(listed)}", "agent=dbbot&saved=Near+misses")
     after.click().run()
     assert page.text_input(key="run").value == listed[1]
@@ -149,6 +149,22 @@ def test_every_tab_opens_on_every_recording(tab: str, recorded: Path, analysis: 
         page = open_page("run", recorded, run=run_id, tab=tab)
         assert [each.message for each in page.exception] == []
         assert texts(page)
+
+
+def test_what_was_changed_just_before_leads_to_what_moved_after_it(
+    recorded: Path, analysis: Analysis, open_page: OpenPage
+) -> None:
+    """The nearest change, by its id; a run before which nothing was changed has no such link."""
+    nearest: dict[str, str | None] = {}
+    for run_id in analysis.runs["run_id"]:
+        versions = analysis.record(run_id).versions or ()
+        nearest[run_id] = next((change.id for version in versions for change in version.changes), None)
+    assert {change is None for change in nearest.values()} == {True, False}
+    for is_known in (False, True):
+        run_id = next(run_id for run_id, change in nearest.items() if (change is not None) == is_known)
+        links = [each.proto for each in open_page("run", recorded, run=run_id).get("page_link")]
+        told = [each.query_string for each in links if each.page == "changes"]
+        assert told == ([f"change={nearest[run_id]}"] if is_known else [])
 
 
 def test_a_control_that_failed_stands_above_the_answers(tmp_path: Path, open_page: OpenPage) -> None:

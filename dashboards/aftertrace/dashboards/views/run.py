@@ -9,6 +9,7 @@ import streamlit as st
 from aftertrace.analyzer import record_document, record_tables, record_words, version_words
 from aftertrace.dashboards import call_cards, data, drawings, filters, questions, run_blocks, run_list, tables, timeline
 from aftertrace.dashboards.addresses import FROM, kept_in
+from aftertrace.dashboards.attention import CHANGES
 from aftertrace.dashboards.blocks import drawn
 from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.marks import RUN_STATES, UNSTATED
@@ -107,7 +108,9 @@ facts(
 st.text(record_words.headline(record))
 latest = next((change for version in record.versions or () for change in version.changes), None)
 if latest is not None:
-    st.text(plain(f"Changed before it: {version_words.headline(latest)}", most=_LINE_CHARACTERS))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.text(plain(f"Changed before it: {version_words.headline(latest)}", most=_LINE_CHARACTERS), width="content")
+        st.page_link(CHANGES, label="What moved after it", query_params={"change": latest.id})
 if record.findings:
     drawings.document(drawn(record_document.findings(record), links), key=f"findings_{run_id}")
 drawings.document(run_blocks.answers(record), key=f"answers_{run_id}")
