@@ -145,6 +145,21 @@ def test_what_is_different_is_what_compare_says(weeks: Path, after_weeks: int, o
     assert in_time.dataframe[0].value.shape[0] > 0
 
 
+def test_what_agents_have_earned_is_told_with_its_interval(
+    recorded: Path, analysis: Analysis, open_page: OpenPage
+) -> None:
+    """Row by row as in the report; what narrows lists of near misses is not offered beside it."""
+    page = open_page("near_misses", recorded, view="autonomy")
+    told = figures_of(analysis).autonomy
+    shown = page.dataframe[0].value
+    assert shown[["agent_name", "tool_name", "answers", "earned"]].values.tolist() == [
+        list(row) for row in told.select("agent_name", "tool_name", "answers", "earned").rows()
+    ]
+    low, high = (round(100 * told[name][0], 1) for name in ("as_proposed_low", "as_proposed_high"))
+    assert shown["ends"][0] == f"{low}–{high}"
+    assert [each.label for each in page.get("button_group") if each.label in ("Severity", "Risk")] == []
+
+
 def test_too_few_runs_are_said_and_not_tested(tmp_path: Path, open_page: OpenPage) -> None:
     """Of one run on a side nothing can be told apart from chance; and one without any other side says so."""
     store = stores.recorded(tmp_path / "data", ["claude-code/hook_deny"])

@@ -78,7 +78,7 @@ _COLUMNS: Final[dict[str, Any]] = {
     "model_served": st.column_config.TextColumn("model that answered", width=136),
     "tools_listed": st.column_config.TextColumn("tools", width="medium"),
     "prompt_digest": st.column_config.TextColumn("prompt", width=136, help="digest of its template"),
-    "ends": st.column_config.TextColumn("95 % interval (%)", width=106, help="Wilson's, of the share approved"),
+    "ends": st.column_config.TextColumn("95 % interval (%)", width=106, help="Wilson's, of the share to the left"),
     "waits_s": st.column_config.NumberColumn("waits for (s)", format="localized", width=96),
     "tool_name": st.column_config.TextColumn("tool", width=130),
     "agent_name": st.column_config.TextColumn("agent", width=130),

@@ -25,6 +25,12 @@ _TIMES: Final = pl.concat_str(
 _LAST: Final = pl.from_epoch(pl.col("last_ns"), time_unit="ns").dt.replace_time_zone("UTC").alias("last_seen")
 
 
+def _ends(low: str, high: str) -> pl.Expr:
+    """Both ends of an interval, in per cent."""
+    ends = ((pl.col(name) * 100).round(1).cast(pl.String) for name in (low, high))
+    return pl.concat_str(*ends, separator="–").alias("ends")
+
+
 def with_kind_id(kinds: pl.DataFrame) -> pl.DataFrame:
     """Kinds of near misses, each with a `kind_id` that stays the same in any version of the store."""
     names = kinds.select(KIND).rows()
@@ -93,7 +99,9 @@ AUTONOMY: Final = Layout(
         "tool_name",
         "risk",
         "answers",
-        *((pl.col(f"{name}_share") * 100).alias(f"{name}_share") for name in ("as_proposed", "edited", "refused")),
+        (pl.col("as_proposed_share") * 100).alias("as_proposed_share"),
+        _ends("as_proposed_low", "as_proposed_high"),
+        *((pl.col(f"{name}_share") * 100).alias(f"{name}_share") for name in ("edited", "refused")),
         "ran_unasked",
         "refused_unasked",
         "earned",
@@ -231,10 +239,6 @@ QUEUE: Final = Layout(
     descending=(True, True, False),
 )
 """Requests to people and programs: those that wait first, the longest before the others; then the newest."""
-
-_ENDS: Final = pl.concat_str(
-    *((pl.col(name) * 100).round(1).cast(pl.String) for name in ("low", "high")), separator="–"
-).alias("ends")
 
 REVIEWERS: Final = Layout(
     columns=(

@@ -103,22 +103,26 @@ with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         bind="query-params",
         label_visibility="collapsed",
     )
-    severities = st.pills(
-        "Severity",
-        [mark.word for mark in reversed(SEVERITIES)],
-        selection_mode="multi",
-        key="severity",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
-    risks = st.pills(
-        "Risk",
-        [name for name in RISKS if name in figures.near["risk"]],
-        selection_mode="multi",
-        key="risk",
-        bind="query-params",
-        label_visibility="collapsed",
-    )
+    severities: list[str] = []
+    risks: list[str] = []
+    # What they narrow is listed in these two views alone.
+    if view in _VIEWS[:2]:
+        severities = st.pills(
+            "Severity",
+            [mark.word for mark in reversed(SEVERITIES)],
+            selection_mode="multi",
+            key="severity",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
+        risks = st.pills(
+            "Risk",
+            [name for name in RISKS if name in figures.near["risk"]],
+            selection_mode="multi",
+            key="risk",
+            bind="query-params",
+            label_visibility="collapsed",
+        )
 
 levels = [place for place, mark in enumerate(SEVERITIES) if mark.word in severities]
 wanted = pl.lit(value=True)
