@@ -28,12 +28,12 @@ FIRST_SEEN: Final = pl.Schema(
 
 def first_seen(analysis: Analysis, since_ns: int, wanted: Filter | None = None) -> pl.DataFrame | None:
     """The agents that a filter lets through of whom nothing is recorded before a time, columns as in `FIRST_SEEN`: the
-    latest first. None where nothing at all is recorded before it: then nobody can say who is new.
+    latest first. None where nothing at all is recorded before it, of any agent: then nobody can say who is new.
 
     The times of the filter do not count: who is new is told by all that is recorded.
     """
     of_all_times = replace(wanted or Filter(), since_ns=None, until_ns=None)
-    if analysis.select("agents", replace(of_all_times, until_ns=since_ns)).is_empty():
+    if analysis.select("agents", Filter(until_ns=since_ns)).is_empty():
         return None
     agents = analysis.select("agents", of_all_times).drop_nulls(["agent_name", "first_ns"])
     return (
