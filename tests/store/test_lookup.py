@@ -166,7 +166,7 @@ def test_fsck_sees_a_lookup_file_that_hides_a_row(stored: Layout) -> None:
         for path in lookups(stored)
         if key_file.parts_with(Folder(path.parent), path.name, [number_of("trace", "t2")])
     )
-    path.write_bytes(key_file.made([]))
+    path.write_bytes(key_file.made([], []))
     assert found(stored, "spans", ("trace", "t2")) == []
     assert [finding.code for finding in of_lookups(stored)] == ["lookup_differs"]
     assert repair(stored) == 1
@@ -245,7 +245,10 @@ def test_a_key_file_names_every_part_with_a_key(
     expected = [{part for kind, key, part in keys if number_of(kind, key) in numbers} for keys in files]
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(key_file, "_BUCKET_ENTRIES", buckets_of)
-        contents = [key_file.made([(number_of(kind, key), part) for kind, key, part in keys]) for keys in files]
+        contents = [
+            key_file.made([number_of(kind, key) for kind, key, _ in keys], [part for *_, part in keys])
+            for keys in files
+        ]
         for content, parts in zip(contents, expected, strict=True):
             path = Path(name) / "keys"
             path.write_bytes(content)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -61,9 +61,12 @@ def numbers_of(keys: pl.DataFrame) -> list[int]:
     return [crc32(text.encode("utf-8", "surrogatepass")) for text in texts]
 
 
-def made(entries: Iterable[tuple[int, int]]) -> bytes:
-    """The bytes of a file of numbers and parts."""
-    values = array("Q", sorted({number << 32 | part for number, part in entries}))
+def made(numbers: Sequence[int], parts: Sequence[int]) -> bytes:
+    """The bytes of a file of numbers, each with its part."""
+    import polars as pl
+
+    high, low = (pl.Series(column, dtype=pl.UInt64) for column in (numbers, parts))
+    values = array("Q", (high * (1 << 32) + low).unique().sort().to_list())
     if sys.byteorder == "big":
         values.byteswap()
     content = values.tobytes()

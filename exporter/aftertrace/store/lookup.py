@@ -63,13 +63,11 @@ def made(table: str, rows: pa.Table) -> bytes:
     """What the lookup file of a data file with these rows holds."""
     import polars as pl
 
-    part = pl.col("row") // parquet.ROW_GROUP_ROWS
-    keys = wire_keys(pl.DataFrame(rows.select(columns_of(table)))).select("kind", "key", part=part).unique()
-    runs = run_names.names(pl.DataFrame(rows.select(run_names.COLUMNS))).select("run_id", part=part).unique()
-    numbers = [int(run_id[:_NUMBER_CHARACTERS], 16) for run_id in runs["run_id"]]
-    return key_file.made(
-        [*zip(key_file.numbers_of(keys), keys["part"], strict=True), *zip(numbers, runs["part"], strict=True)]
-    )
+    frame, part = pl.DataFrame(rows.select(columns_read(table))), pl.col("row") // parquet.ROW_GROUP_ROWS
+    keys = wire_keys(frame).select("kind", "key", part=part).unique()
+    runs = run_names.nodes(frame).select("node", part=part).unique().collect()
+    numbers = [int(run_names.name_of(node)[:_NUMBER_CHARACTERS], 16) for node in runs["node"]]
+    return key_file.made([*key_file.numbers_of(keys), *numbers], [*keys["part"], *runs["part"]])
 
 
 def columns_read(table: str) -> list[str]:

@@ -7,6 +7,7 @@ each row alone, so that rows are found by the id of their run (`lookup`).
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -17,10 +18,13 @@ OWNER: Final = ("source", "service_name")
 """What ids are scoped by: sessions `s1` of two programs never meet."""
 POINTER: Final = ("receiver", "seq", "index")
 ID_CHARACTERS: Final = 16
+_REMEMBERED: Final = 8_192
+"""So many runs are asked for again soon: by the events of their spans, and by what comes next of them."""
 COLUMNS: Final = (*POINTER, *OWNER, "trace_id", "run_key", "conversation_id", "turn_id")
 """What `names` reads of a row."""
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def name_of(key: str) -> str:
     """The id of a run whose least key is this."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:ID_CHARACTERS]
@@ -62,6 +66,37 @@ def pointer() -> pl.Expr:
     return pl.concat_str([pl.col(name).cast(pl.String) for name in POINTER], separator="/")
 
 
+def nodes(rows: pl.DataFrame) -> pl.LazyFrame:
+    """The keys of rows by which the run of each may be called, alone or with others.
+
+    Args:
+        rows: rows of `spans` or `events`, with `COLUMNS` at least.
+
+    Returns:
+        `row` (position in `rows`), `node`, and `kind` and `key` of the wire key that leads to the run.
+    """
+    import polars as pl
+
+    told = rows.lazy().select(COLUMNS).with_row_index("row")
+    untraced = pl.col("trace_id").is_null()
+    conversation, alone = thread_of("conversation", "conversation_id"), thread_of("record", pointer())
+    thread = pl.when(pl.col("conversation_id").is_not_null()).then(conversation).otherwise(alone)
+    place = [
+        pl.when(pl.col("conversation_id").is_not_null()).then(pl.lit("conversation")).otherwise(pl.lit("record")),
+        pl.coalesce("conversation_id", pointer()),
+    ]
+    part = joined("trace_id", pl.col("conversation_id").fill_null(""))
+    untold = told.filter(untraced & pl.col("run_key").is_null())
+    found = [
+        told.select("row", node=owned("run", "run_key"), kind=pl.lit("run"), key="run_key"),
+        told.select("row", node=trace_key("trace_id"), kind=pl.lit("trace"), key="trace_id"),
+        told.select("row", node=trace_key(part), kind=pl.lit("trace"), key="trace_id"),
+        untold.select("row", node=joined(pl.lit("thread"), thread), kind=place[0], key=place[1]),
+        untold.select("row", node=joined(pl.lit("turn"), thread, "turn_id"), kind=place[0], key=place[1]),
+    ]
+    return pl.concat(found).drop_nulls("node")
+
+
 def names(rows: pl.DataFrame) -> pl.DataFrame:
     """What the run of each row may be called, alone or with others.
 
@@ -74,24 +109,7 @@ def names(rows: pl.DataFrame) -> pl.DataFrame:
     """
     import polars as pl
 
-    told = rows.select(COLUMNS).with_row_index("row")
-    untraced = pl.col("trace_id").is_null()
-    conversation, alone = thread_of("conversation", "conversation_id"), thread_of("record", pointer())
-    thread = pl.when(pl.col("conversation_id").is_not_null()).then(conversation).otherwise(alone)
-    place = [
-        pl.when(pl.col("conversation_id").is_not_null()).then(pl.lit("conversation")).otherwise(pl.lit("record")),
-        pl.coalesce("conversation_id", pointer()),
-    ]
-    part = joined("trace_id", pl.col("conversation_id").fill_null(""))
-    untold = untraced & pl.col("run_key").is_null()
-    found = [
-        told.select("row", node=owned("run", "run_key"), kind=pl.lit("run"), key="run_key"),
-        told.select("row", node=trace_key("trace_id"), kind=pl.lit("trace"), key="trace_id"),
-        told.select("row", node=trace_key(part), kind=pl.lit("trace"), key="trace_id"),
-        told.filter(untold).select("row", node=joined(pl.lit("thread"), thread), kind=place[0], key=place[1]),
-        told.filter(untold).select("row", node=joined(pl.lit("turn"), thread, "turn_id"), kind=place[0], key=place[1]),
-    ]
-    nodes = pl.concat(found).drop_nulls("node")
-    distinct = nodes.select("node").unique()
+    told = nodes(rows).collect()
+    distinct = told.select("node").unique()
     ids = pl.Series("run_id", [name_of(node) for node in distinct["node"]], dtype=pl.String)
-    return nodes.join(distinct.with_columns(ids), on="node", how="inner").select("row", "run_id", "kind", "key")
+    return told.join(distinct.with_columns(ids), on="node", how="inner").select("row", "run_id", "kind", "key")
