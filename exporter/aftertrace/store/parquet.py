@@ -24,7 +24,11 @@ STATISTICS: Final = ("seq", "received_ns", "start_ns", "end_ns", "time_ns")
 hold nothing of a record's content."""
 ROW_GROUP_ROWS: Final = 8192
 """A reader of a few rows reads so many; more in a group would make files little smaller."""
-_DISTINCT: Final = frozenset({"record", "bytes", "record_key", "digest", "attributes", "arguments", "content"})
+_DISTINCT: Final = frozenset(
+    {"record", "bytes", "record_key", "record_id", "digest", "attributes", "arguments", "content"}
+    | {"span_id", "parent_span_id", "call_id", "arguments_digest", "content_digest"}
+    | {"start_ns", "end_ns", "time_ns", "wait_ns", "input_tokens", "output_tokens", "cost_usd"}
+)
 """Columns that a dictionary does not make smaller."""
 
 
