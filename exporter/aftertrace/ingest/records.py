@@ -108,8 +108,9 @@ def _attributes(pairs: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for pair in pairs:
         given = pair.value
-        # Nearly all values are texts: one look says so, where asking for the kind and then for the value takes four.
-        found[pair.key] = given.string_value or value(given)
+        # Nearly all values are texts or numbers: one look says so, where asking for the kind and then for the value
+        # takes four.
+        found[pair.key] = given.string_value or given.int_value or given.double_value or value(given)
     return found
 
 

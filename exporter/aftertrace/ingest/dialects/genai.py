@@ -154,7 +154,8 @@ def model_call_events(attributes: dict[str, Any], start_ns: int, end_ns: int) ->
 
 
 def _agent_events(span: Span, attributes: dict[str, Any]) -> list[Event]:
-    given, made = attributes.get("gen_ai.input.messages"), attributes.get("gen_ai.output.messages")
+    given = messages.messages(attributes.get("gen_ai.input.messages"))
+    made = messages.messages(attributes.get("gen_ai.output.messages"))
     found = _at(span.start_ns, messages.approvals(given))
     text = messages.user_text(given)
     if text is not None:

@@ -51,7 +51,7 @@ def read(record: Record) -> Reading | None:
     attributes = record.attributes
     agents_sdk = record.origin.scope_name == _AGENTS_SDK
     model_call = agents_sdk and record.name == _AGENTS_SDK_CHAT
-    is_own = model_call or any(map(attributes.__contains__, _OWN))
+    is_own = model_call or not attributes.keys().isdisjoint(_OWN)
     if not is_own and not (record.origin.scope_name.startswith(_SCOPES) and has_prefix(attributes, _TRACED)):
         return None
     kind = attributes.get(_KIND)

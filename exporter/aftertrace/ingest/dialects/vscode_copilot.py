@@ -43,7 +43,7 @@ def read(record: Record) -> Reading | None:
     attributes = record.attributes
     if not isinstance(record, Span) or "gen_ai.operation.name" not in attributes:
         return None
-    if record.origin.scope_name != _SCOPE and not any(key in attributes for key in _SESSIONS):
+    if record.origin.scope_name != _SCOPE and attributes.keys().isdisjoint(_SESSIONS):
         return None
     reading = genai.read(record) or Reading(NAME, genai.who(attributes), operation="step")
     reading.dialect = NAME
