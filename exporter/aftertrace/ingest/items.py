@@ -29,6 +29,10 @@ class Item:
     resource_digest: str
     scope_digest: str
     key: bytes
+    day: date
+    """Of receipt."""
+    tenant: str | None
+    """Of its source."""
     record_id: bytes | None = None
     is_open: bool = False
     """It is a span that has not ended."""
@@ -44,20 +48,10 @@ class Item:
         return self.receiver, self.frame.seq, self.index
 
     @property
-    def day(self) -> date:
-        """Of receipt."""
-        return self.frame.received_date
-
-    @property
-    def tenant(self) -> str | None:
-        """Of its source."""
-        return tenant_of(self.frame.source)
-
-    @property
     def pointer(self) -> Pointer:
         """What its rows begin with."""
         frame = self.frame
-        return frame.received_date, self.receiver, frame.seq, self.index, frame.received_ns, frame.source
+        return self.day, self.receiver, frame.seq, self.index, frame.received_ns, frame.source
 
     @property
     def telling(self) -> Telling:
@@ -79,6 +73,7 @@ def items_of(receiver: str, frame: Frame, key: bytes) -> Iterator[Item]:
             known = digests[(message, schema_url)] = origin_digest(message, schema_url)
         return known
 
+    day, tenant = frame.received_date, tenant_of(frame.source)
     for index, part in enumerate(split(frame.payload, frame.signal)):
         own_key = frame.keys[index * KEY_BYTES : (index + 1) * KEY_BYTES]
         yield Item(
@@ -89,6 +84,8 @@ def items_of(receiver: str, frame: Frame, key: bytes) -> Iterator[Item]:
             digest(part.resource, part.resource_schema_url),
             digest(part.scope, part.scope_schema_url),
             own_key if len(own_key) == KEY_BYTES else record_key(key, part.resource, part.scope, part.record),
+            day,
+            tenant,
         )
 
 

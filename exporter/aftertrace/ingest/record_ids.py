@@ -7,8 +7,7 @@ service of a tenant.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -25,8 +24,7 @@ LOG_IDS: Final = ("log.record.uid", "audit.record.id")
 """Attributes that name a log record: the standard's, and that of the draft of an audit signal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What has to be known of a record to find others of its id."""
 
     record_id: bytes | None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 from google.protobuf.message import DecodeError
@@ -35,8 +35,7 @@ STOOD_LATER: Final = f'"({"|".join(STANDING)}):'
 """A pattern that the flags of a record match which took the place of another."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """A record that has an id."""
 
     record_id: bytes

@@ -55,8 +55,8 @@ class Seen:
 
     def find(self, keys: pl.Series) -> pl.DataFrame:
         """Those of `keys` that are known, with their places."""
-        hits = [_hits(run, keys) for run in self._runs]
-        return pl.concat([pl.DataFrame(schema=SCHEMA), *hits]).unique("key", keep="last", maintain_order=True)
+        hits = [found for run in self._runs if (found := _hits(run, keys)).height]
+        return pl.concat(hits).unique("key", keep="last", maintain_order=True) if hits else pl.DataFrame(schema=SCHEMA)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Keep places of keys, as columns of `SCHEMA`, the newest last.
@@ -90,8 +90,9 @@ class Seen:
 
 
 def _hits(run: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
-    rows = run[run["key"].search_sorted(keys).clip(0, run.height - 1)]
-    return rows.filter(rows["key"] == keys)
+    # Where each key would stand behind one that is like it; -1 is the last, which is not like one before all others.
+    places = run["key"].search_sorted(keys, side="right").cast(pl.Int64) - 1
+    return run[places.filter(run["key"].gather(places) == keys)]
 
 
 def _sorted(rows: pl.DataFrame) -> pl.DataFrame:

@@ -10,9 +10,8 @@ Pure: bytes in, a word out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.logs.v1 import logs_pb2
@@ -45,8 +44,7 @@ _OBJECTS_BYTES: Final = 512
 _Facts: TypeAlias = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Telling:
+class Telling(NamedTuple):
     """A record with its origin, as stored: OTLP messages."""
 
     signal: Signal

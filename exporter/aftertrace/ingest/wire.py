@@ -14,8 +14,7 @@ one holds; fields may come in any order; what is unknown is skipped. Records the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aftertrace.store.errors import Invalid
 
@@ -30,8 +29,7 @@ _MAX_VARINT64_BYTES: Final = 10
 _MAX_GROUP_DEPTH: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """One record of a request, and what it belongs to: byte for byte as they stand on the wire."""
 
     resource: bytes
@@ -151,8 +149,11 @@ def _skip(data: bytes, position: int, end: int, signal: Signal, kind: int, numbe
 
 def _varint(data: bytes, position: int, end: int, signal: Signal, limit: int) -> tuple[int, int]:
     """A base-128 number of at most `limit` bytes, and the position after it."""
+    # Nearly all take one byte or two.
     if position < end and (byte := data[position]) < 0x80:
         return byte, position + 1
+    if position + 1 < end and (next_byte := data[position + 1]) < 0x80:
+        return byte & 0x7F | next_byte << 7, position + 2
     value = shift = 0
     for place in range(position, min(position + limit, end)):
         byte = data[place]
