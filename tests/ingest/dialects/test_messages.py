@@ -253,3 +253,22 @@ def test_deep_nesting_is_no_way_to_end_the_drain() -> None:
     for _ in range(100):
         nested = [nested]
     assert messages.response_text(nested) is None
+
+
+written = st.one_of(
+    values.map(lambda value: json.dumps(value, default=repr)),
+    st.sampled_from(
+        ["NaN", "-Infinity", "1e999", '"\\ud800"', "[NaN]", "It may", "not all", "- one", "2 of 3", "{'a': 1}"]
+    ),
+    st.text(alphabet='{}[]",:-0123456789eEtrufalsn \n', max_size=6),
+)
+
+
+@given(st.sampled_from(("", " ", "\n", "\x00")), written, st.sampled_from(("", " ", "\t", "x")))
+def test_a_text_is_the_value_that_python_reads_in_it(before: str, told: str, after: str) -> None:
+    """Or itself where that is none: it is known by how it begins."""
+    try:
+        expected = json.loads(before + told + after)
+    except ValueError:
+        expected = before + told + after
+    assert repr(messages.load(before + told + after)) == repr(expected)

@@ -9,6 +9,7 @@ a message is passed over, and stays in the evidence.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,9 +22,8 @@ from aftertrace.ingest.dialects import refusals
 from aftertrace.ingest.dialects.events import Event
 from aftertrace.semconv.canonical import digest, digest_json
 
-_JSON_BEGINS: Final = frozenset('{["-0123456789tfnNI')
-"""What a JSON text begins with; most texts are plain and need no attempt."""
-
+_JSON_BEGINS: Final = re.compile(r'\s*(?:\{\s*["}]|\[|"|-?(?:\d|Infinity)|true|false|null|NaN)')
+"""What a JSON text begins with; most texts are plain, and an attempt that fails costs more than one that does not."""
 
 REPEATED_TEXTS: Final = 512
 """How many texts that come again and again are remembered."""
@@ -50,7 +50,7 @@ class _Call:
 
 def load(value: Any) -> Any:
     """A JSON text as its value; anything else, and text that is not JSON, as it is."""
-    if not isinstance(value, str) or value.lstrip()[:1] not in _JSON_BEGINS:
+    if not isinstance(value, str) or not _JSON_BEGINS.match(value):
         return value
     try:
         return msgspec.json.decode(value)
