@@ -73,28 +73,24 @@ def nodes(rows: pl.DataFrame) -> pl.LazyFrame:
         rows: rows of `spans` or `events`, with `COLUMNS` at least.
 
     Returns:
-        `row` (position in `rows`), `node`, and `kind` and `key` of the wire key that leads to the run.
+        `row` (position in `rows`), `of` (which of its keys it is), `node`.
     """
     import polars as pl
 
-    told = rows.lazy().select(COLUMNS).with_row_index("row")
-    untraced = pl.col("trace_id").is_null()
+    is_threaded = pl.col("conversation_id").is_not_null()
     conversation, alone = thread_of("conversation", "conversation_id"), thread_of("record", pointer())
-    thread = pl.when(pl.col("conversation_id").is_not_null()).then(conversation).otherwise(alone)
-    place = [
-        pl.when(pl.col("conversation_id").is_not_null()).then(pl.lit("conversation")).otherwise(pl.lit("record")),
-        pl.coalesce("conversation_id", pointer()),
-    ]
+    thread = pl.when(is_threaded).then(conversation).otherwise(alone)
     part = joined("trace_id", pl.col("conversation_id").fill_null(""))
-    untold = told.filter(untraced & pl.col("run_key").is_null())
-    found = [
-        told.select("row", node=owned("run", "run_key"), kind=pl.lit("run"), key="run_key"),
-        told.select("row", node=trace_key("trace_id"), kind=pl.lit("trace"), key="trace_id"),
-        told.select("row", node=trace_key(part), kind=pl.lit("trace"), key="trace_id"),
-        untold.select("row", node=joined(pl.lit("thread"), thread), kind=place[0], key=place[1]),
-        untold.select("row", node=joined(pl.lit("turn"), thread, "turn_id"), kind=place[0], key=place[1]),
-    ]
-    return pl.concat(found).drop_nulls("node")
+    untold = pl.when(pl.col("trace_id").is_null() & pl.col("run_key").is_null())
+    keys = {
+        "run": owned("run", "run_key"),
+        "trace": trace_key("trace_id"),
+        "part": trace_key(part),
+        "thread": untold.then(joined(pl.lit("thread"), thread)),
+        "turn": untold.then(joined(pl.lit("turn"), thread, "turn_id")),
+    }
+    told = rows.lazy().select(**keys).with_row_index("row")
+    return told.unpivot(index="row", variable_name="of", value_name="node").drop_nulls("node")
 
 
 def names(rows: pl.DataFrame) -> pl.DataFrame:
@@ -112,4 +108,20 @@ def names(rows: pl.DataFrame) -> pl.DataFrame:
     told = nodes(rows).collect()
     distinct = told.select("node").unique()
     ids = pl.Series("run_id", [name_of(node) for node in distinct["node"]], dtype=pl.String)
-    return told.join(distinct.with_columns(ids), on="node", how="inner").select("row", "run_id", "kind", "key")
+    is_run, is_trace = pl.col("of") == "run", pl.col("of").is_in(["trace", "part"])
+    is_threaded = pl.col("conversation_id").is_not_null()
+    place = pl.when(is_threaded).then(pl.lit("conversation")).otherwise(pl.lit("record"))
+    return (
+        told.join(distinct.with_columns(ids), on="node", how="inner")
+        .join(rows.select(COLUMNS).with_row_index("row"), on="row", how="inner")
+        .select(
+            "row",
+            "run_id",
+            kind=pl.when(is_run).then(pl.lit("run")).when(is_trace).then(pl.lit("trace")).otherwise(place),
+            key=pl.when(is_run)
+            .then("run_key")
+            .when(is_trace)
+            .then("trace_id")
+            .otherwise(pl.coalesce("conversation_id", pointer())),
+        )
+    )

@@ -35,32 +35,28 @@ def wire_keys(rows: pl.DataFrame, kinds: Collection[str] = KINDS) -> pl.DataFram
     """
     import polars as pl
 
-    numbered = rows.lazy().with_row_index("row")
+    numbered, columns = rows.lazy().with_row_index("row"), set(rows.columns)
+    is_alone = pl.all_horizontal(pl.col(name).is_null() for name in ("trace_id", "conversation_id", "run_key"))
+    keys = {kind: pl.col(column) for kind, column in _COLUMNS.items()} | {"record": pl.when(is_alone).then(pointer())}
+    if "group" in columns:
+        named = pl.when(pl.col("attributes").str.contains('"request":', literal=True)).then("attributes")
+        keys["request"] = pl.when(pl.col("event").str.starts_with("approval.")).then("group")
+        keys["mcp"] = named.str.json_path_match("$.request")
     told: list[pl.LazyFrame] = []
-
-    def add(kind: str, of: pl.LazyFrame, key: str | pl.Expr) -> None:
-        told.append(of.select("row", kind=pl.lit(kind), key=key).drop_nulls("key"))
-
-    for kind, column in _COLUMNS.items():
-        if kind in kinds:
-            add(kind, numbered, column)
-    if "record" in kinds:
-        is_alone = pl.all_horizontal(pl.col(name).is_null() for name in ("trace_id", "conversation_id", "run_key"))
-        add("record", numbered.filter(is_alone), pointer())
-    if "link" in kinds and "links" in rows.columns:
+    if asked := {kind: key for kind, key in keys.items() if kind in kinds}:
+        told.append(numbered.select("row", **asked).unpivot(index="row", variable_name="kind", value_name="key"))
+    # A query of each list of links takes long, and most rows have none.
+    if "link" in kinds and "links" in columns and rows["links"].null_count() < rows.height:
         linked = numbered.filter(pl.col("links").is_not_null()).select(
             "row", pair=pl.col("links").str.json_decode(pl.List(pl.List(pl.String)))
         )
         to = pl.col("pair").list.get(0, null_on_oob=True)
-        add("link", linked.explode("pair", empty_as_null=True, keep_nulls=True), to)
-    if "request" in kinds and "group" in rows.columns:
-        add("request", numbered.filter(pl.col("event").str.starts_with("approval.")), "group")
-    if "mcp" in kinds and "group" in rows.columns:
-        named = numbered.filter(pl.col("attributes").str.contains('"request":', literal=True))
-        add("mcp", named, pl.col("attributes").str.json_path_match("$.request"))
+        told.append(
+            linked.explode("pair", empty_as_null=True, keep_nulls=True).select("row", kind=pl.lit("link"), key=to)
+        )
     if not (told and rows.height):
         return pl.DataFrame(schema={"row": pl.get_index_type(), "kind": pl.String, "key": pl.String})
-    return pl.concat(told).collect()
+    return pl.concat(told).drop_nulls("key").collect()
 
 
 def columns_of(table: str) -> tuple[str, ...]:
