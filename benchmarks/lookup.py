@@ -21,8 +21,8 @@ from benchmarks.footprint import folder_bytes
 from benchmarks.lake import EVENTS_PER_RUN, SPANS_PER_RUN, Shape, fill
 
 from aftertrace.analyzer import analyse, open_analysis
-from aftertrace.analyzer.connected import connected, sought
-from aftertrace.analyzer.found import in_store
+from aftertrace.analyzer.identity.connected import connected, sought
+from aftertrace.analyzer.identity.found import in_store
 from aftertrace.store.folder import open_folder
 from aftertrace.store.lookup import Reader
 from aftertrace.store.run_names import SEPARATOR, name_of

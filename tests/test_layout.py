@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from grimp import build_graph
 
 import aftertrace
+from aftertrace.analyzer.derived.kept import RULES
 
 ROOT = Path(__file__).parents[1]
 PORTIONS = ("semconv", "exporter", "analyzer", "dashboards")
@@ -61,6 +64,23 @@ def test_no_module_is_longer_than_it_should_be() -> None:
 def generated(path: Path) -> bool:
     """Whether a module says that it is made from the registry."""
     return GENERATED in path.read_text()[:400]
+
+
+def test_what_is_kept_is_told_anew_when_any_code_behind_it_changes() -> None:
+    """The digest of the rules covers all modules that deriving imports, directly or not; a report is none of them."""
+    behind = build_graph("aftertrace").find_upstream_modules("aftertrace.analyzer.derived.deriving")
+    covered = {name for name in behind if name.rpartition(".")[0] in RULES}
+    assert behind - covered - {"aftertrace.analyzer", *RULES} == set()
+    assert {"aftertrace.analyzer.identity.identity", "aftertrace.store.lookup"} <= covered
+    assert "aftertrace.analyzer.reports" not in RULES
+
+
+def test_the_analyzers_packages_are_told_in_its_readme() -> None:
+    """Each with a row of its own, and no other."""
+    analyzer = ROOT / "analyzer" / "aftertrace" / "analyzer"
+    readme = (ROOT / "analyzer" / "README.md").read_text()
+    told = re.findall(r"^\| \[`(\w+)`\]\(aftertrace/analyzer/\1/\)", readme, re.MULTILINE)
+    assert sorted(told) == sorted(path.parent.name for path in analyzer.glob("*/__init__.py"))
 
 
 def test_an_instrumented_agent_loads_nothing_heavy() -> None:
@@ -179,7 +199,6 @@ def test_the_locks_pin_every_package_with_hashes_and_name_no_address() -> None:
 
 def test_the_locks_cover_what_the_project_asks_for() -> None:
     """A dependency that was added to pyproject.toml and not locked would only be missed on a fresh machine."""
-    import re
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -13,7 +13,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from aftertrace.analyzer.kept_columns import SHARED
+from aftertrace.analyzer.derived.kept_columns import SHARED
 from aftertrace.store.schema import TABLES
 
 _UTC: Final = pl.Datetime("us", "UTC")

@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from aftertrace.analyzer import Analysis, Tables, analyse
-from aftertrace.analyzer.tables import EVIDENCE, Noted
+from aftertrace.analyzer.reading.tables import EVIDENCE, Noted
 from aftertrace.ingest import files
 from aftertrace.ingest.batch import Known, read_batch
 from aftertrace.ingest.duplicates import DuplicateWindow

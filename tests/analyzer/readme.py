@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from aftertrace.analyzer.outcomes import RULES
+from aftertrace.analyzer.calls.outcomes import RULES
 
 from . import test_fixtures
 

@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from aftertrace.analyzer import EMITTERS, Emitter
-from aftertrace.analyzer.coverage import runs_by_emitter
+from aftertrace.analyzer.reports.coverage import runs_by_emitter
 
 from . import frames
 

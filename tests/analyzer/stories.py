@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from aftertrace.analyzer.tables import EVENTS, SPANS
+from aftertrace.analyzer.reading.tables import EVENTS, SPANS
 
 from .frames import LATER_NS, RECEIVED_NS, Frames
 

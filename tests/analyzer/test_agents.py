@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.agents import MOST_ABOVE
-from aftertrace.analyzer.delegations import by_parent_id
+from aftertrace.analyzer.identity.delegations import by_parent_id
+from aftertrace.analyzer.runs.agents import MOST_ABOVE
 
 from . import frames
 from .stories import event, span, stored

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.alignment import ALIGNED_AT_MOST, Asked, aligned
+from aftertrace.analyzer.comparison.alignment import ALIGNED_AT_MOST, Asked, aligned
 
 
 def asked(tool: str | None, **arguments: Any) -> Asked:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.allowances import ALLOWANCES
+from aftertrace.analyzer.calls.allowances import ALLOWANCES
 
 from . import frames
 from .stories import AT_NS, PROPOSED, calls_of, event, stored

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.causal_order import ROUNDED_NS, Entry, Placed, Skew, ordered
+from aftertrace.analyzer.timelines.causal_order import ROUNDED_NS, Entry, Placed, Skew, ordered
 
 S = 10**9
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from aftertrace.analyzer import Analysis, Filter
-from aftertrace.analyzer.in_force import at_time, of_run
+from aftertrace.analyzer.configurations.in_force import at_time, of_run
 
 from . import frames
 from .weeks import MONDAY, NOW_NS, PROMPT, TOOLS, Ran, days, telemetry

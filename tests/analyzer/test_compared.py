@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer import html, markdown
-from aftertrace.analyzer.compared import compared
-from aftertrace.analyzer.comparison_document import document
-from aftertrace.analyzer.comparison_words import differences, headline
-from aftertrace.analyzer.record_json import document as json_of
-from aftertrace.analyzer.run_comparison import ComparedPart, Difference, RunComparison
-from aftertrace.analyzer.run_record import RunRecord
+from aftertrace.analyzer.comparison.compared import compared
+from aftertrace.analyzer.comparison.document import document
+from aftertrace.analyzer.comparison.run_comparison import ComparedPart, Difference, RunComparison
+from aftertrace.analyzer.comparison.words import differences, headline
+from aftertrace.analyzer.documents import html, markdown
+from aftertrace.analyzer.records.record_json import document as json_of
+from aftertrace.analyzer.records.run_record import RunRecord
 from aftertrace.cli.comparison_page import page
 
 from .stories import ENDED, event, span

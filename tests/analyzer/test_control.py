@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.expectations import LIMITS, RISKS, Argument, Limit, Rule, parsed
-from aftertrace.analyzer.rule_texts import written
-from aftertrace.analyzer.schemas import DECIDERS
-from aftertrace.analyzer.smallest import smallest
+from aftertrace.analyzer.drafting.smallest import smallest
+from aftertrace.analyzer.expectations.rule_texts import written
+from aftertrace.analyzer.expectations.rules import LIMITS, RISKS, Argument, Limit, Rule, parsed
+from aftertrace.analyzer.schemas.derived import DECIDERS
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6)
 SOME = st.lists(TEXTS, min_size=1, max_size=3).map(tuple)

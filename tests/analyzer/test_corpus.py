@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 
 from aftertrace.analyzer import Analysis, Filter
-from aftertrace.analyzer.near_miss_figures import LISTED, Figures, figures
-from aftertrace.analyzer.periods import Period
+from aftertrace.analyzer.documents.periods import Period
+from aftertrace.analyzer.reports.near_miss_figures import LISTED, Figures, figures
 
 from . import corpus
 from .frames import LATER_NS

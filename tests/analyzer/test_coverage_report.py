@@ -8,10 +8,11 @@ from typing import Any
 import polars as pl
 import pytest
 
-from aftertrace.analyzer import Filter, html, markdown
-from aftertrace.analyzer import agent_coverage as agents_of
-from aftertrace.analyzer.agent_coverage import ANSWERED, agent_coverage
-from aftertrace.analyzer.coverage_report import coverage, told, written_json
+from aftertrace.analyzer import Filter
+from aftertrace.analyzer.documents import html, markdown
+from aftertrace.analyzer.reports import agent_coverage as agents_of
+from aftertrace.analyzer.reports.agent_coverage import ANSWERED, agent_coverage
+from aftertrace.analyzer.reports.coverage_report import coverage, told, written_json
 
 from .frames import LATER_NS, recording
 from .stories import COMPLETED, PROPOSED, event, stored

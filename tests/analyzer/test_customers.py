@@ -14,7 +14,7 @@ from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 
 from aftertrace.analyzer import Analysis, Filter, analyse
-from aftertrace.analyzer.tables import EVIDENCE, RESOURCES
+from aftertrace.analyzer.reading.tables import EVIDENCE, RESOURCES
 
 from .frames import LATER_NS
 from .stories import COMPLETED, PROPOSED, stored

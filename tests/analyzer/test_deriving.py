@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from aftertrace.analyzer import Analysis, Corrupt, Filter, analyse, deriving, kept, open_analysis, open_run
-from aftertrace.analyzer.connected import SOUGHT
-from aftertrace.analyzer.coverage import coverage
-from aftertrace.analyzer.deriving import Step, derive
-from aftertrace.analyzer.order import ORDERS
+from aftertrace.analyzer import Analysis, Corrupt, Filter, analyse, open_analysis, open_run
+from aftertrace.analyzer.derived import deriving, kept
+from aftertrace.analyzer.derived.deriving import Step, derive
+from aftertrace.analyzer.identity.connected import SOUGHT
+from aftertrace.analyzer.reports.coverage import coverage
+from aftertrace.analyzer.schemas.order import ORDERS
 from aftertrace.store import derived, derived_logs, schema
 from aftertrace.store.errors import Held
 from aftertrace.store.folder import open_folder

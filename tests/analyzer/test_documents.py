@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from aftertrace.analyzer import html, markdown
-from aftertrace.analyzer.document import (
+from aftertrace.analyzer.documents import html, markdown
+from aftertrace.analyzer.documents.document import (
     Bar,
     Card,
     Cards,
@@ -34,7 +34,7 @@ from aftertrace.analyzer.document import (
     Table,
     Trend,
 )
-from aftertrace.analyzer.visible import visible, visible_lines
+from aftertrace.analyzer.documents.visible import visible, visible_lines
 
 HOSTILE = (
     "<script>alert(1)</script>",

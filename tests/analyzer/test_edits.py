@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.edits import difference
+from aftertrace.analyzer.calls.edits import difference
 
 from .stories import calls_of, event, stored
 

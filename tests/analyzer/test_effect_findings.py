@@ -10,13 +10,13 @@ import polars as pl
 import pytest
 
 from aftertrace.analyzer import Analysis
-from aftertrace.analyzer.effect_findings import KINDS
-from aftertrace.analyzer.markdown import written
-from aftertrace.analyzer.mismatches import RECEIPTS_FROM
-from aftertrace.analyzer.near_miss_figures import figures
-from aftertrace.analyzer.near_miss_report import near_misses, told
-from aftertrace.analyzer.periods import Period
-from aftertrace.analyzer.select import Filter
+from aftertrace.analyzer.documents.markdown import written
+from aftertrace.analyzer.documents.periods import Period
+from aftertrace.analyzer.effects.findings import KINDS
+from aftertrace.analyzer.effects.mismatches import RECEIPTS_FROM
+from aftertrace.analyzer.reading.select import Filter
+from aftertrace.analyzer.reports.near_miss_figures import figures
+from aftertrace.analyzer.reports.near_miss_report import near_misses, told
 
 from .frames import LATER_NS, Frames
 from .stories import COMPLETED, ENDED, PROPOSED, event, stored

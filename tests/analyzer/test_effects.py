@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.analyzer import Analysis, Filter, markdown
-from aftertrace.analyzer.effects import SIGNALS
-from aftertrace.analyzer.near_miss_report import near_misses
-from aftertrace.analyzer.periods import Period
+from aftertrace.analyzer import Analysis, Filter
+from aftertrace.analyzer.documents import markdown
+from aftertrace.analyzer.documents.periods import Period
+from aftertrace.analyzer.effects.table import SIGNALS
+from aftertrace.analyzer.reports.near_miss_report import near_misses
 
 from .frames import LATER_NS
 from .stories import COMPLETED, PROPOSED, event, span, stored

@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from aftertrace.analyzer.expectation_checks import check
-from aftertrace.analyzer.expectations import parsed
-from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.expectations.checks import check
+from aftertrace.analyzer.expectations.rules import parsed
+from aftertrace.analyzer.schemas.derived import DERIVED
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import Any, Final
 import polars as pl
 
 from aftertrace.analyzer import Analysis
-from aftertrace.analyzer.effect_findings import KINDS
-from aftertrace.analyzer.run_record import Finding
-from aftertrace.analyzer.select import Filter
-from aftertrace.analyzer.timeline import Wanted
+from aftertrace.analyzer.effects.findings import KINDS
+from aftertrace.analyzer.reading.select import Filter
+from aftertrace.analyzer.records.run_record import Finding
+from aftertrace.analyzer.timelines.timeline import Wanted
 
 from .test_effect_findings import OTHER, analysed, at, call, ended, everything, of_run, receipt
 

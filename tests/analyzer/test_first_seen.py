@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from aftertrace.analyzer import Analysis, Filter
-from aftertrace.analyzer.first_seen import first_seen
+from aftertrace.analyzer.inventory.first_seen import first_seen
 
 from . import frames
 from .weeks import MONDAY, NOW_NS, Ran, days, telemetry

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.analyzer import fresh
+from aftertrace.analyzer.derived import fresh
 from aftertrace.store.folder import open_folder
 from aftertrace.store.layout import Layout
 from aftertrace.store.schema import SPANS, TABLES

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from aftertrace.analyzer import Analysis
-from aftertrace.analyzer.coverage import coverage
+from aftertrace.analyzer.reports.coverage import coverage
 
 from . import frames
 from .frames import LATER_NS, Frames

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.actions import Action
-from aftertrace.analyzer.csv_export import Columns
-from aftertrace.analyzer.csv_export import actions as rows_of
-from aftertrace.analyzer.github_export import actions, kinds, project_of_action, tells_reviews, values
+from aftertrace.analyzer.provenance.actions import Action
+from aftertrace.analyzer.provenance.csv_export import Columns
+from aftertrace.analyzer.provenance.csv_export import actions as rows_of
+from aftertrace.analyzer.provenance.github_export import actions, kinds, project_of_action, tells_reviews, values
 from aftertrace.store.errors import Invalid
 
 AT_NS: Final = 1_790_000_000 * 10**9

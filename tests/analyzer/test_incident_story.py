@@ -16,10 +16,10 @@ import polars as pl
 import pytest
 
 from aftertrace.analyzer import Analysis, Filter
-from aftertrace.analyzer.markdown import written
-from aftertrace.analyzer.near_miss_figures import figures
-from aftertrace.analyzer.near_miss_report import told
-from aftertrace.analyzer.periods import Period
+from aftertrace.analyzer.documents.markdown import written
+from aftertrace.analyzer.documents.periods import Period
+from aftertrace.analyzer.reports.near_miss_figures import figures
+from aftertrace.analyzer.reports.near_miss_report import told
 
 from .test_change_story import BOLDER, FRIDAY, TUESDAY, analysis_of, ns
 from .weeks import MONDAY, NOW_NS, PROMPT, TOOLS, Ran, days

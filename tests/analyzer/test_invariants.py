@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from aftertrace.analyzer import DERIVED, Analysis
-from aftertrace.analyzer.schemas import RATES_SCHEMA, TIMELINE_SCHEMA
+from aftertrace.analyzer.schemas.derived import RATES_SCHEMA, TIMELINE_SCHEMA
 
 from . import frames
 from .frames import RECORDINGS, Frames

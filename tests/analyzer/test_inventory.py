@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.analyzer import inventory_checks, inventory_draft, seen_agents
-from aftertrace.analyzer.configurations import versioned
-from aftertrace.analyzer.declared_risk import classes, declared
-from aftertrace.analyzer.inventory import DeclaredAgent, DeclaredTool, Inventory, parsed
-from aftertrace.analyzer.patterns import fits, literal, only_name
-from aftertrace.analyzer.schemas import DERIVED
-from aftertrace.analyzer.select import Filter
-from aftertrace.analyzer.settled import SCHEMA as SETTLED
-from aftertrace.analyzer.toml_texts import listed, quoted
+from aftertrace.analyzer.configurations.settled import SCHEMA as SETTLED
+from aftertrace.analyzer.configurations.table import versioned
+from aftertrace.analyzer.expectations.patterns import fits, literal, only_name
+from aftertrace.analyzer.expectations.toml_texts import listed, quoted
+from aftertrace.analyzer.inventory import checks as inventory_checks
+from aftertrace.analyzer.inventory import draft as inventory_draft
+from aftertrace.analyzer.inventory import seen_agents
+from aftertrace.analyzer.inventory.declared import DeclaredAgent, DeclaredTool, Inventory, parsed
+from aftertrace.analyzer.inventory.declared_risk import classes, declared
+from aftertrace.analyzer.reading.select import Filter
+from aftertrace.analyzer.schemas.derived import DERIVED
 from aftertrace.semconv.unseen import is_unseen
 from aftertrace.store.errors import Invalid
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.lifts import KEYS, KNOWN, SIDES, TOLD, Lifts, Telling, lifts
+from aftertrace.analyzer.statistics.lifts import KEYS, KNOWN, SIDES, TOLD, Lifts, Telling, lifts
 
 ROWS: Final = st.lists(
     st.tuples(st.integers(0, 9), st.booleans(), st.sampled_from("xyz"), st.sampled_from(["a", "b", None])), max_size=60

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 
-from aftertrace.analyzer.loss_kinds import KINDS
-from aftertrace.analyzer.losses import SCHEMA, losses
-from aftertrace.analyzer.run_states import QUIET_NS
-from aftertrace.analyzer.tables import Noted, Tables
+from aftertrace.analyzer.identity.run_states import QUIET_NS
+from aftertrace.analyzer.reading.tables import Noted, Tables
+from aftertrace.analyzer.runs.losses import SCHEMA, losses
+from aftertrace.analyzer.schemas.losses import KINDS
 from aftertrace.ingest import batch
 from aftertrace.store.finding import Finding
 from aftertrace.store.quarantine import PutAside

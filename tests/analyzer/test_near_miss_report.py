@@ -8,12 +8,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from aftertrace.analyzer import Analysis, Filter, analyse, html, markdown, near_miss_json
-from aftertrace.analyzer.autonomy import autonomy
-from aftertrace.analyzer.near_miss_figures import figures
-from aftertrace.analyzer.near_miss_report import near_misses, told
-from aftertrace.analyzer.periods import SETTLED_AFTER_NS, Period
-from aftertrace.analyzer.tables import Tables
+from aftertrace.analyzer import Analysis, Filter, analyse
+from aftertrace.analyzer.documents import html, markdown
+from aftertrace.analyzer.documents.periods import SETTLED_AFTER_NS, Period
+from aftertrace.analyzer.reading.tables import Tables
+from aftertrace.analyzer.reports import near_miss_json
+from aftertrace.analyzer.reports.autonomy import autonomy
+from aftertrace.analyzer.reports.near_miss_figures import figures
+from aftertrace.analyzer.reports.near_miss_report import near_misses, told
 from aftertrace.store.refusals import Refusals
 
 from .frames import LATER_NS, RECEIVED_NS, Frames

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftertrace.analyzer import OUTCOMES, Filter
-from aftertrace.analyzer.near_misses import Z_95, wilson
+from aftertrace.analyzer.calls.near_misses import Z_95, wilson
 
 from .stories import calls_of, event, stored
 

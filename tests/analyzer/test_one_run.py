@@ -16,18 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from aftertrace.analyzer import (
-    Analysis,
-    Filter,
-    Invalid,
-    analyse,
-    connected,
-    neighbours,
-    newest,
-    open_analysis,
-    open_run,
-)
-from aftertrace.analyzer.found import Found, in_frames
+from aftertrace.analyzer import Analysis, Filter, Invalid, analyse, open_analysis, open_run
+from aftertrace.analyzer.derived import newest
+from aftertrace.analyzer.identity import connected, neighbours
+from aftertrace.analyzer.identity.found import Found, in_frames
 from aftertrace.store.folder import open_folder
 from aftertrace.store.schema import EVENTS, SPANS, TABLES
 from aftertrace.store.tables import TableWriter

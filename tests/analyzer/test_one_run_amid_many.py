@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.analyzer import analyse, connected, places
-from aftertrace.analyzer.found import in_frames
-from aftertrace.analyzer.identity import Identified, identify
-from aftertrace.analyzer.tables import Tables
+from aftertrace.analyzer import analyse
+from aftertrace.analyzer.identity import connected, places
+from aftertrace.analyzer.identity.found import in_frames
+from aftertrace.analyzer.identity.identity import Identified, identify
+from aftertrace.analyzer.reading.tables import Tables
 
 from .frames import LATER_NS, Frames
 from .stories import ASKED, COMPLETED, PROPOSED, event, span, stored

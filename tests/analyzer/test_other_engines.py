@@ -11,8 +11,8 @@ from deltalake import DeltaTable
 from polars.testing import assert_frame_equal
 
 from aftertrace.analyzer import open_analysis
-from aftertrace.analyzer.deriving import derive
-from aftertrace.analyzer.kept_columns import FINALITY, SHARED
+from aftertrace.analyzer.derived.deriving import derive
+from aftertrace.analyzer.derived.kept_columns import FINALITY, SHARED
 from aftertrace.cli import root
 from aftertrace.store import derived, derived_logs
 from aftertrace.store.folder import open_folder

@@ -7,8 +7,8 @@ from typing import Any, Final
 import polars as pl
 import pytest
 
-from aftertrace.analyzer.outcomes import RULES
-from aftertrace.analyzer.schemas import DECIDERS, OUTCOMES
+from aftertrace.analyzer.calls.outcomes import RULES
+from aftertrace.analyzer.schemas.derived import DECIDERS, OUTCOMES
 
 from .frames import LATER_NS
 from .stories import ASKED, AT_NS, COMPLETED, DAY_NS, ENDED, PROPOSED, calls_of, event, span

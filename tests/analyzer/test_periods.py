@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftertrace.analyzer import Filter, Invalid
-from aftertrace.analyzer.periods import SETTLED_AFTER_NS, Period, instant, named
-from aftertrace.analyzer.row_links import Links
+from aftertrace.analyzer.documents.periods import SETTLED_AFTER_NS, Period, instant, named
+from aftertrace.analyzer.documents.row_links import Links
 
 SECOND = 10**9
 HOUR = 3600 * SECOND

@@ -9,11 +9,12 @@ from typing import Any, Final
 import polars as pl
 import pytest
 
-from aftertrace.analyzer import Analysis, Choice, Filter, Invalid, PopulationComparison, html, markdown
-from aftertrace.analyzer.argument_attributes import arguments_of
-from aftertrace.analyzer.population_document import document, written_json
-from aftertrace.analyzer.population_words import command, headline, lift, listed, notes, said
-from aftertrace.analyzer.targets import aimed
+from aftertrace.analyzer import Analysis, Choice, Filter, Invalid, PopulationComparison
+from aftertrace.analyzer.documents import html, markdown
+from aftertrace.analyzer.populations.argument_attributes import arguments_of
+from aftertrace.analyzer.populations.document import document, written_json
+from aftertrace.analyzer.populations.targets import aimed
+from aftertrace.analyzer.populations.words import command, headline, lift, listed, notes, said
 from aftertrace.cli.population_page import page
 from aftertrace.store.schema import CUT
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.actions import Action, title_of
-from aftertrace.analyzer.authors import AGENTS, KnownAgent, agent_of, bot_of
-from aftertrace.analyzer.claims import Claim, claims, project_of
-from aftertrace.analyzer.commits import commit
-from aftertrace.analyzer.named_runs import Known
-from aftertrace.analyzer.provenance import FINDINGS, PROVENANCE, VERDICTS, Place, Provenance, provenance
-from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.provenance.actions import Action, title_of
+from aftertrace.analyzer.provenance.authors import AGENTS, KnownAgent, agent_of, bot_of
+from aftertrace.analyzer.provenance.claims import Claim, claims, project_of
+from aftertrace.analyzer.provenance.commits import commit
+from aftertrace.analyzer.provenance.named_runs import Known
+from aftertrace.analyzer.provenance.report import FINDINGS, PROVENANCE, VERDICTS, Place, Provenance, provenance
+from aftertrace.analyzer.schemas.derived import DERIVED
 from aftertrace.cli import provenance as command
 
 from .stories import AT_NS, COMPLETED, PROPOSED, event, stored

@@ -6,13 +6,13 @@ import hashlib
 import re
 from typing import Any, Final
 
-from aftertrace.analyzer import html, markdown
-from aftertrace.analyzer.lengths import length
-from aftertrace.analyzer.record_cards import SHOWN_CARDS, cards
-from aftertrace.analyzer.record_document import document
-from aftertrace.analyzer.record_json import document as json_of
-from aftertrace.analyzer.record_words import clock
-from aftertrace.analyzer.run_record import RunRecord
+from aftertrace.analyzer.documents import html, markdown
+from aftertrace.analyzer.documents.lengths import length
+from aftertrace.analyzer.records.record_cards import SHOWN_CARDS, cards
+from aftertrace.analyzer.records.record_document import document
+from aftertrace.analyzer.records.record_json import document as json_of
+from aftertrace.analyzer.records.record_words import clock
+from aftertrace.analyzer.records.run_record import RunRecord
 
 from .stories import COMPLETED, ENDED, PROPOSED, event
 from .test_documents import Elements

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftertrace.analyzer import Invalid
-from aftertrace.analyzer.references import LEAST_CHARACTERS, sought
+from aftertrace.analyzer.finding.references import LEAST_CHARACTERS, sought
 
 COMMIT = "3f2a9c1d5e6b7a8f9c0d1e2f3a4b5c6d7e8f9a0b"
 

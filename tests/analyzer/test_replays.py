@@ -8,8 +8,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.identity import RESUME_WITHIN_NS
-from aftertrace.analyzer.replays import without_replays
+from aftertrace.analyzer.calls.replays import without_replays
+from aftertrace.analyzer.identity.identity import RESUME_WITHIN_NS
 
 from .stories import AT_NS, COMPLETED, PROPOSED, calls_of, event, span, stored
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from aftertrace.analyzer.requests import CALLS_AT_MOST
+from aftertrace.analyzer.calls.requests import CALLS_AT_MOST
 
 from .stories import ASKED, ENDED, PROPOSED, calls_of, event, stored
 

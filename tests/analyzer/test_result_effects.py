@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.result_effects import FIELDS, PUSH, READINGS, from_results
-from aftertrace.analyzer.returned_objects import NAME
+from aftertrace.analyzer.effects.result_effects import FIELDS, PUSH, READINGS, from_results
+from aftertrace.analyzer.effects.returned_objects import NAME
 
 from . import corpus, frames
 from .stories import COMPLETED, PROPOSED, event, stored

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from aftertrace.analyzer import markdown
-from aftertrace.analyzer.document import Document
-from aftertrace.analyzer.failure_report import control_failures, told_of
+from aftertrace.analyzer.documents import markdown
+from aftertrace.analyzer.documents.document import Document
+from aftertrace.analyzer.reports.failure_report import control_failures, told_of
 
 from .frames import Frames, of_requests
 

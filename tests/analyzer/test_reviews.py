@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer import DERIVED, Analysis, Filter, markdown
-from aftertrace.analyzer.review_report import approvals as document_of
-from aftertrace.analyzer.reviews import CHARACTERS_PER_S, LONG_CHARACTERS, SIGNALS, reviews
+from aftertrace.analyzer import DERIVED, Analysis, Filter
+from aftertrace.analyzer.calls.reviews import CHARACTERS_PER_S, LONG_CHARACTERS, SIGNALS, reviews
+from aftertrace.analyzer.documents import markdown
+from aftertrace.analyzer.reports.review_report import approvals as document_of
 
 from .stories import AT_NS, event, stored
 

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.ingest.dialects.recordings import make_span
 
-from aftertrace.analyzer.argument_values import are_meant, text_of, values
-from aftertrace.analyzer.control_draft import of_call
-from aftertrace.analyzer.control_widths import Tried, described, narrowed
-from aftertrace.analyzer.expectation_checks import check
-from aftertrace.analyzer.expectations import Argument, parsed
-from aftertrace.analyzer.patterns import literal
-from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.drafting.draft import of_call
+from aftertrace.analyzer.drafting.widths import Tried, described, narrowed
+from aftertrace.analyzer.expectations.argument_values import are_meant, text_of, values
+from aftertrace.analyzer.expectations.checks import check
+from aftertrace.analyzer.expectations.patterns import literal
+from aftertrace.analyzer.expectations.rules import Argument, parsed
+from aftertrace.analyzer.schemas.derived import DERIVED
 from aftertrace.ingest.rows import ARGUMENTS_CHARACTERS, rows_of
 from aftertrace.store.errors import Invalid
 

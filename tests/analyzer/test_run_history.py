@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from aftertrace.analyzer import Analysis, analyse, around, markdown, open_run, record_document, run_history
-from aftertrace.analyzer.deriving import derive_all
-from aftertrace.analyzer.rfc3339 import rfc3339
-from aftertrace.analyzer.run_record import AgentVersion, PriorChange
+from aftertrace.analyzer import Analysis, analyse, open_run
+from aftertrace.analyzer.configurations import run_history
+from aftertrace.analyzer.derived import around
+from aftertrace.analyzer.derived.deriving import derive_all
+from aftertrace.analyzer.documents import markdown
+from aftertrace.analyzer.records import record_document
+from aftertrace.analyzer.records.rfc3339 import rfc3339
+from aftertrace.analyzer.records.run_record import AgentVersion, PriorChange
 from aftertrace.store.folder import open_folder
 
 from .frames import of_requests

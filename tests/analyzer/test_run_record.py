@@ -9,9 +9,9 @@ from typing import Any, Final
 import pytest
 
 from aftertrace.analyzer import Invalid
-from aftertrace.analyzer.call_record import Approval, Call, Change, Decision, Effect, Reference
-from aftertrace.analyzer.record_json import document
-from aftertrace.analyzer.run_record import (
+from aftertrace.analyzer.records.call_record import Approval, Call, Change, Decision, Effect, Reference
+from aftertrace.analyzer.records.record_json import document
+from aftertrace.analyzer.records.run_record import (
     FORMAT,
     Finding,
     Input,

@@ -13,26 +13,19 @@ import pyarrow.parquet as pq
 import pytest
 from polars.testing import assert_frame_equal
 
-from aftertrace.analyzer import (
-    Analysis,
-    Corrupt,
-    Filter,
-    failure_report,
-    markdown,
-    mismatches,
-    near_miss_json,
-    open_analysis,
-    races,
-)
-from aftertrace.analyzer.floors import UNSURE
-from aftertrace.analyzer.inventory import DeclaredTool, Inventory
-from aftertrace.analyzer.near_miss_figures import NEAR, SUMMED, figures
-from aftertrace.analyzer.near_miss_report import told
-from aftertrace.analyzer.near_misses import OF_RATES
-from aftertrace.analyzer.parted import Parted
-from aftertrace.analyzer.periods import Period
-from aftertrace.analyzer.scans import BY_RUN
-from aftertrace.analyzer.severity import DECISIONS
+from aftertrace.analyzer import Analysis, Corrupt, Filter, open_analysis
+from aftertrace.analyzer.calls.near_misses import OF_RATES
+from aftertrace.analyzer.derived.parted import Parted
+from aftertrace.analyzer.documents import markdown
+from aftertrace.analyzer.documents.periods import Period
+from aftertrace.analyzer.documents.severity import DECISIONS
+from aftertrace.analyzer.effects import mismatches, races
+from aftertrace.analyzer.inventory.declared import DeclaredTool, Inventory
+from aftertrace.analyzer.reports import failure_report, near_miss_json
+from aftertrace.analyzer.reports.floors import UNSURE
+from aftertrace.analyzer.reports.near_miss_figures import NEAR, SUMMED, figures
+from aftertrace.analyzer.reports.near_miss_report import told
+from aftertrace.analyzer.schemas.order import BY_RUN
 from aftertrace.store.folder import open_folder
 from aftertrace.store.layout import Layout
 

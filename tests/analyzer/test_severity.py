@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from aftertrace.analyzer import Analysis, Filter
-from aftertrace.analyzer.near_miss_figures import Figures, figures
-from aftertrace.analyzer.periods import Period
-from aftertrace.analyzer.severity import RISKS, SEVERITIES, weighed
+from aftertrace.analyzer.documents.periods import Period
+from aftertrace.analyzer.documents.severity import RISKS, SEVERITIES, weighed
+from aftertrace.analyzer.reports.near_miss_figures import Figures, figures
 
 from .frames import LATER_NS
 from .stories import event, stored

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer import significance
-from aftertrace.analyzer.significance import (
+from aftertrace.analyzer.statistics import significance
+from aftertrace.analyzer.statistics.significance import (
     Clusters,
     Share,
     amounts_differ,

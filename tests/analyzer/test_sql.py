@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftertrace.analyzer import DERIVED, Analysis, Invalid
-from aftertrace.analyzer.sql import query
+from aftertrace.analyzer.reading.sql import query
 
 from . import frames
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from polars.testing import assert_frame_equal
 
-from aftertrace.analyzer.decisions import decisions
+from aftertrace.analyzer.calls.decisions import decisions
 
 from .stories import AT_NS, DAY_NS, calls_of, event, span, stored
 

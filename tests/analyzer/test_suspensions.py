@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from aftertrace.analyzer.suspensions import ASKS_ITSELF
+from aftertrace.analyzer.calls.suspensions import ASKS_ITSELF
 
 from .stories import PROPOSED, calls_of, event
 

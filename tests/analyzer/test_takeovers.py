@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.takeovers import takeovers
+from aftertrace.analyzer.configurations.takeovers import takeovers
 
 
 def told(values: str) -> list[tuple[int, str, str, bool]]:

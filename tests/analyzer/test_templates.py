@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.settled import models, steady
-from aftertrace.analyzer.templates import is_setting
+from aftertrace.analyzer.configurations.settled import models, steady
+from aftertrace.analyzer.configurations.templates import is_setting
 from aftertrace.semconv.wording import kind_of, split
 
 START = datetime(2026, 11, 2, 9, 7, tzinfo=UTC)

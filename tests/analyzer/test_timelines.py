@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from aftertrace.analyzer import Analysis, Invalid
-from aftertrace.analyzer.timeline import Timeline, Wanted
+from aftertrace.analyzer.timelines.timeline import Timeline, Wanted
 
 from . import frames
 from .stories import ASKED, AT_NS, COMPLETED, ENDED, PROPOSED, event, span, stored

@@ -6,10 +6,10 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.configuration_changes import history
-from aftertrace.analyzer.configurations import versioned
-from aftertrace.analyzer.settled import SCHEMA, settled
-from aftertrace.analyzer.sightings import SCHEMA as SIGHTINGS
+from aftertrace.analyzer.configurations.changes import history
+from aftertrace.analyzer.configurations.settled import SCHEMA, settled
+from aftertrace.analyzer.configurations.sightings import SCHEMA as SIGHTINGS
+from aftertrace.analyzer.configurations.table import versioned
 
 PART = st.sampled_from((None, "a", "b"))
 

@@ -10,7 +10,7 @@ from benchmarks.months import Asked, Cost, Figures, lines
 from benchmarks.questions import ENGINES, QUESTIONS, Store, answered
 
 from aftertrace.analyzer import open_analysis
-from aftertrace.analyzer.deriving import derive
+from aftertrace.analyzer.derived.deriving import derive
 from aftertrace.store.folder import open_folder
 from aftertrace.store.run_names import SEPARATOR, name_of
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.analyzer.weeks import MONDAY, Ran, days
 
-from aftertrace.analyzer.expectations import parsed
+from aftertrace.analyzer.expectations.rules import parsed
 from aftertrace.store.errors import Invalid
 
 from .conftest import Command

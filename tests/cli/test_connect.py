@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aftertrace.analyzer.emitter import QUESTIONS, Emitter
-from aftertrace.analyzer.emitters import EMITTERS, of
+from aftertrace.analyzer.emitters.emitter import QUESTIONS, Emitter
+from aftertrace.analyzer.emitters.registry import EMITTERS, of
 from aftertrace.cli import connect, recording
 from aftertrace.cli.connect import Heard
 

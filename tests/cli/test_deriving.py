@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from aftertrace.analyzer import deriving as steps
+from aftertrace.analyzer.derived import deriving as steps
 from aftertrace.cli import deriving
 from aftertrace.cli.children import Child
 from aftertrace.store.errors import Corrupt, Unavailable

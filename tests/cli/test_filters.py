@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftertrace.analyzer import DECIDERS, DERIVED, OUTCOMES
-from aftertrace.analyzer.severity import RISKS
+from aftertrace.analyzer.documents.severity import RISKS
 from aftertrace.cli.filters import NARROWING, instant_ns
 from aftertrace.cli.listing import LISTINGS
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from aftertrace.analyzer.expectation_checks import check
-from aftertrace.analyzer.expectation_json import MEMBERS, MOST_FINDINGS, written
-from aftertrace.analyzer.expectations import parsed
-from aftertrace.analyzer.inventory_json import MEMBERS as INVENTORY_MEMBERS
-from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.expectations.checks import check
+from aftertrace.analyzer.expectations.checks_json import MEMBERS, MOST_FINDINGS, written
+from aftertrace.analyzer.expectations.rules import parsed
+from aftertrace.analyzer.inventory.checks_json import MEMBERS as INVENTORY_MEMBERS
+from aftertrace.analyzer.schemas.derived import DERIVED
 from aftertrace.cli.webhook import Webhook, secret_of
 from aftertrace.store.errors import Invalid, Unavailable
 

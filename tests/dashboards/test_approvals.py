@@ -10,7 +10,7 @@ from dashboards import stores
 from dashboards.conftest import OpenPage
 
 from aftertrace.analyzer import Analysis, Filter, open_analysis
-from aftertrace.analyzer.reviews import reviews
+from aftertrace.analyzer.calls.reviews import reviews
 from aftertrace.dashboards.approval_cards import course
 from aftertrace.dashboards.quantities import count, duration, interval, share
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aftertrace.analyzer.document import (
+from aftertrace.analyzer.documents.document import (
     Card,
     Cards,
     Code,

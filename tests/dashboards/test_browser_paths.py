@@ -11,7 +11,7 @@ from dashboards.browser import Browser, browser, chromium
 from dashboards.test_browser import serve
 
 from aftertrace.analyzer import open_analysis
-from aftertrace.analyzer.severity import weighed
+from aftertrace.analyzer.documents.severity import weighed
 
 pytestmark = [
     pytest.mark.slow,

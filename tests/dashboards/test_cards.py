@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from aftertrace.analyzer.edits import difference
+from aftertrace.analyzer.calls.edits import difference
 from aftertrace.dashboards.approval_cards import changed
 
 
@@ -37,7 +37,7 @@ def test_an_odd_approval_says_so_and_shows_its_edit() -> None:
     def page() -> None:
         import polars as pl
 
-        from aftertrace.analyzer.schemas import DERIVED
+        from aftertrace.analyzer.schemas.derived import DERIVED
         from aftertrace.dashboards.approval_cards import approval, course
 
         row = dict.fromkeys(DERIVED["approvals"].schema.names())

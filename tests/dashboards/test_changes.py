@@ -10,7 +10,7 @@ from dashboards import stores
 from dashboards.conftest import OpenPage
 
 from aftertrace.analyzer import Analysis, Filter, open_analysis
-from aftertrace.analyzer.schemas import DERIVED
+from aftertrace.analyzer.schemas.derived import DERIVED
 from aftertrace.dashboards.change_cards import measures, sides
 from aftertrace.dashboards.version_charts import versions
 

@@ -11,7 +11,7 @@ import pytest
 from dashboards import stores
 
 from aftertrace.analyzer import open_analysis
-from aftertrace.analyzer.schemas import DERIVED, RATES_SCHEMA
+from aftertrace.analyzer.schemas.derived import DERIVED, RATES_SCHEMA
 from aftertrace.dashboards import charts, marks, trend_charts
 
 MINUTE_NS = 60 * 10**9

@@ -18,11 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from aftertrace.analyzer import Analysis, Filter, control_draft, control_widths, near_miss_figures, open_analysis
-from aftertrace.analyzer.near_miss_figures import Figures
-from aftertrace.analyzer.periods import Period
-from aftertrace.analyzer.populations import Choice
-from aftertrace.analyzer.rule_texts import written
+from aftertrace.analyzer import Analysis, Filter, open_analysis
+from aftertrace.analyzer.documents.periods import Period
+from aftertrace.analyzer.drafting import draft as control_draft
+from aftertrace.analyzer.drafting import widths as control_widths
+from aftertrace.analyzer.expectations.rule_texts import written
+from aftertrace.analyzer.populations.comparison import Choice
+from aftertrace.analyzer.reports import near_miss_figures
+from aftertrace.analyzer.reports.near_miss_figures import Figures
 from aftertrace.dashboards import layouts, populations, tables
 from aftertrace.dashboards.near_miss_cards import typed
 from aftertrace.dashboards.quantities import count, interval, share

@@ -8,18 +8,14 @@ from dashboards import stores
 from dashboards.conftest import OpenPage
 from streamlit.testing.v1 import AppTest
 
-from aftertrace.analyzer import (
-    Analysis,
-    Filter,
-    controls,
-    effects,
-    inventory_draft,
-    near_miss_figures,
-    open_analysis,
-    runs,
-)
-from aftertrace.analyzer.near_miss_figures import Figures
-from aftertrace.analyzer.periods import Period
+from aftertrace.analyzer import Analysis, Filter, open_analysis
+from aftertrace.analyzer.calls import controls
+from aftertrace.analyzer.documents.periods import Period
+from aftertrace.analyzer.effects import table as effects
+from aftertrace.analyzer.inventory import draft as inventory_draft
+from aftertrace.analyzer.reports import near_miss_figures
+from aftertrace.analyzer.reports.near_miss_figures import Figures
+from aftertrace.analyzer.runs import table as runs
 from aftertrace.dashboards.attention import WENT_WRONG
 from aftertrace.dashboards.quantities import DAY_NS, interval, share
 

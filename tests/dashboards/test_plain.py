@@ -10,7 +10,7 @@ from dashboards import stores
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.visible import visible
+from aftertrace.analyzer.documents.visible import visible
 from aftertrace.dashboards.plain import plain, plain_lines
 
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

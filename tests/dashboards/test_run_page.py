@@ -13,8 +13,9 @@ from dashboards import stores
 from dashboards.conftest import OpenPage, drawn, said
 from streamlit.testing.v1 import AppTest
 
-from aftertrace.analyzer import Analysis, Filter, record_words
-from aftertrace.analyzer.rfc3339 import rfc3339
+from aftertrace.analyzer import Analysis, Filter
+from aftertrace.analyzer.records import record_words
+from aftertrace.analyzer.records.rfc3339 import rfc3339
 from aftertrace.cli.filters import instant_ns
 from aftertrace.dashboards import call_cards, data, run_list
 from aftertrace.dashboards.addresses import run_address

@@ -6,7 +6,7 @@ import pytest
 from dashboards import stores
 
 from aftertrace.analyzer import Analysis, open_analysis
-from aftertrace.analyzer.run_record import RunRecord
+from aftertrace.analyzer.records.run_record import RunRecord
 from aftertrace.dashboards import timeline
 
 

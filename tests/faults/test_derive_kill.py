@@ -19,10 +19,10 @@ from faults.amount import selection
 from polars.testing import assert_frame_equal
 
 from aftertrace.analyzer import analyse, open_analysis
-from aftertrace.analyzer.deriving import derive
-from aftertrace.analyzer.kept_columns import SHARED
+from aftertrace.analyzer.derived.deriving import derive
+from aftertrace.analyzer.derived.kept_columns import SHARED
 from aftertrace.analyzer.opening import tables_of
-from aftertrace.analyzer.order import ORDERS
+from aftertrace.analyzer.schemas.order import ORDERS
 from aftertrace.cli import root
 from aftertrace.store.snapshot import Snapshot
 

@@ -6,15 +6,15 @@ over one version of a store.
 """
 
 from aftertrace.analyzer.analysis import Analysis, analyse
-from aftertrace.analyzer.answers import Answer, Answers
-from aftertrace.analyzer.emitter import Emitter
-from aftertrace.analyzer.emitters import EMITTERS
+from aftertrace.analyzer.comparison.run_comparison import RunComparison
+from aftertrace.analyzer.emitters.emitter import Emitter
+from aftertrace.analyzer.emitters.registry import EMITTERS
 from aftertrace.analyzer.opening import current_version, open_analysis, open_run
-from aftertrace.analyzer.populations import Choice, PopulationComparison
-from aftertrace.analyzer.run_comparison import RunComparison
-from aftertrace.analyzer.schemas import DECIDERS, DERIVED, NEAR_MISS_OUTCOMES, OUTCOMES
-from aftertrace.analyzer.select import Filter
-from aftertrace.analyzer.tables import Tables
+from aftertrace.analyzer.populations.comparison import Choice, PopulationComparison
+from aftertrace.analyzer.reading.select import Filter
+from aftertrace.analyzer.reading.tables import Tables
+from aftertrace.analyzer.records.answers import Answer, Answers
+from aftertrace.analyzer.schemas.derived import DECIDERS, DERIVED, NEAR_MISS_OUTCOMES, OUTCOMES
 from aftertrace.store.errors import AftertraceError, Corrupt, Invalid, Unavailable
 
 __all__ = [

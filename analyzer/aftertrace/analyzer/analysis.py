@@ -9,35 +9,36 @@ from functools import cached_property, partial
 
 import polars as pl
 
-from aftertrace.analyzer import answers as answering
-from aftertrace.analyzer import near_misses, sql
-from aftertrace.analyzer.change_measures import facts, measures
-from aftertrace.analyzer.compared import compared
-from aftertrace.analyzer.configuration_changes import History, history, with_moved
-from aftertrace.analyzer.configurations import configurations, versioned
-from aftertrace.analyzer.connected import PREFIX_CHARACTERS
-from aftertrace.analyzer.declared_risk import classes
-from aftertrace.analyzer.derivation import Derivation
-from aftertrace.analyzer.effect_findings import effect_findings
-from aftertrace.analyzer.finds import finds
-from aftertrace.analyzer.in_force import changes_before
-from aftertrace.analyzer.inventory import NOTHING, Inventory
-from aftertrace.analyzer.losses import losses
-from aftertrace.analyzer.narrowing import Meant, meant
-from aftertrace.analyzer.order import ordered
-from aftertrace.analyzer.parted import Parted
-from aftertrace.analyzer.populations import Choice, PopulationComparison, compare_populations
-from aftertrace.analyzer.recorded import record
-from aftertrace.analyzer.related import related
-from aftertrace.analyzer.run_comparison import RunComparison
-from aftertrace.analyzer.run_record import RunRecord
-from aftertrace.analyzer.scans import ALL, BY_RUN, narrowing, scan
-from aftertrace.analyzer.schemas import DERIVED
-from aftertrace.analyzer.select import Filter
-from aftertrace.analyzer.settled import settled
-from aftertrace.analyzer.tables import Tables
-from aftertrace.analyzer.timeline import Timeline, Wanted
-from aftertrace.analyzer.timeline import timeline as in_time
+from aftertrace.analyzer.calls import near_misses
+from aftertrace.analyzer.comparison.compared import compared
+from aftertrace.analyzer.comparison.run_comparison import RunComparison
+from aftertrace.analyzer.configurations.changes import History, history, with_moved
+from aftertrace.analyzer.configurations.in_force import changes_before
+from aftertrace.analyzer.configurations.measures import facts, measures
+from aftertrace.analyzer.configurations.settled import settled
+from aftertrace.analyzer.configurations.table import configurations, versioned
+from aftertrace.analyzer.derived.derivation import Derivation
+from aftertrace.analyzer.derived.parted import Parted
+from aftertrace.analyzer.effects.findings import effect_findings
+from aftertrace.analyzer.finding.finds import finds
+from aftertrace.analyzer.finding.narrowing import Meant, meant
+from aftertrace.analyzer.finding.related import related
+from aftertrace.analyzer.identity.connected import PREFIX_CHARACTERS
+from aftertrace.analyzer.inventory.declared import NOTHING, Inventory
+from aftertrace.analyzer.inventory.declared_risk import classes
+from aftertrace.analyzer.populations.comparison import Choice, PopulationComparison, compare_populations
+from aftertrace.analyzer.reading import sql
+from aftertrace.analyzer.reading.select import ALL, Filter
+from aftertrace.analyzer.reading.tables import Tables
+from aftertrace.analyzer.records import answers as answering
+from aftertrace.analyzer.records.recorded import record
+from aftertrace.analyzer.records.run_record import RunRecord
+from aftertrace.analyzer.runs.losses import losses
+from aftertrace.analyzer.scans import narrowing, scan
+from aftertrace.analyzer.schemas.derived import DERIVED
+from aftertrace.analyzer.schemas.order import BY_RUN, ordered
+from aftertrace.analyzer.timelines.timeline import Timeline, Wanted
+from aftertrace.analyzer.timelines.timeline import timeline as in_time
 from aftertrace.store.errors import Invalid
 from aftertrace.store.run_names import ID_CHARACTERS, name_of
 from aftertrace.store.snapshot import collected

@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from aftertrace.analyzer import kept
 from aftertrace.analyzer.analysis import Analysis, analyse
-from aftertrace.analyzer.around import around
-from aftertrace.analyzer.connected import Connected, connected, sought
-from aftertrace.analyzer.derivation import Derivation
-from aftertrace.analyzer.found import in_store
-from aftertrace.analyzer.fresh import counted
-from aftertrace.analyzer.inventory import Inventory
-from aftertrace.analyzer.newest import newest
-from aftertrace.analyzer.parted import Parted
-from aftertrace.analyzer.tables import Noted, Tables
+from aftertrace.analyzer.derived import kept
+from aftertrace.analyzer.derived.around import around
+from aftertrace.analyzer.derived.derivation import Derivation
+from aftertrace.analyzer.derived.fresh import counted
+from aftertrace.analyzer.derived.newest import newest
+from aftertrace.analyzer.derived.parted import Parted
+from aftertrace.analyzer.identity.connected import Connected, connected, sought
+from aftertrace.analyzer.identity.found import in_store
+from aftertrace.analyzer.inventory.declared import Inventory
+from aftertrace.analyzer.reading.tables import Noted, Tables
 from aftertrace.store import derived
 from aftertrace.store.layout import Layout
 from aftertrace.store.quarantine import put_aside

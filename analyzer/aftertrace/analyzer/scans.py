@@ -12,23 +12,19 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from aftertrace.analyzer.declared_risk import declared, declared_in_approvals, declared_in_runs
-from aftertrace.analyzer.schemas import DERIVED
-from aftertrace.analyzer.select import Filter
+from aftertrace.analyzer.inventory.declared_risk import declared, declared_in_approvals, declared_in_runs
+from aftertrace.analyzer.reading.select import Filter
+from aftertrace.analyzer.schemas.derived import DERIVED
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.analysis import Analysis
 
-BY_RUN: Final = ("calls", "runs", "approvals", "decisions", "agents", "effects")
-"""The tables that are told run by run."""
-ALL: Final = pl.lit(value=True)
-"""What holds of every row."""
 _NARROWING: Final = ("principal", "model", "state", "customer", "risk", "target", "namespace", "policy")
 """Fields of a filter that no column answers."""
 
 
 def scan(analysis: Analysis, table: str, columns: Sequence[str] | None, wanted: Filter, only: pl.Expr) -> pl.LazyFrame:
-    """Some columns of the rows of a table of `BY_RUN` that a filter lets through, and of which something holds.
+    """Some columns of the rows of a table of `order.BY_RUN` that a filter lets through, and of which something holds.
 
     Args:
         analysis: what is asked.

@@ -99,7 +99,7 @@ def diff_lines(
         change: one row of `configuration_changes`.
         prompts: the prompts of the last run before and of the first with it, where the evidence holds them.
     """
-    from aftertrace.analyzer.configuration_changes import prompt_diff
+    from aftertrace.analyzer.configurations.changes import prompt_diff
 
     head = [_head(change), f"--- version {change['version_before']}, last in run {change['last_run_before']}",
             f"+++ version {change['version_after']}, first in run {change['first_run_id']}"]  # fmt: skip
@@ -174,7 +174,7 @@ def _change(analysis: Analysis, row: dict[str, Any], *, ago: str = "") -> list[s
 
 
 def _head(row: dict[str, Any]) -> str:
-    from aftertrace.analyzer.version_words import PARTS
+    from aftertrace.analyzer.records.version_words import PARTS
 
     back = ", and the one asked for is the same" if row["is_silent"] else ""
     back += ", back to what it had been" if row["is_return"] else ""
@@ -277,6 +277,6 @@ def _told(at: datetime | None) -> str:
 
 
 def _moment(time_ns: int | None) -> str:
-    from aftertrace.analyzer.document import moment
+    from aftertrace.analyzer.documents.document import moment
 
     return moment(time_ns)

@@ -86,7 +86,7 @@ def changes(
 
 
 def _in_force(analysis: Analysis, run: str | None, at_ns: int | None, agent: str | None) -> pl.DataFrame | None:
-    from aftertrace.analyzer import in_force
+    from aftertrace.analyzer.configurations import in_force
 
     if run is not None:
         run_id = analysis.resolve_run(run)

@@ -16,7 +16,7 @@ from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.expectation_checks import Checked
+    from aftertrace.analyzer.expectations.checks import Checked
 
 _Form: TypeAlias = Literal["text"] | formats.Format
 _SHOWN: Final = ("first_ns", "rule", "verdict", "agent_name", "tool_name", "found", "expected", "run_id")
@@ -51,9 +51,9 @@ def check(
     """
     import polars as pl
 
-    from aftertrace.analyzer.expectation_checks import check as held
-    from aftertrace.analyzer.expectation_json import written
-    from aftertrace.analyzer.expectations import parsed
+    from aftertrace.analyzer.expectations.checks import check as held
+    from aftertrace.analyzer.expectations.checks_json import written
+    from aftertrace.analyzer.expectations.rules import parsed
 
     hook = named(options)
     rules = parsed(file.read_text(encoding="utf-8", errors="replace"), str(file))

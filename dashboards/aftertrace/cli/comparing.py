@@ -14,8 +14,8 @@ from aftertrace.cli.one_run import FORMATS, Form
 from aftertrace.cli.output import out_option, say, write, written
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.populations import PopulationComparison
-    from aftertrace.analyzer.run_comparison import RunComparison
+    from aftertrace.analyzer.comparison.run_comparison import RunComparison
+    from aftertrace.analyzer.populations.comparison import PopulationComparison
 
 _HELP: Final = "`text` is one screen; the others hold all: `json` for programs, `html` one file that prints well."
 _FILTERS: Final = (
@@ -79,7 +79,7 @@ def compare(
         raise click.UsageError("give two runs, or --where and which calls to hold against the others")
     if not runs:
         analysis, within = opened(settings.readable(data), options)
-        from aftertrace.analyzer.populations import Choice
+        from aftertrace.analyzer.populations.comparison import Choice
 
         choice = Choice(of, either(where), either(against), within, count_untold)
         _tell_populations(analysis.compare(choice), rows, form, out)
@@ -92,7 +92,7 @@ def compare(
 
 def of_runs(data: Path, runs: tuple[str, str], as_of_ns: int | None) -> RunComparison:
     """Two runs of a store side by side. Raises `Invalid` where a text names none or several."""
-    from aftertrace.analyzer.compared import compared
+    from aftertrace.analyzer.comparison.compared import compared
     from aftertrace.cli.whole_prompts import with_whole_texts
     from aftertrace.store.snapshot import Snapshot
 
@@ -113,17 +113,17 @@ def _tell_runs(found: RunComparison, form: Form, out: Path | None) -> None:
 
         say(page(found), out)
     elif form == "json":
-        from aftertrace.analyzer import record_json
+        from aftertrace.analyzer.records import record_json
 
         write(record_json.document(found), out)
     else:
-        from aftertrace.analyzer import comparison_document
+        from aftertrace.analyzer.comparison import document as comparison_document
 
         write(written(comparison_document.document(found), form), out)
 
 
 def _tell_populations(found: PopulationComparison, rows: str | None, form: Form, out: Path | None) -> None:
-    from aftertrace.analyzer import population_document
+    from aftertrace.analyzer.populations import document as population_document
 
     if rows is not None:
         if form not in _ROWS:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aftertrace.dashboards.plain import plain
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.run_comparison import ComparedPart, ComparedStep, RunComparison
+    from aftertrace.analyzer.comparison.run_comparison import ComparedPart, ComparedStep, RunComparison
 
 _TEXT_CELLS: Final = 110
 _NAME_CELLS: Final = 24
@@ -24,8 +24,8 @@ _LEGEND: Final = (
 
 def page(found: RunComparison) -> list[str]:
     """The lines of the screen. Every text from telemetry in them is made visible."""
-    from aftertrace.analyzer.comparison_document import facts
-    from aftertrace.analyzer.comparison_words import headline
+    from aftertrace.analyzer.comparison.document import facts
+    from aftertrace.analyzer.comparison.words import headline
 
     lines = []
     for line in headline(found):
@@ -50,7 +50,7 @@ def _columns(rows: list[tuple[str, str, str]]) -> list[str]:
 
 
 def _parts(found: RunComparison) -> list[str]:
-    from aftertrace.analyzer.comparison_words import PARTS
+    from aftertrace.analyzer.comparison.words import PARTS
 
     lines: list[str] = []
     for part in found.differing:
@@ -75,7 +75,7 @@ def _part(part: ComparedPart, name: str) -> list[str]:
 
 
 def _steps(found: RunComparison) -> list[str]:
-    from aftertrace.analyzer.comparison_words import grouped
+    from aftertrace.analyzer.comparison.words import grouped
 
     groups = list(grouped(found.steps))
     if not groups:
@@ -89,7 +89,7 @@ def _steps(found: RunComparison) -> list[str]:
 
 
 def _group(group: tuple[ComparedStep, ...]) -> list[str]:
-    from aftertrace.analyzer.comparison_words import became, differences, tools_of
+    from aftertrace.analyzer.comparison.words import became, differences, tools_of
 
     step, last = group[0], group[-1]
     places = [_place(step.number, last.number)]

@@ -16,7 +16,7 @@ from aftertrace.dashboards.plain import plain
 from aftertrace.store.errors import Unavailable
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.emitter import Emitter, Signal
+    from aftertrace.analyzer.emitters.emitter import Emitter, Signal
 
 _POLL_S: Final = 0.5
 _SETTLE_S: Final = 5.0
@@ -48,7 +48,7 @@ class EmitterName(click.ParamType[str]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name, if it is known."""
-        from aftertrace.analyzer.emitters import EMITTERS
+        from aftertrace.analyzer.emitters.registry import EMITTERS
 
         return str(click.Choice([emitter.name for emitter in EMITTERS]).convert(value, param, ctx))
 
@@ -72,7 +72,7 @@ def connect(emitter: str, no_wait: bool, timeout: float | None, data: Path) -> N
     The switches include those that reveal arguments and refusals: without them an agent is heard, and its near misses
     are not. Then it waits for the first event, and says what is missing.
     """
-    from aftertrace.analyzer.emitters import EMITTERS
+    from aftertrace.analyzer.emitters.registry import EMITTERS
 
     chosen = next(candidate for candidate in EMITTERS if candidate.name == emitter)
     now = serving.find(data)

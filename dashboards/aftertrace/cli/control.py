@@ -16,7 +16,7 @@ from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
     from aftertrace.analyzer import Analysis
-    from aftertrace.analyzer.control_draft import Drafted
+    from aftertrace.analyzer.drafting.draft import Drafted
 
 _Form: TypeAlias = Literal["text"] | formats.Format
 RULES_FILE: Final = "rules.toml"
@@ -52,8 +52,9 @@ def draft(target: str, folder: Path | None, data: Path, form: _Form, out: Path |
     """
     import polars as pl
 
-    from aftertrace.analyzer import control_trial, control_widths
-    from aftertrace.analyzer.rule_texts import written
+    from aftertrace.analyzer.drafting import trial as control_trial
+    from aftertrace.analyzer.drafting import widths as control_widths
+    from aftertrace.analyzer.expectations.rule_texts import written
     from aftertrace.cli.evidence_lines import evidence_lines
     from aftertrace.store.snapshot import Snapshot
 
@@ -86,7 +87,7 @@ def drafted_from(analysis: Analysis, target: str) -> tuple[list[Drafted], str]:
     """The rules that would have caught what a text names, and the run of it. Raises `Invalid`."""
     import polars as pl
 
-    from aftertrace.analyzer import control_draft
+    from aftertrace.analyzer.drafting import draft as control_draft
 
     named = analysis.calls.filter((pl.col("tool_call_id") == target) | (pl.col("call_key") == target))
     if named.height > 1:

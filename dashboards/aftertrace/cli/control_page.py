@@ -13,8 +13,8 @@ from aftertrace.dashboards.quantities import count, moment
 if TYPE_CHECKING:
     import polars as pl
 
-    from aftertrace.analyzer.control_draft import Drafted
-    from aftertrace.analyzer.control_widths import Tried
+    from aftertrace.analyzer.drafting.draft import Drafted
+    from aftertrace.analyzer.drafting.widths import Tried
 
 _KINDS: Final = {
     "this": "the incident",
@@ -45,7 +45,7 @@ def page(
         is_shown: whether the test data showed the incident when they were replayed.
         breaks: whether they broke a rule then.
     """
-    from aftertrace.analyzer.rule_texts import written
+    from aftertrace.analyzer.expectations.rule_texts import written
 
     lines: list[str] = []
     drafts = [each.drafted for each in tried]
@@ -80,7 +80,7 @@ def _head(drafted: Drafted, run_id: str) -> str:
 def _history(drafted: Drafted, about: int, hits: pl.DataFrame) -> Iterator[str]:
     import polars as pl
 
-    from aftertrace.analyzer.control_trial import KINDS_OF_HITS
+    from aftertrace.analyzer.drafting.trial import KINDS_OF_HITS
 
     noun = "run" if drafted.call is None else "call"
     more = " that ran" if drafted.call is not None else ""
@@ -99,7 +99,7 @@ def _history(drafted: Drafted, about: int, hits: pl.DataFrame) -> Iterator[str]:
 
 def _widths(tried: Tried) -> Iterator[str]:
     """What the rule would have hit had it been wider or narrower; nothing where no argument could narrow it."""
-    from aftertrace.analyzer.control_widths import described, kinds
+    from aftertrace.analyzer.drafting.widths import described, kinds
 
     if len(tried.widths) < 2:
         return

@@ -151,9 +151,9 @@ def _show(data: Path, now: Serving, *, once: bool) -> None:
     click.echo("\n3. What happened: aftertrace run last\n")
     click.echo("\n".join(one_run.page(analysis, analysis.resolve_run("last"))))
     click.echo("\n4. What nearly happened: aftertrace report near-misses\n")
-    from aftertrace.analyzer import markdown
-    from aftertrace.analyzer.near_miss_report import first_page, near_misses
-    from aftertrace.analyzer.periods import Period
+    from aftertrace.analyzer.documents import markdown
+    from aftertrace.analyzer.documents.periods import Period
+    from aftertrace.analyzer.reports.near_miss_report import first_page, near_misses
 
     document = first_page(near_misses(analysis, Period.of(None, None, now_ns=analysis.now_ns)))
     click.echo(plain_lines(markdown.written(document)).rstrip("\n"))

@@ -17,7 +17,7 @@ from aftertrace.cli.children import when_parent_ends
 from aftertrace.store.errors import Corrupt, Unavailable
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.deriving import Step
+    from aftertrace.analyzer.derived.deriving import Step
 
 NICENESS: Final = 10
 """Whoever receives and stores goes first."""
@@ -47,7 +47,7 @@ def derive(data: Path, anew: bool, follow: bool) -> None:
         os.nice(NICENESS)
         _follow(stored, stopping, config.receiver.disk_reserve_bytes, anew=anew)
         return
-    from aftertrace.analyzer.deriving import derive_all
+    from aftertrace.analyzer.derived.deriving import derive_all
 
     records = 0
     for done in derive_all(stored, anew=anew):
@@ -56,7 +56,7 @@ def derive(data: Path, anew: bool, follow: bool) -> None:
 
 
 def _follow(data: Path, stopping: threading.Event, reserve_bytes: int, *, anew: bool) -> None:
-    from aftertrace.analyzer.deriving import derive as step
+    from aftertrace.analyzer.derived.deriving import derive as step
 
     while not stopping.is_set():
         try:

@@ -16,8 +16,8 @@ from aftertrace.cli import settings
 from aftertrace.dashboards.plain import plain
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.coverage import Coverage, Told
-    from aftertrace.analyzer.emitter import Emitter
+    from aftertrace.analyzer.emitters.emitter import Emitter
+    from aftertrace.analyzer.reports.coverage import Coverage, Told
     from aftertrace.cli.senders import Sender
 
 ANY: Final = "any-otel"
@@ -70,8 +70,8 @@ def examine(data: Path) -> list[Finding]:
         Corrupt: a stored file is damaged or missing.
     """
     from aftertrace.analyzer import open_analysis
-    from aftertrace.analyzer.coverage import coverage
-    from aftertrace.analyzer.emitters import of
+    from aftertrace.analyzer.emitters.registry import of
+    from aftertrace.analyzer.reports.coverage import coverage
     from aftertrace.cli.senders import senders
     from aftertrace.cli.unread import unread
     from aftertrace.store.snapshot import Snapshot

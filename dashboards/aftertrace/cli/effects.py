@@ -75,7 +75,7 @@ def page(found: pl.DataFrame, told: pl.DataFrame, most: int) -> list[str]:
 
 
 def _finding(row: dict[str, Any]) -> Iterator[str]:
-    from aftertrace.analyzer.effect_findings import KINDS
+    from aftertrace.analyzer.effects.findings import KINDS
 
     brief = {kind.name: kind.brief for kind in KINDS}[row["signal"]]
     mark = "!" if row["is_failure"] else "~"

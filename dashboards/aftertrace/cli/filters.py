@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aftertrace.analyzer import Analysis, Filter
-    from aftertrace.analyzer.inventory import Inventory
+    from aftertrace.analyzer.inventory.declared import Inventory
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -135,13 +135,13 @@ def _deciders() -> Sequence[str]:
 
 
 def _risks() -> Sequence[str]:
-    from aftertrace.analyzer.severity import RISKS
+    from aftertrace.analyzer.documents.severity import RISKS
 
     return tuple(RISKS)
 
 
 def _states() -> Sequence[str]:
-    from aftertrace.analyzer.record_words import STATES
+    from aftertrace.analyzer.records.record_words import STATES
 
     return tuple(STATES)
 

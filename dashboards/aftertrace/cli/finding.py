@@ -72,8 +72,8 @@ def _with_commits(
     """What the trailers of commits lead to, before all else."""
     import polars as pl
 
-    from aftertrace.analyzer.commit_finds import commit_finds
-    from aftertrace.analyzer.commits import commit
+    from aftertrace.analyzer.provenance.commit_finds import commit_finds
+    from aftertrace.analyzer.provenance.commits import commit
     from aftertrace.cli.git_repository import Repository
 
     commits = [commit(*told) for told in Repository(repo).checked().commits_named(texts)]

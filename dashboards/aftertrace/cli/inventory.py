@@ -65,7 +65,7 @@ def agents(
     time asked for. `broken` and `unknown` count what `aftertrace inventory check` tells in full. With --run, the agents
     of that run: which one set which to work, and by which call.
     """
-    from aftertrace.analyzer import inventory_checks
+    from aftertrace.analyzer.inventory import checks as inventory_checks
 
     found = settings.inventory(declared)
     analysis, wanted = opened(settings.readable(data), options, found)
@@ -98,7 +98,7 @@ def init(file: Path | None, force: bool, data: Path, **options: Any) -> None:
     (--agent NAME) to a file that is there. Tools of which every call that ran was approved by somebody need that
     approval from then on. Read it before it is used: what was seen is not what should be.
     """
-    from aftertrace.analyzer import inventory_draft
+    from aftertrace.analyzer.inventory import draft as inventory_draft
 
     target = file or Path(settings.current().inventory.file or FILE_NAME)
     is_output = str(target) == "-"
@@ -135,7 +135,8 @@ def check(
     With --webhook the result is posted, too, as by `aftertrace check`, also where nothing is broken. Where it is not
     taken, the exit code is 75 if another try may help, and 2 if it will not.
     """
-    from aftertrace.analyzer import inventory_checks, inventory_json
+    from aftertrace.analyzer.inventory import checks as inventory_checks
+    from aftertrace.analyzer.inventory import checks_json as inventory_json
 
     hook = named(options)
     found = settings.inventory(file)

@@ -11,8 +11,8 @@ from aftertrace.dashboards.quantities import count
 if TYPE_CHECKING:
     import polars as pl
 
-    from aftertrace.analyzer.inventory import DeclaredAgent, Inventory
-    from aftertrace.analyzer.inventory_checks import Checked
+    from aftertrace.analyzer.inventory.checks import Checked
+    from aftertrace.analyzer.inventory.declared import DeclaredAgent, Inventory
 
 _LISTED: Final = 20
 """Unregistered agents, and findings of one agent, on the page; the other formats hold all."""
@@ -88,7 +88,7 @@ def _told(findings: pl.DataFrame, *, is_named: bool = False) -> Iterator[str]:
 
 
 def _how_often(row: dict[str, Any]) -> str:
-    from aftertrace.analyzer.document import moment
+    from aftertrace.analyzer.documents.document import moment
 
     if row["kind"] == "unregistered" or row["runs"] is None:
         return ""

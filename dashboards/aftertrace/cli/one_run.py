@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from aftertrace.analyzer import Analysis, Answer
-    from aftertrace.analyzer.run_record import Finding, RunRecord
+    from aftertrace.analyzer.records.run_record import Finding, RunRecord
 
 Form: TypeAlias = Literal["text", "json", "markdown", "html"]
 FORMATS: Final[tuple[Form, ...]] = get_args(Form)
@@ -77,8 +77,8 @@ def run_page(
     is the newest. An answer that the telemetry does not give is unknown, and the page says what to switch on. The run
     record of one time (`--as-of`) is the same to the byte, however the store grows, but for what other runs tell.
     """
-    from aftertrace.analyzer import record_document, record_json
-    from aftertrace.analyzer.timeline import Wanted
+    from aftertrace.analyzer.records import record_document, record_json
+    from aftertrace.analyzer.timelines.timeline import Wanted
 
     # As finely as times are written, so that the one that the record tells can be asked for again.
     now_ns = time.time_ns() // 1000 * 1000
@@ -151,7 +151,7 @@ def _what(finding: Finding) -> str:
 
 def _changed_before(record: RunRecord) -> list[str]:
     """What had been changed in its agents just before it, the nearest first, and the command that tells more."""
-    from aftertrace.analyzer.version_words import (
+    from aftertrace.analyzer.records.version_words import (
         CONFIGURATION_UNTOLD,
         OTHERS_UNREAD,
         headline,

@@ -12,7 +12,7 @@ import click
 from aftertrace.cli.formats import FORMATS
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.document import Document
+    from aftertrace.analyzer.documents.document import Document
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -40,7 +40,7 @@ def say(lines: Sequence[str], out: Path | None) -> None:
 
 def written(document: Document, form: str) -> str:
     """A document as ``html`` or ``markdown``."""
-    from aftertrace.analyzer import html, markdown
+    from aftertrace.analyzer.documents import html, markdown
 
     return html.written(document) if form == "html" else markdown.written(document)
 

@@ -9,14 +9,14 @@ from aftertrace.cli.formats import table_lines
 from aftertrace.dashboards.plain import plain
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.populations import PopulationComparison
+    from aftertrace.analyzer.populations.comparison import PopulationComparison
 
 _TEXT_CELLS: Final = 110
 
 
 def page(found: PopulationComparison) -> list[str]:
     """The lines of the screen. Every text from telemetry in them is made visible."""
-    from aftertrace.analyzer import population_words as words
+    from aftertrace.analyzer.populations import words
 
     lines: list[str] = []
     for line in words.headline(found):
@@ -38,7 +38,7 @@ def page(found: PopulationComparison) -> list[str]:
 def _table(rows: list[dict[str, Any]]) -> list[str]:
     import polars as pl
 
-    from aftertrace.analyzer import population_words as words
+    from aftertrace.analyzer.populations import words
 
     cells = {
         "lift (95 %)": [words.lift(row) for row in rows],

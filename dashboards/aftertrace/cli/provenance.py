@@ -15,9 +15,9 @@ from aftertrace.cli.output import say, text_or_rows
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.actions import Action
-    from aftertrace.analyzer.authors import KnownAgent
-    from aftertrace.analyzer.provenance import Place
+    from aftertrace.analyzer.provenance.actions import Action
+    from aftertrace.analyzer.provenance.authors import KnownAgent
+    from aftertrace.analyzer.provenance.report import Place
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Form: TypeAlias = Literal["text"] | formats.Format
@@ -80,9 +80,9 @@ def of_git(path: Path, **options: Any) -> int:
     tells so. Agents are told from people by authors, committers, co-authors and marks in the message. Nothing of the
     repository is run, and nothing is fetched.
     """
-    from aftertrace.analyzer.claims import project_of
-    from aftertrace.analyzer.commits import commit
-    from aftertrace.analyzer.provenance import Place
+    from aftertrace.analyzer.provenance.claims import project_of
+    from aftertrace.analyzer.provenance.commits import commit
+    from aftertrace.analyzer.provenance.report import Place
     from aftertrace.cli.git_repository import Repository
 
     repository = Repository(path).checked()
@@ -111,7 +111,7 @@ def of_github(files: tuple[Path, ...], **options: Any) -> int:
     against the export where it is of a repository and a kind that the export has, and was claimed after the first thing
     in it and before its file was written.
     """
-    from aftertrace.analyzer import github_export
+    from aftertrace.analyzer.provenance import github_export
 
     told = [value for file in files for value in github_export.values(_read(file), str(file))]
     found = github_export.actions(told)
@@ -153,7 +153,7 @@ def of_csv(
 
     A row has a run where its column or a line of its texts names it, or where a receipt names its object.
     """
-    from aftertrace.analyzer import csv_export
+    from aftertrace.analyzer.provenance import csv_export
 
     columns = csv_export.Columns(
         id=id_column, run=run_column, receipt=receipts, time=time_column, author=authors, text=texts,
@@ -174,7 +174,7 @@ def of_csv(
 
 def _place(files: tuple[Path, ...], found: list[Action], options: dict[str, Any], **known: Any) -> Place:
     """An export: it holds what was done from its first action on, until its files were written."""
-    from aftertrace.analyzer.provenance import Place
+    from aftertrace.analyzer.provenance.report import Place
 
     written = [file.stat().st_mtime_ns for file in files if str(file) != "-"]
     return Place(
@@ -210,10 +210,10 @@ def _told(
     **options: Any,
 ) -> int:
     from aftertrace.analyzer import Filter
-    from aftertrace.analyzer.authors import AGENTS
-    from aftertrace.analyzer.claims import claims
-    from aftertrace.analyzer.named_runs import Known
-    from aftertrace.analyzer.provenance import provenance as held
+    from aftertrace.analyzer.provenance.authors import AGENTS
+    from aftertrace.analyzer.provenance.claims import claims
+    from aftertrace.analyzer.provenance.named_runs import Known
+    from aftertrace.analyzer.provenance.report import provenance as held
 
     agents = (*_agents(known_agents), *AGENTS)
     analysis = settings.analysis(settings.readable(data))
@@ -229,7 +229,7 @@ def _told(
 
 
 def _agents(given: tuple[str, ...]) -> list[KnownAgent]:
-    from aftertrace.analyzer.authors import KnownAgent
+    from aftertrace.analyzer.provenance.authors import KnownAgent
 
     found = []
     for text in given:

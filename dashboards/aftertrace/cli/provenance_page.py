@@ -10,7 +10,7 @@ from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count, moment
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.provenance import Provenance
+    from aftertrace.analyzer.provenance.report import Provenance
 
 LISTED: Final = 20
 """Rows of a verdict on the page; the other formats hold all."""

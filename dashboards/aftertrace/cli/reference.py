@@ -14,25 +14,26 @@ from typing import Final
 
 import click
 
-from aftertrace.analyzer import DERIVED, EMITTERS, returned_objects
-from aftertrace.analyzer.allowances import ALLOWANCES
-from aftertrace.analyzer.authors import AGENTS
-from aftertrace.analyzer.autonomy import AUTONOMY
-from aftertrace.analyzer.controls import FAILURES
-from aftertrace.analyzer.effect_findings import KINDS as EFFECT_KINDS
-from aftertrace.analyzer.effects import SIGNALS as EFFECT_SIGNALS
-from aftertrace.analyzer.finds import FINDS
-from aftertrace.analyzer.kept_columns import FINALITY, FINALITY_BRIEF, SHARED
-from aftertrace.analyzer.loss_kinds import KINDS
-from aftertrace.analyzer.near_miss_figures import KINDS as KINDS_OF_NEAR_MISSES
-from aftertrace.analyzer.outcomes import RULES
-from aftertrace.analyzer.provenance import PROVENANCE, VERDICTS
-from aftertrace.analyzer.related import RELATED
-from aftertrace.analyzer.result_effects import PUSH, READINGS
-from aftertrace.analyzer.reviews import SIGNALS
-from aftertrace.analyzer.runs import SIGNALS as RUN_SIGNALS
-from aftertrace.analyzer.schemas import TIMELINE
-from aftertrace.analyzer.severity import HOLDINGS
+from aftertrace.analyzer import DERIVED, EMITTERS
+from aftertrace.analyzer.calls.allowances import ALLOWANCES
+from aftertrace.analyzer.calls.controls import FAILURES
+from aftertrace.analyzer.calls.outcomes import RULES
+from aftertrace.analyzer.calls.reviews import SIGNALS
+from aftertrace.analyzer.derived.kept_columns import FINALITY, FINALITY_BRIEF, SHARED
+from aftertrace.analyzer.documents.severity import HOLDINGS
+from aftertrace.analyzer.effects import returned_objects
+from aftertrace.analyzer.effects.findings import KINDS as EFFECT_KINDS
+from aftertrace.analyzer.effects.result_effects import PUSH, READINGS
+from aftertrace.analyzer.effects.table import SIGNALS as EFFECT_SIGNALS
+from aftertrace.analyzer.finding.finds import FINDS
+from aftertrace.analyzer.finding.related import RELATED
+from aftertrace.analyzer.provenance.authors import AGENTS
+from aftertrace.analyzer.provenance.report import PROVENANCE, VERDICTS
+from aftertrace.analyzer.reports.autonomy import AUTONOMY
+from aftertrace.analyzer.reports.near_miss_figures import KINDS as KINDS_OF_NEAR_MISSES
+from aftertrace.analyzer.runs.table import SIGNALS as RUN_SIGNALS
+from aftertrace.analyzer.schemas.derived import TIMELINE
+from aftertrace.analyzer.schemas.losses import KINDS
 from aftertrace.cli import config
 from aftertrace.cli import reference_declared as declared
 from aftertrace.cli import reference_documents as documents

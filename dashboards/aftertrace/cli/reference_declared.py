@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aftertrace.analyzer.control_trial import HITS, KINDS_OF_HITS
-from aftertrace.analyzer.expectation_json import MEMBERS
-from aftertrace.analyzer.expectations import DEMANDS, LIMITS, SELECTORS
-from aftertrace.analyzer.inventory import APPROVAL, LISTS, TEXTS, TOOL, WHOSE
-from aftertrace.analyzer.inventory_checks import AGENTS
-from aftertrace.analyzer.inventory_findings import FINDINGS, KINDS
-from aftertrace.analyzer.inventory_json import MEMBERS as INVENTORY_MEMBERS
+from aftertrace.analyzer.drafting.trial import HITS, KINDS_OF_HITS
+from aftertrace.analyzer.expectations.checks_json import MEMBERS
+from aftertrace.analyzer.expectations.rules import DEMANDS, LIMITS, SELECTORS
+from aftertrace.analyzer.inventory.checks import AGENTS
+from aftertrace.analyzer.inventory.checks_json import MEMBERS as INVENTORY_MEMBERS
+from aftertrace.analyzer.inventory.declared import APPROVAL, LISTS, TEXTS, TOOL, WHOSE
+from aftertrace.analyzer.inventory.findings import FINDINGS, KINDS
 
 
 def expectations() -> Iterator[str]:

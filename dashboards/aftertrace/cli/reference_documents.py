@@ -10,12 +10,12 @@ from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
-from aftertrace.analyzer import call_record, run_record
-from aftertrace.analyzer import run_comparison as comparison
-from aftertrace.analyzer.answers import Answer
-from aftertrace.analyzer.attributes import ATTRIBUTES
-from aftertrace.analyzer.lifts import LIFTS
-from aftertrace.analyzer.population_document import FORMAT
+from aftertrace.analyzer.comparison import run_comparison as comparison
+from aftertrace.analyzer.populations.attributes import ATTRIBUTES
+from aftertrace.analyzer.populations.document import FORMAT
+from aftertrace.analyzer.records import call_record, run_record
+from aftertrace.analyzer.records.answers import Answer
+from aftertrace.analyzer.statistics.lifts import LIFTS
 from aftertrace.cli.reference_declared import cell
 
 

@@ -16,7 +16,7 @@ from aftertrace.dashboards.plain import plain_lines
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
-    from aftertrace.analyzer.periods import Period
+    from aftertrace.analyzer.documents.periods import Period
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 Form: TypeAlias = Literal["markdown", "html", "json"]
@@ -31,7 +31,7 @@ class Calendar(click.ParamType[tuple[int, int, int]]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
         """Begin, end, and the begin of the period before, in nanoseconds since the Unix epoch."""
-        from aftertrace.analyzer.periods import named
+        from aftertrace.analyzer.documents.periods import named
 
         try:
             return named(value)
@@ -70,9 +70,9 @@ def near_misses(data: Path, form: Form, out: Path | None, **options: Any) -> Non
     Rates have 95 % intervals, and each count says whether it is only a floor. A period closes a day after its end: from
     then on its report is the same, byte for byte, however the store grows. What comes later counts with --as-of.
     """
-    from aftertrace.analyzer import near_miss_json
-    from aftertrace.analyzer.near_miss_figures import figures
-    from aftertrace.analyzer.near_miss_report import told
+    from aftertrace.analyzer.reports import near_miss_json
+    from aftertrace.analyzer.reports.near_miss_figures import figures
+    from aftertrace.analyzer.reports.near_miss_report import told
 
     period, stored = _period(options), settings.readable(data)
     analysis = settings.analysis(stored, as_of_ns=period.as_of_ns)
@@ -90,7 +90,7 @@ def near_misses(data: Path, form: Form, out: Path | None, **options: Any) -> Non
 @settings.data_option
 def approvals(data: Path, form: Form, out: Path | None, **options: Any) -> None:
     """Approvals: what is odd first, then per reviewer, agent and tool how often and how fast they are given."""
-    from aftertrace.analyzer.review_report import approvals as document_of
+    from aftertrace.analyzer.reports.review_report import approvals as document_of
 
     _write(written(document_of(*opened(settings.readable(data), options)), form), out)
 
@@ -104,8 +104,8 @@ def coverage(data: Path, form: Form, out: Path | None, **options: Any) -> None:
 
     `aftertrace doctor` says the same of emitters, and which of their records are read.
     """
-    from aftertrace.analyzer.agent_coverage import agent_coverage
-    from aftertrace.analyzer.coverage_report import told, written_json
+    from aftertrace.analyzer.reports.agent_coverage import agent_coverage
+    from aftertrace.analyzer.reports.coverage_report import told, written_json
 
     analysis, wanted = opened(settings.readable(data), options)
     found = agent_coverage(analysis, wanted)
@@ -114,7 +114,7 @@ def coverage(data: Path, form: Form, out: Path | None, **options: Any) -> None:
 
 def _period(options: dict[str, Any]) -> Period:
     """The period that the options ask for."""
-    from aftertrace.analyzer.periods import Period
+    from aftertrace.analyzer.documents.periods import Period
 
     since, until, named = options.get("since"), options.get("until"), options.pop("period")
     if named is not None and (since is not None or until is not None):
@@ -125,9 +125,9 @@ def _period(options: dict[str, Any]) -> Period:
 
 def _tell_late(data: Path, period: Period) -> None:
     """Say on standard error what is stored of a period and does not count in its report, or may yet."""
-    from aftertrace.analyzer.late import late
+    from aftertrace.analyzer.documents.periods import instant
     from aftertrace.analyzer.opening import tables_of
-    from aftertrace.analyzer.periods import instant
+    from aftertrace.analyzer.reports.late import late
     from aftertrace.store.layout import Layout
     from aftertrace.store.snapshot import Snapshot
     from aftertrace.store.standing import standing

@@ -18,7 +18,7 @@ from aftertrace.store.layout import Layout
 
 if TYPE_CHECKING:
     from aftertrace.analyzer import Analysis
-    from aftertrace.analyzer.inventory import Inventory
+    from aftertrace.analyzer.inventory.declared import Inventory
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -50,7 +50,7 @@ def reread() -> config.Config:
 
 def inventory(file: Path | None = None) -> Inventory | None:
     """The inventory of a file, or of the one that is configured; None where there is none. Raises `Invalid`."""
-    from aftertrace.analyzer.inventory import read
+    from aftertrace.analyzer.inventory.declared import read
 
     named = file or (Path(told) if (told := current().inventory.file) else None)
     return None if named is None else read(named)

@@ -104,7 +104,7 @@ def _summed(losses: pl.DataFrame) -> list[Loss]:
     """Losses of all days, in the order in which their kinds are declared."""
     import polars as pl
 
-    from aftertrace.analyzer.loss_kinds import KINDS
+    from aftertrace.analyzer.schemas.losses import KINDS
 
     day = pl.col("day").cast(pl.String)
     found = losses.group_by("source", "kind", "unit", "certainty").agg(

@@ -18,7 +18,7 @@ from aftertrace.dashboards.quantities import count, duration
 if TYPE_CHECKING:
     import polars as pl
 
-    from aftertrace.analyzer.timeline import Timeline
+    from aftertrace.analyzer.timelines.timeline import Timeline
 
 _Form: TypeAlias = Literal["text"] | formats.Format
 _SHOWN: Final = ("at_ns", "order", "lane", "what", "tool_name", "decided_by", "detail", "agent_name", "run_id")
@@ -43,7 +43,7 @@ def timeline(data: Path, form: _Form, out: Path | None, limit: int | None, **opt
     by how much at least. Of many entries the first are shown with --run or --since, else the last, at most 500 or
     --limit; the rest is counted, with the time to go on from.
     """
-    from aftertrace.analyzer.timeline import Wanted
+    from aftertrace.analyzer.timelines.timeline import Wanted
 
     analysis, wanted = opened(settings.readable(data), options)
     begins = wanted.run_id is not None or wanted.since_ns is not None

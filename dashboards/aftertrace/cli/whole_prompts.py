@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from aftertrace.analyzer import Analysis
-    from aftertrace.analyzer.call_record import Reference
-    from aftertrace.analyzer.run_record import RunRecord
+    from aftertrace.analyzer.records.call_record import Reference
+    from aftertrace.analyzer.records.run_record import RunRecord
     from aftertrace.store.snapshot import Snapshot
 
 CHARACTERS: Final = 262_144
@@ -45,7 +45,7 @@ def whole_prompt(analysis: Analysis, snapshot: Snapshot, run_id: str, whose: dic
     """
     import polars as pl
 
-    from aftertrace.analyzer.sightings import ROLE
+    from aftertrace.analyzer.configurations.sightings import ROLE
     from aftertrace.cli.evidence_lines import evidence_parts
     from aftertrace.ingest.contents import content_of
     from aftertrace.semconv.wording import split
@@ -85,7 +85,7 @@ def with_whole_texts(record: RunRecord, other: RunRecord, snapshot: Snapshot) ->
 def _whole(text: Reference, snapshot: Snapshot) -> Reference:
     import polars as pl
 
-    from aftertrace.analyzer.sightings import KEPT_CHARACTERS
+    from aftertrace.analyzer.configurations.sightings import KEPT_CHARACTERS
     from aftertrace.cli.evidence_lines import evidence_parts
     from aftertrace.ingest.contents import content_of
 

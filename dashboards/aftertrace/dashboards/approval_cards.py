@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from aftertrace.analyzer.reviews import SIGNALS
+from aftertrace.analyzer.calls.reviews import SIGNALS
 from aftertrace.dashboards import tables
 from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.layouts import COURSE

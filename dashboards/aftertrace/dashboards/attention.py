@@ -8,8 +8,8 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer.failure_report import ACROSS
-from aftertrace.analyzer.near_miss_figures import Figures
+from aftertrace.analyzer.reports.failure_report import ACROSS
+from aftertrace.analyzer.reports.near_miss_figures import Figures
 from aftertrace.dashboards import marks
 from aftertrace.dashboards.marks import Mark
 from aftertrace.dashboards.plain import plain

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
-from aftertrace.analyzer.document import (
+from aftertrace.analyzer.documents.document import (
     Block,
     Cards,
     Code,
@@ -24,7 +24,7 @@ from aftertrace.analyzer.document import (
     Table,
     inlines,
 )
-from aftertrace.analyzer.visible import EXCERPT_CHARACTERS
+from aftertrace.analyzer.documents.visible import EXCERPT_CHARACTERS
 from aftertrace.dashboards.plain import plain, plain_lines
 
 Drawn: TypeAlias = dict[str, Any]

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from aftertrace.analyzer import record_cards, record_words
-from aftertrace.analyzer.call_record import Call
-from aftertrace.analyzer.run_record import RunRecord
+from aftertrace.analyzer.records import record_cards, record_words
+from aftertrace.analyzer.records.call_record import Call
+from aftertrace.analyzer.records.run_record import RunRecord
 from aftertrace.dashboards.blocks import Drawn, drawn
 from aftertrace.dashboards.marks import UNSTATED
 from aftertrace.dashboards.plain import plain

@@ -7,7 +7,7 @@ from typing import Final
 
 import streamlit as st
 
-from aftertrace.analyzer.document import Line
+from aftertrace.analyzer.documents.document import Line
 from aftertrace.dashboards import launch
 from aftertrace.dashboards.attention import NOW, Item
 from aftertrace.dashboards.marks import Mark

@@ -8,8 +8,8 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from aftertrace.analyzer.configuration_changes import prompt_diff
-from aftertrace.analyzer.version_words import PARTS
+from aftertrace.analyzer.configurations.changes import prompt_diff
+from aftertrace.analyzer.records.version_words import PARTS
 from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.marks import CHANGED, UNSTATED
 from aftertrace.dashboards.plain import plain

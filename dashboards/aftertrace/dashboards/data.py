@@ -15,19 +15,11 @@ from typing import Any, Final, TypeVar
 
 import streamlit as st
 
-from aftertrace.analyzer import (
-    AftertraceError,
-    Analysis,
-    Filter,
-    Invalid,
-    current_version,
-    html,
-    inventory_checks,
-    open_analysis,
-    open_run,
-    record_document,
-)
-from aftertrace.analyzer import inventory as declarations
+from aftertrace.analyzer import AftertraceError, Analysis, Filter, Invalid, current_version, open_analysis, open_run
+from aftertrace.analyzer.documents import html
+from aftertrace.analyzer.inventory import checks as inventory_checks
+from aftertrace.analyzer.inventory import declared as declarations
+from aftertrace.analyzer.records import record_document
 from aftertrace.dashboards import launch
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from aftertrace.analyzer.lengths import length
+from aftertrace.analyzer.documents.lengths import length
 from aftertrace.dashboards.addresses import run_address
 from aftertrace.dashboards.blocks import Drawn
 from aftertrace.dashboards.call_cards import dot

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer.near_miss_figures import KIND
+from aftertrace.analyzer.reports.near_miss_figures import KIND
 from aftertrace.dashboards.marks import SEVERITIES
 from aftertrace.dashboards.tables import Layout, chip, first_at, risk, run_link, seconds
 

@@ -9,12 +9,12 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from aftertrace.analyzer import population_words as words
-from aftertrace.analyzer.control_trial import KINDS_OF_HITS
-from aftertrace.analyzer.control_widths import Tried, described
-from aftertrace.analyzer.populations import PopulationComparison
-from aftertrace.analyzer.rule_texts import written
-from aftertrace.analyzer.severity import HOLDINGS
+from aftertrace.analyzer.documents.severity import HOLDINGS
+from aftertrace.analyzer.drafting.trial import KINDS_OF_HITS
+from aftertrace.analyzer.drafting.widths import Tried, described
+from aftertrace.analyzer.expectations.rule_texts import written
+from aftertrace.analyzer.populations import words
+from aftertrace.analyzer.populations.comparison import PopulationComparison
 from aftertrace.dashboards import questions, tables
 from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.data import Analysis, Invalid

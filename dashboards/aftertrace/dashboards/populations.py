@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer.near_miss_figures import KIND
+from aftertrace.analyzer.reports.near_miss_figures import KIND
 from aftertrace.dashboards.data import Filter
 
 ANY: Final = "any near miss"

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from aftertrace.analyzer import control_draft, control_widths, first_seen, near_miss_figures
-from aftertrace.analyzer.control_widths import Tried
-from aftertrace.analyzer.near_miss_figures import Figures
-from aftertrace.analyzer.periods import Period
-from aftertrace.analyzer.populations import Choice, PopulationComparison
-from aftertrace.analyzer.run_record import RunRecord
+from aftertrace.analyzer.documents.periods import Period
+from aftertrace.analyzer.drafting import draft as control_draft
+from aftertrace.analyzer.drafting import widths as control_widths
+from aftertrace.analyzer.drafting.widths import Tried
+from aftertrace.analyzer.inventory import first_seen
+from aftertrace.analyzer.populations.comparison import Choice, PopulationComparison
+from aftertrace.analyzer.records.run_record import RunRecord
+from aftertrace.analyzer.reports import near_miss_figures
+from aftertrace.analyzer.reports.near_miss_figures import Figures
 from aftertrace.dashboards import data, run_list
 from aftertrace.dashboards.data import Analysis, Filter
 from aftertrace.dashboards.run_list import Listed

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import polars as pl
 
-from aftertrace.analyzer import record_words
-from aftertrace.analyzer.answers import Answer
-from aftertrace.analyzer.document import Block, Card, Cards, Code, Excerpt, Line, Mark, Paragraph, Table, Tone
-from aftertrace.analyzer.run_record import RunRecord
+from aftertrace.analyzer.documents.document import Block, Card, Cards, Code, Excerpt, Line, Mark, Paragraph, Table, Tone
+from aftertrace.analyzer.records import record_words
+from aftertrace.analyzer.records.answers import Answer
+from aftertrace.analyzer.records.run_record import RunRecord
 from aftertrace.dashboards.addresses import run_address
 from aftertrace.dashboards.blocks import Drawn, drawn
 from aftertrace.dashboards.quantities import count, moment

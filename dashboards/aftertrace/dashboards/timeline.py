@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from aftertrace.analyzer.call_record import Call
-from aftertrace.analyzer.lengths import length
-from aftertrace.analyzer.record_words import clock
-from aftertrace.analyzer.run_record import Moment, RunRecord
+from aftertrace.analyzer.documents.lengths import length
+from aftertrace.analyzer.records.call_record import Call
+from aftertrace.analyzer.records.record_words import clock
+from aftertrace.analyzer.records.run_record import Moment, RunRecord
 from aftertrace.dashboards.blocks import Drawn
 from aftertrace.dashboards.plain import plain, plain_lines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from aftertrace.analyzer.reviews import reviews
+from aftertrace.analyzer.calls.reviews import reviews
 from aftertrace.dashboards import attention, charts, data, filters, layouts, tables
 from aftertrace.dashboards.approval_cards import approval, course
 from aftertrace.dashboards.cards import nothing_matches

@@ -7,9 +7,9 @@ from dataclasses import replace
 import polars as pl
 import streamlit as st
 
-from aftertrace.analyzer.near_miss_figures import KIND
-from aftertrace.analyzer.populations import Choice
-from aftertrace.analyzer.severity import RISKS
+from aftertrace.analyzer.documents.severity import RISKS
+from aftertrace.analyzer.populations.comparison import Choice
+from aftertrace.analyzer.reports.near_miss_figures import KIND
 from aftertrace.dashboards import (
     charts,
     data,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from aftertrace.analyzer.failure_report import ACROSS
-from aftertrace.analyzer.next_steps import next_steps
+from aftertrace.analyzer.reports.failure_report import ACROSS
+from aftertrace.analyzer.reports.next_steps import next_steps
 from aftertrace.dashboards import attention, cards, data, filters, layouts, questions, tables, trend_charts
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import DAY_NS, HOUR_NS, count, duration, interval, share, signed

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from aftertrace.analyzer import record_document, record_tables, record_words, version_words
+from aftertrace.analyzer.records import record_document, record_tables, record_words, version_words
 from aftertrace.dashboards import call_cards, data, drawings, filters, questions, run_blocks, run_list, tables, timeline
 from aftertrace.dashboards.addresses import FROM, kept_in
 from aftertrace.dashboards.attention import CHANGES

@@ -1,0 +1,1 @@
+"""What agents were made of, when that changed, and what moved after it."""

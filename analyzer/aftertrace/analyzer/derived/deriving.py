@@ -1,0 +1,216 @@
+"""Keeping the derived tables up to date: what new records cost is in proportion to the runs that they touch.
+
+A step takes some of the records that came since the last, finds the runs whose telling they may change (`touched`), and
+tells these anew, from all of their records. Runs whose telling is final are kept; others are open, and told again when
+more of them comes, or when time may have made them final. Whatever was kept of a run that is told anew counts no more.
+
+A step writes files, and then one state that names those that count: a crash leaves the state before or the one after.
+To begin from nothing is the same steps from the first record on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.derived import kept
+from aftertrace.analyzer.derived.derivation import Derivation
+from aftertrace.analyzer.derived.finality import finality
+from aftertrace.analyzer.derived.fresh import fresh
+from aftertrace.analyzer.derived.kept_columns import SHARED
+from aftertrace.analyzer.derived.touched import LEADS, leads_of, reached, touched
+from aftertrace.analyzer.identity.connected import SOUGHT, Sought, connected
+from aftertrace.analyzer.identity.found import Found, in_store
+from aftertrace.analyzer.schemas.order import ORDERS
+from aftertrace.store import derived, durable, lock
+from aftertrace.store.derived import Part, State
+from aftertrace.store.folder import check_format
+from aftertrace.store.layout import Layout
+from aftertrace.store.snapshot import Snapshot
+
+RECORDS_AT_MOST: Final = 50_000
+"""A step takes about so many new records: what it needs in memory is a few thousand bytes for each."""
+SMALL_RUNS: Final = 4096
+"""A part of fewer runs is put together with others."""
+SMALL_PARTS: Final = 16
+"""When there are more small parts than this."""
+DUE_AT_MOST: Final = 2_000
+"""And so many of the runs that time may have made final."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step did."""
+
+    records: int
+    """New ones that were looked at."""
+    kept: int
+    """Runs that are kept now, in all."""
+    open: int
+    """Runs that are open now."""
+    is_last: bool
+    """Whether there is nothing more to do for now."""
+
+
+def derive(
+    data: Path, *, now_ns: int | None = None, anew: bool = False, records_at_most: int = RECORDS_AT_MOST
+) -> Step:
+    """Bring the derived tables of a store forward by one step.
+
+    Args:
+        data: folder of the store.
+        now_ns: the time at which runs are judged.
+        anew: forget what was derived before.
+        records_at_most: about so many new records are looked at.
+
+    Raises:
+        Held: another process does so.
+        Corrupt: a file is damaged or missing.
+        OSError: the disk does not take it.
+    """
+    with _alone(Layout(data)):
+        return _whole_step(_read(data), now_ns, records_at_most, anew=anew)
+
+
+def derive_all(data: Path, *, now_ns: int | None = None, anew: bool = False) -> Iterator[Step]:
+    """Every step that there is, one after another, nobody else's in between. Parameters and errors as of `derive`."""
+    with _alone(Layout(data)):
+        store = _read(data)
+        step = _whole_step(store, now_ns, RECORDS_AT_MOST, anew=anew)
+        yield step
+        while not step.is_last:
+            store = _read(data, store)
+            step = _whole_step(store, now_ns, RECORDS_AT_MOST, anew=False)
+            yield step
+
+
+@contextmanager
+def _alone(layout: Layout) -> Iterator[None]:
+    check_format(layout)
+    durable.make_folder(layout.derived)
+    with lock.held(layout.derived_lock, "derives the tables of this store"):
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A version of a store, and where its rows are found."""
+
+    pinned: Snapshot
+    found: Found
+
+
+def _read(data: Path, before: _Read | None = None) -> _Read:
+    """The newest version: the one before if it still is, as what was read of it serves the next step too."""
+    pinned = Snapshot.of(data)
+    return before if before is not None and before.pinned == pinned else _Read(pinned, in_store(pinned))
+
+
+def _whole_step(store: _Read, now_ns: int | None, records_at_most: int, *, anew: bool) -> Step:
+    layout, began_s = store.pinned.layout, time.time()
+    derived.sweep(layout)
+    before = None if anew else derived.read(layout)
+    with ExitStack() as unfinished:
+        # On a full disk what it wrote would keep out what is received.
+        unfinished.callback(derived.discard, layout, began_s)
+        # A step that was killed may have left them behind.
+        kept.follow(layout, before)
+        step = _step(before, store, time.time_ns() if now_ns is None else now_ns, records_at_most)
+        kept.follow(layout, derived.read(layout), is_last=step.is_last)
+        unfinished.pop_all()
+    return step
+
+
+def _step(before: State | None, store: _Read, now_ns: int, records_at_most: int) -> Step:
+    pinned, found, layout = store.pinned, store.found, store.pinned.layout
+    state = kept.current(before, pinned) or State(kept.rules())
+    new = fresh(pinned, state.upto, records_at_most)
+    opened = kept.opened(layout, state)
+    is_due = opened.filter(pl.col("due_ns") <= now_ns)
+    due_runs = is_due.sort("due_ns", "run_id")["run_id"].unique(maintain_order=True)
+    due = is_due.filter(pl.col("run_id").is_in(due_runs.head(DUE_AT_MOST).implode()))
+    is_last = new.is_all and due_runs.len() <= DUE_AT_MOST
+    records = sum(frame.height for frame in new.rows.values())
+    if not records and not due.height:
+        if new.upto != state.upto:
+            derived.write(layout, replace(state, upto=new.upto, commits=kept.commits(pinned)))
+        return Step(0, _runs_of(state.parts), opened["run_id"].n_unique(), new.is_all)
+    keys = pl.concat([due.select(SOUGHT.names()), touched(found, new.rows)]).unique()
+    kept_leads = kept.collected(layout, kept.scan(layout, state, "leads"))[0]
+    keys, touched_runs = reached(keys, pl.concat([kept_leads, opened.select(LEADS.names())]))
+    need = connected(found, Sought(keys.select("kind", "key").unique()))
+    told = Derivation(need.tables, now_ns, need.identified)
+    leads = leads_of(told, need.meant)
+    states = finality(told, need.meant, leads, now_ns)
+    final = states.filter(pl.col("final_ns").is_not_null())
+    gone = pl.concat([touched_runs, need.meant]).unique()
+    still_open = leads.join(
+        states.filter(pl.col("final_ns").is_null()).select("run_id", "due_ns"), on="run_id", how="inner"
+    )
+    open_now = pl.concat([opened.filter(~pl.col("run_id").is_in(gone.implode())), still_open])
+    part = kept.part(layout, _tables(told, leads, final))
+    open_part = state.opened
+    if still_open.height or open_now.height < opened.height:
+        live = {name: told.table(name).join(still_open, on="run_id", how="semi") for name in SHARED}
+        open_part = kept.open_part(layout, open_part, open_now, gone, live)
+    was_kept = touched_runs.len() or need.meant.is_in(kept_leads["run_id"].implode()).any()
+    others = _without(layout, state, gone) if was_kept else state.parts
+    parts = [*others, *([part] if part.runs else [])]
+    parts = _folded(layout, parts)
+    derived.write(layout, State(state.rules, new.upto, tuple(parts), open_part, kept.commits(pinned)))
+    return Step(records, _runs_of(parts), open_now["run_id"].n_unique(), is_last)
+
+
+def _runs_of(parts: Iterable[Part]) -> int:
+    return sum(part.runs for part in parts)
+
+
+def _tables(told: Derivation, leads: pl.DataFrame, final: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """What is kept of runs whose telling is final."""
+    final = final.join(leads.select("run_id").unique(), on="run_id", how="semi")
+    of_runs = {name: told.table(name).join(final, on="run_id", how="semi", maintain_order="left") for name in ORDERS}
+    return {
+        **of_runs,
+        "leads": leads.join(final, on="run_id", how="semi"),
+        "final": final.select(kept.FINAL.names()),
+    }
+
+
+def _without(layout: Layout, state: State, gone: pl.Series) -> list[Part]:
+    """The parts without some runs: those that hold any are written anew."""
+    parts = []
+    for part in state.parts:
+        one = replace(state, parts=(part,))
+        held = kept.collected(layout, kept.scan(layout, one, "final").select("run_id"))[0]["run_id"]
+        if not held.is_in(gone.implode()).any():
+            parts.append(part)
+        elif not held.is_in(gone.implode()).all():
+            parts.append(_written(layout, one, ~pl.col("run_id").is_in(gone.implode())))
+    return parts
+
+
+def _folded(layout: Layout, parts: Sequence[Part]) -> list[Part]:
+    """The parts, small ones put together where there are many, until they are small no more."""
+    small = [part for part in parts if part.runs < SMALL_RUNS]
+    if len(small) <= SMALL_PARTS:
+        return list(parts)
+    groups: list[list[Part]] = [[]]
+    for part in small:
+        if _runs_of(groups[-1]) >= SMALL_RUNS:
+            groups.append([])
+        groups[-1].append(part)
+    return [
+        *(part for part in parts if part.runs >= SMALL_RUNS),
+        *(_written(layout, State("", parts=tuple(group)), pl.lit(value=True)) for group in groups),
+    ]
+
+
+def _written(layout: Layout, state: State, rows: pl.Expr) -> Part:
+    frames = kept.collected(layout, *(kept.scan(layout, state, table).filter(rows) for table in kept.SCHEMAS))
+    return kept.part(layout, dict(zip(kept.SCHEMAS, frames, strict=True)))

@@ -1,0 +1,84 @@
+"""Which runs new records may change: what is told of all others stays as it is.
+
+It is the way of `connected` in the other direction. There, a run leads to the records that its analysis looks at; here,
+records lead to the runs whose analysis looks at them. Too many are no harm, as they are told again as they were.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from aftertrace.analyzer.derived.derivation import Derivation
+from aftertrace.analyzer.identity import neighbours
+from aftertrace.analyzer.identity.connected import SOUGHT, keys_of
+from aftertrace.analyzer.identity.found import Found
+from aftertrace.analyzer.identity.places import NARROW
+from aftertrace.analyzer.schemas.order import ORDERS
+from aftertrace.store.wire_keys import columns_of
+
+LEADS: Final = pl.Schema([("run_id", pl.String()), *SOUGHT.items()])
+"""A run, and a key by which records of it are found, or of a run that it names."""
+
+COLUMNS: Final = {
+    "spans": tuple(dict.fromkeys((*columns_of("spans"), "source", "flags"))),
+    "events": tuple(dict.fromkeys((*NARROW, "ordinal", "end_ns", "flags"))),
+}
+"""What is read of the rows of each table."""
+
+
+def touched(found: Found, fresh: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Keys of the runs that some rows may change, columns as in `SOUGHT`.
+
+    Args:
+        found: where rows are looked for, these among them.
+        fresh: by table, the rows, with `COLUMNS` at least.
+    """
+    rows = {table: frame.select(COLUMNS[table]) for table, frame in fresh.items()}
+    traces = pl.concat([frame.select(kind=pl.lit("trace"), key="trace_id") for frame in rows.values()])
+    traces = traces.drop_nulls().unique()
+    if traces.height:
+        rows = {
+            table: pl.concat([frame, found.by(table, traces, COLUMNS[table])]).unique() for table, frame in rows.items()
+        }
+    events, no_spans = rows["events"], rows["spans"].clear()
+    beside = [
+        neighbours.by_ids(found, events, events),
+        neighbours.enclosing(found, events),
+        neighbours.enclosed(found, events),
+    ]
+    retold = neighbours.retelling(found, rows)
+    return pl.concat(
+        [
+            keys_of(rows["spans"], events),
+            *(keys_of(no_spans, each) for each in beside),
+            *([keys_of(retold["spans"], retold["events"])] if retold else []),
+        ]
+    ).unique()
+
+
+def leads_of(told: Derivation, meant: pl.Series) -> pl.DataFrame:
+    """The keys of some runs, columns as in `LEADS`; of those alone of which any table tells."""
+    runs = pl.concat([told.table(name).select("run_id") for name in ORDERS]).unique()
+    runs = runs.filter(pl.col("run_id").is_in(meant.implode()))
+    frames = [frame.join(runs, on="run_id", how="semi") for frame in (told.identified.spans, told.identified.events)]
+    # That a span links to a trace is told by the key of that trace.
+    leads = keys_of(frames[0], frames[1], "run_id").filter(pl.col("kind") != "link")
+    return leads.select(LEADS.names()).sort(LEADS.names())
+
+
+def reached(keys: pl.DataFrame, leads: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """Some keys, and those of every run that they lead to, from run to run; and these runs.
+
+    Args:
+        keys: columns as in `SOUGHT`.
+        leads: those of runs that are known, columns as in `LEADS`.
+    """
+    runs = leads.select("run_id").clear()
+    while True:
+        led = leads.join(keys, on=SOUGHT.names(), how="semi", nulls_equal=True).select("run_id").unique()
+        if led.height == runs.height:
+            return keys, runs["run_id"]
+        runs = led
+        keys = pl.concat([keys, leads.join(runs, on="run_id", how="semi").select(SOUGHT.names())]).unique()

@@ -1,0 +1,1 @@
+"""From a call or a run to a rule that would have stopped it."""

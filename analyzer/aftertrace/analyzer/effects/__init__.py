@@ -1,0 +1,1 @@
+"""What changed in systems of record, and where calls, approvals and effects do not agree."""

@@ -1,0 +1,1 @@
+"""Rules that people write about calls and runs, and what breaks them."""

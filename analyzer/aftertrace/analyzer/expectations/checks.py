@@ -1,0 +1,196 @@
+"""Expectations held against history: which calls and runs break which rule, and of which that cannot be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+
+from aftertrace.analyzer.expectations.argument_values import are_meant
+from aftertrace.analyzer.expectations.patterns import fits
+from aftertrace.analyzer.expectations.rules import ARGUMENTS, LIMITS, Limit, Rule
+from aftertrace.analyzer.schemas.derived import DECIDERS, RAN_OUTCOMES
+
+FINDINGS: Final = pl.Schema(
+    [
+        ("rule", pl.String()),
+        ("verdict", pl.String()),
+        ("found", pl.String()),
+        ("expected", pl.String()),
+        ("agent_name", pl.String()),
+        ("tool_name", pl.String()),
+        ("tool_call_id", pl.String()),
+        ("call_key", pl.String()),
+        ("run_id", pl.String()),
+        ("first_ns", pl.Int64()),
+    ]
+)
+"""One row per call, or run, and rule: `broken`, or `unknown` where the telemetry does not tell: also whether the rule
+is about it. Of a run the call is null."""
+_APPROVED: Final = ("granted", "modified")
+_UNITS: Final = {
+    "most_calls": "calls",
+    "most_near_misses": "near misses",
+    "most_tokens": "tokens",
+    "most_cost_usd": "USD",
+    "most_duration_s": "s",
+}
+_EITHER: Final = "human_or_program"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A rule, and what it was held against."""
+
+    rule: Rule
+    calls: int
+    """Calls that ran and that it is about for certain; 0 for a rule about runs alone."""
+    runs: int
+    """Runs that it is about for certain; 0 for a rule about calls alone."""
+    findings: pl.DataFrame
+    """Columns as in `FINDINGS`, by time."""
+
+    @property
+    def broken(self) -> int:
+        """How many calls and runs break it."""
+        return int((self.findings["verdict"] == "broken").sum())
+
+    @property
+    def unknown(self) -> int:
+        """Of how many it cannot be told."""
+        return self.findings.height - self.broken
+
+    @property
+    def state(self) -> str:
+        """`broken`, `unknown`, `holds`, or `idle`: nothing in the store is what it is about."""
+        if self.broken:
+            return "broken"
+        if self.unknown:
+            return "unknown"
+        return "holds" if self.calls or self.runs else "idle"
+
+
+def check(rules: tuple[Rule, ...], calls: pl.DataFrame, runs: pl.DataFrame) -> list[Checked]:
+    """Each rule with what breaks it.
+
+    Args:
+        rules: as in the file.
+        calls: columns as in `schemas.CALLS`.
+        runs: columns as in `schemas.RUNS`.
+    """
+    return [_checked(rule, calls, runs) for rule in rules]
+
+
+def _checked(rule: Rule, calls: pl.DataFrame, runs: pl.DataFrame) -> Checked:
+    rows: list[dict[str, Any]] = []
+    asked = ran = 0
+    if rule.approved_by is not None or rule.reviewers is not None or rule.only_tools is not None:
+        mine = _about(rule, calls).filter(pl.col("outcome").is_in(RAN_OUTCOMES))
+        ran = _certain(mine)
+        for call in mine.iter_rows(named=True):
+            rows += [_finding(rule, call, *told) for told in (_of_tool(rule, call), _of_approval(rule, call)) if told]
+    if rule.limits:
+        mine = _about(rule, with_tokens(runs))
+        asked = _certain(mine)
+        for run in mine.iter_rows(named=True):
+            rows += [_finding(rule, run, *told) for limit in rule.limits if (told := _of_limit(limit, run))]
+    findings = pl.DataFrame(rows, schema=FINDINGS, orient="row").sort("first_ns", "run_id", "call_key", "verdict")
+    return Checked(rule, ran, asked, findings)
+
+
+def _about(rule: Rule, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows that a rule is about, or may be: `untold` says which of what it goes by they do not tell. `*` is
+    everything, also what has no name.
+    """
+    chosen = {"agent_name": rule.agents, "environment": rule.environments, "tool_name": rule.tools, "risk": rule.risks}
+    untold: list[pl.Expr] = [pl.lit("")]
+    for column, patterns in chosen.items():
+        if patterns and "*" not in patterns:
+            fitting = [name for name in frame[column].unique() if fits(name, patterns)]
+            missing = pl.col(column).is_null()
+            frame = frame.filter(pl.col(column).is_in(fitting) | missing)
+            untold.append(pl.when(missing).then(pl.lit(column.removesuffix("_name"))))
+    if rule.arguments:
+        frame = frame.with_columns(asked=pl.coalesce("executed_arguments", "arguments"))
+        judged = {text: are_meant(text, rule.arguments) for text in frame["asked"].unique()}
+        meant = pl.Series("meant", [judged[text] for text in frame["asked"]], dtype=pl.Boolean)
+        frame = frame.with_columns(meant).filter(pl.col("meant").fill_null(value=True))
+        untold.append(pl.when(pl.col("meant").is_null()).then(pl.lit(ARGUMENTS)))
+    return frame.with_columns(untold=pl.concat_str(untold, separator=" ", ignore_nulls=True).str.strip_chars())
+
+
+def _certain(mine: pl.DataFrame) -> int:
+    return mine.filter(pl.col("untold") == "").height
+
+
+def _of_tool(rule: Rule, call: dict[str, Any]) -> tuple[str, str, str] | None:
+    if rule.only_tools is None or fits(call["tool_name"], rule.only_tools):
+        return None
+    expected = "one of " + (", ".join(rule.only_tools) or "no tools")
+    if call["tool_name"] is None:
+        return "unknown", "a tool whose name is not told", expected
+    return "broken", f"tool {call['tool_name']} ran", expected
+
+
+def _of_approval(rule: Rule, call: dict[str, Any]) -> tuple[str, str, str] | None:
+    """Broken where something else let the call through; unknown where nothing tells what did, or who."""
+    if rule.approved_by is None and rule.reviewers is None:
+        return None
+    by = f" by {' or '.join(rule.approved_by)}" if rule.approved_by else ""
+    whose = f" of {' or '.join(rule.reviewers)}" if rule.reviewers else ""
+    expected = f"an approval{by}{whose}"
+    standing = call["allowed_by"] == "grant"
+    if call["approval"] in ("rejected", "expired"):
+        return "broken", f"its approval was {call['approval']}, and it ran", expected
+    if standing and not rule.standing_grants:
+        return "broken", "a standing grant let it through", expected
+    if not standing and call["approval"] not in _APPROVED:
+        if call["allowed_by"] is None and call["decided_by"] is None:
+            return "unknown", "what let it through is not told", expected
+        who = call["allowed_by"] or call["decided_by"]
+        # Where a rule names reviewers alone, a person who let it through did approve it.
+        if who == "mode" or call["decided_by"] not in (rule.approved_by or ("human", _EITHER)):
+            return "broken", f"{who} let it through, and nobody was asked", expected
+    decided_by = call["granted_by"] if standing else call["decided_by"]
+    if rule.approved_by is not None and not standing and decided_by not in rule.approved_by:
+        if decided_by is None or (decided_by == _EITHER and {"human", "program"} & set(rule.approved_by)):
+            return "unknown", "it was approved, and by which of a person and a program is not told", expected
+        return "broken", f"{decided_by} approved it", expected
+    reviewer = call["granted_by"] if standing else call["reviewer"]
+    if standing and reviewer in DECIDERS:
+        # Of a grant whose giver is not named, the class is told.
+        if rule.approved_by is not None and reviewer not in rule.approved_by:
+            return "broken", f"{reviewer} gave the standing grant", expected
+        reviewer = None
+    if rule.reviewers is not None and not fits(reviewer, rule.reviewers):
+        if reviewer is None:
+            return "unknown", "it was approved, and by whom is not told", expected
+        return "broken", f"{reviewer} approved it", expected
+    return None
+
+
+def _of_limit(limit: Limit, run: dict[str, Any]) -> tuple[str, str, str] | None:
+    column, unit, _ = LIMITS[limit.key]
+    name = _UNITS[limit.key]
+    expected = f"at most {limit.most:,.10g} {name}"
+    if run[column] is None:
+        return "unknown", f"{name}: not told", expected
+    found = run[column] / unit
+    return ("broken", f"{found:,.10g} {name}", expected) if found > limit.most else None
+
+
+def with_tokens(runs: pl.DataFrame) -> pl.DataFrame:
+    """Runs with `tokens`, read and written; where one of both is not told, at least the other."""
+    told = pl.col("input_tokens", "output_tokens")
+    both = pl.when(pl.any_horizontal(told.is_not_null())).then(pl.sum_horizontal(told.fill_null(0)))
+    return runs.with_columns(tokens=both)
+
+
+def _finding(rule: Rule, row: dict[str, Any], verdict: str, found: str, expected: str) -> dict[str, Any]:
+    told = {name: row.get(name) for name in FINDINGS}
+    if row["untold"]:
+        # Leaving a name out must not be a way around a rule, nor is it a breach of one that may be about others.
+        missing = row["untold"].replace(" ", " and ")
+        verdict, found = "unknown", f"{found}; whether the rule is about it is not told, for want of its {missing}"
+    return {**told, "rule": rule.name, "verdict": verdict, "found": found, "expected": expected}

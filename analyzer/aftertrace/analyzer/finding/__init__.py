@@ -1,0 +1,1 @@
+"""From a thing to the runs that have to do with it."""

@@ -1,0 +1,1 @@
+"""Agents that people declared, held against those that were seen."""

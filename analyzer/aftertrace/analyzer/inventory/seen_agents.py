@@ -1,0 +1,169 @@
+"""The agents that were seen: each one of them over all its runs, with what it asked, called and changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from aftertrace.analyzer.configurations.sightings import ROLE
+from aftertrace.analyzer.schemas.derived import RAN_OUTCOMES
+
+if TYPE_CHECKING:
+    from aftertrace.analyzer.analysis import Analysis
+    from aftertrace.analyzer.reading.select import Filter
+
+MEMBERS: Final = pl.Schema(
+    [
+        ("run_id", pl.String()),
+        *((name, pl.String()) for name in ROLE),
+        ("first_ns", pl.Int64()),
+        ("last_ns", pl.Int64()),
+        ("asked", pl.List(pl.String())),
+        ("served", pl.List(pl.String())),
+    ]
+)
+"""One row per run and agent of it, with the models that it asked, and that answered. A run that names no agent has one
+row without a name."""
+_MEMBER: Final = ["run_id", "agent_name"]
+_WHERE: Final = [name for name in ROLE if name != "agent_name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What agents did in some runs."""
+
+    members: pl.DataFrame
+    """Columns as in `MEMBERS`."""
+    calls: pl.DataFrame
+    """Columns as in `schemas.CALLS`, where those of `ROLE` say which agent made it."""
+    effects: pl.DataFrame
+    """The same of `schemas.EFFECTS`."""
+
+    def within(self, wanted: Filter) -> Seen:
+        """What agents did in the runs that a filter lets through."""
+        members = wanted.apply(self.members.lazy()).collect()
+        return Seen(
+            members,
+            self.calls.join(members, on=_MEMBER, how="semi", nulls_equal=True, maintain_order="left"),
+            self.effects.join(members, on=_MEMBER, how="semi", nulls_equal=True, maintain_order="left"),
+        )
+
+
+def of(analysis: Analysis) -> Seen:
+    """What the agents of a store did."""
+    return seen(analysis.agents, analysis.runs, analysis.calls, analysis.effects)
+
+
+def seen(agents: pl.DataFrame, runs: pl.DataFrame, calls: pl.DataFrame, effects: pl.DataFrame) -> Seen:
+    """What agents did, by the derived tables of these names.
+
+    A call or receipt that names no agent is of the only one that its run names. Where there are several, it is of an
+    agent without a name: nobody registered what nobody is told to have done.
+    """
+    named = agents.group_by(_MEMBER).agg(
+        *(pl.col(name).sort_by("first_ns", nulls_last=True).drop_nulls().first() for name in _WHERE),
+        pl.col("first_ns").min(),
+        pl.coalesce(pl.col("ended_at").cast(pl.Int64), "first_ns").max().alias("last_ns"),
+        pl.col("model").drop_nulls().str.join(", ").alias("asked"),
+        pl.col("model_served").drop_nulls().str.join(", ").alias("served"),
+    )
+    unnamed = runs.join(named, on="run_id", how="anti").select(
+        "run_id",
+        *_WHERE,
+        "first_ns",
+        "last_ns",
+        agent_name=pl.lit(None, dtype=pl.String),
+        asked=pl.col("model").fill_null(""),
+        served=pl.col("model_served").fill_null(""),
+    )
+    told = pl.concat([named, unnamed.select(named.columns)])
+    only = named.group_by("run_id").agg(pl.len(), pl.col("agent_name").first().alias("only")).filter(pl.col("len") == 1)
+    made = _attributed(calls, only)
+    by_call = made.select("call_key", by_call="agent_name").drop_nulls("call_key").unique("call_key")
+    received = effects.join(by_call, on="call_key", how="left", maintain_order="left").with_columns(
+        agent_name=pl.coalesce("by_call", "agent_name")
+    )
+    changed = _attributed(received.drop("by_call"), only)
+    spoken = pl.concat([frame.select(*_MEMBER, "first_ns") for frame in (made, changed)])
+    strays = (
+        spoken.join(told, on=_MEMBER, how="anti", nulls_equal=True)
+        .group_by(_MEMBER)
+        .agg(pl.col("first_ns").min(), pl.col("first_ns").max().alias("last_ns"))
+        .join(runs.select("run_id", *_WHERE), on="run_id", how="inner")
+        .with_columns(asked=pl.lit(""), served=pl.lit(""))
+    )
+    members = (
+        pl.concat([told, strays.select(told.columns)])
+        .with_columns(_models("asked"), _models("served"))
+        .select(pl.col(name).cast(kind) for name, kind in MEMBERS.items())
+        .sort("first_ns", "run_id", "agent_name", nulls_last=True)
+    )
+    return Seen(members, _with_role(made, members), _with_role(changed, members))
+
+
+def together(seen: Seen) -> pl.DataFrame:
+    """One row per agent: `ROLE`, then what it did in these runs, by its name.
+
+    `runs`, `calls`, `near_misses`, `first_ns`, `last_ns`, `last_run_id`, and the lists `models` (asked, and those that
+    answered), `tools` (of calls that ran) and `systems` (that it changed).
+    """
+    on = list(ROLE)
+    of_runs = (
+        seen.members.sort("first_ns", "run_id", nulls_last=True)
+        .group_by(on)
+        .agg(
+            pl.col("run_id").n_unique().cast(pl.Int64).alias("runs"),
+            pl.col("first_ns").min(),
+            pl.col("last_ns").max(),
+            pl.col("run_id").last().alias("last_run_id"),
+            pl.concat_list(pl.col("asked", "served").fill_null([]))
+            .explode()
+            .drop_nulls()
+            .unique()
+            .sort()
+            .alias("models"),
+        )
+    )
+    ran = pl.col("outcome").is_in(RAN_OUTCOMES)
+    of_calls = seen.calls.group_by(on).agg(
+        pl.len().cast(pl.Int64).alias("calls"),
+        pl.col("near_miss").sum().cast(pl.Int64).alias("near_misses"),
+        pl.col("tool_name").filter(ran).drop_nulls().unique().sort().alias("tools"),
+    )
+    of_effects = (
+        seen.effects.filter(pl.col("state") == "applied")
+        .group_by(on)
+        .agg(pl.col("system").drop_nulls().unique().sort().alias("systems"))
+    )
+    return (
+        of_runs.join(of_calls, on=on, how="left", nulls_equal=True)
+        .join(of_effects, on=on, how="left", nulls_equal=True)
+        .with_columns(
+            pl.col("calls", "near_misses").fill_null(0),
+            pl.col("tools", "systems").fill_null([]),
+        )
+        .sort("agent_name", "service_name", "environment", "tenant", "source", nulls_last=True)
+    )
+
+
+def _attributed(frame: pl.DataFrame, only: pl.DataFrame) -> pl.DataFrame:
+    return (
+        frame.join(only.select("run_id", "only"), on="run_id", how="left", maintain_order="left")
+        .with_columns(agent_name=pl.coalesce("agent_name", "only"))
+        .drop("only")
+    )
+
+
+def _with_role(frame: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """Rows with the agent's own service, environment, tenant and source: another may report its calls."""
+    own = [name for name in _WHERE if name in frame.columns]
+    return frame.drop(own).join(
+        members.select("run_id", *ROLE), on=_MEMBER, how="left", nulls_equal=True, maintain_order="left"
+    )
+
+
+def _models(column: str) -> pl.Expr:
+    """The models of a text that names them with commas between."""
+    return pl.col(column).replace("", None).str.split(", ").list.unique().list.sort()

@@ -1,0 +1,1 @@
+"""What is different about some calls or runs."""

@@ -1,0 +1,1 @@
+"""What is asked of the stored tables: rows, filters, SQL."""

@@ -1,0 +1,1 @@
+"""One run as a document: its six answers, calls, findings and versions."""

@@ -1,0 +1,1 @@
+"""Runs and the agents in them, and what was lost of them."""

@@ -1,0 +1,1 @@
+"""What is derived: every table and column, and the order of rows."""

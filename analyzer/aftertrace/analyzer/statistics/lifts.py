@@ -1,0 +1,287 @@
+"""What is more frequent in one group of rows than in another, and how sure that is.
+
+Everything that is looked at is corrected for at once, and what chance could have made is not told. An attribute counts
+among the rows that tell it: what is not told is neither a value nor a difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Final
+
+import polars as pl
+
+from aftertrace.analyzer.statistics.significance import (
+    Clusters,
+    Ratio,
+    Share,
+    benjamini_hochberg,
+    populations_differ,
+    ratio_interval,
+)
+
+LIFTS: Final[dict[str, tuple[pl.DataType | type[pl.DataType], str]]] = {
+    "lift_id": (pl.String, "digest of the attribute and its value"),
+    "attribute": (pl.String, "attribute: see the attributes"),
+    "within": (pl.String, "tool of the argument, agent of the configuration: rows of others do not count"),
+    "argument": (pl.String, "of arguments: their path, with `[]` for any place of a list"),
+    "value": (pl.String, "value; of arguments as JSON; null: not told, where that counts"),
+    "chosen": (pl.Int64, "chosen rows that have it"),
+    "of_chosen": (pl.Int64, "chosen rows that tell the attribute"),
+    "others": (pl.Int64, "other rows that have it"),
+    "of_others": (pl.Int64, "other rows that tell the attribute"),
+    "chosen_runs": (pl.Int64, "runs of the chosen rows that have it"),
+    "other_runs": (pl.Int64, "runs of the other rows that have it"),
+    "lift": (pl.Float64, "share of the chosen over that of the others; null: no other row has it"),
+    "low": (pl.Float64, "lower end of its 95 % interval (Newcombe, counts divided by their design effect)"),
+    "high": (pl.Float64, "upper end; null: none, since the others may have none"),
+    "p": (pl.Float64, "how likely chance alone is (Fisher; where enough are expected, by the normal distribution)"),
+    "q": (pl.Float64, "the same, corrected for all that is tested here (Benjamini and Hochberg)"),
+    "verdict": (
+        pl.String,
+        (
+            "`more` or `less` frequent among the chosen: q is at most 5 %; `not_shown`; `too_few`: fewer than 3 runs "
+            "on a side, so nothing is tested"
+        ),
+    ),
+    "rank": (
+        pl.Int64,
+        (
+            "from 1: what is more frequent before what is less, by the end of the interval that is nearer to 1; what "
+            "fewer than 5 % of the chosen have after what more have"
+        ),
+    ),
+    "also": (pl.List(pl.String), "what the very same rows have, and no other: no separate finding"),
+    "run_ids": (pl.List(pl.String), "some runs to look at: of chosen rows that have it; where none has, of others"),
+}
+"""Columns of what is more or less frequent among the chosen."""
+SCHEMA: Final = pl.Schema({name: kind for name, (kind, _) in LIFTS.items()})
+FEWEST_RUNS: Final = 3
+"""With fewer on a side nothing is tested; and what fewer runs have is not looked at."""
+FEWEST_ROWS: Final = 3
+FOUND_AT_MOST: Final = 0.05
+"""The rate of false discoveries among what is said to be more or less frequent."""
+RUNS_NAMED: Final = 3
+RARE_BELOW: Final = 0.05
+"""What fewer of the chosen have comes after the rest: it may be sure, and explains little."""
+KEY: Final = ["attribute", "within", "argument", "value"]
+"""What makes a value of an attribute."""
+_KINDS: Final = {
+    "argument_given": "is",
+    "argument_begins": "begins with",
+    "argument_host": "leads to",
+    "argument_size": "is",
+}
+TOLD: Final = pl.Schema({"row": pl.UInt32(), "key": pl.UInt32()})
+"""One row per row and value that it has, by number; each once."""
+KEYS: Final = pl.Schema({"key": pl.UInt32(), "scope": pl.String(), **dict.fromkeys(KEY, pl.String())})
+"""What each number stands for; `scope` names the rows among which it counts, as in `KNOWN`."""
+KNOWN: Final = pl.Schema({"row": pl.UInt32(), "scope": pl.String()})
+"""One row per row and scope that it tells."""
+SIDES: Final = pl.Schema({"row": pl.UInt32(), "run_id": pl.String(), "is_chosen": pl.Boolean()})
+"""One row per row that is compared, by its number; rows of one run hang together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What rows tell of some attributes: all values of each."""
+
+    values: pl.DataFrame
+    """Columns as in `TOLD`."""
+    keys: pl.DataFrame
+    """Columns as in `KEYS`."""
+    known: pl.DataFrame
+    """Columns as in `KNOWN`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifts:
+    """What was looked at."""
+
+    rows: pl.DataFrame
+    """Columns as in `LIFTS`, by rank."""
+    left_out: int
+    """How many values too few rows or runs have to tell anything."""
+
+    @property
+    def found(self) -> pl.DataFrame:
+        """What is known to be more or less frequent."""
+        return self.rows.filter(pl.col("verdict").is_in(("more", "less")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One value, and how often it is on each side."""
+
+    row: dict[str, Any]
+    chosen: Clusters
+    others: Clusters
+    ratio: Ratio | None
+    nearer: float
+    """How far the interval of its ratio is from 1, among the rows that tell it or among all, whichever is less; of what
+    is not tested, by how much its share is larger.
+    """
+
+
+def lifts(tellings: Iterable[Telling], sides: pl.DataFrame, order: Sequence[str] = ()) -> Lifts:
+    """What is more or less frequent among the chosen.
+
+    Args:
+        tellings: what rows tell; taken one after the other, so that they need not all be there at once.
+        sides: columns as in `SIDES`.
+        order: attributes, the one first that names a set of rows which several attributes tell.
+    """
+    names = sides["run_id"].unique().sort()
+    sides = sides.select("row", "is_chosen", run=pl.col("run_id").rank("dense") - 1)
+    counted, left_out = list[pl.DataFrame](), 0
+    for telling in tellings:
+        seen = telling.values.join(sides, on="row")
+        common = seen.group_by("key").agg(pl.len().alias("rows"), pl.col("run").n_unique().alias("runs"))
+        enough = common.filter((pl.col("rows") >= FEWEST_ROWS) & (pl.col("runs") >= FEWEST_RUNS)).select("key")
+        left_out += common.height - enough.height
+        keys = telling.keys.join(enough, on="key", how="semi")
+        known = telling.known.join(keys, on="scope", how="semi").join(sides, on="row")
+        counted.append(_counted(seen.join(enough, on="key", how="semi"), keys, known))
+    if not counted:
+        return Lifts(pl.DataFrame(schema=SCHEMA), left_out)
+    sizes = dict(sides.group_by("is_chosen").agg(pl.len()).iter_rows())
+    looks = [_look(row, sizes) for row in _merged(pl.concat(counted), order).iter_rows(named=True)]
+    ranked = _ranked(looks, sizes, lambda run: names[run])
+    return Lifts(pl.DataFrame(ranked, schema=SCHEMA, orient="row"), left_out)
+
+
+def _ranked(looks: Sequence[_Look], sizes: dict[bool, int], run_of: Callable[[int], str]) -> list[dict[str, Any]]:
+    """The rows of what was looked at, corrected for all of it, by rank."""
+    corrected = iter(benjamini_hochberg([look.ratio.p for look in looks if look.ratio is not None]))
+    rows = [_row(look, None if look.ratio is None else next(corrected), run_of) for look in looks]
+    places = {"more": 0, "less": 2, "not_shown": 3, "too_few": 4}
+    rare = RARE_BELOW * sizes.get(True, 0)
+
+    def place(each: tuple[dict[str, Any], _Look]) -> tuple[float | str, ...]:
+        row, look = each
+        is_rare = row["verdict"] == "more" and row["chosen"] < rare
+        return (places[row["verdict"]] + is_rare, -look.nearer, row["q"] or 0, name_of(row))
+
+    ranked = sorted(zip(rows, looks, strict=True), key=place)
+    return [{**row, "rank": rank} for rank, (row, _) in enumerate(ranked, start=1)]
+
+
+def _counted(seen: pl.DataFrame, keys: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """Per value the sums over runs of each side that make `Clusters`, and which rows have it."""
+    t, o = pl.col("t"), pl.col("o")
+    totals = known.group_by("scope", "is_chosen", "run").agg(pl.len().cast(pl.Int64).alias("t"))
+    scopes = totals.group_by("scope", "is_chosen").agg(
+        pl.len().cast(pl.Int64).alias("runs"), t.sum().alias("total"), (t * t).sum().alias("total_total")
+    )
+    by_run = seen.group_by("key", "is_chosen", "run").agg(pl.len().cast(pl.Int64).alias("o"))
+    sums = (
+        by_run.join(keys.select("key", "scope"), on="key")
+        .join(totals, on=["scope", "is_chosen", "run"])
+        .group_by("key", "is_chosen")
+        .agg(o.sum().alias("of"), (o * o).sum().alias("of_of"), (o * t).sum().alias("of_total"), pl.len().alias("had"))
+    )
+    first_runs = pl.col("run").unique().sort().head(RUNS_NAMED)
+    marks = seen.group_by("key").agg(
+        # Which rows have it, as two numbers: equal where the rows are.
+        pl.col("row").hash(1).bitwise_xor().alias("first_mark"),
+        pl.col("row").hash(2).bitwise_xor().alias("second_mark"),
+    )
+    runs = by_run.group_by("key").agg(
+        first_runs.alias("runs_of_any"),
+        pl.col("run").filter("is_chosen").unique().sort().head(RUNS_NAMED).alias("runs_of_chosen"),
+    )
+    whole = keys.join(marks, on="key").join(runs, on="key")
+    for is_chosen, side in ((True, "chosen"), (False, "others")):
+        for told, on in ((scopes, "scope"), (sums, "key")):
+            mine = told.filter(pl.col("is_chosen") == is_chosen).drop("is_chosen")
+            mine = mine.rename({name: f"{side}_{name}" for name in mine.columns if name != on})
+            whole = whole.join(mine, on=on, how="left")
+    numbers = [name for name in whole.columns if name.startswith(("chosen_", "others_"))]
+    whole = whole.with_columns(pl.col(numbers).fill_null(0).cast(pl.Int64))
+    both = (pl.col("chosen_total") > 0) & (pl.col("others_total") > 0)
+    had_by_all = pl.sum_horizontal("chosen_of", "others_of") == pl.sum_horizontal("chosen_total", "others_total")
+    return whole.filter(both & ~had_by_all)
+
+
+def _merged(counted: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+    """One row for all values that the very same rows have: the first in the order of attributes, the rest in `also`."""
+    places = {name: place for place, name in enumerate(order)}
+    return (
+        counted.with_columns(
+            pl.Series("name", [name_of(row) for row in counted.select(KEY).iter_rows(named=True)], dtype=pl.String),
+            place=pl.col("attribute").replace_strict(places, default=len(places), return_dtype=pl.Int64),
+        )
+        .sort("place", *KEY, nulls_last=True)
+        .group_by("first_mark", "second_mark", maintain_order=True)
+        .agg(pl.exclude("name").first(), pl.col("name").slice(1).alias("also"))
+    )
+
+
+def name_of(row: dict[str, Any]) -> str:
+    """A value of an attribute in words, as senders wrote it: ``tool = pay``, ``pay: to.name = "ann"``."""
+    value = "not told" if row["value"] is None else row["value"]
+    of = row["attribute"].replace("_", " ")
+    if row["argument"] is not None:
+        kind = _KINDS.get(row["attribute"], "=")
+        return f"{row['within']}: {row['argument']} {kind} {value}"
+    return f"{of} = {value}" if row["within"] is None else f"{row['within']}: {of} = {value}"
+
+
+def _look(row: dict[str, Any], sizes: dict[bool, int]) -> _Look:
+    chosen, others = (
+        Clusters(*(row[f"{side}_{name}"] for name in ("runs", "of", "total", "of_of", "of_total", "total_total")))
+        for side in ("chosen", "others")
+    )
+    if min(chosen.runs, others.runs) < FEWEST_RUNS:
+        return _Look(row, chosen, others, None, chosen.of / sizes[True] - others.of / sizes[False])
+    one, two, ratio = populations_differ(chosen, others)
+    # Over all rows too, so that what is within a tool is beside what is not; each as often as it counts for the test.
+    low, high = ratio_interval(
+        *(
+            Share(share.of, max(share.total, sizes[side] * share.total / clusters.total))
+            for share, clusters, side in ((one, chosen, True), (two, others, False))
+        )
+    )
+    return _Look(row, chosen, others, ratio, min(_nearer(low, high), _nearer(ratio.low, ratio.high)))
+
+
+def _nearer(low: float, high: float) -> float:
+    """How far the nearer end of an interval is from 1, upwards or downwards."""
+    return max(low, 1 / high if high else inf)
+
+
+def _row(look: _Look, q: float | None, run_of: Callable[[int], str]) -> dict[str, Any]:
+    row, ratio = look.row, look.ratio
+    key = "\x1f".join("\x00" if row[name] is None else row[name] for name in KEY)
+    return {
+        **{name: row[name] for name in (*KEY, "also")},
+        "lift_id": hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8],
+        "chosen": look.chosen.of,
+        "of_chosen": look.chosen.total,
+        "others": look.others.of,
+        "of_others": look.others.total,
+        "chosen_runs": row["chosen_had"],
+        "other_runs": row["others_had"],
+        "lift": None if ratio is None else _finite(ratio.value),
+        "low": ratio and ratio.low,
+        "high": None if ratio is None else _finite(ratio.high),
+        "p": ratio and ratio.p,
+        "q": q,
+        "verdict": _verdict(ratio, q),
+        "run_ids": [run_of(run) for run in row["runs_of_chosen"] or row["runs_of_any"]],
+    }
+
+
+def _verdict(ratio: Ratio | None, q: float | None) -> str:
+    if ratio is None or q is None:
+        return "too_few"
+    if q > FOUND_AT_MOST:
+        return "not_shown"
+    return "more" if ratio.value > 1 else "less"
+
+
+def _finite(number: float) -> float | None:
+    return None if number == inf else number
