@@ -188,6 +188,28 @@ def test_what_is_open_is_told_anew_when_time_may_have_ended_it(tmp_path: Path) -
         assert_told_alike(open_analysis(store.layout.data, now_ns=now_ns), store.told(2, now_ns))
 
 
+def test_a_verdict_stands_alone_for_as_long_as_nothing_tells_of_its_call(tmp_path: Path) -> None:
+    """A gateway's, in a conversation of its own: later it is of the run that made the call, and is told as it was."""
+    call = {"call_id": "8f14e45f-ceea-467f-a8f1-3b2c1d0e9a71", "tool_name": "pay"}
+    alone = {"trace_id": None, "conversation_id": "s-1", "service_name": "gate", "dialect": "gateway"}
+    whole = arriving(
+        stored(
+            event("policy.evaluated", "deny", **call, **alone),
+            event("action.proposed", "proposed", trace_id="2" * 32, conversation_id=None, **call),
+        ),
+        [1, 2],
+        [RECEIVED_NS, RECEIVED_NS + HOUR_NS],
+    )
+    store = Growing(open_folder(tmp_path / "data"), whole)
+    store.receive(0, 2)
+    store.derive(RECEIVED_NS + HOUR_NS)
+    (run,) = open_analysis(store.layout.data, now_ns=RECEIVED_NS + HOUR_NS).runs["traces"].to_list()
+    assert run == ["2" * 32]
+    for as_of_ns in (RECEIVED_NS + 1, RECEIVED_NS + HOUR_NS + 1):
+        had_come = analyse(whole.tables().received_before(as_of_ns), now_ns=as_of_ns)
+        assert_told_alike(open_analysis(store.layout.data, as_of_ns=as_of_ns), had_come)
+
+
 def test_a_crash_leaves_the_state_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are written first and named last; those that nobody named are swept away in time."""
     store = Growing(open_folder(tmp_path / "data"), three_runs())

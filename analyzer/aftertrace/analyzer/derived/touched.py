@@ -14,10 +14,13 @@ from aftertrace.analyzer.derived.derivation import Derivation
 from aftertrace.analyzer.identity import neighbours
 from aftertrace.analyzer.identity.connected import SOUGHT, keys_of
 from aftertrace.analyzer.identity.found import Found
+from aftertrace.analyzer.identity.gateways import IS_GATEWAY
 from aftertrace.analyzer.identity.places import NARROW
 from aftertrace.analyzer.schemas.order import ORDERS
+from aftertrace.store.run_names import POINTER
 from aftertrace.store.wire_keys import columns_of
 
+_EVENT: Final = (*POINTER, "ordinal")
 LEADS: Final = pl.Schema([("run_id", pl.String()), *SOUGHT.items()])
 """A run, and a key by which records of it are found, or of a run that it names."""
 
@@ -62,10 +65,14 @@ def leads_of(told: Derivation, meant: pl.Series) -> pl.DataFrame:
     """The keys of some runs, columns as in `LEADS`; of those alone of which any table tells."""
     runs = pl.concat([told.table(name).select("run_id") for name in ORDERS]).unique()
     runs = runs.filter(pl.col("run_id").is_in(meant.implode()))
-    frames = [frame.join(runs, on="run_id", how="semi") for frame in (told.identified.spans, told.identified.events)]
+    identified = told.identified
+    spans, events = (frame.join(runs, on="run_id", how="semi") for frame in (identified.spans, identified.events))
+    # A gateway's verdict is in the conversation of its call, and in its own where nothing tells of that call yet.
+    verdicts = events.filter(IS_GATEWAY).select(*_EVENT, "run_id")
+    as_sent = told.tables.events.collect().join(verdicts, on=_EVENT, how="inner") if verdicts.height else events.clear()
+    leads = pl.concat([keys_of(spans, events, "run_id"), keys_of(spans.clear(), as_sent, "run_id")]).unique()
     # That a span links to a trace is told by the key of that trace.
-    leads = keys_of(frames[0], frames[1], "run_id").filter(pl.col("kind") != "link")
-    return leads.select(LEADS.names()).sort(LEADS.names())
+    return leads.filter(pl.col("kind") != "link").select(LEADS.names()).sort(LEADS.names())
 
 
 def reached(keys: pl.DataFrame, leads: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
