@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
-from aftertrace.store import parquet
+from aftertrace.store import lookup, parquet
 from aftertrace.store.digest import tagged
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
-from aftertrace.store.ledger.entries import Entry, decoded, encoded
+from aftertrace.store.ledger.entries import CommitRange, Entry, decoded, encoded, text_of
+from aftertrace.store.ledger.sealer import seal
+from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.tlog.tiles import bundled
@@ -89,3 +93,45 @@ def entries_of(layout: Layout) -> list[Entry]:
 def write_entries(layout: Layout, entries: list[Entry]) -> None:
     """Put others in their place."""
     files.open_bundle(layout.ledger, 0).write_bytes(bundled([encoded(entry) for entry in entries]))
+
+
+def commit(layout: Layout, table: str, actions: Actions, files: dict[str, list[Any]] | None = None) -> CommitRange:
+    """One more commit of a table, and how an entry speaks of it."""
+    last = log_of(layout, table)[-1]
+    (info,) = [action for line in last.read_text().splitlines() if "commitInfo" in (action := json.loads(line))]
+    info["commitInfo"]["aftertrace"]["files"] = files or {}
+    version = int(last.stem) + 1
+    further = last.with_name(f"{version:020d}.json")
+    further.write_text("".join(json.dumps(action) + "\n" for action in [info, *actions]))
+    return CommitRange(version, version, text_of(sha256(sha256(further.read_bytes()).digest()).digest()))
+
+
+def replaced(layout: Layout, table: str, change: Change, seq: int = 1) -> tuple[CommitRange, pa.Table]:
+    """A commit that puts other rows in the place of the file with a request, and the request's own, in order."""
+    for path, day in Snapshot.of(layout.data).files(table):
+        rows = parquet.read(layout.tables_folder / table / path, day, TABLES[table].schema)
+        if seq in rows["seq"].to_pylist():
+            break
+    rows = change(rows)
+    file = parquet.write(objects_of(layout), table, day, rows, "main")
+    lookup.write(layout, table, file.path, rows)
+    told = {"path": path, "dataChange": True, "deletionTimestamp": 1}
+    added = {
+        "path": file.path,
+        "partitionValues": {"received_date": day.isoformat()},
+        "size": file.size_bytes,
+        "modificationTime": file.written_ms,
+        "dataChange": True,
+        "stats": file.statistics,
+    }
+    made = commit(layout, table, [{"remove": told}, {"add": added}], {file.path: [file.digest, file.size_bytes]})
+    return made, rows.filter(pa.compute.field("seq") == seq)
+
+
+def tell(layout: Layout, entry: Entry, commits: dict[str, CommitRange]) -> None:
+    """Add an entry that speaks of commits, and sign it: as somebody with the key can, or while a sealer runs."""
+    entries = entries_of(layout)
+    versions = {**entries[-1].versions, **{table: made.last for table, made in commits.items()}}
+    told = msgspec.structs.replace(entry, time_ns="1", upto=entries[-1].upto, versions=versions, commits=commits)
+    write_entries(layout, [*entries, told])
+    seal(layout)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from aftertrace.store.ledger.entries import Batch, Begin, Entry, Gap, Quarantine, digest_of
-from aftertrace.store.verify.expected import Claims, Expected
+from aftertrace.store.verify.expected import Claims, Expected, told_of
 from aftertrace.store.verify.report import Findings
 
 
@@ -95,6 +95,9 @@ class Account:
                 findings.add(
                     "ledger_contradicts", where, f"request {entry.receiver}/{frame.seq} is another than before"
                 )
+            elif known is not None and known.rows != told_of(frame):
+                message = f"{where} has other rows of it than the entry before: those were replaced"
+                findings.add("told_again", f"{entry.receiver}/{frame.seq}", message)
         expected.put(date.fromisoformat(entry.day), entry.frames)
         self._reach(entry.receiver, expected, max(last, expected.last_seq))
 

@@ -58,7 +58,7 @@ class Expected:
             if frame.seq != start + len(run):
                 self._write(start, run)
                 run, start = [], frame.seq
-            told = [part for name in SEQUENCED for part in (frame.rows(name).count, digest_of(frame.rows(name).root))]
+            told = [part for rows in told_of(frame).values() for part in rows]
             run.append(_SLOT.pack(_KNOWN, 0, day.toordinal(), *told, digest_of(frame.digest), b""))
         self._write(start, run)
 
@@ -107,6 +107,11 @@ class Expected:
         while content:
             written = os.pwrite(self._fd, content, offset)
             content, offset = content[written:], offset + written
+
+
+def told_of(frame: FrameEntry) -> dict[str, tuple[int, bytes]]:
+    """What an entry says of the rows of a request, as `Slot.rows`."""
+    return {name: (frame.rows(name).count, digest_of(frame.rows(name).root)) for name in SEQUENCED}
 
 
 def _slot(content: bytes) -> Slot:

@@ -16,6 +16,7 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "rows_differ": ("integrity", "error"),
     "rows_added": ("integrity", "error"),
     "rows_missing": ("completeness", "error"),
+    "told_again": ("integrity", "error"),
     "origin_differs": ("integrity", "error"),
     "file_digest": ("integrity", "error"),
     "file_missing": ("completeness", "error"),

@@ -1,0 +1,58 @@
+"""verify against somebody who has the key, or whose entries the sealer signs: what a kept checkpoint covers stays."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger.covering import roots_of, salts_of
+from aftertrace.store.ledger.entries import Batch
+from aftertrace.store.ledger.sealer import seal
+from aftertrace.store.verify import Asked, verify
+from aftertrace.store.verify.report import Report
+from aftertrace.tlog.keys import VerifierKey
+from aftertrace.tlog.note import Note
+
+from .drain_samples import drain, send, traces
+from .forging import entries_of, replaced, tell, with_value
+
+
+@pytest.fixture
+def asked(layout: Layout) -> Asked:
+    """Two requests are stored and signed; the key and a checkpoint that covers them are kept elsewhere."""
+    send(layout, traces(1), traces(2))
+    drain(layout)
+    seal(layout)
+    key = VerifierKey.parse(layout.ledger_key.read_text().strip())
+    return Asked(keys=(key,), kept=(("kept", Note.parse(layout.checkpoint.read_bytes())),), patience_s=0)
+
+
+def codes(report: Report) -> set[str]:
+    """What was found."""
+    return {found.code for found in report.findings}
+
+
+def told_again(layout: Layout, value: str) -> None:
+    """A request's spans replaced, its commit and its new root told and signed, all digests right."""
+    (batch,) = [entry for entry in entries_of(layout) if isinstance(entry, Batch)]
+    made, evidence = replaced(layout, "evidence", lambda rows: rows)
+    remade, spans = replaced(layout, "spans", lambda rows: with_value(rows, "tool_name", value))
+    roots = roots_of("spans", spans, salts_of(evidence))
+    frame = msgspec.structs.replace(batch.frames[0], spans=roots[1])
+    tell(layout, Batch(receiver="main", day=batch.day, frames=(frame,)), {"evidence": made, "spans": remade})
+
+
+def test_a_request_that_is_told_again_with_other_rows_is_named(layout: Layout, asked: Asked) -> None:
+    """The rows are as the last entry has them, and not as the one that the kept checkpoint covers."""
+    told_again(layout, "harmless")
+    report = verify(layout, asked)
+    assert [(found.code, found.where) for found in report.findings] == [("told_again", "main/1")]
+    assert (report.verdict("integrity"), report.verdict("authenticity")) == ("broken", "holds")
+
+
+def test_a_request_that_is_told_again_as_it_was_is_sound(layout: Layout, asked: Asked) -> None:
+    """The negative control: the same rows in another file."""
+    told_again(layout, "search")
+    report = verify(layout, asked)
+    assert (report.findings, report.requests) == ((), 2)
