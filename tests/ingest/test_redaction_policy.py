@@ -108,3 +108,24 @@ def test_what_holds_of_the_ends_of_a_text_is_not_asked_of_the_bytes_around_it(pa
     body = ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=[span])])])
     kept = prepare(Request("traces", "protobuf", body.SerializeToString(), "anonymous", 1))
     assert (text.encode() in kept.payload, kept.redactions) == (False, (("staff", 2),))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kept"),
+    [
+        ("STAFF(-[0-9])?-[A-Z]{6}", b""),
+        ("(EMP)?STAFF-[A-Z]{6}|STAFF-(?:[A-Z]{6})", b""),
+        ("STAFF-[A-Z]{6}()", b""),
+        ("(?:STAFF|TEMP)-[A-Z]{6}", b""),
+        ("(STAFF|TEMP)-[A-Z]{6}", b"-CANARY"),
+        ("STAFF-([A-Z]{6})", b"STAFF-"),
+    ],
+)
+def test_a_group_says_what_is_secret_and_all_is_where_it_is_empty(pattern: str, kept: bytes) -> None:
+    """A group that takes no part in a match must not hide it."""
+    prepare = make_prepare(make_policy(secret_patterns=[("staff", pattern)]), limits=Limits(), key=b"k" * 32)
+    span = Span(trace_id=b"t" * 16, name="STAFF-CANARY")
+    body = ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=[span])])])
+    stored = prepare(Request("traces", "protobuf", body.SerializeToString(), "anonymous", 1))
+    assert [part in stored.payload for part in (b"STAFF-", b"-CANARY")] == [kept == b"STAFF-", kept == b"-CANARY"]
+    assert stored.redactions == (("staff", 1),)

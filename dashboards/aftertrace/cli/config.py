@@ -103,8 +103,9 @@ class RedactionSection:
     """How names of further fields end whose values are secret, in attributes, JSON, command lines and XML alike; `~`
     stands for `-`, `_`, `.` or nothing, as in `customer~pin`."""
     secret_patterns: Table = ()
-    """Further secrets: a name for each and its RE2 pattern, of which a group, if there is one, is what is secret, as in
-    `employee = 'EMP-[0-9]{6}'`."""
+    """Further secrets: a name for each and its RE2 pattern, as in `employee = 'EMP-[0-9]{6}'`. All that it finds is
+    replaced; of a pattern with a group only the group, where it holds something: write `(?:EMP|PER)-[0-9]{6}`, since of
+    `(EMP|PER)-[0-9]{6}` the number stays."""
     rules_on: Texts = ()
     """Names of rules that are off unless they stand here: classes of personal data (`card`, `email`, `iban`, `ipv4`,
     `ipv6`, `phone`, `us-ssn`), and what finds much that is no secret (`generic-api-key`, `hashicorp-tf-password`,

@@ -61,11 +61,13 @@ class Shape:
                 position = start + len(secret)
 
     def _span(self, match: Any, groups: int) -> tuple[int, int]:
-        """Where the secret is in a match."""
+        """Where the secret is in a match: in the group that says so, or all of it where that group is empty."""
         group = self._rule.group
         if group is None and self._keywords:
             group = next((number for number in range(1, groups + 1) if match.group(number)), 0)
         start, end = match.span(groups if group is None else group)
+        if start == end:
+            start, end = match.span()
         return start, end
 
     def _is_secret(self, data: bytes, match: Any, secret: bytes) -> bool:
