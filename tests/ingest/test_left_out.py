@@ -95,6 +95,8 @@ def test_calls_of_openai_keep_their_function() -> None:
         ("account", f"first line\n{CANARY}"),
         ("anything", [f"first line\n{CANARY}"]),
         ("anything", f"first line\n{CANARY}".encode()),
+        ("gen_ai.input.messages", f'[{{"role": "user", "content": "{CANARY}", "content": null}}]'),
+        ("input.value", f'{{"x": "{{\\"a\\": \\"{CANARY}\\", \\"a\\": null}}"}}'),
     ],
 )
 def test_what_was_said_goes(key: str, value: Any) -> None:

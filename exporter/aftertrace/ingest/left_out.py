@@ -127,7 +127,7 @@ class LeavingOut:
     def _content(self, value: Any, hits: Counter[str]) -> Any:
         if isinstance(value, str) and value[:1] in "[{":
             try:
-                parsed = json.loads(value)
+                parsed = json.loads(value, object_pairs_hook=_members)
             except (ValueError, RecursionError):
                 return self._marked(value, hits)
             before = hits.total()
@@ -173,6 +173,14 @@ def _structure(value: dict[str, Any]) -> frozenset[str]:
     return _STRUCTURE if isinstance(role, str) and role in _ROLES else frozenset()
 
 
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. One that has a name twice is none: of such a one a dictionary would hide a value."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("a name stands twice in an object")
+    return members
+
+
 def _is_short(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) <= _STRUCTURE_CHARACTERS and "\n" not in value
@@ -186,7 +194,7 @@ def _spelled(value: Any) -> bytes:
     content = value
     if isinstance(value, str) and value[:1] in "[{":
         try:
-            content = json.loads(value)
+            content = json.loads(value, object_pairs_hook=_members)
         except (ValueError, RecursionError):
             return value.encode("utf-8", "surrogatepass")
     try:

@@ -250,7 +250,8 @@ class Redactor:
 
     def _leave_out(self, value: Any, key: str, leaving_out: LeavingOut, hits: Counter[str]) -> None:
         before = hits.total()
-        held = value_of(value)
+        # A dictionary would hide what a name that stands twice held first.
+        held = value.SerializeToString(deterministic=True) if _repeats_a_key(value) else value_of(value)
         kept = leaving_out.of_body(held, hits) if key == _BODY else leaving_out.of_attribute(key, held, hits)
         if hits.total() > before:
             assign(value, kept)
@@ -281,6 +282,15 @@ class Redactor:
             _log.error("redact value: %s; it is replaced by %s", type(error).__name__, ERROR_TOKEN.decode())
             look.hits[ERROR] += 1
             return ERROR_TOKEN.decode() if isinstance(value, str) else ERROR_TOKEN
+
+
+def _repeats_a_key(value: Any) -> bool:
+    """Whether a map in an OTLP value, at any depth, has a key twice."""
+    kind = value.WhichOneof("value")
+    if kind == "kvlist_value":
+        pairs = value.kvlist_value.values
+        return len({pair.key for pair in pairs}) < len(pairs) or any(_repeats_a_key(pair.value) for pair in pairs)
+    return kind == "array_value" and any(_repeats_a_key(item) for item in value.array_value.values)
 
 
 def noted(hits: Counter[str]) -> str:
