@@ -14,7 +14,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from aftertrace.store import commits
-from aftertrace.store.commits import Log
+from aftertrace.store.commits import Commit, Log
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.schema import PARTITION
 from aftertrace.store.verify.expected import Claims
@@ -90,6 +90,7 @@ def check_history(
     last_claimed = max((claim.last for _, claim in claims), default=-1)
     live: dict[str, Live] = {}
     about: dict[str, Any] = {}
+    stored: dict[str, int] = {}
     for number in range(max(version, last_claimed) + 1):
         place = f"tables/{log.commit(number)}"
         try:
@@ -111,9 +112,12 @@ def check_history(
         if number <= version and content:
             try:
                 _apply(live, about, log, number, content)
+                _check_stored(stored, commits.parsed(log, number, content), place, findings)
             except Corrupt as damage:
                 findings.add("commit_altered", place, str(damage))
     _check_covered(followers, version, where, findings, is_whole=is_whole)
+    if version < last_claimed:
+        _check_newest(log, last_claimed, findings)
     found = sorted(live.values(), key=lambda each: (each.day, each.path))
     if version >= 0:
         _check_listed(log, version, found, about, findings)
@@ -138,6 +142,25 @@ def _apply(live: dict[str, Live], about: dict[str, Any], log: Log, version: int,
             live[added.path] = Live(added.path, added.day, commit.digests.get(added.path), counts)
     except (LookupError, TypeError, ValueError):
         raise Corrupt(f"read {log.commit(version)}: no statistics of its files, expected them") from None
+
+
+def _check_stored(stored: dict[str, int], commit: Commit, place: str, findings: Findings) -> None:
+    """Each commit holds what those before it held: readers see no row beyond what the newest one says."""
+    for receiver, seq in stored.items():
+        told = commit.stored.get(receiver, 0)
+        if told < seq:
+            message = f"says that it holds {receiver} up to {told}, and one before it up to {seq}: readers see no more"
+            findings.add("table_differs", place, message)
+    stored |= commit.stored
+
+
+def _check_newest(log: Log, last_claimed: int, findings: Findings) -> None:
+    """What the ledger spoke of after the table was pinned has to be there for readers by now."""
+    newest = commits.newest_version(log)
+    if newest is None or newest < last_claimed:
+        seen = "no version" if newest is None else f"version {newest} as the newest"
+        message = f"readers find {seen}, expected {last_claimed} that the ledger has; see to {commits.LAST_CHECKPOINT}"
+        findings.add("table_rolled_back", f"tables/{log.key}", message)
 
 
 def _check_covered(
@@ -185,8 +208,10 @@ def _check_listed(log: Log, version: int, live: Sequence[Live], about: Mapping[s
         told |= {"num_records": file.statistics.get("numRecords"), f"partition.{PARTITION}": file.day}
         if file.recorded is not None:
             told["size_bytes"] = file.recorded[1]
-        # The library keeps bounds of the first columns alone; a bound that is not there hides no row.
-        if any(row.get(name) not in (None, value) for name, value in told.items()):
+        # The library keeps bounds of the first columns alone; a bound that is not there hides no row. One that no
+        # commit has can hide all of them from whoever asks for that column.
+        bounds = {name for name in row if name.partition(".")[0] in _LISTED_AS.values()}
+        if any(row.get(name) not in (None, told.get(name)) for name in bounds | told.keys()):
             findings.add("table_differs", f"tables/{log.table}/{file.path}", "readers see other counts or bounds of it")
 
 

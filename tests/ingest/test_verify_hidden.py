@@ -1,0 +1,88 @@
+"""verify against what stands beside the commits and leads readers past rows that are all there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger.sealer import seal
+from aftertrace.store.snapshot import Snapshot
+from aftertrace.store.verify import Asked, verify
+
+from .drain_samples import drain, send, traces
+from .forging import commit, log_of
+
+TRACE = (1).to_bytes(16, "big").hex()
+
+
+def seen(layout: Layout, table: str) -> int:
+    """How many rows a reader finds that asks for a trace, where rows have one."""
+    rows = Snapshot.of(layout.data).scan(table)
+    return (rows.filter(pl.col("trace_id") == TRACE) if table == "spans" else rows).collect().height
+
+
+def no_version(layout: Layout) -> None:
+    """Readers are told to begin behind the newest commit."""
+    (layout.tables_folder / "resources" / "_delta_log" / "_last_checkpoint").write_text('{"version":999,"size":1}')
+
+
+def checkpointed(layout: Layout, bound: str) -> None:
+    """A checkpoint of Delta's with bounds of one more column."""
+    table = layout.tables_folder / "spans"
+    DeltaTable(str(table)).create_checkpoint()
+    (path,) = (table / "_delta_log").glob("*.checkpoint.parquet")
+    held = pq.read_table(path)
+    rows = held.to_pylist()
+    for row in rows:
+        if row["add"] is not None:
+            told = json.loads(row["add"]["stats"])
+            told["minValues"]["trace_id"] = told["maxValues"]["trace_id"] = bound
+            row["add"]["stats"] = json.dumps(told)
+    pq.write_table(pa.Table.from_pylist(rows, schema=held.schema), path)
+
+
+def held_less(layout: Layout) -> None:
+    """A commit that says that nothing was stored yet, and changes nothing else."""
+    commit(layout, "events", [])
+    newest = log_of(layout, "events")[-1]
+    told = json.loads(newest.read_text())
+    told["commitInfo"]["aftertrace"]["stored"] = {"main": 0}
+    newest.write_text(json.dumps(told) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("table", "hide", "code"),
+    [
+        ("resources", no_version, "table_rolled_back"),
+        ("spans", lambda layout: checkpointed(layout, "z"), "table_differs"),
+        ("spans", held_less, "table_differs"),
+    ],
+)
+def test_what_hides_rows_from_readers_is_named(
+    layout: Layout, table: str, hide: Callable[[Layout], None], code: str
+) -> None:
+    """Every row is where it was, every file and commit that was signed has its digest, and no reader comes to it."""
+    send(layout, traces(1), traces(2))
+    drain(layout)
+    seal(layout)
+    assert (seen(layout, table) > 0, verify(layout, Asked(patience_s=0)).findings) == (True, ())
+    hide(layout)
+    report = verify(layout, Asked(patience_s=0))
+    assert seen(layout, table) == 0
+    assert (code in {found.code for found in report.findings}, "broken" in report.verdicts.values()) == (True, True)
+
+
+def test_a_checkpoint_of_delta_as_it_was_made_is_sound(layout: Layout) -> None:
+    """The negative control."""
+    send(layout, traces(1))
+    drain(layout)
+    seal(layout)
+    DeltaTable(str(layout.tables_folder / "spans")).create_checkpoint()
+    assert verify(layout, Asked(patience_s=0)).findings == ()
