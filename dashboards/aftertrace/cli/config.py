@@ -97,8 +97,9 @@ class RedactionSection:
     drop_keys: Texts = ()
     """Keys of attributes that are removed."""
     keep_keys: Texts = ()
-    """Keys of the only attributes that keep their values: all others become tokens. The text of a log record is `body`
-    and that of a status `status.message`. Empty: all keep them."""
+    """Keys of the only attributes that keep their values: all others become tokens. The text of a log record is `body`,
+    that of a status `status.message`, and that of a severity `severity_text`. Names of spans, events, scopes and
+    metrics have no key, and stay if they are of one line and 128 characters at most. Empty: all keep their values."""
     secret_fields: Texts = ()
     """How names of further fields end whose values are secret, in attributes, JSON, command lines and XML alike; `~`
     stands for `-`, `_`, `.` or nothing, as in `customer~pin`."""

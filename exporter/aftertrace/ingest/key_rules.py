@@ -22,8 +22,8 @@ REDACTED: Final = "redacted-key"
 NOT_KEPT: Final = "unlisted-key"
 """Rule name for values whose key is not among those that are kept."""
 
-_UNWRITTEN: Final = ("body", "status", "message")
-"""Keys that we give to what has none (`body`, `status.message`): they stand in no message."""
+_UNWRITTEN: Final = ("body", "status", "message", "severity_text")
+"""Keys that we give to what has none (`body`, `status.message`, `severity_text`): they stand in no message."""
 
 
 class KeyRules:
@@ -32,8 +32,10 @@ class KeyRules:
     def __init__(self, keys: Keys) -> None:
         """Compile them."""
         self._drop, self._redact, self._keep = (_any_of(patterns) for patterns in (keys.drop, keys.redact, keys.keep))
+        self.is_allow_list = self._keep is not None
+        """Whether only what is named keeps its value."""
         signs = [_sign(pattern) for pattern in (*keys.drop, *keys.redact)]
-        self.look_at_all = self._keep is not None or None in signs
+        self.look_at_all = self.is_allow_list or None in signs
         """Whether every attribute is looked at: there is an allow-list, or a key that stands in no message."""
         self.signs = tuple(filter(None, signs))
         """RE2 patterns of which one is found in the bytes of every message that has such a key."""

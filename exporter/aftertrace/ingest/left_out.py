@@ -14,6 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from aftertrace.ingest.patterns import compile_pattern
+from aftertrace.ingest.redact_tokens import is_token
 from aftertrace.semconv.canonical import NotCanonical, canonical_json
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ CONTENT_WORDS: Final = (
 
 SHORT_CHARACTERS: Final = 256
 """Text under any other key that is no longer, and of one line, is no content."""
+
+_NAME_CHARACTERS: Final = 128
+_TRACE_STATE_CHARACTERS: Final = 512
+_MEMBER: Final = r"[a-z0-9][a-z0-9_*/@-]*=[!-+\--<>-~]+"
+_TRACE_STATE: Final = compile_pattern(rf"{_MEMBER}(?:[ \t]*,[ \t]*{_MEMBER})*", capture=False)
 
 _ENDS: Final = compile_pattern(rf"(?i:(?:.*[._-])?(?:{'|'.join(CONTENT_WORDS)})(?:[._][0-9]+)?)", capture=False)
 # `toolInput`, `functionResponse`: words within a name begin with a capital.
@@ -111,6 +117,10 @@ class LeavingOut:
             return self._marked(value, hits) if len(value) > SHORT_CHARACTERS or b"\n" in value.strip() else value
         return self.of_text(value, hits) if isinstance(value, str) else value
 
+    def of_plain(self, field: str, text: str, hits: Counter[str]) -> str:
+        """What is kept of a text that has a field of its own, and no key."""
+        return text if can_be(field, text) else str(self._marked(text, hits))
+
     def of_body(self, value: Any, hits: Counter[str]) -> Any:
         """What is kept of a log record's body. One word is the name of an event."""
         if isinstance(value, str) and value and len(value.split()) == 1:
@@ -159,8 +169,17 @@ class LeavingOut:
     def _marked(self, value: Any, hits: Counter[str]) -> Any:
         if value is None or value == "" or value == [] or value == {}:
             return value
+        if isinstance(value, str) and is_token(value.encode("utf-8", "surrogatepass")):
+            return value
         hits[self.mode] += 1
         return self._mark(self.mode, _spelled(value))
+
+
+def can_be(field: str, text: str) -> bool:
+    """Whether a text can be what a field of this name is for: W3C's `trace_state` without blanks, else a name."""
+    if field == "trace_state":
+        return len(text) <= _TRACE_STATE_CHARACTERS and (not text or _TRACE_STATE.fullmatch(text.encode()) is not None)
+    return len(text) <= _NAME_CHARACTERS and len(text.splitlines()) <= 1
 
 
 def _structure(value: dict[str, Any]) -> frozenset[str]:

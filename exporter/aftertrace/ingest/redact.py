@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.descriptor import FieldDescriptor
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
-from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from aftertrace.ingest.key_rules import DROPPED, NOT_KEPT, REDACTED, Act, KeyRules
-from aftertrace.ingest.left_out import LeavingOut
+from aftertrace.ingest.left_out import LeavingOut, can_be
 from aftertrace.ingest.records import value as value_of
 from aftertrace.ingest.redact_text import TextRedactor
 from aftertrace.ingest.redact_tokens import ERROR as ERROR_TOKEN
@@ -50,7 +49,8 @@ _NOTED: Final = {
 _RULES: Final[dict[Act, str]] = {"drop": DROPPED, "redact": REDACTED, "replace": NOT_KEPT}
 _KINDS: Final = {str: "string_value", bytes: "bytes_value", bool: "bool_value", int: "int_value", float: "double_value"}
 _BODY: Final = "body"
-_STATUS_MESSAGE: Final = "status.message"
+_KEYED: Final = {"message": "status.message", "severity_text": "severity_text"}
+"""Plain fields that say what somebody wrote, by the keys that rules know them by. What others hold are names."""
 
 _log = logging.getLogger("aftertrace.redact")
 
@@ -161,19 +161,31 @@ class Redactor:
             return
         if part.is_repeated:
             for index, item in enumerate(held):
-                held[index] = self._redacted(item, look)
+                held[index] = self._redacted(self._unkeyed(part.name, item, look), look)
         elif isinstance(held, str) or len(held) > _ID_BYTES:
-            is_status = message.DESCRIPTOR is Status.DESCRIPTOR
-            redacted = self._redacted(self._status(held, look) if is_status else held, look)
+            redacted = self._redacted(self._unkeyed(part.name, held, look), look)
             if redacted is not held:
                 setattr(message, part.name, redacted)
 
-    def _status(self, text: str, look: _Look) -> str:
-        """What is kept of the text of a status, which has no key of its own."""
-        if (act := self._keys.act(_STATUS_MESSAGE, _STATUS_MESSAGE)) is not None:
+    def _unkeyed(self, field: str, text: Any, look: _Look) -> Any:
+        """What is kept of a text that has no key of its own by what a policy says of keys and content. Names stay:
+        what an agent did is told by them.
+        """
+        if not isinstance(text, str) or not text or is_token(text.encode()):
+            return text
+        key = _KEYED.get(field)
+        if key is not None:
+            act = self._keys.act(key, key)
+        else:
+            act = "replace" if self._keys.is_allow_list and not can_be(field, text) else None
+        if act is not None:
             look.hits[_RULES[act]] += 1
             return "" if act == "drop" else self._tokens.of(_RULES[act], text.encode()).decode()
-        return text if look.leaving_out is None else look.leaving_out.of_attribute(_STATUS_MESSAGE, text, look.hits)
+        if look.leaving_out is None:
+            return text
+        if field == "message":
+            return look.leaving_out.of_attribute("status.message", text, look.hits)
+        return look.leaving_out.of_plain(field, text, look.hits)
 
     def _body(self, record: Any, body: Any, look: _Look) -> None:
         """The body of a log record, which is like an attribute without a key."""
