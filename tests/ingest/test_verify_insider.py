@@ -7,15 +7,16 @@ import pytest
 
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.covering import roots_of, salts_of
-from aftertrace.store.ledger.entries import Batch
+from aftertrace.store.ledger.entries import Batch, Tables
 from aftertrace.store.ledger.sealer import seal
+from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.verify import Asked, verify
 from aftertrace.store.verify.report import Report
 from aftertrace.tlog.keys import VerifierKey
 from aftertrace.tlog.note import Note
 
 from .drain_samples import drain, send, traces
-from .forging import entries_of, replaced, tell, with_value
+from .forging import commit, entries_of, replaced, tell, with_value
 
 
 @pytest.fixture
@@ -56,3 +57,33 @@ def test_a_request_that_is_told_again_as_it_was_is_sound(layout: Layout, asked: 
     told_again(layout, "search")
     report = verify(layout, asked)
     assert (report.findings, report.requests) == ((), 2)
+
+
+@pytest.mark.parametrize("table", ["resources", "scopes"])
+def test_resources_and_scopes_that_records_name_are_missed(layout: Layout, asked: Asked, table: str) -> None:
+    """Their table has no requests that a ledger could count: a commit that was told and signed took them away."""
+    ((path, _),) = Snapshot.of(layout.data).files(table)
+    gone = commit(layout, table, [{"remove": {"path": path, "dataChange": True, "deletionTimestamp": 1}}])
+    tell(layout, Tables(), {table: gone})
+    report = verify(layout, asked)
+    assert [(found.code, found.where.partition(":")[0]) for found in report.findings] == [
+        ("origin_missing", f"{table} sha256")
+    ]
+    assert report.verdict("completeness") == "broken"
+
+
+def test_an_origin_that_came_while_it_is_verified_is_not_missed(
+    layout: Layout, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Resources are pinned first: evidence that is pinned a moment later can name one that came in between."""
+    before = Snapshot.of(layout.data)
+    send(layout, traces(3, service="another"))
+    drain(layout)
+    seal(layout)
+    after = Snapshot.of(layout.data)
+    versions = {**dict(after.versions), "resources": dict(before.versions)["resources"]}
+    pinned = Snapshot(layout.data, tuple(versions.items()), after.watermarks, uneven=False)
+    assert versions != dict(after.versions)
+    monkeypatch.setattr(Snapshot, "of", lambda _: pinned)
+    report = verify(layout, asked)
+    assert (report.findings, report.requests) == ((), 3)

@@ -28,7 +28,7 @@ from aftertrace.store.verify.expected import Expected
 from aftertrace.store.verify.frames import check_frames, check_put_aside
 from aftertrace.store.verify.history import check_history
 from aftertrace.store.verify.report import Findings, LogReport, Report
-from aftertrace.store.verify.rows import Comparing, Request, Standing, missing, tell_apart
+from aftertrace.store.verify.rows import ORIGINS, Comparing, Request, Standing, missing, tell_apart
 from aftertrace.store.verify.signed import Opened
 from aftertrace.tlog.checkpoint import Checkpoint
 from aftertrace.tlog.errors import Invalid
@@ -139,9 +139,12 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
         log_of_table, version = commits.log_of(layout, table), pinned.versions.get(table, -1)
         live = check_history(log_of_table, version, claims, findings, is_whole=standing.is_whole)
         for file in live:
-            if asked.is_in(file.day) and standing.may_have(file):
+            # An origin stands on the day on which it came first.
+            if table in ORIGINS or (asked.is_in(file.day) and standing.may_have(file)):
                 read_bytes += comparing.file(table, file, version)
                 progress(read_bytes)
+        if table in ORIGINS:
+            comparing.missing_origins(table, version)
         if table in commits.SEQUENCED:
             required = {name: seq for each in accounts for name, seq in each.required.get(table, {}).items()}
             missing(table, required, standing, comparing.counts, findings)

@@ -18,6 +18,7 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "rows_missing": ("completeness", "error"),
     "told_again": ("integrity", "error"),
     "origin_differs": ("integrity", "error"),
+    "origin_missing": ("completeness", "error"),
     "file_digest": ("integrity", "error"),
     "file_missing": ("completeness", "error"),
     "file_unreadable": ("integrity", "error"),

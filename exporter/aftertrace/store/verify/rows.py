@@ -29,7 +29,8 @@ Request: TypeAlias = tuple[str, int]
 """Receiver and seq."""
 _Stretch: TypeAlias = tuple[Request, int, int]
 """A request, and which rows are its own: the first, and the one behind the last."""
-_ORIGINS: Final = ("resources", "scopes")
+ORIGINS: Final[Mapping[str, str]] = {"resources": "resource_digest", "scopes": "scope_digest"}
+"""Tables of what records have in common, and the column of `evidence` that names a row of each."""
 _UNKNOWN: Final = bytes(SALT_BYTES)
 
 
@@ -99,6 +100,8 @@ class Comparing:
         self._standing = standing
         self._findings = findings
         self.counts = Counts()
+        self._named: dict[str, set[bytes]] = {table: set() for table in ORIGINS}
+        """Digests of origins that evidence names and that were not found yet: few, as processes are beside records."""
 
     def file(self, table: str, file: Live, version: int) -> int:
         """Compare a file of a version of a table; returns how many bytes it has.
@@ -122,7 +125,7 @@ class Comparing:
             self._findings.add("file_digest", where, "bytes differ from those that were committed")
         try:
             rows = parquet.read(pa.BufferReader(content), file.day, TABLES[table].schema)
-            if table in _ORIGINS:
+            if table in ORIGINS:
                 self._origins(table, rows)
             else:
                 self._rows(table, rows)
@@ -151,6 +154,23 @@ class Comparing:
         for digest, message, url in zip(*told, strict=True):
             if origin_digest(message or b"", url or "") != digest:
                 self._findings.add("origin_differs", f"{table} {digest}", "not the bytes that have this digest")
+            elif digest is not None:
+                self._named[table].discard(_digest_bytes(digest))
+
+    def missing_origins(self, table: str, version: int) -> None:
+        """Tell of resources or scopes that records name and that are nowhere, after all files of a version.
+
+        Raises:
+            OSError: a later commit cannot be read.
+        """
+        if self._named[table]:
+            # They are committed before the evidence that names them, but the table was pinned before that was.
+            for commit in commits.after(commits.log_of(self._layout, table), version):
+                for added in commit.added:
+                    live = Live(added.path, added.day, commit.digests.get(added.path), {})
+                    self.file(table, live, commit.version)
+        for digest in sorted(self._named[table]):
+            self._findings.add("origin_missing", f"{table} sha256:{digest.hex()}", "nowhere, and records name it")
 
     def _lookup(self, table: str, path: str, rows: pa.Table) -> None:
         """What finds rows by id must find all of them. One that is missing is made again from the rows when read."""
@@ -182,6 +202,10 @@ class Comparing:
         leaves = list(leaves_of(table, rows, salts))
         sizes = pc.sum(pc.binary_length(rows.column("record"))).as_py() if table == "evidence" else 0
         self.counts.evidence_bytes += sizes or 0
+        if table == "evidence":
+            for origins, column in ORIGINS.items():
+                named = pc.unique(rows.column(column)).drop_null().to_pylist()
+                self._named[origins].update(_digest_bytes(digest) for digest in named)
         for request, first, end in stretches:
             if self._standing.chosen is None or request in self._standing.chosen:
                 self._compare(table, request, slots[request], leaves[first:end], salts[first])
@@ -264,6 +288,14 @@ class Comparing:
     def _may_come(self, receiver: str, seq: int) -> bool:
         first, last = self._standing.waiting.get(receiver, (0, -1))
         return seq <= self._standing.tail.get(receiver, 0) or first <= seq <= last
+
+
+def _digest_bytes(tagged: str) -> bytes:
+    """A tagged digest, short. What is none stays what it is, and is found nowhere."""
+    try:
+        return bytes.fromhex(tagged.removeprefix("sha256:"))
+    except ValueError:
+        return tagged.encode()
 
 
 _APART: Final = {
