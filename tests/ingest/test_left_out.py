@@ -95,6 +95,14 @@ def test_calls_of_openai_keep_their_function() -> None:
         ("account", f"first line\n{CANARY}"),
         ("anything", [f"first line\n{CANARY}"]),
         ("anything", f"first line\n{CANARY}".encode()),
+        ("gen_ai.tools.input", CANARY),
+        ("gen_ai.tools.0.output", CANARY),
+        ("gen_ai.input.messages", [{"role": "user", "content": {f"{CANARY} said": 1}}]),
+        ("input.value", json.dumps({f"{CANARY}@example.com": 1})),
+        ("input.value", json.dumps({"x" * 64 + CANARY: 1})),
+        ("input.value", json.dumps({"type": "text", "id": CANARY})),
+        ("input.value", json.dumps({"type": "message", "status": CANARY})),
+        ("input.value", json.dumps({"type": "image", "function": {"name": CANARY}})),
         ("gen_ai.input.messages", f'[{{"role": "user", "content": "{CANARY}", "content": null}}]'),
         ("input.value", f'{{"x": "{{\\"a\\": \\"{CANARY}\\", \\"a\\": null}}"}}'),
     ],
@@ -118,6 +126,8 @@ def test_what_was_said_goes(key: str, value: Any) -> None:
         ("service.name", "x" * 300),
         ("aftertrace.retrieval.document.ids", ["d-1"]),
         ("llm.cost.prompt", "0.12"),
+        ("llm.tools.0.tool.json_schema", json.dumps({"description": "x" * 400})),
+        ("gen_ai.agent.tools", json.dumps(["x" * 300])),
         ("anything", ["a", "b"]),
         ("gen_ai.tool.call.result", ""),
         ("gen_ai.tool.call.arguments", None),
@@ -128,6 +138,13 @@ def test_what_says_who_did_what_stays(key: str, value: Any) -> None:
     hits: Counter[str] = Counter()
     assert LeavingOut("metadata-only", TOKENS.left_out).of_attribute(key, value, hits) == value
     assert not hits
+
+
+def test_ids_stay_where_a_role_says_that_it_is_a_message() -> None:
+    """A part alone keeps what it is."""
+    item = {"type": "message", "role": "assistant", "id": "msg_1", "status": "completed", "content": []}
+    assert kept("output.value", json.dumps([item])) == json.dumps([item])
+    assert kept("output.value", {"type": "text", "id": "x"}) == {"type": "text", "id": GONE}
 
 
 def test_digests_join_equal_values_and_tell_others_apart() -> None:
@@ -144,10 +161,16 @@ def test_digests_join_equal_values_and_tell_others_apart() -> None:
 def test_the_body_of_a_log_record_is_content_unless_it_names_an_event() -> None:
     """As agents' log records have it."""
     leaving_out = LeavingOut("metadata-only", TOKENS.left_out)
-    bodies = ("claude_code.user_prompt", f"say {CANARY}", {"content": CANARY, "role": "user"})
+    bodies = (
+        "claude_code.user_prompt",
+        f"say {CANARY}",
+        CANARY,
+        "Ann@example.com",
+        {"content": CANARY, "role": "user"},
+    )
     assert [leaving_out.of_body(body, Counter()) for body in bodies] == [
         "claude_code.user_prompt",
-        GONE,
+        *[GONE] * 3,
         {"content": GONE, "role": "user"},
     ]
 

@@ -36,6 +36,7 @@ SHORT_CHARACTERS: Final = 256
 """Text under any other key that is no longer, and of one line, is no content."""
 
 _NAME_CHARACTERS: Final = 128
+_EVENT_NAME: Final = compile_pattern(r"[a-z][a-z0-9_-]{0,63}(?:\.[a-z][a-z0-9_-]{0,63}){1,4}", capture=False)
 _TRACE_STATE_CHARACTERS: Final = 512
 _MEMBER: Final = r"[a-z0-9][a-z0-9_*/@-]*=[!-+\--<>-~]+"
 _TRACE_STATE: Final = compile_pattern(rf"{_MEMBER}(?:[ \t]*,[ \t]*{_MEMBER})*", capture=False)
@@ -46,7 +47,9 @@ _ENDS_IN_CAMEL: Final = compile_pattern(
     rf".*[a-z](?:{'|'.join(word.capitalize() for word in CONTENT_WORDS)})", capture=False
 )
 _NO_CONTENT: Final = compile_pattern(
-    r"(?i:.*(?:tool|function)s?[._-]?definitions?|.*[._]tools(?:[._].*)?|(?:.*[._-])?(?:tokens?|count|usage|cost|digest)(?:[._].*)?"
+    r"(?i:.*(?:tool|function)s?[._-]?definitions?"
+    r"|.*[._]tools(?:[._][0-9]+)?(?:[._]tool)?(?:[._](?:json_schema|name|description|type))?"
+    r"|(?:.*[._-])?(?:tokens?|count|usage|cost|digest)(?:[._].*)?"
     r"|(?:service|telemetry|host|os|process|deployment|cloud|k8s|container|log|aftertrace)\..*)",
     capture=False,
 )
@@ -72,14 +75,16 @@ _CALL_TYPES: Final = frozenset(
         *("function_call_output", "tool-call", "tool-result", "tool_request", "approval_request", "approval_response"),
     )
 )
-_PART_TYPES: Final = frozenset(("text", "message", "reasoning", "thinking", "image", *_ROLES, *_CALL_TYPES))
+_PART_TYPES: Final = frozenset(("text", "message", "reasoning", "thinking", "image"))
+"""Types of what is also found in other content: it says what a part is, and not what its other members are."""
 _STRUCTURE: Final = frozenset(
     (
         *("role", "type", "id", "tool_call_id", "toolCallId", "tool_use_id", "call_id", "callId"),
         *("finish_reason", "stop_reason", "status", "is_error", "isError", "approved"),
     )
 )
-"""Members of a message, or of a part of one, that say what it is."""
+"""Members of a message, or of a call in one, that say what it is."""
+_TYPE: Final = frozenset(("type",))
 _CALL_STRUCTURE: Final = frozenset(("name", "tool_name", "toolName", *_STRUCTURE))
 """Members of a call in a message."""
 _OPAQUE: Final = frozenset(
@@ -88,6 +93,8 @@ _OPAQUE: Final = frozenset(
 """Members of a part of a message that are an argument or a result, whatever form they have."""
 _STRUCTURE_CHARACTERS: Final = 128
 _MOST_DEPTH: Final = 64
+_MEMBER_NAME: Final = compile_pattern(r"[A-Za-z0-9_.$:/-]{1,64}", capture=False)
+"""What a program calls a member; other names are content too: of a map by persons, by sentences."""
 
 
 class LeavingOut:
@@ -122,9 +129,9 @@ class LeavingOut:
         return text if can_be(field, text) else str(self._marked(text, hits))
 
     def of_body(self, value: Any, hits: Counter[str]) -> Any:
-        """What is kept of a log record's body. One word is the name of an event."""
-        if isinstance(value, str) and value and len(value.split()) == 1:
-            return self.of_text(value, hits)
+        """What is kept of a log record's body, which may be the name of an event: `claude_code.user_prompt`."""
+        if isinstance(value, str) and _EVENT_NAME.fullmatch(value.encode("utf-8", "surrogatepass")):
+            return value
         return self._content(value, hits)
 
     def of_text(self, text: str, hits: Counter[str]) -> str:
@@ -154,6 +161,8 @@ class LeavingOut:
         if isinstance(value, list):
             return [self._walked(item, hits, kept, depth + 1) for item in value]
         if isinstance(value, dict):
+            if not all(_MEMBER_NAME.fullmatch(name.encode("utf-8", "surrogatepass")) for name in value):
+                return self._marked(value, hits)
             kept |= _structure(value)
             return {name: self._member(name, item, hits, kept, depth) for name, item in value.items()}
         return self._content(value, hits) if isinstance(value, str) and value[:1] in "[{" else self._marked(value, hits)
@@ -163,7 +172,7 @@ class LeavingOut:
             return self._marked(value, hits)
         if name in kept and _is_short(value):
             return value
-        of_function = name == "function" and bool(kept)
+        of_function = name == "function" and kept >= _STRUCTURE
         return self._walked(value, hits, _CALL_STRUCTURE if of_function else frozenset(), depth + 1)
 
     def _marked(self, value: Any, hits: Counter[str]) -> Any:
@@ -187,9 +196,9 @@ def _structure(value: dict[str, Any]) -> frozenset[str]:
     kind, role = value.get("type"), value.get("role")
     if (isinstance(kind, str) and kind in _CALL_TYPES) or role == "tool":
         return _CALL_STRUCTURE
-    if isinstance(kind, str) and kind in _PART_TYPES:
+    if any(isinstance(told, str) and told in _ROLES for told in (kind, role)):
         return _STRUCTURE
-    return _STRUCTURE if isinstance(role, str) and role in _ROLES else frozenset()
+    return _TYPE if isinstance(kind, str) and kind in _PART_TYPES else frozenset()
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
