@@ -91,6 +91,14 @@ def test_what_is_kept_of_content_is_by_source() -> None:
     assert [policy.capture_for(source) for source in sources] == ["full", "metadata-only", "digest-only"]
 
 
+def test_only_an_asterisk_stands_for_others_in_the_name_of_a_source() -> None:
+    """As the reference says: a bracket or a question mark is itself."""
+    policy = make_policy(capture_of=[("a[b]", "digest-only"), ("a?.*", "metadata-only")])
+    sources = ("a[b]", "ab", "a?.x", "ab.x", "a?xx")
+    modes = ["digest-only", "full", "metadata-only", "full", "full"]
+    assert [policy.capture_for(source) for source in sources] == modes
+
+
 @pytest.mark.parametrize(
     ("pattern", "text"),
     [

@@ -10,7 +10,6 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -73,7 +72,8 @@ class RedactionPolicy:
     capture: Capture = "full"
     """Of sources that `capture_of` does not name."""
     capture_of: tuple[tuple[str, Capture], ...] = ()
-    """Patterns of source names and what holds for them; the first that fits counts."""
+    """Patterns of source names, in which `*` stands for any characters, and what holds for them; the first that fits
+    counts."""
 
     @cached_property
     def digest(self) -> str:
@@ -91,7 +91,13 @@ class RedactionPolicy:
 
     def capture_for(self, source: str) -> Capture:
         """What is kept of the content that a source sends."""
-        return next((mode for pattern, mode in self.capture_of if fnmatchcase(source, pattern)), self.capture)
+        return next((mode for pattern, mode in self._modes if pattern.fullmatch(source)), self.capture)
+
+    @cached_property
+    def _modes(self) -> tuple[tuple[re.Pattern[str], Capture], ...]:
+        return tuple(
+            (re.compile(re.escape(pattern).replace(r"\*", ".*"), re.DOTALL), mode) for pattern, mode in self.capture_of
+        )
 
 
 def make_policy(
