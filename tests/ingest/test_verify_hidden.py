@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from aftertrace.store import key_file
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.verify import Asked, verify
 
 from .drain_samples import drain, send, traces
-from .forging import commit, log_of
+from .forging import commit, files_of, flip, log_of
 
 TRACE = (1).to_bytes(16, "big").hex()
 
@@ -86,3 +87,28 @@ def test_a_checkpoint_of_delta_as_it_was_made_is_sound(layout: Layout) -> None:
     seal(layout)
     DeltaTable(str(layout.tables_folder / "spans")).create_checkpoint()
     assert verify(layout, Asked(patience_s=0)).findings == ()
+
+
+def without_keys(layout: Layout) -> None:
+    """A lookup file that leads to no row."""
+    newest = next(path for path in files_of(layout, "spans") if pq.read_table(path)["seq"].to_pylist()[0] == 2)
+    lookup = layout.tables_folder / "_lookup" / newest.relative_to(layout.tables_folder)
+    lookup.write_bytes(key_file.made([], []))
+
+
+def with_other_ids(layout: Layout) -> None:
+    """A file whose rows may name another run now."""
+    flip(next(path for path in files_of(layout, "spans") if pq.read_table(path)["seq"].to_pylist()[0] == 2), 8 * 700)
+
+
+@pytest.mark.parametrize(("hide", "code"), [(without_keys, "lookup_differs"), (with_other_ids, "file_digest")])
+def test_what_hides_a_request_from_a_run_is_named(layout: Layout, hide: Callable[[Layout], None], code: str) -> None:
+    """Only the other request is asked for then, since nothing leads to this one."""
+    for number in (1, 2):
+        send(layout, traces(number))
+        drain(layout)
+    seal(layout)
+    asked = Asked(requests={("main", 1)}, patience_s=0)
+    assert verify(layout, asked).findings == ()
+    hide(layout)
+    assert code in {found.code for found in verify(layout, asked).findings}

@@ -30,6 +30,7 @@ from aftertrace.store.verify.history import check_history
 from aftertrace.store.verify.report import Findings, LogReport, Report
 from aftertrace.store.verify.rows import ORIGINS, Comparing, Request, Standing, missing, tell_apart
 from aftertrace.store.verify.signed import Opened
+from aftertrace.store.wire_keys import KEYED
 from aftertrace.tlog.checkpoint import Checkpoint
 from aftertrace.tlog.errors import Invalid
 from aftertrace.tlog.keys import VerifierKey
@@ -139,8 +140,9 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
         log_of_table, version = commits.log_of(layout, table), pinned.versions.get(table, -1)
         live = check_history(log_of_table, version, claims, findings, is_whole=standing.is_whole)
         for file in live:
-            # An origin stands on the day on which it came first.
-            if table in ORIGINS or (asked.is_in(file.day) and standing.may_have(file)):
+            # An origin stands on the day on which it came first; and which requests are a run's is read from all files
+            # with ids, and what leads to them: one that was forged would hide some.
+            if table in ORIGINS or (asked.is_in(file.day) and (table in KEYED or standing.may_have(file))):
                 read_bytes += comparing.file(table, file, version)
                 progress(read_bytes)
         if table in ORIGINS:

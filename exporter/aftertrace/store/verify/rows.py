@@ -174,7 +174,7 @@ class Comparing:
 
     def _lookup(self, table: str, path: str, rows: pa.Table) -> None:
         """What finds rows by id must find all of them. One that is missing is made again from the rows when read."""
-        if table in KEYED and self._standing.chosen is None:
+        if table in KEYED:
             found, where = lookup.read(self._layout, table, path), f"tables/{lookup.key_of(table, path)}"
             if found is None:
                 self._findings.add("lookup_missing", where, "missing or damaged: its data file is read whole instead")
