@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import msgspec
 import pytest
 
+from aftertrace.store import durable
+from aftertrace.store.folder import open_folder
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.covering import roots_of, salts_of
 from aftertrace.store.ledger.entries import Batch, Tables
@@ -12,7 +17,9 @@ from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.verify import Asked, verify
 from aftertrace.store.verify.report import Report
-from aftertrace.tlog.keys import VerifierKey
+from aftertrace.tlog.checkpoint import Checkpoint
+from aftertrace.tlog.keys import SignerKey, VerifierKey
+from aftertrace.tlog.merkle import EMPTY_ROOT
 from aftertrace.tlog.note import Note
 
 from .drain_samples import drain, send, traces
@@ -87,3 +94,26 @@ def test_an_origin_that_came_while_it_is_verified_is_not_missed(
     monkeypatch.setattr(Snapshot, "of", lambda _: pinned)
     report = verify(layout, asked)
     assert (report.findings, report.requests) == ((), 3)
+
+
+def test_a_ledger_signed_with_the_key_of_another_is_named(tmp_path: Path) -> None:
+    """Receivers of one lake trust each other's keys for what these sign, and for no more."""
+    layouts = {}
+    for name in ("east", "west"):
+        layout = layouts[name] = open_folder(tmp_path / name, str(tmp_path / "lake"))
+        durable.make_folder(layout.store_key.parent)
+        durable.write_file(layout.store_key, bytes(32), mode=0o600)
+        send(layout, traces(ord(name[0])), receiver=name)
+        drain(layout)
+        seal(layout)
+    east, west = layouts["east"], layouts["west"]
+    keys = tuple(VerifierKey.parse(layout.ledger_key.read_text().strip()) for layout in (east, west))
+    asked = Asked(keys=keys, ledgers=(west.ledger,), patience_s=0)
+    assert verify(east, asked).findings == ()
+    key = SignerKey.parse(west.sealer_key.read_text().strip())
+    shutil.copy(west.sealer_key, east.sealer_key)
+    east.sealer_signed.write_bytes(bytes(Checkpoint(key.name, 0, EMPTY_ROOT).signed(key)))
+    east.checkpoint.unlink()
+    seal(east)
+    report = verify(east, asked)
+    assert (codes(report), report.verdict("authenticity")) == ({"checkpoint_foreign"}, "broken")

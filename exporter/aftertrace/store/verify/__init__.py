@@ -111,6 +111,7 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
             f"{entries - logs[0].size} entries behind the {logs[0].size} that are signed, expected all: no sealer runs"
         )
         findings.add("unsealed", layout.ledger.name, message)
+    _check_apart(logs, findings)
     _compare_kept(logs, asked, findings)
     accounts: list[Account] = []
     for log in logs:
@@ -203,6 +204,17 @@ def _wait(layout: Layout, pinned: _Pinned, entries: int, patience_s: float) -> N
             if (is_told or layout.is_shared) and not behind:
                 return
         time.sleep(_POLL_S)
+
+
+def _check_apart(logs: Sequence[Opened], findings: Findings) -> None:
+    """Each ledger has a key of its own: whoever has one of those that are given could sign the others with it."""
+    origins: set[str] = set()
+    for log in logs:
+        if log.checkpoint is not None and log.checkpoint.origin in origins:
+            message = f"of the log {log.checkpoint.origin}, as another ledger here, expected one of its own"
+            findings.add("checkpoint_foreign", f"{log.folder}/checkpoint", message)
+        elif log.checkpoint is not None:
+            origins.add(log.checkpoint.origin)
 
 
 def _compare_kept(logs: Sequence[Opened], asked: Asked, findings: Findings) -> None:
