@@ -19,6 +19,7 @@ from aftertrace.analyzer.reading.tables import Noted, Tables
 from aftertrace.analyzer.runs.losses import SCHEMA, losses
 from aftertrace.analyzer.schemas.losses import KINDS
 from aftertrace.ingest import batch
+from aftertrace.ingest.redaction_policy import make_policy
 from aftertrace.store.finding import Finding
 from aftertrace.store.quarantine import PutAside
 from aftertrace.store.refusals import Refusals
@@ -93,6 +94,20 @@ def test_what_senders_say_they_dropped_is_summed(monkeypatch: pytest.MonkeyPatch
         *(frame.with_columns(flags=pl.lit(None, pl.String)) for frame in (frames.spans, frames.events, frames.evidence))
     )
     assert told(silent.tables()) == {}
+
+
+@pytest.mark.parametrize("mode", ["digest-only", "metadata-only"])
+def test_content_that_the_configuration_leaves_out_is_counted_by_value(mode: str) -> None:
+    """Of spans and log records of any dialect; where all is kept, nothing is lost."""
+    said = span(1)
+    for key in ("gen_ai.tool.call.arguments", "gen_ai.tool.call.result", "gen_ai.tool.name"):
+        said.attributes.add(key=key).value.string_value = "x"
+    requests: list[Any] = [("traces", "protobuf", traces(said, span(2)))]
+    left_out = of_requests(requests, make_policy(capture=mode)).tables()
+    assert told(left_out) == {"left_out": (2, "values", "exact")}
+    assert told(of_requests(requests).tables()) == {}
+    hello = of_requests([("logs", "protobuf", logs())], make_policy(capture=mode)).tables()
+    assert told(hello) == {"left_out": (1, "values", "exact")}
 
 
 @settings(max_examples=30, deadline=None)

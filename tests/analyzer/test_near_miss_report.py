@@ -16,8 +16,10 @@ from aftertrace.analyzer.reports import near_miss_json
 from aftertrace.analyzer.reports.autonomy import autonomy
 from aftertrace.analyzer.reports.near_miss_figures import figures
 from aftertrace.analyzer.reports.near_miss_report import near_misses, told
+from aftertrace.ingest.redaction_policy import make_policy
 from aftertrace.store.refusals import Refusals
 
+from . import frames
 from .frames import LATER_NS, RECEIVED_NS, Frames
 from .stories import AT_NS, DAY_NS, event, stored
 
@@ -177,6 +179,24 @@ def test_what_was_lost_on_the_way_makes_every_count_a_floor() -> None:
     assert floor == {
         "2027-01-15": ([("refused", "at least 3 requests")], [True, True]),
         "2027-01-17": ([], [False, False]),
+    }
+
+
+def test_content_that_the_configuration_leaves_out_makes_every_count_a_floor() -> None:
+    """A refusal that is nothing but the text of a result is not seen then: the call counts as executed."""
+    path = frames.RECORDINGS / "langchain" / "langsmith_twice_the_same.otlp.jsonl"
+    told_of = {}
+    for mode in ("full", "metadata-only"):
+        analysis = frames.of_requests(frames.lines(path), make_policy(capture=mode)).analysis()
+        found = figures(analysis, Period(None, LATER_NS, LATER_NS), Filter())
+        told_of[mode] = (found.totals.near_misses, [each.brief for each in found.floors if each.name == "left_out"])
+        assert found.is_floor or mode == "full"
+    assert told_of == {
+        "full": (1, []),
+        "metadata-only": (
+            0,
+            ["lost on the way (left out): of content, left out by configuration (`redaction.capture`)"],
+        ),
     }
 
 

@@ -158,6 +158,8 @@ def changes(changed: pl.DataFrame) -> Iterator[Item]:
 
 def losses(lost: pl.DataFrame) -> Iterator[Item]:
     """Telemetry that is known to be lost on the way, columns as in `loss_kinds.LOSSES`."""
+    # What the configuration leaves out is so by intent.
+    lost = lost.filter(pl.col("kind") != "left_out")
     if lost.height:
         kinds = lost["kind"].unique(maintain_order=True)
         yield Item(

@@ -5,7 +5,10 @@ A flag is a name, or a name and what it says after a colon. `FLAGS` lists them a
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import Any, Final
+
+from aftertrace.ingest.redact_tokens import NOTE
 
 FLAGS: Final = (
     ("time_clamped", "a time beyond the 63 bits of its column; it is the latest that fits"),
@@ -28,6 +31,7 @@ FLAGS: Final = (
         "cut_events:N",
         "N events that it tells of have no rows, since they are too many for its bytes; they are in its evidence",
     ),
+    ("left_out:N", "N values of its content are left out by configuration (`redaction.capture`)"),
     ("continues:PLACE", "the record of its id at `receiver/seq/index`, told further: all that it said, and more"),
     ("changes:PLACE", "likewise, where that one was not ended yet: something of it is said otherwise now"),
     ("continued_by:PLACE", "a record of its id that came before says all of this, and more"),
@@ -39,6 +43,7 @@ FLAGS: Final = (
     ("same_id_as:PLACE", "a record of its id is other bytes; there were too many to compare them all"),
 )
 """Every flag: its form, and what it means. A `PLACE` is `receiver/seq/index`, as in `evidence`."""
+_LEFT_OUT: Final = re.compile(r"(?:^|, )(?:digest-only|metadata-only) ([0-9]{1,9})(?=,|$)", re.ASCII)
 
 
 def dropped(**counts: int) -> tuple[str, ...]:
@@ -54,3 +59,10 @@ def cut_events(count: int) -> tuple[str, ...]:
 def sampled(threshold: str | None) -> tuple[str, ...]:
     """The flag of a record that a sampler kept."""
     return () if threshold is None else (f"sampling_threshold:{threshold}",)
+
+
+def left_out(attributes: dict[str, Any]) -> tuple[str, ...]:
+    """The flag of a record that had content, by the note of redaction in it."""
+    note = attributes.get(NOTE)
+    count = sum(int(times) for times in _LEFT_OUT.findall(note)) if isinstance(note, str) else 0
+    return (f"left_out:{count}",) if count else ()

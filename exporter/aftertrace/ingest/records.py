@@ -16,7 +16,7 @@ from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from aftertrace.ingest import sampling
-from aftertrace.ingest.flags import dropped, sampled
+from aftertrace.ingest.flags import dropped, left_out, sampled
 
 MAX_TIME_NS = 2**63 - 1
 """Column times are int64; OTLP's are uint64. Later times are clamped to this and flagged."""
@@ -188,6 +188,8 @@ def span(record: bytes, of: Origin) -> Span:
     flags += of.flags
     if message.trace_state:
         flags += sampled(sampling.of_trace_state(message.trace_state))
+    attributes = _attributes(message.attributes)
+    flags += left_out(attributes)
     return Span(
         origin=of,
         trace_id=trace_id,
@@ -199,7 +201,7 @@ def span(record: bytes, of: Origin) -> Span:
         end_ns=end_ns,
         status=message.status.code,
         status_message=message.status.message,
-        attributes=_attributes(message.attributes),
+        attributes=attributes,
         events=[
             SpanEvent(event.name, min(event.time_unix_nano, MAX_TIME_NS), _attributes(event.attributes))
             for event in message.events
@@ -223,6 +225,7 @@ def log(record: bytes, of: Origin) -> Log:
     flags += of.flags
     attributes = _attributes(message.attributes)
     flags += sampled(sampling.threshold(attributes.get(sampling.ATTRIBUTE)))
+    flags += left_out(attributes)
     return Log(
         origin=of,
         trace_id=hex_id(message.trace_id, TRACE_ID_BYTES),

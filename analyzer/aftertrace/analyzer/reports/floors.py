@@ -157,13 +157,14 @@ _HIDING: Final = (
     "refused",
     "unread",
     "cut_events",
+    "left_out",
     "quarantined",
     "dropped_events",
     "missing_parents",
     "sampled_traces",
     "sampled_records",
 )
-"""Losses that can take a whole call with them."""
+"""Losses that can take a whole call with them, or what tells that it was refused."""
 
 
 def _of_tenant_alone(links: Links) -> bool:

@@ -47,7 +47,7 @@ _SPANS: Final = (
     "kind", "end_ns", "flags",
 )  # fmt: skip
 _EVIDENCE: Final = ("received_date", "source", "signal", "resource_digest", "scope_digest", "flags")
-_COUNTED: Final = r'"(?:dropped_[a-z_]+|cut_events):\d+"'
+_COUNTED: Final = r'"(?:dropped_[a-z_]+|cut_events|left_out):\d+"'
 """Flags that say how much of a record is not here."""
 _ORIGINS: Final = (("dropped_resource_attributes", "resource_digest"), ("dropped_scope_attributes", "scope_digest"))
 

@@ -45,6 +45,13 @@ KINDS: Final = (
         "that a record tells of and that have no rows, since they are too many for its bytes: calls among them are in "
         "no run. They are in its evidence",
     ),
+    Kind(
+        "left_out",
+        "values",
+        "exact",
+        "of content, left out by configuration (`redaction.capture`); a refusal, an edit or an unknown tool that only "
+        "content tells is not seen, and such calls count as executed or failed",
+    ),
     Kind("quarantined", "findings", "at_least", "damage on disk that was put aside; `detail` is its code in `fsck`"),
     Kind("dropped_attributes", "attributes", "at_least", f"of spans and log records, {_DROPPED}"),
     Kind("dropped_events", "events", "at_least", f"of spans, {_DROPPED}"),
@@ -79,7 +86,7 @@ LOSSES: Final[dict[str, tuple[object, str]]] = {
     "count": (pl.Int64, "how many"),
     "unit": (
         pl.String,
-        "of what: `requests`, `records`, `spans`, `traces`, `attributes`, `events`, `links`, `findings`",
+        "of what: `requests`, `records`, `spans`, `traces`, `attributes`, `events`, `values`, `links`, `findings`",
     ),
     "certainty": (pl.String, "what was lost is `exact` this, `at_least`, `at_most`, or an `estimate`"),
     "detail": (pl.String, "HTTP status, or code of the finding; null for other kinds"),
