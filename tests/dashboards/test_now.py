@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import polars as pl
 from dashboards import stores
 from dashboards.conftest import OpenPage
 from streamlit.testing.v1 import AppTest
@@ -16,6 +17,7 @@ from aftertrace.analyzer.inventory import draft as inventory_draft
 from aftertrace.analyzer.reports import near_miss_figures
 from aftertrace.analyzer.reports.near_miss_figures import Figures
 from aftertrace.analyzer.runs import table as runs
+from aftertrace.dashboards import attention
 from aftertrace.dashboards.attention import WENT_WRONG
 from aftertrace.dashboards.quantities import DAY_NS, interval, share
 
@@ -167,3 +169,10 @@ def test_agents_that_are_off_the_inventory_are_named(
     declared.write_text("[[agent]]\nnames = 1\n")
     broken = open_page("now", recorded, inventory=declared)
     assert "'names' is not known, expected one of name" in broken.code[0].value
+
+
+def test_content_that_the_configuration_leaves_out_needs_no_eyes() -> None:
+    """It is so by intent; what was lost beside it does."""
+    kinds = ["left_out", "refused"]
+    told = [[item.detail for item in attention.losses(pl.DataFrame({"kind": kinds[:some]}))] for some in (1, 2)]
+    assert told == [[], ["refused"]]
