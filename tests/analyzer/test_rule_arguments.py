@@ -79,7 +79,7 @@ def stored_arguments(**arguments: str) -> str:
     """Arguments as ingest writes them to the row of a call."""
     told = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "send"}
     attributes = {**told, "gen_ai.tool.call.arguments": json.dumps(arguments)}
-    _, (event,) = rows_of(make_span("execute_tool send", attributes))
+    (event,) = rows_of(make_span("execute_tool send", attributes)).events
     return str(event["arguments"])
 
 

@@ -50,6 +50,16 @@ def test_all_three_hold_with_what_was_kept(aftertrace: Command, data: Path) -> N
     assert (report["records"], report["requests"], report["findings"]) == (1, 1, [])
 
 
+def test_that_kept_answers_are_not_compared_is_said(aftertrace: Command, data: Path) -> None:
+    """It changes no verdict: they are no part of what was received."""
+    assert aftertrace("derive", "--data", data).code == 0
+    done = aftertrace(
+        "verify", "--data", data, "--key", data.with_name("key"), "--checkpoint", data.with_name("checkpoint")
+    )
+    assert done.code == 0
+    assert done.out.splitlines()[-1].split()[:3] == ["info", "derived_unverified", "derived:"]
+
+
 def test_without_a_key_from_elsewhere_not_all_is_shown(aftertrace: Command, data: Path) -> None:
     """Exit code 3; and that a store put back as a whole would go unseen is said."""
     done = aftertrace("verify", "--data", data)

@@ -37,7 +37,7 @@ NOW_NS = time.time_ns() + 48 * 3600 * 10**9
 STEP = """
 import os, signal, sys
 from pathlib import Path
-from aftertrace.analyzer import deriving
+from aftertrace.analyzer.derived import deriving
 from aftertrace.store import derived, durable
 left, wheres = int(sys.argv[2]), sys.argv[3].split(",")
 def counting(real, dies_before):

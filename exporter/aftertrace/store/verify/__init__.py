@@ -152,6 +152,11 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
             required = {name: seq for each in accounts for name, seq in each.required.get(table, {}).items()}
             missing(table, required, standing, comparing.counts, findings)
     tell_apart(comparing.counts, findings)
+    if layout.derived_state.exists():
+        message = (
+            "kept answers, not compared with what they were made from; `aftertrace derive --anew` makes them again"
+        )
+        findings.add("derived_unverified", layout.derived.name, message)
     counts = comparing.counts
     return Report(
         logs=tuple(_log_report(log, len(tail)) for log, tail in zip(logs, tails, strict=True)),

@@ -54,6 +54,7 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "lookup_differs": ("integrity", "error"),
     "lookup_missing": ("integrity", "info"),
     "ledger_torn": ("integrity", "info"),
+    "derived_unverified": ("integrity", "info"),
     "receiver_twice": ("integrity", "error"),
     "commits_uncovered": ("integrity", "warning"),
 }
