@@ -134,9 +134,15 @@ def read_groups(
     metadata = opened.metadata
     is_older = any(metadata.row_group(group).num_rows > ROW_GROUP_ROWS for group in range(opened.num_row_groups))
     names = [name for name in wanted.names if name != PARTITION]
+
+    def rows_of(groups: Sequence[int]) -> pa.Table:
+        # A thread of Arrow's pool that lets go of a Python object, as the source may be, while the interpreter ends
+        # aborts the process (apache/arrow issues 34314 and 50482), so that none of them is handed one.
+        return _in_columns(opened.read_row_groups(groups, columns=names, use_threads=False), day, wanted)
+
     if row_groups is None or is_older:
-        return {WHOLE: _in_columns(opened.read_row_groups(range(opened.num_row_groups), columns=names), day, wanted)}
-    return {group: _in_columns(opened.read_row_groups([group], columns=names), day, wanted) for group in row_groups}
+        return {WHOLE: rows_of(range(opened.num_row_groups))}
+    return {group: rows_of([group]) for group in row_groups}
 
 
 def days(rows: pa.Table) -> Iterator[tuple[date, pa.Table]]:
