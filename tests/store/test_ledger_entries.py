@@ -16,6 +16,7 @@ from aftertrace.store.ledger.entries import (
     Begin,
     CommitRange,
     Entry,
+    Export,
     FrameEntry,
     Gap,
     Quarantine,
@@ -51,6 +52,7 @@ ENTRIES: list[Entry] = [
     Gap(receiver="main", first_seq=3, last_seq=4, **STATE),
     Quarantine(receiver="main", code="frame_damaged", where="wal/main/x", digest=DIGEST, name="x-1", **STATE),
     Tables(**STATE),
+    Export(id="0f" * 16, of="run", runs=1, digest=DIGEST, uid=1000, **STATE),
 ]
 
 

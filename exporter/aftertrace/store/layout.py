@@ -29,6 +29,7 @@
     <data>/sealer/key                                     the key that signs, mode 0600
     <data>/sealer/signed                                  the last checkpoint that it signed
     <data>/sealer/lock                                    held by the one sealer
+    <data>/acts/<id>.json                                 an act that the drain is to enter in the ledger
     <data>/refused/<receiver>.json                        how many requests were refused, by day
     <data>/quarantine/<name>.json, <name>.bin             what was damaged: what is known of it, and its bytes
 """
@@ -185,6 +186,11 @@ class Layout:
     def refused(self, receiver: str) -> Path:
         """How many requests a receiver refused, by day."""
         return self.data / "refused" / f"{self.wal(receiver).name}.json"
+
+    @property
+    def acts(self) -> Path:
+        """Acts that wait to be entered in the ledger."""
+        return self.data / "acts"
 
     def receivers(self) -> list[str]:
         """Names of the receivers that have a WAL, in order."""

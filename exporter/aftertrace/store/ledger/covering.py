@@ -18,16 +18,19 @@ import msgspec
 import polars as pl
 import pyarrow as pa
 
+from aftertrace.store import durable
 from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
+from aftertrace.store.ledger import acts
 from aftertrace.store.ledger.claims import Claim
 from aftertrace.store.ledger.entries import (
     Batch,
     Begin,
     CommitRange,
     Entry,
+    Export,
     FrameEntry,
     Gap,
     Quarantine,
@@ -75,9 +78,11 @@ class Ledger:
             Corrupt: what was signed of it is gone, or an entry or a commit is damaged.
             OSError: the disk fails.
         """
+        self._layout = layout
         self._tables = tables
         self._log = LedgerLog(layout)
         self._claims = {name: Claim(table, self._log.versions.get(name)) for name, table in tables.items()}
+        self._entered = {entry.id for entry in self._log.recent if isinstance(entry, Export)}
         self._known = {_identity(entry) for entry in self._log.recent if isinstance(entry, Quarantine)}
 
     def covered_seq(self, receiver: str) -> int:
@@ -123,13 +128,19 @@ class Ledger:
         self._append(entries)
 
     def settle(self) -> None:
-        """Add commits that stored no request, if any were made.
+        """Add acts that wait, and commits that stored no request, if any were made.
 
         Raises:
             OSError: the disk does not take it.
         """
-        if any(claim.is_due for claim in self._claims.values()):
-            self._append([Tables()])
+        waiting = list(acts.waiting(self._layout))
+        entries: list[Entry] = [each.entry for each in waiting if each.entry.id not in self._entered]
+        if not entries and any(claim.is_due for claim in self._claims.values()):
+            entries.append(Tables())
+        self._append(entries)
+        for each in waiting:
+            self._entered.add(each.entry.id)
+            durable.remove(each.path)
 
     def close(self) -> None:
         """Let go of its file."""

@@ -11,7 +11,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import groupby, pairwise
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -20,7 +20,10 @@ from aftertrace.tlog.merkle import HASH_BYTES, root_of
 
 FRAMES: Final = 200
 """Requests in an entry at most: it has to fit into 65,535 bytes."""
+Of: TypeAlias = Literal["run", "incident", "period"]
+"""What a packet is about."""
 _DIGEST: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
+_ACT: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class Rows(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -108,7 +111,21 @@ class Tables(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
     """Commits that stored no request: a table was made or folded, or got a column."""
 
 
-Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables
+class Export(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="export"):
+    """A packet was made: a copy of records that somebody took out."""
+
+    id: str
+    """Of the act, in 32 hex digits."""
+    of: Of
+    runs: int
+    """How many runs it has evidence of."""
+    digest: str
+    """Of its `tagmanifest-sha256.txt`, from which all of it follows."""
+    uid: int
+    """The account that asked for it, as the file system has it."""
+
+
+Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables | Export
 _DECODER: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry, strict=True)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
@@ -174,6 +191,11 @@ def _is_sound(entry: Entry) -> bool:
         numbers += [entry.first_seq, entry.last_seq - entry.first_seq]
     elif isinstance(entry, Quarantine):
         digests.append(entry.digest)
+    elif isinstance(entry, Export):
+        numbers += [entry.runs, entry.uid]
+        digests.append(entry.digest)
+        if _ACT.fullmatch(entry.id) is None:
+            return False
     elif isinstance(entry, Batch):
         for frame in entry.frames:
             for rows in (frame.evidence, frame.spans, frame.events):

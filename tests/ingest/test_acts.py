@@ -1,0 +1,94 @@
+"""Acts: what somebody asks for comes into the ledger once, and is signed like all else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from aftertrace.store import durable
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger import acts
+from aftertrace.store.ledger.entries import Export, text_of
+from aftertrace.store.ledger.sealer import seal
+from aftertrace.store.quarantine import kept
+from aftertrace.store.verify import Asked, verify
+
+from .drain_samples import drain, send, traces
+from .forging import entries_of
+
+DIGEST = hashlib.sha256(b"a packet").digest()
+
+
+def exports(layout: Layout) -> list[Export]:
+    """Those in the ledger."""
+    return [entry for entry in entries_of(layout) if isinstance(entry, Export)]
+
+
+def test_an_export_that_is_asked_for_is_entered_once_and_signed(layout: Layout) -> None:
+    """With who asked, as the file system has it; commits of the same turn are told with it."""
+    send(layout, traces(1))
+    ident = acts.ask_export(layout, "run", 1, DIGEST)
+    drain(layout)
+    drain(layout)
+    (entry,) = exports(layout)
+    told = (entry.id, entry.of, entry.runs, entry.digest, entry.uid)
+    assert told == (ident, "run", 1, text_of(DIGEST), os.getuid())
+    assert list(layout.acts.iterdir()) == []
+    seal(layout)
+    assert verify(layout, Asked(patience_s=0)).findings == ()
+
+
+def test_a_crash_before_its_file_is_removed_enters_nothing_twice(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next drain knows the id."""
+    acts.ask_export(layout, "period", 20, DIGEST)
+
+    def crash(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as crashing:
+        crashing.setattr(durable, "remove", crash)
+        with pytest.raises(KeyboardInterrupt):
+            drain(layout)
+    assert len(list(layout.acts.iterdir())) == 1
+    drain(layout)
+    assert (len(exports(layout)), list(layout.acts.iterdir())) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[" * 5_000,
+        b'{"kind":"export","of":"all","runs":1,"digest":"' + text_of(DIGEST).encode() + b'"}',
+        b'{"kind":"export","of":"run","runs":-1,"digest":"' + text_of(DIGEST).encode() + b'"}',
+        b'{"kind":"export","of":"run","runs":1,"digest":"../../x"}',
+        b'{"kind":"retention","of":"run","runs":1,"digest":"' + text_of(DIGEST).encode() + b'"}',
+    ],
+)
+def test_what_is_no_act_is_put_aside(layout: Layout, content: bytes) -> None:
+    """And the drain goes on."""
+    layout.acts.mkdir()
+    (layout.acts / f"{'0' * 32}.json").write_bytes(content)
+    drain(layout)
+    assert (exports(layout), [found.code for found in kept(layout)]) == ([], ["act_unreadable"])
+    assert list(layout.acts.iterdir()) == []
+
+
+def test_links_folders_and_other_names_are_not_followed(layout: Layout, tmp_path: Path) -> None:
+    """A link to a file of somebody else is not read, and that file stays."""
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    layout.acts.mkdir()
+    (layout.acts / f"{'1' * 32}.json").symlink_to(secret)
+    (layout.acts / f"{'2' * 32}.json").mkdir()
+    os.mkfifo(layout.acts / f"{'3' * 32}.json")
+    (layout.acts / "note.json").write_text("{}")
+    drain(layout)
+    assert (exports(layout), secret.read_text()) == ([], "mine")
+    assert sorted(path.name for path in layout.acts.iterdir()) == [f"{'2' * 32}.json", "note.json"]
