@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 import streamlit as st
 from dashboards import stores
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from aftertrace.analyzer import Analysis, open_analysis
@@ -38,6 +40,16 @@ def said(drawing: Any) -> Iterator[str]:
             yield from said(value)
     elif isinstance(drawing, str):
         yield drawing
+
+
+@pytest.fixture(scope="session", autouse=True)
+def components_are_looked_for_once() -> Iterator[None]:
+    """Streamlit reads the metadata of every installed package for each page that is opened in a test; in a server it
+    does so once.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -79,13 +91,18 @@ def analysis(recorded: Path) -> Analysis:
 
 @pytest.fixture
 def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
-    """Opens a page of a store at an address, as a browser would."""
+    """Opens a page of a store at an address, as a browser would: as the first since the start of the server, or with
+    what that has read for others.
+    """
 
-    def opened(page: str, data: Path, /, *, inventory: Path | None = None, **query: str) -> AppTest:
+    def opened(
+        page: str, data: Path, /, *, inventory: Path | None = None, is_first: bool = True, **query: str
+    ) -> AppTest:
         told = [] if inventory is None else ["--inventory", str(inventory)]
         monkeypatch.setattr("sys.argv", ["app.py", "--data", str(data), *told])
-        st.cache_data.clear()
-        st.cache_resource.clear()
+        if is_first:
+            st.cache_data.clear()
+            st.cache_resource.clear()
         test = AppTest.from_file(str(APP), default_timeout=30)
         for name, value in query.items():
             test.query_params[name] = value
