@@ -1,4 +1,4 @@
-"""Loopback addresses: reading them, and finding a port that is free."""
+"""Where things listen: reading addresses, and finding a port that is free."""
 
 from __future__ import annotations
 
@@ -58,6 +58,15 @@ class Address:
             return self
         with closing(socket.create_server((self.host, 0))) as probe:
             return Address(self.host, int(probe.getsockname()[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where to listen."""
+
+    http: Address
+    grpc: Address
+    dashboard: Address | None
 
 
 def settle(default: Address, asked_for: Address | None, taken: Collection[int] = ()) -> Address:

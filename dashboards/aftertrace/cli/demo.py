@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import click
 
 from aftertrace.cli import one_run, recording, serve, serving, settings
-from aftertrace.cli.addresses import Address
+from aftertrace.cli.addresses import Address, Places
 from aftertrace.cli.serving import Serving
 from aftertrace.dashboards.plain import plain_lines
 from aftertrace.store.errors import Invalid, Unavailable
@@ -55,7 +55,7 @@ def demo(once: bool, folder: Path) -> None:
     """
     config = settings.current()
     data = clean(folder.absolute())
-    places = serve.Places(_ANY, _ANY, None) if once else serve.settled(config, None, None, None, shown=True)
+    places = Places(_ANY, _ANY, None) if once else serve.settled(config, None, None, None, shown=True)
     try:
         with served(data, places) as now:
             _show(data, now, once=once)
@@ -96,7 +96,7 @@ def clean(folder: Path) -> Path:
 
 
 @contextmanager
-def served(data: Path, places: serve.Places) -> Iterator[Serving]:
+def served(data: Path, places: Places) -> Iterator[Serving]:
     """Serve a store for the length of a `with` block.
 
     Raises:

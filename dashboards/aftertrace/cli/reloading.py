@@ -11,7 +11,7 @@ from aftertrace.cli.config import SECTIONS, Config, RedactionSection
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
-    from aftertrace.cli.serve import Places
+    from aftertrace.cli.addresses import Places
     from aftertrace.receiver.server import Receiver
     from aftertrace.store.layout import Layout
     from aftertrace.store.quotas import Quota

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from aftertrace.cli import gate, logs, page, rlimits, serving, settings
-from aftertrace.cli.addresses import Address, settle
+from aftertrace.cli.addresses import Address, Places, settle
 from aftertrace.cli.children import Child
 from aftertrace.cli.config import Config
 from aftertrace.cli.gauges import gauges
@@ -55,15 +55,6 @@ class Where(click.ParamType[Address]):
     def convert(self, value: str | Address, param: click.Parameter | None, ctx: click.Context | None) -> Address:  # noqa: ARG002  # click's signature
         """The address. `Invalid` ends the command with its message."""
         return value if isinstance(value, Address) else Address.parse(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where to listen."""
-
-    http: Address
-    grpc: Address
-    dashboard: Address | None
 
 
 @click.command(short_help="Receive telemetry, store it, show it.")
