@@ -88,10 +88,23 @@ def test_a_filter_chosen_in_the_address_is_kept_by_the_navigation(recorded_addre
     assert tab.evaluate("location.pathname + location.search") == "/runs?agent=dbbot"
 
 
+_OTHERS = ("approvals", "changes", "agents", "agents?about=six+questions")
+
+
 def test_an_attack_opens_no_dialog_and_asks_no_other_host(hostile_address: str, tab: Browser) -> None:
     """The whole corpus on every page."""
     of_run = [f"run?run=last&tab={name}" for name in ("Calls", "Timeline", "Agents", "Configuration", "Related")]
-    for page in ("", "near_misses", "runs", "runs?shape=Fingerprints", *of_run, "approvals", "changes"):
+    for page in (
+        "",
+        "near_misses",
+        "runs",
+        "runs?shape=Fingerprints",
+        *of_run,
+        "approvals",
+        "changes",
+        "agents",
+        "agents?about=six+questions",
+    ):
         tab.requests.clear()
         tab.open(f"{hostile_address}/{page}", width=1280, height=2400)
         assert tab.evaluate("document.querySelectorAll('canvas, [data-testid=stText], .at-root').length") > 0, page

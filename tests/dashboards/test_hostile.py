@@ -17,7 +17,9 @@ from google.protobuf.message import Message
 from streamlit.testing.v1 import AppTest
 
 from aftertrace.analyzer import open_analysis
-from aftertrace.dashboards import drawings
+from aftertrace.analyzer.inventory import checks
+from aftertrace.analyzer.inventory.declared import NOTHING
+from aftertrace.dashboards import agent_cards, drawings
 
 AS_TEXT = frozenset(
     {
@@ -28,11 +30,12 @@ AS_TEXT = frozenset(
         "text_input.default",
         "vega_lite_chart.spec",
         "bidi_component.json",
+        "page_link.query_string",
     }
 )
 """The only fields in which a text of a sender may stand: the browser shows them as they are. Cells are Arrow bytes and
 looked at below; where in a chart such a text may stand is in `test_charts`. What a drawing is given is data: its script
-puts it into the page as text."""
+puts it into the page as text. A query is of a link to a page of ours, and encoded."""
 
 
 def words(element: Message, path: str = "") -> Iterator[tuple[str, str]]:
@@ -135,6 +138,22 @@ def test_agents_that_nobody_declared_are_text_on_the_page(tmp_path: Path, hostil
     assert [each.message for each in page.exception] == []
     assert leaks(page) == set()
     assert [each.value.shape[0] > 0 for each in page.dataframe if "owner" in each.value.columns] == [True]
+
+
+@pytest.mark.parametrize("about", ["agents", "off the inventory", "tools", "systems", "six questions"])
+def test_whatever_is_asked_about_agents_is_told_as_text(
+    about: str, tmp_path: Path, hostile: Path, open_page: OpenPage
+) -> None:
+    """Each of them in full, with links that lead home."""
+    (tmp_path / "inventory.toml").touch()
+    analysis = open_analysis(hostile)
+    agents = agent_cards.with_agent_id(checks.of(analysis, NOTHING).agents)["agent_id"]
+    for who in agents if about == "agents" else agents[:1]:
+        page = open_page("agents", hostile, inventory=tmp_path / "inventory.toml", about=about, who=who)
+        assert [each.message for each in page.exception] == []
+        assert leaks(page) == set()
+        addresses = [to for each in page.get("bidi_component") for to in addresses_in(json.loads(each.proto.json))]
+        assert all(address.startswith("/run?run=") for address in addresses)
 
 
 @pytest.mark.parametrize("text", stores.HOSTILE)

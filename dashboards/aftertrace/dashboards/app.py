@@ -1,4 +1,4 @@
-"""The dashboard: six pages over the analyzer. Started as `dashboards.launch.command` says."""
+"""The dashboard: seven pages over the analyzer. Started as `dashboards.launch.command` says."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ RUN = st.Page("views/run.py", title="Run", icon=":material/footprint:")
 NEAR_MISSES = st.Page("views/near_misses.py", title="Near misses", icon=":material/block:")
 APPROVALS = st.Page("views/approvals.py", title="Approvals", icon=":material/how_to_reg:")
 CHANGES = st.Page("views/changes.py", title="Changes", icon=":material/difference:")
+AGENTS = st.Page("views/agents.py", title="Agents", icon=":material/smart_toy:")
 
 
 @st.fragment(run_every=data.REFRESH_S)
@@ -33,7 +34,7 @@ def look_for_news(shown: str | None) -> None:
         st.rerun()
 
 
-page = st.navigation([NOW, NEAR_MISSES, RUNS, RUN, APPROVALS, CHANGES], position="top")
+page = st.navigation([NOW, NEAR_MISSES, RUNS, RUN, APPROVALS, CHANGES, AGENTS], position="top")
 shown = data.version()
 named = (st.session_state.get("run") or st.query_params.get("run")) if page == RUN else None
 try:

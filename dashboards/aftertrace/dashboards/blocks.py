@@ -15,10 +15,12 @@ from aftertrace.analyzer.documents.document import (
     Excerpt,
     Facts,
     Inline,
+    Interval,
     Line,
     Mark,
     Paragraph,
     Points,
+    Rows,
     Steps,
     Strong,
     Table,
@@ -105,5 +107,7 @@ def _piece(piece: Inline, addresses: Mapping[str, str]) -> Drawn:
             return {**told, "to": addresses[text]} if text in addresses else told
         case Mark(word, tone):
             return {"text": plain(word), "tone": tone}
-        case _:
-            return {"text": piece.text if hasattr(piece, "text") else piece.command}
+        case Interval():
+            return {"text": piece.text}
+        case Rows(command):
+            return {"text": plain(command, most=_MOST_CHARACTERS), "code": True}

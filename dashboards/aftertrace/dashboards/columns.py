@@ -6,7 +6,13 @@ from typing import Any, Final
 
 import streamlit as st
 
-from aftertrace.dashboards.marks import DECISION_COLOURS, OUTCOME_COLOURS, SEVERITY_COLOURS
+from aftertrace.dashboards.marks import (
+    DECISION_COLOURS,
+    DECLARED_COLOURS,
+    HOLDS_COLOURS,
+    OUTCOME_COLOURS,
+    SEVERITY_COLOURS,
+)
 
 _COLUMNS: Final[dict[str, Any]] = {
     "run": st.column_config.LinkColumn("run", display_text=r"run=(.{8})", width=84, help="opens the run's page"),
@@ -54,7 +60,7 @@ _COLUMNS: Final[dict[str, Any]] = {
     "chosen": st.column_config.TextColumn("chosen", width=100),
     "argument": st.column_config.TextColumn("argument", width=110),
     "target": st.column_config.TextColumn("target", width=240),
-    "ran": st.column_config.NumberColumn("ran", width=50, help="calls of the tool with this value that went through"),
+    "ran": st.column_config.NumberColumn("ran", width=50, help="calls that went through"),
     "part": st.column_config.TextColumn("what was changed", width=120),
     "before": st.column_config.TextColumn("before", width=150),
     "after": st.column_config.TextColumn("after", width=150),
@@ -147,6 +153,21 @@ _COLUMNS: Final[dict[str, Any]] = {
     ),
     "overrides": st.column_config.NumberColumn("overrides", width=76, help="answers that edited or refused"),
     "after_s": st.column_config.NumberColumn("after (s)", format="%.3f", width=80, help="after the first of these"),
+    "declared": st.column_config.MultiselectColumn(
+        "inventory", options=list(DECLARED_COLOURS), color=list(DECLARED_COLOURS.values()), width=110
+    ),
+    "holds": st.column_config.MultiselectColumn(
+        "verdict", options=list(HOLDS_COLOURS), color=list(HOLDS_COLOURS.values()), width=84
+    ),
+    "found": st.column_config.TextColumn("what was found", width="medium"),
+    "expected": st.column_config.TextColumn("what was declared", width="medium"),
+    "models": st.column_config.TextColumn("models", width=150, help="asked, and those that answered"),
+    "agents": st.column_config.TextColumn("agents", width=200),
+    "by_tools": st.column_config.TextColumn("by tools", width=200),
+    "applied": st.column_config.NumberColumn("applied", width=66, help="changes that receipts or results tell of"),
+    "blocked": st.column_config.NumberColumn("blocked", width=66),
+    "objects": st.column_config.NumberColumn("objects", width=66, help="that are told apart by an id"),
+    "inferred": st.column_config.NumberColumn("inferred", width=70, help="told by results alone, without a receipt"),
     "environment": st.column_config.TextColumn("environment", width=96),
     "tenant": st.column_config.TextColumn("tenant", width=90),
 }

@@ -17,7 +17,6 @@ import streamlit as st
 
 from aftertrace.analyzer import AftertraceError, Analysis, Filter, Invalid, current_version, open_analysis, open_run
 from aftertrace.analyzer.documents import html
-from aftertrace.analyzer.inventory import checks as inventory_checks
 from aftertrace.analyzer.inventory import declared as declarations
 from aftertrace.analyzer.records import record_document
 from aftertrace.dashboards import launch
@@ -29,7 +28,6 @@ __all__ = [
     "Filter",
     "Invalid",
     "Pace",
-    "agents",
     "analysis",
     "is_empty",
     "once",
@@ -79,13 +77,6 @@ def analysis() -> Analysis:
 def is_empty(analysis: Analysis) -> bool:
     """Whether nothing was told yet: neither a run nor a call."""
     return not any(rows.height for rows in analysis.collected(*(analysis.scan(t, ("run_id",)).head(1) for t in _FIRST)))
-
-
-def agents(analysis: Analysis, chosen: Filter) -> inventory_checks.Checked | None:
-    """The agents that a filter lets through, held against the declared inventory; None where there is none."""
-    if settings().inventory is None:
-        return None
-    return once(analysis, f"agents {chosen!r}", lambda: inventory_checks.of(analysis, analysis.inventory, chosen))
 
 
 def once(analysis: Analysis, question: str, ask: Callable[[], T]) -> T:

@@ -76,6 +76,8 @@ def arguments(
         "--global.disableWidgetStateDuplicationWarning=true",
         # A traceback can quote telemetry, and tells a reader nothing.
         "--client.showErrorDetails=none",
+        # Nor does a page lead to other hosts.
+        "--client.showErrorLinks=false",
         f"--theme.base={_FOLDER / 'theme.toml'}",
         "--",
         "--data",

@@ -269,3 +269,70 @@ WAITING: Final = Layout(
     descending=(True, False),
 )
 """Approvals that wait, the longest first."""
+
+
+def _joined(column: str, alias: str) -> pl.Expr:
+    """Names of a list, with commas between."""
+    return pl.col(column).list.join(", ").replace("", None).alias(alias)
+
+
+def agents(*, is_declared: bool) -> Layout:
+    """Agents that were seen or declared, those first that are furthest off.
+
+    Args:
+        is_declared: whether there is an inventory that they are held against.
+    """
+    held: tuple[str | pl.Expr, ...] = (
+        (chip("state").alias("declared"), "owner", "broken", "unknown") if is_declared else ()
+    )
+    return Layout(
+        columns=(*held[:1], "agent_name", "service_name", "environment", *held[1:], *_DID),
+        order=("broken", "unknown", "near_misses", "runs", "agent_name", "service_name", "agent_id"),
+        descending=(True, True, True, True, False, False, False),
+    )
+
+
+_DID: Final = ("runs", "calls", "near_misses", "last_at", _joined("models", "models"), _joined("tools", "tools_used"))
+
+USED_TOOLS: Final = Layout(
+    columns=(
+        "tool_name",
+        risk(),
+        "calls",
+        "ran",
+        "near_misses",
+        (pl.col("rate") * 100).alias("rate"),
+        _ends("low", "high"),
+        _joined("agents", "agents"),
+        _LAST,
+        run_link("last_run_id"),
+    ),
+    order=(),
+    descending=(),
+)
+"""Tools with their risk, those with most near misses first."""
+
+SYSTEMS: Final = Layout(
+    columns=(
+        "system",
+        "operation",
+        "applied",
+        "blocked",
+        "objects",
+        "inferred",
+        _joined("agents", "agents"),
+        _joined("tools", "by_tools"),
+        _LAST,
+        run_link("last_run_id"),
+    ),
+    order=(),
+    descending=(),
+)
+"""Systems of record and what was done in them, those with most changes first."""
+
+OFF_INVENTORY: Final = Layout(
+    columns=(chip("verdict").alias("holds"), "agent_name", "owner", "found", "expected", "runs", _LAST, run_link()),
+    order=(),
+    descending=(),
+)
+"""What is off the declared inventory, in the order of `aftertrace inventory check`."""

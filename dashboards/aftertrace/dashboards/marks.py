@@ -61,6 +61,19 @@ DENIED: Final = Mark("denied", ":material/block:", "red")
 UNSTATED: Final = Mark("not stated", ":material/help:", "gray")
 """Where a value is missing, or is none of ours."""
 
+DECLARED: Final = {
+    "registered": Mark("registered", ":material/verified_user:", "green"),
+    "unregistered": Mark("unregistered", ":material/person_alert:", "red"),
+    "silent": Mark("silent", ":material/bedtime:", "gray"),
+}
+"""By how an agent stands to the declared inventory."""
+
+DECLARED_COLOURS: Final = {"unregistered": "#c2334d", "silent": "#66758c", "registered": "#357f56"}
+"""One per state of an agent in the inventory."""
+
+HOLDS_COLOURS: Final = {"broken": "#c2334d", "unknown": "#8a6d0d", "idle": "#66758c"}
+"""One per verdict on what is declared."""
+
 OUTCOME_COLOURS: Final = {
     "denied": "#c7394f",
     "modified": "#a8640f",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import polars as pl
 
@@ -10,10 +11,13 @@ from aftertrace.analyzer.documents.periods import Period
 from aftertrace.analyzer.drafting import draft as control_draft
 from aftertrace.analyzer.drafting import widths as control_widths
 from aftertrace.analyzer.drafting.widths import Tried
-from aftertrace.analyzer.inventory import first_seen
+from aftertrace.analyzer.inventory import checks as inventory_checks
+from aftertrace.analyzer.inventory import first_seen, uses
+from aftertrace.analyzer.inventory.checks import Checked
 from aftertrace.analyzer.populations.comparison import Choice, PopulationComparison
 from aftertrace.analyzer.records.run_record import RunRecord
 from aftertrace.analyzer.reports import near_miss_figures
+from aftertrace.analyzer.reports.agent_coverage import AgentCoverage, agent_coverage
 from aftertrace.analyzer.reports.near_miss_figures import Figures
 from aftertrace.dashboards import data, run_list
 from aftertrace.dashboards.data import Analysis, Filter
@@ -55,6 +59,27 @@ def listed(analysis: Analysis, kept: Mapping[str, str], chosen: Filter) -> Liste
     return data.once(analysis, f"listed {kept} {chosen!r}", lambda: run_list.listed(analysis, kept, chosen))
 
 
+def checked(analysis: Analysis, chosen: Filter) -> Checked:
+    """The agents that a filter lets through, held against the declared inventory where there is one."""
+    declared = analysis.inventory if data.settings().inventory is not None else None
+    return data.once(analysis, f"agents {chosen!r}", lambda: inventory_checks.of(analysis, declared, chosen))
+
+
+def used_tools(analysis: Analysis, chosen: Filter) -> pl.DataFrame:
+    """The tools that were called, columns as in `uses.tools`."""
+    return data.once(analysis, f"tools {chosen!r}", lambda: _made(analysis, "calls", chosen))
+
+
+def systems(analysis: Analysis, chosen: Filter) -> pl.DataFrame:
+    """The systems that were changed, columns as in `uses.systems`."""
+    return data.once(analysis, f"systems {chosen!r}", lambda: _made(analysis, "effects", chosen))
+
+
+def coverage(analysis: Analysis, chosen: Filter) -> AgentCoverage:
+    """Which agents can answer what about their runs (`agent_coverage.agent_coverage`)."""
+    return data.once(analysis, f"coverage {chosen!r}", lambda: agent_coverage(analysis, chosen))
+
+
 def record(analysis: Analysis, run_id: str) -> RunRecord:
     """Everything that is known of a run: what is chosen on its page does not change it."""
     return data.once(analysis, f"record {run_id}", lambda: analysis.record(run_id))
@@ -68,6 +93,11 @@ def timeline(analysis: Analysis, run_id: str) -> pl.DataFrame:
 def related(analysis: Analysis, run_id: str) -> pl.DataFrame:
     """Other runs that share something with one, columns as in `related.RELATED`."""
     return data.once(analysis, f"related {run_id}", lambda: analysis.related(run_id))
+
+
+def _made(analysis: Analysis, table: Literal["calls", "effects"], chosen: Filter) -> pl.DataFrame:
+    columns, make = {"calls": (uses.OF_CALLS, uses.tools), "effects": (uses.OF_EFFECTS, uses.systems)}[table]
+    return analysis.collected(make(analysis.scan(table, columns, chosen)))[0]
 
 
 def _drafted(analysis: Analysis, call_key: str) -> Tried:

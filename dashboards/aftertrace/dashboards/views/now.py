@@ -68,8 +68,10 @@ since_ns = chosen.since_ns if chosen.since_ns is not None else (analysis.now_ns 
 newcomers = questions.newcomers(analysis, since_ns, chosen)
 changes = questions.changes(analysis, chosen)
 lately = changes.filter(pl.col("first_ns") >= since_ns)
-declared = data.agents(analysis, chosen)
-off = None if declared is None else declared.agents.filter((pl.col("broken") > 0) | (pl.col("state") == "silent"))
+off: pl.DataFrame | None = None
+if data.settings().inventory is not None:
+    agents = questions.checked(analysis, chosen).agents
+    off = agents.filter((pl.col("broken") > 0) | (pl.col("state") == "silent"))
 with drawn:
     if figures.trend["near_misses"].sum():
         st.altair_chart(trend_charts.by_severity(figures.near, figures.trend, changes))
