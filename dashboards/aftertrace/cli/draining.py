@@ -15,7 +15,7 @@ import click
 
 from aftertrace.cli import logs, settings
 from aftertrace.cli.children import when_parent_ends
-from aftertrace.store.errors import Held, Unavailable
+from aftertrace.store.errors import Held, Invalid, Unavailable
 
 if TYPE_CHECKING:
     from aftertrace.ingest.drain import Drain, DrainOptions
@@ -116,6 +116,30 @@ def until_stored(layout: Layout, receiver: str, seq: int, waiting: Callable[[], 
         except Held:
             # Somebody else drains, and will come to it.
             time.sleep(_LOCK_POLL_S)
+
+
+def until_entered(layout: Layout, ident: str) -> None:
+    """Return when an act that somebody asked for is in the ledger, and signed unless a running `serve` does that.
+
+    Raises:
+        Invalid: it was refused.
+        Unavailable: the disk takes nothing; the act waits.
+        Corrupt: the ledger or a table is damaged.
+    """
+    from aftertrace.ingest.drain import Drain
+    from aftertrace.store.ledger import acts
+    from aftertrace.store.ledger.sealer import seal
+
+    while acts.is_waiting(layout, ident):
+        try:
+            with Drain(layout) as draining:
+                draining.once()
+            seal(layout)
+        except Held:
+            # Somebody else drains, and will come to it.
+            time.sleep(_LOCK_POLL_S)
+    if why := acts.refusal(layout, ident):
+        raise Invalid(f"enter in the ledger: refused: {why}")
 
 
 def wait_for_lock(lock: Path) -> None:

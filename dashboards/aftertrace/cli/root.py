@@ -57,6 +57,7 @@ _COMMANDS: Final = {
     "redact": "redacting:redact",
     "fsck": "integrity:fsck",
     "verify": "verifying:verify",
+    "hold": "holding:hold",
     "seal": "sealing:seal",
     "drain": "draining:drain",
     "derive": "deriving:derive",

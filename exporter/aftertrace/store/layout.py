@@ -30,6 +30,7 @@
     <data>/sealer/signed                                  the last checkpoint that it signed
     <data>/sealer/lock                                    held by the one sealer
     <data>/acts/<id>.json                                 an act that the drain is to enter in the ledger
+    <data>/acts/<id>.refused                              why it did not, until whoever asked has read it
     <data>/refused/<receiver>.json                        how many requests were refused, by day
     <data>/quarantine/<name>.json, <name>.bin             what was damaged: what is known of it, and its bytes
 """

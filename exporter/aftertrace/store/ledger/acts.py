@@ -10,30 +10,94 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from aftertrace.store import durable, quarantine
+from aftertrace.store.errors import Corrupt, Invalid
 from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger.entries import Export, Of, text_of
+from aftertrace.store.ledger import files
+from aftertrace.store.ledger.entries import (
+    TEXT_CHARACTERS,
+    Act,
+    AnyAct,
+    Entry,
+    Export,
+    HeldBy,
+    Hold,
+    Of,
+    Release,
+    Retention,
+    decoded,
+    encoded,
+    text_of,
+)
+from aftertrace.tlog.tiles import WIDTH, Bundle
 
 _ID_BYTES: Final = 16
-_MOST_BYTES: Final = 4096
+_MOST_BYTES: Final = 64 << 20
+"""What is to be destroyed is named by stretches of requests, of each day."""
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NAME: Final = re.compile(r"[0-9a-f]{32}\.json")
+_REFUSED: Final = ".refused"
 _DIGEST: Final = r"^[A-Za-z0-9+/]{43}=$"
 
 
-class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="export"):
+class _AskedExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="export"):
     of: Of
     runs: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
     digest: Annotated[str, msgspec.Meta(pattern=_DIGEST)]
+
+
+class _AskedHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="hold"):
+    of: HeldBy
+    name: str
+    by: str
+    why: str
+
+
+class _AskedRelease(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="release"):
+    hold: str
+    by: str
+    why: str
+
+
+class Destroyed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Requests of a receiver and a day, as `Retention` has them."""
+
+    receiver: str
+    day: str
+    requests: tuple[tuple[int, int], ...]
+    rows: dict[str, int]
+
+
+class Retaining(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="retention"
+):
+    """What retention is asked to destroy; members as those of `Retention`."""
+
+    after: int | UnsetType
+    """Number of the last hold or release that was known when it was planned."""
+    by: str
+    why: str
+    policy: str
+    plan: str
+    term_days: int
+    floor_days: int
+    parts: Annotated[tuple[Destroyed, ...], msgspec.Meta(min_length=1)]
+
+
+_Asked: TypeAlias = _AskedExport | _AskedHold | _AskedRelease | Retaining
+
+
+_DECODER: Final[msgspec.json.Decoder[_Asked]] = msgspec.json.Decoder(_Asked, strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +105,17 @@ class Waiting:
     """An act that waits."""
 
     path: Path
-    entry: Export
+    entries: tuple[AnyAct, ...]
+    after: int | UnsetType | None = None
+    """Only while this is the last hold or release, not set while there is none; None: in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An act with its place in the ledger."""
+
+    number: int
+    act: AnyAct
 
 
 def ask_export(layout: Layout, of: Of, runs: int, digest: bytes) -> str:
@@ -53,11 +127,72 @@ def ask_export(layout: Layout, of: Of, runs: int, digest: bytes) -> str:
     Raises:
         OSError: the folder does not take it.
     """
+    return _ask(layout, _AskedExport(of, runs, text_of(digest)))
+
+
+def ask_hold(layout: Layout, of: HeldBy, name: str, by: str, why: str) -> str:
+    """Ask for a hold; parameters as members of `Hold`. Returns its id, and raises as `ask_retention`."""
+    return _ask(layout, _AskedHold(of, name, by, why))
+
+
+def ask_release(layout: Layout, hold: str, by: str, why: str) -> str:
+    """Ask that a hold holds no more; parameters as members of `Release`. Returns and raises as `ask_hold`."""
+    return _ask(layout, _AskedRelease(hold, by, why))
+
+
+def ask_retention(layout: Layout, asked: Retaining) -> str:
+    """Ask that requests are destroyed. Durable when it returns.
+
+    Returns:
+        The id that its entries will have.
+
+    Raises:
+        Invalid: a text is empty, or longer than the ledger takes.
+        OSError: the folder does not take it.
+    """
+    return _ask(layout, asked)
+
+
+def _ask(layout: Layout, asked: _Asked) -> str:
     ident = secrets.token_hex(_ID_BYTES)
+    if not _are_sound(_entries(asked, ident, 0)):
+        raise Invalid(
+            f"ask {layout.data}: a text is empty or has more than {TEXT_CHARACTERS} characters, or days are none, "
+            "expected who, why and what; say it shorter"
+        )
     durable.make_folder(layout.acts)
-    content = msgspec.json.encode(_Asked(of, runs, text_of(digest)))
-    durable.write_file(layout.acts / f"{ident}.json", content)
+    durable.write_file(layout.acts / f"{ident}.json", msgspec.json.encode(asked))
     return ident
+
+
+def is_waiting(layout: Layout, ident: str) -> bool:
+    """Whether an act waits to be entered."""
+    return (layout.acts / f"{ident}.json").exists()
+
+
+def refuse(waiting: Waiting, why: str) -> None:
+    """Enter an act not, and say why to whoever asked.
+
+    Raises:
+        OSError: the folder does not take it.
+    """
+    durable.write_file(waiting.path.with_suffix(_REFUSED), why.encode())
+    durable.remove(waiting.path)
+
+
+def refusal(layout: Layout, ident: str) -> str | None:
+    """Why an act was not entered, told once; None where it was not refused.
+
+    Raises:
+        OSError: the folder does not let it be taken away.
+    """
+    path = layout.acts / f"{ident}{_REFUSED}"
+    try:
+        why = path.read_text("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    durable.remove(path)
+    return why
 
 
 def waiting(layout: Layout) -> Iterator[Waiting]:
@@ -70,21 +205,118 @@ def waiting(layout: Layout) -> Iterator[Waiting]:
         for found in os.scandir(layout.acts):
             if _NAME.fullmatch(found.name) and not found.is_dir(follow_symlinks=False):
                 path = Path(found.path)
-                if (entry := _read(layout, path)) is not None:
-                    yield Waiting(path, entry)
+                if (found_there := _read(layout, path)) is not None:
+                    yield found_there
 
 
-def _read(layout: Layout, path: Path) -> Export | None:
+def _read(layout: Layout, path: Path) -> Waiting | None:
     content, uid = b"", -1
     # Another one than a file: a link to what this account may read, or what would be waited for.
     with suppress(OSError), os.fdopen(os.open(path, _FLAGS), "rb") as file:
         uid = os.fstat(file.fileno()).st_uid
         content = file.read(_MOST_BYTES + 1)
     try:
-        asked = msgspec.json.decode(content, type=_Asked)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        asked = _DECODER.decode(content)
+        entries = _entries(asked, path.stem, uid)
+        if not _are_sound(entries):
+            raise Corrupt("read act: not one that the ledger takes")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Corrupt):
         message = "not an act, expected one that aftertrace asks for; put aside"
         quarantine.keep(layout, Finding("act_unreadable", "warning", f"acts/{path.name}", message), content)
         durable.remove(path)
         return None
-    return Export(id=path.stem, of=asked.of, runs=asked.runs, digest=asked.digest, uid=uid)
+    return Waiting(path, entries, asked.after if isinstance(asked, Retaining) else None)
+
+
+def _entries(asked: _Asked, ident: str, uid: int) -> tuple[AnyAct, ...]:
+    """The entries that an act becomes."""
+    if isinstance(asked, _AskedExport):
+        return (Export(id=ident, uid=uid, of=asked.of, runs=asked.runs, digest=asked.digest),)
+    if isinstance(asked, _AskedHold):
+        return (Hold(id=ident, uid=uid, of=asked.of, name=asked.name, by=asked.by, why=asked.why),)
+    if isinstance(asked, _AskedRelease):
+        return (Release(id=ident, uid=uid, hold=asked.hold, by=asked.by, why=asked.why),)
+    return tuple(
+        Retention(
+            id=ident,
+            uid=uid,
+            by=asked.by,
+            why=asked.why,
+            policy=asked.policy,
+            plan=asked.plan,
+            term_days=asked.term_days,
+            floor_days=asked.floor_days,
+            receiver=part.receiver,
+            day=part.day,
+            requests=part.requests,
+            rows=part.rows,
+        )
+        for part in asked.parts
+    )
+
+
+def _are_sound(entries: Sequence[AnyAct]) -> bool:
+    try:
+        for entry in entries:
+            decoded(encoded(entry))
+    except Corrupt:
+        return False
+    return True
+
+
+def newest(number: int, entry: Entry) -> int | UnsetType:
+    """The number of the last act up to an entry, with that."""
+    return number if isinstance(entry, Act) else entry.last_act
+
+
+def recorded(layout: Layout) -> tuple[Recorded, ...]:
+    """All acts in the ledger, in order. Those that are not signed yet too: a hold holds as soon as it is durable.
+
+    Raises:
+        Corrupt: an entry on the way is damaged or gone.
+        OSError: one cannot be read.
+    """
+    read, size = _Reading(layout.ledger), files.size_of(layout.ledger)
+    found: list[Recorded] = []
+    number = newest(size - 1, read.entry(size - 1)) if size else UNSET
+    while number is not UNSET:
+        act = read.entry(number)
+        if not isinstance(act, Act) or (act.last_act is not UNSET and act.last_act >= number):
+            raise Corrupt(f"read {layout.ledger}: entry {number} is no act, expected one; run `aftertrace verify`")
+        found.append(Recorded(number, act))
+        number = act.last_act
+    return tuple(reversed(found))
+
+
+def last_hold(known: Iterable[Recorded]) -> int | UnsetType:
+    """Number of the last hold or release, of acts in order."""
+    return max((each.number for each in known if isinstance(each.act, Hold | Release)), default=UNSET)
+
+
+def holds(known: Iterable[Recorded]) -> tuple[Hold, ...]:
+    """Those that hold, of acts in order."""
+    found: dict[str, Hold] = {}
+    for each in known:
+        if isinstance(each.act, Hold):
+            found[each.act.id] = each.act
+        elif isinstance(each.act, Release):
+            found.pop(each.act.hold, None)
+    return tuple(found.values())
+
+
+class _Reading:
+    """Entries by their numbers; those of one bundle are read once."""
+
+    def __init__(self, ledger: Path) -> None:
+        self._ledger = ledger
+        self._index = -1
+        self._held: list[bytes] = []
+
+    def entry(self, number: int) -> Entry:
+        index, place = divmod(number, WIDTH)
+        if index != self._index:
+            self._held = files.split(files.read_bundle(self._ledger, Bundle(index)))[0]
+            self._index = index
+        if place >= len(self._held):
+            raise Corrupt(f"read {self._ledger}: no entry {number}, expected an act; run `aftertrace verify`")
+        return decoded(self._held[place])

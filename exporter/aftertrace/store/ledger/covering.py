@@ -26,11 +26,12 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
 from aftertrace.store.ledger.claims import Claim
 from aftertrace.store.ledger.entries import (
+    Act,
+    AnyAct,
     Batch,
     Begin,
     CommitRange,
     Entry,
-    Export,
     FrameEntry,
     Gap,
     Quarantine,
@@ -82,7 +83,8 @@ class Ledger:
         self._tables = tables
         self._log = LedgerLog(layout)
         self._claims = {name: Claim(table, self._log.versions.get(name)) for name, table in tables.items()}
-        self._entered = {entry.id for entry in self._log.recent if isinstance(entry, Export)}
+        self.acts = list(acts.recorded(layout))
+        """All that were entered, in order."""
         self._known = {_identity(entry) for entry in self._log.recent if isinstance(entry, Quarantine)}
 
     def covered_seq(self, receiver: str) -> int:
@@ -133,14 +135,23 @@ class Ledger:
         Raises:
             OSError: the disk does not take it.
         """
-        waiting = list(acts.waiting(self._layout))
-        entries: list[Entry] = [each.entry for each in waiting if each.entry.id not in self._entered]
-        if not entries and any(claim.is_due for claim in self._claims.values()):
-            entries.append(Tables())
-        self._append(entries)
-        for each in waiting:
-            self._entered.add(each.entry.id)
+        for each in list(acts.waiting(self._layout)):
+            entered = sum(known.act.id == each.entries[0].id for known in self.acts)
+            if not entered and each.after not in (None, acts.last_hold(self.acts)):
+                acts.refuse(each, "a hold was set or released since it was planned; plan it again")
+                continue
+            self.record(each.entries[entered:])
             durable.remove(each.path)
+        if any(claim.is_due for claim in self._claims.values()):
+            self._append([Tables()])
+
+    def record(self, entries: Sequence[AnyAct]) -> None:
+        """Add acts. Durable when this returns.
+
+        Raises:
+            OSError: the disk does not take it.
+        """
+        self._append(entries)
 
     def close(self) -> None:
         """Let go of its file."""
@@ -155,15 +166,18 @@ class Ledger:
         """
         if not entries:
             return
-        upto, versions = dict(self._log.upto), dict(self._log.versions)
+        upto, versions, size = dict(self._log.upto), dict(self._log.versions), self._log.size
         told = {name: claim for name, claim in self._claims.items() if claim.count}
         made: list[Entry] = []
+        last_act = self._log.last_act
         for number, entry in enumerate(entries):
             upto |= _reached(entry)
             commits = {name: claim.range() for name, claim in told.items()} if number == 0 else {}
             versions |= {name: each.last for name, each in commits.items()}
-            made.append(_with(entry, upto, versions, commits))
+            made.append(msgspec.structs.replace(_with(entry, upto, versions, commits), last_act=last_act))
+            last_act = acts.newest(size + number, made[-1])
         self._log.append(made)
+        self.acts += [acts.Recorded(size + n, entry) for n, entry in enumerate(made) if isinstance(entry, Act)]
         for claim in told.values():
             claim.told()
 

@@ -14,6 +14,7 @@ from itertools import groupby, pairwise
 from typing import Final, Literal, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from aftertrace.store.errors import Corrupt
 from aftertrace.tlog.merkle import HASH_BYTES, root_of
@@ -22,6 +23,12 @@ FRAMES: Final = 200
 """Requests in an entry at most: it has to fit into 65,535 bytes."""
 Of: TypeAlias = Literal["run", "incident", "period"]
 """What a packet is about."""
+HeldBy: TypeAlias = Literal["run", "agent", "tenant", "source", "days"]
+"""By what it is told which requests a hold keeps."""
+STRETCHES: Final = 1000
+"""Stretches of requests in an entry at most."""
+TEXT_CHARACTERS: Final = 500
+"""How long a text may be that a person wrote."""
 _DIGEST: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
 _ACT: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -69,6 +76,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Last version of each table that it speaks of."""
     commits: dict[str, CommitRange] = {}
     """Those of tables since the entry before that had some of the same table."""
+    last_act: int | UnsetType = UNSET
+    """Number of the last entry before it that is an act; not there before the first one. So the last entry leads to
+    all acts."""
 
 
 class Begin(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="begin"):
@@ -111,21 +121,78 @@ class Tables(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
     """Commits that stored no request: a table was made or folded, or got a column."""
 
 
-class Export(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="export"):
-    """A packet was made: a copy of records that somebody took out."""
+class Act(State, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What somebody asked for."""
 
     id: str
-    """Of the act, in 32 hex digits."""
+    """32 hex digits; entries of one act have the same."""
+    uid: int
+    """The account that asked for it, as the file system has it."""
+
+
+class Export(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="export"):
+    """A packet was made: a copy of records that somebody took out."""
+
     of: Of
     runs: int
     """How many runs it has evidence of."""
     digest: str
     """Of its `tagmanifest-sha256.txt`, from which all of it follows."""
-    uid: int
-    """The account that asked for it, as the file system has it."""
 
 
-Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables | Export
+class Hold(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="hold"):
+    """From here on nothing of what it names is destroyed."""
+
+    of: HeldBy
+    name: str
+    """Of the run, agent, tenant or source; or the first and the last day of receipt, `YYYY-MM-DD/YYYY-MM-DD`."""
+    by: str
+    """Who ordered it, as they said."""
+    why: str
+
+
+class Release(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="release"):
+    """A hold holds no more."""
+
+    hold: str
+    """Its id."""
+    by: str
+    """Who ordered it, as they said."""
+    why: str
+
+
+class Retention(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="retention"):
+    """Requests of a receiver and a day are destroyed once this is signed: their rows of all three tables."""
+
+    by: str
+    """Who ordered it, as they said."""
+    why: str
+    policy: str
+    """Digest of the policy by which they were chosen."""
+    plan: str
+    """Digest of the plan that was ordered."""
+    term_days: int
+    """The shortest term of those by which they were chosen."""
+    floor_days: int
+    """The shortest term that the policy allows."""
+    receiver: str
+    day: str
+    """Of receipt, in UTC, `YYYY-MM-DD`."""
+    requests: tuple[tuple[int, int], ...]
+    """First and last seq of stretches of them, in order."""
+    rows: dict[str, int]
+    """How many they had in each table."""
+
+
+class Retained(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="retained"):
+    """All that an order had to destroy is gone, with the files that had it."""
+
+    files: int
+    """How many files of tables were removed for it, as far as is known."""
+
+
+AnyAct: TypeAlias = Export | Hold | Release | Retention | Retained
+Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables | AnyAct
 _DECODER: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry, strict=True)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
@@ -191,11 +258,10 @@ def _is_sound(entry: Entry) -> bool:
         numbers += [entry.first_seq, entry.last_seq - entry.first_seq]
     elif isinstance(entry, Quarantine):
         digests.append(entry.digest)
-    elif isinstance(entry, Export):
-        numbers += [entry.runs, entry.uid]
-        digests.append(entry.digest)
-        if _ACT.fullmatch(entry.id) is None:
-            return False
+    elif isinstance(entry, Act):
+        told, named = _told_of_act(entry)
+        numbers += told
+        digests += named
     elif isinstance(entry, Batch):
         for frame in entry.frames:
             for rows in (frame.evidence, frame.spans, frame.events):
@@ -206,8 +272,46 @@ def _is_sound(entry: Entry) -> bool:
         numbers += [later.seq - frame.seq - 1 for frame, later in pairwise(entry.frames)]
         if not entry.frames or not _is_day(entry.day):
             return False
+    if entry.last_act is not UNSET:
+        numbers.append(entry.last_act)
     is_counted = all(0 <= number < 1 << 63 for number in numbers) and entry.time_ns.isascii()
     return is_counted and entry.time_ns.isdecimal() and all(_DIGEST.fullmatch(digest) for digest in digests)
+
+
+def _told_of_act(entry: Act) -> tuple[list[int], list[str]]:
+    """Numbers that must not be negative, and digests; -1 stands for what cannot be."""
+    ids, numbers, digests = [entry.id], [entry.uid], list[str]()
+    if isinstance(entry, Export):
+        numbers.append(entry.runs)
+        digests.append(entry.digest)
+    elif isinstance(entry, Hold):
+        numbers += _fits(entry.by, entry.why, entry.name)
+        numbers += [0 if entry.of != "days" or days_of(entry.name) else -1]
+    elif isinstance(entry, Release):
+        ids.append(entry.hold)
+        numbers += _fits(entry.by, entry.why)
+    elif isinstance(entry, Retention):
+        ends = [seq for stretch in entry.requests for seq in stretch]
+        is_sorted = all(last < first for (_, last), (first, _) in pairwise(entry.requests))
+        numbers += [*_fits(entry.by, entry.why), entry.term_days, entry.floor_days, *entry.rows.values()]
+        numbers += [seq - 1 for seq in ends] + [last - first for first, last in entry.requests]
+        numbers += [0 if is_sorted and 0 < len(ends) <= 2 * STRETCHES and _is_day(entry.day) else -1]
+        digests += [entry.policy, entry.plan]
+    elif isinstance(entry, Retained):
+        numbers.append(entry.files)
+    return [*numbers, *(0 if _ACT.fullmatch(ident) else -1 for ident in ids)], digests
+
+
+def _fits(*texts: str) -> list[int]:
+    return [0 if 0 < len(text) <= TEXT_CHARACTERS else -1 for text in texts]
+
+
+def days_of(text: str) -> tuple[date, date] | None:
+    """The first and the last day of a hold by days; None for any other text."""
+    first, _, last = text.partition("/")
+    if not _is_day(first) or not _is_day(last) or last < first:
+        return None
+    return date.fromisoformat(first), date.fromisoformat(last)
 
 
 def _is_day(text: str) -> bool:

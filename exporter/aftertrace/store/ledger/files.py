@@ -43,6 +43,15 @@ def bundles(ledger: Path, start: int = 0) -> int:
     return start
 
 
+def size_of(ledger: Path) -> int:
+    """How many entries there are, signed or not."""
+    index = bundles(ledger)
+    try:
+        return index * WIDTH + len(split(open_bundle(ledger, index).read_bytes())[0])
+    except OSError:
+        return index * WIDTH
+
+
 def split(content: bytes) -> tuple[list[bytes], int]:
     """The entries that stand whole at the beginning of a bundle's bytes, and where they end."""
     entries: list[bytes] = []

@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from msgspec import UNSET
+
 from aftertrace.store import durable, quarantine
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
+from aftertrace.store.ledger.acts import newest
 from aftertrace.store.ledger.entries import Entry, decoded, encoded
 from aftertrace.tlog.tiles import WIDTH, Bundle, bundled
 
@@ -47,6 +50,8 @@ class LedgerLog:
         """Last seq of each receiver that the log speaks of."""
         self.versions = dict(self.recent[-1].versions) if self.recent else {}
         """Last version of each table that it speaks of."""
+        self.last_act = newest(self.size - 1, self.recent[-1]) if self.recent else UNSET
+        """Number of the last entry that is an act."""
 
     @property
     def size(self) -> int:
@@ -73,6 +78,7 @@ class LedgerLog:
         if entries:
             self.upto = dict(entries[-1].upto)
             self.versions = dict(entries[-1].versions)
+            self.last_act = newest(self.size - 1, entries[-1])
 
     def close(self) -> None:
         """Let go of the file."""

@@ -19,6 +19,7 @@ from aftertrace.store import commits
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.folder import check_format
 from aftertrace.store.layout import Layout
+from aftertrace.store.ledger import files
 from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot
@@ -99,7 +100,7 @@ def verify(layout: Layout, asked: Asked | None = None, progress: Callable[[int],
 def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], open_things: ExitStack) -> Report:
     findings = Findings()
     pinned = _pin(layout, findings)
-    entries = signed.size_of(layout.ledger)
+    entries = files.size_of(layout.ledger)
     _wait(layout, pinned, entries, asked.patience_s)
     logs = [signed.open_log(layout.ledger, layout, asked.keys, findings)]
     logs += [signed.open_log(folder, None, asked.keys, findings) for folder in asked.ledgers]

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from msgspec import UNSET, UnsetType
+
+from aftertrace.store.ledger.acts import newest
 from aftertrace.store.ledger.entries import Batch, Begin, Entry, Gap, Quarantine, digest_of
 from aftertrace.store.verify.expected import Claims, Expected, told_of
 from aftertrace.store.verify.report import Findings
@@ -25,6 +28,8 @@ class Account:
     """Damage that it tells of, by code and place."""
     _upto: dict[str, int] = field(default_factory=dict)
     _versions: dict[str, int] = field(default_factory=dict)
+    _last_act: int | UnsetType = UNSET
+    """Number of the last act."""
     _lost: bool = False
     """Whether an entry before could not be read."""
 
@@ -38,9 +43,10 @@ class Account:
             if self._lost:
                 self._find_again(entry)
             self._take(entry, where, findings)
-            if entry.upto != self._upto or entry.versions != self._versions:
+            if (entry.upto, entry.versions, entry.last_act) != (self._upto, self._versions, self._last_act):
                 findings.add("ledger_contradicts", where, "does not say what the entries before it add up to")
                 self._upto, self._versions = dict(entry.upto), dict(entry.versions)
+            self._last_act = newest(number, entry)
             for table, version in entry.versions.items():
                 # One that is not there has to have all.
                 if version <= versions.get(table, version):
@@ -121,6 +127,7 @@ class Account:
     def _find_again(self, entry: Entry) -> None:
         """Go on behind entries that could not be read: what they said of is not known."""
         self._lost = False
+        self._last_act = entry.last_act
         before = dict(entry.upto)
         if isinstance(entry, Batch):
             before[entry.receiver] = entry.frames[0].seq - 1

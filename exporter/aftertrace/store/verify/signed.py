@@ -57,15 +57,6 @@ def last_signed(layout: Layout) -> tuple[int, Entry | None]:
         return size, None
 
 
-def size_of(ledger: Path) -> int:
-    """How many entries there are, signed or not."""
-    index = files.bundles(ledger)
-    try:
-        return index * WIDTH + len(files.split(files.open_bundle(ledger, index).read_bytes())[0])
-    except OSError:
-        return index * WIDTH
-
-
 def open_log(folder: Path, layout: Layout | None, keys: Sequence[VerifierKey], findings: Findings) -> Opened:
     """Read a ledger's checkpoint, and check it down to the hashes at its end.
 
