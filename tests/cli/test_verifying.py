@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
+from tests.analyzer.test_told_anew import forge
 from tests.ingest.forging import rewrite, with_value
+
+from aftertrace.store.layout import Layout
 
 from .conftest import Command
 
@@ -50,14 +56,48 @@ def test_all_three_hold_with_what_was_kept(aftertrace: Command, data: Path) -> N
     assert (report["records"], report["requests"], report["findings"]) == (1, 1, [])
 
 
-def test_that_kept_answers_are_not_compared_is_said(aftertrace: Command, data: Path) -> None:
-    """It changes no verdict: they are no part of what was received."""
-    assert aftertrace("derive", "--data", data).code == 0
-    done = aftertrace(
-        "verify", "--data", data, "--key", data.with_name("key"), "--checkpoint", data.with_name("checkpoint")
-    )
+@pytest.fixture
+def kept(aftertrace: Command, data: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path | str, ...]:
+    """How to verify that store in an hour, when its run is over and what it tells is kept."""
+    now_ns = time.time_ns() + 3600 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns)
+    assert "what 1 runs tell is kept" in aftertrace("derive", "--data", data).out
+    return "--data", data, "--key", data.with_name("key"), "--checkpoint", data.with_name("checkpoint")
+
+
+def test_kept_answers_are_compared_if_that_is_asked_for(
+    aftertrace: Command, data: Path, kept: tuple[Path | str, ...]
+) -> None:
+    """Otherwise it is said that they are not, which changes no verdict."""
+    done = aftertrace("verify", *kept)
     assert done.code == 0
     assert done.out.splitlines()[-1].split()[:3] == ["info", "derived_unverified", "derived:"]
+    run_id = json.loads(aftertrace("runs", "--data", data, "--format", "json").out.splitlines()[0])["run_id"]
+    for asked in (("--derived",), ("--run", run_id), ("--derived", "--since", "2000-01-01")):
+        done = aftertrace("verify", *kept, *asked)
+        assert (done.code, done.out.splitlines()[0].partition("; ")[2], len(done.out.splitlines())) == (
+            0,
+            "so are kept answers about 1 runs",
+            3,
+        )
+
+
+def test_kept_answers_that_were_forged_end_with_1(
+    aftertrace: Command, data: Path, kept: tuple[Path | str, ...]
+) -> None:
+    """With a file and a state that fit; the table, the run and the day are named."""
+    forge(Layout(data), "runs", lambda rows: rows.with_columns(agent_name=pl.lit("nobody")))
+    told = json.loads(aftertrace("runs", "--data", data, "--format", "json").out.splitlines()[0])
+    assert (told["agent_name"], aftertrace("verify", *kept).code) == ("nobody", 0)
+    done = aftertrace("verify", *kept, "--derived")
+    assert (done.code, done.out.split()[:2]) == (1, ["integrity", "broken"])
+    day = datetime.now(UTC).date()
+    assert f"derived_differs  derived runs run {told['run_id']}, of {day}: other values of agent_name" in done.out
+    assert aftertrace("verify", *kept, "--run", told["run_id"]).code == 1
+    # The way out: nothing is in there that cannot be made again.
+    shutil.rmtree(data / "derived")
+    assert aftertrace("derive", "--data", data).code == 0
+    assert aftertrace("verify", *kept, "--derived").code == 0
 
 
 def test_without_a_key_from_elsewhere_not_all_is_shown(aftertrace: Command, data: Path) -> None:
@@ -80,8 +120,6 @@ def test_a_part_is_asked_for(aftertrace: Command, data: Path) -> None:
 
 def test_what_was_forged_ends_with_1_and_is_named(aftertrace: Command, data: Path) -> None:
     """On a line of its own, with its place."""
-    from aftertrace.store.layout import Layout
-
     (file,) = (data / "tables" / "events").rglob("received_date=*/*.parquet")
     receiver = file.name.partition(".")[0]
     rewrite(Layout(data), lambda rows: with_value(rows, "source", "\x1b[31mme"), "events", receiver=receiver)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Collection, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,10 +16,11 @@ import click
 from aftertrace.cli import settings
 from aftertrace.cli.progress import Progress, size
 from aftertrace.dashboards.plain import plain
-from aftertrace.store.errors import Invalid
+from aftertrace.store.errors import Corrupt, Invalid
 
 if TYPE_CHECKING:
-    from aftertrace.store.verify.report import Question, Report
+    from aftertrace.analyzer.derived.told_anew import Chosen
+    from aftertrace.store.verify.report import Findings, Question, Report
     from aftertrace.tlog.keys import VerifierKey
     from aftertrace.tlog.note import Note
 
@@ -48,6 +50,12 @@ _FILE: Final = click.Path(exists=True, path_type=Path)
 @click.option("--run", "run_id", metavar="RUN", help="Only the requests that records of this run came with.")
 @click.option("--since", metavar="DATE", type=Day(), help="Only what was received from this day on, in UTC.")
 @click.option("--until", metavar="DATE", type=Day(), help="Only what was received up to this day, in UTC.")
+@click.option(
+    "--derived",
+    "with_derived",
+    is_flag=True,
+    help="Tell runs anew from their records, and compare kept answers with that; with --run it is done always.",
+)
 @click.option(
     "--key",
     "keys",
@@ -85,6 +93,7 @@ def verify(
     run_id: str | None,
     since: date | None,
     until: date | None,
+    with_derived: bool,
     keys: tuple[str, ...],
     checkpoints: tuple[Path, ...],
     ledgers: tuple[Path, ...],
@@ -97,22 +106,30 @@ def verify(
     with 0 if all three hold, with 1 if one is broken, and with 3 if none is and not all could be shown. Nothing is
     changed; it works while `serve` runs.
 
+    Lists and reports rest on answers that are kept beside the tables. --derived makes each anew, which takes as long as
+    `derive --anew`: for a day or a run it is soon done.
+
     Without --key authenticity stays unknown, since whoever can write here can make another key. Without a checkpoint
     from elsewhere a store that was put back as a whole to an older state looks sound.
     """
+    from aftertrace.analyzer.derived.told_anew import Chosen
     from aftertrace.store import verify as verifying
     from aftertrace.store.layout import Layout
 
     layout = Layout(settings.existing(data))
+    found = None if run_id is None else _requests(data, run_id)
     asked = verifying.Asked(
         keys=tuple(key for text in keys for key in _keys(text)),
         kept=tuple(each for path in (*checkpoints, *_anchor()) for each in _notes(path)),
         ledgers=ledgers,
         since=since,
         until=until,
-        requests=None if run_id is None else _requests(data, run_id),
+        requests=None if found is None else found[1],
     )
     with Progress() as line:
+        if with_derived or found is not None:
+            chosen = Chosen(None if found is None else found[0], since, until)
+            asked = replace(asked, derived=partial(_compared, data, chosen, line))
         report = verifying.verify(layout, asked, lambda done_bytes: line.show(f"{size(done_bytes)} of files"))
     for said in [_json(report)] if form == "json" else _lines(report):
         sys.stdout.write(said + "\n")
@@ -154,15 +171,31 @@ def _notes(path: Path) -> Iterator[tuple[str, Note]]:
             raise Invalid(f"read --checkpoint {file}: {refusal}; give a copy of ledger/checkpoint") from None
 
 
-def _requests(data: Path, run_id: str) -> Collection[tuple[str, int]]:
-    """The requests that records of a run came with."""
+def _compared(data: Path, chosen: Chosen, line: Progress, findings: Findings) -> int | None:
+    """Compare kept answers with what records tell."""
+    from aftertrace.analyzer.derived.told_anew import Difference, compare
+
+    def tell(each: Difference) -> None:
+        told = "" if each.run_id is None else f" run {each.run_id}"
+        day = "" if each.day is None else f", of {each.day}"
+        findings.add("derived_differs", f"derived {each.table}{told}{day}", each.found)
+
+    try:
+        return compare(data, chosen, tell, progress=lambda done: line.show(f"{done:,} records told anew"))
+    except Corrupt as damage:
+        findings.add("derived_differs", "derived", str(damage))
+        return 0
+
+
+def _requests(data: Path, run_id: str) -> tuple[str, Collection[tuple[str, int]]]:
+    """A run's id, and the requests that records of it came with."""
     import polars as pl
 
     analysis, found = settings.analysis_of_run(settings.readable(data), run_id)
     told = analysis.of(found).identified
     rows = (told.spans.lazy().filter(pl.col("run_id") == found), told.events.lazy().filter(pl.col("run_id") == found))
     frames = pl.collect_all([frame.select("receiver", "seq").unique() for frame in rows])
-    return {row for frame in frames for row in frame.iter_rows()}
+    return found, {row for frame in frames for row in frame.iter_rows()}
 
 
 def _json(report: Report) -> str:
@@ -172,7 +205,8 @@ def _json(report: Report) -> str:
 def _lines(report: Report) -> list[str]:
     said: dict[Question, str] = {
         "integrity": f"{report.records:,} records of {report.requests:,} requests, {report.rows:,} rows and "
-        f"{report.files:,} files are as the ledger has them",
+        f"{report.files:,} files are as the ledger has them"
+        + (f"; so are kept answers about {report.kept_runs:,} runs" if report.kept_runs else ""),
         "completeness": f"{sum(log.entries for log in report.logs):,} entries are signed"
         + (f"; {report.waiting:,} requests wait to be stored" if report.waiting else ""),
         "authenticity": "; ".join(

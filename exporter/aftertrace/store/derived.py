@@ -10,6 +10,7 @@ A crash before `STATE` is replaced leaves files that nobody reads, for an hour; 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -89,7 +90,7 @@ def write(layout: Layout, state: State) -> None:
     Raises:
         OSError: the disk does not take it.
     """
-    counting = _files(state)
+    counting = files(state)
     for path in _counted(layout) - counting:
         with suppress(FileNotFoundError):
             os.utime(layout.derived / path)
@@ -97,15 +98,36 @@ def write(layout: Layout, state: State) -> None:
 
 
 def add(layout: Layout, table: str, content: bytes) -> str:
-    """Write a file of a table that nobody reads before `STATE` names it; its path. Durable when this returns.
+    """Write a file of a table that nobody reads before `STATE` names it; its path, which ends with the digest of its
+    bytes. Durable when this returns.
 
     Raises:
         OSError: the disk does not take it.
     """
-    path = f"{table}/{uuid.uuid4().hex}.parquet"
+    path = f"{table}/{uuid.uuid4().hex}-{hashlib.sha256(content).hexdigest()}.parquet"
     durable.make_folder((layout.derived / path).parent)
     durable.write_file(layout.derived / path, content)
     return path
+
+
+def is_as_written(layout: Layout, path: str) -> bool:
+    """Whether a file has the bytes that `add` wrote there. Whoever changes it can name it anew.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    digest = Path(path).stem.rpartition("-")[2]
+    return hashlib.sha256((layout.derived / path).read_bytes()).hexdigest() == digest
+
+
+def live_files(layout: Layout) -> set[str]:
+    """Paths of the files that count, and of those that a log names.
+
+    Raises:
+        Corrupt: the state or a log is damaged.
+    """
+    state = read(layout)
+    return derived_logs.named(layout) | (set() if state is None else files(state))
 
 
 def sweep(layout: Layout, *, now_s: float | None = None) -> None:
@@ -142,8 +164,8 @@ def _remove(layout: Layout, when: Callable[[float], bool]) -> None:
 def _counted(layout: Layout) -> set[str]:
     """The files that count, or that a log names; all that are there, where the state or a log does not tell."""
     with suppress(Corrupt):
-        if (state := read(layout)) is not None or not layout.derived_state.exists():
-            return derived_logs.named(layout) | (set() if state is None else _files(state))
+        if read(layout) is not None or not layout.derived_state.exists():
+            return live_files(layout)
     return {_key(layout, path) for path in layout.derived.glob("*/*.parquet")}
 
 
@@ -151,7 +173,8 @@ def _key(layout: Layout, path: Path) -> str:
     return path.relative_to(layout.derived).as_posix()
 
 
-def _files(state: State) -> set[str]:
+def files(state: State) -> set[str]:
+    """Paths of all files of a state."""
     opened = () if state.opened is None else (state.opened,)
     return {path for part in (*state.parts, *opened) for path in part.files.values()}
 

@@ -56,8 +56,8 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class _Newest:
-    """What the newest commit of a log says."""
+class Said:
+    """What a commit of a log says."""
 
     version: int = -1
     """-1: there is none."""
@@ -85,7 +85,7 @@ def follow(layout: Layout, tables: Sequence[Table], upto: Mapping[str, int], *, 
         OSError: the disk does not take it. The next call makes it good.
         Corrupt: a file that counts is not there, or damaged.
     """
-    found = {table.name: _read(layout, table.name) for table in tables}
+    found = {table.name: said(layout, table.name) for table in tables}
     known = {name: newest for name, newest in found.items() if newest is not None}
     if not is_last and any(
         upto.get(receiver, 0) < seq for each in known.values() for receiver, seq in each.upto.items()
@@ -101,7 +101,7 @@ def follow(layout: Layout, tables: Sequence[Table], upto: Mapping[str, int], *, 
         # be told anew.
         for table in tables:
             shutil.rmtree(_folder(layout, table.name), ignore_errors=True)
-        known, top, has_changed = {table.name: _Newest() for table in tables}, -1, True
+        known, top, has_changed = {table.name: Said() for table in tables}, -1, True
     target = top + 1 if has_changed else top
     for table in tables:
         if known[table.name].version < target:
@@ -118,13 +118,24 @@ def named(layout: Layout) -> set[str]:
         Corrupt: a log is damaged.
     """
     paths = set()
-    for log in layout.derived.glob("*/_delta_log"):
-        table = log.parent.name
-        newest = _read(layout, table)
+    for table in logged(layout):
+        newest = said(layout, table)
         if newest is None:
-            raise Corrupt(f"read {log}: not a whole commit, expected one; `aftertrace derive` makes it again")
+            raise Corrupt(
+                f"read {_folder(layout, table)}: not a whole commit, expected one; `aftertrace derive` makes it again"
+            )
         paths |= {f"{table}/{path}" for path in newest.files}
     return paths
+
+
+def log_of(layout: Layout, table: str) -> Log:
+    """The log of a derived table."""
+    return Log(Folder(layout.derived), table)
+
+
+def logged(layout: Layout) -> list[str]:
+    """The tables that others can read."""
+    return sorted(path.parent.name for path in layout.derived.glob("*/_delta_log"))
 
 
 def drafts(layout: Layout) -> list[Path]:
@@ -136,22 +147,23 @@ def _folder(layout: Layout, table: str) -> Path:
     return layout.derived / table / "_delta_log"
 
 
-def _read(layout: Layout, table: str) -> _Newest | None:
-    """What the newest commit of a table says; None where it is damaged, or not ours."""
-    log = Log(Folder(layout.derived), table)
-    version = commits.newest_version(log)
+def said(layout: Layout, table: str, version: int | None = None) -> Said | None:
+    """What a commit of a table says, the newest one if none is asked for; None where it is damaged, or not ours."""
+    log = log_of(layout, table)
     if version is None:
-        return _Newest()
+        version = commits.newest_version(log)
+    if version is None:
+        return Said()
     try:
         info = json.loads(log.objects.get(log.commit(version)).splitlines()[0])["commitInfo"][METADATA_KEY]
         files = {str(path): int(size_bytes) for path, size_bytes in info["files"].items()}
         upto = {str(receiver): int(seq) for receiver, seq in info["upto"].items()}
-        return _Newest(version, str(info["id"]), str(info["columns"]), upto, files)
+        return Said(version, str(info["id"]), str(info["columns"]), upto, files)
     except (AttributeError, LookupError, TypeError, ValueError):
         return None
 
 
-def _differs(table: Table, newest: _Newest) -> bool:
+def _differs(table: Table, newest: Said) -> bool:
     return newest.files.keys() != _paths(table) or newest.columns != _mark(table)
 
 
@@ -164,10 +176,10 @@ def _paths(table: Table) -> set[str]:
     return {path.removeprefix(f"{table.name}/") for path in table.files}
 
 
-def _commit(layout: Layout, table: Table, newest: _Newest, upto: Mapping[str, int]) -> None:
+def _commit(layout: Layout, table: Table, newest: Said, upto: Mapping[str, int]) -> None:
     """Make the next version of a table. A crash leaves it whole, or not at all."""
     folder, now_ms = layout.derived / table.name, time.time_ns() // 1_000_000
-    made = _Newest(newest.version + 1, newest.table_id or str(uuid.uuid4()), _mark(table), dict(upto))
+    made = Said(newest.version + 1, newest.table_id or str(uuid.uuid4()), _mark(table), dict(upto))
     found: list[Action] = []
     if not made.version:
         durable.make_folder(_folder(layout, table.name))
@@ -184,11 +196,11 @@ def _commit(layout: Layout, table: Table, newest: _Newest, upto: Mapping[str, in
         if path in newest.files:
             made.files[path] = newest.files[path]
         else:
-            statistics = _statistics(folder / path)
+            told = statistics(folder / path)
             made.files[path] = (folder / path).stat().st_size
-            found.append(actions.file_added(path, {}, made.files[path], now_ms, statistics, is_new=True))
+            found.append(actions.file_added(path, {}, made.files[path], now_ms, told, is_new=True))
     ours = {"id": made.table_id, "columns": made.columns, "upto": made.upto, "files": made.files}
-    log = Log(Folder(layout.derived), table.name)
+    log = log_of(layout, table.name)
     if not log.objects.create(log.commit(made.version), actions.lines("WRITE", now_ms, found, ours)):
         raise FileExistsError(
             errno.EEXIST, "somebody else writes to it, expected `aftertrace derive` alone", str(folder)
@@ -200,7 +212,7 @@ def _described(table: Table, table_id: str, now_ms: int) -> Action:
     return actions.described(*about, partitions=(), configuration=_CONFIGURATION)
 
 
-def _statistics(path: Path) -> str:
+def statistics(path: Path) -> str:
     """Delta's JSON of counts and bounds of a file, from its footer.
 
     Raises:

@@ -39,8 +39,8 @@ class Parted:
     def scan(self, name: str) -> pl.LazyFrame:
         """The rows of such a table, in no order: of files the columns and rows that are asked for are read alone."""
         rows = kept.scan(self._layout, self.state, name)
-        if self._others.len():
-            rows = rows.filter(~pl.col("run_id").is_in(self._others.implode()))
+        if self.withdrawn.len():
+            rows = rows.filter(~pl.col("run_id").is_in(self.withdrawn.implode()))
         if not self._meant.len():
             return rows
         told = self._live.table(name).filter(pl.col("run_id").is_in(self._meant.implode()))
@@ -151,7 +151,7 @@ class Parted:
         return self._told_now[1]
 
     @cached_property
-    def _others(self) -> pl.Series:
+    def withdrawn(self) -> pl.Series:
         """The runs that are told from records, or not at all: what is kept of them does not count."""
         return pl.concat([self._reached[1], self._meant, self._untold["run_id"]]).unique()
 

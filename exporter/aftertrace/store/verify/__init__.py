@@ -28,6 +28,7 @@ from aftertrace.store.verify.account import Account
 from aftertrace.store.verify.expected import Expected
 from aftertrace.store.verify.frames import check_frames, check_put_aside
 from aftertrace.store.verify.history import check_history
+from aftertrace.store.verify.kept_answers import check_kept
 from aftertrace.store.verify.report import Findings, LogReport, Report
 from aftertrace.store.verify.rows import ORIGINS, Comparing, Request, Standing, missing, tell_apart
 from aftertrace.store.verify.signed import Opened
@@ -61,6 +62,9 @@ class Asked:
     """Only what was received up to that day, in UTC."""
     requests: Collection[Request] | None = None
     """Only these requests."""
+    derived: Callable[[Findings], int | None] | None = None
+    """Compares kept answers with the records, tells what differs, and of how many runs; None where nothing that is kept
+    counts. Given by whoever can derive."""
     patience_s: float = PATIENCE_S
 
     def is_in(self, day: date) -> bool:
@@ -153,10 +157,10 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
             required = {name: seq for each in accounts for name, seq in each.required.get(table, {}).items()}
             missing(table, required, standing, comparing.counts, findings)
     tell_apart(comparing.counts, findings)
-    if layout.derived_state.exists():
-        message = (
-            "kept answers, not compared with what they were made from; `aftertrace derive --anew` makes them again"
-        )
+    check_kept(layout, findings, lambda done: progress(read_bytes + done))
+    kept_runs = asked.derived(findings) if asked.derived is not None else None
+    if kept_runs is None and layout.derived_state.exists():
+        message = "kept answers, not compared with what they were made from; `aftertrace verify --derived` does"
         findings.add("derived_unverified", layout.derived.name, message)
     counts = comparing.counts
     return Report(
@@ -168,6 +172,7 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
         uncovered=counts.uncovered,
         waiting=sum(last - first + 1 for first, last in waiting.values()),
         evidence_bytes=counts.evidence_bytes,
+        kept_runs=kept_runs,
         findings=findings.listed(),
     )
 

@@ -54,6 +54,7 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "lookup_differs": ("integrity", "error"),
     "lookup_missing": ("integrity", "info"),
     "ledger_torn": ("integrity", "info"),
+    "derived_differs": ("integrity", "error"),
     "derived_unverified": ("integrity", "info"),
     "receiver_twice": ("integrity", "error"),
     "commits_uncovered": ("integrity", "warning"),
@@ -126,6 +127,8 @@ class Report:
     """Accepted requests that wait in the WAL to be stored."""
     evidence_bytes: int
     """Bytes of records that were compared."""
+    kept_runs: int | None
+    """Runs whose kept answers are what their records tell; None: none were compared."""
     findings: tuple[Finding, ...]
 
     def verdict(self, question: Question) -> Verdict:
