@@ -51,6 +51,7 @@ _COMMANDS: Final = {
     "git-hook": "git_hook:git_hook",
     "records": "records:records",
     "report": "reporting:report",
+    "comment": "commenting:comment",
     "sql": "query:query",
     "status": "status:status",
     "doctor": "doctor:doctor",

@@ -119,8 +119,8 @@ def verify(
     layout = Layout(settings.existing(data))
     found = None if run_id is None else _requests(data, run_id)
     asked = verifying.Asked(
-        keys=tuple(key for text in keys for key in _keys(text)),
-        kept=tuple(each for path in (*checkpoints, *_anchor()) for each in _notes(path)),
+        keys=tuple(key for text in keys for key in keys_in(text)),
+        kept=tuple(each for path in (*checkpoints, *_anchor()) for each in notes_in(path)),
         ledgers=ledgers,
         since=since,
         until=until,
@@ -139,7 +139,8 @@ def verify(
     return 0 if verdicts == {"holds"} else EXIT_NOT_ALL
 
 
-def _keys(told: str) -> Iterator[VerifierKey]:
+def keys_in(told: str) -> Iterator[VerifierKey]:
+    """The keys that `--key` gives: one as text, or a file with some. Raises `Invalid` for anything else."""
     from aftertrace.tlog import errors
     from aftertrace.tlog.keys import VerifierKey
 
@@ -158,7 +159,8 @@ def _anchor() -> list[Path]:
     return [anchor] if settings.current().ledger.anchor and anchor.is_dir() else []
 
 
-def _notes(path: Path) -> Iterator[tuple[str, Note]]:
+def notes_in(path: Path) -> Iterator[tuple[str, Note]]:
+    """The signed notes of a file, or of each file of a folder, with its name. Raises `Invalid` for anything else."""
     from aftertrace.tlog import errors
     from aftertrace.tlog.note import Note
 
@@ -168,7 +170,7 @@ def _notes(path: Path) -> Iterator[tuple[str, Note]]:
         try:
             yield str(file), Note.parse(file.read_bytes())
         except (errors.Invalid, OSError) as refusal:
-            raise Invalid(f"read --checkpoint {file}: {refusal}; give a copy of ledger/checkpoint") from None
+            raise Invalid(f"read --checkpoint {file}: {refusal}; give a copy of a checkpoint") from None
 
 
 def _compared(data: Path, chosen: Chosen, line: Progress, findings: Findings) -> int | None:

@@ -29,6 +29,10 @@
     <data>/sealer/key                                     the key that signs, mode 0600
     <data>/sealer/signed                                  the last checkpoint that it signed
     <data>/sealer/lock                                    held by the one sealer
+    <data>/commentary/comments                            what people wrote, one comment a line (`commentary.log`)
+    <data>/commentary/checkpoint, key                     what is signed of it, and the public key
+    <data>/commentary/signer, lock                        the key that signs, mode 0600; held while one is added
+    <data>/commentary/unsigned.<digest>                   lines that were found behind what was signed
     <data>/acts/<id>.json                                 an act that the drain is to enter in the ledger
     <data>/acts/<id>.refused                              why it did not, until whoever asked has read it
     <data>/refused/<receiver>.json                        how many requests were refused, by day
@@ -161,6 +165,11 @@ class Layout:
     def sealer_lock(self) -> Path:
         """Locked by the sealer while it runs."""
         return self.sealer / "lock"
+
+    @property
+    def commentary(self) -> Path:
+        """What people wrote: a log of its own, with a key of its own."""
+        return self.data / "commentary"
 
     def wal(self, receiver: str) -> Path:
         """The WAL folder of a receiver.
