@@ -14,12 +14,15 @@ from dashboards import stores
 from dashboards.conftest import OpenPage, drawn, said
 from streamlit.testing.v1 import AppTest
 
-from aftertrace.analyzer import Analysis, Filter
+from aftertrace.analyzer import Analysis, Filter, open_analysis
 from aftertrace.analyzer.records import record_words
 from aftertrace.analyzer.records.rfc3339 import rfc3339
 from aftertrace.cli.filters import instant_ns
 from aftertrace.dashboards import call_cards, data, run_list
 from aftertrace.dashboards.addresses import run_address
+from aftertrace.store.commentary.comments import Comment, Subject
+from aftertrace.store.commentary.log import add
+from aftertrace.store.layout import Layout
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +138,7 @@ def test_related_runs_are_those_of_the_command(recorded: Path, analysis: Analysi
     """Row by row, each with a link to it."""
     run_id = next(each for each in analysis.runs["run_id"] if not analysis.related(each).is_empty())
     page = open_page("run", recorded, run=run_id, tab="Related")
-    table = drawn(page, "document")[-1]["blocks"][0]
+    table = drawn(page, "document")[-2]["blocks"][0]
     names = [column["name"] for column in table["columns"]]
     ids = [row[names.index("run")][0] for row in table["rows"]]
     related = analysis.related(run_id).head(len(ids))
@@ -200,6 +203,31 @@ def test_a_run_can_be_taken_along_as_one_file(recorded: Path, analysis: Analysis
 def test_what_a_page_was_judged_at_can_be_asked_for_again(edited: Path, open_page: OpenPage) -> None:
     """The time in the command that it quotes is read as the same time: people write no finer ones."""
     page = open_page("run", edited, run="last", tab="Record")
-    command = next(each for each in said(drawn(page, "document")[-1]) if "--format json --as-of" in each)
+    command = next(each for each in said(drawn(page, "document")[-2]) if "--format json --as-of" in each)
     as_of = command.split()[-1]
     assert rfc3339(instant_ns(as_of, now_ns=0)) == as_of
+
+
+def test_what_people_wrote_stands_below_all_that_was_found(tmp_path: Path, open_page: OpenPage) -> None:
+    """As text, with who and what for; what was taken back is gone, and what was changed is not shown as theirs."""
+    store = stores.edited(tmp_path / "data")
+    layout = Layout(store)
+    run_id = open_analysis(store).runs["run_id"][0]
+    fields = {"time_ns": "1764072000000000000", "author": "Ana **Ruiz**", "account": "ana", "kind": "note"}
+
+    def about(incident: str, **other: Any) -> Comment:
+        return Comment(about=(Subject("incident", incident), Subject("run", run_id)), **{**fields, **other})
+
+    assert "Nobody has written about this run: " in list(said(drawn(open_page("run", store), "document")[-1]))
+    add(layout, about("INC-42", text="![x](http://attacker.example) Asked finance."))
+    add(layout, about("INC-42", text="Wrong."))
+    add(layout, about("INC-42", text="Not mine.", kind="retraction", replaces=2))
+    told = list(said(drawn(open_page("run", store), "document")[-1]))
+    assert {"![x](http://attacker.example) Asked finance.", "INC-42"} <= set(told)
+    assert [text for text in told if "Ana **Ruiz**" in text] == ["2025-11-25 12:00:00 UTC · Ana **Ruiz**"]
+    assert "Wrong." not in told
+    comments = layout.commentary / "comments"
+    comments.write_bytes(comments.read_bytes().replace(b"finance", b"nobody."))
+    page = open_page("run", store)
+    assert [each.value for each in page.warning] == ["Comments cannot be shown."]
+    assert "other comments than the 3 that are signed" in page.code[-1].value

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import polars as pl
 import streamlit as st
 
 from aftertrace.analyzer import AftertraceError, Analysis, Filter, Invalid, current_version, open_analysis, open_run
 from aftertrace.analyzer.documents import html
 from aftertrace.analyzer.inventory import declared as declarations
+from aftertrace.analyzer.reading import commentary
 from aftertrace.analyzer.records import record_document
 from aftertrace.dashboards import launch
 
@@ -29,6 +31,7 @@ __all__ = [
     "Invalid",
     "Pace",
     "analysis",
+    "comments",
     "is_empty",
     "once",
     "pace",
@@ -110,6 +113,16 @@ def run(text: str) -> tuple[Analysis, str]:
         return whole, whole.resolve_run(text)
     data, inventory = str(settings().data), _inventory()
     return _opened_run(data, _key(data, inventory), inventory, text)
+
+
+def comments(run_id: str) -> pl.DataFrame:
+    """What people wrote about a run, but for what was replaced or taken back (`commentary.comments`).
+
+    Raises:
+        AftertraceError: it cannot be read, or is not as it was signed.
+    """
+    is_said = pl.col("replaced_by").is_null() & (pl.col("kind") != "retraction")
+    return commentary.comments(settings().data).filter(is_said, pl.col("runs").list.contains(run_id))
 
 
 def _inventory() -> str | None:

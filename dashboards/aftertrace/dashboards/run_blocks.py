@@ -158,6 +158,29 @@ def runs(rows: pl.DataFrame, kept: Mapping[str, str]) -> list[Drawn]:
     return drawn([table], {run_id: run_address(run_id, kept) for run_id in rows["run_id"]})
 
 
+def commentary(comments: pl.DataFrame, run_id: str) -> list[Drawn]:
+    """What people wrote about a run (rows of `commentary.comments`), and how to write more."""
+    command = Code(f'aftertrace comment add --run {run_id} "…"')
+    if comments.is_empty():
+        return drawn([Paragraph(("Nobody has written about this run: ", command))])
+    cards = tuple(
+        Card(
+            f"{moment(row['written_at'])} · {row['author']}",
+            (Mark(row["label"] or row["kind"], "plain"), *(Mark(each, "low") for each in row["incidents"])),
+            (*_happened(row), Excerpt(row["text"])),
+        )
+        for row in comments.tail(_ROWS).iter_rows(named=True)
+    )
+    left = comments.height - len(cards)
+    earlier = (Paragraph((f"{left:,} more before these: ", Code(f"aftertrace comment list --run {run_id}"))),)
+    beside = "No part of the evidence: nothing above rests on it. To write more: "
+    return drawn([Paragraph((beside, command)), *(earlier if left else ()), Cards(cards)])
+
+
+def _happened(row: Mapping[str, Any]) -> tuple[Block, ...]:
+    return (Paragraph(f"happened {moment(row['happened_at'])}"),) if row["happened_at"] is not None else ()
+
+
 def same_conversation(run: Mapping[str, Any]) -> pl.Expr:
     """Which other runs are of the conversation of a run: ids are a sender's own, so that two senders' never meet."""
     same = (pl.col(name).eq_missing(run[name]) for name in ("source", "service_name"))

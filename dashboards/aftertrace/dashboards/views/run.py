@@ -186,6 +186,12 @@ if opened["Record"].open:
         part = record_document.evidence(record)
         drawings.document(drawn((record_document.head(record), *part.blocks)), key=f"record_{run_id}")
 
+st.subheader("Commentary", anchor=False)
+try:
+    drawings.document(run_blocks.commentary(data.comments(run_id), run_id), key=f"commentary_{run_id}")
+except data.AftertraceError as error:
+    st.warning("Comments cannot be shown.", icon=":material/warning:")
+    st.code(plain(str(error)), language=None, wrap_lines=True)
 st.caption(f"Analysed {moment(analysis.now_ns)}")
 
 # Last, since it asks for all runs: the page is there before.
