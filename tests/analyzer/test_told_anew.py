@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from aftertrace.analyzer import open_analysis
 from aftertrace.analyzer.derived.told_anew import Chosen, Difference, compare
+from aftertrace.store import key_file
 from aftertrace.store.folder import open_folder
 from aftertrace.store.layout import Layout
 from aftertrace.store.verify.kept_answers import check_kept
@@ -174,6 +175,25 @@ def test_a_run_that_is_kept_twice_is_found(store: Growing) -> None:
     store.layout.derived_state.write_text(json.dumps(state))
     found = compared(store.layout.data)[1]
     assert Difference("final", run_of(store, "s-3"), None, "kept more than once, expected it once") in found
+
+
+@pytest.mark.parametrize("index", ["spans", "events", "leads"])
+def test_an_index_that_leads_elsewhere_is_found(store: Growing, index: str) -> None:
+    """With digests and state made to fit: a record that comes would be told without what it joins, or beside it."""
+    layout = store.layout
+    state = json.loads(layout.derived_state.read_bytes())
+    for level in state["indexes"][index]:
+        content = key_file.made([], [])
+        level["path"] = f"{'0' * 32}-{hashlib.sha256(content).hexdigest()}.keys"
+        (layout.derived_index / level["path"]).write_bytes(content)
+    layout.derived_state.write_text(json.dumps(state))
+    assert damage(layout) == []
+    alike, found = compared(layout.data)
+    assert alike == 3
+    files = 0 if index == "spans" else 2
+    assert [each.found.partition(" leads elsewhere")[0] for each in found] == [
+        "the index" if index == "leads" else f"the index of {index}"
+    ] * files
 
 
 def test_marks_for_other_engines_are_compared(store: Growing) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from aftertrace.store.finding import Finding
 from aftertrace.store.folder import open_folder
 from aftertrace.store.fsck import fsck, repair
 from aftertrace.store.key_file import number_of
+from aftertrace.store.key_index import Level
 from aftertrace.store.layout import Layout
 from aftertrace.store.lookup import rows_with
 from aftertrace.store.objects import Folder
@@ -255,8 +257,50 @@ def test_a_key_file_names_every_part_with_a_key(
             assert key_file.is_whole(content)
             assert key_file.parts_with(Folder(path.parent), path.name, numbers) == parts
             path.unlink()
-        among = key_file.parts_among(key_file.joined(contents), pl.Series(list(numbers), dtype=pl.UInt32))
+        joined = key_file.joined(map(key_file.entries_of, contents))
+        among = key_file.parts_among(joined, pl.Series(list(numbers), dtype=pl.UInt32))
         assert among == {at: parts for at, parts in enumerate(expected) if parts}
+
+
+def by_index(layout: Layout, levels: tuple[Level, ...], *keys: tuple[str, str]) -> list[int]:
+    """The seqs of the rows with any of the keys, found by an index of spans."""
+    wanted = pl.DataFrame(keys, schema={"kind": pl.String, "key": pl.String}, orient="row")
+    reader = lookup.Reader(Snapshot.of(layout.data), {"spans": levels})
+    return sorted(reader.rows_with("spans", wanted)["seq"].to_list())
+
+
+@pytest.mark.parametrize("keys", [1, 600], ids=["one key", "many keys"])
+def test_an_index_of_all_files_finds_what_lookup_files_find(layout: Layout, keys: int) -> None:
+    """Also as files come that it does not know, are folded, and as it is lost; of a file without a lookup file too."""
+    wanted = [("trace", f"t{number}") for number in range(keys)]
+    table = TableWriter(layout, "spans")
+    levels: tuple[Level, ...] = ()
+    for seq in range(1, 7):
+        table.append(spans({"seq": seq, "trace_id": f"t{seq % 2}"}), "main", seq)
+        even(layout, seq)
+        if seq == 2:
+            lookups(layout)[0].unlink()
+        if seq == 4:
+            compact(layout, table, fold_at=2)
+        expected = found(layout, "spans", *wanted)
+        assert expected == [each for each in range(1, seq + 1) if keys > 1 or not each % 2]
+        assert by_index(layout, levels, *wanted) == expected
+        levels = lookup.extended(Snapshot.of(layout.data), "spans", levels)
+        assert by_index(layout, levels, *wanted) == expected
+    for path in layout.derived_index.iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+    assert by_index(layout, levels, *wanted) == expected
+
+
+def test_what_an_index_tells_is_not_asked_of_lookup_files(stored: Layout) -> None:
+    """The control: one that names nothing finds nothing, though lookup files would lead there."""
+    levels = lookup.extended(Snapshot.of(stored.data), "spans", ())
+    for path in lookups(stored):
+        path.unlink()
+    assert by_index(stored, levels, ("trace", "t1")) == [1, 3]
+    blind = (replace(levels[0], path="blind.keys"),)
+    (stored.derived_index / "blind.keys").write_bytes(key_file.made([], []))
+    assert by_index(stored, blind, ("trace", "t1")) == []
 
 
 def test_lookup_files_go_with_their_data_files(layout: Layout) -> None:

@@ -1,7 +1,8 @@
 """What was derived from the tables, kept so that it need not be derived again: parts, and a file that says which count.
 
 A part is a file of each derived table with the rows of the same runs. `STATE` names the parts that count, up to which
-record they were derived, and by which rules; it is replaced at once, so that a reader sees the tables of one moment.
+record they were derived, and by which rules, and the indexes (`key_index`) by which parts, and stored files, are found;
+it is replaced at once, so that a reader sees the tables of one moment.
 All of it can be thrown away and made again from `spans` and `events`. Others read the tables by logs that follow the
 state (`derived_logs`).
 
@@ -17,16 +18,19 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from aftertrace.store import derived_logs, durable
 from aftertrace.store.errors import Corrupt
+from aftertrace.store.key_index import SUFFIX, Level
 from aftertrace.store.layout import Layout
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Of `STATE`. Of another one everything is derived anew."""
+_SUFFIXES: Final = (".parquet", SUFFIX)
+_DRAFT: Final = ".new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class State:
     commits: dict[str, tuple[int, str]] = field(default_factory=dict)
     """By stored table, the version that was read, and the digest of its commit: a store that was put back from a backup
     and went on has another one."""
+    indexes: dict[str, tuple[Level, ...]] = field(default_factory=dict)
+    """By what they lead to; their files are in `Layout.derived_index`."""
 
 
 def read(layout: Layout) -> State | None:
@@ -73,13 +79,18 @@ def read(layout: Layout) -> State | None:
         opened = None if found["opened"] is None else _part(found["opened"])
         upto = {receiver: int(seq) for receiver, seq in found["upto"].items()}
         commits = {table: (int(version), str(digest)) for table, (version, digest) in found["commits"].items()}
-        return State(str(found["rules"]), upto, parts, opened, commits)
+        indexes = {str(of): tuple(map(_level, levels)) for of, levels in found["indexes"].items()}
+        return State(str(found["rules"]), upto, parts, opened, commits, indexes)
     except (AttributeError, LookupError, TypeError, ValueError):
         raise damaged(layout, "STATE is not whole") from None
 
 
 def _part(told: dict[str, Any]) -> Part:
     return Part(int(told["runs"]), {str(table): str(path) for table, path in told["files"].items()})
+
+
+def _level(told: dict[str, Any]) -> Level:
+    return Level(str(told["path"]), int(told["entries"]), tuple(str(name) for name in told["of"]))
 
 
 def write(layout: Layout, state: State) -> None:
@@ -90,11 +101,18 @@ def write(layout: Layout, state: State) -> None:
     Raises:
         OSError: the disk does not take it.
     """
-    counting = files(state)
+    counting = files(layout, state)
     for path in _counted(layout) - counting:
         with suppress(FileNotFoundError):
             os.utime(layout.derived / path)
-    durable.write_file(layout.derived_state, json.dumps({"format": FORMAT, **asdict(state)}).encode())
+    durable.write_file(layout.derived_state, json.dumps({"format": FORMAT, **_plain(state)}, default=_plain).encode())
+
+
+def _plain(told: object) -> dict[str, Any]:
+    """The fields of a dataclass, as they are."""
+    if not is_dataclass(told):
+        raise TypeError(f"write STATE: {type(told).__name__}, expected parts and levels")
+    return {each.name: getattr(told, each.name) for each in fields(told)}
 
 
 def add(layout: Layout, table: str, content: bytes) -> str:
@@ -127,7 +145,7 @@ def live_files(layout: Layout) -> set[str]:
         Corrupt: the state or a log is damaged.
     """
     state = read(layout)
-    return derived_logs.named(layout) | (set() if state is None else files(state))
+    return derived_logs.named(layout) | (set() if state is None else files(layout, state))
 
 
 def sweep(layout: Layout, *, now_s: float | None = None) -> None:
@@ -149,11 +167,9 @@ def discard(layout: Layout, since_s: float) -> None:
 
 
 def _remove(layout: Layout, when: Callable[[float], bool]) -> None:
-    counting = _counted(layout)
-    found = [path for path in layout.derived.glob("*/*.parquet") if _key(layout, path) not in counting]
+    counting, there = _counted(layout), _there(layout)
     for path in (
-        *found,
-        *layout.derived.glob("*/.*.new"),
+        *(layout.derived / key for key in there if key not in counting),
         *layout.derived.glob(".STATE.*"),
         *derived_logs.drafts(layout),
     ):
@@ -161,22 +177,29 @@ def _remove(layout: Layout, when: Callable[[float], bool]) -> None:
             path.unlink(missing_ok=True)
 
 
+def _there(layout: Layout) -> set[str]:
+    """The files of tables and indexes, and drafts of them, by their paths below the folder of derived tables."""
+    found = set()
+    # Of months of runs there are thousands.
+    for folder in (each.name for each in os.scandir(layout.derived) if each.is_dir()):
+        names = (each.name for each in os.scandir(layout.derived / folder))
+        found |= {f"{folder}/{name}" for name in names if name.endswith(_DRAFT if name[0] == "." else _SUFFIXES)}
+    return found
+
+
 def _counted(layout: Layout) -> set[str]:
     """The files that count, or that a log names; all that are there, where the state or a log does not tell."""
     with suppress(Corrupt):
         if read(layout) is not None or not layout.derived_state.exists():
             return live_files(layout)
-    return {_key(layout, path) for path in layout.derived.glob("*/*.parquet")}
+    return _there(layout)
 
 
-def _key(layout: Layout, path: Path) -> str:
-    return path.relative_to(layout.derived).as_posix()
-
-
-def files(state: State) -> set[str]:
+def files(layout: Layout, state: State) -> set[str]:
     """Paths of all files of a state."""
     opened = () if state.opened is None else (state.opened,)
-    return {path for part in (*state.parts, *opened) for path in part.files.values()}
+    levels = {f"{layout.derived_index.name}/{level.path}" for levels in state.indexes.values() for level in levels}
+    return levels | {path for part in (*state.parts, *opened) for path in part.files.values()}
 
 
 def damaged(layout: Layout, what: str) -> Corrupt:

@@ -15,6 +15,7 @@ Numbers are little-endian. Two keys may have one CRC: what is named may hold the
 
 from __future__ import annotations
 
+import os
 import sys
 from array import array
 from bisect import bisect_left
@@ -28,6 +29,8 @@ from typing import IO, TYPE_CHECKING, Final
 from zlib import crc32
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import polars as pl
 
     from aftertrace.store.objects import Objects
@@ -43,7 +46,8 @@ _BUCKET_ENTRIES: Final = 512
 _LOW: Final = (1 << 32) - 1
 _MOST_BITS: Final = 24
 _HEADS: Final = 1024
-_PART_BITS: Final = 16
+PART_BITS: Final = 16
+"""Of an entry that several files were joined to, so many bits are the part of its file."""
 FILES_AT_MOST: Final = 1 << 16
 """So many files are joined."""
 
@@ -66,16 +70,20 @@ def made(numbers: Sequence[int], parts: Sequence[int]) -> bytes:
     import polars as pl
 
     high, low = (pl.Series(column, dtype=pl.UInt64) for column in (numbers, parts))
-    values = array("Q", (high * (1 << 32) + low).unique().sort().to_list())
-    if sys.byteorder == "big":
-        values.byteswap()
-    content = values.tobytes()
-    bits = max(0, (len(values) // _BUCKET_ENTRIES).bit_length())
-    if sys.byteorder == "big":
-        values.byteswap()
-    head, start = [_PREFIX.pack(MAGIC, bits, len(values))], 0
-    for bucket in range(1 << bits):
-        end = bisect_left(values, (bucket + 1) << (64 - bits))
+    return made_of((high * (1 << 32) + low).unique().sort())
+
+
+def made_of(entries: pl.Series) -> bytes:
+    """The bytes of a file of entries, which are sorted and each there once."""
+    import polars as pl
+
+    values = entries.to_arrow()
+    start, size = values.offset * _ENTRY_BYTES, len(values) * _ENTRY_BYTES
+    content = values.buffers()[1][start : start + size].to_pybytes() if size else b""
+    bits = max(0, (entries.len() // _BUCKET_ENTRIES).bit_length())
+    bounds = pl.Series([bucket << (64 - bits) for bucket in range(1, 1 << bits)], dtype=pl.UInt64)
+    head, start = [_PREFIX.pack(MAGIC, bits, entries.len())], 0
+    for end in (*entries.search_sorted(bounds, side="left").to_list(), entries.len()):
         head.append(_BUCKET.pack(end, crc32(content[start * _ENTRY_BYTES : end * _ENTRY_BYTES])))
         start = end
     before = b"".join(head)
@@ -128,27 +136,70 @@ def _found(content: bytes, wanted: Iterable[tuple[int, int]]) -> Iterable[int]:
             yield value & _LOW
 
 
-def joined(contents: Iterable[bytes]) -> pl.Series:
-    """The entries of several whole files (`is_whole`), sorted by number, to ask all of them for many keys at once.
+def entries_of(content: bytes) -> pl.Series:
+    """The entries of a whole file (`is_whole`)."""
+    head = _read_head(BytesIO(content))
+    return _entries(b"" if head is None else content[head.bytes_before :])
 
-    Below a number is the file, by its position, and the part. A file has fewer than 65,536 parts, and so many files
-    are joined at most. They are taken one after the other, and no content is held once its entries are read.
+
+def entries_near(path: Path, numbers: Iterable[int]) -> pl.Series | None:
+    """The entries of every bucket that would have any of some numbers; None where the file is missing or damaged.
+
+    Args:
+        path: a file on this machine that never changes.
+        numbers: of keys.
     """
+    try:
+        head = _head_at(path)
+        if head is None:
+            return None
+        found = []
+        with path.open("rb", buffering=0) as file:
+            for bucket in sorted({number >> (32 - head.bits) for number in numbers}):
+                start = head.ends[bucket - 1] if bucket else 0
+                size = (head.ends[bucket] - start) * _ENTRY_BYTES
+                content = os.pread(file.fileno(), size, head.bytes_before + start * _ENTRY_BYTES)
+                if crc32(content) != head.checksums[bucket]:
+                    return None
+                found.append(content)
+        return _entries(b"".join(found))
+    except OSError:
+        return None
+
+
+def is_there(path: Path) -> bool:
+    """Whether a file is there, begins as it was made, and is as long: cheap, and `entries_near` finds the rest."""
+    try:
+        head = _head_at(path)
+        return head is not None and path.stat().st_size == head.bytes_before + head.ends[-1] * _ENTRY_BYTES
+    except OSError:
+        return False
+
+
+def _entries(content: bytes) -> pl.Series:
+    """Entries as they lie in a file."""
     import polars as pl
     import pyarrow as pa
 
-    of_files = [pl.Series("entry", [], dtype=pl.UInt64)]
-    for at, content in enumerate(contents):
+    # As Arrow has them where numbers are little-endian, which is wherever there are wheels of it.
+    values = pa.Array.from_buffers(pa.uint64(), len(content) // _ENTRY_BYTES, [None, pa.py_buffer(content)])
+    return pl.Series("entry", values)
+
+
+def joined(of_files: Iterable[pl.Series]) -> pl.Series:
+    """The entries of several files, sorted by number, to ask all of them for many keys at once.
+
+    Below a number is the file, by its position, and the part. A file has fewer than 65,536 parts, and so many files
+    are joined at most. They are taken one after the other, so that no more than one is held beside what is made.
+    """
+    import polars as pl
+
+    found = [_entries(b"")]
+    for at, entries in enumerate(of_files):
         if at == FILES_AT_MOST:
             raise ValueError(f"join more files than {FILES_AT_MOST:,}: expected that many at most")
-        head = _read_head(BytesIO(content))
-        start = len(content) if head is None else head.bytes_before
-        # As Arrow has them where numbers are little-endian, which is wherever there are wheels of it.
-        values = pa.Array.from_buffers(
-            pa.uint64(), (len(content) - start) // _ENTRY_BYTES, [None, pa.py_buffer(content[start:])]
-        )
-        of_files.append(pl.Series("entry", values) | (at << _PART_BITS))
-    return pl.concat(of_files).sort()
+        found.append(entries | (at << PART_BITS))
+    return pl.concat(found).sort()
 
 
 def parts_among(joined: pl.Series, numbers: pl.Series) -> dict[int, set[int]]:
@@ -167,7 +218,7 @@ def parts_among(joined: pl.Series, numbers: pl.Series) -> dict[int, set[int]]:
     at = ranges.select(pl.int_ranges("at", "end").explode(empty_as_null=False, keep_nulls=False)).to_series()
     found: dict[int, set[int]] = {}
     for place in (joined.gather(at) & _LOW).unique().to_list():
-        found.setdefault(place >> _PART_BITS, set()).add(place & (1 << _PART_BITS) - 1)
+        found.setdefault(place >> PART_BITS, set()).add(place & (1 << PART_BITS) - 1)
     return found
 
 
@@ -186,6 +237,12 @@ def is_whole(content: bytes) -> bool:
 @lru_cache(maxsize=_HEADS)
 def _head(objects: Objects, key: str, _changed_ns: int) -> _Head | None:
     with objects.open(key) as file:
+        return _read_head(file)
+
+
+@lru_cache(maxsize=_HEADS)
+def _head_at(path: Path) -> _Head | None:
+    with path.open("rb") as file:
         return _read_head(file)
 
 

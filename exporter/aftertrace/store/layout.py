@@ -20,6 +20,7 @@
     <data>/derived/STATE                                  which files of derived tables count (`derived`)
     <data>/derived/lock                                   held by the one process that derives
     <data>/derived/<table>/….parquet                      what was derived of some runs
+    <data>/derived/index/….keys                           which of these, and of stored files, hold a key (`key_index`)
     <data>/derived/<table>/_delta_log/                    which of them other engines read (`derived_logs`)
     <data>/derived/<table>/.checkpoint/                   a checkpoint of that log while it is made
     <data>/ledger/checkpoint                              what is signed of the ledger
@@ -120,6 +121,11 @@ class Layout:
     def derived(self) -> Path:
         """What was derived from the tables, and can be again."""
         return self.data / "derived"
+
+    @property
+    def derived_index(self) -> Path:
+        """What leads from keys to stored and derived files."""
+        return self.derived / "index"
 
     @property
     def derived_state(self) -> Path:

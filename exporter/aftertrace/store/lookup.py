@@ -17,18 +17,19 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from aftertrace.store import key_file, parquet, run_names
+from aftertrace.store import key_file, key_index, parquet, run_names
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.wire_keys import KEYED, columns_of, wire_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     import polars as pl
 
+    from aftertrace.store.key_index import Level
     from aftertrace.store.layout import Layout
     from aftertrace.store.objects import Objects
     from aftertrace.store.snapshot import Snapshot
@@ -106,9 +107,15 @@ class Reader:
     come back to them.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        """Read `snapshot`."""
+    def __init__(self, snapshot: Snapshot, indexes: Mapping[str, Sequence[Level]] | None = None) -> None:
+        """Read `snapshot`.
+
+        Args:
+            snapshot: a version of the store.
+            indexes: by table, an index of its files (`extended`): of others, the lookup files are read.
+        """
         self._snapshot = snapshot
+        self._indexes = dict(indexes or {})
         self._kept: OrderedDict[tuple[str, str, int], pa.Table] = OrderedDict()
         self._joined: dict[str, list[_Joined]] = {}
         """By table, its lookup files, where they were read whole."""
@@ -165,20 +172,27 @@ class Reader:
                     found.append(named.select("kind", "key"))
         return pl.concat(found).unique(maintain_order=True)
 
+    def whole(self, table: str, path: str, day: date, columns: Sequence[str]) -> pa.Table:
+        """All rows of a file. Errors as of `rows_with`."""
+        return pa.concat_tables(self._groups(table, path, day, None, columns))
+
     def _parts_with(
         self, objects: Objects, table: str, numbers: set[int]
     ) -> Iterable[tuple[tuple[str, date], set[int] | None]]:
         """Files of a table, and which groups of rows of each may have some keys; None where that is not known."""
+        files, indexed = _files(self._snapshot, table), self._indexed(table, numbers)
+        yield from ((file, indexed[file[0]]) for file in files if indexed.get(file[0]))
+        others = [file for file in files if file[0] not in indexed]
         if len(numbers) <= _MANY_KEYS:
-            for file in _files(self._snapshot, table):
+            for file in others:
                 yield file, key_file.parts_with(objects, key_of(table, file[0]), numbers)
             return
         import polars as pl
 
         if table not in self._joined:
-            files, at_once = _files(self._snapshot, table), key_file.FILES_AT_MOST
+            at_once = key_file.FILES_AT_MOST
             self._joined[table] = [
-                self._join(table, files[start : start + at_once]) for start in range(0, len(files), at_once)
+                self._join(table, others[start : start + at_once]) for start in range(0, len(others), at_once)
             ]
         sought = pl.Series(list(numbers), dtype=pl.UInt32)
         for joined in self._joined[table]:
@@ -186,18 +200,29 @@ class Reader:
             yield from ((joined.files[at], parts[at]) for at in sorted(parts))
             yield from ((file, None) for file in joined.unknown)
 
+    def _indexed(self, table: str, numbers: set[int]) -> dict[str, set[int]]:
+        """By path of every file that the index of a table knows, which of its groups of rows may have some keys."""
+        levels = self._indexes.get(table, ())
+        found = key_index.places(self._snapshot.layout.derived_index, levels, sorted(numbers))
+        if found is None:
+            # It holds nothing that the lookup files do not.
+            del self._indexes[table]
+            return {}
+        nowhere: set[int] = set()
+        return {name: found.get(name, nowhere) for level in levels for name in level.of}
+
     def _join(self, table: str, files: Sequence[tuple[str, date]]) -> _Joined:
         whole: list[tuple[str, date]] = []
         unknown: list[tuple[str, date]] = []
 
-        def contents() -> Iterator[bytes]:
+        def entries() -> Iterator[pl.Series]:
             for file in files:
                 content = read(self._snapshot.layout, table, file[0])
                 (unknown if content is None else whole).append(file)
                 if content is not None:
-                    yield content
+                    yield key_file.entries_of(content)
 
-        return _Joined(whole, key_file.joined(contents()), unknown)
+        return _Joined(whole, key_file.joined(entries()), unknown)
 
     def _groups(
         self, table: str, path: str, day: date, groups: set[int] | None, columns: Sequence[str]
@@ -241,6 +266,41 @@ def rows_with(
 ) -> pl.DataFrame:
     """The rows of a table that have any of some wire keys: `Reader.rows_with`, for one question."""
     return Reader(snapshot).rows_with(table, keys, columns)
+
+
+def extended(snapshot: Snapshot, table: str, levels: Iterable[Level]) -> tuple[Level, ...]:
+    """An index of all files of a table, as far as their lookup files are there (`key_index.extended`).
+
+    Args:
+        snapshot: the version of the store.
+        table: `spans` or `events`.
+        levels: of the index as it was.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+
+    def entries_of(path: str) -> pl.Series | None:
+        content = read(snapshot.layout, table, path)
+        return None if content is None else key_file.entries_of(content)
+
+    paths = [path for path, _ in _files(snapshot, table)]
+    return key_index.extended(snapshot.layout.derived_index, levels, paths, entries_of)
+
+
+def differing(snapshot: Snapshot, table: str, levels: Iterable[Level]) -> list[str]:
+    """The files of a table of which an index says otherwise than their rows; parameters as of `extended`.
+
+    Raises:
+        Corrupt: a data file is damaged or missing.
+        Unavailable: it is in a bucket that cannot be reached.
+    """
+    days, reader = dict(_files(snapshot, table)), Reader(snapshot)
+
+    def entries_of(path: str) -> pl.Series:
+        return key_file.entries_of(made(table, reader.whole(table, path, days[path], columns_read(table))))
+
+    return key_index.differing(snapshot.layout.derived_index, levels, days, entries_of)
 
 
 @lru_cache(maxsize=_CACHED_SNAPSHOTS)

@@ -156,7 +156,7 @@ def _in_columns(stored: pa.Table, day: date, schema: pa.Schema) -> pa.Table:
     columns: list[Any] = []
     for field in schema:
         if field.name == PARTITION:
-            columns.append(pa.array([day] * stored.num_rows, field.type))
+            columns.append(pa.repeat(pa.scalar(day, field.type), stored.num_rows))
         elif field.name in stored.column_names:
             columns.append(stored.column(field.name).cast(field.type))
         else:

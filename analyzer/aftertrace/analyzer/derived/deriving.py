@@ -19,20 +19,21 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer.derived import kept
+from aftertrace.analyzer.derived import kept, leads
 from aftertrace.analyzer.derived.derivation import Derivation
 from aftertrace.analyzer.derived.finality import finality
 from aftertrace.analyzer.derived.fresh import fresh
 from aftertrace.analyzer.derived.kept_columns import SHARED
-from aftertrace.analyzer.derived.touched import LEADS, leads_of, reached, touched
+from aftertrace.analyzer.derived.touched import LEADS, leads_of, touched
 from aftertrace.analyzer.identity.connected import SOUGHT, Sought, connected
-from aftertrace.analyzer.identity.found import Found, in_store
+from aftertrace.analyzer.identity.found import in_store
 from aftertrace.analyzer.schemas.order import ORDERS
-from aftertrace.store import derived, durable, lock
+from aftertrace.store import derived, durable, lock, lookup
 from aftertrace.store.derived import Part, State
 from aftertrace.store.folder import check_format
 from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot
+from aftertrace.store.wire_keys import KEYED
 
 RECORDS_AT_MOST: Final = 50_000
 """A step takes about so many new records: what it needs in memory is a few thousand bytes for each."""
@@ -75,18 +76,18 @@ def derive(
         OSError: the disk does not take it.
     """
     with _alone(Layout(data)):
-        return _whole_step(_read(data), now_ns, records_at_most, anew=anew)
+        return _whole_step(_pinned(data), now_ns, records_at_most, anew=anew)
 
 
 def derive_all(data: Path, *, now_ns: int | None = None, anew: bool = False) -> Iterator[Step]:
     """Every step that there is, one after another, nobody else's in between. Parameters and errors as of `derive`."""
     with _alone(Layout(data)):
-        store = _read(data)
-        step = _whole_step(store, now_ns, RECORDS_AT_MOST, anew=anew)
+        pinned = _pinned(data)
+        step = _whole_step(pinned, now_ns, RECORDS_AT_MOST, anew=anew)
         yield step
         while not step.is_last:
-            store = _read(data, store)
-            step = _whole_step(store, now_ns, RECORDS_AT_MOST, anew=False)
+            pinned = _pinned(data, pinned)
+            step = _whole_step(pinned, now_ns, RECORDS_AT_MOST, anew=False)
             yield step
 
 
@@ -98,22 +99,14 @@ def _alone(layout: Layout) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A version of a store, and where its rows are found."""
-
-    pinned: Snapshot
-    found: Found
-
-
-def _read(data: Path, before: _Read | None = None) -> _Read:
-    """The newest version: the one before if it still is, as what was read of it serves the next step too."""
+def _pinned(data: Path, before: Snapshot | None = None) -> Snapshot:
+    """The newest version: the one before if it still is, as its tables are open."""
     pinned = Snapshot.of(data)
-    return before if before is not None and before.pinned == pinned else _Read(pinned, in_store(pinned))
+    return before if before == pinned else pinned
 
 
-def _whole_step(store: _Read, now_ns: int | None, records_at_most: int, *, anew: bool) -> Step:
-    layout, began_s = store.pinned.layout, time.time()
+def _whole_step(pinned: Snapshot, now_ns: int | None, records_at_most: int, *, anew: bool) -> Step:
+    layout, began_s = pinned.layout, time.time()
     derived.sweep(layout)
     before = None if anew else derived.read(layout)
     with ExitStack() as unfinished:
@@ -121,15 +114,14 @@ def _whole_step(store: _Read, now_ns: int | None, records_at_most: int, *, anew:
         unfinished.callback(derived.discard, layout, began_s)
         # A step that was killed may have left them behind.
         kept.follow(layout, before)
-        step = _step(before, store, time.time_ns() if now_ns is None else now_ns, records_at_most)
+        step = _step(before, pinned, time.time_ns() if now_ns is None else now_ns, records_at_most)
         kept.follow(layout, derived.read(layout), is_last=step.is_last)
         unfinished.pop_all()
     return step
 
 
-def _step(before: State | None, store: _Read, now_ns: int, records_at_most: int) -> Step:
-    pinned, found, layout = store.pinned, store.found, store.pinned.layout
-    state = kept.current(before, pinned) or State(kept.rules())
+def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: int) -> Step:
+    layout, state = pinned.layout, kept.current(before, pinned) or State(kept.rules())
     new = fresh(pinned, state.upto, records_at_most)
     opened = kept.opened(layout, state)
     is_due = opened.filter(pl.col("due_ns") <= now_ns)
@@ -141,29 +133,29 @@ def _step(before: State | None, store: _Read, now_ns: int, records_at_most: int)
         if new.upto != state.upto:
             derived.write(layout, replace(state, upto=new.upto, commits=kept.commits(pinned)))
         return Step(0, _runs_of(state.parts), opened["run_id"].n_unique(), new.is_all)
+    indexes = {table: lookup.extended(pinned, table, state.indexes.get(table, ())) for table in KEYED}
+    found = in_store(pinned, indexes)
     keys = pl.concat([due.select(SOUGHT.names()), touched(found, new.rows)]).unique()
-    kept_leads = kept.collected(layout, kept.scan(layout, state, "leads"))[0]
-    keys, touched_runs = reached(keys, pl.concat([kept_leads, opened.select(LEADS.names())]))
+    known = leads.Leads(layout, state, opened.select(LEADS.names()))
+    keys, touched_runs = known.reached(keys)
     need = connected(found, Sought(keys.select("kind", "key").unique()))
     told = Derivation(need.tables, now_ns, need.identified)
-    leads = leads_of(told, need.meant)
-    states = finality(told, need.meant, leads, now_ns)
+    keys_of_runs = leads_of(told, need.meant)
+    states = finality(told, need.meant, keys_of_runs, now_ns)
     final = states.filter(pl.col("final_ns").is_not_null())
     gone = pl.concat([touched_runs, need.meant]).unique()
-    still_open = leads.join(
+    still_open = keys_of_runs.join(
         states.filter(pl.col("final_ns").is_null()).select("run_id", "due_ns"), on="run_id", how="inner"
     )
     open_now = pl.concat([opened.filter(~pl.col("run_id").is_in(gone.implode())), still_open])
-    part = kept.part(layout, _tables(told, leads, final))
+    part = kept.part(layout, _tables(told, keys_of_runs, final))
     open_part = state.opened
     if still_open.height or open_now.height < opened.height:
         live = {name: told.table(name).join(still_open, on="run_id", how="semi") for name in SHARED}
         open_part = kept.open_part(layout, open_part, open_now, gone, live)
-    was_kept = touched_runs.len() or need.meant.is_in(kept_leads["run_id"].implode()).any()
-    others = _without(layout, state, gone) if was_kept else state.parts
-    parts = [*others, *([part] if part.runs else [])]
-    parts = _folded(layout, parts)
-    derived.write(layout, State(state.rules, new.upto, tuple(parts), open_part, kept.commits(pinned)))
+    parts = _folded(layout, [*_without(layout, state, known, gone), *([part] if part.runs else [])])
+    indexes[leads.INDEX] = leads.extended(layout, state.indexes.get(leads.INDEX, ()), parts)
+    derived.write(layout, State(state.rules, new.upto, tuple(parts), open_part, kept.commits(pinned), indexes))
     return Step(records, _runs_of(parts), open_now["run_id"].n_unique(), is_last)
 
 
@@ -171,27 +163,26 @@ def _runs_of(parts: Iterable[Part]) -> int:
     return sum(part.runs for part in parts)
 
 
-def _tables(told: Derivation, leads: pl.DataFrame, final: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """What is kept of runs whose telling is final."""
-    final = final.join(leads.select("run_id").unique(), on="run_id", how="semi")
+def _tables(told: Derivation, keys: pl.DataFrame, final: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """What is kept of runs whose telling is final, with their keys (`leads_of`)."""
+    final = final.join(keys.select("run_id").unique(), on="run_id", how="semi")
     of_runs = {name: told.table(name).join(final, on="run_id", how="semi", maintain_order="left") for name in ORDERS}
     return {
         **of_runs,
-        "leads": leads.join(final, on="run_id", how="semi"),
+        "leads": keys.join(final, on="run_id", how="semi"),
         "final": final.select(kept.FINAL.names()),
     }
 
 
-def _without(layout: Layout, state: State, gone: pl.Series) -> list[Part]:
+def _without(layout: Layout, state: State, known: leads.Leads, gone: pl.Series) -> list[Part]:
     """The parts without some runs: those that hold any are written anew."""
-    parts = []
-    for part in state.parts:
+    parts = list(state.parts)
+    for part in known.parts(gone):
         one = replace(state, parts=(part,))
         held = kept.collected(layout, kept.scan(layout, one, "final").select("run_id"))[0]["run_id"]
-        if not held.is_in(gone.implode()).any():
-            parts.append(part)
-        elif not held.is_in(gone.implode()).all():
-            parts.append(_written(layout, one, ~pl.col("run_id").is_in(gone.implode())))
+        is_left = not held.is_in(gone.implode()).all()
+        at = parts.index(part)
+        parts[at : at + 1] = [_written(layout, one, ~pl.col("run_id").is_in(gone.implode()))] if is_left else []
     return parts
 
 

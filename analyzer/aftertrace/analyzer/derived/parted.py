@@ -12,7 +12,8 @@ import polars as pl
 from aftertrace.analyzer.derived import kept
 from aftertrace.analyzer.derived.derivation import Derivation
 from aftertrace.analyzer.derived.fresh import Fresh, fresh
-from aftertrace.analyzer.derived.touched import COLUMNS, LEADS, leads_of, reached, touched
+from aftertrace.analyzer.derived.leads import Leads
+from aftertrace.analyzer.derived.touched import COLUMNS, LEADS, leads_of, touched
 from aftertrace.analyzer.identity.connected import SOUGHT, Sought, connected, keys_of
 from aftertrace.analyzer.identity.found import Found, in_store
 from aftertrace.analyzer.reading.tables import Tables
@@ -64,9 +65,8 @@ class Parted:
         wanted = pl.Series("run_id", list(run_ids), dtype=pl.String)
         if wanted.is_in(self._meant.implode()).all():
             return self._live
-        leads = pl.concat([self._leads, self._live_leads])
-        leads = leads.filter(pl.col("run_id").is_in(wanted.implode()))
-        return self._told(leads.select("kind", "key").unique())[0]
+        live = self._live_leads.filter(pl.col("run_id").is_in(wanted.implode()))
+        return self._told(pl.concat([self._leads.of(wanted), live]).select("kind", "key").unique())[0]
 
     def having(self, *, spans: pl.Expr | None = None, events: pl.Expr | None = None) -> Derivation:
         """What is told of the runs with a span or event of which something holds; perhaps of others.
@@ -90,14 +90,13 @@ class Parted:
 
     @cached_property
     def _found(self) -> Found:
-        found = in_store(self.pinned)
+        found = in_store(self.pinned, self.state.indexes)
         return found if self.as_of_ns is None else found.received_before(self.as_of_ns)
 
     @cached_property
-    def _leads(self) -> pl.DataFrame:
+    def _leads(self) -> Leads:
         """The keys of runs that are kept, and of open ones."""
-        opened = kept.opened(self._layout, self.state).select(LEADS.names())
-        return pl.concat([kept.collected(self._layout, kept.scan(self._layout, self.state, "leads"))[0], opened])
+        return Leads(self._layout, self.state, kept.opened(self._layout, self.state).select(LEADS.names()))
 
     @cached_property
     def _live_leads(self) -> pl.DataFrame:
@@ -117,12 +116,12 @@ class Parted:
         begun = self._untold if self.as_of_ns is None else self._untold.filter(pl.col("from_ns") < self.as_of_ns)
         keys = pl.concat(
             [
-                kept.opened(self._layout, self.state).select(SOUGHT.names()),
+                self._leads.opened.select(SOUGHT.names()),
                 touched(self._found, new.rows) if any(frame.height for frame in new.rows.values()) else _NO_KEYS,
-                self._leads.join(begun, on="run_id", how="semi").select(SOUGHT.names()) if begun.height else _NO_KEYS,
+                self._leads.of(begun["run_id"]).select(SOUGHT.names()) if begun.height else _NO_KEYS,
             ]
         ).unique()
-        return reached(keys, self._leads) if keys.height else (keys, pl.Series("run_id", [], pl.String))
+        return self._leads.reached(keys) if keys.height else (keys, pl.Series("run_id", [], pl.String))
 
     def _fresh(self) -> Fresh:
         new = fresh(self.pinned, self.state.upto)

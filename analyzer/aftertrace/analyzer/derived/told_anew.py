@@ -16,7 +16,7 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer.derived import kept, kept_columns
+from aftertrace.analyzer.derived import kept, kept_columns, leads
 from aftertrace.analyzer.derived.derivation import Derivation
 from aftertrace.analyzer.derived.deriving import RECORDS_AT_MOST
 from aftertrace.analyzer.derived.finality import CLOSED_FOR_NS
@@ -26,9 +26,10 @@ from aftertrace.analyzer.derived.touched import COLUMNS, leads_of, touched
 from aftertrace.analyzer.identity.connected import Sought, connected, sought
 from aftertrace.analyzer.identity.found import in_store
 from aftertrace.analyzer.schemas.order import ORDERS, ordered
-from aftertrace.store import derived, derived_logs
+from aftertrace.store import derived, derived_logs, lookup
 from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot, collected
+from aftertrace.store.wire_keys import KEYED
 
 _TABLES: Final = (*ORDERS, "leads")
 
@@ -180,6 +181,7 @@ class _Comparing:
                     self._tell(name, run_id, f"rows of a run that {part.files[name]} is not about")
         self._marks()
         self._named()
+        self._indexed()
 
     def _marks(self) -> None:
         """Files say of their rows whether what is told of them is final."""
@@ -205,10 +207,19 @@ class _Comparing:
                     if {path for path in logged if path.startswith(f"{table.name}/")} != table.files:
                         self._tell(table.name, None, "its log names other files; `aftertrace derive` mends it")
 
+    def _indexed(self) -> None:
+        """By the indexes, records that come are led to all that they touch."""
+        pinned, state = self.of.pinned, self.of.state
+        for part in leads.differing(pinned.layout, state):
+            self._tell("leads", None, f"the index leads elsewhere than {part.files['leads']}")
+        for table in KEYED:
+            for path in lookup.differing(pinned, table, state.indexes.get(table, ())):
+                self._tell("leads", None, f"the index of {table} leads elsewhere than rows of {path}")
+
     def runs(self, told: Derivation, meant: pl.Series) -> None:
         """Compare some runs, as they are told from their records."""
-        leads = leads_of(told, meant)
-        runs = leads["run_id"].unique()
+        keys = leads_of(told, meant)
+        runs = keys["run_id"].unique()
         self.told.update(runs)
         runs = runs.filter(~runs.is_in(self.of.withdrawn.implode()))
         received = pl.concat(
@@ -227,7 +238,7 @@ class _Comparing:
         both = are_kept["run_id"].unique()
         of_both = pl.col("run_id").is_in(both.implode())
         for name in _TABLES:
-            expected = (leads if name == "leads" else told.table(name)).filter(of_both)
+            expected = (keys if name == "leads" else told.table(name)).filter(of_both)
             rows = self._read(state, name, of_both)
             for run_id, columns in _differing(_in_order(rows, name), _in_order(expected, name)):
                 self._tell(name, run_id, f"{columns}, expected what its records tell", days.get(run_id))

@@ -73,19 +73,3 @@ def leads_of(told: Derivation, meant: pl.Series) -> pl.DataFrame:
     leads = pl.concat([keys_of(spans, events, "run_id"), keys_of(spans.clear(), as_sent, "run_id")]).unique()
     # That a span links to a trace is told by the key of that trace.
     return leads.filter(pl.col("kind") != "link").select(LEADS.names()).sort(LEADS.names())
-
-
-def reached(keys: pl.DataFrame, leads: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """Some keys, and those of every run that they lead to, from run to run; and these runs.
-
-    Args:
-        keys: columns as in `SOUGHT`.
-        leads: those of runs that are known, columns as in `LEADS`.
-    """
-    runs = leads.select("run_id").clear()
-    while True:
-        led = leads.join(keys, on=SOUGHT.names(), how="semi", nulls_equal=True).select("run_id").unique()
-        if led.height == runs.height:
-            return keys, runs["run_id"]
-        runs = led
-        keys = pl.concat([keys, leads.join(runs, on="run_id", how="semi").select(SOUGHT.names())]).unique()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from aftertrace.store.wire_keys import wire_keys
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.reading.tables import Tables
+    from aftertrace.store.key_index import Level
     from aftertrace.store.snapshot import Snapshot
 
 KEYS: Final = pl.Schema({"kind": pl.String, "key": pl.String})
@@ -42,11 +43,11 @@ class Found:
         return Found(by, lambda table: self.all(table).filter(had_come), self.of_runs)
 
 
-def in_store(snapshot: Snapshot) -> Found:
-    """Rows of a version of a store, by its lookup files."""
+def in_store(snapshot: Snapshot, indexes: Mapping[str, Sequence[Level]] | None = None) -> Found:
+    """Rows of a version of a store, by its lookup files, and by table an index of them (`lookup.extended`)."""
     from aftertrace.store.lookup import Reader
 
-    reader = Reader(snapshot)
+    reader = Reader(snapshot, indexes)
     return Found(reader.rows_with, snapshot.scan, reader.keys_of_runs)
 
 
