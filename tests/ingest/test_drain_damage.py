@@ -124,5 +124,5 @@ def test_a_reader_on_a_read_only_file_system_reads(layout: Layout, monkeypatch: 
 )
 def test_a_day_is_that_of_utc(received_ns: int, day: date) -> None:
     """The first or last day there is for a clock that is beyond."""
-    frame = Frame("main", 1, b"", b"", received_ns, "traces", "anonymous", 0, b"", 0, "sha256:policy", b"")
+    frame = Frame("main", 1, b"", b"", received_ns, "traces", "anonymous", 0, b"", 0, "sha256:policy", b"", b"")
     assert frame.received_date == day

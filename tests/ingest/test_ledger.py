@@ -311,25 +311,6 @@ def test_a_seq_that_the_ledger_knows_is_not_given_out_again(layout: Layout, tmp_
     assert "rows_differ" not in {found.code for found in report.findings}
 
 
-def test_tables_that_were_put_back_get_what_the_wal_still_has_once_more(layout: Layout, tmp_path: Path) -> None:
-    """The same requests, so the ledger says them again as they are now; another request in their place would show."""
-    send(layout, traces(1))
-    drain(layout)
-    backup = tmp_path / "backup"
-    shutil.copytree(layout.tables_folder, backup)
-    with WalWriter(layout, "main", SMALL) as writer:
-        writer.append(*request(traces(2))).result(5)
-        drain(layout)
-        seal(layout)
-        shutil.rmtree(layout.tables_folder)
-        shutil.copytree(backup, layout.tables_folder)
-        drain(layout)
-    assert covered(layout) == [1, 2, 2]
-    codes = {found.code for found in checked(layout).findings}
-    # The log of commits did go back; the rows are all there, and as the ledger has them.
-    assert codes & {"rows_missing", "rows_differ", "rows_added"} == set()
-
-
 def test_rows_behind_the_ledger_are_not_taken_for_new(layout: Layout) -> None:
     """A drain that was stopped before the ledger knows: they wait for it, and nothing is called sound."""
     send(layout, traces(1))

@@ -42,12 +42,15 @@ def requests(draw: st.DrawFn) -> tuple[Request, Prepared]:
     return Request(signal, "protobuf", b"", draw(st.text(max_size=40)), received_ns), prepared
 
 
+SALT = bytes(range(16))
+
+
 @given(requests(), st.integers(1, 2**63), st.binary(min_size=32, max_size=32))
 def test_a_frame_gives_back_what_was_sealed(pair: tuple[Request, Prepared], seq: int, previous: bytes) -> None:
     """`decode` is the inverse of `seal`, and the length is known before."""
     request, prepared = pair
     frame.check(request, prepared)
-    sealed = frame.seal("east-1", seq, previous, request, prepared)
+    sealed = frame.seal("east-1", seq, previous, request, prepared, SALT)
     found = decode(sealed.content)
     assert found == Frame(
         receiver="east-1",
@@ -62,8 +65,16 @@ def test_a_frame_gives_back_what_was_sealed(pair: tuple[Request, Prepared], seq:
         redactions=sum(count for _, count in prepared.redactions),
         policy=prepared.policy,
         payload=prepared.payload,
+        salt=SALT,
     )
     assert found.length_bytes == len(sealed.content)
+
+
+def test_each_frame_has_a_salt_of_its_own() -> None:
+    """Random, where none is given."""
+    request, prepared = Request("traces", "protobuf", b"", "agent", 1), Prepared(b"p", 1, b"", (), "p")
+    salts = {decode(frame.seal("main", 1, bytes(32), request, prepared).content).salt for _ in range(9)}
+    assert ({len(salt) for salt in salts}, len(salts)) == ({16}, 9)
 
 
 SAMPLE = frame.seal(
@@ -72,6 +83,7 @@ SAMPLE = frame.seal(
     frame.genesis("main"),
     Request("traces", "protobuf", b"", "agent", 1_764_000_000_000_000_000),
     Prepared(b"payload", 1, bytes(range(16)), (("bearer", 2),), "sha256:00"),
+    bytes(range(16, 32)),
 )
 
 
@@ -118,7 +130,7 @@ def test_the_documented_bytes_are_what_is_written() -> None:
 def test_a_frame_of_version_1_is_read_as_one_without_a_name() -> None:
     """As the version before wrote it, byte for byte: what was acknowledged then is not lost by an upgrade."""
     older, sample = documented("frame 1"), decode(SAMPLE.content)
-    assert decode(older) == replace(sample, receiver="", digest=older[56:88])
+    assert decode(older) == replace(sample, receiver="", digest=older[56:88], salt=b"")
     assert decode(older).length_bytes == len(older)
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.store.ledger.leaves import CONTENT, leaves_of, new_salts
+from aftertrace.store.ledger.leaves import CONTENT, leaves_of
 from aftertrace.store.schema import TABLES
 
 TABLE_NAMES = ("evidence", "spans", "events")
@@ -125,9 +125,3 @@ def test_a_column_that_comes_to_be_changes_no_leaf() -> None:
     row = pa.Table.from_pylist([{"index": 1, "name": "a"}], schema)
     wider = row.append_column("younger", pa.nulls(1, pa.string()))
     assert list(leaves_of("spans", wider, [b""])) == list(leaves_of("spans", row, [b""]))
-
-
-def test_salts_are_of_requests_and_random() -> None:
-    """One for all rows of a request, and another for each."""
-    salts = new_salts([1, 2, 1])
-    assert (sorted(salts), len(set(salts.values())), {len(salt) for salt in salts.values()}) == ([1, 2], 2, {16})

@@ -336,7 +336,7 @@ def test_frames_of_before_they_had_a_name_are_read_as_those_of_their_wal(
     real = frame.seal
     with monkeypatch.context() as older:
         older.setattr(frame, "VERSION", 1)
-        older.setattr(frame, "seal", lambda _receiver, *others: real("", *others))
+        older.setattr(frame, "seal", lambda _receiver, *others: real("", *others, salt=b""))
         write(layout, range(1, 4))
     write(layout, range(4, 6))
     assert read(layout) == ([1, 2, 3, 4, 5], [])

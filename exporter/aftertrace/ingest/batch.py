@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -21,8 +22,7 @@ from aftertrace.ingest.same_ids import SameIds, Told
 from aftertrace.ingest.tellings import Telling
 from aftertrace.store.errors import Invalid
 from aftertrace.store.finding import Finding
-from aftertrace.store.frame import Frame
-from aftertrace.store.ledger.leaves import new_salts
+from aftertrace.store.frame import SALT_BYTES, Frame
 from aftertrace.store.schema import TABLES
 
 Row: TypeAlias = dict[str, Any]
@@ -220,7 +220,9 @@ def _evidence(items: Sequence[Item]) -> pa.Table:
     schema = TABLES["evidence"].schema
     if not items:
         return schema.empty_table()
-    salts = new_salts({item.frame.seq for item in items})
+    # Frames that an older aftertrace wrote have none.
+    salts = {item.frame.seq: item.frame.salt for item in items}
+    salts = {seq: salt or os.urandom(SALT_BYTES) for seq, salt in salts.items()}
     rows = (
         (
             *item.pointer,

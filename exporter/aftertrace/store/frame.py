@@ -3,7 +3,7 @@
 ::
 
     header   0  magic 89 "atframe"      8 bytes
-             8  version 2               u16      10  zero u16
+             8  version 3               u16      10  zero u16
             12  length of the body      u32
             16  seq                     u64
             24  previous digest         32 bytes
@@ -15,17 +15,22 @@
            104  redactions              u32
            108  length of source        u16     110  length of policy  u16
            112  length of keys          u32     116  length of payload u32
-           120  receiver, source, policy (UTF-8), keys, payload
+           120  salt                    16 bytes
+           136  receiver, source, policy (UTF-8), keys, payload
 
 All numbers are little-endian. A frame names the digest of the frame before it, so that frames cannot be taken out,
 put in or swapped unseen; the first of a receiver names `genesis(receiver)`. Each names its receiver too, so that none
 can be moved to another, or be read under another name when its WAL is. One of version 1 does not: it has a zero for the
-length of the receiver, and is that of the WAL it stands in.
+length of the receiver, and is that of the WAL it stands in. One of version 1 or 2 has no salt: its texts begin at 120.
+
+The salt is that of the request in the ledger (`ledger.leaves`). It stands here so that a request which is stored once
+more, from a WAL that still has it, becomes the very rows that the ledger has.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 from dataclasses import dataclass
 from datetime import date
@@ -37,9 +42,12 @@ from aftertrace.store.errors import Corrupt, Invalid
 from aftertrace.store.request import Prepared, Request, Signal
 
 MAGIC: Final = b"\x89atframe"
-VERSION: Final = 2
+VERSION: Final = 3
+SALT_BYTES: Final = 16
 _NAMELESS: Final = 1
 """The version whose frames do not name their receiver."""
+_SALTLESS: Final = 2
+"""The last version whose frames have no salt."""
 HEADER_BYTES: Final = 88
 MAX_BODY_BYTES: Final = 256 << 20
 """Far over any request that a receiver lets in; a length beyond it is damage, not a reason to read on."""
@@ -72,11 +80,14 @@ class Frame:
     """How many values redaction replaced."""
     policy: str
     payload: bytes
+    salt: bytes
+    """Random, and nowhere else than here and in the rows of `evidence`; empty in a frame of version 1 or 2."""
 
     @property
     def length_bytes(self) -> int:
         """Bytes of the whole frame."""
-        return length_bytes(self.receiver, self.source, self.policy, self.keys, self.payload)
+        saltless_bytes = length_bytes(self.receiver, self.source, self.policy, self.keys, self.payload) - SALT_BYTES
+        return saltless_bytes + len(self.salt)
 
     @property
     def received_date(self) -> date:
@@ -114,7 +125,7 @@ def genesis(receiver: str) -> bytes:
 def length_bytes(receiver: str, source: str, policy: str, keys: bytes, payload: bytes) -> int:
     """Bytes of a frame that holds these."""
     texts_bytes = sum(len(text.encode()) for text in (receiver, source, policy))
-    return HEADER_BYTES + _BODY.size + texts_bytes + len(keys) + len(payload)
+    return HEADER_BYTES + _BODY.size + SALT_BYTES + texts_bytes + len(keys) + len(payload)
 
 
 def check(request: Request, prepared: Prepared) -> None:
@@ -128,7 +139,7 @@ def check(request: Request, prepared: Prepared) -> None:
             f"append request: {len(prepared.keys)} bytes of keys for {prepared.records} records,"
             f" expected {KEY_BYTES} each or none"
         )
-    body_bytes = _BODY.size + len(prepared.keys) + len(prepared.payload)
+    body_bytes = _BODY.size + SALT_BYTES + len(prepared.keys) + len(prepared.payload)
     if body_bytes > MAX_BODY_BYTES:
         raise Invalid(f"append request: {body_bytes} bytes, expected {MAX_BODY_BYTES} at most; send smaller batches")
     if not -(1 << 63) <= request.received_ns < 1 << 63:
@@ -138,8 +149,10 @@ def check(request: Request, prepared: Prepared) -> None:
             raise Invalid(f"append request: {name} is not Unicode text of 65,535 bytes at most; change it")
 
 
-def seal(receiver: str, seq: int, previous: bytes, request: Request, prepared: Prepared) -> Sealed:
-    """Make the frame of a request that `check` accepts. `decode` is the inverse."""
+def seal(
+    receiver: str, seq: int, previous: bytes, request: Request, prepared: Prepared, salt: bytes | None = None
+) -> Sealed:
+    """Make the frame of a request that `check` accepts, with a new salt if none is given. `decode` is the inverse."""
     name, source, policy = receiver.encode(), request.source.encode(), prepared.policy.encode()
     fixed = _BODY.pack(
         request.received_ns,
@@ -153,7 +166,9 @@ def seal(receiver: str, seq: int, previous: bytes, request: Request, prepared: P
         len(prepared.keys),
         len(prepared.payload),
     )
-    body = b"".join((fixed, name, source, policy, prepared.keys, prepared.payload))
+    body = b"".join(
+        (fixed, os.urandom(SALT_BYTES) if salt is None else salt, name, source, policy, prepared.keys, prepared.payload)
+    )
     prefix = _PREFIX.pack(MAGIC, VERSION, 0, len(body), seq, previous)
     digest = _digest(prefix, body)
     return Sealed(seq, previous, digest, b"".join((prefix, digest, body)))
@@ -170,7 +185,7 @@ def parse_header(content: bytes) -> Header:
     magic, version, zero, body_bytes, seq, previous = _PREFIX.unpack_from(content)
     if magic != MAGIC:
         raise Corrupt("read frame: no frame begins here, expected its magic")
-    if version not in (_NAMELESS, VERSION) or zero:
+    if version not in (_NAMELESS, _SALTLESS, VERSION) or zero:
         raise Corrupt(f"read frame: version {version}, expected {VERSION} at most")
     if not _BODY.size <= body_bytes <= MAX_BODY_BYTES:
         raise Corrupt(f"read frame: body of {body_bytes} bytes, expected {MAX_BODY_BYTES} at most")
@@ -188,7 +203,7 @@ def decode(header: Header, body: bytes) -> Frame:
     if _digest(header.prefix, body) != header.digest:
         raise Corrupt("read frame: digest differs from the one that was written")
     received_ns, code, name_bytes, zero, records, redactions, *others = _BODY.unpack_from(body)
-    lengths = [name_bytes, *others]
+    lengths = [0 if header.version <= _SALTLESS else SALT_BYTES, name_bytes, *others]
     is_named = bool(name_bytes) or header.version == _NAMELESS
     if code not in _SIGNALS or zero or not is_named or _BODY.size + sum(lengths) != len(body):
         raise Corrupt("read frame: fields that no writer writes")
@@ -196,7 +211,7 @@ def decode(header: Header, body: bytes) -> Frame:
     for length in lengths:
         parts.append(body[start : start + length])
         start += length
-    receiver, source, policy, keys, payload = parts
+    salt, receiver, source, policy, keys, payload = parts
     try:
         return Frame(
             receiver=receiver.decode(),
@@ -211,6 +226,7 @@ def decode(header: Header, body: bytes) -> Frame:
             redactions=redactions,
             policy=policy.decode(),
             payload=payload,
+            salt=salt,
         )
     except UnicodeDecodeError:
         raise Corrupt("read frame: receiver, source or policy is not UTF-8") from None

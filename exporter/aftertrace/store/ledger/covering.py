@@ -35,6 +35,7 @@ from aftertrace.store.ledger.entries import (
     FrameEntry,
     Gap,
     Quarantine,
+    Restored,
     Rows,
     Tables,
     batches,
@@ -82,6 +83,11 @@ class Ledger:
         self._layout = layout
         self._tables = tables
         self._log = LedgerLog(layout)
+        known = self._log.versions
+        back = {name: table.version for name, table in tables.items() if table.version < known.get(name, -1)}
+        if back:
+            entry = _with(Restored(back=back), self._log.upto, {**known, **back}, {})
+            self._log.append([msgspec.structs.replace(entry, last_act=self._log.last_act)])
         self._claims = {name: Claim(table, self._log.versions.get(name)) for name, table in tables.items()}
         self.acts = list(acts.recorded(layout))
         """All that were entered, in order."""
@@ -171,7 +177,8 @@ class Ledger:
         made: list[Entry] = []
         last_act = self._log.last_act
         for number, entry in enumerate(entries):
-            upto |= _reached(entry)
+            # Requests that are told once more take nothing back.
+            upto |= {receiver: max(seq, upto.get(receiver, 0)) for receiver, seq in reached(entry).items()}
             commits = {name: claim.range() for name, claim in told.items()} if number == 0 else {}
             versions |= {name: each.last for name, each in commits.items()}
             made.append(msgspec.structs.replace(_with(entry, upto, versions, commits), last_act=last_act))
@@ -203,9 +210,10 @@ class Ledger:
         """Entries for frames, of which tables held what is before a seq already."""
         run: list[tuple[str, FrameEntry]] = []
         for frame in frames:
-            if frame.seq > last + 1:
+            if run and frame.seq != run[-1][1].seq + 1:
                 yield from self._batches(receiver, run)
                 run = []
+            if frame.seq > last + 1:
                 if frame.seq - 1 <= stored:
                     # Stored by an aftertrace without a ledger, or beside a ledger that was put back from a backup.
                     yield Begin(receiver=receiver, after_seq=frame.seq - 1)
@@ -275,7 +283,7 @@ def _frame_entry(frame: Frame, rows: Mapping[str, Rows]) -> FrameEntry:
     )
 
 
-def _reached(entry: Entry) -> dict[str, int]:
+def reached(entry: Entry) -> dict[str, int]:
     """How far the log speaks of a receiver with an entry."""
     if isinstance(entry, Begin):
         return {entry.receiver: entry.after_seq}

@@ -121,6 +121,15 @@ class Tables(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
     """Commits that stored no request: a table was made or folded, or got a column."""
 
 
+class Restored(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="restored"):
+    """Tables were found at older versions than the log speaks of: they were put back. It was not said by whom, nor why;
+    what they do not have any more is missed. Commits behind these versions are told once more from here on.
+    """
+
+    back: dict[str, int]
+    """Version of each that it was found at."""
+
+
 class Act(State, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What somebody asked for."""
 
@@ -192,7 +201,7 @@ class Retained(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
 
 
 AnyAct: TypeAlias = Export | Hold | Release | Retention | Retained
-Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables | AnyAct
+Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables | Restored | AnyAct
 _DECODER: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry, strict=True)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
@@ -258,6 +267,8 @@ def _is_sound(entry: Entry) -> bool:
         numbers += [entry.first_seq, entry.last_seq - entry.first_seq]
     elif isinstance(entry, Quarantine):
         digests.append(entry.digest)
+    elif isinstance(entry, Restored):
+        numbers += [*entry.back.values(), len(entry.back) - 1]
     elif isinstance(entry, Act):
         told, named = _told_of_act(entry)
         numbers += told

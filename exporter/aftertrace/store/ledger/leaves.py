@@ -11,16 +11,15 @@ in 4 bytes, and the value. Texts are UTF-8; whole numbers have 8 bytes, days cou
 IEEE 754 writes it. `index` and `ordinal` have 8 bytes; a row without ordinal has 0. All is little-endian. A column that
 comes to be later changes no leaf of rows that do not have it.
 
-The salt is 16 random bytes of a request, in its rows of `evidence`; its rows of `spans` and `events` have the same.
-Without it nobody can test guesses against a leaf, so a row can go and its leaf stay, or its content go and the hash of
-that stay. A row is shown to somebody with `own` alone, which says nothing of its neighbours.
+The salt is 16 random bytes of a request, in its frame and its rows of `evidence`; its rows of `spans` and `events` have
+the same. Without it nobody can test guesses against a leaf, so a row can go and its leaf stay, or its content go and
+the hash of that stay. A row is shown to somebody with `own` alone, which says nothing of its neighbours.
 """
 
 from __future__ import annotations
 
-import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Final
@@ -30,7 +29,6 @@ import pyarrow.compute as pc
 
 from aftertrace.store.errors import Corrupt
 
-SALT_BYTES: Final = 16
 SALT: Final = "salt"
 """The column of `evidence` with it."""
 CONTENT: Final[Mapping[str, frozenset[str]]] = {
@@ -45,11 +43,6 @@ _ROW: Final = b"\x00aftertrace/row/v1\n"
 _PLACE: Final = struct.Struct("<QQ")
 _PART_BYTES: Final = 64 << 20
 """So much of a table is written out at a time: some times as much is in memory meanwhile."""
-
-
-def new_salts(seqs: Iterable[int]) -> dict[int, bytes]:
-    """A new salt for each of some requests."""
-    return {seq: os.urandom(SALT_BYTES) for seq in seqs}
 
 
 def leaves_of(table: str, rows: pa.Table, salts: Sequence[bytes | None]) -> Iterator[bytes]:

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Final, Self
 
@@ -21,7 +23,8 @@ from aftertrace.store import durable
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
-from aftertrace.store.ledger.entries import decoded
+from aftertrace.store.ledger.entries import Batch, Entry, FrameEntry, decoded
+from aftertrace.store.ledger.following import Following
 from aftertrace.store.lock import Lock
 from aftertrace.tlog.checkpoint import Checkpoint, opened
 from aftertrace.tlog.edge import Edge
@@ -29,6 +32,7 @@ from aftertrace.tlog.errors import Invalid
 from aftertrace.tlog.keys import SignerKey
 from aftertrace.tlog.merkle import EMPTY_ROOT, leaf_hash
 from aftertrace.tlog.note import Note
+from aftertrace.tlog.tiled import TiledTree
 from aftertrace.tlog.tiles import HEIGHT, WIDTH, Bundle, Tile
 
 SECRET_BYTES: Final = 32
@@ -47,13 +51,15 @@ class Sealer:
             OSError: the disk does not take a new key.
         """
         self._layout = layout
+        self._found: list[bytes] = []
+        """Entries that are about to be signed."""
         durable.make_folder(layout.sealer, mode=0o700)
         durable.make_folder(layout.ledger)
         self._lock = Lock(layout.sealer_lock, "seals this store")
         try:
             self._key = _key(layout)
             self._edge = self._signed()
-            self._compare()
+            self._following = Following.behind(self._edge.size, self._compare(), self._told)
         except BaseException:
             self._lock.release()
             raise
@@ -70,20 +76,24 @@ class Sealer:
             Whether there were new ones.
 
         Raises:
-            Corrupt: an entry is none, or entries that were signed are gone. Nothing is signed.
+            Corrupt: an entry is none, or takes back what was signed, or entries that were signed are gone. Nothing is
+                signed.
             OSError: the disk does not take it; the next call goes on.
         """
         before = self._edge
         found = self._new()
         if not found:
             return False
+        following, self._found = self._following.copied(), found
+        for entry in found:
+            following.take(decoded(entry))
         edge, tiles = before.extended([leaf_hash(entry) for entry in found])
         for tile, content in tiles.items():
             path = self._layout.ledger / tile.path
             durable.make_folder(path.parent)
             durable.write_file(path, content)
         self._publish(Checkpoint(self._key.name, edge.size, edge.root()))
-        self._edge = edge
+        self._edge, self._following = edge, following
         for tile in _outgrown(before.size, edge.size):
             (self._layout.ledger / tile.path).unlink(missing_ok=True)
         return True
@@ -162,19 +172,40 @@ class Sealer:
                 f"{size}, expected no fewer; put it back, or copy the first over the second"
             )
 
-    def _compare(self) -> None:
-        """Refuse to go on from other entries than were signed, as far as they share a tile with those to come."""
-        index, width = divmod(self._edge.size, WIDTH)
-        if not width:
-            return
+    def _compare(self) -> Entry | None:
+        """The last entry. Refuse to go on from other entries than were signed, as far as they share a tile with it."""
+        if not self._edge.size:
+            return None
+        index = (self._edge.size - 1) // WIDTH
+        width = self._edge.size - index * WIDTH
         try:
             found = files.split(files.read_bundle(self._layout.ledger, Bundle(index, width)))[0]
         except FileNotFoundError:
             found = []
-        if tuple(leaf_hash(entry) for entry in found) != self._edge.partial[0]:
+        if tuple(leaf_hash(entry) for entry in found) != self._tree().hashes(0, index):
             raise Corrupt(
                 f"seal ledger: {Bundle(index).path} has other entries than were signed; run `aftertrace verify`"
             )
+        return decoded(found[-1])
+
+    def _tree(self) -> TiledTree:
+        """What was signed."""
+        size, root = self._edge.size, self._edge.root()
+        return TiledTree(size, root, lambda tile: files.read_tile(self._layout.ledger, tile))
+
+    def _told(self, receiver: str, first_seq: int, number: int) -> dict[int, FrameEntry]:
+        """What so many entries, signed or about to be, say of a receiver's requests from a seq on.
+
+        Raises:
+            Corrupt: entries that were signed are gone, or others.
+        """
+        ledger = self._layout.ledger
+        try:
+            signed = [entry for _, entry in self._tree().entries(lambda bundle: files.read_bundle(ledger, bundle))]
+        except (FileNotFoundError, Invalid) as refusal:
+            raise Corrupt(f"seal ledger: {refusal}, expected what was signed; run `aftertrace verify`") from None
+        made = self._found[: number - self._edge.size]
+        return _frames(chain(signed, made), receiver, first_seq)
 
     def _new(self) -> list[bytes]:
         """The entries behind those that were signed, on stable storage."""
@@ -233,6 +264,12 @@ def seal(layout: Layout) -> None:
         return
     except OSError as error:
         raise Unavailable(f"seal {layout.data}: {error}; free disk space, or see to its permissions", 1.0) from error
+
+
+def _frames(entries: Iterable[bytes], receiver: str, first_seq: int) -> dict[int, FrameEntry]:
+    """What entries say of a receiver's requests from a seq on."""
+    batches = (entry for entry in map(decoded, entries) if isinstance(entry, Batch) and entry.receiver == receiver)
+    return {frame.seq: frame for batch in batches for frame in batch.frames if frame.seq >= first_seq}
 
 
 def _outgrown(before: int, size: int) -> list[Tile]:

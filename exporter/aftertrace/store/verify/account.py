@@ -9,7 +9,7 @@ from datetime import date
 from msgspec import UNSET, UnsetType
 
 from aftertrace.store.ledger.acts import newest
-from aftertrace.store.ledger.entries import Batch, Begin, Entry, Gap, Quarantine, digest_of
+from aftertrace.store.ledger.entries import Batch, Begin, Entry, Gap, Quarantine, Restored, digest_of
 from aftertrace.store.verify.expected import Claims, Expected, told_of
 from aftertrace.store.verify.report import Findings
 
@@ -69,6 +69,8 @@ class Account:
         elif isinstance(entry, Quarantine):
             self.put_aside[entry.code, entry.where] = entry
             findings.add("put_aside", entry.where, f"{entry.code}: recorded in {where}; its bytes are in quarantine")
+        elif isinstance(entry, Restored):
+            self._restored(entry, where, findings)
         for table, commits in entry.commits.items():
             if commits.first <= self._versions.get(table, -1):
                 findings.add("ledger_contradicts", where, f"tells of version {commits.first} of {table} once more")
@@ -118,6 +120,20 @@ class Account:
         if entry.last_seq > entry.first_seq:
             lost += f" to {entry.last_seq}"
         findings.add("gap", f"evidence {lost}", f"accepted and lost before it was stored, recorded in {where}")
+
+    def _restored(self, entry: Restored, where: str, findings: Findings) -> None:
+        for table, version in sorted(entry.back.items()):
+            before = self._versions.get(table, -1)
+            if version >= before:
+                findings.add(
+                    "ledger_contradicts", where, f"puts {table} back to version {version}, which is none before"
+                )
+                continue
+            message = f"put back to version {version}, with {before} told before: recorded in {where}"
+            findings.add("restored", f"tables/{table}", message)
+            self._versions[table] = version
+            if table in self.claims:
+                self.claims[table].put_back(version)
 
     def _reach(self, receiver: str, expected: Expected, seq: int) -> None:
         expected.last_seq = seq

@@ -140,6 +140,15 @@ class Claims:
         self._file.write(_CLAIM.pack(first, last, digest))
         self.last = last
 
+    def put_back(self, version: int) -> None:
+        """Forget ranges that end behind a version: its commits are others now."""
+        left = [told for told in self.ranges() if told[1] <= version]
+        self._file.seek(0)
+        self._file.truncate()
+        for told in left:
+            self._file.write(_CLAIM.pack(*told))
+        self.last = left[-1][1] if left else -1
+
     def ranges(self) -> Iterator[tuple[int, int, bytes]]:
         """All, in order."""
         self._file.seek(0)

@@ -48,6 +48,7 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "unchecked": ("integrity", "warning"),
     "gap": ("completeness", "warning"),
     "put_aside": ("completeness", "warning"),
+    "restored": ("completeness", "warning"),
     "wal_behind": ("completeness", "warning"),
     "no_ledger": ("integrity", "warning"),
     "not_sealed": ("authenticity", "warning"),

@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from aftertrace.store import commits, lookup, parquet
 from aftertrace.store.digest import origin_digest
 from aftertrace.store.errors import Corrupt
+from aftertrace.store.frame import SALT_BYTES
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger.leaves import SALT, SALT_BYTES, leaves_of
+from aftertrace.store.ledger.leaves import SALT, leaves_of
 from aftertrace.store.objects import Objects
 from aftertrace.store.schema import TABLES
 from aftertrace.store.verify.expected import Expected, Slot

@@ -1,0 +1,114 @@
+"""What an entry may say after those before it: the log speaks of each request and each commit once, and goes on.
+
+Whoever may write to the ledger's files can put an entry there that is written as it should be. The sealer signs none
+that takes back what was signed, or tells it otherwise. What is told for the first time it cannot judge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from msgspec import UNSET, UnsetType
+
+from aftertrace.store.errors import Corrupt
+from aftertrace.store.ledger.acts import newest
+from aftertrace.store.ledger.entries import Batch, Begin, Entry, FrameEntry, Gap, Restored
+
+Told: TypeAlias = Callable[[str, int, int], dict[int, FrameEntry]]
+"""From a receiver, a seq and a number to what so many entries say of its requests from that seq on."""
+
+
+@dataclass(slots=True)
+class Following:
+    """What the entries so far add up to."""
+
+    told: Told
+    number: int = 0
+    """How many there are."""
+    upto: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    last_act: int | UnsetType = UNSET
+    _retold: dict[str, tuple[int, dict[int, FrameEntry]]] = field(default_factory=dict)
+    """By receiver that told requests once more, since when, and what is said of them by now."""
+
+    @classmethod
+    def behind(cls, number: int, last: Entry | None, told: Told) -> Following:
+        """Behind so many entries, with the last of them."""
+        if last is None:
+            return cls(told)
+        return cls(told, number, dict(last.upto), dict(last.versions), newest(number - 1, last))
+
+    def copied(self) -> Following:
+        """Another one that goes on from here, while this one stays."""
+        return Following(self.told, self.number, {**self.upto}, {**self.versions}, self.last_act)
+
+    def take(self, entry: Entry) -> None:
+        """Go on by an entry.
+
+        Raises:
+            Corrupt: it takes back what those before it say, or does not say what they add up to.
+        """
+        if isinstance(entry, Begin):
+            self._begin(entry)
+        elif isinstance(entry, Batch):
+            self._batch(entry)
+        elif isinstance(entry, Gap):
+            self._gap(entry)
+        elif isinstance(entry, Restored):
+            self._restored(entry)
+        for table, commits in entry.commits.items():
+            if commits.first <= self.versions.get(table, -1):
+                raise self._refusal(f"tells of version {commits.first} of {table} once more")
+            self.versions[table] = commits.last
+        if (entry.upto, entry.versions, entry.last_act) != (self.upto, self.versions, self.last_act):
+            raise self._refusal("does not say what the entries before it add up to")
+        self.last_act = newest(self.number, entry)
+        self.number += 1
+
+    def _begin(self, entry: Begin) -> None:
+        if entry.after_seq < self.upto.get(entry.receiver, 0):
+            raise self._refusal(f"begins at {entry.after_seq} of {entry.receiver} once more")
+        self.upto[entry.receiver] = entry.after_seq
+
+    def _batch(self, entry: Batch) -> None:
+        receiver, first, last = entry.receiver, entry.frames[0].seq, entry.frames[-1].seq
+        before = self.upto.get(receiver)
+        if before is None:
+            raise self._refusal(f"has requests of {receiver}, which was not begun")
+        if first > before + 1 or last - first + 1 != len(entry.frames):
+            raise self._refusal(f"leaves out requests of {receiver} before {last}")
+        if first <= before:
+            known = self._known(receiver, first)
+            for frame in entry.frames:
+                # Tables that were put back get what the WAL still has once more: the very same rows.
+                if frame.seq in known and known[frame.seq] != frame:
+                    raise self._refusal(f"tells request {receiver}/{frame.seq} otherwise than before")
+        if receiver in self._retold:
+            self._retold[receiver][1].update((frame.seq, frame) for frame in entry.frames)
+        self.upto[receiver] = max(before, last)
+
+    def _known(self, receiver: str, first_seq: int) -> Mapping[int, FrameEntry]:
+        since, known = self._retold.get(receiver, (first_seq, None))
+        if known is None or first_seq < since:
+            known = self.told(receiver, first_seq, self.number)
+            self._retold[receiver] = first_seq, known
+        return known
+
+    def _gap(self, entry: Gap) -> None:
+        if entry.receiver not in self.upto or entry.first_seq != self.upto[entry.receiver] + 1:
+            raise self._refusal(f"has a gap of {entry.receiver} that does not follow what is before")
+        self.upto[entry.receiver] = entry.last_seq
+
+    def _restored(self, entry: Restored) -> None:
+        for table, version in entry.back.items():
+            if version >= self.versions.get(table, -1):
+                raise self._refusal(f"puts {table} back to version {version}, which is none before")
+            self.versions[table] = version
+
+    def _refusal(self, what: str) -> Corrupt:
+        return Corrupt(
+            f"seal ledger: entry {self.number} {what}, expected that it goes on from what was signed; nothing more is "
+            "signed: run `aftertrace verify`, and put ledger/ back from a backup"
+        )
