@@ -136,6 +136,11 @@ def tell(layout: Layout, entry: Entry, commits: dict[str, CommitRange]) -> None:
     versions = {**entries[-1].versions, **{table: made.last for table, made in commits.items()}}
     told = msgspec.structs.replace(entry, time_ns="1", upto=entries[-1].upto, versions=versions, commits=commits)
     write_entries(layout, [*entries, told])
+    sign(layout)
+
+
+def sign(layout: Layout) -> None:
+    """Sign whatever the ledger has, which somebody with the key can: the sealer looks at what it signs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Following, "take", lambda *_: None)
         seal(layout)

@@ -117,7 +117,7 @@ def parsed(log: Log, version: int, content: bytes) -> Commit:
     try:
         actions = [json.loads(line) for line in content.splitlines() if line.strip()]
         return _commit(version, actions, hashlib.sha256(content).digest())
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
         raise Corrupt(
             f"read {log.commit(version)}: not a whole commit, expected one; "
             "put it back from a backup, and run `aftertrace fsck`"
@@ -193,7 +193,7 @@ def digests(log: Log, paths: set[str], version: int) -> dict[str, tuple[str, int
 def _checkpointed(log: Log) -> int:
     try:
         return int(json.loads(log.objects.get(f"{log.key}/{LAST_CHECKPOINT}"))["version"])
-    except (FileNotFoundError, LookupError, TypeError, ValueError):
+    except (FileNotFoundError, LookupError, RecursionError, TypeError, ValueError):
         # None yet, or one that a power cut tore, which the next drain takes away.
         return 0
 

@@ -105,7 +105,7 @@ class Ledger:
             OSError: the disk does not take it.
         """
         if receiver not in self._log.upto:
-            self._append([Begin(receiver=receiver, after_seq=self._stored_seq(receiver))])
+            self._append([self._begin(receiver, self._stored_seq(receiver))])
 
     def cover(
         self, receiver: str, frames: Sequence[Frame], written: Mapping[str, Written], aside: Sequence[PutAside]
@@ -163,6 +163,9 @@ class Ledger:
         """Let go of its file."""
         self._log.close()
 
+    def _begin(self, receiver: str, after_seq: int) -> Begin:
+        return Begin(receiver=receiver, after_seq=after_seq, shared=self._layout.is_shared)
+
     def _stored_seq(self, receiver: str) -> int:
         return max(self._tables[name].last_seq(receiver) for name in SEQUENCED)
 
@@ -216,7 +219,7 @@ class Ledger:
             if frame.seq > last + 1:
                 if frame.seq - 1 <= stored:
                     # Stored by an aftertrace without a ledger, or beside a ledger that was put back from a backup.
-                    yield Begin(receiver=receiver, after_seq=frame.seq - 1)
+                    yield self._begin(receiver, frame.seq - 1)
                 else:
                     yield Gap(receiver=receiver, first_seq=last + 1, last_seq=frame.seq - 1)
             last = max(last, frame.seq)

@@ -86,6 +86,8 @@ class Begin(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
 
     receiver: str
     after_seq: int
+    shared: bool | UnsetType = UNSET
+    """Whether other data folders store in the same tables; not there in entries of before 2026-11-22."""
 
 
 class Batch(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="batch"):

@@ -135,7 +135,8 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
         tail={receiver: seq for tail in tails for entry in tail for receiver, seq in entry.upto.items()},
         waiting=waiting,
         is_whole=all(log.is_whole for log in logs),
-        own=frozenset(layout.receivers()) if layout.is_shared else None,
+        # Whoever makes a link of the folder must not make rows that nobody sent those of somebody else.
+        own=frozenset(layout.receivers()) if layout.is_shared and not accounts[0].is_alone else None,
         chosen=asked.requests,
         is_in=asked.is_in,
     )

@@ -26,6 +26,8 @@ class Account:
     """Last seq of each receiver that each table has to have, as of the versions that are verified."""
     put_aside: dict[tuple[str, str], Quarantine] = field(default_factory=dict)
     """Damage that it tells of, by code and place."""
+    is_alone: bool = False
+    """Whether no other data folder stored in the same tables when it began."""
     _upto: dict[str, int] = field(default_factory=dict)
     _versions: dict[str, int] = field(default_factory=dict)
     _last_act: int | UnsetType = UNSET
@@ -80,6 +82,7 @@ class Account:
             self._versions[table] = commits.last
 
     def _begin(self, entry: Begin, where: str, findings: Findings) -> None:
+        self.is_alone |= entry.shared is False
         expected = self.receivers.get(entry.receiver)
         if expected is None:
             expected = self.receivers[entry.receiver] = Expected(entry.after_seq)

@@ -17,7 +17,9 @@ from aftertrace.store import commits
 from aftertrace.store.commits import Commit, Log
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.schema import PARTITION
+from aftertrace.store.verify import readers
 from aftertrace.store.verify.expected import Claims
+from aftertrace.store.verify.readers import NamedFile
 from aftertrace.store.verify.report import Findings
 
 _LISTED_AS: Final = {"minValues": "min", "maxValues": "max", "nullCount": "null_count"}
@@ -33,6 +35,8 @@ class Live:
     """Digest and size in bytes, as its commit has them."""
     statistics: Mapping[str, Any]
     """Counts and bounds, as its commit has them."""
+    named: NamedFile | None = None
+    """All that its commit says of it."""
 
 
 @dataclass(slots=True)
@@ -90,6 +94,12 @@ def check_history(
     last_claimed = max((claim.last for _, claim in claims), default=-1)
     live: dict[str, Live] = {}
     about: dict[str, Any] = {}
+    for name in readers.strangers(log):
+        message = (
+            "not a file of aftertrace's, expected commits and checkpoints alone: others may be led past rows by it"
+        )
+        findings.add("table_differs", f"{where}/{name}", message)
+    checkpoints = set(readers.checkpoints(log))
     stored: dict[str, int] = {}
     for number in range(max(version, last_claimed) + 1):
         place = f"tables/{log.commit(number)}"
@@ -115,6 +125,8 @@ def check_history(
                 _check_stored(stored, commits.parsed(log, number, content), place, findings)
             except Corrupt as damage:
                 findings.add("commit_altered", place, str(damage))
+        if number in checkpoints:
+            _check_checkpoint(log, number, live, about, findings)
     _check_covered(followers, version, where, findings, is_whole=is_whole)
     if version < last_claimed:
         _check_newest(log, last_claimed, findings)
@@ -137,11 +149,31 @@ def _apply(live: dict[str, Live], about: dict[str, Any], log: Log, version: int,
         return
     told = [json.loads(line)["add"] for line in lines if line.startswith(b'{"add"')]
     try:
-        statistics = [json.loads(add["stats"]) for add in told]
-        for added, counts in zip(commit.added, statistics, strict=True):
-            live[added.path] = Live(added.path, added.day, commit.digests.get(added.path), counts)
-    except (LookupError, TypeError, ValueError):
+        for added, named in zip(commit.added, map(readers.named_file, told), strict=True):
+            live[added.path] = Live(added.path, added.day, commit.digests.get(added.path), named.statistics, named)
+            if named.further:
+                raise ValueError(named.further)
+    except (LookupError, RecursionError, TypeError, ValueError):
         raise Corrupt(f"read {log.commit(version)}: no statistics of its files, expected them") from None
+
+
+def _check_checkpoint(
+    log: Log, version: int, live: Mapping[str, Live], about: Mapping[str, Any], findings: Findings
+) -> None:
+    """Compare all of a checkpoint with what the commits add up to at its version: readers may begin at any."""
+    place = f"tables/{log.key}/{version:020d}.checkpoint.parquet"
+    try:
+        held = readers.checkpoint(log, version)
+    except FileNotFoundError:
+        return
+    except Corrupt as damage:
+        findings.add("table_differs", place, str(damage))
+        return
+    told = {path: file.named for path, file in live.items() if file.named is not None}
+    if held.files.keys() != told.keys() or not all(held.files[path].leads_as(file) for path, file in told.items()):
+        findings.add("table_differs", place, "readers who begin here see other files, rows or bounds than commits have")
+    elif not readers.is_about(held.about, about):
+        findings.add("table_differs", place, "readers who begin here see another schema or other properties")
 
 
 def _check_stored(stored: dict[str, int], commit: Commit, place: str, findings: Findings) -> None:
@@ -189,7 +221,7 @@ def _check_listed(log: Log, version: int, live: Sequence[Live], about: Mapping[s
         table = DeltaTable(f"{log.objects.url}/{log.table}", version=version)
         listed = {row["path"]: row for row in pa.table(table.get_add_actions(flatten=True)).to_pylist()}
         is_as_told = _about(table) == _told(about)
-    except (DeltaError, LookupError, TypeError, ValueError):
+    except (DeltaError, LookupError, RecursionError, TypeError, ValueError):
         findings.add("table_differs", where, "the Delta library cannot open the table as its commits have it")
         return
     if not is_as_told:

@@ -105,6 +105,26 @@ def checkpoint(log: Log, version: int) -> State:
         ) from None
 
 
+def is_about(held: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint says of the table what its commits say; what it leaves empty is not said."""
+    return _said(held) == _said(told)
+
+
+def _said(about: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is said, with maps as maps: a checkpoint holds lists of pairs."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, members in about.items():
+        found[name] = {key: value for key, value in members.items() if value is not None}
+        if "configuration" in found[name]:
+            found[name]["configuration"] = dict(found[name]["configuration"])
+        if "format" in found[name]:
+            provider = found[name]["format"]
+            found[name]["format"] = {**provider, "options": dict(provider.get("options") or ())}
+        if "schemaString" in found[name]:
+            found[name]["schemaString"] = json.loads(found[name]["schemaString"])
+    return found
+
+
 def _state(rows: Iterable[Mapping[str, Any]]) -> State:
     state = State()
     for row in rows:
