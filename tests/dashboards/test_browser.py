@@ -88,7 +88,10 @@ def test_a_filter_chosen_in_the_address_is_kept_by_the_navigation(recorded_addre
     assert tab.evaluate("location.pathname + location.search") == "/runs?agent=dbbot"
 
 
-_OTHERS = ("approvals", "changes", "agents", "agents?about=six+questions")
+_OTHERS = (
+    *("approvals", "changes", "agents", "agents?about=six+questions"),
+    *("compare?a=last&b=last", "compare?two=populations&where=outcome%3Ddenied"),
+)
 
 
 def test_an_attack_opens_no_dialog_and_asks_no_other_host(hostile_address: str, tab: Browser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ AS_TEXT = frozenset(
         "text.body",
         "code.code_text",
         "selectbox.options",
+        "multiselect.options",
         "text_input.value",
         "text_input.default",
         "vega_lite_chart.spec",
@@ -154,6 +155,22 @@ def test_whatever_is_asked_about_agents_is_told_as_text(
         assert leaks(page) == set()
         addresses = [to for each in page.get("bidi_component") for to in addresses_in(json.loads(each.proto.json))]
         assert all(address.startswith("/run?run=") for address in addresses)
+
+
+def test_two_attacks_side_by_side_are_text(hostile: Path, open_page: OpenPage) -> None:
+    """What differs, and what is different about the calls of one of them."""
+    runs = open_analysis(hostile).runs["run_id"].to_list()
+    for a, b in pairwise(runs):
+        page = open_page("compare", hostile, a=a, b=b)
+        assert [each.message for each in page.exception] == []
+        assert leaks(page) == set()
+        assert list(drawn(page, "document"))
+    for text in stores.HOSTILE:
+        page = open_page("compare", hostile, two="populations")
+        page.multiselect(key="where").select(f"agent={text}").run()
+        assert [each.message for each in page.exception] == []
+        assert "with agent=" in page.text[0].value
+        assert leaks(page) == set()
 
 
 @pytest.mark.parametrize("text", stores.HOSTILE)

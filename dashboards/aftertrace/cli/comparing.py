@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 from aftertrace.cli import formats, settings
-from aftertrace.cli.filters import NARROWING, Clause, either, filter_options, opened
+from aftertrace.cli.filters import NARROWING, Clause, filter_options, opened
 from aftertrace.cli.one_run import FORMATS, Form
 from aftertrace.cli.output import out_option, say, write, written
 
@@ -80,6 +80,7 @@ def compare(
     if not runs:
         analysis, within = opened(settings.readable(data), options)
         from aftertrace.analyzer.populations.comparison import Choice
+        from aftertrace.analyzer.reading.select import either
 
         choice = Choice(of, either(where), either(against), within, count_untold)
         _tell_populations(analysis.compare(choice), rows, form, out)

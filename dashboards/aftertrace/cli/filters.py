@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import product
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
@@ -201,17 +200,6 @@ class Clause(click.ParamType[tuple[str, Any]]):
             return _TIMES[field], Instant().convert(said, param, ctx)
         word = _WORDS.get(field)
         return field, said if word is None else word.convert(said, param, ctx)
-
-
-def either(clauses: Sequence[tuple[str, Any]]) -> tuple[Filter, ...]:
-    """The filters of some clauses: of one name any may hold, of several names all have to."""
-    from aftertrace.analyzer import Filter
-
-    values: dict[str, list[Any]] = {}
-    for name, value in clauses:
-        values.setdefault(name, []).append(value)
-    names = list(values)
-    return tuple(Filter(**dict(zip(names, each, strict=True))) for each in product(*values.values())) if names else ()
 
 
 def chosen(options: dict[str, Any]) -> Filter:

@@ -1,4 +1,4 @@
-"""The dashboard: seven pages over the analyzer. Started as `dashboards.launch.command` says."""
+"""The dashboard: eight pages over the analyzer. Started as `dashboards.launch.command` says."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ NEAR_MISSES = st.Page("views/near_misses.py", title="Near misses", icon=":materi
 APPROVALS = st.Page("views/approvals.py", title="Approvals", icon=":material/how_to_reg:")
 CHANGES = st.Page("views/changes.py", title="Changes", icon=":material/difference:")
 AGENTS = st.Page("views/agents.py", title="Agents", icon=":material/smart_toy:")
+COMPARE = st.Page("views/compare.py", title="Compare", icon=":material/compare_arrows:")
 
 
 @st.fragment(run_every=data.REFRESH_S)
@@ -34,7 +35,7 @@ def look_for_news(shown: str | None) -> None:
         st.rerun()
 
 
-page = st.navigation([NOW, NEAR_MISSES, RUNS, RUN, APPROVALS, CHANGES, AGENTS], position="top")
+page = st.navigation([NOW, NEAR_MISSES, RUNS, RUN, APPROVALS, CHANGES, AGENTS, COMPARE], position="top")
 shown = data.version()
 named = (st.session_state.get("run") or st.query_params.get("run")) if page == RUN else None
 try:

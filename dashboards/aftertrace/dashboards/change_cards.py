@@ -65,6 +65,11 @@ def change(row: Mapping[str, Any], templates: Mapping[str, str | None]) -> None:
                     st.page_link(
                         "views/run.py", label=label, icon=":material/arrow_forward:", query_params={"run": run_id}
                     )
+            if all(run_id is not None for _, run_id in runs):
+                both = dict(zip(("a", "b"), (str(run_id) for _, run_id in runs), strict=True))
+                st.page_link(
+                    "views/compare.py", label="Compare them", icon=":material/compare_arrows:", query_params=both
+                )
 
 
 def _told(row: Mapping[str, Any]) -> list[str]:

@@ -50,6 +50,7 @@ _COLUMNS: Final[dict[str, Any]] = {
     "counted": st.column_config.TextColumn("counts", width=190),
     "lift": st.column_config.TextColumn("lift (95 % interval)", width=170),
     "q": st.column_config.TextColumn("q", width=90, help="how likely chance alone is, corrected"),
+    "side": st.column_config.TextColumn("side", width=80),
     "also": st.column_config.TextColumn("the same rows have", width=180),
     "width": st.column_config.TextColumn("arguments", width="large"),
     "about": st.column_config.NumberColumn("about", width=60, help="calls that ran"),

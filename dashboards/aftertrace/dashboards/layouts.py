@@ -127,6 +127,28 @@ DIFFERENCES: Final = Layout(
 )
 """What is different about some calls, by rank."""
 
+_SIDE: Final = pl.when("is_chosen").then(pl.lit("these")).otherwise(pl.lit("the others")).alias("side")
+BEHIND: Final = {
+    "calls": Layout(
+        columns=(_SIDE, run_link(), chip("outcome"), "tool_name", "agent_name", first_at(), "arguments", "reason"),
+        order=(),
+        descending=(),
+    ),
+    "runs": Layout(
+        columns=(_SIDE, run_link(), "agent_name", "model", "state", first_at(), "calls", "near_misses", "prompt"),
+        order=(),
+        descending=(),
+    ),
+}
+"""The calls or runs behind a difference, those of the chosen side first."""
+
+TO_COMPARE: Final = Layout(
+    columns=(run_link(), "agent_name", "state", first_at(), "calls", "near_misses", "model", "prompt"),
+    order=("first_ns", "run_id"),
+    descending=(True, False),
+)
+"""Runs to choose two from, the newest first."""
+
 WIDTHS: Final = Layout(
     columns=("width", "about", "this", pl.col("odd").alias("hits_odd"), "fine", "unknown", "chosen"),
     order=(),

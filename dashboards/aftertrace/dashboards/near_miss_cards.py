@@ -1,4 +1,4 @@
-"""Pieces of the page Near misses: one in full, the control that it asks for, and what is different about some."""
+"""Pieces of the page Near misses: one in full, and the control that it asks for."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ from aftertrace.analyzer.documents.severity import HOLDINGS
 from aftertrace.analyzer.drafting.trial import KINDS_OF_HITS
 from aftertrace.analyzer.drafting.widths import Tried, described
 from aftertrace.analyzer.expectations.rule_texts import written
-from aftertrace.analyzer.populations import words
-from aftertrace.analyzer.populations.comparison import PopulationComparison
 from aftertrace.dashboards import questions, tables
 from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.data import Analysis, Invalid
-from aftertrace.dashboards.layouts import DIFFERENCES, WIDTHS
+from aftertrace.dashboards.layouts import WIDTHS
 from aftertrace.dashboards.marks import SEVERITIES, UNSTATED
 from aftertrace.dashboards.plain import plain, plain_lines
 from aftertrace.dashboards.quantities import count, duration, moment
 
 _HELD: Final = {each.name: each.brief for each in HOLDINGS}
 _MOST_CHARACTERS: Final = 4000
-_MOST_DIFFERENCES: Final = 200
 
 
 def near_miss(analysis: Analysis, row: Mapping[str, Any], more: str | None = None) -> None:
@@ -144,42 +141,6 @@ _WIDTHS: Final = {
     "width": pl.String,
     "about": pl.Int64,
     **dict.fromkeys(KINDS_OF_HITS, pl.Int64),
-}
-
-
-def differences(found: PopulationComparison) -> None:
-    """What is different about some calls: each value with its shares, its lift and how sure that is."""
-    for line in words.headline(found):
-        st.text(plain(line, most=600))
-    for nth, (title, listed) in enumerate(words.listed(found)):
-        rows = [
-            {
-                "value": words.value_of(row),
-                "chosen_share": row["chosen"] / row["of_chosen"] if row["of_chosen"] else None,
-                "other_share": row["others"] / row["of_others"] if row["of_others"] else None,
-                "counted": words.shares(row),
-                "lift": words.lift(row),
-                "q": words.q_of(row) or None,
-                "also": words.also(row) or None,
-                "run_id": row["run_ids"][0] if row["run_ids"] else None,
-            }
-            for row in listed[:_MOST_DIFFERENCES]
-        ]
-        st.subheader(title, anchor=False)
-        tables.show(pl.DataFrame(rows, schema=_DIFFERENCES), DIFFERENCES, key=f"differences_{nth}", tallest=340)
-    with st.expander("How to read this", icon=":material/help:"):
-        st.text(words.READING)
-        for line in words.notes(found):
-            st.text(plain(line, most=600))
-    command = words.command(found)
-    if command is not None:
-        st.caption("The same at a terminal")
-        st.code(command, language=None, wrap_lines=True)
-
-
-_DIFFERENCES: Final = {
-    **dict.fromkeys(("value", "counted", "lift", "q", "also", "run_id"), pl.String),
-    **dict.fromkeys(("chosen_share", "other_share"), pl.Float64),
 }
 
 

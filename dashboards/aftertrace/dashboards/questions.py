@@ -7,6 +7,8 @@ from typing import Literal
 
 import polars as pl
 
+from aftertrace.analyzer.comparison.compared import compared
+from aftertrace.analyzer.comparison.run_comparison import RunComparison
 from aftertrace.analyzer.documents.periods import Period
 from aftertrace.analyzer.drafting import draft as control_draft
 from aftertrace.analyzer.drafting import widths as control_widths
@@ -47,6 +49,12 @@ def changes(analysis: Analysis, chosen: Filter) -> pl.DataFrame:
 def comparison(analysis: Analysis, choice: Choice) -> PopulationComparison:
     """What is different about some calls. Raises `Invalid` where a side is empty."""
     return data.once(analysis, f"comparison {choice!r}", lambda: analysis.compare(choice))
+
+
+def run_comparison(first: tuple[Analysis, str], second: tuple[Analysis, str]) -> RunComparison:
+    """What differs between two runs, each with what is read of it; prompts as far as the tables keep them."""
+    records = [record(analysis, run_id) for analysis, run_id in (first, second)]
+    return data.once(first[0], f"runs {first[1]} {second[1]} {second[0].version}", lambda: compared(*records))
 
 
 def draft(analysis: Analysis, call_key: str) -> Tried:

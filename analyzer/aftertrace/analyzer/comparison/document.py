@@ -27,11 +27,11 @@ from aftertrace.analyzer.records.record_words import STATES, UNTOLD, cost, laste
 if TYPE_CHECKING:
     from aftertrace.analyzer.comparison.run_comparison import ComparedPart, ComparedRun, ComparedStep, RunComparison
 
-_READING: Final = (
+_NO_DIFFERENCE: Final = (
     "What a run does not tell is no difference. Waits and lengths always differ and are shown, not compared. That two "
-    "texts have the same wording with other values does not say whether somebody set them: `aftertrace changes` looks "
-    "at all runs."
+    "texts have the same wording with other values does not say whether somebody set them: "
 )
+_READING: Final[Line] = (_NO_DIFFERENCE, Code("aftertrace changes"), " looks at all runs.")
 _SHOWN_STEPS: Final = 200
 _SHOWN_LINES: Final = 40
 _SHOWN_DIFFERENCES: Final = 12

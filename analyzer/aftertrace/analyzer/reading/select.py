@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import product
 from operator import and_
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -83,3 +84,12 @@ class Filter:
         if self.until_ns is not None and "first_ns" in columns:
             held.append(pl.col("first_ns") < self.until_ns)
         return reduce(and_, held, pl.lit(value=True))
+
+
+def either(clauses: Sequence[tuple[str, Any]]) -> tuple[Filter, ...]:
+    """The filters of some clauses, a field and its value each: of one field any may hold, of several all have to."""
+    values: dict[str, list[Any]] = {}
+    for name, value in clauses:
+        values.setdefault(name, []).append(value)
+    names = list(values)
+    return tuple(Filter(**dict(zip(names, each, strict=True))) for each in product(*values.values())) if names else ()

@@ -16,6 +16,7 @@ from aftertrace.dashboards import (
     filters,
     layouts,
     near_miss_cards,
+    population_cards,
     populations,
     questions,
     tables,
@@ -196,7 +197,7 @@ else:
     choice = Choice(of="calls", chosen=chosen_calls, within=replace(chosen, outcome=None))
     try:
         with st.spinner("Comparing …"):
-            near_miss_cards.differences(questions.comparison(analysis, choice))
+            population_cards.differences(questions.comparison(analysis, choice))
     except data.Invalid as error:
         st.info("There is nothing to hold them against.", icon=":material/compare_arrows:")
         st.code(plain_lines(str(error)), language=None, wrap_lines=True)

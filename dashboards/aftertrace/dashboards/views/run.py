@@ -93,6 +93,7 @@ with head, st.container(horizontal=True, vertical_alignment="center", gap="small
             icon=":material/download:",
             on_click="ignore",
         )
+    st.page_link("views/compare.py", label="Compare", icon=":material/compare_arrows:", query_params={"a": run_id})
 way = ways.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="xsmall")
 facts(
     [
