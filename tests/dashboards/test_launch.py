@@ -23,8 +23,9 @@ def test_the_command_tells_nobody_and_listens_on_loopback() -> None:
     } <= set(options)
     assert told == ["--data", "store", "--http", "127.0.0.1:9318"]
     assert launch.settings(told) == launch.Settings(Path("store"), "127.0.0.1:9318", "127.0.0.1:4317")
-    declared = launch.arguments(Path("store"), inventory=Path("inventory.toml"))
-    assert launch.settings(declared[declared.index("--") + 1 :]).inventory == Path("inventory.toml")
+    declared = launch.arguments(Path("store"), inventory=Path("inventory.toml"), anchor=Path("kept"))
+    found = launch.settings(declared[declared.index("--") + 1 :])
+    assert (found.inventory, found.anchor) == (Path("inventory.toml"), Path("kept"))
 
 
 def test_the_program_that_starts_the_pages_stays_light() -> None:

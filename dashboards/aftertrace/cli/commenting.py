@@ -16,7 +16,7 @@ import click
 from aftertrace.cli import formats, gate, settings
 from aftertrace.cli.filters import Instant
 from aftertrace.cli.output import output_options
-from aftertrace.cli.verifying import keys_in, notes_in
+from aftertrace.cli.verifying import keys_in
 from aftertrace.store.errors import Corrupt, Invalid
 
 if TYPE_CHECKING:
@@ -172,6 +172,7 @@ def verify(data: Path, told: tuple[str, ...], checkpoints: tuple[Path, ...]) -> 
     Exits with 0 if they hold, with 1 if one was changed or is gone, and with 3 if that rests on a key that lies beside
     them.
     """
+    from aftertrace.analyzer.ledger.verification import notes_in
     from aftertrace.store.commentary.log import read
     from aftertrace.store.layout import Layout
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final, get_args
 import click
 
 from aftertrace.cli import draining, gate, settings
-from aftertrace.cli.progress import Progress, size
+from aftertrace.cli.progress import Progress
 from aftertrace.dashboards.plain import plain
+from aftertrace.dashboards.quantities import size
 from aftertrace.ingest import files as importable
 from aftertrace.ingest.files import Item, Opened, Refused
 from aftertrace.store.backlog import LOOK_EVERY_S, Full

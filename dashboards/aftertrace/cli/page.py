@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 _POLL_S: Final = 0.1
 
 
-def child(data: Path, at: Address, *, http: str, grpc: str, inventory: Path | None) -> Child:
+def child(data: Path, at: Address, *, http: str, grpc: str, inventory: Path | None, anchor: Path | None) -> Child:
     """The process that shows the pages of a store; `http` and `grpc` are where its receiver listens, `inventory` is the
-    file that is declared.
+    file that is declared, `anchor` the folder where copies of what is signed are kept.
 
     Raises:
         ModuleNotFoundError: Streamlit is not installed; said here, in one line, instead of by a child that ends.
     """
     if find_spec("streamlit") is None:
         raise ModuleNotFoundError("streamlit", name="streamlit")
-    told = launch.arguments(data, at.host, at.port, http=http, grpc=grpc, inventory=inventory)
+    told = launch.arguments(data, at.host, at.port, http=http, grpc=grpc, inventory=inventory, anchor=anchor)
     return Child("dashboard", ["-P", "-m", "aftertrace.cli.page", *told], launch.environment())
 
 

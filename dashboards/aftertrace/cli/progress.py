@@ -34,13 +34,3 @@ class Progress:
         if self._terminal and self._shown_at:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
-
-
-def size(count_bytes: int) -> str:
-    """A number of bytes as people read it."""
-    amount = float(count_bytes)
-    for unit in ("B", "KB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"

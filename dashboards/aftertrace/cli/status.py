@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from aftertrace.cli import formats, serving, settings
-from aftertrace.cli.progress import size
 from aftertrace.dashboards.plain import plain
+from aftertrace.dashboards.quantities import size
 
 if TYPE_CHECKING:
     import polars as pl

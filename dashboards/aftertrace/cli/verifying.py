@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from aftertrace.cli import settings
-from aftertrace.cli.progress import Progress, size
+from aftertrace.cli.progress import Progress
 from aftertrace.dashboards.plain import plain
+from aftertrace.dashboards.quantities import size
 from aftertrace.store.errors import Corrupt, Invalid
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.derived.told_anew import Chosen
-    from aftertrace.store.verify.report import Findings, Question, Report
+    from aftertrace.store.verify.report import Findings, Report
     from aftertrace.tlog.keys import VerifierKey
-    from aftertrace.tlog.note import Note
 
 EXIT_BROKEN: Final = 1
 EXIT_NOT_ALL: Final = 3
@@ -113,6 +113,7 @@ def verify(
     from elsewhere a store that was put back as a whole to an older state looks sound.
     """
     from aftertrace.analyzer.derived.told_anew import Chosen
+    from aftertrace.analyzer.ledger.verification import notes_in
     from aftertrace.store import verify as verifying
     from aftertrace.store.layout import Layout
 
@@ -141,36 +142,20 @@ def verify(
 
 def keys_in(told: str) -> Iterator[VerifierKey]:
     """The keys that `--key` gives: one as text, or a file with some. Raises `Invalid` for anything else."""
-    from aftertrace.tlog import errors
-    from aftertrace.tlog.keys import VerifierKey
+    from aftertrace.analyzer.ledger.verification import keys_in as parsed
 
     path = Path(told)
     try:
-        for line in (path.read_text("utf-8") if path.is_file() else told).split("\n"):
-            if line.strip():
-                yield VerifierKey.parse(line.strip())
-    except (errors.Invalid, OSError, UnicodeDecodeError) as refusal:
+        text = path.read_text("utf-8") if path.is_file() else told
+    except (OSError, UnicodeDecodeError) as refusal:
         raise Invalid(f"read --key: {refusal}; give what ledger/key holds, or a file with it") from None
+    yield from parsed(text, "--key")
 
 
 def _anchor() -> list[Path]:
     """Where checkpoints of this store are kept, by the configuration."""
     anchor = Path(settings.current().ledger.anchor)
     return [anchor] if settings.current().ledger.anchor and anchor.is_dir() else []
-
-
-def notes_in(path: Path) -> Iterator[tuple[str, Note]]:
-    """The signed notes of a file, or of each file of a folder, with its name. Raises `Invalid` for anything else."""
-    from aftertrace.tlog import errors
-    from aftertrace.tlog.note import Note
-
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if file.name.startswith("."):
-            continue
-        try:
-            yield str(file), Note.parse(file.read_bytes())
-        except (errors.Invalid, OSError) as refusal:
-            raise Invalid(f"read --checkpoint {file}: {refusal}; give a copy of a checkpoint") from None
 
 
 def _compared(data: Path, chosen: Chosen, line: Progress, findings: Findings) -> int | None:
@@ -205,22 +190,11 @@ def _json(report: Report) -> str:
 
 
 def _lines(report: Report) -> list[str]:
-    said: dict[Question, str] = {
-        "integrity": f"{report.records:,} records of {report.requests:,} requests, {report.rows:,} rows and "
-        f"{report.files:,} files are as the ledger has them"
-        + (f"; so are kept answers about {report.kept_runs:,} runs" if report.kept_runs else ""),
-        "completeness": f"{sum(log.entries for log in report.logs):,} entries are signed"
-        + (f"; {report.waiting:,} requests wait to be stored" if report.waiting else ""),
-        "authenticity": "; ".join(
-            f"signed by {log.key}{_OWN if log.key_is_own else ''}" if log.key else "no signature by a known key"
-            for log in report.logs
-        ),
-    }
-    lines = [f"{question:<13} {verdict:<8} {said[question]}" for question, verdict in report.verdicts.items()]
+    from aftertrace.analyzer.ledger.words import NOTHING_OUTSIDE, said
+
+    told = said(report)
+    lines = [f"{question:<13} {verdict:<8} {told[question]}" for question, verdict in report.verdicts.items()]
     if not report.has_outside:
-        lines.append(f"{'':<22} nothing from elsewhere was given (--checkpoint): a store put back whole looks sound")
+        lines.append(f"{'':<22} {NOTHING_OUTSIDE}")
     lines += [f"{found.severity:<13} {found.code}  {found.where}: {found.message}" for found in report.findings]
     return [plain(line) for line in lines]
-
-
-_OWN: Final = ", a key that lies in the store itself: give the one that you kept by --key"

@@ -1,8 +1,8 @@
-"""The dashboard: eight pages over the analyzer. Started as `dashboards.launch.command` says."""
+"""The dashboard: nine pages over the analyzer. Started as `dashboards.launch.command` says."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import streamlit as st
@@ -26,6 +26,7 @@ APPROVALS = st.Page("views/approvals.py", title="Approvals", icon=":material/how
 CHANGES = st.Page("views/changes.py", title="Changes", icon=":material/difference:")
 AGENTS = st.Page("views/agents.py", title="Agents", icon=":material/smart_toy:")
 COMPARE = st.Page("views/compare.py", title="Compare", icon=":material/compare_arrows:")
+EVIDENCE = st.Page("views/evidence.py", title="Evidence", icon=":material/verified_user:")
 
 
 @st.fragment(run_every=data.REFRESH_S)
@@ -35,7 +36,7 @@ def look_for_news(shown: str | None) -> None:
         st.rerun()
 
 
-page = st.navigation([NOW, NEAR_MISSES, RUNS, RUN, APPROVALS, CHANGES, AGENTS, COMPARE], position="top")
+page = st.navigation([NOW, NEAR_MISSES, RUNS, RUN, APPROVALS, CHANGES, AGENTS, COMPARE, EVIDENCE], position="top")
 shown = data.version()
 named = (st.session_state.get("run") or st.query_params.get("run")) if page == RUN else None
 try:
@@ -43,7 +44,10 @@ try:
         # Opened before the page is drawn, and kept for it. A run that is not there is the page's to tell.
         with suppress(data.Invalid):
             data.run(named)
-    analysis = None if named else data.analysis()
+    analysis = None
+    # Whether what is stored is sound is asked where it cannot be read, too.
+    with suppress(data.AftertraceError) if page == EVIDENCE else nullcontext():
+        analysis = None if named else data.analysis()
 except data.AftertraceError as error:
     st.error("The store cannot be read. This page tries again by itself.", icon=":material/error:")
     st.code(plain_lines(str(error)), language=None, wrap_lines=True)
@@ -51,9 +55,10 @@ else:
     if analysis is not None and data.is_empty(analysis):
         empty_store(data.settings())
     else:
-        if analysis is not None and page != RUN:
+        is_filtered = analysis is not None and page not in (RUN, EVIDENCE)
+        if analysis is not None and is_filtered:
             filters.bar(analysis)
         page.run()
-        if analysis is not None and page != RUN:
+        if analysis is not None and is_filtered:
             st.caption(f"Analysed {moment(analysis.now_ns)}")
 look_for_news(shown)

@@ -89,6 +89,13 @@ def _choice(facet: Facet, values: list[str]) -> None:
     )
 
 
+def keep() -> None:
+    """Keep what is chosen for the next page, on one that filters nothing."""
+    for key in KEYS:
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
+
+
 def _clear() -> None:
     for key in KEYS:
         st.session_state[key] = None

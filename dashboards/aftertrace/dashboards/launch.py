@@ -28,6 +28,8 @@ class Settings:
     """The same for OTLP/gRPC."""
     inventory: Path | None = None
     """The declared inventory, where there is one."""
+    anchor: Path | None = None
+    """Where copies of what is signed are kept, if anywhere."""
 
 
 def settings(arguments: Sequence[str]) -> Settings:
@@ -37,8 +39,9 @@ def settings(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--http", default="127.0.0.1:4318", help="where the receiver takes OTLP/HTTP")
     parser.add_argument("--grpc", default="127.0.0.1:4317", help="where the receiver takes OTLP/gRPC")
     parser.add_argument("--inventory", type=Path, help="file of the declared inventory")
+    parser.add_argument("--anchor", type=Path, help="folder where copies of the ledger's checkpoint are kept")
     parsed = parser.parse_args(arguments)
-    return Settings(parsed.data, parsed.http, parsed.grpc, parsed.inventory)
+    return Settings(parsed.data, parsed.http, parsed.grpc, parsed.inventory, parsed.anchor)
 
 
 def arguments(
@@ -49,6 +52,7 @@ def arguments(
     http: str | None = None,
     grpc: str | None = None,
     inventory: Path | None = None,
+    anchor: Path | None = None,
 ) -> list[str]:
     """Arguments of `streamlit` that serve the pages of one store.
 
@@ -59,8 +63,9 @@ def arguments(
         http: address of the receiver's OTLP/HTTP, if it is not the usual one.
         grpc: address of the receiver's OTLP/gRPC, if it is not the usual one.
         inventory: file of the declared inventory, if there is one.
+        anchor: folder where copies of the ledger's checkpoint are kept, if there is one.
     """
-    given = (("--http", http), ("--grpc", grpc), ("--inventory", inventory))
+    given = (("--http", http), ("--grpc", grpc), ("--inventory", inventory), ("--anchor", anchor))
     told = [text for name, value in given if value for text in (name, str(value))]
     return [
         "run",
@@ -94,9 +99,10 @@ def command(
     http: str | None = None,
     grpc: str | None = None,
     inventory: Path | None = None,
+    anchor: Path | None = None,
 ) -> list[str]:
     """The whole command, for `subprocess`. Parameters as for `arguments`."""
-    told = arguments(data, host, port, http=http, grpc=grpc, inventory=inventory)
+    told = arguments(data, host, port, http=http, grpc=grpc, inventory=inventory, anchor=anchor)
     return [sys.executable, "-P", "-m", "streamlit", *told]
 
 

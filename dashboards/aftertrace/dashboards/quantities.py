@@ -7,6 +7,7 @@ from typing import Final
 
 UNKNOWN: Final = "unknown"
 
+_KILO: Final = 1000
 _MILLISECOND_NS: Final = 1_000_000
 _SECOND_NS: Final = 1_000_000_000
 _MINUTE_NS: Final = 60 * _SECOND_NS
@@ -66,6 +67,16 @@ def moment(when: datetime | int | None) -> str:
         return UNKNOWN
     at = when if isinstance(when, datetime) else datetime.fromtimestamp(when // _SECOND_NS, UTC)
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def size(length_bytes: int) -> str:
+    """A number of bytes: ``512 B``, ``3.4 MB``."""
+    amount = float(length_bytes)
+    for unit in ("B", "KB", "MB", "GB"):
+        if amount < _KILO:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= _KILO
+    return f"{amount:.1f} TB"
 
 
 def money(dollars: float | None) -> str:

@@ -82,6 +82,20 @@ class Snapshot:
             held = files_of(pinned)
         return sorted(((path, day) for path, _, day in held), key=lambda file: (file[1], file[0]))
 
+    def size_bytes(self, table: str) -> int:
+        """Length of all files of a table.
+
+        Raises:
+            Unavailable: it cannot be reached.
+        """
+        from aftertrace.store.tables import files_of
+
+        pinned = self._table(table)
+        if pinned is None:
+            return 0
+        with _reaching(self._url(table)):
+            return sum(length for _, length, _ in files_of(pinned))
+
     def commit_digest(self, table: str, version: int) -> str | None:
         """Tagged digest of the commit of a version of a table; None where there is none.
 

@@ -1,0 +1,90 @@
+"""Evidence: how much of what is stored is signed, whether it holds, and what never came."""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from aftertrace.analyzer.ledger.standing import ledger_standing
+from aftertrace.dashboards import data, evidence_cards, filters, layouts, tables, verifying
+from aftertrace.dashboards.plain import plain, plain_lines
+from aftertrace.dashboards.quantities import count, moment
+
+_EVERY_S = 2.0
+_EVERY_WHILE_VERIFYING_S = 0.5
+
+settings = data.settings()
+last = verifying.of(str(settings.data))
+filters.keep()
+
+
+def begin() -> None:
+    """Verify, with the key that was given."""
+    last.begin(settings.data, settings.anchor, st.session_state["key"] or "")
+
+
+@st.fragment(run_every=_EVERY_S)
+def show_standing() -> None:
+    """How the ledger stands now."""
+    now_ns = time.time_ns()
+    try:
+        evidence_cards.headlines(ledger_standing(settings.data, settings.anchor), last, now_ns)
+    except data.AftertraceError as error:
+        st.error("How the store stands cannot be read; verifying it says what is damaged.", icon=":material/error:")
+        st.code(plain_lines(str(error)), language=None, wrap_lines=True)
+
+
+@st.fragment(run_every=_EVERY_WHILE_VERIFYING_S if last.is_running else None)
+def show_verification(*, was_running: bool) -> None:
+    """How far it is, or what it found."""
+    if last.is_running and last.began_ns is not None:
+        evidence_cards.going_on(last.progress, last.began_ns, time.time_ns())
+        st.button("Stop", icon=":material/stop_circle:", on_click=last.stop)
+        return
+    if was_running:
+        # What it found is drawn without looking again every half second.
+        st.rerun()
+    if last.report is not None:
+        st.caption(f"Begun {moment(last.began_ns)}, ended {moment(last.ended_ns)}")
+        evidence_cards.verdicts(last.report)
+    elif last.refusal is not None:
+        st.warning("It could not be verified.", icon=":material/warning:")
+        st.code(plain_lines(last.refusal), language=None, wrap_lines=True)
+    else:
+        st.text("Reads every row, file and request against the ledger that was signed, in a process of its own.")
+        st.text("Months of records take minutes; other pages go on meanwhile.")
+
+
+show_standing()
+verify, keep = st.columns([7, 5], gap="large")
+with verify:
+    st.subheader("Does it hold?", anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.text_input(
+            "Key that you kept",
+            key="key",
+            placeholder="as ledger/key had it; without it authenticity stays unknown",
+            icon=":material/key:",
+        )
+        st.button("Verify now", icon=":material/verified:", type="primary", on_click=begin, disabled=last.is_running)
+    show_verification(was_running=last.is_running)
+with keep:
+    try:
+        evidence_cards.keeping(ledger_standing(settings.data, settings.anchor), str(settings.data))
+    except data.AftertraceError as error:
+        st.text(plain(f"What is signed cannot be read: {error}", most=600))
+
+st.subheader("What was lost on the way", anchor=False)
+try:
+    losses = data.analysis().losses
+except data.AftertraceError as error:
+    st.text(plain(f"It cannot be told: {error}", most=600))
+else:
+    if losses.is_empty():
+        st.success("Nothing is known to be lost on the way.", icon=":material/check_circle:")
+    else:
+        st.caption(
+            f"{count(losses.height, 'row')}, by kind, source and day. The same at a terminal: `aftertrace losses`"
+        )
+        tables.show(losses, layouts.LOSSES, key="losses")
