@@ -14,6 +14,8 @@ from tests.analyzer.test_told_anew import forge
 from tests.ingest.forging import rewrite, with_value
 
 from aftertrace.store.layout import Layout
+from aftertrace.tlog.checkpoint import Checkpoint
+from aftertrace.tlog.keys import SignerKey
 
 from .conftest import Command
 
@@ -163,6 +165,40 @@ def test_checkpoints_that_were_kept_are_compared(
     assert (sound.code, "put back whole" in sound.out) == (0, False)
     older = aftertrace("verify", "--data", data.with_name("older"), *key)
     assert (older.code, "rolled_back" in older.out) == (1, True)
+
+
+def test_a_restore_is_one_command_that_says_what_it_does(aftertrace: Command, data: Path) -> None:
+    """The sealer's folder was copied before the ledger: without it, it refuses; twice is once."""
+    shutil.copytree(data / "sealer", data.with_name("sealer"))
+    (line,) = data.parent.glob("*.jsonl")
+    assert aftertrace("import", "--data", data, line).code == 0
+    shutil.rmtree(data / "sealer")
+    shutil.copytree(data.with_name("sealer"), data / "sealer")
+    refused = aftertrace("seal", "--data", data)
+    assert (refused.code, "`aftertrace seal --restore`" in refused.err) == (1, True)
+    done = aftertrace("seal", "--data", data, "--restore")
+    assert done.code == 0
+    assert done.out.startswith("sealer/signed covered 3 entries, and ledger/checkpoint 4, which the same key signed")
+    done = aftertrace("seal", "--data", data, "--restore")
+    assert (done.code, done.out.partition(":")[0]) == (0, "nothing to restore")
+    assert aftertrace("verify", "--data", data, "--key", data.with_name("key")).code == 0
+
+
+@pytest.mark.parametrize("what", ["of another store", "with another past"])
+def test_a_restore_takes_nothing_that_does_not_go_together(
+    aftertrace: Command, data: Path, tmp_path: Path, what: str
+) -> None:
+    """A checkpoint of another key; or one of this key, over hashes that are not those of the sealer's note."""
+    (line,) = tmp_path.glob("*.jsonl")
+    if what == "of another store":
+        assert aftertrace("import", "--data", tmp_path / "other", line, line).code == 0
+        shutil.copy(tmp_path / "other" / "ledger" / "checkpoint", data / "ledger" / "checkpoint")
+    else:
+        key = SignerKey.parse((data / "sealer" / "key").read_text().strip())
+        (data / "ledger" / "checkpoint").write_bytes(bytes(Checkpoint(key.name, 9, bytes(32)).signed(key)))
+    before = (data / "sealer" / "signed").read_bytes()
+    done = aftertrace("seal", "--data", data, "--restore")
+    assert (done.code, "copy both from" in done.err, (data / "sealer" / "signed").read_bytes()) == (1, True, before)
 
 
 def test_seal_signs_what_is_not(aftertrace: Command, data: Path) -> None:

@@ -33,16 +33,27 @@ _log = logging.getLogger("aftertrace.seal")
 
 @click.command()
 @click.option("--follow", is_flag=True, help="Go on until the process is ended; `serve` runs it so.")
+@click.option(
+    "--restore",
+    "is_restored",
+    is_flag=True,
+    help="First go on from ledger/checkpoint, after a backup was put back in which it is newer than sealer/signed.",
+)
 @settings.data_option
-def seal(data: Path, follow: bool) -> None:
+def seal(data: Path, follow: bool, is_restored: bool) -> None:
     """Sign the ledger.
 
     `serve` does this by itself, in a process of its own, and `import` and `drain` do it when they have stored what
     there was. The key is made the first time, in sealer/key of the data folder. Keep what ledger/key holds somewhere
     else: it verifies what was signed.
+
+    After a backup was put back, --restore does what is to be done before the sealer goes on, and says what that was; it
+    takes nothing back that was signed. `aftertrace verify` then tells what the restore lost.
     """
     config = settings.current()
     logs.start(config)
+    if is_restored:
+        _restore(settings.existing(data))
     stopping = threading.Event()
     if follow:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -57,6 +68,26 @@ def seal(data: Path, follow: bool) -> None:
         sealer.rest()
         _keep(sealer, anchor)
         _log.info("the ledger is signed up to entry %d", sealer.size)
+
+
+def _restore(data: Path) -> None:
+    """Let the sealer go on from what was shown, and say so."""
+    from aftertrace.store.layout import Layout
+    from aftertrace.store.ledger.sealer import restore
+
+    layout = Layout(data)
+    wait_for_lock(layout.sealer_lock)
+    try:
+        before, now = restore(layout)
+    except OSError as error:
+        raise Unavailable(f"restore sealer of {data}: {error}; free disk space, or see to its permissions") from error
+    if before == now:
+        click.echo(f"nothing to restore: the sealer's own note covers {now:,} entries, and ledger/checkpoint no more")
+        return
+    click.echo(
+        f"sealer/signed covered {before:,} entries, and ledger/checkpoint {now:,}, which the same key signed and which "
+        "begins with those: the sealer goes on from there"
+    )
 
 
 def _without_network(event: str, _arguments: tuple[object, ...]) -> None:

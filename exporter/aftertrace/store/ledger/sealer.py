@@ -25,13 +25,14 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
 from aftertrace.store.ledger.entries import Batch, Entry, FrameEntry, decoded
 from aftertrace.store.ledger.following import Following
-from aftertrace.store.lock import Lock
+from aftertrace.store.lock import Lock, held
 from aftertrace.tlog.checkpoint import Checkpoint, opened
 from aftertrace.tlog.edge import Edge
 from aftertrace.tlog.errors import Invalid
 from aftertrace.tlog.keys import SignerKey
 from aftertrace.tlog.merkle import EMPTY_ROOT, leaf_hash
 from aftertrace.tlog.note import Note
+from aftertrace.tlog.proofs import prove_consistency, verify_consistency
 from aftertrace.tlog.tiled import TiledTree
 from aftertrace.tlog.tiles import HEIGHT, WIDTH, Bundle, Tile
 
@@ -169,7 +170,7 @@ class Sealer:
         if shown.size > size:
             raise Corrupt(
                 f"seal ledger: {self._layout.checkpoint} covers {shown.size} entries, and {self._layout.sealer_signed} "
-                f"{size}, expected no fewer; put it back, or copy the first over the second"
+                f"{size}, expected no fewer; put it back, or run `aftertrace seal --restore`"
             )
 
     def _compare(self) -> Entry | None:
@@ -245,6 +246,43 @@ class Sealer:
             raise Corrupt(
                 f"seal ledger: no {Bundle(size // WIDTH).path}, expected it: it was signed; put it back from a backup"
             )
+
+
+def restore(layout: Layout) -> tuple[int, int]:
+    """After a backup was put back: let the sealer go on from `ledger/checkpoint`, which may be newer than its own note.
+
+    It was signed with the same key, and the entries that it covers begin with those of the note: so nothing is taken
+    back. Anything else is left as it is.
+
+    Returns:
+        How many entries the note covered, and how many it covers now.
+
+    Raises:
+        Held: a sealer runs.
+        Corrupt: there is no key, or note, checkpoint and hashes do not go together.
+        OSError: the disk does not take it.
+    """
+    with held(layout.sealer_lock, "seals this store"):
+        try:
+            key = SignerKey.parse(layout.sealer_key.read_text("utf-8").removesuffix("\n"))
+            noted, content = (path.read_bytes() for path in (layout.sealer_signed, layout.checkpoint))
+            before, shown = (opened(Note.parse(each), key.name, key.verifier) for each in (noted, content))
+            if shown.size <= before.size:
+                return before.size, before.size
+            tree = TiledTree(shown.size, shown.root, lambda tile: files.read_tile(layout.ledger, tile))
+            proof = prove_consistency(before.size, shown.size, tree.node)
+            verify_consistency(before.size, before.root, shown.size, shown.root, proof)
+        except FileNotFoundError as error:
+            raise Corrupt(
+                f"restore sealer: no {error.filename}, expected sealer/ and ledger/ of one store; copy both from one "
+                "backup"
+            ) from None
+        except (Invalid, UnicodeDecodeError) as refusal:
+            raise Corrupt(
+                f"restore sealer: {refusal}; sealer/ and ledger/ do not go together, copy both from one backup"
+            ) from None
+        durable.write_file(layout.sealer_signed, content)
+        return before.size, shown.size
 
 
 def seal(layout: Layout) -> None:
