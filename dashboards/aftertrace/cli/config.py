@@ -170,6 +170,22 @@ class LedgerSection:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionSection:
+    """How long records are kept. Nothing is destroyed before somebody runs `aftertrace retention apply`."""
+
+    evidence_days: int = 400
+    """Days that records are kept, with all that is read from them, counted from the day of receipt; 0: for ever."""
+    evidence_days_of: Table = ()
+    """The same for some sources, by their names, in which `*` stands for any characters, as in `"acme/*" = '200'`. The
+    first that fits counts."""
+    floor_days: int = 183
+    """The shortest that any term may be: a configuration with a shorter one is refused. Half a year is what the EU AI
+    Act asks for at least."""
+    keep_configurations: bool = True
+    """Whether the first run of each configuration of an agent stays for ever, so that what was changed can be told."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSection:
     """What `aftertrace serve` and `aftertrace drain` write on standard error."""
 
@@ -201,6 +217,7 @@ class Config:
     dashboard: DashboardSection = field(default_factory=DashboardSection)
     inventory: InventorySection = field(default_factory=InventorySection)
     ledger: LedgerSection = field(default_factory=LedgerSection)
+    retention: RetentionSection = field(default_factory=RetentionSection)
     log: LogSection = field(default_factory=LogSection)
     telemetry: TelemetrySection = field(default_factory=TelemetrySection)
 
@@ -214,6 +231,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "dashboard": DashboardSection,
     "inventory": InventorySection,
     "ledger": LedgerSection,
+    "retention": RetentionSection,
     "log": LogSection,
     "telemetry": TelemetrySection,
 }

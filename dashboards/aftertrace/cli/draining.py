@@ -126,20 +126,34 @@ def until_entered(layout: Layout, ident: str) -> None:
         Unavailable: the disk takes nothing; the act waits.
         Corrupt: the ledger or a table is damaged.
     """
-    from aftertrace.ingest.drain import Drain
     from aftertrace.store.ledger import acts
-    from aftertrace.store.ledger.sealer import seal
 
     while acts.is_waiting(layout, ident):
-        try:
-            with Drain(layout) as draining:
-                draining.once()
-            seal(layout)
-        except Held:
+        if not turn(layout):
             # Somebody else drains, and will come to it.
             time.sleep(_LOCK_POLL_S)
     if why := acts.refusal(layout, ident):
         raise Invalid(f"enter in the ledger: refused: {why}")
+
+
+def turn(layout: Layout) -> bool:
+    """Store what waits, carry out what was ordered and sign it; whether that could be: not where somebody else drains.
+
+    Raises:
+        Unavailable: the disk takes nothing.
+        Corrupt: the ledger or a table is damaged.
+    """
+    from aftertrace.ingest.drain import Drain, DrainOptions
+    from aftertrace.store.ledger.sealer import seal
+
+    try:
+        # Without `serve` nobody but other commands could be reading what goes.
+        with Drain(layout, DrainOptions(grace_s=0)) as draining:
+            draining.once()
+        seal(layout)
+    except Held:
+        return False
+    return True
 
 
 def wait_for_lock(lock: Path) -> None:

@@ -59,6 +59,7 @@ _COMMANDS: Final = {
     "fsck": "integrity:fsck",
     "verify": "verifying:verify",
     "hold": "holding:hold",
+    "retention": "retaining:retention",
     "seal": "sealing:seal",
     "drain": "draining:drain",
     "derive": "deriving:derive",

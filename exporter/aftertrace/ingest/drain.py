@@ -26,7 +26,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Self
 
@@ -36,18 +36,20 @@ from deltalake.exceptions import DeltaError
 
 from aftertrace.ingest import others
 from aftertrace.ingest.batch import Batch, Known, origin_rows, read_batch
+from aftertrace.ingest.drain_report import DrainReport
 from aftertrace.ingest.evidence import Evidence
 from aftertrace.ingest.folding import Folding
 from aftertrace.ingest.readers import Readers
 from aftertrace.store import folder, lake, quarantine, wal_reader
 from aftertrace.store.commits import SEQUENCED, Commit
-from aftertrace.store.compaction import FOLD_AT, vacuum
+from aftertrace.store.compaction import FOLD_AT, KEEP_S, vacuum
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.covering import Ledger, PutAside, Written
 from aftertrace.store.lock import Lock
+from aftertrace.store.retention.destroying import Destroying
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
 from aftertrace.store.tables import TableWriter
@@ -77,28 +79,8 @@ class DrainOptions:
     """Processes that read records beside the drain's own."""
     vacuum_s: float = 3600.0
     """How often `follow` looks for files that nobody needs."""
-
-
-@dataclass(slots=True)
-class DrainReport:
-    """What a drain did."""
-
-    frames: int = 0
-    records: int = 0
-    spans: int = 0
-    events: int = 0
-    duplicates: int = 0
-    findings: list[Finding] = field(default_factory=list)
-    """What was damaged or could not be read; all of it is in the quarantine too."""
-
-    def add(self, other: DrainReport) -> None:
-        """Count what another turn did."""
-        self.frames += other.frames
-        self.records += other.records
-        self.spans += other.spans
-        self.events += other.events
-        self.duplicates += other.duplicates
-        self.findings += other.findings
+    grace_s: float = KEEP_S
+    """So long, files that retention took away stay for whoever is reading them."""
 
 
 class Drain:
@@ -135,6 +117,7 @@ class Drain:
         self._readers = Readers(self._options.readers)
         self._logs: dict[str, WalReader] = {}
         self._folding = Folding(layout, self._options.fold_at)
+        self._destroying = Destroying(layout, self._options.grace_s)
         self._vacuumed_s = time.monotonic()
 
     def once(self) -> DrainReport:
@@ -372,9 +355,15 @@ class Drain:
             report.findings.append(finding)
 
     def _settle(self) -> None:
-        """Have the ledger know of commits that stored nothing."""
-        if self._tables:
+        """Have the ledger know of acts, and of commits that stored nothing; and carry out what acts order."""
+        if not self._tables:
+            return
+        self._ledger.settle()
+        if self._destroying.go_on(self._tables, self._ledger):
             self._ledger.settle()
+            # What comes again is new, and origins that nothing named any more are gone.
+            self._known = {name: self._stored_digests(name) for name in _ORIGINS}
+            self._before = self._known_before()
 
     def _stored_digests(self, name: str) -> dict[str, None]:
         """Digests that a table of origins has, oldest first, as many as are kept in memory."""

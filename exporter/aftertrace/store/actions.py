@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import quote
 
-from aftertrace.store.commits import METADATA_KEY
+from aftertrace.store.commits import METADATA_KEY, Stretches
 from aftertrace.store.schema import PARTITION, SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -28,7 +28,12 @@ _UNESCAPED: Final = "/=-_."
 
 
 def commit(
-    operation: str, now_ms: int, actions: Iterable[Action], stored: Mapping[str, int], files: Iterable[DataFile]
+    operation: str,
+    now_ms: int,
+    actions: Iterable[Action],
+    stored: Mapping[str, int],
+    files: Iterable[DataFile],
+    destroyed: Stretches | None = None,
 ) -> bytes:
     """The content of a commit.
 
@@ -38,12 +43,15 @@ def commit(
         actions: what it does to the table.
         stored: up to which seq of each receiver the table holds everything as of it.
         files: those that it adds, for their digests.
+        destroyed: by receiver, requests whose rows the table has no more.
     """
-    ours = {
+    ours: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "files": {file.path: [file.digest, file.size_bytes] for file in files},
         "stored": dict(sorted(stored.items())),
     }
+    if destroyed:
+        ours["destroyed"] = {receiver: list(stretches) for receiver, stretches in sorted(destroyed.items())}
     return lines(operation, now_ms, actions, ours)
 
 
@@ -126,9 +134,9 @@ def file_added(
     }
 
 
-def replaced(path: str, day: date, size_bytes: int, now_ms: int) -> Action:
-    """A file whose rows another one holds as of this commit."""
-    return file_removed(path, {PARTITION: day.isoformat()}, size_bytes, now_ms, is_gone=False)
+def replaced(path: str, day: date, size_bytes: int, now_ms: int, *, is_gone: bool) -> Action:
+    """A file whose rows others hold as of this commit; not all of them where any `is_gone`."""
+    return file_removed(path, {PARTITION: day.isoformat()}, size_bytes, now_ms, is_gone=is_gone)
 
 
 def file_removed(path: str, partition: Mapping[str, str], size_bytes: int, now_ms: int, *, is_gone: bool) -> Action:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
 from aftertrace.store.errors import Corrupt
@@ -19,7 +19,9 @@ from aftertrace.store.objects import Objects, objects_of
 
 METADATA_KEY: Final = "aftertrace"
 """Where in `commitInfo` our part stands:
-`{"schema": 1, "files": {path: [digest, size]}, "stored": {receiver: seq}}`."""
+`{"schema": 1, "files": {path: [digest, size]}, "stored": {receiver: seq}, "destroyed": {receiver: [[seq, seq]]}}`."""
+Stretches: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
+"""By receiver, first and last seq of stretches of requests."""
 SEQUENCED: Final = ("evidence", "spans", "events")
 """Tables whose rows point at frames, in the order in which one drain commits them. `evidence` comes first: what is
 read again after a crash between two of them then finds its own record keys, and gives the same rows."""
@@ -74,6 +76,8 @@ class Commit:
     timestamp_ms: int
     digest: bytes
     """SHA-256 of its bytes."""
+    destroyed: Stretches = field(default_factory=dict)
+    """Requests whose rows it takes away, as retention does."""
 
 
 @dataclass(slots=True)
@@ -84,6 +88,8 @@ class History:
     active: dict[str, tuple[str, int] | None] = field(default_factory=dict)
     """Files of the table with digest and size; None where a commit names a file without its digest."""
     transactions: dict[str, int] = field(default_factory=dict)
+    destroyed: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """By receiver, stretches of requests that were taken away."""
 
 
 def log_of(layout: Layout, table: str) -> Log:
@@ -177,6 +183,8 @@ def history(log: Log, upto: int | None = None) -> History:
         for file in commit.added:
             state.active[file.path] = commit.digests.get(file.path)
         state.transactions.update(commit.transactions)
+        for receiver, stretches in commit.destroyed.items():
+            state.destroyed.setdefault(receiver, []).extend(stretches)
         state.version = commit.version
     return state
 
@@ -221,6 +229,10 @@ def _commit(version: int, actions: list[dict[str, Any]], digest: bytes) -> Commi
         digests={path: (str(digest), int(size)) for path, (digest, size) in ours.get("files", {}).items()},
         timestamp_ms=int(info["timestamp"]),
         digest=digest,
+        destroyed={
+            receiver: tuple((int(first), int(last)) for first, last in stretches)
+            for receiver, stretches in ours.get("destroyed", {}).items()
+        },
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -20,9 +21,9 @@ from aftertrace.store import lookup, parquet, quarantine
 from aftertrace.store.digest import tagged
 from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
-from aftertrace.store.objects import Objects, objects_of
+from aftertrace.store.objects import Listed, Objects, objects_of
 from aftertrace.store.parquet import DataFile
-from aftertrace.store.schema import TABLES
+from aftertrace.store.schema import PARTITION, TABLES
 from aftertrace.store.tables import SMALL_PLAIN_BYTES, TableWriter, write
 from aftertrace.store.wire_keys import KEYED
 
@@ -165,18 +166,30 @@ def _folded(layout: Layout, group: Group) -> Folded:
     return Folded(group, tuple(sound), tuple(files), tuple(left))
 
 
-def vacuum(layout: Layout, table: TableWriter, now_s: float | None = None, keep_s: float = KEEP_S) -> int:
+def vacuum(
+    layout: Layout,
+    table: TableWriter,
+    now_s: float | None = None,
+    keep_s: float = KEEP_S,
+    only: Collection[date] | None = None,
+) -> int:
     """Remove files that the newest version does not hold, once nobody can be reading them. Only under the lock.
 
     Files of receivers that have another drain are left to that: it may be about to commit them.
+
+    Args:
+        layout: of the store.
+        table: whose files they are.
+        now_s: the time, in seconds since 1970.
+        keep_s: how long nobody may have needed them.
+        only: of these days alone.
 
     Returns:
         How many files went: replaced ones, and those that a crash left without a commit.
     """
     oldest_s = (time.time() if now_s is None else now_s) - keep_s
     objects = objects_of(layout)
-    days = [day for day in objects.folders(table.name) if not day.startswith("_")]
-    found = [each for day in days for each in objects.list_under(f"{table.name}/{day}")]
+    found = listed(objects, table.name, only)
     own = layout.own(parquet.receiver_of(each.key) for each in found)
     gone = 0
     for each in found:
@@ -188,6 +201,13 @@ def vacuum(layout: Layout, table: TableWriter, now_s: float | None = None, keep_
     table.forget_unused(oldest_s)
     lookup.sweep(layout, table.name)
     return gone
+
+
+def listed(objects: Objects, table: str, only: Collection[date] | None = None) -> list[Listed]:
+    """The files of a table that are there, of some days or of all, in use or not."""
+    wanted = None if only is None else {f"{PARTITION}={day.isoformat()}" for day in only}
+    days = [day for day in objects.folders(table) if not day.startswith("_") and (wanted is None or day in wanted)]
+    return [each for day in days for each in objects.list_under(f"{table}/{day}")]
 
 
 def together(table: str, rows: pa.Table) -> pa.Table:

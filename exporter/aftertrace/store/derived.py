@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Callable
@@ -146,6 +147,20 @@ def live_files(layout: Layout) -> set[str]:
     """
     state = read(layout)
     return derived_logs.named(layout) | (set() if state is None else files(layout, state))
+
+
+def forget(layout: Layout) -> None:
+    """Take away all that was derived, also from whoever is reading it. Only under the lock of whoever derives.
+
+    Raises:
+        OSError: a file cannot be removed.
+    """
+    layout.derived_state.unlink(missing_ok=True)
+    for path in layout.derived.iterdir() if layout.derived.is_dir() else ():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path != layout.derived_lock:
+            path.unlink(missing_ok=True)
 
 
 def sweep(layout: Layout, *, now_s: float | None = None) -> None:

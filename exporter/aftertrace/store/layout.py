@@ -10,6 +10,7 @@
     <data>/wal/<receiver>/lock                            held by the one writer of this WAL
     <data>/wal/<receiver>/claim                           what shows that the name is its own in a shared lake
     <data>/wal/<receiver>/claim.wanted                    the same, until the lake has it
+    <data>/wal/<receiver>/anew                            asks the writer to begin another segment
     <data>/wal/<receiver>/<first seq>.<generation>.wal    a segment
     <data>/wal/<receiver>/<…>.wal.spare                   space for a segment that is to come: zeros
     <data>/tables/                                        the lake; where several receivers share it, a link or a URL
@@ -190,6 +191,10 @@ class Layout:
     def wal_lock(self, receiver: str) -> Path:
         """Locked by the writer of a receiver's WAL."""
         return self.wal(receiver) / "lock"
+
+    def wal_anew(self, receiver: str) -> Path:
+        """Asks the writer of a receiver's WAL to begin another segment."""
+        return self.wal(receiver) / "anew"
 
     def claim(self, receiver: str) -> Path:
         """Shows that a receiver's name in a shared lake is that of this WAL."""

@@ -3,7 +3,7 @@
 A sync of frames in space that was written before has nothing to write down but the frames. In space that is only
 reserved it also has to say which parts of it are in use now: `python -m benchmarks.segments` measures what that costs.
 
-A segment becomes a spare in this order; a crash in between leaves a draft, which `keep` removes later::
+A segment becomes a spare in this order; a crash in between leaves a draft, which `clear` removes later::
 
     rename to a draft, and sync the folder     after a power cut nobody takes zeros for a segment of frames
     write zeros over all of it, and sync       old frames must not stand behind new ones
@@ -42,8 +42,7 @@ def keep(segment: Path) -> bool:
         OSError: the disk fails.
     """
     folder = segment.parent
-    for left in folder.glob(f".*{_DRAFT_SUFFIX}"):
-        left.unlink()
+    clear(folder)
     if len(list(folder.glob(f"*{SPARE_SUFFIX}"))) >= MOST or shutil.disk_usage(folder).free < FREE_BYTES:
         return False
     fd = os.open(segment, os.O_RDWR | os.O_CLOEXEC)
@@ -60,6 +59,12 @@ def keep(segment: Path) -> bool:
     finally:
         os.close(fd)
     return True
+
+
+def clear(folder: Path) -> None:
+    """Remove the drafts that a crash left, which may hold frames. Only whoever holds the drain's lock may call this."""
+    for left in folder.glob(f".*{_DRAFT_SUFFIX}"):
+        left.unlink()
 
 
 def take(folder: Path, target: Path, length_bytes: int) -> int | None:

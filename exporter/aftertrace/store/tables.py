@@ -14,24 +14,20 @@ process commits for a receiver, and looks after the files with its name: the dra
 from __future__ import annotations
 
 import errno
-import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
 
-from aftertrace.store import actions, commits, durable, lookup, parquet, quarantine
+from aftertrace.store import actions, commits, delta_checkpoints, durable, lookup, parquet
 from aftertrace.store.actions import Action
-from aftertrace.store.commits import Commit, Log
-from aftertrace.store.finding import Finding
+from aftertrace.store.commits import Commit, Log, Stretches
 from aftertrace.store.layout import Layout
-from aftertrace.store.objects import Folder, objects_of
+from aftertrace.store.objects import objects_of
 from aftertrace.store.parquet import DataFile
 from aftertrace.store.schema import PARTITION, TABLES
 
@@ -72,7 +68,7 @@ class TableWriter:
         self._log = Log(self._objects, name)
         self._url = f"{self._objects.url}/{name}"
         if self._objects.folder is not None:
-            recover(layout, self._objects.folder, name)
+            delta_checkpoints.recover(layout, self._objects.folder, name)
         if commits.newest(self._log) is None:
             self._create()
         self._version = -1
@@ -192,12 +188,32 @@ class TableWriter:
         Returns:
             Whether they were; not where somebody else has replaced one of them.
         """
+        return self._replace("OPTIMIZE", removed, day, files, {})
+
+    def destroy(self, removed: Sequence[str], day: date, files: Sequence[DataFile], requests: Stretches) -> bool:
+        """Take files of a day away, with rows of requests that no other has then. Durable when this returns.
+
+        Args:
+            removed: those that held them.
+            day: of receipt.
+            files: that hold the other rows of these.
+            requests: by receiver, whose rows are gone.
+
+        Returns:
+            Whether they were; not where somebody else has replaced one of the files.
+        """
+        return self._replace("DELETE", removed, day, files, requests)
+
+    def _replace(
+        self, operation: str, removed: Sequence[str], day: date, files: Sequence[DataFile], requests: Stretches
+    ) -> bool:
         now_ms = time.time_ns() // 1_000_000
         known = [path for path in removed if path in self._files]
-        gone = [actions.replaced(path, day, self._files[path][0], now_ms) for path in known]
+        sizes = {path: self._files[path][0] for path in known}
+        gone = [actions.replaced(path, day, size, now_ms, is_gone=bool(requests)) for path, size in sizes.items()]
         added = [actions.added(file, is_new=False) for file in files]
         is_in = len(known) == len(removed) and self._commit(
-            "OPTIMIZE", [*gone, *added], files, {}, lambda others: _touch(others, removed)
+            operation, [*gone, *added], files, {}, lambda others: _touch(others, removed), requests
         )
         self.settle(file.path for file in files if file.plain_bytes >= SMALL_PLAIN_BYTES)
         return is_in
@@ -209,10 +225,11 @@ class TableWriter:
         files: Sequence[DataFile],
         upto: dict[str, int],
         unless: Callable[[list[Commit]], bool],
+        destroyed: Stretches | None = None,
     ) -> bool:
         now_ms = time.time_ns() // 1_000_000
         while True:
-            content = actions.commit(operation, now_ms, found, {**self._stored, **upto}, files)
+            content = actions.commit(operation, now_ms, found, {**self._stored, **upto}, files, destroyed)
             if self._name(self._version + 1, content):
                 break
             if unless(self.refresh()):
@@ -277,12 +294,12 @@ class TableWriter:
         return self._commit("ADD COLUMN", [widened], [], {}, lambda _: True)
 
     def _checkpoint(self) -> None:
-        """Let readers begin here and not at commit 0. A crash in between leaves a checkpoint that `recover` checks."""
+        """Let readers begin here and not at commit 0. A crash in between leaves one that `delta_checkpoints` checks."""
         # Of this version, also where another drain has committed the next.
         DeltaTable(self._url, version=self._version).create_checkpoint()
         if self._objects.folder is not None:
             log = self._objects.folder / self._log.key
-            durable.sync_file(_checkpoint_path(log, self._version))
+            durable.sync_file(delta_checkpoints.path_of(log, self._version))
             durable.sync_file(log / commits.LAST_CHECKPOINT)
             durable.sync_folder(log)
 
@@ -313,39 +330,6 @@ def write(layout: Layout, table: str, rows: pa.Table, receiver: str) -> list[Dat
     return files
 
 
-def torn(tables: Path, name: str) -> list[Path]:
-    """What a power cut left of the newest checkpoint of a table in a folder, after what names one that is not there or
-    not whole: taken away in this order, a crash in between leaves nothing that leads nowhere.
-    """
-    log = tables / Log(Folder(tables), name).key
-    last = log / commits.LAST_CHECKPOINT
-    is_told, named = last.exists(), _checkpoint_named(last)
-    newest = sorted(log.glob("*.checkpoint.parquet"))[-1:]
-    parts = sorted(path for path in {*newest, named} if path is not None and not _is_parquet(path))
-    return [last, *parts] if is_told and (named is None or named in parts) else parts
-
-
-def recover(layout: Layout, tables: Path, name: str) -> None:
-    """Take away what a power cut left of a checkpoint in part, and a name of one that is not there; make the last
-    commit durable. Of tables in a folder.
-
-    Another drain may be making a checkpoint meanwhile: the file first, whole, and then what names it. So a whole one
-    that nothing names is left alone. Nothing is left that names one that is not: no reader could begin any more.
-
-    Raises:
-        Corrupt: that commit is damaged.
-    """
-    newest = commits.newest(log := Log(Folder(tables), name))
-    if newest is None:
-        return
-    for path in torn(tables, name):
-        _set_aside(layout, tables, path)
-    # Whoever named it may have been killed before its folder was synced, or its sync may have failed: it is written
-    # again, not synced again, since a sync that failed once may succeed for nothing.
-    path = tables / log.commit(newest.version)
-    durable.write_file(path, path.read_bytes())
-
-
 def files_of(table: DeltaTable) -> list[StoredFile]:
     """The files of a table, in order of their paths."""
     listed = table.get_add_actions(flatten=True)
@@ -355,39 +339,3 @@ def files_of(table: DeltaTable) -> list[StoredFile]:
 
 def _touch(others: list[Commit], paths: Sequence[str]) -> bool:
     return any(set(paths) & set(commit.removed) for commit in others)
-
-
-def _set_aside(layout: Layout, tables: Path, path: Path) -> None:
-    if not path.exists():
-        return
-    where = f"{layout.tables_folder.name}/{path.relative_to(tables).as_posix()}"
-    finding = Finding("checkpoint_torn", "info", where, "not whole; taken away and made again")
-    quarantine.keep(layout, finding, path.read_bytes())
-    path.unlink(missing_ok=True)
-    durable.sync_folder(path.parent)
-
-
-def _checkpoint_path(log: Path, version: int) -> Path:
-    return log / f"{version:020d}.checkpoint.parquet"
-
-
-def _checkpoint_named(last: Path) -> Path | None:
-    """The checkpoint that readers are told to begin at; None where none is told."""
-    try:
-        return _checkpoint_path(last.parent, int(json.loads(last.read_bytes())["version"]))
-    except (FileNotFoundError, LookupError, TypeError, ValueError):
-        return None
-
-
-def _is_parquet(path: Path) -> bool:
-    """Whether it is there, and whole. Raises OSError where that cannot be told."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return False
-    try:
-        # As in `parquet.read_groups`: no thread of Arrow's is handed what Python holds.
-        pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
-    except (OSError, pa.ArrowException):
-        return False
-    return True

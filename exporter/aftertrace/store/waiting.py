@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from aftertrace.store.delta_checkpoints import torn
 from aftertrace.store.layout import Layout
 from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot
-from aftertrace.store.tables import torn
 from aftertrace.store.wal_reader import WalReader
 
 

@@ -16,7 +16,7 @@ from collections import deque
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from aftertrace.store import commits, durable, frame, lake
 from aftertrace.store.backlog import Backlog
@@ -27,6 +27,9 @@ from aftertrace.store.ledger.log import last_seq
 from aftertrace.store.lock import Lock
 from aftertrace.store.request import Prepared, Request
 from aftertrace.store.segment import HEADER_BYTES, SEGMENT_BYTES, OpenSegment, Tail, tail
+
+_LOOK_S: Final = 1.0
+"""How often a writer that rests looks whether it is to begin another segment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class WalWriter:
             )
         self._receiver = receiver
         self._folder = layout.wal(receiver)
+        self._anew = layout.wal_anew(receiver)
         durable.make_folder(self._folder)
         self._lock = Lock(layout.wal_lock(receiver), f"writes the WAL of {receiver!r}")
         try:
@@ -173,8 +177,10 @@ class WalWriter:
     def _next_group(self) -> list[Waiting]:
         """What is waiting, up to the bytes of one group; empty when the writer closes and nothing is left."""
         with self._handed_over:
+            self._begin_anew()
             while not self._waiting and not self._closing:
-                self._handed_over.wait()
+                if not self._handed_over.wait(_LOOK_S):
+                    self._begin_anew()
             group: list[Waiting] = []
             taken_bytes = 0
             while self._waiting and taken_bytes < self._options.group_bytes:
@@ -183,6 +189,18 @@ class WalWriter:
                 group.append(waiting)
             self._waiting_bytes -= taken_bytes
             return group
+
+    def _begin_anew(self) -> None:
+        """Begin another segment, if somebody asked for it: the one that is written is never removed."""
+        if not self._anew.exists() or self._unsettled:
+            return
+        # A disk that takes none now is met again by the next request.
+        with suppress(OSError):
+            if self._segment is not None:
+                full, self._segment = self._segment, None
+                full.finish()
+            self._segment = self._new_segment(self._end, 0)
+            durable.remove(self._anew)
 
     def _commit(self, group: list[Waiting]) -> None:
         """Make a group durable, then acknowledge it. The order of these two lines is what an OK reply rests on."""

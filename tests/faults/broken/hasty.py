@@ -7,7 +7,8 @@ import time
 DELAY_S = float(os.environ.get("HASTY_S", "0"))
 
 if "drain" in sys.orig_argv:
-    from aftertrace.ingest.drain import Drain, DrainReport
+    from aftertrace.ingest.drain import Drain
+    from aftertrace.ingest.drain_report import DrainReport
     from aftertrace.store import wal_reader
     from aftertrace.store.frame import Frame
     from aftertrace.store.wal_reader import Damage

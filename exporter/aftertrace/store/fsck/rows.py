@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.store import commits
 from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.digest import origin_digest, record_key
 from aftertrace.store.errors import Corrupt
@@ -31,7 +32,8 @@ def check_rows(layout: Layout, snapshot: Snapshot, unsound: set[str]) -> list[Fi
     if "evidence" in unsound:
         return _unchecked("evidence")
     unread = _unread(layout)
-    findings = [*_frames(snapshot), *_duplicates(snapshot), *_same_ids(snapshot)]
+    gone = destroyed(snapshot)
+    findings = [*_frames(snapshot, gone), *_duplicates(snapshot, gone), *_same_ids(snapshot, gone)]
     if not {"resources", "scopes"} & unsound:
         findings += _keys(layout, snapshot)
     findings += _unchecked("spans") if "spans" in unsound else _spans(layout, snapshot, unread)
@@ -42,8 +44,17 @@ def check_rows(layout: Layout, snapshot: Snapshot, unsound: set[str]) -> list[Fi
     return findings
 
 
-def _frames(snapshot: Snapshot) -> Iterator[Finding]:
-    """Every seq up to the watermark is there, with all its records."""
+def destroyed(snapshot: Snapshot) -> pl.DataFrame:
+    """`receiver`, `seq` of requests whose rows retention took away."""
+    version = dict(snapshot.versions).get("evidence", -1)
+    told = commits.history(commits.log_of(snapshot.layout, "evidence"), version).destroyed
+    rows = [(receiver, first, last + 1) for receiver, found in told.items() for first, last in found]
+    frame = pl.DataFrame(rows, schema={"receiver": pl.String, "first": pl.Int64, "end": pl.Int64}, orient="row")
+    return frame.select("receiver", seq=pl.int_ranges("first", "end")).explode("seq").drop_nulls().unique()
+
+
+def _frames(snapshot: Snapshot, gone: pl.DataFrame) -> Iterator[Finding]:
+    """Every seq up to the watermark is there, with all its records, unless retention took it."""
     frames = (
         snapshot.scan("evidence")
         .group_by("receiver", "seq")
@@ -68,10 +79,11 @@ def _frames(snapshot: Snapshot) -> Iterator[Finding]:
         present = frames.filter(pl.col("receiver") == receiver).select("seq")
         wanted = pl.DataFrame({"seq": pl.int_range(1, stored_seq + 1, dtype=pl.Int64, eager=True)})
         missing = wanted.join(present, on="seq", how="anti").with_columns(receiver=pl.lit(receiver))
+        missing = missing.join(gone, on=["receiver", "seq"], how="anti")
         yield from _places("evidence_missing", missing, "no rows, expected those of an accepted request")
 
 
-def _duplicates(snapshot: Snapshot) -> Iterator[Finding]:
+def _duplicates(snapshot: Snapshot, gone: pl.DataFrame) -> Iterator[Finding]:
     """What is called a duplicate says the same as a record that is there: by its bytes, or by its id."""
     columns = [*_PLACE, "record_key", "record_id", "duplicate_of"]
     strange = snapshot.scan("evidence", columns=columns).filter(pl.col("duplicate_of").is_not_null())
@@ -80,12 +92,18 @@ def _duplicates(snapshot: Snapshot) -> Iterator[Finding]:
     for same in ("record_key", "record_id"):
         firsts = known.select(same, duplicate_of=pl.concat_str(_PLACE, separator="/"))
         strange = strange.join(firsts, on=["duplicate_of", same], how="anti")
-    yield from _places(
-        "duplicate_of", strange.select(_PLACE).collect(), "no first copy of its bytes or id, expected one"
-    )
+    found = _still("duplicate_of", strange.collect(), gone)
+    yield from _places("duplicate_of", found.select(_PLACE), "no first copy of its bytes or id, expected one")
 
 
-def _same_ids(snapshot: Snapshot) -> Iterator[Finding]:
+def _still(column: str, rows: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose place in a column is not of a request that retention took away."""
+    parts = pl.col(column).str.split("/").list
+    of = rows.with_columns(_receiver=parts.get(0), _seq=parts.get(1).cast(pl.Int64, strict=False))
+    return of.join(gone, left_on=["_receiver", "_seq"], right_on=["receiver", "seq"], how="anti")
+
+
+def _same_ids(snapshot: Snapshot, gone: pl.DataFrame) -> Iterator[Finding]:
     """What is said to be another record of an id has that id; and which of them contradict each other."""
     columns = [*_PLACE, "record_id", "flags"]
     evidence, known = (
@@ -97,8 +115,10 @@ def _same_ids(snapshot: Snapshot) -> Iterator[Finding]:
     )
     related = told.filter(pl.col("place").is_not_null())
     firsts = known.select("record_id", place=pl.concat_str(_PLACE, separator="/"))
-    strange = related.join(firsts, on=["place", "record_id"], how="anti").select(_PLACE).collect()
-    yield from _places("record_relation", strange, "no record of its id where its flag says, expected one")
+    strange = _still("place", related.join(firsts, on=["place", "record_id"], how="anti").collect(), gone)
+    yield from _places(
+        "record_relation", strange.select(_PLACE), "no record of its id where its flag says, expected one"
+    )
     against = related.filter(pl.col("what") == "conflicts_with").select(_PLACE).collect()
     message = "contradicts another record of its id; both are kept, see its flag `conflicts_with`"
     for found in _places("record_conflict", against, message):

@@ -83,7 +83,7 @@ class Retaining(
 ):
     """What retention is asked to destroy; members as those of `Retention`."""
 
-    after: int | UnsetType
+    after: int | UnsetType = UNSET
     """Number of the last hold or release that was known when it was planned."""
     by: str
     why: str

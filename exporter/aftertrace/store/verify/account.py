@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 
 from msgspec import UNSET, UnsetType
 
 from aftertrace.store.ledger.acts import newest
-from aftertrace.store.ledger.entries import Batch, Begin, Entry, Gap, Quarantine, Restored, digest_of
+from aftertrace.store.ledger.entries import (
+    Batch,
+    Begin,
+    Entry,
+    Gap,
+    Hold,
+    Quarantine,
+    Release,
+    Restored,
+    Retained,
+    Retention,
+    days_of,
+    digest_of,
+)
 from aftertrace.store.verify.expected import Claims, Expected, told_of
 from aftertrace.store.verify.report import Findings
 
@@ -30,8 +43,14 @@ class Account:
     """Whether no other data folder stored in the same tables when it began."""
     _upto: dict[str, int] = field(default_factory=dict)
     _versions: dict[str, int] = field(default_factory=dict)
+    _holds: dict[str, Hold] = field(default_factory=dict)
+    """By id, what holds."""
+    _ordered: dict[str, list[Retention]] = field(default_factory=dict)
+    """By id, what is to be destroyed and is not yet."""
     _last_act: int | UnsetType = UNSET
     """Number of the last act."""
+    _has_lost: bool = False
+    """Whether any entry could not be read."""
     _lost: bool = False
     """Whether an entry before could not be read."""
 
@@ -39,7 +58,7 @@ class Account:
         """Add entries, in order; None for one that could not be read. `versions` of the tables are verified."""
         for number, entry in enumerate(entries):
             if entry is None:
-                self._lost = True
+                self._lost = self._has_lost = True
                 continue
             where = f"{self.name} entry {number}"
             if self._lost:
@@ -73,6 +92,15 @@ class Account:
             findings.add("put_aside", entry.where, f"{entry.code}: recorded in {where}; its bytes are in quarantine")
         elif isinstance(entry, Restored):
             self._restored(entry, where, findings)
+        elif isinstance(entry, Hold):
+            self._holds[entry.id] = entry
+        elif isinstance(entry, Release):
+            if self._holds.pop(entry.hold, None) is None and not self._has_lost:
+                findings.add("ledger_contradicts", where, f"releases {entry.hold}, which does not hold")
+        elif isinstance(entry, Retention):
+            self._retention(entry, where, findings)
+        elif isinstance(entry, Retained):
+            self._retained(entry)
         for table, commits in entry.commits.items():
             if commits.first <= self._versions.get(table, -1):
                 findings.add("ledger_contradicts", where, f"tells of version {commits.first} of {table} once more")
@@ -137,6 +165,34 @@ class Account:
             self._versions[table] = version
             if table in self.claims:
                 self.claims[table].put_back(version)
+
+    def _retention(self, entry: Retention, where: str, findings: Findings) -> None:
+        expected, day = self.receivers.get(entry.receiver), date.fromisoformat(entry.day)
+        last = entry.requests[-1][1]
+        if expected is None or last > expected.last_seq:
+            findings.add("ledger_contradicts", where, f"destroys {entry.receiver}/{last}, which was not stored yet")
+            return
+        ordered_on = datetime.fromtimestamp(int(entry.time_ns) / 1e9, UTC).date()
+        if entry.term_days < entry.floor_days or (ordered_on - day).days <= entry.term_days:
+            message = f"destroys {entry.day} before {entry.term_days} days were over, of {entry.floor_days} at least"
+            findings.add("ledger_contradicts", where, message)
+        for hold in self._holds.values():
+            held = days_of(hold.name) if hold.of == "days" else None
+            if held is not None and held[0] <= day <= held[1]:
+                findings.add("ledger_contradicts", where, f"destroys {entry.day}, which hold {hold.id} keeps")
+        strange = sum(expected.mark(first, last, day, is_done=False) for first, last in entry.requests)
+        if strange:
+            findings.add("ledger_contradicts", where, f"destroys {strange} requests that are not of {entry.day}")
+        self._ordered.setdefault(entry.id, []).append(entry)
+        counted = sum(last - first + 1 for first, last in entry.requests)
+        message = f"{counted} requests destroyed by retention, recorded in {where}: {entry.by}, {entry.why}"
+        findings.add("destroyed", f"{entry.receiver} {entry.day}", message)
+
+    def _retained(self, entry: Retained) -> None:
+        for ordered in self._ordered.pop(entry.id, ()):
+            expected = self.receivers[ordered.receiver]
+            for first, last in ordered.requests:
+                expected.mark(first, last, date.fromisoformat(ordered.day), is_done=True)
 
     def _reach(self, receiver: str, expected: Expected, seq: int) -> None:
         expected.last_seq = seq

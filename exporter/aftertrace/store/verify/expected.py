@@ -18,6 +18,8 @@ _KNOWN: Final = 1
 _SEEN_AT: Final = 1
 _SALT_AT: Final = _SLOT.size - 16
 _READ_SLOTS: Final = 4096
+_ORDERED: Final = 1 << 6
+_DESTROYED: Final = 1 << 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,22 @@ class Slot:
     """What is known of a request."""
 
     seen: int
-    """Bit by table: whether its rows were found."""
+    """Bit by table: whether its rows were found; and two of what the ledger says of them."""
     rows: dict[str, tuple[int, bytes]]
     """How many in each table, and the root over their leaves."""
     digest: bytes
     """Of its frame."""
     salt: bytes
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the ledger orders that its rows are destroyed."""
+        return bool(self.seen & _ORDERED)
+
+    @property
+    def is_destroyed(self) -> bool:
+        """Whether the ledger says that they are."""
+        return bool(self.seen & _DESTROYED)
 
     def has_seen(self, table: str) -> bool:
         """Whether rows of it in a table were found."""
@@ -84,11 +96,26 @@ class Expected:
             if not content:
                 return
             for place, fields in enumerate(_SLOT.iter_unpack(content[: len(content) // _SLOT.size * _SLOT.size])):
-                if fields[0] == _KNOWN and not fields[1] & _bit(table):
+                if fields[0] == _KNOWN and not fields[1] & (_bit(table) | _ORDERED):
                     count = fields[3 + 2 * SEQUENCED.index(table)]
                     if count and is_in(date.fromordinal(fields[2])):
                         yield seq + place, count
             seq += _READ_SLOTS
+
+    def mark(self, first: int, last: int, day: date, *, is_done: bool) -> int:
+        """Know that requests are to be destroyed, or are; returns how many of them are of another day."""
+        strange = 0
+        seq = max(first, self._after_seq + 1)
+        while seq <= min(last, self.last_seq):
+            slots = min(_READ_SLOTS, min(last, self.last_seq) - seq + 1)
+            content = bytearray(os.pread(self._fd, _SLOT.size * slots, self._at(seq)))
+            for start in range(0, len(content), _SLOT.size):
+                if content[start] == _KNOWN:
+                    content[start + _SEEN_AT] |= _ORDERED | (_DESTROYED if is_done else 0)
+                    strange += _SLOT.unpack_from(content, start)[2] != day.toordinal()
+            os.pwrite(self._fd, content, self._at(seq))
+            seq += slots
+        return strange
 
     def is_lost(self, seq: int) -> bool:
         """Whether the ledger says that a request was lost before it was stored."""

@@ -58,6 +58,8 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "derived_differs": ("integrity", "error"),
     "derived_unverified": ("integrity", "info"),
     "receiver_twice": ("integrity", "error"),
+    "destroyed": ("completeness", "info"),
+    "destroyed_there": ("integrity", "warning"),
     "commits_uncovered": ("integrity", "warning"),
 }
 """Which question a finding answers: an error with no, a warning with only in part; the others change no answer."""

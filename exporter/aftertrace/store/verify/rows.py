@@ -245,6 +245,8 @@ class Comparing:
         if slot.has_seen(table):
             self._findings.add("rows_added", where, f"rows of this request stand in more than one file of {table}")
             return
+        if slot.is_destroyed:
+            self._findings.add("destroyed_there", where, f"{len(leaves)} rows that the ledger has as destroyed")
         is_right = len(leaves) == count and root_of(leaves) == root
         expected.saw(seq, slot, table, salt if table == "evidence" and is_right else None)
         if is_right:
@@ -338,5 +340,5 @@ def _unseen(table: str, required: Mapping[str, int], standing: Standing) -> Iter
     for receiver, seq in standing.chosen or ():
         chosen = standing.receivers.get(receiver)
         slot = chosen.slot(seq) if chosen is not None else None
-        if slot is not None and slot.rows[table][0] and not slot.has_seen(table):
+        if slot is not None and slot.rows[table][0] and not (slot.has_seen(table) or slot.is_ordered):
             yield receiver, seq, slot.rows[table][0]

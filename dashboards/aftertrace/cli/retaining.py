@@ -1,0 +1,227 @@
+"""`retention`: how long records are kept; what would be destroyed, and destroying it."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from aftertrace.cli import settings
+from aftertrace.cli.holding import told, who
+from aftertrace.cli.output import say
+from aftertrace.dashboards.plain import plain
+from aftertrace.dashboards.quantities import size
+from aftertrace.store.errors import Invalid
+from aftertrace.store.layout import Layout
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from aftertrace.analyzer import Analysis
+    from aftertrace.store.ledger.acts import Recorded
+    from aftertrace.store.retention.plan import Held, Plan
+    from aftertrace.store.retention.policy import Policy
+
+_PATIENCE_S: Final = 60.0
+"""How long a running `serve` may need until nobody sees the records any more."""
+_POLL_S: Final = 0.2
+_SHORTEST_PLAN: Final = 8
+
+
+@click.group(short_help="Destroy records whose term is over.")
+def retention() -> None:
+    """Destroy records whose term is over.
+
+    Terms are in `[retention]` of the configuration. Nothing is destroyed by itself: `plan` says what would be, and
+    `apply` does it. What is held (`aftertrace hold`) stays.
+    """
+
+
+@retention.command("plan", short_help="Say what would be destroyed, what stays, and why.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How to write the plan; JSON is one object.",
+)
+@settings.data_option
+def plan(data: Path, form: str) -> None:
+    """Say what would be destroyed, what stays and why. Nothing is changed."""
+    found, _ = _planned(data)
+    say([json.dumps(_object(found))] if form == "json" else _page(found), None)
+
+
+@retention.command(short_help="Destroy what a plan says.")
+@click.option(
+    "--plan",
+    "digest",
+    metavar="PLAN",
+    required=True,
+    help="The plan that `retention plan` names at its end, or its beginning: any other is refused.",
+)
+@told
+@settings.data_option
+def apply(data: Path, digest: str, why: str, by: str | None) -> None:
+    """Destroy what a plan says, and nothing else.
+
+    The order becomes an entry of the ledger. Once that is signed, the records go from the tables, then their bytes from
+    the disk: files of tables, the log, and what was derived. Without `serve` all of it is done when this returns. A
+    running `serve` leaves files for an hour to whoever is reading them.
+    """
+    from aftertrace.cli.draining import turn, until_entered
+    from aftertrace.store.ledger import acts
+    from aftertrace.store.ledger.entries import Retained
+
+    found, layout = _planned(data)
+    if len(digest) < _SHORTEST_PLAN or not found.digest.hex().startswith(digest):
+        raise Invalid(
+            f"retention apply --plan {digest!r}: the plan is {found.digest.hex()} now, expected it; what would go has "
+            "changed, look at it again: aftertrace retention plan"
+        )
+    if not found.going:
+        click.echo("nothing is over: nothing was destroyed")
+        return
+    ident = acts.ask_retention(layout, found.order(who(by), why))
+    until_entered(layout, ident)
+    deadline = time.monotonic() + _PATIENCE_S
+    while not (done := any(_is(each, ident, Retained) for each in acts.recorded(layout))):
+        if time.monotonic() > deadline:
+            break
+        if not turn(layout):
+            time.sleep(_POLL_S)
+    requests = sum(each.requests for each in found.going)
+    if done:
+        click.echo(f"{ident}: {requests:,} requests were destroyed")
+    else:
+        click.echo(f"{ident}: {requests:,} requests are being destroyed; their files go within an hour or so")
+
+
+def _is(recorded: Recorded, ident: str, kind: type) -> bool:
+    return isinstance(recorded.act, kind) and recorded.act.id == ident
+
+
+def _planned(data: Path) -> tuple[Plan, Layout]:
+    from aftertrace.store.ledger import acts
+    from aftertrace.store.retention.plan import planned
+    from aftertrace.store.snapshot import Snapshot
+
+    policy, layout = _policy(), Layout(settings.existing(data))
+    stored = settings.readable(data)
+    # What holds is read first: what is set meanwhile makes the plan one of before.
+    recorded = acts.recorded(layout)
+    held = _held(stored, recorded, policy)
+    today = datetime.now(UTC).date()
+    return planned(Snapshot.of(stored), policy, held, today, acts.last_hold(recorded)), layout
+
+
+def _policy() -> Policy:
+    from aftertrace.store.retention.policy import policy
+
+    section = settings.current().retention
+    return policy(
+        section.evidence_days,
+        section.floor_days,
+        section.evidence_days_of,
+        keeps_configurations=section.keep_configurations,
+    )
+
+
+def _held(data: Path, recorded: tuple[Recorded, ...], policy: Policy) -> list[Held]:
+    """What must stay: what is held, and first runs of configurations."""
+    from aftertrace.store.ledger import acts
+    from aftertrace.store.retention.plan import CONFIGURATION, Held
+
+    holds = acts.holds(recorded)
+    needs_runs = policy.keeps_configurations or any(hold.of in ("run", "agent") for hold in holds)
+    analysis = settings.analysis(data) if needs_runs and policy.shortest_days is not None else None
+    found = []
+    for hold in holds:
+        why = f"hold {hold.id[:8]} of {hold.of} {hold.name}: {hold.why}"
+        requests = None
+        if analysis is not None and hold.of == "run":
+            requests = _requests(analysis, [analysis.resolve_run(hold.name)])
+        elif analysis is not None and hold.of == "agent":
+            import polars as pl
+
+            requests = _requests(analysis, analysis.agents.filter(pl.col("agent_name") == hold.name)["run_id"])
+        found.append(Held(why, requests, hold))
+    if analysis is not None and policy.keeps_configurations:
+        first = analysis.configurations["first_run_id"].drop_nulls().unique()
+        found.append(Held(CONFIGURATION, _requests(analysis, first)))
+    return found
+
+
+def _requests(analysis: Analysis, run_ids: Any) -> pl.DataFrame:
+    """`receiver`, `seq` of the requests that records of some runs came with."""
+    import polars as pl
+
+    wanted = list(run_ids)
+    if not wanted:
+        return pl.DataFrame(schema={"receiver": pl.String, "seq": pl.Int64})
+    of = analysis.of(*wanted).identified
+    rows = [
+        frame.lazy().filter(pl.col("run_id").is_in(wanted)).select("receiver", "seq") for frame in (of.spans, of.events)
+    ]
+    return pl.concat(rows).unique().collect()
+
+
+def _object(found: Plan) -> dict[str, Any]:
+    return {
+        "plan": found.digest.hex(),
+        "today": found.today.isoformat(),
+        "policy": {
+            "digest": found.policy.digest.hex(),
+            "evidence_days": found.policy.evidence_days,
+            "evidence_days_of": dict(found.policy.of_sources),
+            "floor_days": found.policy.floor_days,
+            "keep_configurations": found.policy.keeps_configurations,
+        },
+        "going": [
+            {
+                "class": "evidence",
+                "day": each.day.isoformat(),
+                "receiver": each.receiver,
+                "requests": each.requests,
+                "rows": dict(each.rows),
+                "bytes": each.stored_bytes,
+                "term_days": each.term_days,
+                "stretches": each.stretches,
+            }
+            for each in found.going
+        ],
+        "staying": [
+            {
+                "class": "evidence",
+                "day": each.day.isoformat(),
+                "receiver": each.receiver,
+                "requests": each.requests,
+                "rows": each.rows,
+                "why": each.why,
+            }
+            for each in found.staying
+        ],
+    }
+
+
+def _page(found: Plan) -> list[str]:
+    lines = [
+        f"goes   {each.day}  {each.receiver}  {each.requests:,} requests with {sum(each.rows.values()):,} rows, "
+        f"about {size(each.stored_bytes)}: its term of {each.term_days} days is over"
+        for each in found.going
+    ]
+    lines += [
+        f"stays  {each.day}  {each.receiver}  {each.requests:,} requests with {each.rows:,} rows: {each.why}"
+        for each in found.staying
+    ]
+    requests, stored = sum(each.requests for each in found.going), sum(each.stored_bytes for each in found.going)
+    days = len({each.day for each in found.going})
+    lines.append(f"in all {requests:,} requests of {days:,} days would go, about {size(stored)}")
+    if found.going:
+        lines.append(f"to destroy this: aftertrace retention apply --plan {found.digest.hex()[:16]} --why '…'")
+    return [plain(line) for line in lines]

@@ -1,0 +1,116 @@
+"""`retention`: what is over is told before it goes, and goes as it was told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+from tests.ingest.drain_samples import DAY_NS, NOON_NS, drain, new_store, send
+
+from aftertrace.store.ledger.sealer import seal
+
+from .conftest import Command
+
+WHY = ("--why", "over", "--by", "ann")
+
+
+def run_of(number: int, model: str) -> bytes:
+    """A run of an agent with a model."""
+    data = TracesData()
+    resource = data.resource_spans.add()
+    resource.resource.attributes.add(key="service.name").value.string_value = "refunds"
+    span = resource.scope_spans.add().spans.add(
+        name="invoke_agent refunds",
+        trace_id=number.to_bytes(16, "big"),
+        span_id=number.to_bytes(8, "big"),
+        start_time_unix_nano=NOON_NS + number * DAY_NS,
+        end_time_unix_nano=NOON_NS + number * DAY_NS + 5,
+    )
+    told = {"operation.name": "invoke_agent", "agent.name": "refunds", "request.model": model}
+    for key, value in told.items():
+        span.attributes.add(key=f"gen_ai.{key}").value.string_value = value
+    return data.SerializeToString()
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of runs on five days of November 2025, the last one with another model."""
+    monkeypatch.setenv("AFTERTRACE_RETENTION_EVIDENCE_DAYS", "183")
+    layout = new_store(tmp_path / "data")
+    for number, model in enumerate("aaaab"):
+        send(layout, run_of(number + 1, model), received_ns=NOON_NS + number * DAY_NS, records=1)
+    drain(layout)
+    seal(layout)
+    return layout.data
+
+
+def planned(aftertrace: Command, data: Path) -> dict[str, Any]:
+    """What `retention plan` tells."""
+    told: dict[str, Any] = json.loads(aftertrace("retention", "plan", "--data", data, "--format", "json").out)
+    return told
+
+
+def days(told: dict[str, Any]) -> tuple[list[str], list[tuple[str, str]]]:
+    """Which days go, and which stay and why."""
+    going = [each["day"][-2:] for each in told["going"]]
+    return going, [(each["day"][-2:], each["why"].partition(":")[0].split(" of ", 1)[1]) for each in told["staying"]]
+
+
+def run_ids(aftertrace: Command, data: Path) -> list[str]:
+    """Runs, the oldest first."""
+    listed = aftertrace("runs", "--data", data, "--format", "json").out.splitlines()
+    return [each["run_id"] for each in sorted(map(json.loads, listed), key=lambda each: each["first_ns"])]
+
+
+def test_what_a_plan_says_goes_and_nothing_else(aftertrace: Command, data: Path) -> None:
+    """Held runs and first runs of configurations stay; a plan of before is refused; the page names how to go on."""
+    runs = run_ids(aftertrace, data)
+    before = planned(aftertrace, data)
+    assert days(before) == (["26", "27", "28"], [("25", "a configuration"), ("29", "a configuration")])
+    assert aftertrace("hold", "add", "--run", runs[2], "--data", data, *WHY).code == 0
+    told = planned(aftertrace, data)
+    assert days(told)[0] == ["26", "28"]
+    assert days(told)[1][1] == ("27", f"run {runs[2]}")
+    refused = aftertrace("retention", "apply", "--plan", before["plan"], "--data", data, *WHY)
+    assert (refused.code, "look at it again" in refused.err) == (2, True)
+    page = aftertrace("retention", "plan", "--data", data).out.splitlines()
+    assert page[-1] == f"to destroy this: aftertrace retention apply --plan {told['plan'][:16]} --why '…'"
+    done = aftertrace("retention", "apply", "--plan", told["plan"][:16], "--data", data, *WHY)
+    assert (done.code, done.out.partition(" ")[2]) == (0, "2 requests were destroyed\n")
+    assert run_ids(aftertrace, data) == [runs[0], runs[2], runs[4]]
+    report = json.loads(aftertrace("verify", "--data", data, "--format", "json").out)
+    assert (report["integrity"], report["completeness"]) == ("holds", "holds")
+    assert {each["code"] for each in report["findings"]} == {"destroyed"}
+    assert aftertrace("fsck", "--data", data).code == 0
+
+
+def test_a_hold_of_an_agent_keeps_all_its_runs(aftertrace: Command, data: Path) -> None:
+    """Until it is released."""
+    held = aftertrace("hold", "add", "--agent", "refunds", "--data", data, *WHY).out.strip()
+    told = planned(aftertrace, data)
+    assert days(told)[0] == []
+    done = aftertrace("retention", "apply", "--plan", told["plan"], "--data", data, *WHY)
+    assert (done.code, done.out) == (0, "nothing is over: nothing was destroyed\n")
+    aftertrace("hold", "release", held, "--data", data, *WHY)
+    assert days(planned(aftertrace, data))[0] == ["26", "27", "28"]
+
+
+@pytest.mark.parametrize("digest", ["", "0123", "f" * 64])
+def test_another_plan_is_refused(aftertrace: Command, data: Path, digest: str) -> None:
+    """Also the beginning of any."""
+    done = aftertrace("retention", "apply", "--plan", digest, "--data", data, *WHY)
+    assert (done.code, "expected it" in done.err) == (2, True)
+
+
+def test_a_term_below_the_floor_is_refused(aftertrace: Command, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the floor is another; by default a year and a month are kept."""
+    monkeypatch.setenv("AFTERTRACE_RETENTION_EVIDENCE_DAYS", "30")
+    done = aftertrace("retention", "plan", "--data", data)
+    assert (done.code, "retention.floor_days" in done.err) == (2, True)
+    monkeypatch.setenv("AFTERTRACE_RETENTION_FLOOR_DAYS", "30")
+    assert planned(aftertrace, data)["policy"]["evidence_days"] == 30
+    monkeypatch.delenv("AFTERTRACE_RETENTION_EVIDENCE_DAYS")
+    assert planned(aftertrace, data)["policy"]["evidence_days"] == 400

@@ -1,0 +1,135 @@
+"""Retention as a pretext: rows that went with no order, with another one, or more of them than it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger import acts
+from aftertrace.store.ledger.entries import Entry, Hold, Release, Retained, Retention, text_of
+from aftertrace.store.ledger.sealer import seal
+
+from .drain_samples import drain, send, traces
+from .forging import entries_of, rewrite, write_entries
+from .retaining import AT_ONCE, apply, checked, codes, fill, plan
+
+ACT: dict[str, Any] = {"id": "0f" * 16, "uid": 0}
+SAID: dict[str, Any] = {"by": "ann", "why": "over"}
+DIGEST = text_of(bytes(32))
+
+
+@pytest.fixture
+def filled(layout: Layout) -> Layout:
+    """A store with days that are over."""
+    fill(layout)
+    return layout
+
+
+def without(layout: Layout, *seqs: int) -> None:
+    """Rows of requests taken out of all three tables, with digests in commits that fit again."""
+    for table in ("evidence", "spans", "events"):
+        for seq in seqs:
+            rewrite(layout, lambda rows, seq=seq: rows.filter(pa.compute.field("seq") != seq), table, seq)
+
+
+def retention(**changed: Any) -> Retention:
+    """An order for the first request."""
+    told: dict[str, Any] = {
+        "policy": DIGEST,
+        "plan": DIGEST,
+        "term_days": 184,
+        "floor_days": 183,
+        "receiver": "main",
+        "day": "2025-11-25",
+        "requests": ((1, 1),),
+        "rows": {"evidence": 2, "events": 2, "spans": 2},
+    }
+    return Retention(**ACT, **SAID, **{**told, **changed})
+
+
+def test_rows_that_went_with_no_order_are_missing(filled: Layout) -> None:
+    """Also where an order that is not signed would explain them: then it is not proven, and named."""
+    without(filled, 1)
+    found = codes(checked(filled))
+    assert found["rows_missing"] == {"evidence main/1", "spans main/1", "events main/1"}
+    acts.ask_retention(filled, plan(filled).order("ann", "over"))
+    drain(filled, AT_ONCE)
+    assert codes(checked(filled))["rows_missing"] == {"evidence main/1", "spans main/1", "events main/1"}
+
+
+def test_more_rows_gone_than_an_order_says_are_missing(filled: Layout) -> None:
+    """Of a day that it does not name, beside those that it does."""
+    apply(filled)
+    without(filled, 5)
+    found = codes(checked(filled))
+    assert found["rows_missing"] == {"evidence main/5", "spans main/5", "events main/5"}
+    assert found["destroyed"] == {"main 2025-11-25", "main 2025-11-26"}
+
+
+def test_a_row_of_a_request_that_went_in_part_is_missed(filled: Layout) -> None:
+    """An order takes requests whole."""
+    apply(filled)
+    rewrite(filled, lambda rows: rows.slice(1), "spans", 5)
+    assert codes(checked(filled))["rows_missing"] == {"spans main/5"}
+
+
+CONTRADICTIONS: dict[str, Callable[[], list[Entry]]] = {
+    "another day": lambda: [retention(day="2025-11-26")],
+    "what was not stored yet": lambda: [retention(requests=((1, 99),))],
+    "another receiver": lambda: [retention(receiver="nobody")],
+    "below the floor": lambda: [retention(term_days=10)],
+    "before its term": lambda: [retention(term_days=40_000, floor_days=183)],
+    "under a hold": lambda: [
+        Hold(**{**ACT, "id": "1f" * 16}, **SAID, of="days", name="2025-11-20/2025-11-25"),
+        retention(),
+    ],
+    "no hold": lambda: [Release(**ACT, **SAID, hold="2f" * 16)],
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_an_order_that_cannot_be_contradicts_the_ledger(filled: Layout, name: str) -> None:
+    """Although it is signed: whoever could act as the drain put it there."""
+    ordered(filled, *CONTRADICTIONS[name]())
+    assert "ledger_contradicts" in codes(checked(filled))
+
+
+def test_the_control_an_order_that_can_be_contradicts_nothing(filled: Layout) -> None:
+    """Negative control of the above; and its rows may be there until it is done, not after."""
+    ordered(filled, retention())
+    assert codes(checked(filled)).keys() == {"destroyed"}
+    ordered(filled, Retained(**ACT, files=0))
+    report = checked(filled)
+    assert codes(report)["destroyed_there"] == {"evidence main/1", "spans main/1", "events main/1"}
+    assert report.verdict("integrity") == "partial"
+
+
+def ordered(layout: Layout, *entries: Entry) -> None:
+    """Entries behind the last, with a time of now, and signed."""
+    for entry in entries:
+        held = entries_of(layout)
+        last = held[-1]
+        is_act = isinstance(last, Retention | Hold | Release | Retained)
+        told = msgspec.structs.replace(
+            entry,
+            time_ns=last.time_ns,
+            upto=last.upto,
+            versions=last.versions,
+            last_act=len(held) - 1 if is_act else last.last_act,
+        )
+        write_entries(layout, [*held, told])
+    seal(layout)
+
+
+def test_what_was_destroyed_and_comes_again_is_new(filled: Layout) -> None:
+    """Negative control of rows that are there again: those have the seqs that they had."""
+    apply(filled)
+    send(filled, traces(1, service="canary-1-1e7b1"))
+    drain(filled)
+    seal(filled)
+    assert codes(checked(filled)).keys() == {"destroyed"}
