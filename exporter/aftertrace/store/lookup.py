@@ -119,6 +119,7 @@ class Reader:
         self._kept: OrderedDict[tuple[str, str, int], pa.Table] = OrderedDict()
         self._joined: dict[str, list[_Joined]] = {}
         """By table, its lookup files, where they were read whole."""
+        self._asked: tuple[pl.DataFrame, set[int]] | None = None
 
     def rows_with(self, table: str, keys: pl.DataFrame, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The rows of a table that have any of some wire keys.
@@ -137,16 +138,24 @@ class Reader:
         schema, objects = TABLES[table].schema, objects_of(self._snapshot.layout)
         wanted = list(schema.names if columns is None else columns)
         needed = [name for name in schema.names if name in {*wanted, *columns_of(table), "receiver", "seq"}]
-        kinds = set(keys["kind"])
-        numbers = set(key_file.numbers_of(keys))
         parts = [pa.Table.from_batches([], pa.schema([schema.field(name) for name in needed]))]
-        for (path, day), groups in self._parts_with(objects, table, numbers):
+        read: list[pa.Table] = []
+        for (path, day), groups in self._parts_with(objects, table, self._numbers_of(keys)):
             for rows in self._groups(table, path, day, groups, needed):
-                frame = pl.DataFrame(rows.select(columns_of(table)))
-                hits = wire_keys(frame, kinds).join(keys, on=["kind", "key"], how="semi")["row"].unique().sort()
-                if hits.len():
-                    parts.append(rows.take(hits.to_arrow()))
+                read.append(rows)
+                # Of small files many at once: a query takes a while, however few rows it is about.
+                if sum(each.num_rows for each in read) >= parquet.ROW_GROUP_ROWS:
+                    parts.append(_with_any(table, keys, read))
+                    read = []
+        if read:
+            parts.append(_with_any(table, keys, read))
         return pl.DataFrame(pa.concat_tables(parts)).filter(self._snapshot.within(table)).select(wanted)
+
+    def _numbers_of(self, keys: pl.DataFrame) -> set[int]:
+        """The numbers of keys; one table after the other is asked for the same."""
+        if self._asked is None or self._asked[0] is not keys:
+            self._asked = keys, set(key_file.numbers_of(keys))
+        return self._asked[1]
 
     def keys_of_runs(self, beginning: str) -> pl.DataFrame:
         """`kind`, `key` of wire keys of runs that may have an id with this beginning, of lower-case hexadecimal digits.
@@ -259,6 +268,15 @@ class Reader:
         self._kept.update(groups)
         while len(self._kept) > _KEPT_GROUPS:
             self._kept.popitem(last=False)
+
+
+def _with_any(table: str, keys: pl.DataFrame, parts: Sequence[pa.Table]) -> pa.Table:
+    """Of some rows those that have any of some keys."""
+    import polars as pl
+
+    rows = pa.concat_tables(parts)
+    of_rows = wire_keys(pl.DataFrame(rows.select(columns_of(table))), set(keys["kind"]))
+    return rows.take(of_rows.join(keys, on=["kind", "key"], how="semi")["row"].unique().sort().to_arrow())
 
 
 def rows_with(

@@ -89,6 +89,8 @@ def _joined_by(told: Derivation, leads: pl.DataFrame) -> tuple[pl.DataFrame, pl.
 
 def _together(joined: pl.DataFrame, name: str) -> pl.DataFrame:
     """`run_id`, and `name`: equal for runs that have a key in common, or are joined by others that have."""
-    edges = joined.select(first="run_id", second="key")
-    nodes = pl.concat([edges.select(node="first"), edges.select(node="second")]).drop_nulls().unique().sort("node")
-    return components(nodes, edges.drop_nulls()).select(pl.col("node").alias("run_id"), pl.col("run_id").alias(name))
+    # Nearly all calls have an id that no other run has.
+    shared = joined.drop_nulls().unique().filter(pl.col("key").is_duplicated())
+    nodes = pl.concat([joined.select(node="run_id"), shared.select(node="key")]).drop_nulls().unique().sort("node")
+    told = components(nodes, shared.select(first="run_id", second="key"))
+    return told.select(pl.col("node").alias("run_id"), pl.col("run_id").alias(name))

@@ -71,8 +71,9 @@ class _Gathered:
         if not new.height:
             return
         self.asked = pl.concat([self.asked, new])
+        wanted = new.select("kind", "key").unique()
         for table in self.rows:
-            rows = self.found.by(table, new.select("kind", "key").unique(), None)
+            rows = self.found.by(table, wanted, None)
             owners = rows.with_row_index("row").select("row", of="source")
             hits = (
                 wire_keys(rows, set(new["kind"]))
