@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from aftertrace.store.layout import FORMAT_VERSION, Layout
 
 KEY_BYTES: Final = 32
 _PREFIX: Final = "aftertrace store "
+_ESCAPED: Final = re.compile("%[0-9A-Fa-f]{2}")
 _MARKER: Final = f"{_PREFIX}{FORMAT_VERSION}\n".encode()
 
 
@@ -23,11 +25,13 @@ def open_folder(data: Path, tables: str | None = None) -> Layout:
         tables: folder or URL of its tables, if others share them; None leaves them where they are, at first inside.
 
     Raises:
-        Invalid: a later version of aftertrace made the folder, it holds something else, or its tables are elsewhere.
+        Invalid: a later version of aftertrace made the folder, it holds something else, its tables are elsewhere, or
+            its path has what stands for another character in a URL.
         Unavailable: the tables cannot be made there, or not be reached.
     """
     layout = Layout(data)
     if not layout.marker.exists():
+        _refuse_escaped(data)
         _refuse_foreign(data)
         # Evidence is for its owner: the agents that are watched often run as other users of the same machine.
         durable.make_folder(data, mode=0o700)
@@ -45,6 +49,14 @@ def open_folder(data: Path, tables: str | None = None) -> Layout:
     if tables is not None:
         lake.join(layout, tables)
     return layout
+
+
+def _refuse_escaped(data: Path) -> None:
+    """Refuse a name that the library that reads Delta would take for the escaped form of another."""
+    escaped = _ESCAPED.search(str(data.resolve()))
+    if escaped is not None:
+        raise Invalid(f"open {data}: its path has {escaped[0]!r}, expected no % before two hexadecimal digits; choose "
+                      "another --data")  # fmt: skip
 
 
 def check_format(layout: Layout) -> None:

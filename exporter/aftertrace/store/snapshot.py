@@ -147,12 +147,12 @@ class Snapshot:
 
     def _table(self, table: str) -> DeltaTable | None:
         """The pinned version of a table, opened once: its log is read from the last checkpoint on each time."""
-        from deltalake import DeltaTable
+        from aftertrace.store.opened import OpenedTable
 
         version = dict(self.versions).get(table)
         if version is not None and table not in self._opened:
             with _reaching(self._url(table)):
-                self._opened[table] = DeltaTable(self._url(table), version=version)
+                self._opened[table] = OpenedTable(self._url(table), version=version)
         return self._opened.get(table)
 
     def _url(self, table: str) -> str:

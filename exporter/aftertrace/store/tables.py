@@ -28,6 +28,7 @@ from aftertrace.store.actions import Action
 from aftertrace.store.commits import Commit, Log, Stretches
 from aftertrace.store.layout import Layout
 from aftertrace.store.objects import objects_of
+from aftertrace.store.opened import OpenedTable
 from aftertrace.store.parquet import DataFile
 from aftertrace.store.schema import PARTITION, TABLES
 
@@ -113,7 +114,7 @@ class TableWriter:
         """The rows of that version."""
         import polars as pl
 
-        return pl.scan_delta(self._url, version=self._version)
+        return pl.scan_delta(OpenedTable(self._url, version=self._version))
 
     def digests(self, paths: set[str]) -> dict[str, tuple[str, int]]:
         """Digest and size in bytes of some files of that version, as far as commits tell them.
