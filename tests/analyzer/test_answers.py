@@ -123,8 +123,8 @@ def test_content_that_the_configuration_leaves_out_is_told_as_such(mode: str) ->
         f"""\
         system_prompt (partial): left out by configuration ({mode}) -> {switch}
         inputs (partial): left out by configuration ({mode}) -> {switch}
-        tools (partial): available: 3; ran: nope×1, pay×1, read_db×1; did not run: delete_db denied; \
-arguments and results left out by configuration ({mode}), and refusals that they alone tell are not seen -> {switch}"""
+        tools (partial): available: 3; ran: pay×1, read_db×1; did not run: delete_db denied, nope unknown_tool; \
+arguments and results left out by configuration ({mode}), and edits of arguments may not be seen -> {switch}"""
     )
 
 

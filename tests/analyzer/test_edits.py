@@ -6,11 +6,12 @@ import copy
 import json
 from typing import Any, Final
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.calls.edits import difference
+from aftertrace.analyzer.calls.edits import differ, difference
 
 from .stories import calls_of, event, stored
 
@@ -51,6 +52,35 @@ def test_what_is_no_json_is_compared_as_text() -> None:
     """Some senders cut arguments, or give a plain text; what is unknown has no difference."""
     assert difference("rm -rf x", "rm x") == '[{"path":"","before":"rm -rf x","after":"rm x"}]'
     assert (difference(None, "{}"), difference("{}", None)) == (None, None)
+
+
+LEFT_OUT: Final = '{"aftertrace.cut":{"begins":"","digest":"[[left-out:digest-only:%s]]"}}'
+DRAWN: Final = '{"card":"[[redacted:card:random-%s]]"}'
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_other"),
+    [
+        ('{"eur":9}', '{"eur":5}', True),
+        ('{"eur":9}', '{"eur":9}', False),
+        (LEFT_OUT % ("a" * 10), LEFT_OUT % ("b" * 10), True),
+        (LEFT_OUT % ("a" * 10), LEFT_OUT % ("a" * 10), False),
+        (LEFT_OUT % ("a" * 10), '{"eur":9}', None),
+        ("{}", LEFT_OUT % ("a" * 10), None),
+        (None, LEFT_OUT % ("a" * 10), None),
+        ('{"to":"[[left-out:digest-only:aaaaaaaaaa]]"}', '{"to":"x"}', True),
+        (DRAWN % ("a" * 10), DRAWN % ("b" * 10), False),
+    ],
+)
+def test_nothing_is_told_of_what_a_mark_does_not_tell(before: str | None, after: str, is_other: bool | None) -> None:
+    """Digests of left-out arguments compare with each other alone, and what is drawn for a secret with nothing.
+
+    One that a sender quotes hides no edit.
+    """
+    pair = pl.DataFrame({"before": [before], "after": [after]}, schema={"before": pl.String, "after": pl.String})
+    assert pair.select(differ("before", "after")).item() is is_other
+    found = difference(before, after)
+    assert (None if found is None else found != "[]") is is_other
 
 
 def test_values_of_any_depth_have_a_difference() -> None:

@@ -182,22 +182,29 @@ def test_what_was_lost_on_the_way_makes_every_count_a_floor() -> None:
     }
 
 
-def test_content_that_the_configuration_leaves_out_makes_every_count_a_floor() -> None:
-    """A refusal that is nothing but the text of a result is not seen then: the call counts as executed."""
+def test_calls_whose_content_the_configuration_leaves_out_make_their_counts_floors() -> None:
+    """Theirs, and of nobody else on these days: an edit of their arguments may not be seen."""
+    left_out = {"agent_name": "clerk", "flags": '["left_out:2"]'}
+    asked = [event("action.proposed", "proposed", **left_out), event("tool.called", "completed", s=1, **left_out)]
+    named = {"call_id": "c-2", "agent_name": "guide", "trace_id": "2" * 32}
+    told = [event("action.proposed", "proposed", **named), event("tool.called", "completed", s=1, **named)]
+    found = figures(stored(*asked, *told).analysis(), Period(None, LATER_NS, LATER_NS), Filter())
+    assert [(each.name, each.quantity) for each in found.floors if each.hides and each.name != "open_runs"] == [
+        ("content_left_out", "1 call")
+    ]
+    by_agent = stored(*asked, *told).analysis().rates(["agent_name"]).select("agent_name", "floor")
+    assert dict(by_agent.iter_rows()) == {"clerk": True, "guide": False}
+
+
+def test_a_report_of_left_out_content_counts_as_that_of_the_full_one_and_says_that_it_is_a_floor() -> None:
+    """The refusal of this recording is nothing but the text of a result."""
     path = frames.RECORDINGS / "langchain" / "langsmith_twice_the_same.otlp.jsonl"
     told_of = {}
-    for mode in ("full", "metadata-only"):
+    for mode in ("full", "digest-only", "metadata-only"):
         analysis = frames.of_requests(frames.lines(path), make_policy(capture=mode)).analysis()
         found = figures(analysis, Period(None, LATER_NS, LATER_NS), Filter())
-        told_of[mode] = (found.totals.near_misses, [each.brief for each in found.floors if each.name == "left_out"])
-        assert found.is_floor or mode == "full"
-    assert told_of == {
-        "full": (1, []),
-        "metadata-only": (
-            0,
-            ["lost on the way (left out): of content, left out by configuration (`redaction.capture`)"],
-        ),
-    }
+        told_of[mode] = (found.totals.near_misses, [each.quantity for each in found.floors if "left_out" in each.name])
+    assert told_of == {"full": (1, []), "digest-only": (1, ["2 calls"]), "metadata-only": (1, ["2 calls"])}
 
 
 def earned(*rows: dict[str, Any]) -> list[tuple[Any, ...]]:

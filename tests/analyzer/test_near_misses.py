@@ -136,10 +136,11 @@ def test_near_misses_are_a_part_of_the_outcomes_and_say_who() -> None:
         ({"dialect": "claude_code", "trace_id": None}, True),
         ({"dialect": "claude_code"}, False),
         ({"dialect": "genai"}, False),
+        ({"dialect": "genai", "flags": '["left_out:1"]'}, True),
     ],
 )
 def test_a_count_is_a_floor_where_an_emitter_hides_refusals(columns: dict[str, Any], floor: bool) -> None:
-    """Claude Code without its traces tells nothing of an ask that nobody could answer."""
+    """Claude Code without its traces tells nothing of an ask that nobody could answer; nor does content left out."""
     assert stored(*story("c-1", "pay", REFUSED, **columns)).analysis().rates([])["floor"].to_list() == [floor]
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftertrace.ingest import dialects
+from aftertrace.ingest.dialects.values import number, whole
 from aftertrace.ingest.records import Log, Record, Span
 from aftertrace.ingest.rows import (
     ARGUMENTS_CHARACTERS,
@@ -19,9 +20,7 @@ from aftertrace.ingest.rows import (
     SHORT_CHARACTERS,
     TEXT_CHARACTERS,
     fitted,
-    number,
     short,
-    whole,
 )
 from aftertrace.semconv.canonical import digest
 from aftertrace.store import schema

@@ -12,7 +12,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from aftertrace.ingest.redact_tokens import NOTE
+from aftertrace.ingest.redact_tokens import NOTE, READING
 from aftertrace.ingest.tellings import Relation, Telling, relation
 
 ENDED = {"end_time_unix_nano": 9}
@@ -74,6 +74,11 @@ CASES: dict[str, tuple[Telling, Telling, Relation | None]] = {
     "redacted by more rules than before": (
         told({"a": "[[redacted:us-ssn:random-aaaaaaaaaa]]", NOTE: "us-ssn 1"}),
         told({"a": "[[redacted:us-ssn:random-bbbbbbbbbb]]", NOTE: "github 1, us-ssn 1"}, **ENDED),
+        "continues",
+    ),
+    "read before its content was left out, and again with its end": (
+        told({"a": "[[left-out:metadata-only]]", READING: "{}"}),
+        told({"a": "[[left-out:metadata-only]]", READING: '{"operation":"chat"}'}, **ENDED),
         "continues",
     ),
     "another secret": (

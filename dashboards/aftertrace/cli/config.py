@@ -115,7 +115,7 @@ class RedactionSection:
     """Names of rules that do not count."""
     capture: str = "full"
     """What is kept of content (prompts, arguments, results): `full`; `digest-only`, a keyed digest of each value;
-    `metadata-only`, nothing of it. Roles, tools, ids and counts are kept."""
+    `metadata-only`, nothing of it. Roles, tools, ids, counts and what was read of each call's fate are kept."""
     capture_of: Table = ()
     """The same for some sources, by their names, in which `*` stands for any characters, as in
     `"acme/*" = 'digest-only'`. The first that fits counts."""

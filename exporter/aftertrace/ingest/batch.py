@@ -12,10 +12,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from aftertrace.ingest.dialects import FAULTS
 from aftertrace.ingest.duplicates import DuplicateWindow
 from aftertrace.ingest.items import Item, by_day, items_of
 from aftertrace.ingest.places import Place, text
-from aftertrace.ingest.reading import DIALECT_FAULTS, Read, Source, read
+from aftertrace.ingest.reading import Read, Source, read
 from aftertrace.ingest.record_ids import identity
 from aftertrace.ingest.rows import EVENTS_PER_RECORD, EVENTS_PER_REQUEST
 from aftertrace.ingest.same_ids import SameIds, Told
@@ -177,7 +178,7 @@ def _identified(items: Sequence[Item], key: bytes) -> tuple[list[Item], list[tup
         if item.duplicate_of is None and item.frame.signal != "metrics":
             try:
                 found = identity(item.frame.signal, item.slice, item.tenant, key)
-            except DIALECT_FAULTS as error:
+            except FAULTS as error:
                 unread.append((item, type(error).__name__))
             else:
                 item.record_id, item.is_open = found.record_id, found.is_open

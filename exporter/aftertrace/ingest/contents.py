@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from aftertrace.ingest import dialects, records
+from aftertrace.ingest import carried, records
+from aftertrace.ingest.dialects import FAULTS
 from aftertrace.ingest.dialects.messages import value_digest
-from aftertrace.ingest.reading import DIALECT_FAULTS
 from aftertrace.ingest.rows import content_text
 from aftertrace.ingest.wire import Slice
 from aftertrace.store.request import Signal
@@ -21,8 +21,8 @@ def content_of(signal: Signal, part: Slice, digest: str) -> str | None:
     origin = records.origin(part.resource, part.scope)
     decode = records.span if signal == "traces" else records.log
     try:
-        told = dialects.read(decode(part.record, origin)).events
-    except DIALECT_FAULTS:
+        told = carried.read(decode(part.record, origin)).events
+    except FAULTS:
         return None
     for event in told:
         if event.content is not None and (event.content_digest or value_digest(event.content)) == digest:

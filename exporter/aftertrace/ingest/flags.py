@@ -5,10 +5,10 @@ A flag is a name, or a name and what it says after a colon. `FLAGS` lists them a
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from typing import Any, Final
 
-from aftertrace.ingest.redact_tokens import NOTE
+from aftertrace.ingest.redact_tokens import NOTE, left_out_count
 
 FLAGS: Final = (
     ("time_clamped", "a time beyond the 63 bits of its column; it is the latest that fits"),
@@ -43,7 +43,7 @@ FLAGS: Final = (
     ("same_id_as:PLACE", "a record of its id is other bytes; there were too many to compare them all"),
 )
 """Every flag: its form, and what it means. A `PLACE` is `receiver/seq/index`, as in `evidence`."""
-_LEFT_OUT: Final = re.compile(r"(?:^|, )(?:digest-only|metadata-only) ([0-9]{1,9})(?=,|$)", re.ASCII)
+_LEFT_OUT: Final = "left_out:"
 
 
 def dropped(**counts: int) -> tuple[str, ...]:
@@ -64,5 +64,10 @@ def sampled(threshold: str | None) -> tuple[str, ...]:
 def left_out(attributes: dict[str, Any]) -> tuple[str, ...]:
     """The flag of a record that had content, by the note of redaction in it."""
     note = attributes.get(NOTE)
-    count = sum(int(times) for times in _LEFT_OUT.findall(note)) if isinstance(note, str) else 0
-    return (f"left_out:{count}",) if count else ()
+    count = left_out_count(note) if isinstance(note, str) else 0
+    return (f"{_LEFT_OUT}{count}",) if count else ()
+
+
+def is_left_out(flags: Iterable[str]) -> bool:
+    """Whether content of a record is left out, by its flags."""
+    return any(flag.startswith(_LEFT_OUT) for flag in flags)

@@ -11,6 +11,7 @@ several lines. What an emitter calls by a short name of its own and fits in a li
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from aftertrace.ingest.patterns import compile_pattern
@@ -18,7 +19,6 @@ from aftertrace.ingest.redact_tokens import is_token
 from aftertrace.semconv.canonical import NotCanonical, canonical_json
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Callable
 
     from aftertrace.ingest.redaction_policy import Capture
@@ -91,6 +91,8 @@ _OPAQUE: Final = frozenset(
     ("arguments", "args", "input", "parameters", "kwargs", "result", "output", "response", "data", "document")
 )
 """Members of a part of a message that are an argument or a result, whatever form they have."""
+_NOTHING: Final = ("", "None", "null", "undefined", '""', "{}", "[]")
+"""Texts that say that there is nothing: they are no content, and what stands for one would read like a result."""
 _STRUCTURE_CHARACTERS: Final = 128
 _MOST_DEPTH: Final = 64
 _MEMBER_NAME: Final = compile_pattern(r"[A-Za-z0-9_.$:/-]{1,64}", capture=False)
@@ -104,6 +106,15 @@ class LeavingOut:
         """`mark` makes what stands for a content, from the mode and its bytes."""
         self.mode: Final = mode
         self._mark = mark
+
+    @property
+    def tells_equal(self) -> bool:
+        """Whether equal contents have equal marks, and others have not."""
+        return self.mode == "digest-only"
+
+    def whole(self, value: Any) -> Any:
+        """What is kept of a value that is content, whatever its form: nothing of it, unless there is nothing in it."""
+        return self._marked(value, Counter())
 
     def of_attribute(self, key: str, value: Any, hits: Counter[str]) -> Any:
         """What is kept of an attribute's value; the same object where that is all of it."""
@@ -176,7 +187,7 @@ class LeavingOut:
         return self._walked(value, hits, _CALL_STRUCTURE if of_function else frozenset(), depth + 1)
 
     def _marked(self, value: Any, hits: Counter[str]) -> Any:
-        if value is None or value == "" or value == [] or value == {}:
+        if value is None or value == [] or value == {} or (isinstance(value, str) and value in _NOTHING):
             return value
         if isinstance(value, str) and is_token(value.encode("utf-8", "surrogatepass")):
             return value

@@ -11,26 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import pyarrow as pa
-from google.protobuf.message import DecodeError
 
 from aftertrace.ingest import records
+from aftertrace.ingest.dialects import FAULTS
 from aftertrace.ingest.items import Pointer
 from aftertrace.ingest.rows import Row, Rows, flags_column, rows_of
 from aftertrace.store.request import Signal
 from aftertrace.store.schema import TABLES
-
-DIALECT_FAULTS: Final = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    DecodeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What a dialect can raise at a record that it was not written for. One such record must not stop the drain, since all
-later ones would wait behind it; what the disk or the machine raises (OSError, MemoryError …) does stop it."""
 
 ROW_FAULTS: Final = (pa.ArrowException, OverflowError, TypeError, UnicodeEncodeError, ValueError)
 """What Arrow raises at a value that does not fit its column."""
@@ -87,7 +74,7 @@ def read(sources: Sequence[Source]) -> Read:
             flagged = flags_column(record)
             rows = rows_of(record, source.events_at_most)
             flagged = flags_column(record)
-        except DIALECT_FAULTS as error:
+        except FAULTS as error:
             unread.append((position, type(error).__name__))
         else:
             made.append((position, rows))

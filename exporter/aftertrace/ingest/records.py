@@ -17,6 +17,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from aftertrace.ingest import sampling
 from aftertrace.ingest.flags import dropped, left_out, sampled
+from aftertrace.ingest.redact_tokens import READING
 
 MAX_TIME_NS = 2**63 - 1
 """Column times are int64; OTLP's are uint64. Later times are clamped to this and flagged."""
@@ -69,6 +70,8 @@ class Span:
     links: list[tuple[str, str]]
     flags: list[str]
     """What is odd: see `ingest.flags`."""
+    carried: str | None = None
+    """What was read of it before its content was left out (`ingest.readings`)."""
 
 
 @dataclass(slots=True)
@@ -85,6 +88,7 @@ class Log:
     body: Any
     attributes: dict[str, Any]
     flags: list[str]
+    carried: str | None = None
 
 
 Record: TypeAlias = Span | Log
@@ -190,6 +194,7 @@ def span(record: bytes, of: Origin) -> Span:
         flags += sampled(sampling.of_trace_state(message.trace_state))
     attributes = _attributes(message.attributes)
     flags += left_out(attributes)
+    carried = attributes.pop(READING, None)
     return Span(
         origin=of,
         trace_id=trace_id,
@@ -208,6 +213,7 @@ def span(record: bytes, of: Origin) -> Span:
         ],
         links=[(link.trace_id.hex(), link.span_id.hex()) for link in message.links],
         flags=flags,
+        carried=carried,
     )
 
 
@@ -226,6 +232,7 @@ def log(record: bytes, of: Origin) -> Log:
     attributes = _attributes(message.attributes)
     flags += sampled(sampling.threshold(attributes.get(sampling.ATTRIBUTE)))
     flags += left_out(attributes)
+    carried = attributes.pop(READING, None)
     return Log(
         origin=of,
         trace_id=hex_id(message.trace_id, TRACE_ID_BYTES),
@@ -236,6 +243,7 @@ def log(record: bytes, of: Origin) -> Log:
         body=value(message.body) if message.HasField("body") else None,
         attributes=attributes,
         flags=flags,
+        carried=carried,
     )
 
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.descriptor import FieldDescriptor
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 
+from aftertrace.ingest.carried import carry
 from aftertrace.ingest.key_rules import DROPPED, NOT_KEPT, REDACTED, Act, KeyRules
 from aftertrace.ingest.left_out import LeavingOut, can_be
 from aftertrace.ingest.records import value as value_of
@@ -92,7 +93,15 @@ class Redactor:
         unchanged.
         """
         look = self._look(source)
-        self._message(request, 0, look)
+        if look.leaving_out is None:
+            self._message(request, 0, look)
+        else:
+            full = type(request)()
+            full.CopyFrom(request)
+            self._message(full, 0, replace(look, leaving_out=None, hits=Counter()))
+            self._message(request, 0, look)
+            if removed := carry(full, request, look.leaving_out):
+                look.hits[DROPPED] += removed
         known = type(request)()
         known.CopyFrom(request)
         known.DiscardUnknownFields()

@@ -14,20 +14,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from typing import Final
+import re
+from typing import Any, Final
 
 import re2
+
+from aftertrace.store.marks import DRAWN, LEFT_OUT, LEFT_OUT_DIGEST
 
 ERROR: Final = b"[[redaction-error]]"
 NOTE: Final = "aftertrace.redaction.rules"
 """Attribute of a record, resource or scope that was changed: names of rules in order, each with how often it fired, as
 in `github 1, password-field 2`. Where `evidence.redactions` is 0, its sender says so itself."""
+READING: Final = "aftertrace.redaction.reading"
+"""Attribute of a record whose content was left out: what was read of it before (`ingest.readings`)."""
 _CHARACTERS: Final = 10
 _MOST_BYTES: Final = 100
 _FORM: Final = re2.compile(
     rb"\[\[(?:redacted:[a-z0-9-]+:(?:random-)?[a-z2-7]{10}|redaction-error|left-out:[a-z-]+(?::[a-z2-7]{10})?)\]\]"
 )
-_RANDOM: Final = re2.compile(rb"(\[\[redacted:[a-z0-9-]+:random)-[a-z2-7]{10}")
+_LEFT_OUT_RULE: Final = re.compile(r"(?:^|, )(?:digest-only|metadata-only) ([0-9]{1,9})(?=,|$)", re.ASCII)
+_DRAWN: Final = re2.compile(DRAWN.encode())
 
 
 class Tokens:
@@ -47,8 +53,11 @@ class Tokens:
 
     def left_out(self, mode: str, content: bytes) -> str:
         """What stands for content that is left out: in the mode `digest-only` with a keyed digest of it."""
-        digest = f":{self._digest(content)}" if mode == "digest-only" else ""
-        return f"[[left-out:{mode}{digest}]]"
+        if mode != "digest-only":
+            return f"[[left-out:{mode}]]"
+        # What was drawn for a secret in it would make equal contents differ.
+        drawn_out: bytes = _DRAWN.sub(rb"\1", content)
+        return f"{LEFT_OUT_DIGEST}{self._digest(drawn_out)}]]"
 
     def _digest(self, secret: bytes) -> str:
         return _written(hashlib.blake2b(secret, digest_size=20, key=self._key, person=b"redaction").digest())
@@ -57,6 +66,26 @@ class Tokens:
 def is_token(data: bytes) -> bool:
     """Whether a value was redacted before, here or upstream."""
     return _FORM.fullmatch(data) is not None
+
+
+def is_left_out(value: Any) -> bool:
+    """Whether this stands for content that is left out, all of it."""
+    return isinstance(value, str) and value.startswith(LEFT_OUT) and is_token(value.encode("utf-8", "surrogatepass"))
+
+
+def is_digest(value: Any) -> bool:
+    """Whether this is a keyed digest of content that is left out: equal for equal contents of one store."""
+    return is_left_out(value) and value.startswith(LEFT_OUT_DIGEST)
+
+
+def holds_left_out(text: str) -> bool:
+    """Whether something in a text is left out."""
+    return LEFT_OUT in text
+
+
+def left_out_count(note: str) -> int:
+    """How many values of a record are left out, by its note."""
+    return sum(int(times) for times in _LEFT_OUT_RULE.findall(note))
 
 
 def token_end(data: bytes, position: int) -> int | None:
@@ -69,14 +98,6 @@ def in_token(data: bytes, start: int, end: int) -> bool:
     """Whether this is part of a token, whose rule may be called like a field: `[[redacted:access-token:…]]`."""
     begins = data.rfind(b"[[", max(0, start - _MOST_BYTES), end)
     return begins >= 0 and begins <= start and end <= (token_end(data, begins) or -1)
-
-
-def without_random(text: str) -> str:
-    """The text without what was drawn for tokens in it: two copies of a record have other ones."""
-    if ":random-" not in text:
-        return text
-    found: bytes = _RANDOM.sub(rb"\1", text.encode("utf-8", "surrogatepass"))
-    return found.decode("utf-8", "surrogatepass")
 
 
 def _written(digest: bytes) -> str:

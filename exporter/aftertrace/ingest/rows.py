@@ -12,12 +12,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from aftertrace.ingest import dialects, flags
+from aftertrace.ingest import carried, flags
 from aftertrace.ingest.dialects.events import Event, Reading
 from aftertrace.ingest.dialects.messages import value_digest
+from aftertrace.ingest.dialects.values import number, whole
 from aftertrace.ingest.records import Record, Span
+from aftertrace.ingest.redact_tokens import is_digest, is_left_out, is_token
 from aftertrace.semconv.canonical import canonical_json, digest
 from aftertrace.semconv.wording import split
+from aftertrace.store.marks import without_drawn
 from aftertrace.store.schema import CUT
 
 SHORT_CHARACTERS: Final = 256
@@ -44,7 +47,6 @@ VALUES_CHARACTERS: Final = 4096
 """The longest list of a prompt's values in a row, as JSON; without it two such prompts are alike by digest alone."""
 STATUS_CHARACTERS: Final = 512
 _STATUS: Final = {0: "unset", 1: "ok", 2: "error"}
-_MAX_INT64: Final = 2**63 - 1
 _MARK_CHARACTERS: Final = 16
 _NUMBERS: Final = frozenset((bool, int, float))
 
@@ -69,8 +71,8 @@ def rows_of(record: Record, events_at_most: int = EVENTS_PER_REQUEST) -> Rows:
 
     Of more events than there may be the first have rows, and a flag of the record tells how many have none.
     """
-    reading = dialects.read(record)
-    record.flags += flags.cut_events(len(reading.events) - events_at_most)
+    reading = carried.read(record)
+    record.flags += flags.cut_events(reading.cut + max(0, len(reading.events) - events_at_most))
     flagged = flags_column(record)
     who = _who_columns(record, reading)
     return Rows(
@@ -147,11 +149,11 @@ def _event_row(record: Record, event: Event, ordinal: int, who: Row, flagged: st
         "decider": _text(event.decider),
         "identity": event.identity,
         "wait_ns": event.wait_ns,
-        "reason": None if event.reason is None else event.reason[:REASON_CHARACTERS],
+        "reason": None if event.reason is None or _is_untold(event.reason) else event.reason[:REASON_CHARACTERS],
         "arguments": arguments,
         "arguments_digest": arguments_digest,
         "content": None if event.content is None else content_text(event.content)[:REASON_CHARACTERS],
-        "content_digest": event.content_digest or value_digest(event.content),
+        "content_digest": event.content_digest or _content_digest(event.content),
         "rule": event.rule,
         "attributes": _attributes(event),
         "flags": flagged,
@@ -206,30 +208,6 @@ def _cut(text: str) -> str:
     return f"{text[: TEXT_CHARACTERS - _MARK_CHARACTERS - 1]}…{mark}"
 
 
-def whole(value: Any) -> int | None:
-    """A whole number, also where the sender wrote it as text (`"66"`); None for anything else."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        try:
-            value = int(value)
-        except ValueError:
-            return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and abs(value) <= _MAX_INT64 else None
-
-
-def number(value: Any) -> float | None:
-    """A number, also where the sender wrote it as text; None for anything else."""
-    if isinstance(value, bool):
-        return None
-    try:
-        return float(value) if isinstance(value, int | float | str) else None
-    except (ValueError, OverflowError):
-        return None
-
-
 def _text(value: Any) -> str | None:
     if type(value) is str:
         return (value if len(value) <= TEXT_CHARACTERS else _cut(value)) or None
@@ -249,12 +227,37 @@ def _arguments(event: Event) -> tuple[str | None, str | None]:
     """
     if event.arguments is None:
         return None, event.arguments_digest
+    if _is_mark(event.arguments):
+        return _marked_arguments(event.arguments, event.arguments_digest)
     written = _canonical(event.arguments)
-    mark = digest(written.encode())
+    mark = digest(without_drawn(written).encode())
     if len(written) > ARGUMENTS_CHARACTERS:
         told = {"begins": written[:BEGINNING_CHARACTERS], "characters": len(written), "digest": mark}
         written = _json({CUT: told})
     return written, event.arguments_digest or mark
+
+
+def _marked_arguments(token: str, stated: str | None) -> tuple[str | None, str | None]:
+    """Arguments of which a token is left. Those are told apart that are known by a digest of all of them: no other
+    token says which they were.
+    """
+    if not is_digest(token):
+        return None, stated
+    return _json({CUT: {"begins": "", "digest": token}}), stated or digest(token.encode())
+
+
+def _is_mark(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("[[") and is_token(value.encode("utf-8", "surrogatepass"))
+
+
+def _content_digest(content: Any) -> str | None:
+    """The digest of a content; None where nothing is told of it: what stands for it is no content."""
+    return None if _is_untold(content) else value_digest(content)
+
+
+def _is_untold(content: Any) -> bool:
+    """Whether it stands for any content: two such are not equal."""
+    return is_left_out(content) and not is_digest(content)
 
 
 def _canonical(value: Any) -> str:

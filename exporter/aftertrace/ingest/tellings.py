@@ -20,6 +20,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from aftertrace.ingest import redact_tokens
 from aftertrace.ingest.records import SMALL_ORIGIN_BYTES, value
+from aftertrace.store.marks import without_drawn
 from aftertrace.store.request import Signal
 
 Relation: TypeAlias = Literal["same", "continues", "changes", "continued_by", "differs_from", "conflicts_with"]
@@ -34,6 +35,9 @@ _FIXED: Final = frozenset({"trace_id", "span_id", "parent_span_id", "kind", "sta
 """Fields of a span that never change, ended or not."""
 _LISTS: Final = frozenset({"events", "links"})
 """Fields of which one telling may have some and another all."""
+_OF_REDACTION: Final = (redact_tokens.NOTE, redact_tokens.READING)
+"""Attributes that are of the way too: how often rules fired, since who says more can have held more secrets; and what
+was read of it."""
 _SCOPE: Final = "scope name"
 _IMPORTED: Final = "aftertrace.import."
 """What the names of the scopes of imported records begin with: a file tells what was so when it was written."""
@@ -138,8 +142,7 @@ _last_origin: Final = lru_cache(maxsize=1)(_origin)
 
 
 def _attributes(of: str, pairs: Any) -> _Facts:
-    # How often rules fired is of the way too: who says more can have held more secrets.
-    return {f"{of} {pair.key}": _exact(value(pair.value)) for pair in pairs if pair.key != redact_tokens.NOTE}
+    return {f"{of} {pair.key}": _exact(value(pair.value)) for pair in pairs if pair.key not in _OF_REDACTION}
 
 
 def _listed(item: Any) -> Any:
@@ -157,7 +160,7 @@ def _exact(content: Any) -> Any:
     if isinstance(content, list):
         return ("list", tuple(_exact(inner) for inner in content))
     if isinstance(content, str):
-        content = redact_tokens.without_random(content)
+        content = without_drawn(content)
     return (type(content).__name__, repr(content))
 
 

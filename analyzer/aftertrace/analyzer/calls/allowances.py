@@ -117,7 +117,8 @@ def _with_earlier(calls: pl.DataFrame) -> pl.DataFrame:
     command = pl.coalesce(arguments.str.json_path_match("$.command"), arguments.str.json_path_match("$.cmd"))
     told = calls.with_columns(
         at_ns=pl.coalesce("decided_ns", "started_ns", "proposed_ns", "first_ns"),
-        program=command.str.extract(r"^\s*(\S+)").fill_null(""),
+        # Which program it was is not told by arguments that are left out: those that are equal are of the same.
+        program=pl.coalesce(command.str.extract(r"^\s*(\S+)"), _of_left_out(arguments), pl.lit("")),
         is_given=_GIVES & ~pl.col("is_grant_used"),
     ).sort("at_ns", "call_key")
     given = told.filter("is_given").select(
@@ -133,3 +134,8 @@ def _with_earlier(calls: pl.DataFrame) -> pl.DataFrame:
     return told.join_asof(
         given, on="at_ns", by=["thread", "tool_name", "program"], strategy="backward", check_sortedness=False
     ).drop("at_ns", "program", "is_given")
+
+
+def _of_left_out(arguments: pl.Expr) -> pl.Expr:
+    """Of a call whose content is left out, what is equal for equal arguments that are known, and no other call's."""
+    return pl.when("content_left_out").then(pl.coalesce(arguments, "call_key"))

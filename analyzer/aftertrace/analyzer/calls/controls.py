@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.calls.edits import differ
 from aftertrace.analyzer.schemas.derived import RAN_OUTCOMES
 from aftertrace.analyzer.schemas.timestamp import TIMESTAMP
 
@@ -74,12 +75,12 @@ FAILURES: Final = (
             & (pl.col("approval") == "granted")
             & ~pl.col("is_proposal_partial")
             & ~pl.col("is_run_partial")
-            & (pl.col("executed_arguments") != pl.col("arguments"))
+            & differ("executed_arguments", "arguments")
         )
         | (
             (pl.col("approval") == "modified")
             & ~pl.col("is_run_partial")
-            & (pl.col("run_arguments") != pl.col("approved_arguments"))
+            & differ("run_arguments", "approved_arguments")
         ),
         "it ran with other arguments than those that were approved",
     ),

@@ -6,18 +6,34 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
+import polars as pl
+
+from aftertrace.store.marks import DRAWN, LEFT_OUT_WHOLE, is_left_out, without_drawn
 
 ABSENT: Final = object()
+
+
+def differ(before: str, after: str) -> pl.Expr:
+    """Whether two columns of arguments, or of digests of them, differ; null where that is not known.
+
+    Of two keyed digests that stand for arguments that are left out it is: equal arguments of a store have equal ones.
+    Between one and arguments that are told it is not, and what was drawn for a secret differs each time.
+    """
+    one, other = (pl.col(name).str.contains(LEFT_OUT_WHOLE) for name in (before, after))
+    told, ran = (pl.col(name).str.replace_all(DRAWN, "$1") for name in (before, after))
+    return pl.when(one == other).then(told != ran)
 
 
 def difference(before: str | None, after: str | None) -> str | None:
     """What changed between two JSON texts, as a JSON list of `{"path", "before", "after"}`; None if one is unknown.
 
     Objects are compared by member and lists of one length by item; of anything else the whole value is told. `before`
-    is missing where something was added, `after` where it was removed. Paths are JSON Pointers (RFC 6901).
+    is missing where something was added, `after` where it was removed. Paths are JSON Pointers (RFC 6901). What is
+    unknown is as in `differ`.
     """
-    if before is None or after is None:
+    if before is None or after is None or is_left_out(before) != is_left_out(after):
         return None
+    before, after = without_drawn(before), without_drawn(after)
     one, other = _loaded(before), _loaded(after)
     try:
         found = list(_changes(one, other, ""))

@@ -221,6 +221,8 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             pl.col("reason").filter(called & (state == "failed")).drop_nulls().last().alias("error"),
             pl.col("rule").drop_nulls().unique().sort().alias("rules"),
             pl.col("pointer").unique().sort().alias("evidence"),
+            pl.col("flags").str.contains('"left_out:', literal=True).fill_null(value=False).any()
+            .alias("content_left_out"),
             pl.col("trace_id").filter(proposed).first().alias("proposal_trace"),
         )
         .with_columns(was_asked=pl.col("was_asked") | _was_unanswered())

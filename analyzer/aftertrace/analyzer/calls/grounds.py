@@ -6,6 +6,8 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.calls.edits import differ
+
 RAN: Final = pl.col("was_completed") | pl.col("was_failed")
 """A record of its run, and no text, says that it ran."""
 UNDECIDED: Final = (pl.col("verdict").is_null() | (pl.col("verdict") == "ask")).fill_null(value=True)
@@ -28,10 +30,9 @@ EDITED: Final = (
     | pl.col("is_edit_told")
     | (
         pl.col("verdict").is_in(("granted", "allow")).fill_null(value=False)
-        & (
-            (pl.col("decided_parameters") != pl.col("run_parameters"))
-            | (pl.col("entered_command") != pl.col("run_command"))
-        ).fill_null(value=False)
+        & (differ("decided_parameters", "run_parameters") | differ("entered_command", "run_command")).fill_null(
+            value=False
+        )
     )
 )
 """An edit of its arguments is recorded."""
@@ -40,7 +41,7 @@ RAN_OTHERWISE: Final = (
     & pl.col("verdict").is_null()
     & pl.col("is_as_proposed")
     & ~(pl.col("is_proposal_partial") | pl.col("is_run_partial"))
-    & (pl.col("proposed_arguments") != pl.col("run_arguments")).fill_null(value=False)
+    & differ("proposed_arguments", "run_arguments").fill_null(value=False)
 )
 """It ran with other arguments than were proposed, where only a reviewer can have given them."""
 _IS_DECISION_LOST: Final = (

@@ -16,7 +16,10 @@ from aftertrace.analyzer.schemas.derived import RATES_SCHEMA
 COUNTED: Final = ("executed", "failed", "denied", "modified", "expired", "cancelled", "rejected_by_model")
 """Outcomes that count in a rate's denominator."""
 
-OF_RATES: Final = ("outcome", "near_miss", "consequential", "dialect", "trace_id", "proposed_at")
+HIDING: Final = ("dialect", "trace_id", "proposed_at", "content_left_out")
+"""Columns of `calls` by which `hides_refusals` tells."""
+
+OF_RATES: Final = ("outcome", "near_miss", "consequential", *HIDING)
 """Columns of `calls` that rates are made of, beside those that they are told by."""
 
 Z_95: Final = 1.959963984540054
@@ -38,8 +41,9 @@ def near_misses(calls: pl.LazyFrame) -> pl.LazyFrame:
 def rates(calls: pl.LazyFrame, by: list[str], floor: pl.Expr | None = None) -> pl.LazyFrame:
     """Near misses per call for each value of the columns `by`, with a 95 % Wilson interval.
 
-    An empty `by` gives one row. `floor` is true where a group holds calls of an emitter that hides some refusals, so
-    that the true number can only be higher (`hides_refusals`), or calls for which the expression of that name is true.
+    An empty `by` gives one row. `floor` is true where a group holds calls from where some refusals or edits are not
+    told, so that the true number can only be higher (`hides_refusals`), or calls for which the expression of that name
+    is true.
     """
     counted = calls.filter(pl.col("outcome").is_in(COUNTED))
     measures = [
@@ -72,7 +76,16 @@ def wilson(successes: pl.Expr, trials: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
 
 
 def hides_refusals() -> pl.Expr:
-    """Whether a call comes from a configuration in which some refusals leave no record at all.
+    """Whether a call comes from where some refusals or edits are not told: by its emitter, or by our own configuration.
+
+    Where that left content out, arguments that were changed may not be told, nor a refusal that no dialect knew when it
+    came.
+    """
+    return is_hidden_by_emitter() | pl.col("content_left_out").fill_null(value=False)
+
+
+def is_hidden_by_emitter() -> pl.Expr:
+    """Whether a call comes from a configuration of its emitter in which some refusals leave no record at all.
 
     Claude Code without its traces beta tells nothing of an ask that nobody could answer; model calls without content
     tell nothing of proposals. See `emitters`.

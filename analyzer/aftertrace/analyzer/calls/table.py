@@ -11,6 +11,7 @@ from aftertrace.analyzer.calls.allowances import allowed
 from aftertrace.analyzer.calls.certainty import span_certain
 from aftertrace.analyzer.calls.decisions import identity
 from aftertrace.analyzer.calls.denials import ran_after_denial
+from aftertrace.analyzer.calls.edits import differ
 from aftertrace.analyzer.calls.evidence import NO_RESULT
 from aftertrace.analyzer.calls.followed import followed
 from aftertrace.analyzer.calls.held import held
@@ -269,6 +270,6 @@ def _columns(judged: pl.DataFrame) -> pl.DataFrame:
 
 def _shown_arguments() -> pl.Expr:
     """Of a call that was edited: what was decided on where the edit came with the answer, else what came in."""
-    edited_by_answer = (pl.col("decided_parameters") != pl.col("run_parameters")).fill_null(value=False)
+    edited_by_answer = differ("decided_parameters", "run_parameters").fill_null(value=False)
     shown = pl.when(edited_by_answer).then("decided_arguments").otherwise("entered_arguments")
     return pl.when(pl.col("outcome") == "modified").then(shown)

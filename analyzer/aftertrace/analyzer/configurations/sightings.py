@@ -8,6 +8,7 @@ import polars as pl
 
 from aftertrace.analyzer.identity.identity import Identified
 from aftertrace.analyzer.schemas.order import ordered
+from aftertrace.store.marks import LEFT_OUT
 
 ROLE: Final = ("source", "tenant", "environment", "service_name", "agent_name")
 """What tells one agent from another: the same name elsewhere is another agent."""
@@ -86,10 +87,12 @@ def _prompts(records: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
         *_AGENT,
         "time_ns",
         prompt_digest=pl.coalesce("system_prompt_digest", "content_digest"),
-        prompt_text="content",
+        # What stands for a text that is left out has no wording.
+        prompt_text=pl.when(~pl.col("content").str.starts_with(LEFT_OUT)).then("content"),
         rest_digest=pl.col("attributes").str.json_path_match("$.template_digest"),
         rest_values=pl.col("attributes").str.json_path_match("$.template_values"),
     )
+    texts = texts.filter(pl.any_horizontal(pl.col("prompt_digest", "prompt_text").is_not_null()))
     known = texts.sort("time_ns", "prompt_text").unique([*_AGENT, "prompt_digest"], keep="first", maintain_order=True)
     used = pl.concat(
         [

@@ -211,7 +211,7 @@ def _tools(subject: _Subject) -> Answer:
     value = "; ".join((listed, f"ran: {ran or 'none'}", f"did not run: {not_run or 'none seen'}", *lost))
     rows = subject.events.filter(pl.col("event").is_in(("action.proposed", "tool.called")))
     if mode := left_out.mode_in(rows):
-        value += f"; arguments and results {left_out.said(mode)}, and refusals that they alone tell are not seen"
+        value += f"; arguments and results {left_out.said(mode)}, and edits of arguments may not be seen"
         return subject.answer("tools", "partial", value, rows, left_out.SWITCH)
     proposals = calls["proposed_at"].is_not_null().any() if calls.height else False
     if available is not None and (proposals or not calls.height) and not missing:

@@ -9,21 +9,22 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.store.marks import LEFT_OUT_MODE
+
 SWITCH: Final = "`redaction.capture` in aftertrace.toml, which leaves content out"
 """What to switch on to know it of later runs."""
-_MARK: Final = r"\[\[left-out:(digest-only|metadata-only)[^\]]*\]\]"
 
 
 def mode_of(text: str) -> str | None:
     """In which mode all of a text was left out; None where something of it is told."""
-    found = re.search(_MARK, text)
-    return found.group(1) if found is not None and not re.sub(_MARK, "", text).strip() else None
+    found = re.search(LEFT_OUT_MODE, text)
+    return found.group(1) if found is not None and not re.sub(LEFT_OUT_MODE, "", text).strip() else None
 
 
 def mode_in(events: pl.DataFrame) -> str | None:
     """In which mode content or arguments of some events were left out; None where none were."""
     for column in ("content", "arguments"):
-        modes = events[column].str.extract(_MARK).drop_nulls()
+        modes = events[column].str.extract(LEFT_OUT_MODE).drop_nulls()
         if modes.len():
             return str(modes[0])
     return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from aftertrace.analyzer.documents.document import Rows
 
 _DAY_NS: Final = 86_400 * 10**9
-_HIDING_SOME: Final = ("hidden_refusals", "incomplete_runs", "open_runs", "pending", "unresolved")
+_HIDING_SOME: Final = ("hidden_refusals", "content_left_out", "incomplete_runs", "open_runs", "pending", "unresolved")
 _WORTH: Final = {"exact": "", "at_least": "at least ", "at_most": "at most ", "estimate": "about "}
 
 
@@ -54,7 +54,7 @@ IS_UNSURE: Final = (pl.col("missing") > 0) | pl.col("state").is_in(("open", "wai
 
 
 def floors(
-    analysis: Analysis, links: Links, outcomes: Mapping[str, int], hidden: int, unsure: pl.DataFrame
+    analysis: Analysis, links: Links, outcomes: Mapping[str, int], hidden: int, left_out: int, unsure: pl.DataFrame
 ) -> tuple[Floor, ...]:
     """The reasons there are in what is told of a period, which touch a part of the counts.
 
@@ -62,7 +62,8 @@ def floors(
         analysis: what is judged.
         links: the period, and the filter.
         outcomes: how many calls of the period have each.
-        hidden: how many come from an emitter that hides some refusals (`near_misses.hides_refusals`).
+        hidden: how many come from an emitter that hides some refusals (`near_misses.is_hidden_by_emitter`).
+        left_out: how many are told without their content, by our own configuration.
         unsure: the runs of these calls, and those that began in the period, that may lack some; columns as in `UNSURE`.
     """
     is_untimed = pl.col("first_ns").is_null()
@@ -77,6 +78,15 @@ def floors(
             "calls",
             "exact",
             "are told by emitters that leave no record of some refusals: see `aftertrace report coverage`",
+            links.rows("calls"),
+            is_everywhere=False,
+        ),
+        Floor(
+            "content_left_out",
+            left_out,
+            "calls",
+            "exact",
+            "are told without content, which `redaction.capture` leaves out: an edit of arguments may not be seen",
             links.rows("calls"),
             is_everywhere=False,
         ),
@@ -149,7 +159,7 @@ def lost_on_the_way(analysis: Analysis, links: Links) -> tuple[Floor, ...]:
             is_everywhere=kind.name in _HIDING,
         )
         for kind in KINDS
-        if counts.get(kind.name)
+        if counts.get(kind.name) and kind.name not in _OF_CALLS
     )
 
 
@@ -157,14 +167,15 @@ _HIDING: Final = (
     "refused",
     "unread",
     "cut_events",
-    "left_out",
     "quarantined",
     "dropped_events",
     "missing_parents",
     "sampled_traces",
     "sampled_records",
 )
-"""Losses that can take a whole call with them, or what tells that it was refused."""
+"""Losses that can take a whole call with them."""
+_OF_CALLS: Final = ("left_out",)
+"""Losses that calls tell of themselves."""
 
 
 def _of_tenant_alone(links: Links) -> bool:

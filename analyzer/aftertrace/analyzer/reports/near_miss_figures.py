@@ -136,7 +136,7 @@ def figures(analysis: Analysis, period: Period, wanted: Filter) -> Figures:
     by = [near_misses.rates(calls, [column], pl.col("floor")) for column, _ in BY]
     answers = analysis.scan("approvals", APPROVALS, within)
     near, trend, earned, *rates = analysis.collected(
-        analysis.scan("calls", (*NEAR, *_FLOOR), within, only=pl.col("near_miss")).with_columns(now.floor),
+        analysis.scan("calls", (*NEAR, *near_misses.HIDING), within, only=pl.col("near_miss")).with_columns(now.floor),
         near_misses.rates(calls.with_columns(step=_step(steps)).drop_nulls("step"), ["step"], pl.col("floor")),
         autonomy(calls, answers),
         *by,
@@ -164,8 +164,6 @@ def figures(analysis: Analysis, period: Period, wanted: Filter) -> Figures:
 
 
 _IN_RATES: Final = tuple(name for name in near_misses.COUNTED if name != "failed")
-_FLOOR: Final = ("dialect", "trace_id", "proposed_at")
-"""Columns by which a call is told to be of an emitter that hides refusals."""
 APPROVALS: Final = ("agent_name", "tool_name", "decision", "signals")
 """Columns of `approvals` that are summed up."""
 
@@ -213,12 +211,12 @@ def _summed(analysis: Analysis, links: Links, wanted: Filter) -> _Sums:
     of_runs = calls.group_by("run_id").agg(
         of=(pl.col("near_miss") & is_counted).sum().cast(pl.Int64), total=is_counted.sum().cast(pl.Int64)
     )
-    rate, runs, outcomes, kinds, hidden, of_calls, begun = analysis.collected(
+    rate, runs, outcomes, kinds, (hidden, left_out), of_calls, begun = analysis.collected(
         near_misses.rates(calls, []),
         of_runs.select(pl.len().alias("all_runs"), *clusters()),
         calls.group_by("outcome").len().sort("outcome"),
         calls.filter("near_miss").select(KIND).unique(),
-        calls.select(near_misses.hides_refusals().sum()),
+        calls.select(hidden=near_misses.is_hidden_by_emitter().sum(), left_out=pl.col("content_left_out").sum()),
         calls.filter(pl.col("run_id").is_in(unsure["run_id"].implode())).select("run_id").unique(),
         analysis.scan("runs", ("run_id",), wanted, only=IS_UNSURE),
     )
@@ -228,7 +226,7 @@ def _summed(analysis: Analysis, links: Links, wanted: Filter) -> _Sums:
     return _Sums(
         calls=calls,
         floor=floor,
-        floors=(*floors(analysis, links, by_outcome, int(hidden.item()), touched), *lost),
+        floors=(*floors(analysis, links, by_outcome, int(hidden.item()), int(left_out.item()), touched), *lost),
         rate=rate.row(0, named=True),
         runs=told.pop("all_runs"),
         clusters=Clusters(**told),

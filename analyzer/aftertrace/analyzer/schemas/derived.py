@@ -105,6 +105,10 @@ CALLS: Final = {
     "executed_arguments": (pl.String, "canonical JSON of the arguments it ran with, where known"),
     "rules": (pl.List(pl.String), "named rules that the outcome rests on"),
     "evidence": (pl.List(pl.String), "`receiver/seq/index` of the records it rests on"),
+    "content_left_out": (
+        pl.Boolean,
+        "content of these records is left out by configuration (`redaction.capture`), so an edit may not be seen",
+    ),
     "service_name": (pl.String, "service that reported it"),
     "source": (pl.String, "who sent it, as authenticated"),
     "tenant": (pl.String, "tenant of the source"),

@@ -49,8 +49,7 @@ KINDS: Final = (
         "left_out",
         "values",
         "exact",
-        "of content, left out by configuration (`redaction.capture`); a refusal, an edit or an unknown tool that only "
-        "content tells is not seen, and such calls count as executed or failed",
+        "of content, left out by configuration (`redaction.capture`). Calls of such records have `content_left_out`",
     ),
     Kind("quarantined", "findings", "at_least", "damage on disk that was put aside; `detail` is its code in `fsck`"),
     Kind("dropped_attributes", "attributes", "at_least", f"of spans and log records, {_DROPPED}"),

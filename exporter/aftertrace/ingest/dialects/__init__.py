@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from google.protobuf.message import DecodeError
+
 from aftertrace.ingest.dialects import (
     aftertrace_events,
     ai_sdk,
@@ -50,6 +52,19 @@ from aftertrace.ingest.dialects import (
 )
 from aftertrace.ingest.dialects.events import Reading
 from aftertrace.ingest.records import Record
+
+FAULTS: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    DecodeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a dialect can raise at a record that it was not written for. One such record must not stop the drain, since all
+later ones would wait behind it; what the disk or the machine raises (OSError, MemoryError …) does stop it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,3 +111,5 @@ class Reading:
     operation: str | None = None
     """For a span: what it is (`spans.operation`)."""
     events: list[Event] = field(default_factory=list)
+    cut: int = 0
+    """How many further events the record told of that are not known any more."""

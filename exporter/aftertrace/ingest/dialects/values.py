@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 NS_PER_MS: Final = 1_000_000
+_MAX_INT64: Final = 2**63 - 1
 _MAX_MS: Final = 2**63 // NS_PER_MS - 1
 _ASSOCIATED: Final = "traceloop.association.properties."
 _CONVERSATIONS: Final = (f"{_ASSOCIATED}thread_id", f"{_ASSOCIATED}session_id", f"{_ASSOCIATED}conversation_id")
@@ -61,3 +62,27 @@ def duration_ns(milliseconds: Any) -> int | None:
 def elapsed_ns(start_ns: int, end_ns: int) -> int | None:
     """How long a span took; None while it is open or when it ends before it starts."""
     return end_ns - start_ns if end_ns >= start_ns else None
+
+
+def whole(value: Any) -> int | None:
+    """A whole number, also where the sender wrote it as text (`"66"`); None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        try:
+            value = int(value)
+        except ValueError:
+            return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and abs(value) <= _MAX_INT64 else None
+
+
+def number(value: Any) -> float | None:
+    """A number, also where the sender wrote it as text; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    try:
+        return float(value) if isinstance(value, int | float | str) else None
+    except (ValueError, OverflowError):
+        return None
