@@ -131,6 +131,7 @@ def _frames(prepare: Any, requests: Iterable[tuple[Signal, Encoding, bytes]]) ->
                 seq=seq,
                 previous=b"",
                 digest=b"",
+                salt=bytes(16),
                 received_ns=received_ns,
                 signal=signal,
                 source="anonymous",
