@@ -98,6 +98,83 @@ def test_a_hold_of_an_agent_keeps_all_its_runs(aftertrace: Command, data: Path) 
     assert days(planned(aftertrace, data))[0] == ["26", "27", "28"]
 
 
+Told = dict[str, Any]
+
+
+def certified(aftertrace: Command, data: Path) -> tuple[Path, Told]:
+    """The certificate of what is over, and the key beside it, with no store there any more."""
+    done = aftertrace("retention", "apply", "--plan", planned(aftertrace, data)["plan"], "--data", data, *WHY)
+    order = done.out.partition(":")[0]
+    written = aftertrace("retention", "certificate", order, "--data", data)
+    assert written.code == 0
+    file = data.with_name("certificate.json")
+    file.write_text(written.out)
+    (data / "ledger" / "key").rename(data.with_name("key"))
+    data.rename(data.with_name("away"))
+    told: Told = json.loads(written.out)
+    assert told["order"] == order
+    return file, told
+
+
+def test_a_certificate_says_what_was_destroyed_and_needs_the_key_alone(aftertrace: Command, data: Path) -> None:
+    """By whom, why and when; without a store."""
+    file, told = certified(aftertrace, data)
+    assert [(each["day"][-2:], each["requests"]) for each in told["destroyed"]] == [
+        ("26", [[2, 2]]),
+        ("27", [[3, 3]]),
+        ("28", [[4, 4]]),
+    ]
+    done = aftertrace("retention", "check", file, "--key", file.with_name("key"))
+    assert done.code == 0
+    assert "3 requests received on 3 days from 2025-11-26 to 2025-11-28 were destroyed" in done.out
+    assert "ordered by ann" in done.out
+
+
+def less(told: Told) -> Told:
+    """A day less, in what is read alone."""
+    return {**told, "destroyed": told["destroyed"][1:]}
+
+
+def not_done(told: Told) -> Told:
+    """Without the entry that says that it is done."""
+    return {**told, "entries": told["entries"][:-1]}
+
+
+def elsewhere(told: Told) -> Told:
+    """An entry at another place."""
+    first, *others = told["entries"]
+    return {**told, "entries": [{**first, "number": first["number"] - 1}, *others]}
+
+
+CHANGES = {
+    "who": lambda told: {**told, "by": "bob"},
+    "when": lambda told: {**told, "done_at": "2020-01-01T00:00:00+00:00"},
+    "less": less,
+    "not done": not_done,
+    "elsewhere": elsewhere,
+    "no proof": lambda told: {**told, "entries": [{**each, "proof": []} for each in told["entries"]]},
+    "not signed": lambda told: {**told, "checkpoint": told["checkpoint"].partition("\n\n")[0] + "\n\n"},
+    "nothing": dict.fromkeys,
+    "more": lambda told: {**told, "more": 1},
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_certificate_that_was_changed_does_not_hold(aftertrace: Command, data: Path, name: str) -> None:
+    """Neither what is read, nor an entry, a proof or the signature."""
+    file, told = certified(aftertrace, data)
+    file.write_text(json.dumps(CHANGES[name](told)))
+    done = aftertrace("retention", "check", file, "--key", file.with_name("key"))
+    assert (done.code, "check certificate" in done.err) == (2, True)
+
+
+def test_no_certificate_of_what_is_no_order(aftertrace: Command, data: Path) -> None:
+    """A hold is none."""
+    held = aftertrace("hold", "add", "--tenant", "acme", "--data", data, *WHY).out.strip()
+    done = aftertrace("retention", "certificate", held, "--data", data)
+    assert (done.code, "no order of retention" in done.err) == (2, True)
+
+
 @pytest.mark.parametrize("digest", ["", "0123", "f" * 64])
 def test_another_plan_is_refused(aftertrace: Command, data: Path, digest: str) -> None:
     """Also the beginning of any."""

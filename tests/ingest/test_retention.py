@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -10,7 +11,9 @@ from typing import Any
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+from aftertrace.analyzer.derived.deriving import derive_all
 from aftertrace.ingest.drain import DrainOptions
 from aftertrace.store import compaction, derived
 from aftertrace.store.fsck import fsck
@@ -21,9 +24,11 @@ from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.retention import destroying
 from aftertrace.store.retention.plan import Going, Held, Staying
 from aftertrace.store.retention.policy import Policy
+from aftertrace.store.segment import SEGMENT_BYTES
 from aftertrace.store.tables import TableWriter
 from aftertrace.store.wal import WalOptions, WalWriter
 
+from .canaries import files_with
 from .drain_samples import DAY_NS, NOON_NS, drain, logs, request, send, stored, traces
 from .retaining import (
     AT_ONCE,
@@ -197,6 +202,66 @@ def test_a_log_that_is_being_written_begins_another_segment(layout: Layout) -> N
     seal(layout)
     assert left(layout) == every([2])
     assert codes(checked(layout)).keys() == {"destroyed"}
+    assert fsck(layout) == []
+
+
+def talk(needle: str) -> bytes:
+    """A model's turn and a tool that it calls: what was said, proposed and answered has a text that is nowhere else."""
+    data = TracesData()
+    resource = data.resource_spans.add()
+    resource.resource.attributes.add(key="service.name").value.string_value = f"service {needle}"
+    scope = resource.scope_spans.add()
+    scope.scope.name = f"scope {needle}"
+    said = [{"role": "user", "parts": [{"type": "text", "content": f"prompt {needle}"}]}]
+    call = {"type": "tool_call", "id": "c1", "name": "search", "arguments": {"q": f"argument {needle}"}}
+    spoken: list[dict[str, str]] = [
+        {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.input.messages": json.dumps(said),
+            "gen_ai.output.messages": json.dumps([{"role": "assistant", "parts": [call]}]),
+            "gen_ai.system_instructions": json.dumps([{"type": "text", "content": f"system {needle}"}]),
+        },
+        {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": "search",
+            "gen_ai.tool.call.id": "c1",
+            "gen_ai.tool.call.arguments": json.dumps({"q": f"argument {needle}"}),
+            "gen_ai.tool.call.result": f"result {needle}",
+        },
+    ]
+    for number, attributes in enumerate(spoken, start=1):
+        span = scope.spans.add(
+            name=f"{attributes['gen_ai.operation.name']} {needle}",
+            trace_id=bytes(15) + b"\x09",
+            span_id=number.to_bytes(8, "big"),
+            start_time_unix_nano=NOON_NS,
+            end_time_unix_nano=NOON_NS + 1,
+        )
+        span.status.message = f"status {needle}"
+        for key, value in attributes.items():
+            span.attributes.add(key=key).value.string_value = value
+    return data.SerializeToString()
+
+
+def test_no_byte_of_content_is_left_in_any_file(layout: Layout) -> None:
+    """Prompts, arguments, results, names; in the log and its spares, tables, lookup files and what was derived."""
+    kept, gone = "kept-4c1e77", "gone-9ab2f0"
+    whole = SEGMENT_BYTES
+    with WalWriter(layout, "main", WalOptions(segment_bytes=whole)) as writer:
+        for needle, day in ((gone, 0), (kept, 3)):
+            writer.append(*request(talk(needle), received_ns=NOON_NS + day * DAY_NS)).result(5)
+    drain(layout)
+    seal(layout)
+    list(derive_all(layout.data))
+    places = {path.partition("/received_date")[0].partition("/0000")[0] for path in files_with(layout.data, b"gone-9")}
+    tables = {"tables/evidence", "tables/spans", "tables/events", "tables/resources", "tables/scopes"}
+    assert {"wal/main", *tables} <= places
+    assert any(place.startswith("derived/") for place in places)
+    apply(layout)
+    list(derive_all(layout.data))
+    assert files_with(layout.data, gone.encode()) == []
+    assert files_with(layout.data, kept.encode()) != []
+    assert codes(checked(layout)).keys() <= {"destroyed", "derived_unverified"}
     assert fsck(layout) == []
 
 

@@ -6,13 +6,14 @@ import json
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
 from aftertrace.cli import settings
 from aftertrace.cli.holding import told, who
 from aftertrace.cli.output import say
+from aftertrace.cli.verifying import keys_in
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import size
 from aftertrace.store.errors import Invalid
@@ -100,6 +101,42 @@ def apply(data: Path, digest: str, why: str, by: str | None) -> None:
         click.echo(f"{ident}: {requests:,} requests were destroyed")
     else:
         click.echo(f"{ident}: {requests:,} requests are being destroyed; their files go within an hour or so")
+
+
+@retention.command(short_help="Write what proves that an order was carried out.")
+@click.argument("order", metavar="ORDER")
+@settings.data_option
+def certificate(data: Path, order: str) -> None:
+    """Write the certificate of ORDER, as `retention apply` printed it, to standard output.
+
+    One JSON object: what was destroyed, by whose order, why and when, with the entries of the ledger that say so and
+    the proofs that lead to what was signed. `retention check` needs it and the public key, and no store.
+    """
+    from aftertrace.store.retention.certificate import certificate as made
+
+    click.echo(made(Layout(settings.existing(data)), order).decode(), nl=False)
+
+
+@retention.command(short_help="Check a certificate.")
+@click.argument("file", metavar="FILE", type=click.File("rb"))
+@click.option("--key", metavar="KEY", required=True, help="What ledger/key held when it was kept, or a file with it.")
+def check(file: BinaryIO, key: str) -> None:
+    """Check the certificate in FILE against a key that was kept, and tell it. Exits with 2 if it does not hold."""
+    from aftertrace.store.retention.certificate import check as checked
+
+    given = list(keys_in(key))
+    if len(given) != 1:
+        raise Invalid(f"retention check --key: {len(given)} keys, expected one; give what ledger/key held")
+    said = checked(file.read(), given[0])
+    requests = sum(last - first + 1 for each in said["destroyed"] for first, last in each["requests"])
+    days = sorted({each["day"] for each in said["destroyed"]})
+    lines = [
+        f"holds, signed by {given[0]}",
+        f"{requests:,} requests received on {len(days)} days from {days[0]} to {days[-1]} were destroyed",
+        f"ordered by {said['by']} (account {said['uid']}) at {said['ordered_at']}: {said['why']}",
+        f"done at {said['done_at']}, with {said['files']:,} files",
+    ]
+    say([plain(line) for line in lines], None)
 
 
 def _is(recorded: Recorded, ident: str, kind: type) -> bool:

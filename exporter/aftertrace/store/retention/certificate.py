@@ -1,0 +1,132 @@
+"""A certificate of what was destroyed: entries of the ledger with proofs that lead to what the sealer has signed.
+
+It is one JSON object, which anybody checks who has the public key, with no store and no network. What people read in it
+is what the entries say: `check` compares them.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aftertrace.store.errors import Corrupt, Invalid, Unavailable
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger import acts, files
+from aftertrace.store.ledger.entries import Entry, Retained, Retention, decoded, encoded
+from aftertrace.tlog import errors
+from aftertrace.tlog.checkpoint import Checkpoint, opened
+from aftertrace.tlog.keys import VerifierKey
+from aftertrace.tlog.merkle import leaf_hash
+from aftertrace.tlog.note import Note
+from aftertrace.tlog.proofs import prove_inclusion, verify_inclusion
+from aftertrace.tlog.tiled import TiledTree
+
+FORMAT: Final = "aftertrace certificate of destruction 1"
+_SAID: Final = ("by", "why", "policy", "plan", "term_days", "floor_days")
+
+
+def certificate(layout: Layout, order: str) -> bytes:
+    """The certificate of an order that is done.
+
+    Args:
+        layout: of the store.
+        order: its id.
+
+    Raises:
+        Invalid: there is no such order of retention.
+        Unavailable: not all of it is done and signed.
+        Corrupt: the ledger is damaged.
+    """
+    found = [each for each in acts.recorded(layout) if each.act.id == order]
+    if not found or not isinstance(found[0].act, Retention):
+        raise Invalid(f"certify {order!r}: no order of retention in the ledger, expected one that `apply` printed")
+    if not isinstance(found[-1].act, Retained):
+        raise Unavailable(f"certify {order}: not all of it is gone, expected that; try again later", 60.0)
+    try:
+        note = Note.parse(layout.checkpoint.read_bytes())
+        signed = Checkpoint.parse(note.text)
+        if signed.size <= found[-1].number:
+            raise Unavailable(f"certify {order}: not signed, expected that; run `aftertrace seal`", 1.0)
+        tree = TiledTree(signed.size, signed.root, lambda tile: files.read_tile(layout.ledger, tile))
+        proofs = [prove_inclusion(each.number, signed.size, tree.node) for each in found]
+    except (OSError, errors.Invalid) as error:
+        raise Corrupt(f"certify {order}: {error}; run `aftertrace verify`") from error
+    entries = [
+        {"number": each.number, "entry": _text(encoded(each.act)), "proof": [_text(hashed) for hashed in proof]}
+        for each, proof in zip(found, proofs, strict=True)
+    ]
+    told = {**_told([each.act for each in found]), "entries": entries, "checkpoint": bytes(note).decode()}
+    return json.dumps(told, ensure_ascii=True, indent=1).encode() + b"\n"
+
+
+def check(content: bytes, key: VerifierKey) -> dict[str, Any]:
+    """What a certificate says, once its entries, their proofs and the signature are checked.
+
+    Raises:
+        Invalid: it is none, or something of it does not hold.
+    """
+    try:
+        told = json.loads(content)
+        signed = opened(Note.parse(told["checkpoint"].encode()), key.name, key)
+        entries: list[Entry] = []
+        for each in told["entries"]:
+            raw, proof = (
+                b64decode(each["entry"], validate=True),
+                [b64decode(one, validate=True) for one in each["proof"]],
+            )
+            verify_inclusion(leaf_hash(raw), each["number"], signed.size, proof, signed.root)
+            entries.append(decoded(raw))
+    except (errors.Invalid, Corrupt, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise Invalid(
+            f"check certificate: {str(error) or type(error).__name__}, expected one as aftertrace makes it, signed by "
+            f"{key.name}; ask for it again"
+        ) from None
+    said = {name: value for name, value in told.items() if name not in ("entries", "checkpoint")}
+    if not _is_whole(entries) or said != _told(entries):
+        raise Invalid("check certificate: it says something else than the entries in it; ask for it again")
+    return said
+
+
+def _is_whole(entries: Sequence[Entry]) -> bool:
+    """Whether they are one order, from its first entry to what was done."""
+    if not entries:
+        return False
+    *ordered, last = entries
+    ids = {each.id for each in entries if isinstance(each, Retention | Retained)}
+    is_ordered = bool(ordered) and all(isinstance(each, Retention) for each in ordered)
+    return is_ordered and isinstance(last, Retained) and len(ids) == 1
+
+
+def _told(entries: Sequence[Entry]) -> dict[str, Any]:
+    """What people read of an order."""
+    ordered = [each for each in entries if isinstance(each, Retention)]
+    (done,) = [each for each in entries if isinstance(each, Retained)]
+    return {
+        "format": FORMAT,
+        "order": done.id,
+        **{name: getattr(ordered[0], name) for name in _SAID},
+        "uid": ordered[0].uid,
+        "ordered_at": _moment(ordered[0]),
+        "done_at": _moment(done),
+        "files": done.files,
+        "destroyed": [
+            {
+                "receiver": each.receiver,
+                "day": each.day,
+                "requests": [list(stretch) for stretch in each.requests],
+                "rows": dict(sorted(each.rows.items())),
+            }
+            for each in ordered
+        ],
+    }
+
+
+def _moment(entry: Entry) -> str:
+    return datetime.fromtimestamp(int(entry.time_ns) / 1e9, UTC).isoformat(timespec="seconds")
+
+
+def _text(content: bytes) -> str:
+    return b64encode(content).decode()
