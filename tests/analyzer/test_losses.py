@@ -20,9 +20,9 @@ from aftertrace.analyzer.runs.losses import SCHEMA, losses
 from aftertrace.analyzer.schemas.losses import KINDS
 from aftertrace.ingest import batch
 from aftertrace.ingest.redaction_policy import make_policy
-from aftertrace.store.finding import Finding
 from aftertrace.store.quarantine import PutAside
 from aftertrace.store.refusals import Refusals
+from aftertrace.verifier.verdicts import Finding
 
 from .frames import LATER_NS, RECEIVED_NS, Frames, of_requests
 

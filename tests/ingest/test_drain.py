@@ -24,13 +24,13 @@ from aftertrace.ingest.records import Span
 from aftertrace.store import durable, parquet, quarantine, wal_reader
 from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.errors import Corrupt, Invalid, Unavailable
-from aftertrace.store.finding import Finding
 from aftertrace.store.fsck import fsck
 from aftertrace.store.layout import Layout, segments
 from aftertrace.store.ledger.log import LedgerLog
 from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.tables import TableWriter
 from aftertrace.store.verify import Asked, verify
+from aftertrace.verifier.verdicts import Finding
 
 from .drain_samples import DAY_NS, NOON_NS, drain, logs, places, send, stored, traces
 

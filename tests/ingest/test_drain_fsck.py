@@ -18,13 +18,13 @@ import pytest
 from aftertrace.ingest.drain import Drain, DrainOptions
 from aftertrace.store import commits, parquet
 from aftertrace.store.errors import Invalid
-from aftertrace.store.finding import Finding
 from aftertrace.store.fsck import fsck
 from aftertrace.store.layout import Layout, segments
 from aftertrace.store.request import Prepared, Request
 from aftertrace.store.schema import TABLES
 from aftertrace.store.tables import TableWriter, write
 from aftertrace.store.wal import WalWriter
+from aftertrace.verifier.verdicts import Finding
 
 from .drain_samples import NOON_NS, SMALL, logs, new_store, send, traces
 

@@ -21,9 +21,10 @@ from aftertrace.store.ledger.entries import Batch, Begin, Entry, encoded
 from aftertrace.store.ledger.files import open_bundle
 from aftertrace.store.ledger.sealer import Sealer, seal
 from aftertrace.store.verify import Asked, verify
-from aftertrace.store.verify.report import CODES, Report, Verdict
+from aftertrace.store.verify.report import CODES, Report
 from aftertrace.tlog.keys import VerifierKey
 from aftertrace.tlog.note import Note
+from aftertrace.verifier.verdicts import Verdict
 
 from .drain_samples import DAY_NS, NOON_NS, drain, logs, new_store, send, traces
 from .forging import Actions, edit, entries_of, files_of, flip, log_of, rewrite, with_value, write_entries

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from aftertrace.store import key_file, lookup, parquet
 from aftertrace.store.compaction import compact, together, vacuum
 from aftertrace.store.errors import Corrupt
-from aftertrace.store.finding import Finding
 from aftertrace.store.folder import open_folder
 from aftertrace.store.fsck import fsck, repair
 from aftertrace.store.key_file import number_of
@@ -31,6 +30,7 @@ from aftertrace.store.schema import EVENTS, SPANS, TABLES
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.tables import TableWriter
 from aftertrace.store.wire_keys import KINDS
+from aftertrace.verifier.verdicts import Finding
 
 DAY = date(2026, 1, 2)
 FEW = st.sampled_from([None, "a", "b", "c"])

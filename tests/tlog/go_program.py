@@ -71,6 +71,14 @@ class GoProgram:
         """Make a log of a size in a folder, with a signed checkpoint, and proofs about it."""
         return self._asked(Folder=str(folder), Signer=signer, Size=size, Entries=entries, Old=old)
 
+    def check_packet(self, folder: Path, verifier: str) -> Answer:
+        """Check a packet that was unpacked: `size` is how many rows it has, `root` that of the ledger.
+
+        Raises:
+            Refused: it is not right.
+        """
+        return self._asked(Packet=str(folder), Verifier=verifier)
+
     def _asked(self, **question: Any) -> Answer:
         ended = subprocess.run(
             [self.binary], input=json.dumps(question), capture_output=True, text=True, timeout=RUN_LIMIT_S, check=False

@@ -25,7 +25,7 @@ def test_every_block_runs() -> None:
 def test_every_module_is_in_the_table() -> None:
     """But those that only the others use."""
     listed = set(
-        re.findall(r"`([a-z]+)`", README.read_text(encoding="utf-8").split("|---|---|---|")[1].split("\n\n")[0])
+        re.findall(r"`([a-z_]+)`", README.read_text(encoding="utf-8").split("|---|---|---|")[1].split("\n\n")[0])
     )
     (folder,) = aftertrace.tlog.__path__
     assert listed == {path.stem for path in Path(folder).glob("*.py")} - {"__init__", "errors", "texts"}

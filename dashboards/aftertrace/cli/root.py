@@ -58,6 +58,7 @@ _COMMANDS: Final = {
     "redact": "redacting:redact",
     "fsck": "integrity:fsck",
     "verify": "verifying:verify",
+    "packet": "packet:packet",
     "hold": "holding:hold",
     "retention": "retaining:retention",
     "seal": "sealing:seal",

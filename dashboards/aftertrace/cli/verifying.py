@@ -18,14 +18,12 @@ from aftertrace.cli.progress import Progress
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import size
 from aftertrace.store.errors import Corrupt, Invalid
+from aftertrace.verifier.verdicts import exit_code
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.derived.told_anew import Chosen
     from aftertrace.store.verify.report import Findings, Report
     from aftertrace.tlog.keys import VerifierKey
-
-EXIT_BROKEN: Final = 1
-EXIT_NOT_ALL: Final = 3
 
 
 class Day(click.ParamType[date]):
@@ -47,6 +45,7 @@ _FILE: Final = click.Path(exists=True, path_type=Path)
 
 
 @click.command(short_help="Verify that nothing stored was changed, and that all of it is there.")
+@click.argument("packet", metavar="[PACKET]", required=False, type=_FILE)
 @click.option("--run", "run_id", metavar="RUN", help="Only the requests that records of this run came with.")
 @click.option("--since", metavar="DATE", type=Day(), help="Only what was received from this day on, in UTC.")
 @click.option("--until", metavar="DATE", type=Day(), help="Only what was received up to this day, in UTC.")
@@ -89,6 +88,7 @@ _FILE: Final = click.Path(exists=True, path_type=Path)
 )
 @settings.data_option
 def verify(
+    packet: Path | None,
     data: Path,
     run_id: str | None,
     since: date | None,
@@ -99,7 +99,7 @@ def verify(
     ledgers: tuple[Path, ...],
     form: str,
 ) -> int:
-    """Verify the store against its ledger.
+    """Verify the store against its ledger, or a PACKET against the ledger that it is from.
 
     Goes from the signed checkpoint over every entry to every row, file and request, and answers three questions:
     integrity (is it what was received), completeness (is all of it there) and authenticity (did the key sign it). Exits
@@ -111,7 +111,15 @@ def verify(
 
     Without --key authenticity stays unknown, since whoever can write here can make another key. Without a checkpoint
     from elsewhere a store that was put back as a whole to an older state looks sound.
+
+    Of a PACKET no store is needed: it is what `aftertrace-verify` does, which runs where nothing else is installed.
     """
+    if packet is not None:
+        if run_id is not None or since is not None or until is not None or with_derived or ledgers:
+            raise Invalid(
+                "verify: a packet and a part of a store, expected one of them; --key and --checkpoint go with both"
+            )
+        return _packet(packet, keys, checkpoints, form)
     from aftertrace.analyzer.derived.told_anew import Chosen
     from aftertrace.analyzer.ledger.verification import notes_in
     from aftertrace.store import verify as verifying
@@ -134,10 +142,19 @@ def verify(
         report = verifying.verify(layout, asked, lambda done_bytes: line.show(f"{size(done_bytes)} of files"))
     for said in [_json(report)] if form == "json" else _lines(report):
         sys.stdout.write(said + "\n")
-    verdicts = set(report.verdicts.values())
-    if "broken" in verdicts:
-        return EXIT_BROKEN
-    return 0 if verdicts == {"holds"} else EXIT_NOT_ALL
+    return exit_code(report.verdicts.values())
+
+
+def _packet(packet: Path, keys: tuple[str, ...], checkpoints: tuple[Path, ...], form: str) -> int:
+    from aftertrace.analyzer.ledger.verification import notes_in
+    from aftertrace.verifier.command import report_json, report_lines
+    from aftertrace.verifier.verify import verify_packet
+
+    known = tuple(key for text in keys for key in keys_in(text))
+    report = verify_packet(packet, known, tuple(each for path in checkpoints for each in notes_in(path)))
+    for said in [report_json(report)] if form == "json" else report_lines(report):
+        sys.stdout.write(said + "\n")
+    return exit_code(report.verdicts.values())
 
 
 def keys_in(told: str) -> Iterator[VerifierKey]:

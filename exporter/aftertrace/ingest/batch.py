@@ -22,9 +22,9 @@ from aftertrace.ingest.rows import EVENTS_PER_RECORD, EVENTS_PER_REQUEST
 from aftertrace.ingest.same_ids import SameIds, Told
 from aftertrace.ingest.tellings import Telling
 from aftertrace.store.errors import Invalid
-from aftertrace.store.finding import Finding
 from aftertrace.store.frame import SALT_BYTES, Frame
 from aftertrace.store.schema import TABLES
+from aftertrace.verifier.verdicts import Finding
 
 Row: TypeAlias = dict[str, Any]
 Reading: TypeAlias = Callable[[Iterable[Sequence[Source]]], Iterator[Read]]

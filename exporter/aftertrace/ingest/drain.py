@@ -44,7 +44,6 @@ from aftertrace.store import folder, lake, quarantine, wal_reader
 from aftertrace.store.commits import SEQUENCED, Commit
 from aftertrace.store.compaction import FOLD_AT, KEEP_S, vacuum
 from aftertrace.store.errors import Corrupt, Unavailable
-from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.covering import Ledger, PutAside, Written
@@ -54,6 +53,7 @@ from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
 from aftertrace.store.tables import TableWriter
 from aftertrace.store.wal_reader import Damage, WalReader
+from aftertrace.verifier.verdicts import Finding
 
 _log = logging.getLogger(__name__)
 

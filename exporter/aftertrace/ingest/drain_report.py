@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from aftertrace.store.finding import Finding
+from aftertrace.verifier.verdicts import Finding
 
 
 @dataclass(slots=True)

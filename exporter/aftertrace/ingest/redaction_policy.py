@@ -20,7 +20,7 @@ from aftertrace.ingest.patterns import compile_pattern
 from aftertrace.ingest.pii import PII
 from aftertrace.ingest.redact_text import denier
 from aftertrace.ingest.secret_rules import FIELDS, SHAPES, FieldRule, ShapeRule
-from aftertrace.semconv.canonical import digest_json
+from aftertrace.semconv.canonical import canonical_json, digest
 from aftertrace.store.errors import Invalid
 
 Capture: TypeAlias = Literal["full", "digest-only", "metadata-only"]
@@ -78,7 +78,12 @@ class RedactionPolicy:
     @cached_property
     def digest(self) -> str:
         """Tagged digest over all of it: two stores with the same one looked for the same things."""
-        return digest_json(
+        return digest(self.document)
+
+    @cached_property
+    def document(self) -> bytes:
+        """All of it as canonical JSON."""
+        return canonical_json(
             {
                 "version": _POLICY_VERSION,
                 "fields": [[field.rule, list(field.names)] for field in self.fields],

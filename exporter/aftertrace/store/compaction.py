@@ -19,13 +19,13 @@ import pyarrow as pa
 
 from aftertrace.store import lookup, parquet, quarantine
 from aftertrace.store.digest import tagged
-from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
 from aftertrace.store.objects import Listed, Objects, objects_of
 from aftertrace.store.parquet import DataFile
 from aftertrace.store.schema import PARTITION, TABLES
 from aftertrace.store.tables import SMALL_PLAIN_BYTES, TableWriter, write
 from aftertrace.store.wire_keys import KEYED
+from aftertrace.verifier.verdicts import Finding
 
 _log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 
 from aftertrace.store import commits, durable, quarantine
 from aftertrace.store.commits import Log
-from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
 from aftertrace.store.objects import Folder
+from aftertrace.verifier.verdicts import Finding
 
 
 def torn(tables: Path, name: str) -> list[Path]:

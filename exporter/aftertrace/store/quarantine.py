@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 
 from aftertrace.store import durable
-from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
+from aftertrace.verifier.verdicts import Finding
 
 
 @dataclass(frozen=True, slots=True)

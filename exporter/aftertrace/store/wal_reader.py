@@ -11,10 +11,10 @@ from pathlib import Path
 
 from aftertrace.store import durable, frame, spares
 from aftertrace.store.errors import Corrupt
-from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout, SegmentName, segments
 from aftertrace.store.segment import HEADER_BYTES, SEGMENT_BYTES, SegmentFile
+from aftertrace.verifier.verdicts import Finding
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ type asked struct {
 	Entries  []int64 // to prove
 	Size     int64   // of the log to make, whose entries are their indices in decimal
 	Proofs   []proof // to check
+	Packet   string  // the folder of a packet to check
 }
 
 // proof is one of inclusion, of the leaf at an index, or of consistency with an older tree of that size and root.
@@ -50,6 +51,9 @@ func main() {
 	do := check
 	if question.Signer != "" {
 		do = build
+	}
+	if question.Packet != "" {
+		do = packet
 	}
 	found, err := do(question)
 	if err != nil {

@@ -37,7 +37,7 @@ SCHEMAS: Final = {
 """The tables that are kept."""
 _ROW_GROUP_ROWS: Final = 1 << 15
 _ANALYZER: Final = ("calls", "configurations", "derived", "effects", "identity", "reading", "runs", "schemas")
-RULES: Final = (*(f"aftertrace.analyzer.{name}" for name in _ANALYZER), "aftertrace.store")
+RULES: Final = (*(f"aftertrace.analyzer.{name}" for name in _ANALYZER), "aftertrace.store", "aftertrace.verifier")
 """The packages that what is kept is told by. A report or a page that changes lets it stand."""
 
 

@@ -27,6 +27,7 @@ from aftertrace.store.verify.report import Report
 from aftertrace.tlog import errors
 from aftertrace.tlog.keys import VerifierKey
 from aftertrace.tlog.note import Note
+from aftertrace.verifier.command import read_notes
 
 __all__ = ["Progress", "Report", "Told", "command", "keys_in", "main", "notes_in", "read", "verified"]
 
@@ -85,13 +86,10 @@ def keys_in(text: str, name: str = "key") -> Iterator[VerifierKey]:
 
 def notes_in(path: Path) -> Iterator[tuple[str, Note]]:
     """The signed notes of a file, or of each file of a folder, with where it is. Raises `Invalid` where one is none."""
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if file.name.startswith("."):
-            continue
-        try:
-            yield str(file), Note.parse(file.read_bytes())
-        except (errors.Invalid, OSError) as refusal:
-            raise Invalid(f"read checkpoint {file}: {refusal}; give a copy of a checkpoint") from None
+    try:
+        yield from read_notes(path)
+    except errors.Invalid as refusal:
+        raise Invalid(str(refusal)) from None
 
 
 def command(data: Path, anchor: Path | None, key: str) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from aftertrace.store.verify.report import Question, Report
+from aftertrace.store.verify.report import Report
+from aftertrace.verifier.verdicts import Question
 
 ASKED: Final[dict[Question, str]] = {
     "integrity": "Is it what was received?",

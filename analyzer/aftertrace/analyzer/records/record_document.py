@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from aftertrace.analyzer.records.run_record import RunRecord
 
 _SHOWN: Final = 50
+_HONEST: Final = (
+    "What the telemetry does not tell is said to be not told, and nothing is estimated. Explicit is what a record "
+    "says, inferred what follows from a text or from what did not come. Names are as senders give them."
+)
 _TONES: Final[dict[str, Tone]] = {"known": "good", "partial": "high", "unknown": "critical"}
 _STATE_TONES: Final[dict[str, Tone]] = {
     "open": "low",
@@ -49,8 +53,11 @@ _STATE_TONES: Final[dict[str, Tone]] = {
 }
 
 
-def document(record: RunRecord) -> Document:
-    """The document: what became of the run first, then the six answers, the calls, and what all of it rests on."""
+def document(record: RunRecord, *, is_packed: bool = False) -> Document:
+    """The document: what became of the run first, then the six answers, the calls, and what all of it rests on.
+
+    One that `is_packed` stands in a packet: it points at what is beside it there, and tells nothing of other runs.
+    """
     agent = " ".join(filter(None, (record.agent_name or "Agent not told", record.configuration.agent_version)))
     state = STATES.get(record.state, record.state) + (" (inferred)" if record.state_basis == "inferred" else "")
     began = f" {moment(record.started_at)} · {lasted(record.duration_s)}"
@@ -64,8 +71,8 @@ def document(record: RunRecord) -> Document:
         timeline(record),
         *inputs(record),
         configuration(record),
-        changed_before(record),
-        evidence(record),
+        *(() if is_packed else (changed_before(record),)),
+        packed_evidence(record) if is_packed else evidence(record),
     ]
     lead: Line = (Mark(state, _STATE_TONES.get(record.state, "plain")), " ", Code(record.run_id), began)
     return Document(f"{agent}: one run", tuple(parts), lead)
@@ -131,36 +138,74 @@ def _calls(record: RunRecord) -> tuple[Block, ...]:
     )
 
 
-def evidence(record: RunRecord) -> Part:
-    """What it rests on, and the commands that check and continue it."""
-    digest = hashlib.sha256(json_of(record).encode()).hexdigest()
-    missing = f" At least {count(record.missing, 'record')} of it never came." if record.missing else ""
-    command = f"aftertrace run {record.run_id} --format json --as-of {record.as_of}"
-    records = f"aftertrace records {(record.traces or (record.run_id,))[0]} --otlp"
-    traces = ", ".join(record.traces[:_SHOWN]) or UNTOLD
+def packed_evidence(record: RunRecord) -> Part:
+    """What it rests on, and where that is in the packet."""
     return Part(
-        "Evidence, how to check this page, and where to look further",
+        "Evidence, and how to check this page",
         (
-            Paragraph(
-                f"It rests on {count(record.records, 'stored record')}.{missing} "
-                "A place such as receiver/12/3 names one: receiver, request and position in it."
-            ),
+            _rests_on(record),
             Facts(
-                (Fact("By what was received before", record.as_of), Fact("Traces", traces)),
+                (Fact("By what was received before", record.as_of), Fact("Traces", _traces(record))),
                 small=True,
             ),
             Points(
                 (
-                    ("All of this as JSON: ", Code(command), ", whose SHA-256 is ", Code(digest), "."),
+                    (
+                        "All of this as JSON: ",
+                        Code("record.json"),
+                        " beside it, whose SHA-256 is ",
+                        Code(_digest(record)),
+                    ),
+                    ("The places of the records: ", Code("records.txt"), " beside it"),
+                    ("The records, and what was read from them: ", Code("../../evidence")),
+                    ("Whether they are what was stored: ", Code("aftertrace-verify"), ", which is not in the packet"),
+                )
+            ),
+            Paragraph(
+                "This page was made of these records, and of those beside them where order and identity rest on them. "
+                "What other runs tell beside it is not here."
+            ),
+            Paragraph(_HONEST),
+        ),
+    )
+
+
+def _rests_on(record: RunRecord) -> Paragraph:
+    missing = f" At least {count(record.missing, 'record')} of it never came." if record.missing else ""
+    return Paragraph(
+        f"It rests on {count(record.records, 'stored record')}.{missing} "
+        "A place such as receiver/12/3 names one: receiver, request and position in it."
+    )
+
+
+def _traces(record: RunRecord) -> str:
+    return ", ".join(record.traces[:_SHOWN]) or UNTOLD
+
+
+def _digest(record: RunRecord) -> str:
+    return hashlib.sha256(json_of(record).encode()).hexdigest()
+
+
+def evidence(record: RunRecord) -> Part:
+    """What it rests on, and the commands that check and continue it."""
+    command = f"aftertrace run {record.run_id} --format json --as-of {record.as_of}"
+    records = f"aftertrace records {(record.traces or (record.run_id,))[0]} --otlp"
+    return Part(
+        "Evidence, how to check this page, and where to look further",
+        (
+            _rests_on(record),
+            Facts(
+                (Fact("By what was received before", record.as_of), Fact("Traces", _traces(record))),
+                small=True,
+            ),
+            Points(
+                (
+                    ("All of this as JSON: ", Code(command), ", whose SHA-256 is ", Code(_digest(record)), "."),
                     ("The records, as they were received: ", Code(records)),
                     ("Whether what is stored is what was written: ", Code("aftertrace fsck")),
                     ("What else may be affected: ", Code(f"aftertrace related {record.run_id}")),
                 )
             ),
-            Paragraph(
-                "What the telemetry does not tell is said to be not told, and nothing is estimated. Explicit is what a "
-                "record says, inferred what follows from a text or from what did not come. Names are as senders give "
-                "them."
-            ),
+            Paragraph(_HONEST),
         ),
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from aftertrace.store import quarantine
 from aftertrace.store.errors import Corrupt, Unavailable
-from aftertrace.store.finding import Finding
 from aftertrace.store.folder import check_format
 from aftertrace.store.fsck.files import check_files
 from aftertrace.store.fsck.lookups import check_lookups, repair_lookups
@@ -17,6 +16,7 @@ from aftertrace.store.fsck.wal import check_wal
 from aftertrace.store.layout import Layout
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot
+from aftertrace.verifier.verdicts import Finding
 
 __all__ = ["fsck", "repair"]
 

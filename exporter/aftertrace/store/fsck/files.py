@@ -10,10 +10,10 @@ from deltalake.exceptions import DeltaError
 from aftertrace.store import commits
 from aftertrace.store.digest import tagged
 from aftertrace.store.errors import Corrupt
-from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
 from aftertrace.store.objects import Objects
 from aftertrace.store.tables import files_of
+from aftertrace.verifier.verdicts import Finding
 
 
 def check_files(layout: Layout, table: str, version: int | None) -> list[Finding]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from aftertrace.store import lookup, parquet
-from aftertrace.store.finding import Finding
 from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.wire_keys import KEYED
+from aftertrace.verifier.verdicts import Finding
 
 
 def check_lookups(snapshot: Snapshot, unsound: set[str]) -> list[Finding]:

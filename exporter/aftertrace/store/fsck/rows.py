@@ -12,11 +12,11 @@ from aftertrace.store import commits
 from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.digest import origin_digest, record_key
 from aftertrace.store.errors import Corrupt
-from aftertrace.store.finding import Finding
 from aftertrace.store.folder import read_store_key
 from aftertrace.store.layout import Layout
 from aftertrace.store.quarantine import kept
 from aftertrace.store.snapshot import Snapshot
+from aftertrace.verifier.verdicts import Finding
 
 _PLACE: Final = ["receiver", "seq", "index"]
 _RELATION: Final = '"(continues|changes|continued_by|differs_from|conflicts_with|same_id_as):([^"]+)"'

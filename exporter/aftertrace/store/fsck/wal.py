@@ -9,13 +9,13 @@ import polars as pl
 
 from aftertrace.store import frame
 from aftertrace.store.errors import Corrupt
-from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.fsck.rows import destroyed
 from aftertrace.store.layout import Layout, SegmentName, segments
 from aftertrace.store.segment import SegmentHeader, opened, tail
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.wal_reader import Damage, WalReader
+from aftertrace.verifier.verdicts import Finding
 
 _FRAME: Final = pl.Schema(
     {

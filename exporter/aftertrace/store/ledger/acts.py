@@ -21,7 +21,6 @@ from msgspec import UNSET, UnsetType
 
 from aftertrace.store import durable, quarantine
 from aftertrace.store.errors import Corrupt, Invalid
-from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
 from aftertrace.store.ledger.entries import (
@@ -40,6 +39,7 @@ from aftertrace.store.ledger.entries import (
     text_of,
 )
 from aftertrace.tlog.tiles import WIDTH, Bundle
+from aftertrace.verifier.verdicts import Finding
 
 _ID_BYTES: Final = 16
 _MOST_BYTES: Final = 64 << 20

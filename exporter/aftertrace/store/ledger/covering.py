@@ -20,7 +20,6 @@ import pyarrow as pa
 
 from aftertrace.store import durable
 from aftertrace.store.commits import SEQUENCED
-from aftertrace.store.finding import Finding
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
@@ -47,6 +46,7 @@ from aftertrace.store.ledger.log import LedgerLog
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
 from aftertrace.store.tables import TableWriter
+from aftertrace.verifier.verdicts import Finding
 
 _Entry = TypeVar("_Entry", bound=Entry)
 _NONE: Final = rows_of([])

@@ -1,25 +1,8 @@
-"""What the ledger holds of a row: one hash over every stored field, that tells nothing without the salt of its request.
-
-::
-
-    own     SHA-256("aftertrace/salt/v1" LF, salt, table, LF, index, ordinal)
-    content SHA-256("aftertrace/content/v1" LF, table, LF, own, fields of the columns with content)
-    leaf    SHA-256(00, "aftertrace/row/v1" LF, table, LF, content, fields of the other columns)
-
-`fields` are the columns that are not null, in order of their names: each the name, a zero byte, the length of the value
-in 4 bytes, and the value. Texts are UTF-8; whole numbers have 8 bytes, days count from 1970, and what has a point is as
-IEEE 754 writes it. `index` and `ordinal` have 8 bytes; a row without ordinal has 0. All is little-endian. A column that
-comes to be later changes no leaf of rows that do not have it.
-
-The salt is 16 random bytes of a request, in its frame and its rows of `evidence`; its rows of `spans` and `events` have
-the same. Without it nobody can test guesses against a leaf, so a row can go and its leaf stay, or its content go and
-the hash of that stay. A row is shown to somebody with `own` alone, which says nothing of its neighbours.
-"""
+"""The leaves of many rows at once, as `verifier.leaf` has them for one."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Final
@@ -28,19 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aftertrace.store.errors import Corrupt
+from aftertrace.verifier.leaf import CONTENT, CONTENT_TAG, PLACE, ROW_TAG, SALT_TAG
 
 SALT: Final = "salt"
 """The column of `evidence` with it."""
-CONTENT: Final[Mapping[str, frozenset[str]]] = {
-    "evidence": frozenset({"record"}),
-    "spans": frozenset({"attributes", "status_message"}),
-    "events": frozenset({"arguments", "attributes", "content", "reason"}),
-}
-"""Columns that hold what people and agents wrote, by table."""
-_OWN: Final = b"aftertrace/salt/v1\n"
-_CONTENT: Final = b"aftertrace/content/v1\n"
-_ROW: Final = b"\x00aftertrace/row/v1\n"
-_PLACE: Final = struct.Struct("<QQ")
 _PART_BYTES: Final = 64 << 20
 """So much of a table is written out at a time: some times as much is in memory meanwhile."""
 
@@ -66,7 +40,7 @@ def _leaves(table: str, rows: pa.Table, salts: Sequence[bytes | None]) -> Iterat
     held = CONTENT[table]
     content = _fields(rows, sorted(held & set(rows.column_names)))
     envelope = _fields(rows, sorted(set(rows.column_names) - held))
-    salt_end, content_tag, row_tag = (tag + table.encode() + b"\n" for tag in (b"", _CONTENT, _ROW))
+    salt_end, content_tag, row_tag = (tag + table.encode() + b"\n" for tag in (b"", CONTENT_TAG, ROW_TAG))
     places = zip(rows.column("index").to_pylist(), _ordinals(rows), strict=True)
     for salt, place, told, others in zip(salts, places, content, envelope, strict=True):
         own = sha256(b"".join((content_tag, _own(salt, salt_end, place), told))).digest()
@@ -77,7 +51,7 @@ def _own(salt: bytes | None, end: bytes, place: tuple[int | None, int | None]) -
     index, ordinal = place
     if index is None or ordinal is None or index < 0 or ordinal < 0:
         raise Corrupt("read row: no index or ordinal, expected both; restore its file from a backup")
-    return sha256(b"".join((_OWN, salt or b"", end, _PLACE.pack(index, ordinal)))).digest()
+    return sha256(b"".join((SALT_TAG, salt or b"", end, PLACE.pack(index, ordinal)))).digest()
 
 
 def _ordinals(rows: pa.Table) -> Sequence[int | None]:

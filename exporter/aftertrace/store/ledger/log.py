@@ -16,12 +16,12 @@ from msgspec import UNSET
 
 from aftertrace.store import durable, quarantine
 from aftertrace.store.errors import Corrupt
-from aftertrace.store.finding import Finding
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
 from aftertrace.store.ledger.acts import newest
 from aftertrace.store.ledger.entries import Entry, decoded, encoded
 from aftertrace.tlog.tiles import WIDTH, Bundle, bundled
+from aftertrace.verifier.verdicts import Finding
 
 _LENGTH_BYTES: Final = 2
 

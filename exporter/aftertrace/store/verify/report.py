@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-from aftertrace.store.finding import Finding, Severity
+from aftertrace.verifier import verdicts
+from aftertrace.verifier.verdicts import QUESTIONS, Codes, Finding, Question, Severity, Verdict
 
-Question: TypeAlias = Literal["integrity", "completeness", "authenticity"]
-Verdict: TypeAlias = Literal["holds", "partial", "broken", "unknown"]
-
-QUESTIONS: Final[tuple[Question, ...]] = ("integrity", "completeness", "authenticity")
 CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "rows_differ": ("integrity", "error"),
     "rows_added": ("integrity", "error"),
@@ -62,33 +59,14 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "destroyed_there": ("integrity", "warning"),
     "commits_uncovered": ("integrity", "warning"),
 }
-"""Which question a finding answers: an error with no, a warning with only in part; the others change no answer."""
-_NAMED: Final = 20
-"""Places of one kind that are named; how many more there are is counted."""
+"""What each finding says; the documents tell more."""
 
 
 @dataclass(slots=True)
-class Findings:
-    """What was found, as many of each kind as people read; the rest is counted."""
+class Findings(verdicts.Findings):
+    """What was found in a store."""
 
-    found: list[Finding] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    def add(self, code: str, where: str, message: str) -> None:
-        """Note one more."""
-        self.counts[code] = self.counts.get(code, 0) + 1
-        if self.counts[code] <= _NAMED:
-            self.found.append(Finding(code, CODES[code][1], where, message))
-
-    def listed(self) -> tuple[Finding, ...]:
-        """All that are named, and for each kind how many are not; errors first."""
-        more = [
-            Finding(code, CODES[code][1], f"{count - _NAMED:,} more", "of the same kind; not named here")
-            for code, count in self.counts.items()
-            if count > _NAMED
-        ]
-        order = ("error", "warning", "info")
-        return tuple(sorted([*self.found, *more], key=lambda each: (order.index(each.severity), each.code)))
+    codes: Codes = field(default_factory=lambda: CODES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,14 +114,13 @@ class Report:
 
     def verdict(self, question: Question) -> Verdict:
         """The answer to a question."""
-        codes = {found.code: found.severity for found in self.findings if CODES[found.code][0] == question}
-        if "error" in codes.values():
-            return "broken"
-        if not self.logs or any(log.checkpoint is None for log in self.logs):
-            return "unknown"
-        if question == "authenticity" and any(log.key_is_own for log in self.logs):
-            return "unknown"
-        return "partial" if "warning" in codes.values() else "holds"
+        return verdicts.verdict(
+            question,
+            self.findings,
+            CODES,
+            is_signed=bool(self.logs) and all(log.checkpoint is not None for log in self.logs),
+            key_is_own=any(log.key_is_own for log in self.logs),
+        )
 
     @property
     def verdicts(self) -> dict[Question, Verdict]:

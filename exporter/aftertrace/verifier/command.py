@@ -1,0 +1,128 @@
+"""`aftertrace-verify`: verify a packet where nothing else of aftertrace is installed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from aftertrace.tlog.errors import Invalid
+from aftertrace.tlog.keys import VerifierKey
+from aftertrace.tlog.note import MAX_BYTES, Note
+from aftertrace.verifier.verdicts import Question, exit_code
+from aftertrace.verifier.verify import PacketReport, Signed, verify_packet
+
+EXIT_WRONG_USE: Final = 2
+_SHOWN: Final = 200
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="aftertrace-verify",
+        description="Verify a packet: integrity (is it what was received), completeness (is all of it there that it "
+        "says it has) and authenticity (did the key sign it). It needs no network, and changes nothing.",
+        epilog="Exit codes: 0 all three hold, 1 one is broken, 2 wrong use, 3 none is broken and not all hold.",
+    )
+    parser.add_argument("packet", type=Path, metavar="PACKET", help="the file, or the folder that it was unpacked to")
+    parser.add_argument(
+        "--key", action="append", default=[], metavar="KEY",
+        help="the key that signs, as ledger/key had it, or a file with it: from elsewhere than the packet",
+    )  # fmt: skip
+    parser.add_argument(
+        "--checkpoint", action="append", default=[], type=Path, metavar="FILE",
+        help="a checkpoint that was kept elsewhere: the packet must go on from it",
+    )  # fmt: skip
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to write the report")
+    options = parser.parse_args(arguments)
+    try:
+        keys = [key for told in options.key for key in read_keys(told)]
+        kept = [note for path in options.checkpoint for note in read_notes(path)]
+        report = verify_packet(options.packet, keys, kept)
+    except Invalid as refusal:
+        return _ended(str(refusal))
+    except OSError as failure:
+        return _ended(f"{failure.filename or options.packet}: {failure.strerror}")
+    for said in [report_json(report)] if options.format == "json" else report_lines(report):
+        sys.stdout.write(said + "\n")
+    return exit_code(report.verdicts.values())
+
+
+def read_keys(told: str) -> Iterator[VerifierKey]:
+    """The keys in a text, or in the file of that name.
+
+    Raises:
+        Invalid: one is none.
+    """
+    path = Path(told)
+    try:
+        for each in (path.read_text("utf-8") if path.is_file() else told).split("\n"):
+            if each.strip():
+                yield VerifierKey.parse(each.strip())
+    except (Invalid, OSError, UnicodeDecodeError) as refusal:
+        raise Invalid(f"read --key: {refusal}; give what ledger/key holds, or a file with it") from None
+
+
+def read_notes(path: Path) -> Iterator[tuple[str, Note]]:
+    """The checkpoints in a file, or in a folder of files, each with where it is from.
+
+    Raises:
+        Invalid: one is none.
+    """
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if file.name.startswith("."):
+            continue
+        try:
+            with file.open("rb") as opened:
+                yield str(file), Note.parse(opened.read(MAX_BYTES + 1))
+        except (Invalid, OSError) as refusal:
+            raise Invalid(f"read checkpoint {file}: {refusal}; give a copy of a checkpoint") from None
+
+
+def report_json(report: PacketReport) -> str:
+    """A report as one object."""
+    return json.dumps({**report.verdicts, **asdict(report)}, ensure_ascii=True)
+
+
+def report_lines(report: PacketReport) -> list[str]:
+    """A report for people."""
+    about = report.about
+    said: dict[Question, str] = {
+        "integrity": f"{report.records:,} records of {report.requests:,} requests and {report.rows:,} rows are as they "
+        f"were stored; {report.withheld:,} records of others are in the packet as hashes only",
+        "completeness": f"{report.files:,} files, {len(about.runs) if about else 0:,} runs: all that the packet says "
+        "it has; that nothing else was stored about them, no packet can show",
+        "authenticity": "; ".join(map(_signed_by, report.logs)) or "nothing is signed",
+    }
+    lines = [] if about is None else [f"{about.kind}: {about.title[:_SHOWN]}", f"as of {about.as_of[:_SHOWN]}"]
+    lines += [f"{question:<13} {word:<8} {said[question]}" for question, word in report.verdicts.items()]
+    lines += [f"{found.severity:<13} {found.code}  {found.where}: {found.message}" for found in report.findings]
+    for missing in about.missing if about else ():
+        count = "" if missing.count is None else f"{missing.count:,} "
+        lines.append(f"not in it     {count}{missing.what}: {missing.why}")
+    return [visible(line) for line in lines]
+
+
+def visible(text: str) -> str:
+    """A text in which nothing steers a terminal or hides: whatever cannot be seen is written as an escape."""
+    return "".join(
+        letter if letter == " " or unicodedata.category(letter)[0] not in "CZ" else ascii(letter)[1:-1]
+        for letter in text
+    )
+
+
+def _signed_by(log: Signed) -> str:
+    if log.key is None:
+        return "no signature by a known key"
+    own = ", a key that came with the packet: give the one that you have from elsewhere by --key"
+    return f"signed by {log.key}{own if log.key_is_own else ''}"
+
+
+def _ended(message: str) -> int:
+    sys.stderr.write(f"error: {visible(message)}\n")
+    return EXIT_WRONG_USE

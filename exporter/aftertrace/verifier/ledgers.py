@@ -1,0 +1,183 @@
+"""The ledgers of a packet: what was signed, and the entries that are proven to be under it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+
+from aftertrace.tlog.checkpoint import Checkpoint
+from aftertrace.tlog.errors import Invalid
+from aftertrace.tlog.keys import VerifierKey
+from aftertrace.tlog.merkle import leaf_hash
+from aftertrace.tlog.note import MAX_BYTES, Note
+from aftertrace.tlog.proof_file import ProofFile
+from aftertrace.tlog.proofs import verify_consistency, verify_inclusion
+from aftertrace.tlog.texts import base64, from_base64
+from aftertrace.verifier import layout
+from aftertrace.verifier.entries import Batch, parse_batch, parse_export
+from aftertrace.verifier.members import Members, content
+from aftertrace.verifier.verdicts import Findings
+
+_MOST_HASHES: Final = 128
+
+
+@dataclass(slots=True)
+class Ledger:
+    """A ledger as it was found."""
+
+    number: int
+    checkpoint: Checkpoint | None = None
+    key: VerifierKey | None = None
+    key_is_own: bool = True
+    compared: int = 0
+    """Checkpoints from elsewhere that it goes on from."""
+    note: bytes = b""
+    batches: dict[int, Batch | None] = field(default_factory=dict)
+    """By index, the entries that were looked at; None for one that is not proven, or is of another kind."""
+
+
+def open_ledger(members: Members, number: int, keys: Sequence[VerifierKey], findings: Findings) -> Ledger:
+    """Read the checkpoint of a ledger, and look for a key that has signed it.
+
+    Args:
+        members: of the packet.
+        number: of the ledger.
+        keys: those that may have signed, known from elsewhere; without any, the packet's own.
+        findings: what speaks against it.
+    """
+    found = Ledger(number, key_is_own=not keys)
+    where = layout.ledger(number, "checkpoint")
+    own = _own_key(members, number, findings)
+    try:
+        found.note = content(members, where, MAX_BYTES)
+        note = Note.parse(found.note)
+        checkpoint = Checkpoint.parse(note.text)
+    except Invalid as refusal:
+        findings.add("not_signed", where, str(refusal))
+        return found
+    for key in keys or ([own] if own is not None else []):
+        try:
+            note.verified(key)
+        except Invalid:
+            continue
+        if checkpoint.origin == key.name:
+            found.checkpoint, found.key = checkpoint, key
+            return found
+    expected = ", ".join(map(str, keys)) or "the key beside it"
+    findings.add("not_signed", where, f"of the log {checkpoint.origin}, not signed as expected: by {expected}")
+    return found
+
+
+def batch(members: Members, ledger: Ledger, index: int, findings: Findings) -> Batch | None:
+    """The requests that an entry tells of, once it is proven; None, and told of, where it is not."""
+    if index not in ledger.batches:
+        ledger.batches[index] = None
+        where = layout.proof(ledger.number, index)
+        try:
+            entry = _entry(members, ledger, index, where)
+            ledger.batches[index] = parse_batch(entry)
+        except Invalid as refusal:
+            findings.add("ledger_missing" if where not in members.sizes else "ledger_altered", where, str(refusal))
+    return ledger.batches[index]
+
+
+def compare(members: Members, ledgers: Sequence[Ledger], kept: Sequence[tuple[str, Note]], findings: Findings) -> None:
+    """Check that ledgers go on from checkpoints that somebody kept elsewhere."""
+    for where, note in kept:
+        try:
+            older = Checkpoint.parse(note.text)
+            note.verified(*[ledger.key for ledger in ledgers if ledger.key is not None])
+        except Invalid as refusal:
+            findings.add("checkpoint_foreign", where, str(refusal))
+            continue
+        of = [ledger for ledger in ledgers if ledger.checkpoint and ledger.checkpoint.origin == older.origin]
+        if not of:
+            findings.add("checkpoint_foreign", where, f"of the log {older.origin}, expected one of this packet's")
+        for ledger in of:
+            _compare(members, ledger, older, where, findings)
+
+
+def check_receipt(members: Members, ledgers: Sequence[Ledger], findings: Findings) -> int | None:
+    """Look for the entry of the packet's own export: pages, answers and counts are signed by it alone.
+
+    Returns:
+        The index of the entry; None where there is none.
+    """
+    where = layout.RECEIPT
+    if where not in members.sizes:
+        message = "none: what was made of the rows (pages, answers, counts) is not signed, and may have been changed"
+        findings.add("no_receipt", where, message)
+        return None
+    try:
+        receipt = ProofFile.parse(content(members, where, MAX_BYTES))
+        origin = Checkpoint.parse(receipt.checkpoint.text).origin
+        keys = [ledger.key for ledger in ledgers if ledger.key is not None and ledger.key.name == origin]
+        receipt.checkpoint.verified(*keys)
+        exported = parse_export(_proven(receipt))
+        if exported != sha256(content(members, layout.TAG_MANIFEST, MAX_BYTES)).digest():
+            raise Invalid(f"tells of another packet than this, expected the digest of {layout.TAG_MANIFEST}")
+    except Invalid as refusal:
+        findings.add("receipt_differs", where, str(refusal))
+        return None
+    return receipt.index
+
+
+def consistency_file(hashes: Sequence[bytes]) -> bytes:
+    """The file of a consistency proof: a hash in base64 a line."""
+    return "".join(f"{base64(hashed)}\n" for hashed in hashes).encode()
+
+
+def _parse_consistency(told: bytes) -> list[bytes]:
+    *lines, rest = told.decode("ascii", "replace").split("\n")
+    if rest or len(lines) > _MOST_HASHES:
+        raise Invalid("read proof: not lines of base64, or too many")
+    return [from_base64(line, "hash of a proof") for line in lines]
+
+
+def _compare(members: Members, ledger: Ledger, older: Checkpoint, where: str, findings: Findings) -> None:
+    newer, place = ledger.checkpoint, layout.consistency(ledger.number, older.size)
+    if newer is None:
+        return
+    if older.size > newer.size or (older.size < newer.size and place not in members.sizes):
+        message = (
+            f"covers {older.size} entries, and the packet {newer.size} with no proof that one goes on from the other; "
+            "ask for a packet made with this checkpoint, or compare the packet's with the store"
+        )
+        findings.add("unchecked", where, message)
+        return
+    try:
+        proof = _parse_consistency(content(members, place, MAX_BYTES)) if older.size < newer.size else []
+        verify_consistency(older.size, older.root, newer.size, newer.root, proof)
+        ledger.compared += 1
+    except Invalid:
+        message = f"its first {older.size} entries are others than those of {where}"
+        findings.add("history_differs", layout.ledger(ledger.number, "checkpoint"), message)
+
+
+def _entry(members: Members, ledger: Ledger, index: int, where: str) -> bytes:
+    proof = ProofFile.parse(content(members, where, MAX_BYTES))
+    if proof.index != index:
+        raise Invalid(f"proves entry {proof.index}, expected {index}")
+    if bytes(proof.checkpoint) != ledger.note:
+        raise Invalid("leads to another checkpoint than that of its ledger")
+    return _proven(proof)
+
+
+def _proven(proof: ProofFile) -> bytes:
+    """The entry in a proof of which the checkpoint was verified."""
+    if proof.extra is None:
+        raise Invalid("has no entry in it")
+    checkpoint = Checkpoint.parse(proof.checkpoint.text)
+    verify_inclusion(leaf_hash(proof.extra), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
+    return proof.extra
+
+
+def _own_key(members: Members, number: int, findings: Findings) -> VerifierKey | None:
+    where = layout.ledger(number, "key")
+    try:
+        return VerifierKey.parse(content(members, where, MAX_BYTES).decode().removesuffix("\n"))
+    except (Invalid, UnicodeDecodeError):
+        findings.add("key_damaged", where, "no key that signs notes, expected one")
+        return None
