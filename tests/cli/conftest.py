@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -62,3 +64,22 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ended = command("import", *(RECORDINGS / f"{name}.jsonl" for name in STORED), "--data", data)
     assert (ended.code, ended.out, ended.err) == (0, "", "imported 7 requests with 55 records\n")
     return data
+
+
+@pytest.fixture
+def data(aftertrace: Command, tmp_path: Path) -> Path:
+    """A store of an import, which signs what it has stored; its key and checkpoint are kept beside it."""
+    lines = tmp_path / "traces.jsonl"
+    span = {
+        "traceId": "0" * 31 + "1",
+        "spanId": "0" * 15 + "1",
+        "name": "execute_tool pay",
+        "startTimeUnixNano": "1764072000000000000",
+        "endTimeUnixNano": "1764072000000000001",
+        "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "execute_tool"}}],
+    }
+    lines.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}) + "\n")
+    assert aftertrace("import", "--data", tmp_path / "data", lines).code == 0
+    for name in ("key", "checkpoint"):
+        shutil.copy(tmp_path / "data" / "ledger" / name, tmp_path / name)
+    return tmp_path / "data"

@@ -20,25 +20,6 @@ from aftertrace.tlog.keys import SignerKey
 from .conftest import Command
 
 
-@pytest.fixture
-def data(aftertrace: Command, tmp_path: Path) -> Path:
-    """A store of an import, which signs what it has stored; its key and checkpoint are kept beside it."""
-    lines = tmp_path / "traces.jsonl"
-    span = {
-        "traceId": "0" * 31 + "1",
-        "spanId": "0" * 15 + "1",
-        "name": "execute_tool pay",
-        "startTimeUnixNano": "1764072000000000000",
-        "endTimeUnixNano": "1764072000000000001",
-        "attributes": [{"key": "gen_ai.operation.name", "value": {"stringValue": "execute_tool"}}],
-    }
-    lines.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}) + "\n")
-    assert aftertrace("import", "--data", tmp_path / "data", lines).code == 0
-    for name in ("key", "checkpoint"):
-        shutil.copy(tmp_path / "data" / "ledger" / name, tmp_path / name)
-    return tmp_path / "data"
-
-
 def test_all_three_hold_with_what_was_kept(aftertrace: Command, data: Path) -> None:
     """The key as a file or as text, checkpoints as a file or a folder of them."""
     folder = data.with_name("kept")

@@ -167,6 +167,10 @@ class LedgerSection:
     """Folder, elsewhere than the store, to which `aftertrace serve` copies the checkpoint, once a minute at most and
     never over another; `aftertrace verify` compares with all that is there. Empty: none. A relative path in the file
     counts from the file's folder."""
+    witnesses: str = ""
+    """Witnesses (C2SP tlog-witness) to which `aftertrace serve` shows the checkpoint, once a minute at most, for a
+    signature that the ledger only ever grew: `URL KEY, URL KEY`, each with its key as its operator hands it on. What
+    they sign is in `ledger/witnessed`, and in the anchor. Empty: none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,22 @@ from collections.abc import Mapping
 def post(
     host: str, port: int, path: str, body: bytes, headers: Mapping[str, str], *, secure: bool, timeout_s: float
 ) -> int:
-    """Post a body; the status of the answer. What else it says is not read: it could go on for ever.
+    """Post a body; the status of the answer, of which nothing else is read. Raises as `exchange`."""
+    return exchange(host, port, path, body, headers, secure=secure, timeout_s=timeout_s, most_bytes=0)[0]
+
+
+def exchange(
+    host: str,
+    port: int,
+    path: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    secure: bool,
+    timeout_s: float,
+    most_bytes: int,
+) -> tuple[int, bytes]:
+    """Post a body; the status of the answer, and so much of what else it says: it could go on for ever.
 
     Raises:
         OSError: it cannot be reached.
@@ -19,6 +34,7 @@ def post(
     connection = kind(host, port, timeout=timeout_s)
     try:
         connection.request("POST", path, body, dict(headers))
-        return connection.getresponse().status
+        answer = connection.getresponse()
+        return answer.status, answer.read(most_bytes) if most_bytes else b""
     finally:
         connection.close()

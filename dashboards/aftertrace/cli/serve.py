@@ -132,6 +132,8 @@ def run(
         }
         # Before the drain, so that it ends after it and signs what that stored last.
         children.append(_started(_sealing(data, config), open_things, _SEAL_PATIENCE_S))
+        if config.ledger.witnesses:
+            children.append(_started(_witnessing(data, config), open_things, _DERIVE_PATIENCE_S))
         drain = Child("drain", arguments, environment, helpless_code=Corrupt.exit_code)
         children.append(_started(drain, open_things, _DRAIN_PATIENCE_S))
         writer = open_things.enter_context(gate.open_log(layout, config.receiver.name, config))
@@ -188,6 +190,16 @@ def _sealing(data: Path, config: Config) -> Child:
     # Where what was signed is not there any more, nothing is signed; what is sent is stored all the same.
     environment = {"AFTERTRACE_LOG_FORMAT": config.log.format, "AFTERTRACE_LEDGER_ANCHOR": config.ledger.anchor}
     return Child("seal", arguments, environment, helpless_code=Corrupt.exit_code)
+
+
+def _witnessing(data: Path, config: Config) -> Child:
+    arguments = ["-P", "-m", "aftertrace.cli", "witness", "--follow", "--data", str(data)]
+    environment = {
+        "AFTERTRACE_LOG_FORMAT": config.log.format,
+        "AFTERTRACE_LEDGER_ANCHOR": config.ledger.anchor,
+        "AFTERTRACE_LEDGER_WITNESSES": config.ledger.witnesses,
+    }
+    return Child("witness", arguments, environment, is_spare=True)
 
 
 def _deriving(data: Path, config: Config) -> Child:

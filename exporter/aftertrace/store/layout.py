@@ -25,6 +25,7 @@
     <data>/derived/<table>/_delta_log/                    which of them other engines read (`derived_logs`)
     <data>/derived/<table>/.checkpoint/                   a checkpoint of that log while it is made
     <data>/ledger/checkpoint                              what is signed of the ledger
+    <data>/ledger/witnessed                               the same with signatures of witnesses
     <data>/ledger/key                                     the public key that it is signed with
     <data>/ledger/tile/…                                  its hashes and entries (`tlog.tiles`)
     <data>/ledger/tile/entries/….open                     the entries that do not fill a bundle yet
@@ -147,6 +148,11 @@ class Layout:
     def checkpoint(self) -> Path:
         """What is signed of the ledger."""
         return self.ledger / "checkpoint"
+
+    @property
+    def witnessed(self) -> Path:
+        """What was signed when witnesses last saw it, with their signatures."""
+        return self.ledger / "witnessed"
 
     @property
     def ledger_key(self) -> Path:
