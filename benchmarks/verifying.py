@@ -14,16 +14,15 @@ import time
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from benchmarks.corpus import requests, templates
+from benchmarks.safeguards import covering
 
 from aftertrace.ingest.drain import Drain
 from aftertrace.ingest.prepare import Limits, make_prepare
 from aftertrace.ingest.redaction_policy import RedactionPolicy
 from aftertrace.store.folder import open_folder, store_key
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger.covering import Ledger
 from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.request import Request
 from aftertrace.store.snapshot import Snapshot
@@ -63,28 +62,17 @@ def _fill(layout: Layout, count: int) -> tuple[float, float]:
     """Store and sign so many requests; returns the processor time of the drain in seconds, and what of it the ledger
     took.
     """
-    covering_s = 0.0
-    real = Ledger.cover
-
-    def cover(*arguments: Any) -> None:
-        nonlocal covering_s
-        begun = time.process_time()
-        real(*arguments)
-        covering_s += time.process_time() - begun
-
-    Ledger.cover = cover  # type: ignore[method-assign]
     prepare = make_prepare(RedactionPolicy(), limits=Limits(), key=store_key(layout))
     with WalWriter(layout, "main") as log:
         for body, _ in islice(requests(templates()), count):
             request = Request("traces", "protobuf", body, "bench", time.time_ns())
             log.append(request, prepare(request)).result()
     begun = time.process_time()
-    with Drain(layout) as drain:
+    with covering() as covered, Drain(layout) as drain:
         drain.once()
     drained_s = time.process_time() - begun
-    Ledger.cover = real  # type: ignore[method-assign]
     seal(layout)
-    return drained_s, covering_s
+    return drained_s, covered.elapsed_s
 
 
 if __name__ == "__main__":

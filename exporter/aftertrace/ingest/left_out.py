@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from aftertrace.ingest.patterns import compile_pattern
 from aftertrace.ingest.redact_tokens import is_token
@@ -118,13 +119,13 @@ class LeavingOut:
 
     def of_attribute(self, key: str, value: Any, hits: Counter[str]) -> Any:
         """What is kept of an attribute's value; the same object where that is all of it."""
-        name = key.encode()
-        if _NO_CONTENT.fullmatch(name) and not name.lower().endswith(_CONTENT_ALL_THE_SAME):
-            return value
-        if _ARGUMENTS.fullmatch(name):
-            return self._marked(value, hits)
-        if _ENDS.fullmatch(name) or name.lower().endswith(_CONTENT_ALL_THE_SAME) or _ENDS_IN_CAMEL.fullmatch(name):
-            return self._content(value, hits)
+        match (_known_key if len(key) <= _NAME_CHARACTERS else _told_by)(key):
+            case "nothing":
+                return value
+            case "arguments":
+                return self._marked(value, hits)
+            case "content":
+                return self._content(value, hits)
         return self._by_form(value, hits)
 
     def _by_form(self, value: Any, hits: Counter[str]) -> Any:
@@ -193,6 +194,20 @@ class LeavingOut:
             return value
         hits[self.mode] += 1
         return self._mark(self.mode, _spelled(value))
+
+
+def _told_by(key: str) -> Literal["nothing", "arguments", "content"] | None:
+    """What an attribute holds, by its key; None where the key does not tell."""
+    name = key.encode()
+    is_content = name.lower().endswith(_CONTENT_ALL_THE_SAME)
+    if not is_content and _NO_CONTENT.fullmatch(name):
+        return "nothing"
+    if _ARGUMENTS.fullmatch(name):
+        return "arguments"
+    return "content" if is_content or _ENDS.fullmatch(name) or _ENDS_IN_CAMEL.fullmatch(name) else None
+
+
+_known_key = lru_cache(maxsize=4096)(_told_by)
 
 
 def can_be(field: str, text: str) -> bool:

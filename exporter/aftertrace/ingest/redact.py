@@ -98,7 +98,7 @@ class Redactor:
         else:
             full = type(request)()
             full.CopyFrom(request)
-            self._message(full, 0, replace(look, leaving_out=None, hits=Counter()))
+            self._message(full, 0, self._looked_through(None, everything=self._keys.look_at_all))
             self._message(request, 0, look)
             if removed := carry(full, request, look.leaving_out):
                 look.hits[DROPPED] += removed
@@ -122,7 +122,9 @@ class Redactor:
     def _look(self, source: str) -> _Look:
         mode = self._policy.capture_for(source)
         leaving_out = None if mode == "full" else LeavingOut(mode, self._tokens.left_out)
-        everything = self._looks_at_all(source)
+        return self._looked_through(leaving_out, everything=self._looks_at_all(source))
+
+    def _looked_through(self, leaving_out: LeavingOut | None, *, everything: bool) -> _Look:
         return _Look(leaving_out, everything, everything or bool(self._keys))
 
     def _hides(self, request: Message, known: Message) -> bool:
