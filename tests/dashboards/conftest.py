@@ -19,7 +19,7 @@ from aftertrace.dashboards import launch
 from aftertrace.store.folder import open_folder
 
 APP = Path(launch.__file__).with_name("app.py")
-PAGES = ("now", "near_misses", "runs", "run", "approvals", "changes", "agents", "compare", "evidence")
+PAGES = ("now", "near_misses", "runs", "run", "approvals", "changes", "agents", "compare", "evidence", "sql")
 
 OpenPage: TypeAlias = Callable[..., AppTest]
 

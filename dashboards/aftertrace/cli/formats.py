@@ -6,18 +6,18 @@ second, waits in seconds, long texts cut. The others hold every column as it is.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 from rich.cells import cell_len, set_cell_size
 
-from aftertrace.cli import hostile
+from aftertrace.dashboards import hostile
+from aftertrace.dashboards.csv_lines import csv_lines, shown, text_of
 from aftertrace.dashboards.plain import plain
 from aftertrace.store.errors import Invalid
 
@@ -90,18 +90,7 @@ def for_people(frame: pl.DataFrame, shown: Sequence[str]) -> pl.DataFrame:
 def json_lines(frame: pl.DataFrame) -> Iterable[str]:
     """One JSON object per row, in ASCII: a reader gets back the exact text, and no terminal is steered by it."""
     for row in frame.iter_rows(named=True):
-        yield json.dumps(row, default=_plain, ensure_ascii=True, separators=(", ", ": "))
-
-
-def csv_lines(frame: pl.DataFrame) -> Iterable[str]:
-    """A header and one line per row, quoted as in RFC 4180; text is visible and never a formula: see `hostile.cell`."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="")
-    for values in (frame.columns, *frame.iter_rows()):
-        writer.writerow([_csv_value(value) for value in values])
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
+        yield json.dumps(row, default=shown, ensure_ascii=True, separators=(", ", ": "))
 
 
 def markdown_lines(frame: pl.DataFrame) -> Iterable[str]:
@@ -109,14 +98,14 @@ def markdown_lines(frame: pl.DataFrame) -> Iterable[str]:
     yield _markdown_row(frame.columns)
     yield "|" + "|".join("---" for _ in frame.columns) + "|"
     for row in frame.iter_rows():
-        yield _markdown_row([_text(value) for value in row])
+        yield _markdown_row([text_of(value) for value in row])
 
 
 def table_lines(frame: pl.DataFrame, *, width: int | None) -> list[str]:
     """Aligned columns under a header; cut to `width` terminal cells, or as wide as they need where that is None."""
     header = [plain(name) for name in frame.columns]
     right = [dtype.is_numeric() for dtype in frame.dtypes]
-    rows = [[plain(_text(value)) for value in row] for row in frame.iter_rows()]
+    rows = [[plain(text_of(value)) for value in row] for row in frame.iter_rows()]
     widths = [max(cell_len(row[at]) for row in (header, *rows)) for at in range(len(header))]
     if width is not None:
         widths = _fit(widths, width)
@@ -148,30 +137,6 @@ def _aligned(text: str, cells: int, *, right: bool) -> str:
 
 def _markdown_row(values: Sequence[str]) -> str:
     return "| " + " | ".join(hostile.markdown(value) for value in values) + " |"
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, (list, dict)):
-        return json.dumps(value, default=_plain, ensure_ascii=False)
-    return str(value)
-
-
-def _csv_value(value: object) -> object:
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    return hostile.cell(_text(value))
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.hex()
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def _terminal_width() -> int | None:

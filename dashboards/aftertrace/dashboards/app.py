@@ -1,4 +1,4 @@
-"""The dashboard: nine pages over the analyzer. Started as `dashboards.launch.command` says."""
+"""The dashboard: ten pages over the analyzer. Started as `dashboards.launch.command` says."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ CHANGES = st.Page("views/changes.py", title="Changes", icon=":material/differenc
 AGENTS = st.Page("views/agents.py", title="Agents", icon=":material/smart_toy:")
 COMPARE = st.Page("views/compare.py", title="Compare", icon=":material/compare_arrows:")
 EVIDENCE = st.Page("views/evidence.py", title="Evidence", icon=":material/verified_user:")
+SQL = st.Page("views/sql.py", title="SQL", icon=":material/database:")
 
 
 @st.fragment(run_every=data.REFRESH_S)
@@ -36,7 +37,7 @@ def look_for_news(shown: str | None) -> None:
         st.rerun()
 
 
-page = st.navigation([NOW, NEAR_MISSES, RUNS, RUN, APPROVALS, CHANGES, AGENTS, COMPARE, EVIDENCE], position="top")
+page = st.navigation([NOW, NEAR_MISSES, RUNS, RUN, APPROVALS, CHANGES, AGENTS, COMPARE, EVIDENCE, SQL], position="top")
 shown = data.version()
 named = (st.session_state.get("run") or st.query_params.get("run")) if page == RUN else None
 try:
@@ -55,7 +56,7 @@ else:
     if analysis is not None and data.is_empty(analysis):
         empty_store(data.settings())
     else:
-        is_filtered = analysis is not None and page not in (RUN, EVIDENCE)
+        is_filtered = analysis is not None and page not in (RUN, EVIDENCE, SQL)
         if analysis is not None and is_filtered:
             filters.bar(analysis)
         page.run()

@@ -169,6 +169,9 @@ _COLUMNS: Final[dict[str, Any]] = {
     "blocked": st.column_config.NumberColumn("blocked", width=66),
     "objects": st.column_config.NumberColumn("objects", width=66, help="that are told apart by an id"),
     "inferred": st.column_config.NumberColumn("inferred", width=70, help="told by results alone, without a receipt"),
+    "column": st.column_config.TextColumn("column", width=180),
+    "type": st.column_config.TextColumn("type", width=220),
+    "meaning": st.column_config.TextColumn("meaning", width=700),
     "environment": st.column_config.TextColumn("environment", width=96),
     "tenant": st.column_config.TextColumn("tenant", width=90),
 }

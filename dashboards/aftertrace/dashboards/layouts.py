@@ -358,3 +358,6 @@ OFF_INVENTORY: Final = Layout(
     descending=(),
 )
 """What is off the declared inventory, in the order of `aftertrace inventory check`."""
+
+COLUMNS: Final = Layout(columns=("column", "type", "meaning"), order=(), descending=())
+"""The columns of a table that SQL reads."""

@@ -19,7 +19,8 @@ from aftertrace.dashboards.plain import plain
 MOST_ROWS: Final = 1000
 """How many rows a table sends to the browser. What is left out is said below it."""
 _MOST_CHARACTERS: Final = 2000
-_ROW_PIXELS: Final = 30
+ROW_PIXELS: Final = 30
+"""Height of a row."""
 _HEAD_PIXELS: Final = 32
 _TALLEST_PIXELS: Final = 520
 
@@ -180,14 +181,19 @@ def show(
         key=key,
         hide_index=True,
         column_config={name: config(name) for name in cells.columns},
-        height=min(tallest, _ROW_PIXELS * cells.height + _HEAD_PIXELS),
-        row_height=_ROW_PIXELS,
+        height=height_pixels(cells.height, tallest),
+        row_height=ROW_PIXELS,
         placeholder="–",
         **selection,
     )
     if frame.height > rows:
         st.caption(f"The first {rows:,} of {frame.height:,} rows; the filters narrow them.")
     return state
+
+
+def height_pixels(rows: int, tallest: int = _TALLEST_PIXELS) -> int:
+    """How high a table of so many rows is; from a height on it scrolls."""
+    return min(tallest, ROW_PIXELS * rows + _HEAD_PIXELS)
 
 
 def _cell(value: str) -> str:

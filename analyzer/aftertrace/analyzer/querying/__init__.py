@@ -1,0 +1,1 @@
+"""Asking in SQL: what there is to ask about, and asking within bounds."""
