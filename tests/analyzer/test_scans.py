@@ -201,3 +201,13 @@ def test_rates_read_no_column_that_they_do_not_need(tmp_path: Path) -> None:
         _ = found.rates(["agent_name"])
     with pytest.raises(Corrupt):
         _ = found.calls
+
+
+@pytest.mark.parametrize("only", [pl.col("risk") == "write", pl.col("consequential"), pl.col("tool_name").is_null()])
+def test_rows_are_chosen_by_what_is_told_whether_or_not_all_were_asked_for_before(
+    store: Growing, only: pl.Expr
+) -> None:
+    """Columns that risk classes which are declared change are chosen by as they were before."""
+    fresh, asked = both(store)[0], both(store)[0]
+    assert asked.calls.height
+    assert_frame_equal(asked.select("calls", only=only), fresh.select("calls", only=only), check_row_order=False)

@@ -34,8 +34,10 @@ def scan(analysis: Analysis, table: str, columns: Sequence[str] | None, wanted: 
         only: over the columns as they are told; those that an inventory changes have yet to be changed.
     """
     names = DERIVED[table].schema.names()
-    # What was asked for whole is there, in its order.
+    # What was asked for whole is there, in its order; but with what is declared, which `only` does not speak of.
     held: pl.DataFrame | None = analysis.__dict__.get(table)
+    if held is not None and analysis.classes and not _CHANGED.get(table, _NOTHING).isdisjoint(only.meta.root_names()):
+        held = None
     rows = analysis.told.scan(table) if held is None else held.lazy()
     rows = rows.filter(wanted.lets_through(names), only)
     rows = _through_calls(analysis, table, rows, wanted)
@@ -43,6 +45,15 @@ def scan(analysis: Analysis, table: str, columns: Sequence[str] | None, wanted: 
     if held is None and analysis.classes:
         rows = _declared(analysis, table, rows, names if columns is None else columns)
     return rows if columns is None else rows.select(columns)
+
+
+_NOTHING: Final[frozenset[str]] = frozenset()
+_CHANGED: Final = {
+    "calls": frozenset(("risk", "risk_basis", "consequential", "signals")),
+    "runs": frozenset(("consequential",)),
+    "approvals": frozenset(("signals",)),
+}
+"""By table, the columns that risk classes which are declared change."""
 
 
 def narrowing(wanted: Filter) -> Filter:
