@@ -63,6 +63,18 @@ def test_near_misses_are_counted_by_step_and_severity() -> None:
     ]
 
 
+def test_a_step_that_has_just_begun_is_wide_enough_to_be_seen() -> None:
+    """A hundredth of the whole; the others end where they end."""
+    last = steps(1).with_columns(begin_ns=pl.lit(2 * DAY_NS), end_ns=pl.lit(2 * DAY_NS + HOUR_NS // 60))
+    near = pl.DataFrame({"first_ns": [0, 2 * DAY_NS + 1], "severity": [3, 3]})
+    trend = pl.concat([steps(1, 1), last])
+    whole_ms = (2 * DAY_NS + HOUR_NS // 60) // 1_000_000
+    assert [(row["start"], row["end"]) for row in rows_of(trend_charts.by_severity(near, trend, changes()))] == [
+        (0, 86_400_000),
+        (172_800_000, 172_800_000 + whole_ms // 100),
+    ]
+
+
 def test_a_rate_over_time_has_its_interval_and_the_changes_meanwhile() -> None:
     """A step of which no call counts has none; a change outside of it is not drawn."""
     none = steps(0).with_columns(calls=pl.lit(0, pl.Int64), begin_ns=pl.lit(2 * DAY_NS), end_ns=pl.lit(3 * DAY_NS))

@@ -231,3 +231,15 @@ def test_what_people_wrote_stands_below_all_that_was_found(tmp_path: Path, open_
     page = open_page("run", store)
     assert [each.value for each in page.warning] == ["Comments cannot be shown."]
     assert "other comments than the 3 that are signed" in page.code[-1].value
+
+
+@pytest.mark.parametrize(
+    "query", [{"call": "9" * 5000}, {"call": "²"}, {"from": "q=a"}, {"from": "saved=gone&order=no"}]
+)
+def test_an_address_that_somebody_wrote_by_hand_opens(
+    query: dict[str, str], recorded: Path, open_page: OpenPage
+) -> None:
+    """What it names and is not there is passed over: numbers of any length, lists that nobody can ask for."""
+    page = open_page("run", recorded, **query)
+    assert [each.message for each in page.exception] == []
+    assert drawn(page, "call_cards")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -15,6 +16,7 @@ from aftertrace.dashboards.plain import plain
 
 CALLS_AT_ONCE: Final = 50
 """Calls of one page; a run may have thousands."""
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
 _OPENED: Final = 3
 """How many calls that a control had to do with are open when a page is."""
 _BRIEF_CHARACTERS: Final = 180
@@ -51,6 +53,11 @@ def cards(record: RunRecord, calls: Sequence[Call], chosen: int | None, addresse
         }
         for call, card in zip(calls, told, strict=True)
     ]
+
+
+def number_in(text: str) -> int | None:
+    """The number of a call that an address names; None where it names none."""
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def dot(outcome: str | None) -> str:

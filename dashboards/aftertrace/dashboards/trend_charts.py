@@ -18,6 +18,8 @@ _MARKER: Final = "#8c6bd1"
 _MOST_LABELS: Final = 7
 _MOST_MARKERS: Final = 40
 """Changes that are marked, the latest: more are no longer seen apart."""
+_MOST_BARS: Final = 100
+"""So many of the narrowest bars would fill the chart."""
 _MS: Final = 1_000_000
 
 
@@ -33,6 +35,9 @@ def by_severity(
         height: in pixels.
     """
     order = list(SEVERITY_COLOURS)
+    begin_ms, end_ms = _ends(trend)
+    # The last step ends now: where it has just begun, its bar would be too narrow to be seen.
+    narrowest_ms = (end_ms - begin_ms) // _MOST_BARS
     bins = (
         near.drop_nulls("first_ns")
         .select("first_ns", severity=pl.col("severity").replace_strict(dict(enumerate(_WORDS)), return_dtype=pl.String))
@@ -45,7 +50,9 @@ def by_severity(
         .agg(pl.len().alias("near misses"))
         .select(
             pl.col("begin_ns").floordiv(_MS).alias("start"),
-            pl.col("end_ns").floordiv(_MS).alias("end"),
+            pl.max_horizontal(pl.col("end_ns").floordiv(_MS), pl.col("begin_ns").floordiv(_MS) + narrowest_ms).alias(
+                "end"
+            ),
             "calls",
             "severity",
             "near misses",

@@ -53,7 +53,7 @@ def open_call(number: int | None) -> None:
 def open_event(event: str | None) -> None:
     """Write the chosen event into the address, or go to the call that it tells of."""
     if event is not None and event.startswith("call "):
-        open_call(int(event.removeprefix("call ")))
+        open_call(call_cards.number_in(event.removeprefix("call ")))
         st.session_state["tab"] = "Calls"
         return
     st.query_params.pop("event", None)
@@ -123,8 +123,7 @@ if opened["Calls"].open:
         if not record.calls:
             st.text("No tool call was seen in this run.")
         else:
-            told = st.query_params.get("call", "")
-            number = int(told) if told.isdecimal() else None
+            number = call_cards.number_in(st.query_params.get("call", ""))
             pages = -(-len(record.calls) // call_cards.CALLS_AT_ONCE)
             page = 1
             if pages > 1:
@@ -198,7 +197,12 @@ st.caption(f"Analysed {moment(analysis.now_ns)}")
 # Last, since it asks for all runs: the page is there before.
 with way:
     whole = data.analysis()
-    listed = questions.listed(whole, kept, filters.of(kept))
+    try:
+        listed = questions.listed(whole, kept, filters.of(kept))
+    except data.Invalid:
+        # An address that somebody wrote by hand names no list: this one has all runs.
+        kept = {}
+        listed = questions.listed(whole, kept, filters.of(kept))
     before, after = run_list.neighbours(listed, run_id)
     st.button(
         "Previous",
