@@ -79,6 +79,10 @@ def analysis() -> Analysis:
 
 def is_empty(analysis: Analysis) -> bool:
     """Whether nothing was told yet: neither a run nor a call."""
+    return once(analysis, "whether it is empty", lambda: _has_nothing(analysis))
+
+
+def _has_nothing(analysis: Analysis) -> bool:
     return not any(rows.height for rows in analysis.collected(*(analysis.scan(t, ("run_id",)).head(1) for t in _FIRST)))
 
 
@@ -88,7 +92,7 @@ def once(analysis: Analysis, question: str, ask: Callable[[], T]) -> T:
     return answer
 
 
-@st.cache_resource(max_entries=32, show_spinner="Reading the store …")
+@st.cache_resource(max_entries=64, show_spinner="Reading the store …")
 def _answered(
     key: str,  # noqa: ARG001  # the version that is kept
     question: str,  # noqa: ARG001  # what is kept of it
@@ -166,7 +170,7 @@ def _opened(data: str, key: str, inventory: str | None) -> Analysis:
     began_s = time.monotonic()
     opened = open_analysis(Path(data), now_ns=_now_ns(), inventory=_declared(inventory))
     # The derived tables are made when they are first asked for.
-    is_empty(opened)
+    _has_nothing(opened)
     now_s = time.monotonic()
     kept = pace(data)
     kept.key, kept.read_s, kept.took_s = key, now_s, now_s - began_s

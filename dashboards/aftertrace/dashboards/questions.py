@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import polars as pl
@@ -17,12 +17,14 @@ from aftertrace.analyzer.inventory import checks as inventory_checks
 from aftertrace.analyzer.inventory import first_seen, uses
 from aftertrace.analyzer.inventory.checks import Checked
 from aftertrace.analyzer.populations.comparison import Choice, PopulationComparison
+from aftertrace.analyzer.reading.select import ALL
 from aftertrace.analyzer.records.run_record import RunRecord
 from aftertrace.analyzer.reports import near_miss_figures
 from aftertrace.analyzer.reports.agent_coverage import AgentCoverage, agent_coverage
 from aftertrace.analyzer.reports.near_miss_figures import Figures
 from aftertrace.dashboards import data, run_list
 from aftertrace.dashboards.data import Analysis, Filter
+from aftertrace.dashboards.fingerprints import CALL_COLUMNS
 from aftertrace.dashboards.run_list import Listed
 
 
@@ -37,6 +39,50 @@ def newcomers(analysis: Analysis, since_ns: int, chosen: Filter) -> pl.DataFrame
     return data.once(
         analysis, f"newcomers {since_ns} {chosen!r}", lambda: first_seen.first_seen(analysis, since_ns, chosen)
     )
+
+
+def selected(analysis: Analysis, table: str, chosen: Filter, which: str = "all", only: pl.Expr = ALL) -> pl.DataFrame:
+    """Rows of a derived table (`Analysis.select`).
+
+    Args:
+        analysis: of the store.
+        table: its name.
+        chosen: the filter.
+        which: a name for what `only` says, under which the rows are kept.
+        only: what has to hold of a row.
+    """
+    question = f"{which} {table} {chosen!r}"
+    return data.once(analysis, question, lambda: analysis.select(table, chosen, only=only))
+
+
+def rates(analysis: Analysis, column: str, chosen: Filter) -> pl.DataFrame:
+    """Near misses per call by a column of `calls` (`Analysis.rates`)."""
+    return data.once(analysis, f"rates {column} {chosen!r}", lambda: analysis.rates([column], chosen))
+
+
+def last_heard_ns(analysis: Analysis) -> int | None:
+    """When the last record of any run was heard."""
+
+    def asked() -> int | None:
+        (latest,) = analysis.collected(analysis.scan("runs", ("last_ns",)).select(pl.col("last_ns").max()))
+        told: int | None = latest.item()
+        return told
+
+    return data.once(analysis, "last heard", asked)
+
+
+def of_runs(analysis: Analysis, run_ids: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of `runs` of some runs, in their order, and their calls with `fingerprints.CALL_COLUMNS`."""
+
+    def asked() -> tuple[pl.DataFrame, pl.DataFrame]:
+        only = pl.col("run_id").is_in(list(run_ids))
+        rows = pl.DataFrame({"run_id": list(run_ids)}, schema={"run_id": pl.String}).join(
+            analysis.select("runs", only=only), on="run_id", how="inner", maintain_order="left"
+        )
+        (calls,) = analysis.collected(analysis.scan("calls", CALL_COLUMNS, only=only))
+        return rows, calls
+
+    return data.once(analysis, f"runs {' '.join(run_ids)}", asked)
 
 
 def changes(analysis: Analysis, chosen: Filter) -> pl.DataFrame:

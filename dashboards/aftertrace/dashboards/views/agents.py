@@ -93,5 +93,5 @@ else:
     if row["agent_name"] is None:
         # No filter is for those without a name.
         used, changed = used.clear(), changed.clear()
-    versions = analysis.select("configurations", chosen).filter(agent_cards.of_role(row))
+    versions = questions.selected(analysis, "configurations", chosen).filter(agent_cards.of_role(row))
     agent_cards.agent(row, checked.findings.filter(agent_cards.of_role(row)), used, changed, versions)

@@ -6,7 +6,7 @@ import polars as pl
 import streamlit as st
 
 from aftertrace.analyzer.calls.reviews import reviews
-from aftertrace.dashboards import attention, charts, data, filters, layouts, tables
+from aftertrace.dashboards import attention, charts, data, filters, layouts, questions, tables
 from aftertrace.dashboards.approval_cards import approval, course
 from aftertrace.dashboards.cards import nothing_matches
 from aftertrace.dashboards.choosing import chosen_row
@@ -24,8 +24,8 @@ _QUEUES = {
 
 analysis = data.analysis()
 chosen = filters.chosen()
-approvals = analysis.select("approvals", chosen)
-past = analysis.select("calls", chosen, only=pl.col("signals").list.len() > 0)
+approvals = questions.selected(analysis, "approvals", chosen)
+past = questions.selected(analysis, "calls", chosen, "past a control", pl.col("signals").list.len() > 0)
 total = reviews(approvals.lazy(), []).collect().row(0, named=True)
 
 st.subheader(f"{count(approvals.height, 'request')}, {total['pending']:,} waiting", anchor=False)

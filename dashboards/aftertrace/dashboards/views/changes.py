@@ -15,7 +15,7 @@ from aftertrace.dashboards.version_charts import versions
 analysis = data.analysis()
 chosen = filters.chosen()
 changes = questions.changes(analysis, chosen)
-configurations = analysis.select("configurations", chosen)
+configurations = questions.selected(analysis, "configurations", chosen)
 looks = analysis.change_measures
 tested = looks["q"].count()
 moved = changes.filter(pl.col("moved").list.len() > 0)

@@ -91,7 +91,7 @@ with by_group:
             label_visibility="collapsed",
         )
     column = _GROUPS[group or "tool"]
-    rates = analysis.rates([column], chosen).filter(pl.col("calls") > 0)
+    rates = questions.rates(analysis, column, chosen).filter(pl.col("calls") > 0)
     st.altair_chart(charts.rates(rates, column, most=8))
 
 with st.container(horizontal=True, vertical_alignment="center", gap="medium"):

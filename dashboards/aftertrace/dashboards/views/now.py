@@ -19,7 +19,7 @@ analysis = data.analysis()
 chosen = filters.chosen()
 figures = questions.figures(analysis, chosen)
 now, before = figures.totals, figures.before
-waiting = analysis.select("approvals", chosen, only=pl.col("decision") == "pending")
+waiting = questions.selected(analysis, "approvals", chosen, "waiting", pl.col("decision") == "pending")
 floor = "≥ " if now.floor else ""
 
 
@@ -105,9 +105,8 @@ with listed:
 with beneath:
     if unread is not None:
         st.caption(f"What was lost cannot be told: {plain(unread, most=320)}")
-    last_ns = analysis.runs["last_ns"].max()
     is_lossless = lost is not None and lost.is_empty()
-    cards.ingest(last_ns if isinstance(last_ns, int) else None, analysis.now_ns, is_lossless=is_lossless)
+    cards.ingest(questions.last_heard_ns(analysis), analysis.now_ns, is_lossless=is_lossless)
 
 shows = {
     "near misses": figures.kinds.height,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import polars as pl
 import streamlit as st
 
 from aftertrace.dashboards import data, drawings, filters, fingerprints, questions, run_list
@@ -72,10 +71,7 @@ if pages > 1:
         end = min(begin + at_once, len(listed.run_ids))
         st.caption(f"{begin + 1:,} to {end:,} of {count(len(listed.run_ids), 'run')}")
 run_ids = listed.run_ids[begin : begin + at_once]
-of_page = pl.col("run_id").is_in(run_ids)
-in_order = pl.DataFrame({"run_id": run_ids})
-rows = in_order.join(analysis.select("runs", only=of_page), on="run_id", how="inner", maintain_order="left")
-(calls,) = analysis.collected(analysis.scan("calls", fingerprints.CALL_COLUMNS, only=of_page))
+rows, calls = questions.of_runs(analysis, run_ids)
 with ways:
     opened = drawings.runs(
         fingerprints.drawn(rows, calls, listed.snippets, kept, are_large=shown_as == "Fingerprints"), key="runs"
