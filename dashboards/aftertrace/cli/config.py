@@ -45,6 +45,9 @@ class StoreSection:
     and one key: copy `keys/store.key` from the first one's data folder before the others start."""
     metrics: bool = False
     """Whether metrics are stored. Otherwise they are accepted, validated and counted."""
+    agents_user: str = ""
+    """The account that agents run under, by name or number: `aftertrace status` warns of what of the store it may
+    write, and of keys that it may read. Empty: it warns of what groups and others may."""
 
 
 @dataclass(frozen=True, slots=True)

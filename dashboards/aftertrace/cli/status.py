@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from aftertrace.cli import formats, serving, settings
+from aftertrace.cli.exposure import Exposure, exposures
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import size
 
@@ -52,6 +53,8 @@ class Status:
     sources: Sequence[Arrivals]
     refused: Sequence[Refusals]
     losses: Sequence[Loss]
+    exposures: Sequence[Exposure]
+    """What of the store is open to those who should not have it."""
 
 
 @click.command(short_help="Say whether it receives, keeps up, and what was lost.")
@@ -60,7 +63,7 @@ class Status:
 )
 @settings.data_option
 def status(data: Path, form: Literal["text", "json"]) -> None:
-    """Say whether it receives and keeps up, who sends, and what was lost on the way.
+    """Say whether it receives and keeps up, who sends, what was lost on the way, and who may touch the store.
 
     Lost is what was refused, what lies in the quarantine, what senders dropped by their own limits or sampled away, and
     spans that others name and that never came; `aftertrace losses` tells it by day. What was accepted and waits in the
@@ -93,11 +96,12 @@ def look(data: Path) -> Status:
     from aftertrace.store.standing import standing
 
     layout = Layout(data)
+    opened = exposures(layout, settings.current().store.agents_user)
     # First: what is refused meanwhile must not be told and then not counted as lost.
     refused = refusals(layout)
     # What people declared is not asked: where that cannot be read, the state of the store can.
     lost = _summed(open_analysis(data).losses)
-    return Status(serving.find(data), standing(layout), arrivals(Snapshot.of(data)), refused, lost)
+    return Status(serving.find(data), standing(layout), arrivals(Snapshot.of(data)), refused, lost, opened)
 
 
 def _summed(losses: pl.DataFrame) -> list[Loss]:
@@ -134,6 +138,9 @@ def _lines(found: Status) -> Iterator[str]:
         for (http_status, source), requests in sorted(refused.items())
     )
     yield _line("refused", f"{told}, since {found.refused[0].day}" if told else "nothing")
+    for open_to in found.exposures:
+        who = "the account that agents run under" if open_to.who == "agents" else open_to.who
+        yield _line("exposed", f"{plain(open_to.path)}: {who} may {open_to.may} it; see to its owner and mode")
 
 
 def _line(label: str, text: str) -> str:
