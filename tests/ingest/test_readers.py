@@ -30,7 +30,7 @@ PATIENCE_S = 60.0
 def stretch(seq: int) -> list[Source]:
     """The records of a request: spans and, in turn, log records, one of which has a flag and one of which is none."""
     payload, signal = (traces(seq, 3), "traces") if seq % 2 else (logs(seq, 3), "logs")
-    frame = Frame("main", seq, b"", b"", NOON_NS, signal, "acme/agent", 3, b"", 0, "", payload)  # type: ignore[arg-type] # a signal
+    frame = Frame("main", seq, b"", b"", NOON_NS, signal, "acme/agent", 3, b"", 0, "", payload, b"")  # type: ignore[arg-type] # a signal
     sources = [
         Source(item.pointer, item.tenant, frame.signal, item.slice.resource, item.slice.scope, item.slice.record, (), 9)
         for item in items_of("main", frame, bytes(32))

@@ -24,7 +24,7 @@ def frame(**attributes: str) -> Frame:
     for name, value in attributes.items():
         span.attributes.append(KeyValue(key=name, value=AnyValue(string_value=value)))
     payload = request.SerializeToString()
-    return Frame("main", 1, b"", b"", 0, "traces", "anonymous", 1, b"", 0, "", payload)
+    return Frame("main", 1, b"", b"", 0, "traces", "anonymous", 1, b"", 0, "", payload, b"")
 
 
 def test_a_recording_holds_ids_as_hex_and_names_no_place_or_host() -> None:
