@@ -20,6 +20,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from aftertrace.cli import witnessing
+from aftertrace.store.layout import Layout
 from aftertrace.tlog.checkpoint import Checkpoint
 from aftertrace.tlog.cosignature import WitnessKey, cosignatures, cosigned
 from aftertrace.tlog.errors import Invalid
@@ -290,3 +292,30 @@ def test_a_witness_that_others_wrote_signs(
     done = aftertrace("witness", "--data", older)
     assert (done.code, "it has seen 4 entries" in done.err) == (1, True)
     assert json.loads(aftertrace("verify", "--data", data, "--format", "json").out)["integrity"] == "holds"
+
+
+def test_it_goes_on_with_each_checkpoint_and_after_a_refusal(
+    aftertrace: Command,
+    data: Path,
+    serving: tuple[SpecWitness, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As `serve` runs it: what is refused once is shown again."""
+    witness, told = serving
+    monkeypatch.setattr(witnessing, "_EVERY_S", 0.05)
+    known, right, stopping = list(witnessing.witnesses(told)), witness.key, threading.Event()
+    witness.key = SignerKey(NAME, bytes(32))
+    thread = threading.Thread(target=witnessing._follow, args=(Layout(data), known, None, stopping))
+    thread.start()
+    try:
+        until(lambda: "no signature by a key that is trusted" in caplog.text)
+        assert not (data / "ledger" / "witnessed").exists()
+        witness.key = right
+        until((data / "ledger" / "witnessed").exists)
+        grown(aftertrace, data)
+        until(lambda: witness.seen is not None and witness.seen.size == 4)
+    finally:
+        stopping.set()
+        thread.join(10)
+    assert not thread.is_alive()
