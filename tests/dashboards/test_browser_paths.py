@@ -112,3 +112,14 @@ def test_a_near_miss_leads_to_a_drafted_control(address: str, tab: Browser) -> N
         tab.call("Input.dispatchKeyEvent", type=kind, key="Escape", code="Escape", windowsVirtualKeyCode=27)
     tab.settle()
     assert tab.evaluate(f"{dialog} === null") is True
+
+
+def test_a_browser_that_comes_back_is_told_what_was_changed_since(address: str, tab: Browser) -> None:
+    """It alone keeps when it was here; a visit lasts as long as its tab, and the first one has none before it."""
+    tab.open(f"{address}/", width=1280, height=1100)
+    assert "since your last visit" not in tab.text()
+    assert float(tab.evaluate("localStorage.getItem('aftertrace-visit')")) > 1e12
+    tab.evaluate("localStorage.setItem('aftertrace-visit', '1000'); sessionStorage.clear()")
+    for _ in range(2):
+        tab.open(f"{address}/", width=1280, height=1100)
+        assert "1 change in agents, 1 since your last visit" in tab.text()

@@ -176,3 +176,20 @@ def test_content_that_the_configuration_leaves_out_needs_no_eyes() -> None:
     kinds = ["left_out", "refused"]
     told = [[item.detail for item in attention.losses(pl.DataFrame({"kind": kinds[:some]}))] for some in (1, 2)]
     assert told == [[], ["refused"]]
+
+
+def test_changes_since_the_last_visit_are_told_apart(weeks: Path, after_weeks: int, open_page: OpenPage) -> None:
+    """A browser says when it was here; however long ago that is, nothing since then is left out."""
+    (change,) = open_analysis(weeks, now_ns=after_weeks).configuration_changes.rows(named=True)
+    page = open_page("now", weeks)
+    assert "1 change in agents; after 1 something moved" in [title for title, _ in items(page)]
+    for visited_ns, since in ((change["first_ns"] - 10**9, 1), (change["first_ns"] + 10**9, 0)):
+        page.session_state["visit"] = {"since_ms": visited_ns / 1e6}
+        page.run()
+        title = f"1 change in agents, {since} since your last visit; after 1 something moved"
+        assert title in [title for title, _ in items(page)]
+    for no_time in ("yesterday", -1, 1e300, None):
+        page.session_state["visit"] = {"since_ms": no_time}
+        page.run()
+        assert not page.exception
+        assert "1 change in agents; after 1 something moved" in [title for title, _ in items(page)]

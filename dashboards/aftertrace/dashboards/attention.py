@@ -142,11 +142,18 @@ def newcomers(agents: pl.DataFrame | None) -> Iterator[Item]:
         )
 
 
-def changes(changed: pl.DataFrame) -> Iterator[Item]:
-    """What was changed in agents, and whether anything moved after it, columns as in `CONFIGURATION_CHANGES`."""
+def changes(changed: pl.DataFrame, visited_ns: int | None) -> Iterator[Item]:
+    """What was changed in agents, and whether anything moved after it.
+
+    Args:
+        changed: columns as in `schemas.CONFIGURATION_CHANGES`.
+        visited_ns: when whoever looks was here before; None: that is not known.
+    """
     if changed.height:
         moved = changed.filter(pl.col("moved").list.len() > 0)
         after = f"; after {moved.height:,} something moved" if moved.height else ""
+        if visited_ns is not None:
+            after = f", {changed.filter(pl.col('first_ns') >= visited_ns).height:,} since your last visit{after}"
         yield Item(
             marks.CHANGED,
             f"{count(changed.height, 'change')} in agents{after}",

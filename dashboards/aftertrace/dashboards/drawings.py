@@ -16,6 +16,9 @@ from aftertrace.dashboards.blocks import Drawn
 
 _FOLDER: Final = Path(__file__).parent / "drawn"
 _SHARED: Final = ("elements.js",)
+_VISIT_KEY: Final = "visit"
+_MS_NS: Final = 1_000_000
+_LATEST_MS: Final = 2**43
 
 
 def _drawing(name: str) -> Any:
@@ -29,6 +32,7 @@ _DOCUMENT: Final = _drawing("document")
 _CALL_CARDS: Final = _drawing("call_cards")
 _TIMELINE: Final = _drawing("timeline")
 _RUNS: Final = _drawing("runs")
+_VISIT: Final = _drawing("visit")
 
 
 def document(blocks: list[Drawn], *, key: str) -> None:
@@ -57,6 +61,18 @@ def runs(drawn: Drawn, *, key: str) -> str | None:
     """Draw runs as `fingerprints.drawn` gives them; gives the id of one that a reader opens."""
     opened = _RUNS(key=key, data=drawn, on_opened_change=lambda: None).opened
     return None if opened is None else str(opened)
+
+
+def last_visit_ns() -> int | None:
+    """When the browser was here before, as far as it has said that already: `visit` asks it."""
+    told = st.session_state.get(_VISIT_KEY, {}).get("since_ms")
+    # Whatever a browser sends: what is no time is none.
+    return int(told) * _MS_NS if isinstance(told, (int, float)) and 0 < told < _LATEST_MS else None
+
+
+def visit() -> None:
+    """Ask the browser when it was here before. It alone keeps that; where it says it, the page is drawn again."""
+    _VISIT(key=_VISIT_KEY, on_since_ms_change=lambda: None)
 
 
 def _chosen_of(drawing: Any, data: Drawn, key: str, on_choice: Callable[[Any], None]) -> None:

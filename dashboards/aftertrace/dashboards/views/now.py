@@ -7,7 +7,7 @@ import streamlit as st
 
 from aftertrace.analyzer.reports.failure_report import ACROSS
 from aftertrace.analyzer.reports.next_steps import next_steps
-from aftertrace.dashboards import attention, cards, data, filters, layouts, questions, tables, trend_charts
+from aftertrace.dashboards import attention, cards, data, drawings, filters, layouts, questions, tables, trend_charts
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import DAY_NS, HOUR_NS, count, duration, interval, share, signed
 
@@ -67,7 +67,12 @@ with over_time:
 since_ns = chosen.since_ns if chosen.since_ns is not None else (analysis.now_ns - _LATELY_NS) // HOUR_NS * HOUR_NS
 newcomers = questions.newcomers(analysis, since_ns, chosen)
 changes = questions.changes(analysis, chosen)
-lately = changes.filter(pl.col("first_ns") >= since_ns)
+# Where whoever looks was away for longer, nothing of that is left out.
+visited_ns = drawings.last_visit_ns()
+if visited_ns is not None and chosen.since_ns is None:
+    lately = changes.filter(pl.col("first_ns") >= min(since_ns, visited_ns))
+else:
+    lately = changes.filter(pl.col("first_ns") >= since_ns)
 off: pl.DataFrame | None = None
 if data.settings().inventory is not None:
     agents = questions.checked(analysis, chosen).agents
@@ -94,7 +99,7 @@ items = (
     *attention.denied(figures),
     *attention.newcomers(newcomers),
     *(() if off is None else attention.undeclared(off)),
-    *attention.changes(lately),
+    *attention.changes(lately, visited_ns),
     *(() if lost is None else attention.losses(lost)),
 )
 with listed:
@@ -156,3 +161,4 @@ elif figures.kinds.is_empty():
     cards.nothing_matches()
 else:
     tables.show(figures.kinds, layouts.kinds(is_compared=before is not None), key="kinds")
+drawings.visit()
