@@ -63,6 +63,25 @@ def test_two_machines_import_into_one_lake(configured: dict[str, Path], tmp_path
     assert [aftertrace(config, "fsck").returncode for config in configured.values()] == [0, 0]
 
 
+def test_a_packet_of_runs_of_both_is_proven_by_the_ledgers_of_both(configured: dict[str, Path], tmp_path: Path) -> None:
+    """Each run by the ledger of who took it in; without that one it is said that nothing is proven of it."""
+    east, west = configured.values()
+    assert aftertrace(east, "import", recorded(tmp_path / "1.jsonl", log_of("s-1"))).returncode == 0
+    (tmp_path / "west" / "keys").mkdir(parents=True)
+    shutil.copy(tmp_path / "east" / "keys" / "store.key", tmp_path / "west" / "keys")
+    assert aftertrace(west, "import", recorded(tmp_path / "2.jsonl", log_of("s-2"))).returncode == 0
+    keys = [part for name in RECEIVERS for part in ("--key", str(tmp_path / name / "ledger" / "key"))]
+    ledger = ("--ledger", str(tmp_path / "west" / "ledger"))
+    for options, code, found in ((ledger, 0, set()), ((), 3, {"uncovered"})):
+        out = str(tmp_path / f"{code}.zip")
+        done = aftertrace(east, "packet", "s-1", "s-2", *options, "--out", out)
+        assert (done.returncode, done.stderr) == (0, "")
+        ended = aftertrace(east, "verify", out, *keys, "--format", "json")
+        report = json.loads(ended.stdout)
+        assert (ended.returncode, {each["code"] for each in report["findings"]}) == (code, found)
+        assert (report["records"], len(report["logs"])) == (2, 1 + bool(options))
+
+
 def test_a_url_is_no_path_beside_the_file(tmp_path: Path) -> None:
     """`store.tables` names a folder beside its file, or a place in a bucket."""
     file = tmp_path / "aftertrace.toml"

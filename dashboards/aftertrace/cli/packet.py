@@ -109,6 +109,7 @@ def packet(
     Each RUN is named as for `aftertrace run`. The export is recorded in the ledger; the proof of that is the packet's
     receipt.
     """
+    from aftertrace.analyzer.documents.words import count
     from aftertrace.analyzer.packets.bag_writer import BagWriter
     from aftertrace.analyzer.packets.making import make
     from aftertrace.store.ledger import acts
@@ -136,7 +137,7 @@ def packet(
         else:
             bag.write_folder(target)
     about = made.about
-    click.echo(f"{target}: {len(about.runs):,} runs, {about.counts['evidence']:,} records")
+    click.echo(f"{target}: {count(len(about.runs), 'run')}, {count(about.counts['evidence'], 'record')}")
     if entered is None:
         click.echo("note: its export is not signed yet, so it has no receipt; see `aftertrace verify`", err=True)
 

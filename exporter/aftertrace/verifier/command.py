@@ -14,6 +14,7 @@ from typing import Final
 from aftertrace.tlog.errors import Invalid
 from aftertrace.tlog.keys import VerifierKey
 from aftertrace.tlog.note import MAX_BYTES, Note
+from aftertrace.verifier.about import About
 from aftertrace.verifier.verdicts import Question, exit_code
 from aftertrace.verifier.verify import PacketReport, Signed, verify_packet
 
@@ -95,7 +96,7 @@ def report_lines(report: PacketReport) -> list[str]:
     said: dict[Question, str] = {
         "integrity": f"{report.records:,} records of {report.requests:,} requests and {report.rows:,} rows are as they "
         f"were stored; {report.withheld:,} records of others are in the packet as hashes only",
-        "completeness": f"{report.files:,} files, {len(about.runs) if about else 0:,} runs: all that the packet says "
+        "completeness": f"{report.files:,} files, {_runs(about)}: all that the packet says "
         "it has; that nothing else was stored about them, no packet can show",
         "authenticity": "; ".join(map(_signed_by, report.logs)) or "nothing is signed",
     }
@@ -114,6 +115,11 @@ def visible(text: str) -> str:
         letter if letter == " " or unicodedata.category(letter)[0] not in "CZ" else ascii(letter)[1:-1]
         for letter in text
     )
+
+
+def _runs(about: About | None) -> str:
+    number = len(about.runs) if about is not None else 0
+    return f"{number:,} run" + ("" if number == 1 else "s")
 
 
 def _signed_by(log: Signed) -> str:

@@ -93,7 +93,7 @@ def make(bag: BagWriter, source: Source, asked: Asked) -> Made:
         Unavailable: it cannot be read, or nothing of it is signed.
     """
     ledgers = [Prover(folder) for folder in source.ledgers]
-    as_of_ns, drawn = _as_of(asked, ledgers[0]), None
+    as_of_ns, drawn = _as_of(asked, ledgers), None
     if asked.kind == "period":
         seed = asked.seed or b64encode(ledgers[0].checkpoint.root).decode()
         drawn = population(source.data, asked, seed, source.inventory)
@@ -125,16 +125,16 @@ def make(bag: BagWriter, source: Source, asked: Asked) -> Made:
     return Made(about, bag.finish(identifier, source.software))
 
 
-def _as_of(asked: Asked, ledger: Prover) -> int:
-    """Until when what was received counts: what the checkpoint covers, or what a period counts."""
+def _as_of(asked: Asked, ledgers: Sequence[Prover]) -> int:
+    """Until when what was received counts: what the checkpoints cover, or what a period counts."""
     if asked.period is not None:
         return asked.period.as_of_ns
     if asked.as_of_ns is not None:
         return asked.as_of_ns
-    last = ledger.last()
-    if last is None:
+    signed_ns = [int(last.time_ns) for ledger in ledgers if (last := ledger.last()) is not None]
+    if not signed_ns:
         raise Invalid("packet: nothing is stored yet, expected a run")
-    return (int(last.time_ns) // _MICROSECOND_NS + 1) * _MICROSECOND_NS
+    return (max(signed_ns) // _MICROSECOND_NS + 1) * _MICROSECOND_NS
 
 
 def _runs(source: Source, asked: Asked, as_of_ns: int, drawn: Population | None) -> list[ToldRun]:

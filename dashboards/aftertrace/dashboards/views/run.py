@@ -93,6 +93,8 @@ with head, st.container(horizontal=True, vertical_alignment="center", gap="small
             icon=":material/download:",
             on_click="ignore",
         )
+        st.caption("With all records and the proofs, for somebody who trusts nobody here")
+        st.code(f"aftertrace packet {run_id}", language=None)
     st.page_link("views/compare.py", label="Compare", icon=":material/compare_arrows:", query_params={"a": run_id})
 way = ways.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="xsmall")
 facts(
