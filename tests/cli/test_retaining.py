@@ -172,7 +172,7 @@ def test_no_certificate_of_what_is_no_order(aftertrace: Command, data: Path) -> 
     """A hold is none."""
     held = aftertrace("hold", "add", "--tenant", "acme", "--data", data, *WHY).out.strip()
     done = aftertrace("retention", "certificate", held, "--data", data)
-    assert (done.code, "no order of retention" in done.err) == (2, True)
+    assert (done.code, "no order of retention or erasure" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize("digest", ["", "0123", "f" * 64])

@@ -51,7 +51,7 @@ def holding(layout: Layout) -> tuple[Held, ...]:
 
 def apply(layout: Layout, chosen: Plan | None = None) -> str:
     """Carry a plan out, as with nothing else running."""
-    ident = acts.ask_retention(layout, (chosen or plan(layout)).order("ann", "over"))
+    ident = acts.ask_to_destroy(layout, (chosen or plan(layout)).order("ann", "over"))
     for _ in range(2):
         drain(layout, AT_ONCE)
         seal(layout)

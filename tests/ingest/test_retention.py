@@ -157,7 +157,7 @@ def test_an_order_that_knows_not_of_a_hold_is_refused(filled: Layout) -> None:
     order = plan(filled).order("ann", "over")
     acts.ask_hold(filled, "tenant", "acme", "bob", "case 7")
     drain(filled)
-    ident = acts.ask_retention(filled, order)
+    ident = acts.ask_to_destroy(filled, order)
     drain(filled, AT_ONCE)
     assert "plan it again" in (acts.refusal(filled, ident) or "")
     assert (acts.refusal(filled, ident), acts.is_waiting(filled, ident)) == (None, False)
@@ -166,7 +166,7 @@ def test_an_order_that_knows_not_of_a_hold_is_refused(filled: Layout) -> None:
 
 def test_nothing_goes_before_its_order_is_signed(filled: Layout) -> None:
     """However often the drain comes to it; and files stay as long as somebody may be reading them."""
-    acts.ask_retention(filled, plan(filled).order("ann", "over"))
+    acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
     for _ in range(3):
         drain(filled, AT_ONCE)
     assert left(filled)["evidence"] == [1, 2, 3, 4, 5, 6]
@@ -186,7 +186,7 @@ def test_a_log_that_is_being_written_begins_another_segment(layout: Layout) -> N
         writer.append(*request(traces(1, service=canary(1)))).result(5)
         drain(layout)
         seal(layout)
-        acts.ask_retention(layout, plan(layout).order("ann", "over"))
+        acts.ask_to_destroy(layout, plan(layout).order("ann", "over"))
         drain(layout)
         seal(layout)
         drain(layout, AT_ONCE)
@@ -286,7 +286,7 @@ def test_a_crash_at_any_step_is_gone_on_from(
 ) -> None:
     """Whichever: the next drain ends with the same, and verify finds nothing wrong at any time."""
     filled.derived.mkdir()
-    acts.ask_retention(filled, plan(filled).order("ann", "over"))
+    acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
     drain(filled, AT_ONCE)
     seal(filled)
     where, name = STEPS[step]

@@ -57,7 +57,7 @@ def test_rows_that_went_with_no_order_are_missing(filled: Layout) -> None:
     without(filled, 1)
     found = codes(checked(filled))
     assert found["rows_missing"] == {"evidence main/1", "spans main/1", "events main/1"}
-    acts.ask_retention(filled, plan(filled).order("ann", "over"))
+    acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
     drain(filled, AT_ONCE)
     assert codes(checked(filled))["rows_missing"] == {"evidence main/1", "spans main/1", "events main/1"}
 

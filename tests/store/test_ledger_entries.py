@@ -16,6 +16,8 @@ from aftertrace.store.ledger.entries import (
     Begin,
     CommitRange,
     Entry,
+    ErasedRow,
+    Erasure,
     Export,
     FrameEntry,
     Gap,
@@ -76,6 +78,14 @@ ENTRIES: list[Entry] = [
         **STATE,
     ),
     Retained(**ACT, files=3, **STATE),
+    Erasure(
+        **ACT,
+        **SAID,
+        receiver="main",
+        day="2024-01-01",
+        rows={"spans": (ErasedRow(1, 0, 0, DIGEST), ErasedRow(1, 1, 0, DIGEST))},
+        **STATE,
+    ),
 ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     import polars as pl
 
     from aftertrace.analyzer import Analysis
-    from aftertrace.store.ledger.acts import Recorded
+    from aftertrace.store.ledger.acts import Erasing, Recorded, Retaining
+    from aftertrace.store.ledger.entries import Hold
     from aftertrace.store.retention.plan import Held, Plan
     from aftertrace.store.retention.policy import Policy
 
-_PATIENCE_S: Final = 60.0
+_PATIENCE_S: Final = 15.0
 """How long a running `serve` may need until nobody sees the records any more."""
 _POLL_S: Final = 0.2
 _SHORTEST_PLAN: Final = 8
@@ -75,10 +77,6 @@ def apply(data: Path, digest: str, why: str, by: str | None) -> None:
     the disk: files of tables, the log, and what was derived. Without `serve` all of it is done when this returns. A
     running `serve` leaves files for an hour to whoever is reading them.
     """
-    from aftertrace.cli.draining import turn, until_entered
-    from aftertrace.store.ledger import acts
-    from aftertrace.store.ledger.entries import Retained
-
     found, layout = _planned(data)
     if len(digest) < _SHORTEST_PLAN or not found.digest.hex().startswith(digest):
         raise Invalid(
@@ -88,7 +86,21 @@ def apply(data: Path, digest: str, why: str, by: str | None) -> None:
     if not found.going:
         click.echo("nothing is over: nothing was destroyed")
         return
-    ident = acts.ask_retention(layout, found.order(who(by), why))
+    requests = sum(each.requests for each in found.going)
+    carry_out(layout, found.order(who(by), why), f"{requests:,} requests")
+
+
+def carry_out(layout: Layout, asked: Retaining | Erasing, what: str) -> None:
+    """Order something, see it done or begun, and say so.
+
+    Raises:
+        Invalid: it was refused.
+    """
+    from aftertrace.cli.draining import turn, until_entered
+    from aftertrace.store.ledger import acts
+    from aftertrace.store.ledger.entries import Retained
+
+    ident = acts.ask_to_destroy(layout, asked)
     until_entered(layout, ident)
     deadline = time.monotonic() + _PATIENCE_S
     while not (done := any(_is(each, ident, Retained) for each in acts.recorded(layout))):
@@ -96,11 +108,10 @@ def apply(data: Path, digest: str, why: str, by: str | None) -> None:
             break
         if not turn(layout):
             time.sleep(_POLL_S)
-    requests = sum(each.requests for each in found.going)
     if done:
-        click.echo(f"{ident}: {requests:,} requests were destroyed")
+        click.echo(f"{ident}: {what} were destroyed")
     else:
-        click.echo(f"{ident}: {requests:,} requests are being destroyed; their files go within an hour or so")
+        click.echo(f"{ident}: {what} are being destroyed; their files go within an hour or so")
 
 
 @retention.command(short_help="Write what proves that an order was carried out.")
@@ -128,11 +139,13 @@ def check(file: BinaryIO, key: str) -> None:
     if len(given) != 1:
         raise Invalid(f"retention check --key: {len(given)} keys, expected one; give what ledger/key held")
     said = checked(file.read(), given[0])
-    requests = sum(last - first + 1 for each in said["destroyed"] for first, last in each["requests"])
+    requests = sum(last - first + 1 for each in said["destroyed"] for first, last in each.get("requests", ()))
+    records = {(each["receiver"], *place) for each in said["destroyed"] for place in each.get("records", ())}
+    what = f"{len(records):,} records" if records else f"{requests:,} requests"
     days = sorted({each["day"] for each in said["destroyed"]})
     lines = [
         f"holds, signed by {given[0]}",
-        f"{requests:,} requests received on {len(days)} days from {days[0]} to {days[-1]} were destroyed",
+        f"{what} received on {len(days)} days from {days[0]} to {days[-1]} were destroyed",
         f"ordered by {said['by']} (account {said['uid']}) at {said['ordered_at']}: {said['why']}",
         f"done at {said['done_at']}, with {said['files']:,} files",
     ]
@@ -175,37 +188,53 @@ def _held(data: Path, recorded: tuple[Recorded, ...], policy: Policy) -> list[He
     from aftertrace.store.retention.plan import CONFIGURATION, Held
 
     holds = acts.holds(recorded)
-    needs_runs = policy.keeps_configurations or any(hold.of in ("run", "agent") for hold in holds)
-    analysis = settings.analysis(data) if needs_runs and policy.shortest_days is not None else None
-    found = []
-    for hold in holds:
-        why = f"hold {hold.id[:8]} of {hold.of} {hold.name}: {hold.why}"
-        requests = None
-        if analysis is not None and hold.of == "run":
-            requests = _requests(analysis, [analysis.resolve_run(hold.name)])
-        elif analysis is not None and hold.of == "agent":
-            import polars as pl
-
-            requests = _requests(analysis, analysis.agents.filter(pl.col("agent_name") == hold.name)["run_id"])
-        found.append(Held(why, requests, hold))
-    if analysis is not None and policy.keeps_configurations:
+    if policy.shortest_days is None:
+        return []
+    found = held_by(data, holds)
+    if policy.keeps_configurations:
+        analysis = settings.analysis(data)
         first = analysis.configurations["first_run_id"].drop_nulls().unique()
         found.append(Held(CONFIGURATION, _requests(analysis, first)))
     return found
 
 
-def _requests(analysis: Analysis, run_ids: Any) -> pl.DataFrame:
-    """`receiver`, `seq` of the requests that records of some runs came with."""
+def held_by(data: Path, holds: Sequence[Hold]) -> list[Held]:
+    """What is held, with the requests of runs and agents.
+
+    Raises:
+        Invalid: a run that is held is not found, so that nobody can tell what must stay.
+    """
     import polars as pl
 
-    wanted = list(run_ids)
+    from aftertrace.store.retention.plan import Held
+
+    found = []
+    analysis = settings.analysis(data) if any(hold.of in ("run", "agent") for hold in holds) else None
+    for hold in holds:
+        requests = None
+        if analysis is not None and hold.of == "run":
+            requests = _requests(analysis, [analysis.resolve_run(hold.name)])
+        elif analysis is not None and hold.of == "agent":
+            requests = _requests(analysis, analysis.agents.filter(pl.col("agent_name") == hold.name)["run_id"])
+        found.append(Held(f"hold {hold.id[:8]} of {hold.of} {hold.name}: {hold.why}", requests, hold))
+    return found
+
+
+def _requests(analysis: Analysis, run_ids: Iterable[str]) -> pl.DataFrame:
+    """`receiver`, `seq` of the requests that records of some runs came with."""
+    return records_of(analysis, run_ids).select("receiver", "seq").unique()
+
+
+def records_of(analysis: Analysis, run_ids: Iterable[str]) -> pl.DataFrame:
+    """`receiver`, `seq`, `index` of the records of some runs."""
+    import polars as pl
+
+    wanted, place = list(run_ids), ("receiver", "seq", "index")
     if not wanted:
-        return pl.DataFrame(schema={"receiver": pl.String, "seq": pl.Int64})
+        return pl.DataFrame(schema={"receiver": pl.String, "seq": pl.Int64, "index": pl.Int32})
     of = analysis.of(*wanted).identified
-    rows = [
-        frame.lazy().filter(pl.col("run_id").is_in(wanted)).select("receiver", "seq") for frame in (of.spans, of.events)
-    ]
-    return pl.concat(rows).unique().collect()
+    frames = [frame.lazy().filter(pl.col("run_id").is_in(wanted)).select(place) for frame in (of.spans, of.events)]
+    return pl.concat(frames).unique().collect()
 
 
 def _object(found: Plan) -> dict[str, Any]:

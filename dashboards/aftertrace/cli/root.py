@@ -61,6 +61,7 @@ _COMMANDS: Final = {
     "packet": "packet:packet",
     "hold": "holding:hold",
     "retention": "retaining:retention",
+    "erase": "erasing:erase",
     "witness": "witnessing:witness",
     "seal": "sealing:seal",
     "drain": "draining:drain",

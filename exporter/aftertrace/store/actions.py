@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import quote
 
-from aftertrace.store.commits import METADATA_KEY, Stretches
+from aftertrace.store.commits import METADATA_KEY
 from aftertrace.store.schema import PARTITION, SCHEMA_VERSION
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def commit(
     actions: Iterable[Action],
     stored: Mapping[str, int],
     files: Iterable[DataFile],
-    destroyed: Stretches | None = None,
+    gone: Mapping[str, Any] | None = None,
 ) -> bytes:
     """The content of a commit.
 
@@ -43,15 +43,14 @@ def commit(
         actions: what it does to the table.
         stored: up to which seq of each receiver the table holds everything as of it.
         files: those that it adds, for their digests.
-        destroyed: by receiver, requests whose rows the table has no more.
+        gone: what the table has no more, as `Commit` has it: `destroyed` or `erased`.
     """
     ours: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "files": {file.path: [file.digest, file.size_bytes] for file in files},
         "stored": dict(sorted(stored.items())),
     }
-    if destroyed:
-        ours["destroyed"] = {receiver: list(stretches) for receiver, stretches in sorted(destroyed.items())}
+    ours |= gone or {}
     return lines(operation, now_ms, actions, ours)
 
 

@@ -19,7 +19,8 @@ from aftertrace.store.objects import Objects, objects_of
 
 METADATA_KEY: Final = "aftertrace"
 """Where in `commitInfo` our part stands:
-`{"schema": 1, "files": {path: [digest, size]}, "stored": {receiver: seq}, "destroyed": {receiver: [[seq, seq]]}}`."""
+`{"schema": 1, "files": {path: [digest, size]}, "stored": {receiver: seq}, "destroyed": {receiver: [[seq, seq]]},
+"erased": {receiver: [[seq, index]]}}`."""
 Stretches: TypeAlias = Mapping[str, Sequence[tuple[int, int]]]
 """By receiver, first and last seq of stretches of requests."""
 SEQUENCED: Final = ("evidence", "spans", "events")
@@ -78,6 +79,8 @@ class Commit:
     """SHA-256 of its bytes."""
     destroyed: Stretches = field(default_factory=dict)
     """Requests whose rows it takes away, as retention does."""
+    erased: Stretches = field(default_factory=dict)
+    """By receiver, seq and index of records whose rows it takes away, as an erasure does."""
 
 
 @dataclass(slots=True)
@@ -90,6 +93,8 @@ class History:
     transactions: dict[str, int] = field(default_factory=dict)
     destroyed: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """By receiver, stretches of requests that were taken away."""
+    erased: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """By receiver, seq and index of records that were taken away."""
 
 
 def log_of(layout: Layout, table: str) -> Log:
@@ -183,8 +188,9 @@ def history(log: Log, upto: int | None = None) -> History:
         for file in commit.added:
             state.active[file.path] = commit.digests.get(file.path)
         state.transactions.update(commit.transactions)
-        for receiver, stretches in commit.destroyed.items():
-            state.destroyed.setdefault(receiver, []).extend(stretches)
+        for state_of, found in ((state.destroyed, commit.destroyed), (state.erased, commit.erased)):
+            for receiver, pairs in found.items():
+                state_of.setdefault(receiver, []).extend(pairs)
         state.version = commit.version
     return state
 
@@ -229,11 +235,14 @@ def _commit(version: int, actions: list[dict[str, Any]], digest: bytes) -> Commi
         digests={path: (str(digest), int(size)) for path, (digest, size) in ours.get("files", {}).items()},
         timestamp_ms=int(info["timestamp"]),
         digest=digest,
-        destroyed={
-            receiver: tuple((int(first), int(last)) for first, last in stretches)
-            for receiver, stretches in ours.get("destroyed", {}).items()
-        },
+        destroyed=_pairs(ours, "destroyed"),
+        erased=_pairs(ours, "erased"),
     )
+
+
+def _pairs(ours: dict[str, Any], name: str) -> Stretches:
+    told = ours.get(name, {}).items()
+    return {receiver: tuple((int(first), int(last)) for first, last in pairs) for receiver, pairs in told}
 
 
 def _added(action: dict[str, Any]) -> Added:

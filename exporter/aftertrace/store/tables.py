@@ -16,16 +16,16 @@ from __future__ import annotations
 import errno
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 from deltalake import DeltaTable, Schema
 
 from aftertrace.store import actions, commits, delta_checkpoints, durable, lookup, parquet
 from aftertrace.store.actions import Action
-from aftertrace.store.commits import Commit, Log, Stretches
+from aftertrace.store.commits import Commit, Log
 from aftertrace.store.layout import Layout
 from aftertrace.store.objects import objects_of
 from aftertrace.store.opened import OpenedTable
@@ -191,30 +191,30 @@ class TableWriter:
         """
         return self._replace("OPTIMIZE", removed, day, files, {})
 
-    def destroy(self, removed: Sequence[str], day: date, files: Sequence[DataFile], requests: Stretches) -> bool:
-        """Take files of a day away, with rows of requests that no other has then. Durable when this returns.
+    def destroy(self, removed: Sequence[str], day: date, files: Sequence[DataFile], gone: Mapping[str, Any]) -> bool:
+        """Take files of a day away, with rows that no other has then. Durable when this returns.
 
         Args:
             removed: those that held them.
             day: of receipt.
             files: that hold the other rows of these.
-            requests: by receiver, whose rows are gone.
+            gone: which they are, as `actions.commit` has it.
 
         Returns:
             Whether they were; not where somebody else has replaced one of the files.
         """
-        return self._replace("DELETE", removed, day, files, requests)
+        return self._replace("DELETE", removed, day, files, gone)
 
     def _replace(
-        self, operation: str, removed: Sequence[str], day: date, files: Sequence[DataFile], requests: Stretches
+        self, operation: str, removed: Sequence[str], day: date, files: Sequence[DataFile], gone: Mapping[str, Any]
     ) -> bool:
         now_ms = time.time_ns() // 1_000_000
         known = [path for path in removed if path in self._files]
         sizes = {path: self._files[path][0] for path in known}
-        gone = [actions.replaced(path, day, size, now_ms, is_gone=bool(requests)) for path, size in sizes.items()]
+        taken = [actions.replaced(path, day, size, now_ms, is_gone=bool(gone)) for path, size in sizes.items()]
         added = [actions.added(file, is_new=False) for file in files]
         is_in = len(known) == len(removed) and self._commit(
-            operation, [*gone, *added], files, {}, lambda others: _touch(others, removed), requests
+            operation, [*taken, *added], files, {}, lambda others: _touch(others, removed), gone
         )
         self.settle(file.path for file in files if file.plain_bytes >= SMALL_PLAIN_BYTES)
         return is_in
@@ -226,11 +226,11 @@ class TableWriter:
         files: Sequence[DataFile],
         upto: dict[str, int],
         unless: Callable[[list[Commit]], bool],
-        destroyed: Stretches | None = None,
+        gone: Mapping[str, Any] | None = None,
     ) -> bool:
         now_ms = time.time_ns() // 1_000_000
         while True:
-            content = actions.commit(operation, now_ms, found, {**self._stored, **upto}, files, destroyed)
+            content = actions.commit(operation, now_ms, found, {**self._stored, **upto}, files, gone)
             if self._name(self._version + 1, content):
                 break
             if unless(self.refresh()):

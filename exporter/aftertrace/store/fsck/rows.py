@@ -45,12 +45,18 @@ def check_rows(layout: Layout, snapshot: Snapshot, unsound: set[str]) -> list[Fi
 
 
 def destroyed(snapshot: Snapshot) -> pl.DataFrame:
-    """`receiver`, `seq` of requests whose rows retention took away."""
+    """`receiver`, `seq` of requests of which rows were taken away on purpose, and how many of them were `erased` one by
+    one.
+    """
     version = dict(snapshot.versions).get("evidence", -1)
-    told = commits.history(commits.log_of(snapshot.layout, "evidence"), version).destroyed
-    rows = [(receiver, first, last + 1) for receiver, found in told.items() for first, last in found]
-    frame = pl.DataFrame(rows, schema={"receiver": pl.String, "first": pl.Int64, "end": pl.Int64}, orient="row")
-    return frame.select("receiver", seq=pl.int_ranges("first", "end")).explode("seq").drop_nulls().unique()
+    told = commits.history(commits.log_of(snapshot.layout, "evidence"), version)
+    whole = [(receiver, first, last + 1) for receiver, found in told.destroyed.items() for first, last in found]
+    single = [(receiver, *place) for receiver, found in told.erased.items() for place in set(found)]
+    ends = pl.DataFrame(whole, schema={"receiver": pl.String, "first": pl.Int64, "end": pl.Int64}, orient="row")
+    seqs = ends.select("receiver", seq=pl.int_ranges("first", "end")).explode("seq").drop_nulls()
+    records = pl.DataFrame(single, schema={"receiver": pl.String, "seq": pl.Int64, "index": pl.Int64}, orient="row")
+    found = pl.concat([seqs.with_columns(erased=pl.lit(0)), records.select("receiver", "seq", erased=pl.lit(1))])
+    return found.group_by("receiver", "seq").agg(pl.col("erased").sum())
 
 
 def _frames(snapshot: Snapshot, gone: pl.DataFrame) -> Iterator[Finding]:
@@ -65,11 +71,13 @@ def _frames(snapshot: Snapshot, gone: pl.DataFrame) -> Iterator[Finding]:
             last=pl.col("index").max(),
         )
         .collect()
+        .join(gone, on=["receiver", "seq"], how="left")
+        .with_columns(pl.col("erased").fill_null(0))
     )
     whole = (
-        (pl.col("rows") == pl.col("expected"))
-        & (pl.col("distinct") == pl.col("expected"))
-        & (pl.col("last") == pl.col("expected") - 1)
+        (pl.col("rows") + pl.col("erased") == pl.col("expected"))
+        & (pl.col("distinct") == pl.col("rows"))
+        & ((pl.col("last") == pl.col("expected") - 1) | (pl.col("erased") > 0))
     )
     for receiver, seq, rows, expected in (
         frames.filter(~whole).sort("receiver", "seq").select("receiver", "seq", "rows", "expected").iter_rows()

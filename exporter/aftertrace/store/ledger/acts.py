@@ -28,6 +28,8 @@ from aftertrace.store.ledger.entries import (
     Act,
     AnyAct,
     Entry,
+    ErasedRow,
+    Erasure,
     Export,
     HeldBy,
     Hold,
@@ -94,7 +96,25 @@ class Retaining(
     parts: Annotated[tuple[Destroyed, ...], msgspec.Meta(min_length=1)]
 
 
-_Asked: TypeAlias = _AskedExport | _AskedHold | _AskedRelease | Retaining
+class ErasedPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rows of a receiver and a day, as `Erasure` has them."""
+
+    receiver: str
+    day: str
+    rows: dict[str, tuple[ErasedRow, ...]]
+
+
+class Erasing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="erasure"):
+    """What somebody asks to erase; members as those of `Erasure`."""
+
+    after: int | UnsetType = UNSET
+    """Number of the last hold or release that was known when the rows were chosen."""
+    by: str
+    why: str
+    parts: Annotated[tuple[ErasedPart, ...], msgspec.Meta(min_length=1)]
+
+
+_Asked: TypeAlias = _AskedExport | _AskedHold | _AskedRelease | Retaining | Erasing
 
 
 _DECODER: Final[msgspec.json.Decoder[_Asked]] = msgspec.json.Decoder(_Asked, strict=True)
@@ -131,7 +151,7 @@ def ask_export(layout: Layout, of: Of, runs: int, digest: bytes) -> str:
 
 
 def ask_hold(layout: Layout, of: HeldBy, name: str, by: str, why: str) -> str:
-    """Ask for a hold; parameters as members of `Hold`. Returns its id, and raises as `ask_retention`."""
+    """Ask for a hold; parameters as members of `Hold`. Returns its id, and raises as `ask_to_destroy`."""
     return _ask(layout, _AskedHold(of, name, by, why))
 
 
@@ -140,8 +160,8 @@ def ask_release(layout: Layout, hold: str, by: str, why: str) -> str:
     return _ask(layout, _AskedRelease(hold, by, why))
 
 
-def ask_retention(layout: Layout, asked: Retaining) -> str:
-    """Ask that requests are destroyed. Durable when it returns.
+def ask_to_destroy(layout: Layout, asked: Retaining | Erasing) -> str:
+    """Ask that requests or records are destroyed. Durable when it returns.
 
     Returns:
         The id that its entries will have.
@@ -225,7 +245,7 @@ def _read(layout: Layout, path: Path) -> Waiting | None:
         quarantine.keep(layout, Finding("act_unreadable", "warning", f"acts/{path.name}", message), content)
         durable.remove(path)
         return None
-    return Waiting(path, entries, asked.after if isinstance(asked, Retaining) else None)
+    return Waiting(path, entries, asked.after if isinstance(asked, Retaining | Erasing) else None)
 
 
 def _entries(asked: _Asked, ident: str, uid: int) -> tuple[AnyAct, ...]:
@@ -236,6 +256,9 @@ def _entries(asked: _Asked, ident: str, uid: int) -> tuple[AnyAct, ...]:
         return (Hold(id=ident, uid=uid, of=asked.of, name=asked.name, by=asked.by, why=asked.why),)
     if isinstance(asked, _AskedRelease):
         return (Release(id=ident, uid=uid, hold=asked.hold, by=asked.by, why=asked.why),)
+    if isinstance(asked, Erasing):
+        said = asked.by, asked.why
+        return tuple(_erasure(ident, uid, *said, part) for part in asked.parts)
     return tuple(
         Retention(
             id=ident,
@@ -253,6 +276,10 @@ def _entries(asked: _Asked, ident: str, uid: int) -> tuple[AnyAct, ...]:
         )
         for part in asked.parts
     )
+
+
+def _erasure(ident: str, uid: int, by: str, why: str, part: ErasedPart) -> Erasure:
+    return Erasure(id=ident, uid=uid, by=by, why=why, receiver=part.receiver, day=part.day, rows=part.rows)
 
 
 def _are_sound(entries: Sequence[AnyAct]) -> bool:

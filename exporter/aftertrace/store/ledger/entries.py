@@ -25,6 +25,8 @@ Of: TypeAlias = Literal["run", "incident", "period"]
 """What a packet is about."""
 HeldBy: TypeAlias = Literal["run", "agent", "tenant", "source", "days"]
 """By what it is told which requests a hold keeps."""
+ERASED: Final = 500
+"""Rows in an entry at most that are erased."""
 STRETCHES: Final = 1000
 """Stretches of requests in an entry at most."""
 TEXT_CHARACTERS: Final = 500
@@ -195,6 +197,29 @@ class Retention(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
     """How many they had in each table."""
 
 
+class ErasedRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """A row that is erased, and the hash that stays of it."""
+
+    seq: int
+    index: int
+    ordinal: int
+    leaf: str
+    """Of the tree over the rows of its request: so the roots of all that is kept are made as before."""
+
+
+class Erasure(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="erasure"):
+    """Records of a receiver and a day are destroyed once this is signed: their rows of all three tables."""
+
+    by: str
+    """Who ordered it, as they said."""
+    why: str
+    receiver: str
+    day: str
+    """Of receipt, in UTC, `YYYY-MM-DD`."""
+    rows: dict[str, tuple[ErasedRow, ...]]
+    """By table."""
+
+
 class Retained(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="retained"):
     """All that an order had to destroy is gone, with the files that had it."""
 
@@ -202,7 +227,7 @@ class Retained(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
     """How many files of tables were removed for it, as far as is known."""
 
 
-AnyAct: TypeAlias = Export | Hold | Release | Retention | Retained
+AnyAct: TypeAlias = Export | Hold | Release | Retention | Erasure | Retained
 Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables | Restored | AnyAct
 _DECODER: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry, strict=True)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
@@ -310,6 +335,14 @@ def _told_of_act(entry: Act) -> tuple[list[int], list[str]]:
         numbers += [seq - 1 for seq in ends] + [last - first for first, last in entry.requests]
         numbers += [0 if is_sorted and 0 < len(ends) <= 2 * STRETCHES and _is_day(entry.day) else -1]
         digests += [entry.policy, entry.plan]
+    elif isinstance(entry, Erasure):
+        rows = [row for found in entry.rows.values() for row in found]
+        numbers += [
+            *_fits(entry.by, entry.why),
+            *(part for row in rows for part in (row.seq - 1, row.index, row.ordinal)),
+        ]
+        numbers += [0 if 0 < len(rows) <= ERASED and _is_day(entry.day) else -1]
+        digests += [row.leaf for row in rows]
     elif isinstance(entry, Retained):
         numbers.append(entry.files)
     return [*numbers, *(0 if _ACT.fullmatch(ident) else -1 for ident in ids)], digests

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from aftertrace.store.errors import Corrupt
+from aftertrace.store.ledger.acts import recorded
 from aftertrace.store.ledger.entries import FrameEntry, digest_of
+from aftertrace.store.ledger.erased import Erased, erased_in, places_of
 from aftertrace.store.ledger.leaves import SALT, leaves_of
 from aftertrace.store.ledger.proving import Prover
 from aftertrace.store.schema import TABLES
@@ -54,15 +56,18 @@ def shown(snapshot: Snapshot, records: pl.DataFrame, ledgers: Sequence[Prover]) 
         Corrupt: a file of a table, or a ledger, is damaged.
         Unavailable: they cannot be reached.
     """
+    erased = erased_in(recorded(snapshot.layout))
     wanted = records.unique(["receiver", "seq", "index"]).sort("receiver", "seq", "index")
     for (receiver,), of_receiver in wanted.group_by("receiver", maintain_order=True):
         seqs = of_receiver["seq"].unique(maintain_order=True)
         for start in range(0, len(seqs), REQUESTS_AT_ONCE):
             part = of_receiver.filter(of_receiver["seq"].is_in(seqs[start : start + REQUESTS_AT_ONCE].implode()))
-            yield from _shown(snapshot, str(receiver), part, ledgers)
+            yield from _shown(snapshot, str(receiver), part, ledgers, erased)
 
 
-def _shown(snapshot: Snapshot, receiver: str, records: pl.DataFrame, ledgers: Sequence[Prover]) -> Iterator[Shown]:
+def _shown(
+    snapshot: Snapshot, receiver: str, records: pl.DataFrame, ledgers: Sequence[Prover], erased: Erased
+) -> Iterator[Shown]:
     tables = {name: _rows(snapshot, name, receiver, records) for name in SHOWN}
     salts = _by_seq(tables["evidence"], SALT)
     stretches = {name: _stretches(rows) for name, rows in tables.items()}
@@ -70,15 +75,20 @@ def _shown(snapshot: Snapshot, receiver: str, records: pl.DataFrame, ledgers: Se
         indices = set(of_request["index"].to_list())
         parts = {name: rows.slice(*stretches[name].get(seq, (0, 0))) for name, rows in tables.items()}
         salt = salts.get(int(str(seq))) or b""
-        leaves = {name: list(leaves_of(name, part, [salt] * part.num_rows)) for name, part in parts.items()}
+        leaves: dict[str, list[bytes]] = {}
+        positions: dict[str, list[int]] = {}
+        for name, part in parts.items():
+            own = list(leaves_of(name, part, [salt] * part.num_rows))
+            leaves[name], positions[name] = erased.merged(name, (receiver, int(str(seq))), places_of(part), own)
         place, why = _place(receiver, int(str(seq)), leaves, ledgers)
         lines: dict[str, list[str]] = {}
         hashes: dict[str, list[bytes]] = {}
         for name, part in parts.items():
             at = [number for number, index in enumerate(part.column("index").to_pylist()) if index in indices]
             if at:
-                lines[name] = list(_lines(name, part.take(at), at, salt))
-                hashes[name] = prove_subset(at, leaves[name])
+                stand = [positions[name][number] for number in at]
+                lines[name] = list(_lines(name, part.take(at), stand, salt))
+                hashes[name] = prove_subset(stand, leaves[name])
         found = parts["evidence"].drop_columns(["record", SALT])
         mine = found.filter(pa.array([index in indices for index in found.column("index").to_pylist()], pa.bool_()))
         yield Shown(

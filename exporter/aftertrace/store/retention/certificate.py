@@ -15,7 +15,7 @@ from typing import Any, Final
 from aftertrace.store.errors import Corrupt, Invalid, Unavailable
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts, files
-from aftertrace.store.ledger.entries import Entry, Retained, Retention, decoded, encoded
+from aftertrace.store.ledger.entries import Entry, Erasure, Retained, Retention, decoded, encoded
 from aftertrace.tlog import errors
 from aftertrace.tlog.checkpoint import Checkpoint, opened
 from aftertrace.tlog.keys import VerifierKey
@@ -41,8 +41,10 @@ def certificate(layout: Layout, order: str) -> bytes:
         Corrupt: the ledger is damaged.
     """
     found = [each for each in acts.recorded(layout) if each.act.id == order]
-    if not found or not isinstance(found[0].act, Retention):
-        raise Invalid(f"certify {order!r}: no order of retention in the ledger, expected one that `apply` printed")
+    if not found or not isinstance(found[0].act, Retention | Erasure):
+        raise Invalid(
+            f"certify {order!r}: no order of retention or erasure in the ledger, expected one that was printed"
+        )
     if not isinstance(found[-1].act, Retained):
         raise Unavailable(f"certify {order}: not all of it is gone, expected that; try again later", 60.0)
     try:
@@ -95,33 +97,35 @@ def _is_whole(entries: Sequence[Entry]) -> bool:
     if not entries:
         return False
     *ordered, last = entries
-    ids = {each.id for each in entries if isinstance(each, Retention | Retained)}
-    is_ordered = bool(ordered) and all(isinstance(each, Retention) for each in ordered)
+    ids = {each.id for each in entries if isinstance(each, Retention | Erasure | Retained)}
+    is_ordered = bool(ordered) and all(isinstance(each, Retention | Erasure) for each in ordered)
     return is_ordered and isinstance(last, Retained) and len(ids) == 1
 
 
 def _told(entries: Sequence[Entry]) -> dict[str, Any]:
     """What people read of an order."""
-    ordered = [each for each in entries if isinstance(each, Retention)]
+    ordered = [each for each in entries if isinstance(each, Retention | Erasure)]
     (done,) = [each for each in entries if isinstance(each, Retained)]
     return {
         "format": FORMAT,
         "order": done.id,
-        **{name: getattr(ordered[0], name) for name in _SAID},
+        **{name: getattr(ordered[0], name) for name in _SAID if hasattr(ordered[0], name)},
         "uid": ordered[0].uid,
         "ordered_at": _moment(ordered[0]),
         "done_at": _moment(done),
         "files": done.files,
-        "destroyed": [
-            {
-                "receiver": each.receiver,
-                "day": each.day,
-                "requests": [list(stretch) for stretch in each.requests],
-                "rows": dict(sorted(each.rows.items())),
-            }
-            for each in ordered
-        ],
+        "destroyed": [_destroyed(each) for each in ordered],
     }
+
+
+def _destroyed(entry: Retention | Erasure) -> dict[str, Any]:
+    """What an entry names: requests, or single records by seq and index."""
+    told = {"receiver": entry.receiver, "day": entry.day}
+    if isinstance(entry, Retention):
+        return {**told, "requests": [list(each) for each in entry.requests], "rows": dict(sorted(entry.rows.items()))}
+    records = sorted({(row.seq, row.index) for found in entry.rows.values() for row in found})
+    rows = {table: len(found) for table, found in sorted(entry.rows.items())}
+    return {**told, "records": [list(record) for record in records], "rows": rows}
 
 
 def _moment(entry: Entry) -> str:

@@ -1,4 +1,4 @@
-"""Carrying out retention that is recorded in the ledger and signed, under the lock of the drain.
+"""Carrying out retention and erasure that are recorded in the ledger and signed, under the lock of the drain.
 
 For each order::
 
@@ -17,10 +17,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import pyarrow as pa
@@ -34,7 +36,7 @@ from aftertrace.store.layout import Layout, SegmentName, segments
 from aftertrace.store.ledger import files
 from aftertrace.store.ledger.acts import Recorded
 from aftertrace.store.ledger.covering import Ledger
-from aftertrace.store.ledger.entries import Retained, Retention
+from aftertrace.store.ledger.entries import Erasure, Retained, Retention
 from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
@@ -79,7 +81,7 @@ class Destroying:
         for ident, found in orders.items():
             if found[-1].number >= signed:
                 continue
-            acts = [each.act for each in found if isinstance(each.act, Retention)]
+            acts = [each.act for each in found if isinstance(each.act, Retention | Erasure)]
             if ident not in self._taken:
                 self._take(acts, tables)
                 self._taken.add(ident)
@@ -87,22 +89,19 @@ class Destroying:
                 ledger.settle()
             if self._is_gone(ident, acts, tables, ledger):
                 ledger.record([Retained(id=ident, uid=acts[0].uid, files=self._files.pop(ident, 0))])
-                _log.info("destroyed what retention %s ordered", ident)
+                _log.info("destroyed what %s ordered", ident)
         return has_taken
 
     def _wait_s(self) -> float:
         return min(_LOOK_S, self._grace_s)
 
-    def _take(self, acts: Sequence[Retention], tables: Mapping[str, TableWriter]) -> None:
+    def _take(self, acts: Sequence[Retention | Erasure], tables: Mapping[str, TableWriter]) -> None:
         """Let no reader see the rows any more, nor what was derived from them."""
         for day in sorted({act.day for act in acts}):
-            requests: dict[str, list[tuple[int, int]]] = {}
-            for act in acts:
-                if act.day == day:
-                    requests.setdefault(act.receiver, []).extend(act.requests)
+            taking = _taking([act for act in acts if act.day == day])
             # Evidence last: it has the salts of the others.
             for name in reversed(SEQUENCED):
-                while not _destroy(self._layout, tables[name], date.fromisoformat(day), requests):
+                while not _destroy(self._layout, tables[name], date.fromisoformat(day), taking):
                     tables[name].refresh()
         if not self._layout.is_shared:
             # What another receiver's drain is about to name nobody here can tell.
@@ -110,7 +109,7 @@ class Destroying:
                 _drop_origins(self._layout, tables, name)
 
     def _is_gone(
-        self, ident: str, acts: Sequence[Retention], tables: Mapping[str, TableWriter], ledger: Ledger
+        self, ident: str, acts: Sequence[Retention | Erasure], tables: Mapping[str, TableWriter], ledger: Ledger
     ) -> bool:
         """Whether no byte of it is left below the data folder, after removing what can be."""
         if ident not in self._forgotten and self._layout.derived.is_dir():
@@ -122,7 +121,7 @@ class Destroying:
         self._forgotten.add(ident)
         is_left = False
         for receiver in {act.receiver for act in acts} & set(self._layout.receivers()):
-            last_seq = max(last for act in acts if act.receiver == receiver for _, last in act.requests)
+            last_seq = max(_last_seq(act) for act in acts if act.receiver == receiver)
             stored = min(tables[name].last_seq(receiver) for name in SEQUENCED)
             is_left |= not _left_log(self._layout, receiver, last_seq, min(stored, ledger.covered_seq(receiver)))
         days = {date.fromisoformat(act.day) for act in acts}
@@ -134,30 +133,62 @@ class Destroying:
         return not is_left
 
 
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """What is to be taken out of the tables on a day."""
+
+    receivers: frozenset[str]
+    is_gone: Callable[[pa.Table], pa.Array]
+    """Of rows with `receiver`, `seq` and `index`, whether each is of it."""
+    told: Mapping[str, Any]
+    """As a commit tells it."""
+
+
+def _taking(acts: Sequence[Retention | Erasure]) -> _Taking:
+    requests: dict[str, list[tuple[int, int]]] = {}
+    records: dict[str, set[tuple[int, int]]] = {}
+    for act in acts:
+        if isinstance(act, Retention):
+            requests.setdefault(act.receiver, []).extend(act.requests)
+        else:
+            rows = (row for found in act.rows.values() for row in found)
+            records.setdefault(act.receiver, set()).update((row.seq, row.index) for row in rows)
+    if records:
+        told = {receiver: sorted(found) for receiver, found in records.items()}
+        return _Taking(frozenset(records), partial(_among, records=told), {"erased": told})
+    return _Taking(frozenset(requests), partial(_within, requests=requests), {"destroyed": requests})
+
+
+def _last_seq(act: Retention | Erasure) -> int:
+    if isinstance(act, Retention):
+        return act.requests[-1][1]
+    return max(row.seq for found in act.rows.values() for row in found)
+
+
 def pending(acts: Iterable[Recorded]) -> dict[str, list[Recorded]]:
-    """By order, its entries of retention, where not all of it is done; of acts in order."""
+    """By order, its entries of what is to be destroyed, where not all of it is; of acts in order."""
     found: dict[str, list[Recorded]] = {}
     for each in acts:
-        if isinstance(each.act, Retention):
+        if isinstance(each.act, Retention | Erasure):
             found.setdefault(each.act.id, []).append(each)
         elif isinstance(each.act, Retained):
             found.pop(each.act.id, None)
     return found
 
 
-def _destroy(layout: Layout, table: TableWriter, day: date, requests: Stretches) -> bool:
-    """Take the rows of requests of a day out of a table; False where somebody else has replaced one of its files."""
+def _destroy(layout: Layout, table: TableWriter, day: date, taking: _Taking) -> bool:
+    """Take rows of a day out of a table; False where somebody else has replaced one of its files."""
     removed: list[str] = []
     kept: list[parquet.DataFile] = []
     objects, schema = objects_of(layout), TABLES[table.name].schema
     for path, _, of in table.files():
         receiver = parquet.receiver_of(path)
-        if of != day or receiver not in requests:
+        if of != day or receiver not in taking.receivers:
             continue
         try:
             content = objects.get(f"{table.name}/{path}")
-            whose = parquet.read(pa.BufferReader(content), day, schema, columns=["receiver", "seq"])
-            is_gone = _within(whose, requests)
+            whose = parquet.read(pa.BufferReader(content), day, schema, columns=["receiver", "seq", "index"])
+            is_gone = taking.is_gone(whose)
             if not pc.any(is_gone).as_py():
                 continue
             removed.append(path)
@@ -171,7 +202,7 @@ def _destroy(layout: Layout, table: TableWriter, day: date, requests: Stretches)
                 f"read {table.name}/{path}: {type(error).__name__}, expected the file as it was committed; "
                 "run `aftertrace fsck`"
             ) from error
-    return not removed or table.destroy(removed, day, kept, requests)
+    return not removed or table.destroy(removed, day, kept, taking.told)
 
 
 def _within(rows: pa.Table, requests: Stretches) -> pa.Array:
@@ -185,6 +216,15 @@ def _within(rows: pa.Table, requests: Stretches) -> pa.Array:
     )
     is_within = joined.sort("row").select((pl.col("seq") <= pl.col("last")).fill_null(value=False)).to_series()
     return is_within.to_arrow()
+
+
+def _among(rows: pa.Table, records: Stretches) -> pa.Array:
+    """Whether each row is of one of some records."""
+    told = [(receiver, *place) for receiver, found in records.items() for place in found]
+    schema = {"receiver": pl.String, "seq": pl.Int64, "index": pl.Int32}
+    wanted = pl.DataFrame(told, schema=schema, orient="row").with_columns(is_gone=pl.lit(value=True))
+    joined = pl.DataFrame(rows).join(wanted, on=list(schema), how="left", maintain_order="left")
+    return joined["is_gone"].fill_null(value=False).to_arrow()
 
 
 def _drop_origins(layout: Layout, tables: Mapping[str, TableWriter], name: str) -> None:

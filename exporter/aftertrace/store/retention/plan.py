@@ -149,7 +149,7 @@ def _of_day(
     terms = {source: policy.days_of(source) for source in frames["source"].unique()}
     age_days = (today - day).days
     over = [source for source, days in terms.items() if days != FOR_EVER and age_days > days]
-    reasons = [(each.why, _is_held(each, day)) for each in held]
+    reasons = [(each.why, is_held(each, day)) for each in held]
     reasons.append((FOREIGN, ~pl.col("receiver").is_in(sorted(own))))
     reasons.append(("its source has a longer term", ~pl.col("source").is_in(over)))
     why = pl.coalesce(*(pl.when(is_kept).then(pl.lit(reason)) for reason, is_kept in reasons))
@@ -190,8 +190,8 @@ def _frames(snapshot: Snapshot, day: date) -> pl.DataFrame:
     return together.group_by(*_REQUEST).agg(pl.col("source").first(), *counts).sort(_REQUEST)
 
 
-def _is_held(held: Held, day: date) -> pl.Expr:
-    """Whether a request of a day is kept."""
+def is_held(held: Held, day: date) -> pl.Expr:
+    """Whether a request of a day is kept, of rows with `receiver`, `seq` and `source`."""
     if held.requests is not None:
         wanted = held.requests.select(pl.struct(*_REQUEST)).to_series().implode()
         return pl.struct(*_REQUEST).is_in(wanted)

@@ -140,6 +140,8 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
         chosen=asked.requests,
         is_in=asked.is_in,
     )
+    for account in accounts:
+        standing.erased.take(account.erased)
     comparing = Comparing(layout, objects_of(layout), standing, findings)
     read_bytes = 0
     for table in _IN_ORDER:
@@ -156,6 +158,7 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
             comparing.missing_origins(table, version)
         if table in commits.SEQUENCED:
             required = {name: seq for each in accounts for name, seq in each.required.get(table, {}).items()}
+            comparing.erased_whole(table)
             missing(table, required, standing, comparing.counts, findings)
     tell_apart(comparing.counts, findings)
     check_kept(layout, findings, lambda done: progress(read_bytes + done))

@@ -13,6 +13,7 @@ from aftertrace.store.ledger.entries import (
     Batch,
     Begin,
     Entry,
+    Erasure,
     Gap,
     Hold,
     Quarantine,
@@ -23,6 +24,7 @@ from aftertrace.store.ledger.entries import (
     days_of,
     digest_of,
 )
+from aftertrace.store.ledger.erased import Erased
 from aftertrace.store.verify.expected import Claims, Expected, told_of
 from aftertrace.store.verify.report import Findings
 
@@ -39,6 +41,8 @@ class Account:
     """Last seq of each receiver that each table has to have, as of the versions that are verified."""
     put_aside: dict[tuple[str, str], Quarantine] = field(default_factory=dict)
     """Damage that it tells of, by code and place."""
+    erased: Erased = field(default_factory=Erased)
+    """Rows that were erased."""
     is_alone: bool = False
     """Whether no other data folder stored in the same tables when it began."""
     _upto: dict[str, int] = field(default_factory=dict)
@@ -99,6 +103,8 @@ class Account:
                 findings.add("ledger_contradicts", where, f"releases {entry.hold}, which does not hold")
         elif isinstance(entry, Retention):
             self._retention(entry, where, findings)
+        elif isinstance(entry, Erasure):
+            self._erasure(entry, where, findings)
         elif isinstance(entry, Retained):
             self._retained(entry)
         for table, commits in entry.commits.items():
@@ -176,10 +182,7 @@ class Account:
         if entry.term_days < entry.floor_days or (ordered_on - day).days <= entry.term_days:
             message = f"destroys {entry.day} before {entry.term_days} days were over, of {entry.floor_days} at least"
             findings.add("ledger_contradicts", where, message)
-        for hold in self._holds.values():
-            held = days_of(hold.name) if hold.of == "days" else None
-            if held is not None and held[0] <= day <= held[1]:
-                findings.add("ledger_contradicts", where, f"destroys {entry.day}, which hold {hold.id} keeps")
+        self._check_held(day, where, findings)
         strange = sum(expected.mark(first, last, day, is_done=False) for first, last in entry.requests)
         if strange:
             findings.add("ledger_contradicts", where, f"destroys {strange} requests that are not of {entry.day}")
@@ -188,7 +191,26 @@ class Account:
         message = f"{counted} requests destroyed by retention, recorded in {where}: {entry.by}, {entry.why}"
         findings.add("destroyed", f"{entry.receiver} {entry.day}", message)
 
+    def _erasure(self, entry: Erasure, where: str, findings: Findings) -> None:
+        expected, day = self.receivers.get(entry.receiver), date.fromisoformat(entry.day)
+        rows = [row for found in entry.rows.values() for row in found]
+        last = max(row.seq for row in rows)
+        if expected is None or last > expected.last_seq:
+            findings.add("ledger_contradicts", where, f"erases of {entry.receiver}/{last}, which was not stored yet")
+            return
+        self._check_held(day, where, findings)
+        self.erased.order(entry)
+        message = f"{len(rows)} rows erased, recorded in {where}: {entry.by}, {entry.why}"
+        findings.add("erased", f"{entry.receiver} {entry.day}", message)
+
+    def _check_held(self, day: date, where: str, findings: Findings) -> None:
+        for hold in self._holds.values():
+            held = days_of(hold.name) if hold.of == "days" else None
+            if held is not None and held[0] <= day <= held[1]:
+                findings.add("ledger_contradicts", where, f"destroys of {day}, which hold {hold.id} keeps")
+
     def _retained(self, entry: Retained) -> None:
+        self.erased.finish(entry.id)
         for ordered in self._ordered.pop(entry.id, ()):
             expected = self.receivers[ordered.receiver]
             for first, last in ordered.requests:

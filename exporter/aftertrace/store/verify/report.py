@@ -56,6 +56,7 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "derived_unverified": ("integrity", "info"),
     "receiver_twice": ("integrity", "error"),
     "destroyed": ("completeness", "info"),
+    "erased": ("completeness", "info"),
     "destroyed_there": ("integrity", "warning"),
     "commits_uncovered": ("integrity", "warning"),
 }

@@ -17,6 +17,7 @@ from aftertrace.store.digest import origin_digest
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.frame import SALT_BYTES
 from aftertrace.store.layout import Layout
+from aftertrace.store.ledger.erased import Erased, places_of
 from aftertrace.store.ledger.leaves import SALT, leaves_of
 from aftertrace.store.objects import Objects
 from aftertrace.store.schema import TABLES
@@ -53,6 +54,8 @@ class Standing:
     """The requests in question; None: all."""
     is_in: Callable[[date], bool]
     """Whether a day of receipt is in question."""
+    erased: Erased = field(default_factory=Erased)
+    """Rows that were erased."""
 
     def is_foreign(self, receiver: str) -> bool:
         """Whether a receiver is that of another data folder."""
@@ -201,6 +204,7 @@ class Comparing:
         slots = {request: self._slot(request) for request, _, _ in stretches}
         salts = self._salts(table, rows, slots, stretches)
         leaves = list(leaves_of(table, rows, salts))
+        places = places_of(rows)
         sizes = pc.sum(pc.binary_length(rows.column("record"))).as_py() if table == "evidence" else 0
         self.counts.evidence_bytes += sizes or 0
         if table == "evidence":
@@ -209,7 +213,11 @@ class Comparing:
                 self._named[origins].update(_digest_bytes(digest) for digest in named)
         for request, first, end in stretches:
             if self._standing.chosen is None or request in self._standing.chosen:
-                self._compare(table, request, slots[request], leaves[first:end], salts[first])
+                own = slice(first, end)
+                told, _ = self._standing.erased.merged(table, request, places[own], leaves[own])
+                if there := self._standing.erased.there(request, places[own]):
+                    self._there(table, request, there)
+                self._compare(table, request, slots[request], told, salts[first], end - first)
 
     def _slot(self, request: Request) -> Slot | None:
         receiver, seq = request
@@ -233,8 +241,9 @@ class Comparing:
         return found
 
     def _compare(
-        self, table: str, request: Request, slot: Slot | None, leaves: list[bytes], salt: bytes | None
+        self, table: str, request: Request, slot: Slot | None, leaves: list[bytes], salt: bytes | None, there: int
     ) -> None:
+        """Compare the hashes of all rows of a request, of which some are there."""
         receiver, seq = request
         where = f"{table} {receiver}/{seq}"
         if slot is None:
@@ -246,14 +255,14 @@ class Comparing:
             self._findings.add("rows_added", where, f"rows of this request stand in more than one file of {table}")
             return
         if slot.is_destroyed:
-            self._findings.add("destroyed_there", where, f"{len(leaves)} rows that the ledger has as destroyed")
+            self._there(table, request, len(leaves))
         is_right = len(leaves) == count and root_of(leaves) == root
         expected.saw(seq, slot, table, salt if table == "evidence" and is_right else None)
         if is_right:
-            self.counts.rows += count
+            self.counts.rows += there
             if table == "evidence":
                 self.counts.requests += 1
-                self.counts.records += count
+                self.counts.records += there
         elif len(leaves) < count:
             self._findings.add("rows_missing", where, f"{len(leaves)} rows, expected {count}")
         elif len(leaves) > count:
@@ -264,6 +273,21 @@ class Comparing:
             )
         else:
             self._findings.add("rows_differ", where, "not the rows that the ledger has: one was changed")
+
+    def _there(self, table: str, request: Request, rows: int) -> None:
+        message = f"{rows} rows that the ledger has as destroyed"
+        self._findings.add("destroyed_there", f"{table} {request[0]}/{request[1]}", message)
+
+    def erased_whole(self, table: str) -> None:
+        """Know of requests of which all rows of a table are erased, after all of its files: their hashes are left."""
+        for (receiver, seq), leaves in self._standing.erased.leaves.get(table, {}).items():
+            expected = self._standing.receivers.get(receiver)
+            slot = expected.slot(seq) if expected is not None else None
+            if expected is None or slot is None or slot.has_seen(table):
+                continue
+            told = [leaves[place] for place in sorted(leaves)]
+            if slot.rows[table] == (len(told), root_of(told)):
+                expected.saw(seq, slot, table)
 
     def _strange(self, table: str, receiver: str | None, seq: int | None, count: int) -> None:
         """Rows of a request that no entry tells of."""
