@@ -29,6 +29,7 @@ def lost_in_part(name: str) -> bytes:
         )
         if not parent:
             span.attributes.add(key="gen_ai.operation.name").value.string_value = "invoke_agent"
+            span.attributes.add(key="password").value.string_value = "hunter2-CANARY"
     return request.SerializeToString()
 
 
@@ -58,6 +59,7 @@ def test_what_was_taken_and_what_was_lost_is_told(aftertrace: Command, tmp_path:
         "records": 3,
         "resent": 3,
         "conflicts": 1,
+        "redacted": 3,
     }
     (refused,) = found["refused"]
     assert {**refused, "day": None} == {
@@ -91,7 +93,9 @@ def test_what_was_taken_and_what_was_lost_is_told(aftertrace: Command, tmp_path:
     (run,) = (json.loads(row) for row in aftertrace("runs", "--data", data, "--format", "json").out.splitlines())
     assert (run["missing"], run["signals"]) == (1, ["conflicting_records"])
     assert "control failure: conflicting_records×1" in aftertrace("run", "last", "--data", data).out
-    lines = aftertrace("status", "--data", data).out.splitlines()
+    status = aftertrace("status", "--data", data).out
+    assert ("redacted" in status, "CANARY" in status) == (True, False)
+    lines = status.splitlines()
     assert lines[0] == "serving      nobody; `aftertrace serve` receives"
     assert lines[1].startswith("log          receiver: 3 accepted, all in the tables; ")
     assert lines[3] == "quarantine   empty"

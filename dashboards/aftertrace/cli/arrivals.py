@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -27,9 +27,15 @@ class Arrivals:
     """Records that came again and are kept once in `spans` and `events`."""
     conflicts: int
     """Records that contradict another of their id; all of them are kept."""
+    redacted: int
+    """Values that redaction replaced or left out, of what came again too. Which rules did is in `/metrics`, and in the
+    notes of records."""
     first_ns: int
     """When the first record was received."""
     last_ns: int
+
+
+_COLUMNS: Final = ("source", "receiver", "seq", "received_ns", "duplicate_of", "redactions", "flags")
 
 
 def arrivals(snapshot: Snapshot) -> list[Arrivals]:
@@ -39,13 +45,15 @@ def arrivals(snapshot: Snapshot) -> list[Arrivals]:
         Corrupt: a stored file is damaged or missing.
     """
     (found,) = collected(
-        snapshot.scan("evidence", columns=["source", "receiver", "seq", "received_ns", "duplicate_of", "flags"])
+        snapshot.scan("evidence", columns=list(_COLUMNS))
         .group_by("source")
         .agg(
             pl.struct("receiver", "seq").n_unique().alias("requests"),
             pl.col("duplicate_of").is_null().sum().alias("records"),
             pl.col("duplicate_of").is_not_null().sum().alias("resent"),
             pl.col("flags").str.contains('"conflicts_with:', literal=True).sum().alias("conflicts"),
+            # Each row tells of all of its request.
+            pl.col("redactions").filter(pl.struct("receiver", "seq").is_first_distinct()).sum().alias("redacted"),
             pl.col("received_ns").min().alias("first_ns"),
             pl.col("received_ns").max().alias("last_ns"),
         )
