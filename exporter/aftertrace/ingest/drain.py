@@ -105,7 +105,6 @@ class Drain:
         try:
             self._key = folder.store_key(layout)
             self._open_tables()
-            self._known = {name: self._stored_digests(name) for name in _ORIGINS}
         except OSError as error:
             self._lock.release()
             raise Unavailable(f"open {layout.data}: {error}; free disk space", 1.0) from error
@@ -255,6 +254,8 @@ class Drain:
             }
             self._ledger = Ledger(self._layout, tables)
             self._ledger.settle()
+            # After an error of the disk as at the start: retention may have taken some away before it.
+            self._known = {name: _stored_digests(tables[name]) for name in _ORIGINS}
             self._tables = tables
         except (OSError, DeltaError) as error:
             raise Unavailable(f"open tables: {error}; free disk space, or see to their place", 1.0) from error
@@ -362,24 +363,25 @@ class Drain:
         if self._destroying.go_on(self._tables, self._ledger):
             self._ledger.settle()
             # What comes again is new, and origins that nothing named any more are gone.
-            self._known = {name: self._stored_digests(name) for name in _ORIGINS}
+            self._known = {name: _stored_digests(self._tables[name]) for name in _ORIGINS}
             self._before = self._known_before()
-
-    def _stored_digests(self, name: str) -> dict[str, None]:
-        """Digests that a table of origins has, oldest first, as many as are kept in memory."""
-        try:
-            (stored,) = collected(self._scan(name).select("digest").tail(_KNOWN_ORIGINS))
-        except Corrupt as damage:
-            # Origins that are stored once more do no harm; records that wait for a person would.
-            _log.warning("%s: %s", name, damage)
-            return {}
-        return dict.fromkeys(stored["digest"].to_list())
 
     def _known_before(self) -> Known:
         return self._evidence.known(self._layout.data)
 
     def _scan(self, name: str) -> pl.LazyFrame:
         return self._tables[name].scan()
+
+
+def _stored_digests(table: TableWriter) -> dict[str, None]:
+    """Digests that a table of origins has, oldest first, as many as are kept in memory."""
+    try:
+        (stored,) = collected(table.scan().select("digest").tail(_KNOWN_ORIGINS))
+    except Corrupt as damage:
+        # Origins that are stored once more do no harm; records that wait for a person would.
+        _log.warning("%s: %s", table.name, damage)
+        return {}
+    return dict.fromkeys(stored["digest"].to_list())
 
 
 def _payload_bytes(found: list[Frame | Damage]) -> int:

@@ -286,7 +286,7 @@ def _are_sound(entries: Sequence[AnyAct]) -> bool:
     try:
         for entry in entries:
             decoded(encoded(entry))
-    except Corrupt:
+    except (Corrupt, UnicodeEncodeError):
         return False
     return True
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import groupby
 from typing import Final, TypeVar
@@ -31,10 +32,12 @@ from aftertrace.store.ledger.entries import (
     Begin,
     CommitRange,
     Entry,
+    Erasure,
     FrameEntry,
     Gap,
     Quarantine,
     Restored,
+    Retention,
     Rows,
     Tables,
     batches,
@@ -43,6 +46,7 @@ from aftertrace.store.ledger.entries import (
 )
 from aftertrace.store.ledger.leaves import SALT, leaves_of
 from aftertrace.store.ledger.log import LedgerLog
+from aftertrace.store.ledger.orders import contradictions
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
 from aftertrace.store.tables import TableWriter
@@ -143,13 +147,22 @@ class Ledger:
         """
         for each in list(acts.waiting(self._layout)):
             entered = sum(known.act.id == each.entries[0].id for known in self.acts)
-            if not entered and each.after not in (None, acts.last_hold(self.acts)):
-                acts.refuse(each, "a hold was set or released since it was planned; plan it again")
+            if not entered and (why := self._fault(each)):
+                acts.refuse(each, why)
                 continue
             self.record(each.entries[entered:])
             durable.remove(each.path)
         if any(claim.is_due for claim in self._claims.values()):
             self._append([Tables()])
+
+    def _fault(self, waiting: acts.Waiting) -> str | None:
+        """Why an act must not be entered, if so."""
+        if waiting.after not in (None, acts.last_hold(self.acts)):
+            return "a hold was set or released since it was planned; plan it again"
+        holds, today = acts.holds(self.acts), datetime.now(UTC).date()
+        orders = [entry for entry in waiting.entries if isinstance(entry, Retention | Erasure)]
+        found = (what for order in orders for what in contradictions(order, self._log.upto, holds, today))
+        return next((f"it {what}; see to the clock, and plan it again" for what in found), None)
 
     def record(self, entries: Sequence[AnyAct]) -> None:
         """Add acts. Durable when this returns.

@@ -11,6 +11,8 @@ For each order::
 
 A crash in between leaves an order that is not `retained`, and the next drain goes over all steps again: each does
 nothing where nothing is left to do.
+
+A hold that comes before the first step beats an order that was entered before it: that waits until it is released.
 """
 
 from __future__ import annotations
@@ -33,10 +35,11 @@ from aftertrace.store.commits import SEQUENCED, Stretches
 from aftertrace.store.compaction import listed, vacuum
 from aftertrace.store.errors import Corrupt, Held
 from aftertrace.store.layout import Layout, SegmentName, segments
-from aftertrace.store.ledger import files
+from aftertrace.store.ledger import acts, files
 from aftertrace.store.ledger.acts import Recorded
 from aftertrace.store.ledger.covering import Ledger
 from aftertrace.store.ledger.entries import Erasure, Retained, Retention
+from aftertrace.store.ledger.orders import last_seq
 from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
@@ -79,26 +82,26 @@ class Destroying:
         signed = files.signed_size(self._layout)
         has_taken = False
         for ident, found in orders.items():
-            if found[-1].number >= signed:
+            if found[-1].number >= signed or (ident not in self._taken and _is_held_since(found[0].number, ledger)):
                 continue
-            acts = [each.act for each in found if isinstance(each.act, Retention | Erasure)]
+            ordered = [each.act for each in found if isinstance(each.act, Retention | Erasure)]
             if ident not in self._taken:
-                self._take(acts, tables)
+                self._take(ordered, tables)
                 self._taken.add(ident)
                 has_taken = True
                 ledger.settle()
-            if self._is_gone(ident, acts, tables, ledger):
-                ledger.record([Retained(id=ident, uid=acts[0].uid, files=self._files.pop(ident, 0))])
+            if self._is_gone(ident, ordered, tables, ledger):
+                ledger.record([Retained(id=ident, uid=ordered[0].uid, files=self._files.pop(ident, 0))])
                 _log.info("destroyed what %s ordered", ident)
         return has_taken
 
     def _wait_s(self) -> float:
         return min(_LOOK_S, self._grace_s)
 
-    def _take(self, acts: Sequence[Retention | Erasure], tables: Mapping[str, TableWriter]) -> None:
+    def _take(self, ordered: Sequence[Retention | Erasure], tables: Mapping[str, TableWriter]) -> None:
         """Let no reader see the rows any more, nor what was derived from them."""
-        for day in sorted({act.day for act in acts}):
-            taking = _taking([act for act in acts if act.day == day])
+        for day in sorted({act.day for act in ordered}):
+            taking = _taking([act for act in ordered if act.day == day])
             # Evidence last: it has the salts of the others.
             for name in reversed(SEQUENCED):
                 while not _destroy(self._layout, tables[name], date.fromisoformat(day), taking):
@@ -109,7 +112,7 @@ class Destroying:
                 _drop_origins(self._layout, tables, name)
 
     def _is_gone(
-        self, ident: str, acts: Sequence[Retention | Erasure], tables: Mapping[str, TableWriter], ledger: Ledger
+        self, ident: str, ordered: Sequence[Retention | Erasure], tables: Mapping[str, TableWriter], ledger: Ledger
     ) -> bool:
         """Whether no byte of it is left below the data folder, after removing what can be."""
         if ident not in self._forgotten and self._layout.derived.is_dir():
@@ -120,11 +123,11 @@ class Destroying:
                 return False
         self._forgotten.add(ident)
         is_left = False
-        for receiver in {act.receiver for act in acts} & set(self._layout.receivers()):
-            last_seq = max(_last_seq(act) for act in acts if act.receiver == receiver)
+        for receiver in {act.receiver for act in ordered} & set(self._layout.receivers()):
+            last = max(last_seq(act) for act in ordered if act.receiver == receiver)
             stored = min(tables[name].last_seq(receiver) for name in SEQUENCED)
-            is_left |= not _left_log(self._layout, receiver, last_seq, min(stored, ledger.covered_seq(receiver)))
-        days = {date.fromisoformat(act.day) for act in acts}
+            is_left |= not _left_log(self._layout, receiver, last, min(stored, ledger.covered_seq(receiver)))
+        days = {date.fromisoformat(act.day) for act in ordered}
         for name, table in tables.items():
             only = days if name in SEQUENCED else None
             gone = vacuum(self._layout, table, keep_s=self._grace_s, only=only)
@@ -144,10 +147,10 @@ class _Taking:
     """As a commit tells it."""
 
 
-def _taking(acts: Sequence[Retention | Erasure]) -> _Taking:
+def _taking(ordered: Sequence[Retention | Erasure]) -> _Taking:
     requests: dict[str, list[tuple[int, int]]] = {}
     records: dict[str, set[tuple[int, int]]] = {}
-    for act in acts:
+    for act in ordered:
         if isinstance(act, Retention):
             requests.setdefault(act.receiver, []).extend(act.requests)
         else:
@@ -159,21 +162,20 @@ def _taking(acts: Sequence[Retention | Erasure]) -> _Taking:
     return _Taking(frozenset(requests), partial(_within, requests=requests), {"destroyed": requests})
 
 
-def _last_seq(act: Retention | Erasure) -> int:
-    if isinstance(act, Retention):
-        return act.requests[-1][1]
-    return max(row.seq for found in act.rows.values() for row in found)
-
-
-def pending(acts: Iterable[Recorded]) -> dict[str, list[Recorded]]:
+def pending(known: Iterable[Recorded]) -> dict[str, list[Recorded]]:
     """By order, its entries of what is to be destroyed, where not all of it is; of acts in order."""
     found: dict[str, list[Recorded]] = {}
-    for each in acts:
+    for each in known:
         if isinstance(each.act, Retention | Erasure):
             found.setdefault(each.act.id, []).append(each)
         elif isinstance(each.act, Retained):
             found.pop(each.act.id, None)
     return found
+
+
+def _is_held_since(number: int, ledger: Ledger) -> bool:
+    """Whether anything holds that was set after an entry. By a run or an agent it cannot be told here what."""
+    return bool(acts.holds(each for each in ledger.acts if each.number > number))
 
 
 def _destroy(layout: Layout, table: TableWriter, day: date, taking: _Taking) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -136,8 +136,8 @@ def planned(
 def _days(snapshot: Snapshot, policy: Policy, today: date) -> list[date]:
     if policy.shortest_days is None:
         return []
-    last = today - timedelta(days=policy.shortest_days)
-    return sorted({day for table in SEQUENCED for _, day in snapshot.files(table) if day < last})
+    days = {day for table in SEQUENCED for _, day in snapshot.files(table)}
+    return sorted(day for day in days if (today - day).days > policy.shortest_days)
 
 
 def _of_day(

@@ -21,10 +21,10 @@ from aftertrace.store.ledger.entries import (
     Restored,
     Retained,
     Retention,
-    days_of,
     digest_of,
 )
 from aftertrace.store.ledger.erased import Erased
+from aftertrace.store.ledger.orders import contradictions, last_seq
 from aftertrace.store.verify.expected import Claims, Expected, told_of
 from aftertrace.store.verify.report import Findings
 
@@ -173,16 +173,9 @@ class Account:
                 self.claims[table].put_back(version)
 
     def _retention(self, entry: Retention, where: str, findings: Findings) -> None:
-        expected, day = self.receivers.get(entry.receiver), date.fromisoformat(entry.day)
-        last = entry.requests[-1][1]
-        if expected is None or last > expected.last_seq:
-            findings.add("ledger_contradicts", where, f"destroys {entry.receiver}/{last}, which was not stored yet")
+        expected, day = self._of_order(entry, where, findings), date.fromisoformat(entry.day)
+        if expected is None:
             return
-        ordered_on = datetime.fromtimestamp(int(entry.time_ns) / 1e9, UTC).date()
-        if entry.term_days < entry.floor_days or (ordered_on - day).days <= entry.term_days:
-            message = f"destroys {entry.day} before {entry.term_days} days were over, of {entry.floor_days} at least"
-            findings.add("ledger_contradicts", where, message)
-        self._check_held(day, where, findings)
         strange = sum(expected.mark(first, last, day, is_done=False) for first, last in entry.requests)
         if strange:
             findings.add("ledger_contradicts", where, f"destroys {strange} requests that are not of {entry.day}")
@@ -192,22 +185,21 @@ class Account:
         findings.add("destroyed", f"{entry.receiver} {entry.day}", message)
 
     def _erasure(self, entry: Erasure, where: str, findings: Findings) -> None:
-        expected, day = self.receivers.get(entry.receiver), date.fromisoformat(entry.day)
-        rows = [row for found in entry.rows.values() for row in found]
-        last = max(row.seq for row in rows)
-        if expected is None or last > expected.last_seq:
-            findings.add("ledger_contradicts", where, f"erases of {entry.receiver}/{last}, which was not stored yet")
+        if self._of_order(entry, where, findings) is None:
             return
-        self._check_held(day, where, findings)
+        rows = [row for found in entry.rows.values() for row in found]
         self.erased.order(entry)
         message = f"{len(rows)} rows erased, recorded in {where}: {entry.by}, {entry.why}"
         findings.add("erased", f"{entry.receiver} {entry.day}", message)
 
-    def _check_held(self, day: date, where: str, findings: Findings) -> None:
-        for hold in self._holds.values():
-            held = days_of(hold.name) if hold.of == "days" else None
-            if held is not None and held[0] <= day <= held[1]:
-                findings.add("ledger_contradicts", where, f"destroys of {day}, which hold {hold.id} keeps")
+    def _of_order(self, entry: Retention | Erasure, where: str, findings: Findings) -> Expected | None:
+        """What is known of the receiver that an order is for; None where it is for what was not stored."""
+        expected = self.receivers.get(entry.receiver)
+        upto = {} if expected is None else {entry.receiver: expected.last_seq}
+        ordered_on = datetime.fromtimestamp(int(entry.time_ns) / 1e9, UTC).date()
+        for what in contradictions(entry, upto, self._holds.values(), ordered_on):
+            findings.add("ledger_contradicts", where, what)
+        return expected if expected is not None and last_seq(entry) <= expected.last_seq else None
 
     def _retained(self, entry: Retained) -> None:
         self.erased.finish(entry.id)
