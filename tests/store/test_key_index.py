@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aftertrace.store import key_file, key_index
-from aftertrace.store.key_index import Level, extended, places
+from aftertrace.store.key_index import Level, differing, extended, places
 
 NAMES = [f"file-{number}" for number in range(8)]
 NUMBERS = st.sampled_from([0, 1, 1 << 31, (1 << 32) - 1]) | st.integers(0, 1 << 32 - 1)
@@ -109,6 +109,16 @@ def test_a_level_that_is_damaged_is_told_and_made_again(tmp_path: Path, damage: 
     assert places(tmp_path, levels, [7]) is None
     made = extended(tmp_path, levels, ["a", "b"], lambda name: entries({(7, 3)} if name == "a" else {(8, 0)}))
     assert places(tmp_path, made, [7]) == {"a": {3}}
+
+
+def test_a_level_whose_files_are_told_otherwise_is_damaged(tmp_path: Path) -> None:
+    """Of two files it has entries; the state that names them has lost one, as only somebody who forges it can."""
+    (level,) = extended(tmp_path, (), ["a", "b"], lambda name: entries({(ord(name), 3)}))
+    forged = Level(level.path, level.entries, level.of[:1])
+    assert places(tmp_path, (forged,), [ord("b")]) is None
+    assert differing(tmp_path, (forged,), ["a"], lambda name: entries({(ord(name), 3)})) == ["a"]
+    made = extended(tmp_path, (forged,), ["a", "b"], lambda name: entries({(ord(name), 3)}))
+    assert places(tmp_path, made, [ord("a"), ord("b")]) == {"a": {3}, "b": {3}}
 
 
 def test_of_a_file_whose_entries_are_not_known_the_index_knows_nothing(tmp_path: Path) -> None:

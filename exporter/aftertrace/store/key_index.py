@@ -67,7 +67,7 @@ def places(folder: Path, levels: Iterable[Level], numbers: Sequence[int]) -> dic
     sought = pl.Series(numbers, dtype=pl.UInt32)
     for level in levels:
         entries = key_file.entries_near(folder / level.path, numbers)
-        if entries is None:
+        if entries is None or not _is_of(entries, level):
             return None
         for at, parts in key_file.parts_among(entries, sought).items():
             found.setdefault(level.of[at], set()).update(parts)
@@ -97,7 +97,7 @@ def extended(
     for batch in _joined(new, entries_of):
         joined = batch
         while left and _belongs_with(left[0], joined):
-            entries = _read(folder / left[0].path)
+            entries = _read(folder, left[0])
             if entries is None:
                 return extended(folder, [*left[1:], *made], names, entries_of)
             joined = _together(joined, _Joined(left.pop(0).of, entries), wanted)
@@ -113,7 +113,7 @@ def differing(
 
     wanted, found = frozenset(names), []
     for level in levels:
-        entries = _read(folder / level.path)
+        entries = _read(folder, level)
         if entries is None:
             entries = pl.Series("entry", [], dtype=pl.UInt64)
         at = entries // _FILE & _PART
@@ -166,12 +166,18 @@ def _together(one: _Joined, other: _Joined, wanted: Collection[str]) -> _Joined:
     return _Joined(tuple(of), pl.concat([one.entries, moved.drop_nulls()]).sort())
 
 
-def _read(path: Path) -> pl.Series | None:
+def _read(folder: Path, level: Level) -> pl.Series | None:
     try:
-        content = path.read_bytes()
+        content = (folder / level.path).read_bytes()
     except OSError:
         return None
-    return key_file.entries_of(content) if key_file.is_whole(content) else None
+    entries = key_file.entries_of(content) if key_file.is_whole(content) else None
+    return entries if entries is not None and _is_of(entries, level) else None
+
+
+def _is_of(entries: pl.Series, level: Level) -> bool:
+    """Whether entries are of files that a level names: it is told elsewhere than they are."""
+    return not entries.len() or int((entries // _FILE & _PART).max()) < len(level.of)  # type: ignore[arg-type]
 
 
 def _written(folder: Path, joined: _Joined) -> Level:
