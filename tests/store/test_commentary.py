@@ -64,6 +64,7 @@ def test_what_was_written_is_read_in_its_order(layout: Layout) -> None:
         (note(kind="retraction"), "a retraction of nothing"),
         (note(at_ns="1"), "a time without an event"),
         (note(kind="event", at_ns="١"), "a time or size that is no number"),
+        (note(kind="event", at_ns=str(1 << 63)), "a time or size that is no number"),
         (note(replaces=4), "it replaces comment 4, expected one of the 3"),
         (note(replaces=1), "comment 1 was replaced by 3"),
         (note(replaces=3), "comment 3 took another one back"),

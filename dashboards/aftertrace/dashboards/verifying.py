@@ -42,11 +42,11 @@ class Verification:
         with self._lock:
             if self.is_running:
                 return
+            told = verification.command(data, anchor, key.replace("\0", ""))
+            # Nothing goes on where it cannot be started.
+            process = self._process = subprocess.Popen(told, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
             self.began_ns, self.ended_ns, self.report, self.refusal = time.time_ns(), None, None, None
             self.progress = Progress(0, 0)
-            told = verification.command(data, anchor, key)
-            process = subprocess.Popen(told, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            self._process = process
         threading.Thread(target=self._follow, args=(process,), daemon=True, name="verifying").start()
 
     def stop(self) -> None:

@@ -25,6 +25,7 @@ NAME_CHARACTERS: Final = 256
 _LABEL: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _SIZE_AT_MOST: Final = 1 << 62
+_TIME_AT_MOST_NS: Final = 1 << 63
 
 
 class Subject(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -137,6 +138,7 @@ def _fault(comment: Comment) -> str | None:
         return "a retraction of nothing, expected the number of a comment"
     numbers = (comment.time_ns, comment.at_ns or "0")
     as_of = comment.as_of.size if comment.as_of is not None else 0
-    if any(_NUMBER.fullmatch(number) is None for number in numbers) or not 0 <= as_of < _SIZE_AT_MOST:
+    is_time = all(_NUMBER.fullmatch(number) and int(number) < _TIME_AT_MOST_NS for number in numbers)
+    if not is_time or not 0 <= as_of < _SIZE_AT_MOST:
         return "a time or size that is no number, expected one"
     return None if 0 <= comment.replaces < _SIZE_AT_MOST else "it replaces no number, expected one"
