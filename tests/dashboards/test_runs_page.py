@@ -118,7 +118,7 @@ def test_a_page_of_the_list_is_all_that_is_sent(
 ) -> None:
     """The second page holds the next ones; a page that is not there is the last one."""
     everything = newest_first(analysis.runs)
-    monkeypatch.setattr(run_list, "RUNS_AT_ONCE", {"List": 4, "Fingerprints": 4})
+    monkeypatch.setattr(run_list, "RUNS_AT_ONCE", 4)
     assert [each["id"] for each in listed(open_page("runs", recorded))] == everything[:4]
     page = open_page("runs", recorded, page="2")
     assert [each["id"] for each in listed(page)] == everything[4:8]

@@ -111,8 +111,10 @@ ORDERS: Final = {
 NEWEST: Final = "newest first"
 KEYS: Final = (*filters.KEYS, "saved", "q", "order")
 """What of an address says which list it is."""
-RUNS_AT_ONCE: Final = {"List": 25, "Fingerprints": 24}
-"""How many runs a page of the list holds, by how they are shown."""
+SHAPES: Final = ("List", "Fingerprints")
+"""How runs are shown."""
+RUNS_AT_ONCE: Final = 24
+"""How many runs a page of the list holds, in either shape: the same are there when the other is chosen."""
 SUMS: Final = ("calls", "near_misses", "consequential")
 _COLUMNS: Final = tuple(dict.fromkeys(("run_id", "first_ns", "state", *SUMS, *ORDERS.values())))
 """No others of all runs are read to tell which runs a page shows."""

@@ -25,7 +25,7 @@ search.text_input(
 order.selectbox("Order", list(run_list.ORDERS), key="order", bind="query-params", label_visibility="collapsed")
 shape.segmented_control(
     "Shown as",
-    list(run_list.RUNS_AT_ONCE),
+    run_list.SHAPES,
     default="List",
     required=True,
     key="shape",
@@ -60,7 +60,7 @@ with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
     st.caption(" · ".join(told) + (f" · in each of them {view.brief}" if view is not None else ""), width="content")
 
 shown_as = st.session_state["shape"] or "List"
-at_once = run_list.RUNS_AT_ONCE[shown_as]
+at_once = run_list.RUNS_AT_ONCE
 pages = -(-len(listed.run_ids) // at_once)
 begin = 0
 ways = st.container()
