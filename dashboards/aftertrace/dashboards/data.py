@@ -106,15 +106,12 @@ def _answered(
 
 
 def run(text: str) -> tuple[Analysis, str]:
-    """One run as of now, with its id: no more of the store is read than it needs, but for `last`.
+    """One run as of now, with its id: no more of the store is read than it needs.
 
     Raises:
         Invalid: none or several runs answer to the text.
         AftertraceError: the store cannot be read.
     """
-    if text == "last":
-        whole = analysis()
-        return whole, whole.resolve_run(text)
     data, inventory = str(settings().data), _inventory()
     return _opened_run(data, _key(data, inventory), inventory, text)
 
