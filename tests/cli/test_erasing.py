@@ -86,7 +86,14 @@ def test_what_is_held_is_refused(aftertrace: Command, data: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [((), "expected one of"), (("--span", "x"), "no span"), (("--run", "x"), "x"), (("--user", "nobody"), "no such")],
+    [
+        ((), "expected one of"),
+        (("--run", ""), "not an empty one"),
+        (("--user", ""), "not an empty one"),
+        (("--span", "x"), "no span"),
+        (("--run", "x"), "x"),
+        (("--user", "nobody"), "no such"),
+    ],
 )
 def test_what_is_not_there_is_refused(aftertrace: Command, data: Path, options: tuple[str, ...], said: str) -> None:
     """And nothing goes."""

@@ -37,8 +37,9 @@ def erase(
     from aftertrace.store.retention.erasing import erased
     from aftertrace.store.snapshot import Snapshot
 
-    if sum(given is not None for given in (run, span, user)) != 1:
-        raise Invalid("erase: expected one of --run, --span and --user")
+    # An empty one, as of a variable that a script did not set, names nothing: not what has no user.
+    if [bool(given) for given in (run, span, user) if given is not None] != [True]:
+        raise Invalid("erase: expected one of --run, --span and --user, and not an empty one")
     layout = Layout(settings.existing(data))
     stored = settings.readable(data)
     recorded = acts.recorded(layout)
