@@ -36,7 +36,7 @@ from aftertrace.analyzer.records.run_record import RunRecord
 from aftertrace.analyzer.runs.losses import losses
 from aftertrace.analyzer.scans import narrowing, scan
 from aftertrace.analyzer.schemas.derived import DERIVED
-from aftertrace.analyzer.schemas.order import BY_RUN, ordered
+from aftertrace.analyzer.schemas.order import BY_RUN, columns_of, ordered
 from aftertrace.analyzer.timelines.timeline import Timeline, Wanted
 from aftertrace.analyzer.timelines.timeline import timeline as in_time
 from aftertrace.store.errors import Invalid
@@ -201,6 +201,21 @@ class Analysis:
         """
         return scan(self, table, columns, filter or Filter(), only)
 
+    def columns(
+        self,
+        table: str,
+        names: Sequence[str],
+        filter: Filter | None = None,  # noqa: A002
+        *,
+        only: pl.Expr = ALL,
+    ) -> pl.DataFrame:
+        """Some columns of the rows that `select` gives of a table that is told run by run, in the same order: no others
+        are read.
+        """
+        read = dict.fromkeys((*names, *columns_of(table)))
+        (rows,) = self.collected(self.scan(table, tuple(read), filter, only=only))
+        return (rows if table in self.__dict__ else ordered(rows, table)).select(names)
+
     def collected(self, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
         """The rows of frames that are made of `scan`, in the streaming engine.
 
@@ -255,8 +270,9 @@ class Analysis:
 
     def answers_of(self, run_ids: Sequence[str]) -> tuple[answering.Answers, ...]:
         """The answers about each of these runs that is there, in the order of `runs`."""
-        rows = self.runs.filter(pl.col("run_id").is_in(run_ids))
-        return answering.answers(rows, self.calls, self.effects, self.of(*run_ids).identified)
+        mine = pl.col("run_id").is_in(pl.Series(run_ids, dtype=pl.String).implode())
+        runs, calls, effects = (self.select(table, only=mine) for table in ("runs", "calls", "effects"))
+        return answering.answers(runs, calls, effects, self.of(*run_ids).identified)
 
     def timeline(self, run_id: str) -> pl.DataFrame:
         """The timeline of a run, columns as in `schemas.TIMELINE`."""
@@ -295,7 +311,7 @@ class Analysis:
         Raises:
             Invalid: none or several runs answer to it.
         """
-        listed = self.runs
+        listed = self.columns("runs", ("run_id", "traces", "run_keys", "conversation_id"))
         if text == "last":
             if not listed.height:
                 raise Invalid("run 'last': the store holds no run yet; `aftertrace connect` tells how to send one")
@@ -319,10 +335,10 @@ class Analysis:
     def _once_called(self, text: str) -> pl.DataFrame:
         """The runs with a key that a run of this id would be called by."""
         if len(text) != ID_CHARACTERS:
-            return self.runs.clear()
+            return pl.DataFrame(schema={"run_id": pl.String})
         keys = self.told.table("keys")
         of_key = keys.filter(pl.Series([name_of(key) == text for key in keys["key"]], dtype=pl.Boolean))
-        return self.runs.join(of_key, on="run_id", how="semi")
+        return self.columns("runs", ("run_id",)).join(of_key, on="run_id", how="semi")
 
     def sql(self, text: str) -> pl.DataFrame:
         """Run a reading SQL statement over the stored and derived tables.

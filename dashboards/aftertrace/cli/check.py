@@ -51,6 +51,7 @@ def check(
     """
     import polars as pl
 
+    from aftertrace.analyzer.expectations.checks import OF_CALLS, OF_RUNS
     from aftertrace.analyzer.expectations.checks import check as held
     from aftertrace.analyzer.expectations.checks_json import written
     from aftertrace.analyzer.expectations.rules import parsed
@@ -58,7 +59,8 @@ def check(
     hook = named(options)
     rules = parsed(file.read_text(encoding="utf-8", errors="replace"), str(file))
     analysis, wanted = settings.analysis(settings.readable(data)), chosen(options)
-    checked = held(rules, analysis.select("calls", wanted), analysis.select("runs", wanted))
+    calls, runs = analysis.columns("calls", OF_CALLS, wanted), analysis.columns("runs", OF_RUNS, wanted)
+    checked = held(rules, calls, runs)
     if form == "text":
         say(page(checked), out)
     else:

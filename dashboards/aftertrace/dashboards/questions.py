@@ -155,7 +155,8 @@ def _made(analysis: Analysis, table: Literal["calls", "effects"], chosen: Filter
 
 
 def _drafted(analysis: Analysis, call_key: str) -> Tried:
-    calls = analysis.calls
-    call = calls.filter(pl.col("call_key") == call_key).row(0, named=True)
+    calls = analysis.columns("calls", control_draft.OF_CALLS)
+    runs = analysis.columns("runs", control_draft.OF_RUNS)
+    call = analysis.select("calls", only=pl.col("call_key") == call_key).row(0, named=True)
     drafted = control_draft.of_call(call, calls)
-    return control_widths.narrowed(drafted, calls, analysis.runs, call["run_id"])
+    return control_widths.narrowed(drafted, calls, runs, call["run_id"])

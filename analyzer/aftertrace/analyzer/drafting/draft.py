@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from aftertrace.analyzer.expectations import checks
 from aftertrace.analyzer.expectations.checks import check, with_tokens
 from aftertrace.analyzer.expectations.patterns import literal
 from aftertrace.analyzer.expectations.rules import LIMITS, Limit, Rule
@@ -19,6 +20,10 @@ _MOST_RULES: Final = 5
 """As many calls of a run get a rule of their own."""
 _FEW_RUNS: Final = 5
 """Of fewer other runs nobody can say what is usual."""
+OF_CALLS: Final = (*checks.OF_CALLS, "signals")
+"""The columns of calls that history is looked at by."""
+OF_RUNS: Final = (*checks.OF_RUNS, "signals")
+"""Those of runs."""
 _NO_CALLS: Final = pl.DataFrame(schema=DERIVED["calls"].schema)
 _NO_RUNS: Final = pl.DataFrame(schema=DERIVED["runs"].schema)
 
@@ -41,7 +46,7 @@ def of_call(call: Mapping[str, Any], calls: pl.DataFrame) -> Drafted:
 
     Args:
         call: one row of `calls`.
-        calls: all of them.
+        calls: all of them, with `OF_CALLS`.
 
     Raises:
         Invalid: nothing tells which tool it is of.
@@ -60,7 +65,7 @@ def of_call(call: Mapping[str, Any], calls: pl.DataFrame) -> Drafted:
         tools=(literal(tool),),
         approved_by=PERSON,
     )
-    own = pl.DataFrame([dict(call)], schema=calls.schema)
+    own = pl.DataFrame([dict(call)], schema=DERIVED["calls"].schema)
     if call["outcome"] not in RAN_OUTCOMES:
         held = f"it did not run ({call['outcome']}{' by ' + call['decided_by'] if call['decided_by'] else ''})"
         return Drafted(approval, f"{held}; the rule breaks where such a call runs that nobody approved", "holds", call)
@@ -78,19 +83,20 @@ def of_call(call: Mapping[str, Any], calls: pl.DataFrame) -> Drafted:
     return Drafted(rule, "it ran, and a person had approved it; so that the tool has to go", "broken", call)
 
 
-def of_run(run: Mapping[str, Any], runs: pl.DataFrame, calls: pl.DataFrame) -> list[Drafted]:
+def of_run(run: Mapping[str, Any], made: pl.DataFrame, runs: pl.DataFrame, calls: pl.DataFrame) -> list[Drafted]:
     """The rules that would have caught a run: of its calls that ran past a control, else above risk `read` with nobody
     asked; and a limit, where it had more of something than any other run of its agent.
 
     Args:
         run: one row of `runs`.
-        runs: all of them.
-        calls: all calls.
+        made: its calls, columns as in `schemas.CALLS`.
+        runs: all of them, with `OF_RUNS`.
+        calls: all calls, with `OF_CALLS`.
 
     Raises:
         Invalid: nothing in it stands out.
     """
-    own = calls.filter(pl.col("run_id") == run["run_id"], pl.col("outcome").is_in(RAN_OUTCOMES)).drop_nulls("tool_name")
+    own = made.filter(pl.col("outcome").is_in(RAN_OUTCOMES)).drop_nulls("tool_name")
     odd = own.filter(pl.col("signals").list.len() > 0)
     if odd.is_empty():
         above = own.filter(pl.col("risk") != "read")

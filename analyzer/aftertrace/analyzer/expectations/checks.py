@@ -28,6 +28,16 @@ FINDINGS: Final = pl.Schema(
 )
 """One row per call, or run, and rule: `broken`, or `unknown` where the telemetry does not tell: also whether the rule
 is about it. Of a run the call is null."""
+OF_CALLS: Final = (
+    *("run_id", "call_key", "tool_call_id", "first_ns", "agent_name", "environment", "tool_name", "risk", "outcome"),
+    *("arguments", "executed_arguments", "allowed_by", "decided_by", "granted_by", "approval", "reviewer"),
+)
+"""The columns of calls that rules look at."""
+OF_RUNS: Final = (
+    *("run_id", "first_ns", "agent_name", "environment", "input_tokens", "output_tokens"),
+    *(column for column, *_ in LIMITS.values() if column != "tokens"),
+)
+"""The columns of runs that they look at."""
 _APPROVED: Final = ("granted", "modified")
 _UNITS: Final = {
     "most_calls": "calls",
@@ -76,8 +86,8 @@ def check(rules: tuple[Rule, ...], calls: pl.DataFrame, runs: pl.DataFrame) -> l
 
     Args:
         rules: as in the file.
-        calls: columns as in `schemas.CALLS`.
-        runs: columns as in `schemas.RUNS`.
+        calls: columns as in `OF_CALLS`, of `schemas.CALLS`.
+        runs: columns as in `OF_RUNS`, of `schemas.RUNS`.
     """
     return [_checked(rule, calls, runs) for rule in rules]
 

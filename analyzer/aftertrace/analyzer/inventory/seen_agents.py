@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from aftertrace.analyzer.configurations.sightings import ROLE
+from aftertrace.analyzer.expectations.checks import OF_CALLS
 from aftertrace.analyzer.schemas.derived import RAN_OUTCOMES
 
 if TYPE_CHECKING:
@@ -28,6 +29,13 @@ MEMBERS: Final = pl.Schema(
 row without a name."""
 _MEMBER: Final = ["run_id", "agent_name"]
 _WHERE: Final = [name for name in ROLE if name != "agent_name"]
+COLUMNS: Final = {
+    "agents": (*_MEMBER, *_WHERE, "first_ns", "ended_at", "model", "model_served"),
+    "runs": ("run_id", *_WHERE, "first_ns", "last_ns", "model", "model_served"),
+    "calls": (*OF_CALLS, "near_miss", "risk_basis"),
+    "effects": (*_MEMBER, "call_key", "first_ns", "state", "system", "basis"),
+}
+"""By table, the columns that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +45,9 @@ class Seen:
     members: pl.DataFrame
     """Columns as in `MEMBERS`."""
     calls: pl.DataFrame
-    """Columns as in `schemas.CALLS`, where those of `ROLE` say which agent made it."""
+    """Columns as in `COLUMNS`, where those of `ROLE` say which agent made it."""
     effects: pl.DataFrame
-    """The same of `schemas.EFFECTS`."""
+    """The same."""
 
     def within(self, wanted: Filter) -> Seen:
         """What agents did in the runs that a filter lets through."""
@@ -53,11 +61,11 @@ class Seen:
 
 def of(analysis: Analysis) -> Seen:
     """What the agents of a store did."""
-    return seen(analysis.agents, analysis.runs, analysis.calls, analysis.effects)
+    return seen(*(analysis.columns(table, names) for table, names in COLUMNS.items()))
 
 
 def seen(agents: pl.DataFrame, runs: pl.DataFrame, calls: pl.DataFrame, effects: pl.DataFrame) -> Seen:
-    """What agents did, by the derived tables of these names.
+    """What agents did, by the derived tables of these names, with `COLUMNS`.
 
     A call or receipt that names no agent is of the only one that its run names. Where there are several, it is of an
     agent without a name: nobody registered what nobody is told to have done.

@@ -204,7 +204,8 @@ def _scoped(each: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def _of_a_call(analysis: Analysis, calls: pl.DataFrame) -> list[pl.DataFrame]:
-    runs = analysis.runs.select("run_id", **_OF_THEIR_RUN)
+    names = {name for each in _OF_THEIR_RUN.values() for name in each.meta.root_names()}
+    runs = analysis.columns("runs", ("run_id", *sorted(names))).select("run_id", **_OF_THEIR_RUN)
     of_run = calls.select("run_id").join(runs, on="run_id", how="left", maintain_order="left").drop("run_id")
     reason = calls["reason"].map_elements(_wording, return_dtype=pl.String)
     return [calls.select(**_OF_CALLS, **_times(), reason=reason), of_run, _configured(analysis, calls)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +10,7 @@ import polars as pl
 
 from aftertrace.analyzer.populations.attributes import ATTRIBUTES, COLUMNS, Kind, Told, told_of
 from aftertrace.analyzer.reading.select import Filter
+from aftertrace.analyzer.schemas.derived import DERIVED
 from aftertrace.analyzer.statistics.lifts import KEY, Lifts, lifts
 from aftertrace.store.errors import Invalid
 
@@ -54,8 +55,8 @@ class PopulationComparison:
     choice: Choice
     now_ns: int
     """The time it is judged at."""
-    source: pl.DataFrame
-    """The calls or runs of the analysis that both sides are from."""
+    source: Callable[[pl.Series], pl.DataFrame]
+    """Gives the calls or runs of the analysis that have some keys, all that is told of them."""
     rows: pl.DataFrame
     """Those that are compared, as far as they are looked at, each with its number `row` and `is_chosen`."""
     told: Told
@@ -94,8 +95,10 @@ class PopulationComparison:
         )
         key = _KEYS[self.choice.of]
         mine = self.rows.join(having, on="row", how="semi").select(key, "is_chosen")
-        return self.source.join(mine, on=key).sort(
-            "is_chosen", "first_ns", key, descending=[True, True, False], nulls_last=True
+        return (
+            self.source(mine[key])
+            .join(mine, on=key)
+            .sort("is_chosen", "first_ns", key, descending=[True, True, False], nulls_last=True)
         )
 
 
@@ -108,8 +111,8 @@ def compare_populations(analysis: Analysis, choice: Choice) -> PopulationCompari
     if not choice.chosen:
         raise Invalid("compare: nothing chooses, expected a filter such as outcome=denied")
     key = _KEYS[choice.of]
-    source = analysis.select(choice.of, choice.within)
-    within = source.select(name for name in source.columns if name in COLUMNS[choice.of])
+    names = [name for name in DERIVED[choice.of].schema if name in COLUMNS[choice.of]]
+    within = analysis.columns(choice.of, names, choice.within)
     chosen = _let_through(analysis, choice, choice.chosen)
     others = _let_through(analysis, choice, choice.others) if choice.others else within.select(key)
     is_chosen, is_other = (pl.col(key).is_in(side[key].implode()) for side in (chosen, others))
@@ -132,7 +135,7 @@ def compare_populations(analysis: Analysis, choice: Choice) -> PopulationCompari
     return PopulationComparison(
         choice=choice,
         now_ns=analysis.now_ns,
-        source=source,
+        source=lambda keys: analysis.select(choice.of, only=pl.col(key).is_in(keys.implode())),
         rows=rows,
         told=told,
         lifts=found,
@@ -146,4 +149,4 @@ def compare_populations(analysis: Analysis, choice: Choice) -> PopulationCompari
 def _let_through(analysis: Analysis, choice: Choice, filters: Sequence[Filter]) -> pl.DataFrame:
     """The keys of rows that any of the filters lets through."""
     key = _KEYS[choice.of]
-    return pl.concat(analysis.select(choice.of, each).select(key) for each in filters).unique(maintain_order=True)
+    return pl.concat(analysis.columns(choice.of, (key,), each) for each in filters).unique(maintain_order=True)

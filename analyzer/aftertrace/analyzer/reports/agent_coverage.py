@@ -102,7 +102,7 @@ def agent_coverage(
 
 
 def _told(analysis: Analysis, wanted: Filter) -> list[_Told]:
-    names = dict(analysis.select("runs", wanted).select("run_id", "agent_name").iter_rows())
+    names = dict(analysis.columns("runs", ("run_id", "agent_name"), wanted).iter_rows())
     told = []
     for emitter, run_ids in runs_by_emitter(analysis):
         of_agents: dict[str | None, list[str]] = {}

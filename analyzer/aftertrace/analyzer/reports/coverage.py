@@ -47,33 +47,48 @@ class Coverage:
 
 def coverage(analysis: Analysis, *, judged: int = JUDGED_RUNS) -> tuple[Coverage, ...]:
     """What is known of the runs of each emitter that has any."""
-    return tuple(_covered(analysis, emitter, run_ids, judged) for emitter, run_ids in runs_by_emitter(analysis))
+    of_calls = (
+        analysis.scan("calls", ("run_id", "outcome", "decided_by"))
+        .group_by("run_id")
+        .agg(
+            calls=pl.len(),
+            unresolved=(pl.col("outcome") == "unresolved").sum(),
+            undecided=pl.col("decided_by").is_null().sum(),
+        )
+    )
+    lacking = analysis.scan("runs", ("run_id", "missing")).select("run_id", incomplete=pl.col("missing") > 0)
+    counted, incomplete = analysis.collected(of_calls, lacking)
+    counts = incomplete.join(counted, on="run_id", how="left")
+    return tuple(_covered(analysis, emitter, run_ids, judged, counts) for emitter, run_ids in runs_by_emitter(analysis))
 
 
 def runs_by_emitter(analysis: Analysis) -> list[tuple[Emitter, list[str]]]:
     """The runs of each emitter that has any, the newest first; emitters by title."""
     runs: dict[str, tuple[Emitter, list[str]]] = {}
-    for run_id, service, scopes in analysis.runs.select("run_id", "service_name", "scopes").iter_rows():
+    for run_id, service, scopes in analysis.columns("runs", ("run_id", "service_name", "scopes")).iter_rows():
         emitter = emitter_of(service, scopes or [])
         runs.setdefault(emitter.name, (emitter, []))[1].append(run_id)
     return sorted(runs.values(), key=lambda each: each[0].title)
 
 
-def _covered(analysis: Analysis, emitter: Emitter, run_ids: list[str], judged: int) -> Coverage:
+def _covered(analysis: Analysis, emitter: Emitter, run_ids: list[str], judged: int, counts: pl.DataFrame) -> Coverage:
     known: Counter[str] = Counter()
     partial: Counter[str] = Counter()
     for found in analysis.answers_of(run_ids[:judged]):
         for answer in found.six:
             known[answer.question] += answer.state == "known"
             partial[answer.question] += answer.state == "partial"
-    calls = analysis.calls.filter(pl.col("run_id").is_in(run_ids))
+    mine = counts.filter(pl.col("run_id").is_in(pl.Series(run_ids).implode()))
+    calls, unresolved, undecided, incomplete = (
+        int(mine[name].sum()) for name in ("calls", "unresolved", "undecided", "incomplete")
+    )
     return Coverage(
         emitter=emitter,
         runs=len(run_ids),
         judged=len(run_ids[:judged]),
         told=tuple(Told(question, times, partial[question]) for question, times in known.items()),
-        calls=calls.height,
-        unresolved=calls.filter(pl.col("outcome") == "unresolved").height,
-        undecided=calls.filter(pl.col("decided_by").is_null()).height,
-        incomplete=analysis.runs.filter(pl.col("run_id").is_in(run_ids) & (pl.col("missing") > 0)).height,
+        calls=calls,
+        unresolved=unresolved,
+        undecided=undecided,
+        incomplete=incomplete,
     )

@@ -35,6 +35,12 @@ BY_RUN: Final = ("calls", "runs", "approvals", "decisions", "agents", "effects")
 """Those of them that people ask for."""
 
 
+def columns_of(table: str) -> list[str]:
+    """The columns by which a table is put in its order."""
+    named = [[each] if isinstance(each, str) else each.meta.root_names() for each in ORDERS[table].by]
+    return [name for names in named for name in names]
+
+
 def ordered(frame: _Frame, table: str) -> _Frame:
     """The rows of a table in its order."""
     order = ORDERS[table]
