@@ -44,7 +44,7 @@ def refusals(layout: Layout) -> tuple[Refusals, ...]:
     """
     counted: Counter[Refusals] = Counter()
     for receiver in layout.receivers():
-        for each in _read(layout, receiver):
+        for each in of_receiver(layout, receiver):
             counted[replace(each, requests=0)] += each.requests
     return tuple(sorted(replace(key, requests=requests) for key, requests in counted.items()))
 
@@ -61,7 +61,7 @@ class RefusalLog:
         self._layout = layout
         self._receiver = receiver
         self._lock = threading.Lock()
-        self._counted = Counter({replace(each, requests=0): each.requests for each in _read(layout, receiver)})
+        self._counted = Counter({replace(each, requests=0): each.requests for each in of_receiver(layout, receiver)})
         self._seen: Counter[tuple[str, str, int]] = Counter()
 
     def update(self, day: str, since_start: Iterable[tuple[str, str, int, int]]) -> None:
@@ -92,7 +92,17 @@ class RefusalLog:
             self._seen, self._counted = seen, Counter(kept)
 
 
-def _read(layout: Layout, receiver: str) -> list[Refusals]:
+def kind_of(each: Refusals) -> Refusals:
+    """What is counted, without how many there are."""
+    return replace(each, requests=0)
+
+
+def of_receiver(layout: Layout, receiver: str) -> list[Refusals]:
+    """All that is kept of a receiver.
+
+    Raises:
+        Corrupt: the file is not what was written.
+    """
     path = layout.refused(receiver)
     try:
         return msgspec.json.decode(path.read_bytes(), type=list[Refusals])

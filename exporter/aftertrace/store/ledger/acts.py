@@ -24,6 +24,7 @@ from aftertrace.store.errors import Corrupt, Invalid
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
 from aftertrace.store.ledger.entries import (
+    ACT_BYTES,
     TEXT_CHARACTERS,
     Act,
     AnyAct,
@@ -43,7 +44,6 @@ from aftertrace.store.ledger.entries import (
 from aftertrace.tlog.tiles import WIDTH, Bundle
 from aftertrace.verifier.verdicts import Finding
 
-_ID_BYTES: Final = 16
 _MOST_BYTES: Final = 64 << 20
 """What is to be destroyed is named by stretches of requests, of each day."""
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -174,7 +174,7 @@ def ask_to_destroy(layout: Layout, asked: Retaining | Erasing) -> str:
 
 
 def _ask(layout: Layout, asked: _Asked) -> str:
-    ident = secrets.token_hex(_ID_BYTES)
+    ident = secrets.token_hex(ACT_BYTES)
     if not _are_sound(_entries(asked, ident, 0)):
         raise Invalid(
             f"ask {layout.data}: a text is empty or has more than {TEXT_CHARACTERS} characters, or days are none, "

@@ -7,6 +7,7 @@ frames at a time: as they are in the table, with the salts that they have there.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from aftertrace.store import durable
 from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger import acts
+from aftertrace.store.ledger import acts, refused
 from aftertrace.store.ledger.claims import Claim
 from aftertrace.store.ledger.entries import (
     Act,
@@ -54,6 +55,8 @@ from aftertrace.verifier.verdicts import Finding
 
 _Entry = TypeVar("_Entry", bound=Entry)
 _NONE: Final = rows_of([])
+_LOOK_EVERY_S: Final = 60.0
+"""Between two looks at what was refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ class Ledger:
         self._claims = {name: Claim(table, self._log.versions.get(name)) for name, table in tables.items()}
         self.acts = list(acts.recorded(layout))
         """All that were entered, in order."""
+        self._looked_s = -math.inf
         self._known = {_identity(entry) for entry in self._log.recent if isinstance(entry, Quarantine)}
 
     def covered_seq(self, receiver: str) -> int:
@@ -140,7 +144,7 @@ class Ledger:
         self._append(entries)
 
     def settle(self) -> None:
-        """Add acts that wait, and commits that stored no request, if any were made.
+        """Add acts that wait, what was refused on days that are over, and commits that stored no request, if there are.
 
         Raises:
             OSError: the disk does not take it.
@@ -152,6 +156,9 @@ class Ledger:
                 continue
             self.record(each.entries[entered:])
             durable.remove(each.path)
+        if time.monotonic() - self._looked_s >= _LOOK_EVERY_S:
+            self._looked_s = time.monotonic()
+            self.record(list(refused.untold(self._layout, self.acts, datetime.now(UTC).date().isoformat())))
         if any(claim.is_due for claim in self._claims.values()):
             self._append([Tables()])
 

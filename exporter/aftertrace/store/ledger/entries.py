@@ -29,6 +29,10 @@ ERASED: Final = 500
 """Rows in an entry at most that are erased."""
 STRETCHES: Final = 1000
 """Stretches of requests in an entry at most."""
+REFUSALS: Final = 200
+"""Counts of refused requests in an entry at most."""
+ACT_BYTES: Final = 16
+"""Of the id of an act."""
 TEXT_CHARACTERS: Final = 500
 """How long a text may be that a person wrote."""
 _DIGEST: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
@@ -227,7 +231,17 @@ class Retained(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
     """How many files of tables were removed for it, as far as is known."""
 
 
-AnyAct: TypeAlias = Export | Hold | Release | Retention | Erasure | Retained
+class Refusal(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="refusal"):
+    """Requests that a receiver refused on a day that is over: entered by the drain, for the account that it runs as."""
+
+    receiver: str
+    day: str
+    """In UTC, `YYYY-MM-DD`."""
+    refused: tuple[tuple[str, str, int, int], ...]
+    """Source, signal, HTTP status, and how many, up to 200 of them; more are in further entries of the same act."""
+
+
+AnyAct: TypeAlias = Export | Hold | Release | Retention | Erasure | Retained | Refusal
 Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables | Restored | AnyAct
 _DECODER: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry, strict=True)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
@@ -345,6 +359,9 @@ def _told_of_act(entry: Act) -> tuple[list[int], list[str]]:
         digests += [row.leaf for row in rows]
     elif isinstance(entry, Retained):
         numbers.append(entry.files)
+    elif isinstance(entry, Refusal):
+        numbers += [requests - 1 for *_, requests in entry.refused] + [status for _, _, status, _ in entry.refused]
+        numbers += [0 if 0 < len(entry.refused) <= REFUSALS and _is_day(entry.day) else -1]
     return [*numbers, *(0 if _ACT.fullmatch(ident) else -1 for ident in ids)], digests
 
 

@@ -17,6 +17,7 @@ from aftertrace.store.ledger.entries import (
     Gap,
     Hold,
     Quarantine,
+    Refusal,
     Release,
     Restored,
     Retained,
@@ -25,6 +26,7 @@ from aftertrace.store.ledger.entries import (
 )
 from aftertrace.store.ledger.erased import Erased
 from aftertrace.store.ledger.orders import contradictions, last_seq
+from aftertrace.store.refusals import Refusals
 from aftertrace.store.verify.expected import Claims, Expected, told_of
 from aftertrace.store.verify.report import Findings
 
@@ -43,6 +45,8 @@ class Account:
     """Damage that it tells of, by code and place."""
     erased: Erased = field(default_factory=Erased)
     """Rows that were erased."""
+    refused: dict[str, dict[Refusals, int]] = field(default_factory=dict)
+    """By receiver, how many requests of each kind it refused."""
     is_alone: bool = False
     """Whether no other data folder stored in the same tables when it began."""
     _upto: dict[str, int] = field(default_factory=dict)
@@ -105,6 +109,10 @@ class Account:
             self._retention(entry, where, findings)
         elif isinstance(entry, Erasure):
             self._erasure(entry, where, findings)
+        elif isinstance(entry, Refusal):
+            counted = self.refused.setdefault(entry.receiver, {})
+            for source, signal, status, requests in entry.refused:
+                counted[Refusals(entry.day, source, signal, status, 0)] = requests
         elif isinstance(entry, Retained):
             self._retained(entry)
         for table, commits in entry.commits.items():

@@ -45,6 +45,8 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "unchecked": ("integrity", "warning"),
     "gap": ("completeness", "warning"),
     "put_aside": ("completeness", "warning"),
+    "refusals_differ": ("completeness", "error"),
+    "refusals_missing": ("completeness", "warning"),
     "restored": ("completeness", "warning"),
     "wal_behind": ("completeness", "warning"),
     "no_ledger": ("integrity", "warning"),
