@@ -147,6 +147,7 @@ def test_a_tool_of_two_risks_and_calls_that_do_not_count_are_told_apart() -> Non
         consequential=pl.col("near_miss"),
         dialect=pl.lit("x"),
         trace_id=pl.lit("t"),
+        content_left_out=pl.lit(value=False),
         proposed_at=pl.lit("p"),
         agent_name=pl.col("run_id").replace("r3", None),
     )

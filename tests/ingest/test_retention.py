@@ -142,6 +142,30 @@ def test_a_hold_of_a_source_or_tenant(layout: Layout, name: str) -> None:
     assert plan(layout, (Held("held", hold=tenant),)).going
 
 
+def test_what_came_again_and_is_held_keeps_its_first_copy(layout: Layout) -> None:
+    """The rows of both are those of the first; where neither is held, both go, though the first day is over alone."""
+    for day, numbers in ((0, (1, 2)), (1, (1, 3))):
+        send(
+            layout, *(traces(number, service=canary(number)) for number in numbers), received_ns=NOON_NS + day * DAY_NS
+        )
+        drain(layout)
+    seal(layout)
+    assert left(layout) == {"evidence": [1, 2, 3, 4], "spans": [1, 2, 4], "events": [1, 2, 4]}
+    assert plan(layout).going[0].stretches == ((1, 2),)
+    acts.ask_hold(layout, "days", "2025-11-26/2025-11-26", "ann", "case 7")
+    drain(layout)
+    seal(layout)
+    told = plan(layout, holding(layout))
+    assert [each.stretches for each in told.going] == [((2, 2),)]
+    assert [(each.day, each.why) for each in told.staying] == [
+        (FIRST, "first copy of a record that stays"),
+        (date(2025, 11, 26), "hold 2025-11-26/2025-11-26"),
+    ]
+    apply(layout, told)
+    assert left(layout) == {"evidence": [1, 3, 4], "spans": [1, 4], "events": [1, 4]}
+    assert checked(layout).verdicts["completeness"] == "holds"
+
+
 def test_terms_by_source(layout: Layout) -> None:
     """The first name that fits; for ever; and the shortest one is the plan's."""
     send(layout, traces(1))

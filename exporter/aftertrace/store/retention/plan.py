@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _REQUEST: Final = ("receiver", "seq")
 CONFIGURATION: Final = "first run of a configuration"
+FIRST_COPY: Final = "first copy of a record that stays"
 FOREIGN: Final = "of a receiver of another data folder"
 
 
@@ -124,12 +125,13 @@ def planned(
         Corrupt: a file of a table is damaged or missing.
         Unavailable: it cannot be reached.
     """
-    going: list[Going] = []
-    staying: list[Staying] = []
-    for day in _days(snapshot, policy, today):
-        found, kept = _of_day(snapshot, policy, held, today, day)
-        going += found
-        staying += kept
+    days = _days(snapshot, policy, today)
+    told = [_told(snapshot, policy, held, today, day) for day in days]
+    if told:
+        together = _with_firsts(snapshot, pl.concat(told))
+        told = [together.filter(pl.col(PARTITION) == day) for day in days]
+    going = [each for day, frames in zip(days, told, strict=True) for each in _going(snapshot, day, frames)]
+    staying = [each for day, frames in zip(days, told, strict=True) for each in _staying(day, frames)]
     return Plan(policy, today, after, tuple(going), tuple(staying))
 
 
@@ -140,42 +142,68 @@ def _days(snapshot: Snapshot, policy: Policy, today: date) -> list[date]:
     return sorted(day for day in days if (today - day).days > policy.shortest_days)
 
 
-def _of_day(
-    snapshot: Snapshot, policy: Policy, held: Sequence[Held], today: date, day: date
-) -> tuple[list[Going], list[Staying]]:
+def _told(snapshot: Snapshot, policy: Policy, held: Sequence[Held], today: date, day: date) -> pl.DataFrame:
+    """The rows of `_frames` with their day, the days of their source's `term_days`, whether they are over by it, and
+    `why` they stay; null: they go.
+    """
     frames = _frames(snapshot, day)
-    layout = snapshot.layout
-    own = layout.own(frames["receiver"].unique())
+    own = snapshot.layout.own(frames["receiver"].unique())
     terms = {source: policy.days_of(source) for source in frames["source"].unique()}
     age_days = (today - day).days
     over = [source for source, days in terms.items() if days != FOR_EVER and age_days > days]
     reasons = [(each.why, is_held(each, day)) for each in held]
     reasons.append((FOREIGN, ~pl.col("receiver").is_in(sorted(own))))
     reasons.append(("its source has a longer term", ~pl.col("source").is_in(over)))
-    why = pl.coalesce(*(pl.when(is_kept).then(pl.lit(reason)) for reason, is_kept in reasons))
-    told = frames.with_columns(why=why)
-    bytes_of = _bytes_by_row(snapshot, day, frames)
-    going = []
+    return frames.with_columns(
+        pl.lit(day).alias(PARTITION),
+        term_days=pl.col("source").replace_strict(terms, return_dtype=pl.Int64),
+        is_over=pl.col("source").is_in(over),
+        why=pl.coalesce(*(pl.when(is_kept).then(pl.lit(reason)) for reason, is_kept in reasons)),
+    )
+
+
+def _with_firsts(snapshot: Snapshot, told: pl.DataFrame) -> pl.DataFrame:
+    """The same, with first copies kept as long as a copy: what came again has no rows of its own but in `evidence`."""
+    copies = snapshot.scan("evidence", columns=[*_REQUEST, "duplicate_of"]).filter(pl.col("duplicate_of").is_not_null())
+    # Names of receivers hold no slash.
+    first = pl.col("duplicate_of").str.split("/")
+    firsts = pl.struct(receiver=first.list.get(0), seq=first.list.get(1).cast(pl.Int64)).alias("first")
+    (pairs,) = collected(copies.select(pl.struct(*_REQUEST).alias("copy"), firsts).unique())
+    this = pl.struct(*_REQUEST)
+    while True:
+        gone = told.filter(pl.col("why").is_null()).select(this.alias("gone"))["gone"]
+        wanted = pairs.filter(~pl.col("copy").is_in(gone.implode()), pl.col("first").is_in(gone.implode()))["first"]
+        if wanted.is_empty():
+            return told
+        is_wanted = this.is_in(wanted.implode())
+        told = told.with_columns(
+            why=pl.when(pl.col("why").is_null() & is_wanted).then(pl.lit(FIRST_COPY)).otherwise("why")
+        )
+
+
+def _going(snapshot: Snapshot, day: date, told: pl.DataFrame) -> Iterator[Going]:
+    bytes_of = _bytes_by_row(snapshot, day, told)
     for (receiver,), rows in told.filter(pl.col("why").is_null()).group_by("receiver", maintain_order=True):
         counts = {table: int(rows[table].sum()) for table in SEQUENCED}
-        going.append(
-            Going(
-                receiver=str(receiver),
-                day=day,
-                stretches=tuple(stretches_of(rows["seq"])),
-                requests=rows.height,
-                rows=counts,
-                stored_bytes=round(sum(counts[table] * bytes_of[table] for table in SEQUENCED)),
-                term_days=min(terms[source] for source in rows["source"].unique()),
-            )
+        yield Going(
+            receiver=str(receiver),
+            day=day,
+            stretches=tuple(stretches_of(rows["seq"])),
+            requests=rows.height,
+            rows=counts,
+            stored_bytes=round(sum(counts[table] * bytes_of[table] for table in SEQUENCED)),
+            term_days=min(rows["term_days"].to_list()),
         )
+
+
+def _staying(day: date, told: pl.DataFrame) -> Iterator[Staying]:
     kept = (
-        told.filter(pl.col("why").is_not_null(), pl.col("source").is_in(over))
+        told.filter(pl.col("why").is_not_null(), pl.col("is_over"))
         .group_by("receiver", "why", maintain_order=True)
         .agg(requests=pl.len(), rows=pl.sum_horizontal(pl.col(*SEQUENCED).sum()))
     )
-    staying = [Staying(receiver, day, reason, requests, rows) for receiver, reason, requests, rows in kept.iter_rows()]
-    return going, staying
+    for receiver, reason, requests, rows in kept.iter_rows():
+        yield Staying(receiver, day, reason, requests, rows)
 
 
 def _frames(snapshot: Snapshot, day: date) -> pl.DataFrame:
