@@ -28,6 +28,6 @@ if "drain" in sys.orig_argv:
     # Enough of them in a turn that its readers have work.
     batch.STRETCH_RECORDS = 64
     # Replaced files go while the test runs, and not under its readers.
-    compaction.vacuum.__defaults__ = (None, 10.0)
+    compaction.vacuum.__defaults__ = (None, 10.0, None)
     wal_reader.retire.__defaults__ = (_SEGMENT_BYTES,)
     spares.FREE_BYTES = 12 << 20

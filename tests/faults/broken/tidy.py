@@ -5,4 +5,4 @@ import sys
 if "drain" in sys.orig_argv:
     from aftertrace.store import compaction
 
-    compaction.vacuum.__defaults__ = (None, 0.0)
+    compaction.vacuum.__defaults__ = (None, 0.0, None)
