@@ -124,7 +124,9 @@ def test_what_is_wrong_is_said_in_one_line(aftertrace: Command, data: Path) -> N
         aftertrace("comment", "add", " ", "--run", "last", "--data", data),
         aftertrace("comment", "add", "x", "--run", "last", "--finding", "--label", "a", "--data", data),
         aftertrace("comment", "retract", 1, "x", "--data", data),
+        aftertrace("comment", "add", "caf\udce9", "--run", "last", "--data", data),
+        aftertrace("comment", "add", "x", "--run", "last", "--author", "caf\udce9", "--data", data),
         aftertrace("comment", "list", "--data", data / "nowhere"),
     ]
-    assert [(each.code, each.out, each.err.count("\n")) for each in ended] == [(2, "", 1)] * 7
+    assert [(each.code, each.out, each.err.count("\n")) for each in ended] == [(2, "", 1)] * 9
     assert not (data / "commentary" / "comments").exists()

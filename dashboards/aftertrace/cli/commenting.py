@@ -275,7 +275,10 @@ def _without_secrets(layout: Layout, text: str) -> str:
     policy = gate.policy_for(settings.current())
     redactor = TextRedactor(Tokens(store_key(layout)), policy.fields, policy.shapes)
     hits: Counter[str] = Counter()
-    found = redactor.redact(text.encode(), hits).decode()
+    try:
+        found = redactor.redact(text.encode(), hits).decode()
+    except UnicodeEncodeError:
+        raise Invalid("add comment: bytes that are no text, expected UTF-8") from None
     for rule, count in sorted(hits.items()):
         sys.stderr.write(f"replaced {count} that look like secrets ({rule})\n")
     return found

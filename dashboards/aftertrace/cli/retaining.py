@@ -99,6 +99,7 @@ def carry_out(layout: Layout, asked: Retaining | Erasing, what: str) -> None:
     from aftertrace.cli.draining import turn, until_entered
     from aftertrace.store.ledger import acts
     from aftertrace.store.ledger.entries import Retained
+    from aftertrace.store.ledger.files import signed_size
 
     ident = acts.ask_to_destroy(layout, asked)
     until_entered(layout, ident)
@@ -110,8 +111,10 @@ def carry_out(layout: Layout, asked: Retaining | Erasing, what: str) -> None:
             time.sleep(_POLL_S)
     if done:
         click.echo(f"{ident}: {what} were destroyed")
-    else:
+    elif all(each.number < signed_size(layout) for each in acts.recorded(layout) if each.act.id == ident):
         click.echo(f"{ident}: {what} are being destroyed; their files go within an hour or so")
+    else:
+        click.echo(f"{ident}: {what} stay until the order is signed; no sealer runs, or it refuses: see its log")
 
 
 @retention.command(short_help="Write what proves that an order was carried out.")

@@ -24,7 +24,7 @@ _SEVERITIES: Final[Mapping[str, Tone]] = {"error": "critical", "warning": "high"
 def headlines(now: LedgerStanding, last: Verification, now_ns: int) -> None:
     """How it stands, in a row of numbers."""
     waiting = sum(log.waiting for log in now.store.logs)
-    behind = f"{count(now.unsealed, 'entry' if now.unsealed == 1 else 'entrie')} not signed yet"
+    behind = f"{count(now.unsealed, 'entry')} not signed yet"
     signed = "never" if now.signed_at_ns is None else duration(max(0, now_ns - now.signed_at_ns))
     signed_at = "run aftertrace seal" if now.signed_at_ns is None else moment(now.signed_at_ns)
     aside = now.store.quarantined
