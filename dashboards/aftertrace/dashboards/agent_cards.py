@@ -187,17 +187,16 @@ def _versions(versions: pl.DataFrame) -> list[Block]:
     rows = tuple(
         (
             f"{row['version']:,}",
-            moment(row["first_ns"]),
-            f"{row['runs']:,}",
             row["model_served"] or row["model"] or UNSTATED.word,
             row["agent_version"] or UNSTATED.word,
             f"{len(row['tool_names']):,}" if row["tool_names"] is not None else UNSTATED.word,
-            (Code(row["first_run_id"]),),
+            f"{row['runs']:,}",
+            (f"{moment(row['first_ns'])} ", Code(row["first_run_id"])),
         )
         for row in latest.head(_MOST_ROWS).iter_rows(named=True)
     )
-    columns = ("version:", "first run", "runs:", "model", "agent version", "tools:", "first run of it")
-    return [Table(columns, rows, _more(versions), frozenset(("first run", "first run of it")))]
+    columns = ("version:", "model", "agent version", "tools:", "runs:", "first run")
+    return [Table(columns, rows, _more(versions))]
 
 
 def _more(frame: pl.DataFrame) -> str:
