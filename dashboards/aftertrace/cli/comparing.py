@@ -11,7 +11,7 @@ import click
 from aftertrace.cli import formats, settings
 from aftertrace.cli.filters import NARROWING, Clause, filter_options, opened
 from aftertrace.cli.one_run import FORMATS, Form
-from aftertrace.cli.output import out_option, say, write, written
+from aftertrace.cli.output import form_option, out_option, say, write, written
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.comparison.run_comparison import RunComparison
@@ -51,7 +51,7 @@ _SHOWN: Final = {
 @click.option("--count-untold", is_flag=True, help="Count what is not told as a value of its own.")
 @click.option("--rows", metavar="ID", help="List the calls or runs behind a finding, by its id.")
 @filter_options(_FILTERS)
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help=_HELP)
+@form_option(FORMATS, _HELP)
 @out_option
 @settings.data_option
 def compare(

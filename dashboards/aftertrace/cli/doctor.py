@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 
 from aftertrace.cli import settings
+from aftertrace.cli.output import form_option
 from aftertrace.dashboards.plain import plain
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ class Finding:
 
 
 @click.command(short_help="Say what of the telemetry is understood.")
-@click.option(
-    "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to write it."
-)
+@form_option(("text", "json"), "How to write it.")
 @settings.data_option
 def doctor(data: Path, form: Literal["text", "json"]) -> None:
     """Say of each emitter what is understood, what is not, and which switch would give more.

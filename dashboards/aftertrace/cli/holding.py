@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from aftertrace.cli import formats, settings
+from aftertrace.cli.output import form_option
 from aftertrace.store.errors import Invalid
 from aftertrace.store.layout import Layout
 
@@ -83,14 +84,7 @@ def add(
 
 
 @hold.command("list", short_help="List what is held.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("table", "json")),
-    default="table",
-    show_default=True,
-    help="How to write them.",
-)
+@form_option(("table", "json"), "How to write them.")
 @settings.data_option
 def list_holds(data: Path, form: formats.Format) -> None:
     """List what is held: since when, by whom and for what."""

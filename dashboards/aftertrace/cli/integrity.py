@@ -8,20 +8,14 @@ from pathlib import Path
 import click
 
 from aftertrace.cli import formats, settings
+from aftertrace.cli.output import form_option
 from aftertrace.dashboards.plain import plain
 
 EXIT_FINDINGS = 1
 
 
 @click.command(short_help="Check what is stored.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("table", "json")),
-    default="table",
-    show_default=True,
-    help="How to write findings.",
-)
+@form_option(("table", "json"), "How to write findings.")
 @click.option("--repair", is_flag=True, help="First make lookup files again that are missing or wrong.")
 @settings.data_option
 def fsck(data: Path, form: formats.Format, repair: bool) -> int:

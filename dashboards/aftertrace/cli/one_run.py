@@ -11,7 +11,7 @@ import click
 
 from aftertrace.cli import formats, settings
 from aftertrace.cli.filters import filter_options
-from aftertrace.cli.output import out_option, write, written
+from aftertrace.cli.output import form_option, out_option, write, written
 from aftertrace.cli.timeline import lines as timeline_lines
 from aftertrace.dashboards.plain import plain
 
@@ -57,13 +57,9 @@ _SHOWN_CALLS: Final = 15
 @click.argument("run_id", metavar="RUN_ID|last")
 @click.option("--timeline", is_flag=True, help="Show every event, in order.")
 @click.option("--evidence", is_flag=True, help="Show which stored records each answer rests on.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="text",
-    show_default=True,
-    help="`text` is one screen; the others are the run record: `json` for programs, `html` one file that prints well.",
+@form_option(
+    FORMATS,
+    "`text` is one screen; the others are the run record: `json` for programs, `html` one file that prints well.",
 )
 @out_option
 @filter_options(("as_of",))

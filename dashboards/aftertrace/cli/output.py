@@ -25,6 +25,11 @@ out_option = click.option(
 """``--out``: the command gets ``out``, a path or None."""
 
 
+def form_option(forms: Sequence[str], help: str) -> Callable[[_Function], _Function]:  # noqa: A002  # click's word
+    """``--format``: the command gets ``form``, one of some; the first unless it is given."""
+    return click.option("--format", "form", type=click.Choice(forms), default=forms[0], show_default=True, help=help)
+
+
 def write(text: str, out: Path | None) -> None:
     """Write a text to a file, with the same bytes on every system, or to standard output where there is none."""
     if out is None:
@@ -58,12 +63,7 @@ def text_or_rows(command: _Function) -> _Function:
 def _options(command: _Function, forms: Sequence[str], page: str) -> _Function:
     command = click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Only the first N.")(command)
     command = out_option(command)
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice(forms),
-        default=forms[0],
-        show_default=True,
-        help=f"{page}`table` and `markdown` show the main columns, the others all of them; `json` is one object per "
-        "line.",
+    return form_option(
+        forms,
+        f"{page}`table` and `markdown` show the main columns, the others all of them; `json` is one object per line.",
     )(command)

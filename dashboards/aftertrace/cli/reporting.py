@@ -11,7 +11,7 @@ import click
 
 from aftertrace.cli import settings
 from aftertrace.cli.filters import chosen, filter_options, opened
-from aftertrace.cli.output import out_option, write, written
+from aftertrace.cli.output import form_option, out_option, write, written
 from aftertrace.dashboards.plain import plain_lines
 from aftertrace.store.errors import Invalid
 
@@ -46,10 +46,7 @@ def report() -> None:
 
 def _output(*forms: Form) -> Callable[[_Function], _Function]:
     def add(command: _Function) -> _Function:
-        command = out_option(command)
-        return click.option(
-            "--format", "form", type=click.Choice(forms), default="markdown", show_default=True, help="How to write it."
-        )(command)
+        return form_option(forms, "How to write it.")(out_option(command))
 
     return add
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from aftertrace.cli import formats, gate, settings
+from aftertrace.cli.output import form_option
 from aftertrace.store.errors import Invalid
 
 
@@ -41,14 +42,7 @@ def add(data: Path, name: str) -> None:
 
 
 @source.command("list", short_help="List sources and their tokens.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("table", "json")),
-    default="table",
-    show_default=True,
-    help="How to write them.",
-)
+@form_option(("table", "json"), "How to write them.")
 @settings.data_option
 def list_sources(data: Path, form: formats.Format) -> None:
     """List sources, their tokens and their quotas, where 0 is no limit.

@@ -14,6 +14,7 @@ import click
 
 from aftertrace.cli import formats, serving, settings
 from aftertrace.cli.exposure import Exposure, exposures
+from aftertrace.cli.output import form_option
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import size
 
@@ -58,9 +59,7 @@ class Status:
 
 
 @click.command(short_help="Say whether it receives, keeps up, and what was lost.")
-@click.option(
-    "--format", "form", type=click.Choice(("text", "json")), default="text", show_default=True, help="How to write it."
-)
+@form_option(("text", "json"), "How to write it.")
 @settings.data_option
 def status(data: Path, form: Literal["text", "json"]) -> None:
     """Say whether it receives and keeps up, who sends, what was lost on the way, and who may touch the store.
