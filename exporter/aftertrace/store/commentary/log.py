@@ -11,13 +11,11 @@ The key is one of its own, and lies beside the log: whoever may comment signs. I
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
 
-from aftertrace.store import durable
+from aftertrace.store import durable, signer_key
 from aftertrace.store.commentary.comments import Comment, checked, decoded, encoded
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.layout import Layout
@@ -27,9 +25,6 @@ from aftertrace.tlog.errors import Invalid
 from aftertrace.tlog.keys import SignerKey, VerifierKey
 from aftertrace.tlog.merkle import leaf_hash, root_of
 from aftertrace.tlog.note import Note
-
-_SECRET_BYTES: Final = 32
-_NAME_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +122,8 @@ def _signer(layout: Layout) -> SignerKey:
     if not path.exists():
         if public is not None:
             raise _damaged("no key to sign with, expected commentary/signer")
-        key = SignerKey(f"aftertrace-commentary/{secrets.token_hex(_NAME_BYTES)}", os.urandom(_SECRET_BYTES))
-        durable.create_file(path, f"{key.secret_text()}\n".encode(), mode=0o600)
-    try:
-        key = SignerKey.parse(path.read_text("utf-8").removesuffix("\n"))
-    except (Invalid, UnicodeDecodeError):
-        raise _damaged("commentary/signer is no key, expected one that signs notes") from None
+        signer_key.write(path, signer_key.new("aftertrace-commentary"))
+    key = signer_key.read(path)
     told = f"{key.verifier}\n".encode()
     if public is None:
         durable.write_file(layout.commentary / "key", told)

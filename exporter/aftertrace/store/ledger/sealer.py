@@ -12,14 +12,13 @@ If they do not, somebody or something has changed them, and nothing is signed an
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
-from aftertrace.store import durable
+from aftertrace.store import durable, signer_key
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
@@ -35,9 +34,6 @@ from aftertrace.tlog.note import Note
 from aftertrace.tlog.proofs import prove_consistency, verify_consistency
 from aftertrace.tlog.tiled import TiledTree
 from aftertrace.tlog.tiles import HEIGHT, WIDTH, Bundle, Tile
-
-SECRET_BYTES: Final = 32
-_NAME_BYTES: Final = 8
 
 
 class Sealer:
@@ -264,7 +260,7 @@ def restore(layout: Layout) -> tuple[int, int]:
     """
     with held(layout.sealer_lock, "seals this store"):
         try:
-            key = SignerKey.parse(layout.sealer_key.read_text("utf-8").removesuffix("\n"))
+            key = signer_key.read(layout.sealer_key)
             noted, content = (path.read_bytes() for path in (layout.sealer_signed, layout.checkpoint))
             before, shown = (opened(Note.parse(each), key.name, key.verifier) for each in (noted, content))
             if shown.size <= before.size:
@@ -328,14 +324,10 @@ def _key(layout: Layout) -> SignerKey:
     if not path.exists():
         if layout.checkpoint.exists() or layout.ledger_key.exists():
             raise Corrupt(f"seal ledger: no {path}, expected the key that signed its checkpoint; restore it")
-        # A name that no other log has, since witnesses tell logs apart by it.
-        key = SignerKey(f"aftertrace/{secrets.token_hex(_NAME_BYTES)}", os.urandom(SECRET_BYTES))
+        key = signer_key.new("aftertrace")
         durable.write_file(layout.sealer_signed, bytes(Checkpoint(key.name, 0, EMPTY_ROOT).signed(key)))
-        durable.create_file(path, f"{key.secret_text()}\n".encode(), mode=0o600)
-    try:
-        key = SignerKey.parse(path.read_text("utf-8").removesuffix("\n"))
-    except (Invalid, UnicodeDecodeError):
-        raise Corrupt(f"read {path}: not a key that signs notes; restore it from a backup") from None
+        signer_key.write(path, key)
+    key = signer_key.read(path)
     _keep(layout.ledger_key, f"{key.verifier}\n".encode())
     return key
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from aftertrace.store import signer_key
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
@@ -17,7 +18,7 @@ from aftertrace.store.ledger.entries import Entry, decoded
 from aftertrace.store.verify.report import Findings
 from aftertrace.tlog.checkpoint import Checkpoint, opened
 from aftertrace.tlog.errors import Invalid
-from aftertrace.tlog.keys import SignerKey, VerifierKey
+from aftertrace.tlog.keys import VerifierKey
 from aftertrace.tlog.merkle import leaf_hash
 from aftertrace.tlog.note import Note
 from aftertrace.tlog.proofs import prove_consistency, verify_consistency
@@ -224,7 +225,7 @@ def _check_sealer(layout: Layout, findings: Findings) -> None:
         return
     where = "sealer/key"
     try:
-        key = SignerKey.parse(layout.sealer_key.read_text("utf-8").removesuffix("\n"))
+        key = signer_key.read(layout.sealer_key)
         where = "sealer/signed"
         opened(Note.parse(layout.sealer_signed.read_bytes()), key.name, key.verifier)
         where = "sealer/key"
@@ -233,7 +234,7 @@ def _check_sealer(layout: Layout, findings: Findings) -> None:
     except PermissionError:
         # Of another user, as it should be.
         return
-    except (FileNotFoundError, Invalid, UnicodeDecodeError) as refusal:
+    except (FileNotFoundError, Corrupt, Invalid, UnicodeDecodeError) as refusal:
         said = "not there" if isinstance(refusal, FileNotFoundError) else "not what was written"
         findings.add("sealer_broken", where, f"{said}: nothing more is signed; put it back from a backup")
 
