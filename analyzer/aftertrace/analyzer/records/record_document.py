@@ -143,11 +143,7 @@ def packed_evidence(record: RunRecord) -> Part:
     return Part(
         "Evidence, and how to check this page",
         (
-            _rests_on(record),
-            Facts(
-                (Fact("By what was received before", record.as_of), Fact("Traces", _traces(record))),
-                small=True,
-            ),
+            *_rests_on(record),
             Points(
                 (
                     (
@@ -170,16 +166,16 @@ def packed_evidence(record: RunRecord) -> Part:
     )
 
 
-def _rests_on(record: RunRecord) -> Paragraph:
+def _rests_on(record: RunRecord) -> tuple[Block, ...]:
     missing = f" At least {count(record.missing, 'record')} of it never came." if record.missing else ""
-    return Paragraph(
-        f"It rests on {count(record.records, 'stored record')}.{missing} "
-        "A place such as receiver/12/3 names one: receiver, request and position in it."
+    traces = ", ".join(record.traces[:_SHOWN]) or UNTOLD
+    return (
+        Paragraph(
+            f"It rests on {count(record.records, 'stored record')}.{missing} "
+            "A place such as receiver/12/3 names one: receiver, request and position in it."
+        ),
+        Facts((Fact("By what was received before", record.as_of), Fact("Traces", traces)), small=True),
     )
-
-
-def _traces(record: RunRecord) -> str:
-    return ", ".join(record.traces[:_SHOWN]) or UNTOLD
 
 
 def _digest(record: RunRecord) -> str:
@@ -193,11 +189,7 @@ def evidence(record: RunRecord) -> Part:
     return Part(
         "Evidence, how to check this page, and where to look further",
         (
-            _rests_on(record),
-            Facts(
-                (Fact("By what was received before", record.as_of), Fact("Traces", _traces(record))),
-                small=True,
-            ),
+            *_rests_on(record),
             Points(
                 (
                     ("All of this as JSON: ", Code(command), ", whose SHA-256 is ", Code(_digest(record)), "."),
