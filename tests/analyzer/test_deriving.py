@@ -6,6 +6,8 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -110,13 +112,9 @@ def some_arrival(draw: st.DrawFn) -> tuple[Frames, list[int]]:
     return arriving(whole, list(order), at_ns), sorted({*stops, len(seqs)})
 
 
-@settings(max_examples=4, deadline=None)
-@given(arrival=some_arrival(), later_ns=st.sampled_from((MINUTE_NS, 45 * MINUTE_NS, 30 * HOUR_NS)), data=st.data())
-def test_what_is_kept_is_what_the_records_tell(
-    arrival: tuple[Frames, list[int]], later_ns: int, data: st.DataObject
-) -> None:
-    """After each step, at a later time, at an earlier one, and when all is derived anew."""
-    whole, stops = arrival
+@contextmanager
+def grown(whole: Frames, stops: list[int], data: st.DataObject) -> Iterator[tuple[Growing, dict[int, int]]]:
+    """A store to which records came, and which was derived after some of them; and when each came."""
     times = pl.concat([frame.select("seq", "received_ns") for frame in (whole.spans, whole.events)])
     came_ns = dict(times.iter_rows())
     with tempfile.TemporaryDirectory() as folder:
@@ -125,8 +123,19 @@ def test_what_is_kept_is_what_the_records_tell(
             store.receive(before, stop)
             before = stop
             store.derive(came_ns[stop] + data.draw(st.sampled_from(PAUSES_NS)), records_at_most=3)
+        yield store, came_ns
+
+
+@settings(max_examples=4, deadline=None)
+@given(arrival=some_arrival(), later_ns=st.sampled_from((MINUTE_NS, 45 * MINUTE_NS, 30 * HOUR_NS)), data=st.data())
+def test_what_is_kept_is_what_the_records_tell(
+    arrival: tuple[Frames, list[int]], later_ns: int, data: st.DataObject
+) -> None:
+    """After each step, at a later time, at an earlier one, and when all is derived anew."""
+    whole, stops = arrival
+    with grown(whole, stops, data) as (store, came_ns):
         now_ns = max(came_ns.values()) + later_ns
-        expected = store.told(before, now_ns)
+        expected = store.told(stops[-1], now_ns)
         assert_told_alike(open_analysis(store.layout.data, now_ns=now_ns), expected)
         as_of_ns = data.draw(st.sampled_from(sorted(came_ns.values()))) + 1
         had_come = analyse(whole.tables().received_before(as_of_ns), now_ns=as_of_ns)

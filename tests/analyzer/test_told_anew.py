@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -23,7 +22,7 @@ from aftertrace.store.verify.kept_answers import check_kept
 from aftertrace.store.verify.report import Findings
 
 from .frames import RECEIVED_NS
-from .test_deriving import HOUR_NS, MINUTE_NS, PAUSES_NS, Frames, Growing, derive, some_arrival, three_runs
+from .test_deriving import HOUR_NS, MINUTE_NS, Frames, Growing, derive, grown, some_arrival, three_runs
 
 NOW_NS = RECEIVED_NS + 2 * HOUR_NS
 DAY = date(2027, 1, 15)
@@ -263,15 +262,7 @@ def test_files_that_nobody_here_writes_are_found_in_a_log(store: Growing) -> Non
 @given(arrival=some_arrival(), data=st.data())
 def test_whatever_came_what_is_kept_is_what_is_told(arrival: tuple[Frames, list[int]], data: st.DataObject) -> None:
     """However records came, and whenever they were derived: no alarm."""
-    whole, stops = arrival
-    times = pl.concat([frame.select("seq", "received_ns") for frame in (whole.spans, whole.events)])
-    came_ns = dict(times.iter_rows())
-    with tempfile.TemporaryDirectory() as folder:
-        store, before = Growing(open_folder(Path(folder) / "data"), whole), 0
-        for stop in stops:
-            store.receive(before, stop)
-            before = stop
-            store.derive(came_ns[stop] + data.draw(st.sampled_from(PAUSES_NS)), records_at_most=3)
+    with grown(*arrival, data) as (store, came_ns):
         for later_ns in (MINUTE_NS, 45 * MINUTE_NS, 30 * HOUR_NS):
             assert compared(store.layout.data, now_ns=max(came_ns.values()) + later_ns)[1] == []
         assert damage(store.layout) == []
