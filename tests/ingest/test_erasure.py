@@ -60,7 +60,7 @@ def test_a_record_goes_and_its_neighbours_are_proven(filled: Layout) -> None:
     assert files_with(filled.data, b"call_1_1") != []
     report = checked(filled)
     assert codes(report) == {"erased": {"main 2025-11-25"}}
-    assert (report.verdict("integrity"), report.verdict("completeness"), report.requests) == ("holds", "holds", 3)
+    assert (report.verdicts["integrity"], report.verdicts["completeness"], report.requests) == ("holds", "holds", 3)
     assert fsck(filled) == []
     assert type(acts.recorded(filled)[-1].act) is Retained
 

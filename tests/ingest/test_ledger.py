@@ -210,7 +210,7 @@ def test_requests_that_the_wal_lost_are_a_gap_and_its_damage_is_told_once(layout
     assert ((gap.first_seq, gap.last_seq), covered(layout)) == ((2, 2), [1, 3])
     report = checked(layout)
     assert {found.code for found in report.findings} == {"gap", "put_aside"}
-    assert report.verdict("completeness") == "partial"
+    assert report.verdicts["completeness"] == "partial"
     (kept,) = layout.quarantine.glob("*.bin")
     content = kept.read_bytes()
     kept.write_bytes(b"other")
@@ -323,7 +323,7 @@ def test_rows_behind_the_ledger_are_not_taken_for_new(layout: Layout) -> None:
             draining.once()
     report = verify(layout, Asked(patience_s=0))
     assert {found.code for found in report.findings} == {"unsealed", "commits_uncovered"}
-    assert report.verdict("integrity") == "partial"
+    assert report.verdicts["integrity"] == "partial"
     drain(layout)
     assert (covered(layout), checked(layout).findings) == ([1, 2], ())
 
@@ -341,7 +341,7 @@ def test_several_receivers_into_one_lake_have_a_ledger_each(tmp_path: Path) -> N
         seal(layout)
     alone = verify(layouts["west"], Asked(patience_s=0))
     assert {found.code for found in alone.findings} == {"receiver_uncovered", "commits_uncovered"}
-    assert (alone.requests, alone.uncovered, alone.verdict("integrity")) == (2, 12, "partial")
+    assert (alone.requests, alone.uncovered, alone.verdicts["integrity"]) == (2, 12, "partial")
     for one, other in (("west", "east"), ("east", "west")):
         both = verify(layouts[one], Asked(patience_s=0, ledgers=(layouts[other].ledger,)))
         assert (both.requests, both.uncovered, both.findings) == (4, 0, ())

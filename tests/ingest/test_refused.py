@@ -77,4 +77,4 @@ def test_counts_that_were_made_fewer_are_named(layout: Layout) -> None:
     path.unlink()
     report = verified(layout)
     assert [each.code for each in report.findings] == ["refusals_missing"]
-    assert report.verdict("completeness") == "partial"
+    assert report.verdicts["completeness"] == "partial"

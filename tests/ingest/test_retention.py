@@ -79,7 +79,7 @@ def test_what_is_over_goes_and_all_that_is_kept_is_proven(filled: Layout) -> Non
     assert canaries(filled) == {1: False, 2: False, 3: False, 4: False, 5: True, 6: True}
     assert left(filled) == every([5, 6])
     report = checked(filled)
-    assert (report.verdict("integrity"), report.verdict("completeness"), report.requests) == ("holds", "holds", 2)
+    assert (report.verdicts["integrity"], report.verdicts["completeness"], report.requests) == ("holds", "holds", 2)
     assert codes(report) == {"destroyed": {"main 2025-11-25", "main 2025-11-26"}}
     assert {found.severity for found in report.findings} == {"info"}
     assert [found for found in fsck(filled) if found.severity != "info"] == []

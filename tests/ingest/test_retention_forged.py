@@ -106,7 +106,7 @@ def test_the_control_an_order_that_can_be_contradicts_nothing(filled: Layout) ->
     ordered(filled, Retained(**ACT, files=0))
     report = checked(filled)
     assert codes(report)["destroyed_there"] == {"evidence main/1", "spans main/1", "events main/1"}
-    assert report.verdict("integrity") == "partial"
+    assert report.verdicts["integrity"] == "partial"
 
 
 def ordered(layout: Layout, *entries: Entry) -> None:

@@ -176,7 +176,7 @@ def test_tables_that_were_put_back_become_what_they_were(layout: Layout, tmp_pat
     assert {found.where for found in report.findings if found.code == "restored"} == {
         f"tables/{name}" for name in entry.back
     }
-    assert (report.requests, report.verdict("completeness")) == (3, "partial")
+    assert (report.requests, report.verdicts["completeness"]) == (3, "partial")
     assert "broken" not in report.verdicts.values()
 
 
@@ -197,7 +197,7 @@ def test_what_tables_lost_by_it_is_missed(layout: Layout, tmp_path: Path) -> Non
     assert {"evidence main/2", "spans main/2"} <= {
         each.where for each in report.findings if each.code == "rows_missing"
     }
-    assert report.verdict("completeness") == "broken"
+    assert report.verdicts["completeness"] == "broken"
 
 
 def test_rows_that_are_stored_once_more_as_others_are_not_signed(

@@ -312,9 +312,9 @@ def test_an_old_checkpoint_put_back_proves_nothing_of_what_came_later(
     held.sealer_signed.unlink()
     report = checked(held, ready)
     assert found(report)["unsealed"] >= {"evidence main/7", "ledger"}
-    assert report.verdict("integrity") != "holds"
+    assert report.verdicts["integrity"] != "holds"
     known = verify(held, Asked(keys=(key_of(ready),), kept=(kept(newest),), patience_s=NOW))
-    assert ("rolled_back" in found(known), known.verdict("completeness")) == (True, "broken")
+    assert ("rolled_back" in found(known), known.verdicts["completeness"]) == (True, "broken")
 
 
 def test_a_whole_store_put_back_is_found_by_a_checkpoint_from_elsewhere(ready: Layout, held: Layout) -> None:
@@ -323,7 +323,7 @@ def test_a_whole_store_put_back_is_found_by_a_checkpoint_from_elsewhere(ready: L
     drain(held)
     seal(held)
     report = verify(ready, Asked(keys=(key_of(ready),), kept=(kept(held),)))
-    assert (found(report).keys(), report.verdict("completeness")) == ({"rolled_back"}, "broken")
+    assert (found(report).keys(), report.verdicts["completeness"]) == ({"rolled_back"}, "broken")
     assert not verify(ready, Asked(keys=(key_of(ready),))).has_outside
 
 
@@ -348,9 +348,9 @@ def test_a_new_ledger_with_a_new_key_is_not_signed_by_the_one_that_was_kept(read
         path.unlink()
     seal(held)
     report = checked(held, ready)
-    assert ("not_signed" in found(report), report.verdict("authenticity")) == (True, "broken")
-    assert (report.requests, report.verdict("integrity")) == (0, "unknown")
-    assert verify(held).verdict("authenticity") == "unknown"
+    assert ("not_signed" in found(report), report.verdicts["authenticity"]) == (True, "broken")
+    assert (report.requests, report.verdicts["integrity"]) == (0, "unknown")
+    assert verify(held).verdicts["authenticity"] == "unknown"
 
 
 def test_a_ledger_that_was_taken_away_is_missed(ready: Layout, held: Layout) -> None:
@@ -358,7 +358,7 @@ def test_a_ledger_that_was_taken_away_is_missed(ready: Layout, held: Layout) -> 
     shutil.rmtree(held.ledger)
     shutil.rmtree(held.sealer)
     report = checked(held, ready)
-    assert report.verdict("authenticity") == "broken"
+    assert report.verdicts["authenticity"] == "broken"
     assert {"no_ledger", "not_signed", "receiver_unknown"} <= found(report).keys()
 
 
@@ -437,4 +437,4 @@ def test_the_wal_must_have_the_requests_that_the_ledger_has(ready: Layout, held:
     assert "frame_damaged" in found(checked(held, ready))
     shutil.rmtree(held.wal_folder)
     report = checked(held, ready)
-    assert (found(report), report.verdict("completeness")) == ({"wal_behind": {"wal/main", "wal/import"}}, "partial")
+    assert (found(report), report.verdicts["completeness"]) == ({"wal_behind": {"wal/main", "wal/import"}}, "partial")

@@ -56,7 +56,7 @@ def test_a_request_that_is_told_again_with_other_rows_is_named(layout: Layout, a
     told_again(layout, "harmless")
     report = verify(layout, asked)
     assert [(found.code, found.where) for found in report.findings] == [("told_again", "main/1")]
-    assert (report.verdict("integrity"), report.verdict("authenticity")) == ("broken", "holds")
+    assert (report.verdicts["integrity"], report.verdicts["authenticity"]) == ("broken", "holds")
 
 
 def test_a_request_that_is_told_again_as_it_was_is_sound(layout: Layout, asked: Asked) -> None:
@@ -76,7 +76,7 @@ def test_resources_and_scopes_that_records_name_are_missed(layout: Layout, asked
     assert [(found.code, found.where.partition(":")[0]) for found in report.findings] == [
         ("origin_missing", f"{table} sha256")
     ]
-    assert report.verdict("completeness") == "broken"
+    assert report.verdicts["completeness"] == "broken"
 
 
 def test_an_origin_that_came_while_it_is_verified_is_not_missed(
@@ -116,4 +116,4 @@ def test_a_ledger_signed_with_the_key_of_another_is_named(tmp_path: Path) -> Non
     east.checkpoint.unlink()
     seal(east)
     report = verify(east, asked)
-    assert (codes(report), report.verdict("authenticity")) == ({"checkpoint_foreign"}, "broken")
+    assert (codes(report), report.verdicts["authenticity"]) == ({"checkpoint_foreign"}, "broken")

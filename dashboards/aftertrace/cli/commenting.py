@@ -16,8 +16,8 @@ import click
 from aftertrace.cli import formats, gate, settings
 from aftertrace.cli.filters import Instant
 from aftertrace.cli.output import output_options
-from aftertrace.cli.verifying import keys_in
 from aftertrace.store.errors import Corrupt, Invalid
+from aftertrace.verifier.verdicts import EXIT_NOT_ALL
 
 if TYPE_CHECKING:
     import polars as pl
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from aftertrace.tlog.keys import VerifierKey
     from aftertrace.tlog.note import Note
 
-EXIT_NOT_ALL: Final = 3
 _STDIN: Final = "-"
 _SHOWN: Final = ("number", "written_at", "author", "kind", "label", "happened_at", "text", "runs", "incidents")
 
@@ -172,9 +171,9 @@ def verify(data: Path, told: tuple[str, ...], checkpoints: tuple[Path, ...]) -> 
     Exits with 0 if they hold, with 1 if one was changed or is gone, and with 3 if that rests on a key that lies beside
     them.
     """
-    from aftertrace.analyzer.ledger.verification import notes_in
     from aftertrace.store.commentary.log import read
     from aftertrace.store.layout import Layout
+    from aftertrace.store.verify.given import keys_in, notes_in
 
     commentary = read(Layout(settings.existing(data)))
     if commentary.key is None:

@@ -220,8 +220,8 @@ def _until(layout: Layout, look: Callable[[Prover], Found | None]) -> tuple[Prov
 
 
 def _source(layout: Layout, ledgers: tuple[Path, ...], checkpoints: tuple[Path, ...]) -> Source:
-    from aftertrace.analyzer.ledger.verification import notes_in
     from aftertrace.analyzer.packets.making import Source
+    from aftertrace.store.verify.given import notes_in
     from aftertrace.tlog import errors
     from aftertrace.tlog.checkpoint import Checkpoint
 

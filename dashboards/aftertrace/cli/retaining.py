@@ -13,8 +13,7 @@ import click
 
 from aftertrace.cli import settings
 from aftertrace.cli.holding import told, who
-from aftertrace.cli.output import say
-from aftertrace.cli.verifying import keys_in
+from aftertrace.cli.output import form_option, say
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import size
 from aftertrace.store.errors import Invalid
@@ -45,14 +44,7 @@ def retention() -> None:
 
 
 @retention.command("plan", short_help="Say what would be destroyed, what stays, and why.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How to write the plan; JSON is one object.",
-)
+@form_option(("text", "json"), "How to write the plan; JSON is one object.")
 @settings.data_option
 def plan(data: Path, form: str) -> None:
     """Say what would be destroyed, what stays and why. Nothing is changed."""
@@ -137,8 +129,9 @@ def certificate(data: Path, order: str) -> None:
 def check(file: BinaryIO, key: str) -> None:
     """Check the certificate in FILE against a key that was kept, and tell it. Exits with 2 if it does not hold."""
     from aftertrace.store.retention.certificate import check as checked
+    from aftertrace.store.verify.given import keys_in
 
-    given = list(keys_in(key))
+    given = keys_in(key)
     if len(given) != 1:
         raise Invalid(f"retention check --key: {len(given)} keys, expected one; give what ledger/key held")
     said = checked(file.read(), given[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import asdict, replace
 from datetime import date, datetime
 from functools import partial
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from aftertrace.cli import settings
+from aftertrace.cli.output import form_option
 from aftertrace.cli.progress import Progress
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import size
@@ -23,7 +24,6 @@ from aftertrace.verifier.verdicts import exit_code
 if TYPE_CHECKING:
     from aftertrace.analyzer.derived.told_anew import Chosen
     from aftertrace.store.verify.report import Findings, Report
-    from aftertrace.tlog.keys import VerifierKey
 
 
 class Day(click.ParamType[date]):
@@ -78,14 +78,7 @@ _FILE: Final = click.Path(exists=True, path_type=Path)
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="The folder `ledger` of another receiver that stores in the same tables, or a copy of it.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How to write the report; JSON is one object.",
-)
+@form_option(("text", "json"), "How to write the report; JSON is one object.")
 @settings.data_option
 def verify(
     packet: Path | None,
@@ -121,9 +114,9 @@ def verify(
             )
         return _packet(packet, keys, checkpoints, form)
     from aftertrace.analyzer.derived.told_anew import Chosen
-    from aftertrace.analyzer.ledger.verification import notes_in
     from aftertrace.store import verify as verifying
     from aftertrace.store.layout import Layout
+    from aftertrace.store.verify.given import keys_in, notes_in
 
     layout = Layout(settings.existing(data))
     found = None if run_id is None else _requests(data, run_id)
@@ -146,7 +139,7 @@ def verify(
 
 
 def _packet(packet: Path, keys: tuple[str, ...], checkpoints: tuple[Path, ...], form: str) -> int:
-    from aftertrace.analyzer.ledger.verification import notes_in
+    from aftertrace.store.verify.given import keys_in, notes_in
     from aftertrace.verifier.command import report_json, report_lines
     from aftertrace.verifier.verify import verify_packet
 
@@ -155,18 +148,6 @@ def _packet(packet: Path, keys: tuple[str, ...], checkpoints: tuple[Path, ...], 
     for said in [report_json(report)] if form == "json" else report_lines(report):
         sys.stdout.write(said + "\n")
     return exit_code(report.verdicts.values())
-
-
-def keys_in(told: str) -> Iterator[VerifierKey]:
-    """The keys that `--key` gives: one as text, or a file with some. Raises `Invalid` for anything else."""
-    from aftertrace.analyzer.ledger.verification import keys_in as parsed
-
-    path = Path(told)
-    try:
-        text = path.read_text("utf-8") if path.is_file() else told
-    except (OSError, UnicodeDecodeError) as refusal:
-        raise Invalid(f"read --key: {refusal}; give what ledger/key holds, or a file with it") from None
-    yield from parsed(text, "--key")
 
 
 def _anchor() -> list[Path]:

@@ -6,17 +6,16 @@ import argparse
 import json
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from aftertrace.tlog.errors import Invalid
-from aftertrace.tlog.keys import VerifierKey
-from aftertrace.tlog.note import MAX_BYTES, Note
 from aftertrace.verifier.about import About
-from aftertrace.verifier.verdicts import Question, exit_code
-from aftertrace.verifier.verify import PacketReport, Signed, verify_packet
+from aftertrace.verifier.given import keys_in, notes_in
+from aftertrace.verifier.verdicts import Question, Signed, exit_code
+from aftertrace.verifier.verify import PacketReport, verify_packet
 
 EXIT_WRONG_USE: Final = 2
 _SHOWN: Final = 200
@@ -42,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to write the report")
     options = parser.parse_args(arguments)
     try:
-        keys = [key for told in options.key for key in read_keys(told)]
-        kept = [note for path in options.checkpoint for note in read_notes(path)]
+        keys = [key for told in options.key for key in keys_in(told)]
+        kept = [note for path in options.checkpoint for note in notes_in(path)]
         report = verify_packet(options.packet, keys, kept)
     except Invalid as refusal:
         return _ended(str(refusal))
@@ -52,37 +51,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for said in [report_json(report)] if options.format == "json" else report_lines(report):
         sys.stdout.write(said + "\n")
     return exit_code(report.verdicts.values())
-
-
-def read_keys(told: str) -> Iterator[VerifierKey]:
-    """The keys in a text, or in the file of that name.
-
-    Raises:
-        Invalid: one is none.
-    """
-    path = Path(told)
-    try:
-        for each in (path.read_text("utf-8") if path.is_file() else told).split("\n"):
-            if each.strip():
-                yield VerifierKey.parse(each.strip())
-    except (Invalid, OSError, UnicodeDecodeError) as refusal:
-        raise Invalid(f"read --key: {refusal}; give what ledger/key holds, or a file with it") from None
-
-
-def read_notes(path: Path) -> Iterator[tuple[str, Note]]:
-    """The checkpoints in a file, or in a folder of files, each with where it is from.
-
-    Raises:
-        Invalid: one is none.
-    """
-    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-        if file.name.startswith("."):
-            continue
-        try:
-            with file.open("rb") as opened:
-                yield str(file), Note.parse(opened.read(MAX_BYTES + 1))
-        except (Invalid, OSError) as refusal:
-            raise Invalid(f"read checkpoint {file}: {refusal}; give a copy of a checkpoint") from None
 
 
 def report_json(report: PacketReport) -> str:

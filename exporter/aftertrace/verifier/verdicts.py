@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -58,24 +58,44 @@ class Findings:
         return tuple(sorted([*self.found, *more], key=lambda each: (order.index(each.severity), each.code)))
 
 
-def verdict(
-    question: Question, findings: Iterable[Finding], codes: Codes, *, is_signed: bool, key_is_own: bool
-) -> Verdict:
-    """The answer to a question.
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A ledger in a report."""
+
+    origin: str | None
+    """Name of the log; None where no checkpoint of it can be read."""
+    key: str | None
+    """The key that its checkpoint was verified with, as people hand it on; None where none fits."""
+    key_is_own: bool
+    """Whether that key came with what was verified, and proves nothing against whoever could write there."""
+    checkpoint: str | None
+    """The text that was signed."""
+    entries: int
+    """Those that it covers."""
+    compared: int
+    """Checkpoints from elsewhere that it goes on from."""
+
+
+def answered(logs: Collection[Signed], findings: Collection[Finding], codes: Codes) -> dict[Question, Verdict]:
+    """The answers to all three questions.
 
     Args:
-        question: which.
+        logs: the ledgers that all that was verified leads to.
         findings: all that were made.
         codes: what they mean.
-        is_signed: whether all that was verified leads to checkpoints with a good signature.
-        key_is_own: whether a key of those came with what was verified, and from nowhere else.
     """
-    severities = {found.severity for found in findings if codes[found.code][0] == question}
-    if "error" in severities:
-        return "broken"
-    if not is_signed or (question == "authenticity" and key_is_own):
-        return "unknown"
-    return "partial" if "warning" in severities else "holds"
+    is_signed = bool(logs) and all(log.checkpoint is not None for log in logs)
+    key_is_own = any(log.key_is_own for log in logs)
+    answers: dict[Question, Verdict] = {}
+    for question in QUESTIONS:
+        severities = {found.severity for found in findings if codes[found.code][0] == question}
+        if "error" in severities:
+            answers[question] = "broken"
+        elif not is_signed or (question == "authenticity" and key_is_own):
+            answers[question] = "unknown"
+        else:
+            answers[question] = "partial" if "warning" in severities else "holds"
+    return answers
 
 
 def exit_code(verdicts: Iterable[Verdict]) -> int:

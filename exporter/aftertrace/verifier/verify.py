@@ -18,7 +18,7 @@ from aftertrace.verifier.comparing import Compared, compare
 from aftertrace.verifier.ledgers import Ledger, check_receipt, open_ledger
 from aftertrace.verifier.ledgers import compare as compare_kept
 from aftertrace.verifier.members import Folder, Members, content
-from aftertrace.verifier.verdicts import QUESTIONS, Codes, Finding, Findings, Question, Verdict, verdict
+from aftertrace.verifier.verdicts import Codes, Finding, Findings, Question, Signed, Verdict, answered
 
 CODES: Final[Codes] = {
     "archive_altered": ("integrity", "error"),
@@ -48,24 +48,6 @@ _MAX_BYTES: Final = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """A ledger in the report."""
-
-    origin: str | None
-    """Its name; None where no checkpoint of it is signed by a known key."""
-    key: str | None
-    """The key that its checkpoint was verified with, as people hand it on; None where none fits."""
-    key_is_own: bool
-    """Whether that key came with the packet, and proves nothing against who could make the packet."""
-    checkpoint: str | None
-    """The text that was signed."""
-    entries: int
-    """Those that it covers."""
-    compared: int
-    """Checkpoints from elsewhere that it goes on from."""
-
-
-@dataclass(frozen=True, slots=True)
 class PacketReport:
     """What was verified, and what was found."""
 
@@ -88,20 +70,10 @@ class PacketReport:
     """Index of the entry of its export; None where it is not proven."""
     findings: tuple[Finding, ...]
 
-    def verdict(self, question: Question) -> Verdict:
-        """The answer to a question."""
-        return verdict(
-            question,
-            self.findings,
-            CODES,
-            is_signed=bool(self.logs) and all(log.checkpoint is not None for log in self.logs),
-            key_is_own=any(log.key_is_own for log in self.logs),
-        )
-
     @property
     def verdicts(self) -> dict[Question, Verdict]:
-        """All three."""
-        return {question: self.verdict(question) for question in QUESTIONS}
+        """The answers to all three questions."""
+        return answered(self.logs, self.findings, CODES)
 
 
 def open_packet(path: Path) -> Members:

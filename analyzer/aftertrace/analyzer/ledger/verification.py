@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,13 +23,10 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.verify import Asked, verify
+from aftertrace.store.verify.given import keys_of, notes_in
 from aftertrace.store.verify.report import Report
-from aftertrace.tlog import errors
-from aftertrace.tlog.keys import VerifierKey
-from aftertrace.tlog.note import Note
-from aftertrace.verifier.command import read_notes
 
-__all__ = ["Progress", "Report", "Told", "command", "keys_in", "main", "notes_in", "read", "verified"]
+__all__ = ["Progress", "Report", "Told", "command", "main", "read", "verified"]
 
 NICENESS: Final = 10
 """Whoever receives and shows goes first."""
@@ -69,27 +66,9 @@ def verified(data: Path, anchor: Path | None, key: str, progress: Callable[[Prog
         Unavailable: it cannot be read.
     """
     kept = notes_in(anchor) if anchor is not None and anchor.is_dir() else ()
-    asked = Asked(keys=tuple(keys_in(key)), kept=tuple(kept))
+    asked = Asked(keys=keys_of(key, "key"), kept=kept)
     total_bytes = _bytes_of(data)
     return verify(Layout(data), asked, lambda done_bytes: progress(Progress(done_bytes, total_bytes)))
-
-
-def keys_in(text: str, name: str = "key") -> Iterator[VerifierKey]:
-    """The keys in a text, one a line; `name` is what errors call it. Raises `Invalid` where one is none."""
-    for line in text.split("\n"):
-        if line.strip():
-            try:
-                yield VerifierKey.parse(line.strip())
-            except errors.Invalid as refusal:
-                raise Invalid(f"read {name}: {refusal}; give what ledger/key holds") from None
-
-
-def notes_in(path: Path) -> Iterator[tuple[str, Note]]:
-    """The signed notes of a file, or of each file of a folder, with where it is. Raises `Invalid` where one is none."""
-    try:
-        yield from read_notes(path)
-    except errors.Invalid as refusal:
-        raise Invalid(str(refusal)) from None
 
 
 def command(data: Path, anchor: Path | None, key: str) -> list[str]:

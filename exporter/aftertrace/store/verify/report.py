@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from aftertrace.verifier import verdicts
-from aftertrace.verifier.verdicts import QUESTIONS, Codes, Finding, Question, Severity, Verdict
+from aftertrace.verifier.verdicts import Codes, Finding, Question, Severity, Signed, Verdict, answered
 
 CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "rows_differ": ("integrity", "error"),
@@ -73,23 +73,11 @@ class Findings(verdicts.Findings):
 
 
 @dataclass(frozen=True, slots=True)
-class LogReport:
-    """One ledger."""
+class LogReport(Signed):
+    """One ledger of a store."""
 
-    origin: str | None
-    """Name of the log; None where no checkpoint can be read."""
-    key: str | None
-    """The key that its checkpoint was verified with, as people hand it on; None where none fits."""
-    key_is_own: bool
-    """Whether that key came from the ledger's own folder, and proves nothing against who may write there."""
-    checkpoint: str | None
-    """The text that was signed."""
-    entries: int
-    """Those that it covers."""
     unsealed: int
-    """Those behind them, which it does not."""
-    compared: int
-    """Checkpoints from elsewhere that it goes on from."""
+    """Entries behind those that are signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +103,10 @@ class Report:
     """Runs whose kept answers are what their records tell; None: none were compared."""
     findings: tuple[Finding, ...]
 
-    def verdict(self, question: Question) -> Verdict:
-        """The answer to a question."""
-        return verdicts.verdict(
-            question,
-            self.findings,
-            CODES,
-            is_signed=bool(self.logs) and all(log.checkpoint is not None for log in self.logs),
-            key_is_own=any(log.key_is_own for log in self.logs),
-        )
-
     @property
     def verdicts(self) -> dict[Question, Verdict]:
-        """All three."""
-        return {question: self.verdict(question) for question in QUESTIONS}
+        """The answers to all three questions."""
+        return answered(self.logs, self.findings, CODES)
 
     @property
     def has_outside(self) -> bool:
