@@ -11,8 +11,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 from tests.analyzer.test_told_anew import forge
+from tests.ingest.drain_samples import drain, new_store, send, traces
 from tests.ingest.forging import rewrite, with_value
 
+from aftertrace.ingest import dialects
 from aftertrace.store.layout import Layout
 from aftertrace.tlog.checkpoint import Checkpoint
 from aftertrace.tlog.keys import SignerKey
@@ -163,6 +165,36 @@ def test_a_restore_is_one_command_that_says_what_it_does(aftertrace: Command, da
     done = aftertrace("seal", "--data", data, "--restore")
     assert (done.code, done.out.partition(":")[0]) == (0, "nothing to restore")
     assert aftertrace("verify", "--data", data, "--key", data.with_name("key")).code == 0
+
+
+def test_a_restore_says_which_requests_have_other_rows(
+    aftertrace: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables are put back, and another aftertrace reads what the WAL has of them."""
+    layout, kept = new_store(tmp_path / "data"), tmp_path / "kept"
+    data, tables = layout.data, tmp_path / "tables"
+    send(layout, traces(1))
+    drain(layout)
+    shutil.copytree(layout.tables_folder, tables)
+    with monkeypatch.context() as patch:
+        patch.setattr(dialects, "DIALECTS", dialects.DIALECTS[-1:])
+        send(layout, traces(2))
+        assert aftertrace("drain", "--data", data).code == 0
+    shutil.copy(layout.ledger_key, kept)
+    shutil.rmtree(layout.tables_folder)
+    shutil.copytree(tables, layout.tables_folder)
+    assert aftertrace("drain", "--data", data).code == 0
+    refused = aftertrace("seal", "--data", data)
+    assert (refused.code, "`aftertrace seal --restore` signs it and names it" in refused.err) == (1, True)
+    done = aftertrace("seal", "--data", data, "--restore")
+    assert (done.code, done.out.partition(";")[0]) == (
+        0,
+        "1 requests have other rows since tables were put back: main/2",
+    )
+    again = aftertrace("seal", "--data", data, "--restore")
+    assert (again.code, again.out.partition(":")[0]) == (0, "nothing to restore")
+    report = aftertrace("verify", "--data", data, "--key", kept)
+    assert (report.code, "restored_otherwise  main/2" in report.out) == (3, True)
 
 
 @pytest.mark.parametrize("what", ["of another store", "with another past"])

@@ -62,7 +62,7 @@ def skipping(entries: list[Entry]) -> Entry:
 
 FORGINGS: dict[str, tuple[Callable[[list[Entry]], Entry], str]] = {
     "a request with other rows": (told_otherwise, "tells request main/1 otherwise than before"),
-    "another request in its place": (another_frame, "tells request main/1 otherwise than before"),
+    "another request in its place": (another_frame, "tells of another request as main/1 than before"),
     "requests left out": (skipping, "leaves out requests of main before 9"),
     "a receiver that nobody began": (
         lambda entries: Batch(receiver="east", day="2025-11-25", frames=told_of(entries).frames),

@@ -28,6 +28,12 @@ _KEEP_S: Final = 60.0
 _REST_S: Final = 10.0
 """Without a new entry for so long, the log rests."""
 
+_NAMED: Final = 20
+"""Requests that are named; how many more there are is counted."""
+_NOTHING: Final = (
+    "nothing to restore: ledger/checkpoint covers no more than the sealer's own note, and no request has other rows"
+)
+
 _log = logging.getLogger("aftertrace.seal")
 
 
@@ -37,7 +43,8 @@ _log = logging.getLogger("aftertrace.seal")
     "--restore",
     "is_restored",
     is_flag=True,
-    help="First go on from ledger/checkpoint, after a backup was put back in which it is newer than sealer/signed.",
+    help="After a backup was put back: go on from ledger/checkpoint where it is newer than sealer/signed, and sign "
+    "requests that were stored once more as other rows.",
 )
 @settings.data_option
 def seal(data: Path, follow: bool, is_restored: bool) -> None:
@@ -47,13 +54,14 @@ def seal(data: Path, follow: bool, is_restored: bool) -> None:
     there was. The key is made the first time, in sealer/key of the data folder. Keep what ledger/key holds somewhere
     else: it verifies what was signed.
 
-    After a backup was put back, --restore does what is to be done before the sealer goes on, and says what that was; it
-    takes nothing back that was signed. `aftertrace verify` then tells what the restore lost.
+    After a backup was put back and drained, --restore does what is to be done before the sealer goes on, and says what
+    that was; it takes nothing back that was signed. `aftertrace verify` then tells what the restore lost, and which
+    requests have other rows since. Use it for a restore of your own, and for nothing else: whoever may write to the
+    data folder can make the sealer ask for it.
     """
     config = settings.current()
     logs.start(config)
-    if is_restored:
-        _restore(settings.existing(data))
+    restored = _restored(settings.existing(data)) if is_restored else []
     stopping = threading.Event()
     if follow:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -64,14 +72,18 @@ def seal(data: Path, follow: bool, is_restored: bool) -> None:
     with opened(settings.existing(data), stopping if follow else None) as sealer:
         if follow:
             _follow(sealer, stopping, anchor)
-        _sealed(sealer)
+        _sealed(sealer, is_restored=is_restored)
         sealer.rest()
         _keep(sealer, anchor)
+        if sealer.retold:
+            restored.append(_retold(sealer.retold))
+        if is_restored:
+            click.echo("\n".join(restored) or _NOTHING)
         _log.info("the ledger is signed up to entry %d", sealer.size)
 
 
-def _restore(data: Path) -> None:
-    """Let the sealer go on from what was shown, and say so."""
+def _restored(data: Path) -> list[str]:
+    """Let the sealer go on from what was shown; what is to be said of that."""
     from aftertrace.store.layout import Layout
     from aftertrace.store.ledger.sealer import restore
 
@@ -81,13 +93,11 @@ def _restore(data: Path) -> None:
         before, now = restore(layout)
     except OSError as error:
         raise Unavailable(f"restore sealer of {data}: {error}; free disk space, or see to its permissions") from error
-    if before == now:
-        click.echo(f"nothing to restore: the sealer's own note covers {now:,} entries, and ledger/checkpoint no more")
-        return
-    click.echo(
+    said = (
         f"sealer/signed covered {before:,} entries, and ledger/checkpoint {now:,}, which the same key signed and which "
         "begins with those: the sealer goes on from there"
     )
+    return [said] if before != now else []
 
 
 def _without_network(event: str, _arguments: tuple[object, ...]) -> None:
@@ -150,8 +160,17 @@ def _keep(sealer: Sealer, anchor: Path | None) -> None:
         _log.warning("keep the checkpoint in %s: %s; tried again", anchor, error.strerror)
 
 
-def _sealed(sealer: Sealer) -> bool:
+def _retold(requests: list[str]) -> str:
+    named, more = ", ".join(requests[:_NAMED]), len(requests) - _NAMED
+    return (
+        f"{len(requests):,} requests have other rows since tables were put back: {named}"
+        + (f" and {more:,} more" if more > 0 else "")
+        + "; that is signed now, and `aftertrace verify` names it as restored_otherwise"
+    )
+
+
+def _sealed(sealer: Sealer, *, is_restored: bool = False) -> bool:
     try:
-        return sealer.seal()
+        return sealer.seal(is_restored=is_restored)
     except OSError as error:
         raise Unavailable(f"seal ledger: {error}; free disk space, or see to its permissions", _RETRY_S) from error

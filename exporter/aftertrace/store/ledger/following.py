@@ -6,7 +6,7 @@ that takes back what was signed, or tells it otherwise. What is told for the fir
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -16,7 +16,18 @@ from aftertrace.store.errors import Corrupt
 from aftertrace.store.ledger.acts import newest
 from aftertrace.store.ledger.entries import Batch, Begin, Entry, FrameEntry, Gap, Restored
 
-Told: TypeAlias = Callable[[str, int, int], dict[int, FrameEntry]]
+
+@dataclass(slots=True)
+class ToldBefore:
+    """What entries say of the requests of a receiver."""
+
+    frames: dict[int, FrameEntry]
+    """By seq, what the last entry says that speaks of it."""
+    restored_seq: int = 0
+    """The last seq that they had told when tables were found put back the last time; 0 if they never were."""
+
+
+Told: TypeAlias = Callable[[str, int, int], ToldBefore]
 """From a receiver, a seq and a number to what so many entries say of its requests from that seq on."""
 
 
@@ -25,12 +36,16 @@ class Following:
     """What the entries so far add up to."""
 
     told: Told
+    is_restored: bool = False
+    """Whether requests may be told otherwise since tables were put back: only somebody with the key can allow it."""
+    retold: list[str] = field(default_factory=list)
+    """Requests that were, `receiver/seq`."""
     number: int = 0
     """How many there are."""
     upto: dict[str, int] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     last_act: int | UnsetType = UNSET
-    _retold: dict[str, tuple[int, dict[int, FrameEntry]]] = field(default_factory=dict)
+    _known: dict[str, tuple[int, ToldBefore]] = field(default_factory=dict)
     """By receiver that told requests once more, since when, and what is said of them by now."""
 
     @classmethod
@@ -38,11 +53,15 @@ class Following:
         """Behind so many entries, with the last of them."""
         if last is None:
             return cls(told)
-        return cls(told, number, dict(last.upto), dict(last.versions), newest(number - 1, last))
+        upto, versions = dict(last.upto), dict(last.versions)
+        return cls(told, number=number, upto=upto, versions=versions, last_act=newest(number - 1, last))
 
-    def copied(self) -> Following:
+    def copied(self, *, is_restored: bool = False) -> Following:
         """Another one that goes on from here, while this one stays."""
-        return Following(self.told, self.number, {**self.upto}, {**self.versions}, self.last_act)
+        upto, versions = {**self.upto}, {**self.versions}
+        return Following(
+            self.told, is_restored, number=self.number, upto=upto, versions=versions, last_act=self.last_act
+        )
 
     def take(self, entry: Entry) -> None:
         """Go on by an entry.
@@ -80,20 +99,36 @@ class Following:
         if first > before + 1 or last - first + 1 != len(entry.frames):
             raise self._refusal(f"leaves out requests of {receiver} before {last}")
         if first <= before:
-            known = self._known(receiver, first)
+            known = self._before(receiver, first)
             for frame in entry.frames:
-                # Tables that were put back get what the WAL still has once more: the very same rows.
-                if frame.seq in known and known[frame.seq] != frame:
-                    raise self._refusal(f"tells request {receiver}/{frame.seq} otherwise than before")
-        if receiver in self._retold:
-            self._retold[receiver][1].update((frame.seq, frame) for frame in entry.frames)
+                self._once_more(receiver, frame, known)
+        if receiver in self._known:
+            self._known[receiver][1].frames.update((frame.seq, frame) for frame in entry.frames)
         self.upto[receiver] = max(before, last)
 
-    def _known(self, receiver: str, first_seq: int) -> Mapping[int, FrameEntry]:
-        since, known = self._retold.get(receiver, (first_seq, None))
+    def _once_more(self, receiver: str, frame: FrameEntry, known: ToldBefore) -> None:
+        """Tables that were put back get what the WAL still has once more: the very same rows, as a rule."""
+        before = known.frames.get(frame.seq)
+        if before is None or before == frame:
+            return
+        if before.digest != frame.digest:
+            raise self._refusal(f"tells of another request as {receiver}/{frame.seq} than before")
+        told = f"tells request {receiver}/{frame.seq} otherwise than before"
+        if frame.seq > known.restored_seq:
+            raise self._refusal(told)
+        if not self.is_restored:
+            raise Corrupt(
+                f"seal ledger: entry {self.number} {told}, expected the same rows; nothing more is signed: if you put "
+                "back tables from a backup, `aftertrace seal --restore` signs it and names it; else run `aftertrace "
+                "verify`, and put ledger/ back from a backup"
+            )
+        self.retold.append(f"{receiver}/{frame.seq}")
+
+    def _before(self, receiver: str, first_seq: int) -> ToldBefore:
+        since, known = self._known.get(receiver, (first_seq, None))
         if known is None or first_seq < since:
             known = self.told(receiver, first_seq, self.number)
-            self._retold[receiver] = first_seq, known
+            self._known[receiver] = first_seq, known
         return known
 
     def _gap(self, entry: Gap) -> None:
@@ -106,6 +141,8 @@ class Following:
             if version >= self.versions.get(table, -1):
                 raise self._refusal(f"puts {table} back to version {version}, which is none before")
             self.versions[table] = version
+        for receiver, (_, known) in self._known.items():
+            known.restored_seq = self.upto[receiver]
 
     def _refusal(self, what: str) -> Corrupt:
         return Corrupt(

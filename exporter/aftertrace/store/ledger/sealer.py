@@ -22,8 +22,8 @@ from aftertrace.store import durable, signer_key
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
-from aftertrace.store.ledger.entries import Batch, Entry, FrameEntry, decoded
-from aftertrace.store.ledger.following import Following
+from aftertrace.store.ledger.entries import Batch, Entry, Restored, decoded
+from aftertrace.store.ledger.following import Following, ToldBefore
 from aftertrace.store.lock import Lock, held
 from aftertrace.tlog.checkpoint import Checkpoint, opened
 from aftertrace.tlog.edge import Edge
@@ -50,6 +50,8 @@ class Sealer:
         self._layout = layout
         self._found: list[bytes] = []
         """Entries that are about to be signed."""
+        self.retold: list[str] = []
+        """Requests that were signed with other rows than before, `receiver/seq`."""
         durable.make_folder(layout.sealer, mode=0o700)
         durable.make_folder(layout.ledger)
         self._lock = Lock(layout.sealer_lock, "seals this store")
@@ -66,8 +68,12 @@ class Sealer:
         """Entries that the last checkpoint covers."""
         return self._edge.size
 
-    def seal(self) -> bool:
+    def seal(self, *, is_restored: bool = False) -> bool:
         """Sign a checkpoint of all entries that are there, durably.
+
+        Args:
+            is_restored: whether requests that were told otherwise since tables were put back are signed too, as far as
+                they are there now. Whoever may write to the ledger can have them told so: it is for a person to say.
 
         Returns:
             Whether there were new ones.
@@ -81,7 +87,7 @@ class Sealer:
         found = self._new()
         if not found:
             return False
-        following, self._found = self._following.copied(), found
+        following, self._found = self._following.copied(is_restored=is_restored), found
         for entry in found:
             following.take(decoded(entry))
         edge, tiles = before.extended([leaf_hash(entry) for entry in found])
@@ -90,7 +96,8 @@ class Sealer:
             durable.make_folder(path.parent)
             durable.write_file(path, content)
         self._publish(Checkpoint(self._key.name, edge.size, edge.root()))
-        self._edge, self._following = edge, following
+        self.retold += following.retold
+        self._edge, self._following = edge, following.copied()
         for tile in _outgrown(before.size, edge.size):
             (self._layout.ledger / tile.path).unlink(missing_ok=True)
         return True
@@ -190,7 +197,7 @@ class Sealer:
         size, root = self._edge.size, self._edge.root()
         return TiledTree(size, root, lambda tile: files.read_tile(self._layout.ledger, tile))
 
-    def _told(self, receiver: str, first_seq: int, number: int) -> dict[int, FrameEntry]:
+    def _told(self, receiver: str, first_seq: int, number: int) -> ToldBefore:
         """What so many entries, signed or about to be, say of a receiver's requests from a seq on.
 
         Raises:
@@ -202,7 +209,7 @@ class Sealer:
         except (FileNotFoundError, Invalid) as refusal:
             raise Corrupt(f"seal ledger: {refusal}, expected what was signed; run `aftertrace verify`") from None
         made = self._found[: number - self._edge.size]
-        return _frames(chain(signed, made), receiver, first_seq)
+        return _told_before(chain(signed, made), receiver, first_seq)
 
     def _new(self) -> list[bytes]:
         """The entries behind those that were signed, on stable storage."""
@@ -300,10 +307,15 @@ def seal(layout: Layout) -> None:
         raise Unavailable(f"seal {layout.data}: {error}; free disk space, or see to its permissions", 1.0) from error
 
 
-def _frames(entries: Iterable[bytes], receiver: str, first_seq: int) -> dict[int, FrameEntry]:
+def _told_before(entries: Iterable[bytes], receiver: str, first_seq: int) -> ToldBefore:
     """What entries say of a receiver's requests from a seq on."""
-    batches = (entry for entry in map(decoded, entries) if isinstance(entry, Batch) and entry.receiver == receiver)
-    return {frame.seq: frame for batch in batches for frame in batch.frames if frame.seq >= first_seq}
+    found = ToldBefore({})
+    for entry in map(decoded, entries):
+        if isinstance(entry, Restored):
+            found.restored_seq = entry.upto.get(receiver, 0)
+        elif isinstance(entry, Batch) and entry.receiver == receiver:
+            found.frames.update((frame.seq, frame) for frame in entry.frames if frame.seq >= first_seq)
+    return found
 
 
 def _outgrown(before: int, size: int) -> list[Tile]:

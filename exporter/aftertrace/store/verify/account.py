@@ -51,6 +51,8 @@ class Account:
     """Whether no other data folder stored in the same tables when it began."""
     _upto: dict[str, int] = field(default_factory=dict)
     _versions: dict[str, int] = field(default_factory=dict)
+    _restored_seqs: dict[str, int] = field(default_factory=dict)
+    """Last seq of each receiver that had been told when tables were found put back the last time."""
     _holds: dict[str, Hold] = field(default_factory=dict)
     """By id, what holds."""
     _ordered: dict[str, list[Retention]] = field(default_factory=dict)
@@ -149,8 +151,11 @@ class Account:
                     "ledger_contradicts", where, f"request {entry.receiver}/{frame.seq} is another than before"
                 )
             elif known is not None and known.rows != told_of(frame):
-                message = f"{where} has other rows of it than the entry before: those were replaced"
-                findings.add("told_again", f"{entry.receiver}/{frame.seq}", message)
+                is_restored = frame.seq <= self._restored_seqs.get(entry.receiver, 0)
+                since = "since tables were put back, as whoever has the key allowed" if is_restored else "replaced"
+                message = f"{where} has other rows of it than the entry before: {since}"
+                code = "restored_otherwise" if is_restored else "told_again"
+                findings.add(code, f"{entry.receiver}/{frame.seq}", message)
         expected.put(date.fromisoformat(entry.day), entry.frames)
         self._reach(entry.receiver, expected, max(last, expected.last_seq))
 
@@ -167,6 +172,7 @@ class Account:
         findings.add("gap", f"evidence {lost}", f"accepted and lost before it was stored, recorded in {where}")
 
     def _restored(self, entry: Restored, where: str, findings: Findings) -> None:
+        self._restored_seqs = self._upto
         for table, version in sorted(entry.back.items()):
             before = self._versions.get(table, -1)
             if version >= before:

@@ -48,6 +48,7 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "refusals_differ": ("completeness", "error"),
     "refusals_missing": ("completeness", "warning"),
     "restored": ("completeness", "warning"),
+    "restored_otherwise": ("integrity", "warning"),
     "wal_behind": ("completeness", "warning"),
     "no_ledger": ("integrity", "warning"),
     "not_sealed": ("authenticity", "warning"),
