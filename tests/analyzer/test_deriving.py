@@ -289,18 +289,33 @@ SERVED: Final = event(
 """What a server tells in a trace of its own."""
 
 
+def end_of(side: str, state: str, trace: str, **columns: str) -> dict[str, Any]:
+    """What one end of a connection tells of a call with an id that no other has."""
+    told = {"dialect": "mcp", "tool_name": "pay", "call_id": "8f14e45f-ceea-467f-a8f1-3b2c1d0e9a72", **columns}
+    return event("tool.called", state, s=50, attributes=f'{{"side":"{side}"}}', **of(trace, "s-9", **told))
+
+
 @pytest.mark.parametrize(
-    "later",
+    "rows",
     [
-        pytest.param((ran("1", 1, 100),), id="a run that encloses it"),
-        pytest.param((ran("1", 1, 100), ran("2", 10, 20)), id="and one that began later, and ended before it"),
+        pytest.param((SERVED, ran("1", 1, 100)), id="a run that encloses it"),
+        pytest.param((SERVED, ran("1", 1, 100), ran("2", 10, 20)), id="and one that began later, and ended before it"),
+        pytest.param(
+            (
+                event("action.proposed", "echoed", s=40, **of("3", "s-9", call_id="c-3")),
+                end_of("client", "failed", "3", source="other"),
+                end_of("server", "refused", "4"),
+                ran("1", 1, 100, source="other"),
+            ),
+            id="one end of a call, in a trace that the conversation of its other end passes through",
+        ),
     ],
 )
-def test_what_a_run_encloses_in_time_alone_is_told_anew(tmp_path: Path, later: tuple[dict[str, Any], ...]) -> None:
+def test_what_a_run_encloses_in_time_alone_is_told_anew(tmp_path: Path, rows: tuple[dict[str, Any], ...]) -> None:
     """Which run of its tool began last before it decides: each that comes may make another one that. At the times in
     between it is told as it was then.
     """
-    whole = stored(SERVED, *later)
+    whole = stored(*rows)
     seqs = list(range(1, whole.events.height + 1))
     whole = arriving(whole, seqs, [RECEIVED_NS + seq * 3 * HOUR_NS for seq in seqs])
     store = Growing(open_folder(tmp_path / "data"), whole)

@@ -38,27 +38,35 @@ def touched(found: Found, fresh: dict[str, pl.DataFrame]) -> pl.DataFrame:
         found: where rows are looked for, these among them.
         fresh: by table, the rows, with `COLUMNS` at least.
     """
-    rows = {table: frame.select(COLUMNS[table]) for table, frame in fresh.items()}
-    traces = pl.concat([frame.select(kind=pl.lit("trace"), key="trace_id") for frame in rows.values()])
-    traces = traces.drop_nulls().unique()
-    if traces.height:
-        rows = {
-            table: pl.concat([frame, found.by(table, traces, COLUMNS[table])]).unique() for table, frame in rows.items()
-        }
+    rows = _with_traces(found, {table: frame.select(COLUMNS[table]) for table, frame in fresh.items()})
     events, no_spans = rows["events"], rows["spans"].clear()
+    # Whether that is a copy makes a difference to every run that its call is told of in.
+    enclosed = _with_traces(found, {"spans": no_spans, "events": neighbours.enclosed(found, events)})
     beside = [
         neighbours.by_ids(found, events, events),
         neighbours.enclosing(found, events),
-        neighbours.enclosed(found, events),
+        neighbours.by_ids(found, enclosed["events"], enclosed["events"]),
     ]
     retold = neighbours.retelling(found, rows)
     return pl.concat(
         [
             keys_of(rows["spans"], events),
+            keys_of(enclosed["spans"], enclosed["events"]),
             *(keys_of(no_spans, each) for each in beside),
             *([keys_of(retold["spans"], retold["events"])] if retold else []),
         ]
     ).unique()
+
+
+def _with_traces(found: Found, rows: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Rows, and all others of their traces."""
+    traces = pl.concat([frame.select(kind=pl.lit("trace"), key="trace_id") for frame in rows.values()])
+    traces = traces.drop_nulls().unique()
+    if not traces.height:
+        return rows
+    return {
+        table: pl.concat([frame, found.by(table, traces, COLUMNS[table])]).unique() for table, frame in rows.items()
+    }
 
 
 def leads_of(told: Derivation, meant: pl.Series) -> pl.DataFrame:

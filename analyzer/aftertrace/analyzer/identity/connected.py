@@ -195,14 +195,22 @@ def _gather_beside(gathered: _Gathered, core: pl.DataFrame) -> None:
     traces = pl.concat([rows.select("trace_id") for rows in near.values()]).drop_nulls().unique()
     untold = gathered.rows["events"].filter(pl.col("conversation_id").is_null()).join(traces, on="trace_id", how="semi")
     events = pl.concat([near["events"], untold]).unique(_RECORD["events"], maintain_order=True)
-    for beside in (
-        neighbours.by_ids(gathered.found, events, gathered.rows["events"]),
-        neighbours.enclosing(gathered.found, events),
-    ):
-        gathered.ask_traces(beside)
-        gathered.add("events", beside.filter(pl.col("trace_id").is_null()))
+    elsewhere = neighbours.by_ids(gathered.found, events, gathered.rows["events"])
+    _gather_places(gathered, elsewhere)
+    # What another sender tells there of the same calls may be a copy of a run that lies in yet another place.
+    passed = pl.concat([traces, elsewhere.select("trace_id")]).unique()
+    beside = gathered.rows["events"].join(passed, on="trace_id", how="semi")
+    loose = elsewhere.filter(pl.col("trace_id").is_null())
+    told = pl.concat([events, beside, loose]).unique(_RECORD["events"], maintain_order=True)
+    _gather_places(gathered, neighbours.enclosing(gathered.found, told))
     for table, retelling in neighbours.retelling(gathered.found, gathered.rows).items():
         gathered.add(table, retelling)
+
+
+def _gather_places(gathered: _Gathered, beside: pl.DataFrame) -> None:
+    """Add events, and the whole traces of those that lie in one."""
+    gathered.ask_traces(beside)
+    gathered.add("events", beside.filter(pl.col("trace_id").is_null()))
 
 
 def _near(rows: pl.DataFrame, core: pl.DataFrame) -> pl.DataFrame:
