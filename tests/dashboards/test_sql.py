@@ -12,6 +12,7 @@ import pytest
 from dashboards import stores
 from dashboards.conftest import OpenPage
 from dashboards.test_hostile import leaks
+from streamlit.testing.v1 import AppTest
 
 from aftertrace.analyzer import Analysis, Invalid, open_analysis
 from aftertrace.analyzer.querying import bounded
@@ -22,6 +23,11 @@ from aftertrace.dashboards import answers
 from aftertrace.dashboards.examples import EXAMPLES
 
 
+def asked(page: AppTest) -> AppTest:
+    """The page after its button was clicked."""
+    return next(each for each in page.button if each.label == "Ask").click().run()
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda each: each.words)
 def test_examples_give_what_the_command_gives(
     example: object, weeks: Path, after_weeks: int, open_page: OpenPage, capsys: pytest.CaptureFixture[str]
@@ -30,7 +36,7 @@ def test_examples_give_what_the_command_gives(
     text = example.text  # type: ignore[attr-defined]
     assert root.run(["sql", "--data", str(weeks), "--format", "csv", text]) == 0
     told = capsys.readouterr().out
-    page = open_page("sql", weeks, sql=text)
+    page = asked(open_page("sql", weeks, sql=text))
     assert not page.exception
     height = told.count("\n") - 1
     assert page.subheader[0].value == f"{height} row{'' if height == 1 else 's'}"
@@ -47,6 +53,16 @@ def test_an_example_that_is_clicked_is_asked_and_stands_in_the_address(weeks: Pa
     page.button(key=EXAMPLES[0].words).click().run()
     assert page.query_params == {"sql": EXAMPLES[0].text}
     assert page.subheader[0].value.endswith("rows")
+
+
+def test_a_statement_in_an_address_is_not_run(recorded: Path, open_page: OpenPage) -> None:
+    """Whoever opens a link reads it first; what was asked stays asked until the statement is another one."""
+    page = open_page("sql", recorded, sql="SELECT 1 AS one")
+    assert [each.value for each in page.info] == ["Nothing was asked yet: read the statement, then Ask."]
+    assert page.text_area[0].value == "SELECT 1 AS one"
+    assert [each.value for each in page.subheader] == ["Tables"]
+    assert [each.value for each in asked(page).subheader] == ["1 row", "Tables"]
+    assert [each.value for each in page.text_area[0].set_value("SELECT 2").run().subheader] == ["1 row", "Tables"]
 
 
 def test_every_table_that_it_reads_is_documented(analysis: Analysis, recorded: Path, open_page: OpenPage) -> None:
@@ -70,7 +86,7 @@ def test_every_table_that_it_reads_is_documented(analysis: Analysis, recorded: P
 )
 def test_what_cannot_be_answered_says_why(text: str, said: str, recorded: Path, open_page: OpenPage) -> None:
     """With what there is."""
-    page = open_page("sql", recorded, sql=text)
+    page = asked(open_page("sql", recorded, sql=text))
     assert [each.value for each in page.warning] == ["This cannot be answered."]
     assert said in page.code[0].value
     assert not page.exception
@@ -121,19 +137,20 @@ def test_an_answer_stays_until_it_is_asked_for_again(tmp_path: Path, open_page: 
     """The page is drawn again whenever the store has moved on; a statement is not run again for that."""
     store = stores.recorded(tmp_path / "data", ["claude-code/hook_deny"])
     text = "SELECT run_id FROM runs"
-    page = open_page("sql", store, sql=text)
+    page = asked(open_page("sql", store, sql=text))
     stores.recorded(store, ["claude-code/tty_approve"])
     assert page.run().subheader[0].value == "1 row"
-    next(each for each in page.button if each.label == "Ask").click().run()
-    assert page.subheader[0].value == f"{open_analysis(store).runs.height} rows"
+    assert asked(page).subheader[0].value == f"{open_analysis(store).runs.height} rows"
 
 
 def test_hostile_values_and_names_are_text(hostile: Path, open_page: OpenPage) -> None:
     """In cells, in headings, and in files no formula."""
-    page = open_page("sql", hostile, sql='SELECT agent_name, tool_name AS "<b>**x**\u202e", arguments FROM calls')
-    assert not page.exception
+    text = 'SELECT agent_name, tool_name AS "<b>**x**\u202e", arguments FROM calls'
+    page = open_page("sql", hostile, sql=text)
     # What the reader typed stands where it was typed.
     assert leaks(page) == {"text_area.value"}
+    assert leaks(asked(page)) == set()
+    assert not page.exception
     table = page.dataframe[0].value
     assert "<b>**x**\\u202e" in table.columns
     assert not [text for text in table.iloc[:, 1] if any(mark in str(text) for mark in "\u202e\u200b\x1b")]

@@ -1,4 +1,7 @@
-"""Ask in SQL: one reading statement over the documented tables, its rows, and the same as files."""
+"""Ask in SQL: one reading statement over the documented tables, its rows, and the same as files.
+
+A statement in an address is shown and not run: whoever sent the link would decide what this machine computes.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from aftertrace.dashboards.plain import plain_lines
 from aftertrace.dashboards.quantities import count, moment
 
 _ANSWER = "sql_answer"
+_ASKED = "sql_asked"
 _MOST_PARTS = 400
 
 settings = data.settings()
@@ -21,14 +25,16 @@ bounds = bounded.DEFAULT
 filters.keep()
 
 
+def ask() -> None:
+    """Run what the box holds, anew: the store may have more by now."""
+    st.session_state[_ASKED] = st.session_state["sql"]
+    st.session_state.pop(_ANSWER, None)
+
+
 def begin_with(text: str) -> None:
     """Put an example into the box, and ask it."""
     st.session_state["sql"] = text
-
-
-def ask_again() -> None:
-    """Forget what was answered: the store may have more by now."""
-    st.session_state.pop(_ANSWER, None)
+    ask()
 
 
 asking, told = st.columns([7, 5], gap="large")
@@ -39,9 +45,10 @@ with asking:
         bind="query-params",
         placeholder=EXAMPLES[0].text,
         height=150,
+        on_change=ask,
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button("Ask", icon=":material/play_arrow:", type="primary", on_click=ask_again)
+        st.button("Ask", icon=":material/play_arrow:", type="primary", on_click=ask)
         gib = f"{bounds.memory_bytes / 2**30:.0f} GiB of memory"
         st.caption(
             f"At most {bounds.seconds:.0f} s, {gib} and {bounds.rows:,} rows. It reads the tables below, no files, and "
@@ -53,7 +60,9 @@ with told:
         for example in some:
             column.button(example.words, key=example.words, on_click=begin_with, args=(example.text,), width="stretch")
 
-if text and text.strip():
+if text and text.strip() and st.session_state.get(_ASKED) != text:
+    st.info("Nothing was asked yet: read the statement, then Ask.", icon=":material/play_arrow:")
+elif text and text.strip():
     kept = st.session_state.get(_ANSWER)
     if kept is None or kept[0] != text:
         with st.spinner("Asking …"):
