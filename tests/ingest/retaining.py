@@ -9,7 +9,7 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
 from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.retention.plan import Held, Plan, planned
-from aftertrace.store.retention.policy import Policy
+from aftertrace.store.retention.policy import Policy, Terms
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.verify import Asked, verify
 from aftertrace.store.verify.report import Report
@@ -19,7 +19,7 @@ from .drain_samples import DAY_NS, NOON_NS, drain, send, stored, traces
 
 FIRST = date(2025, 11, 25)
 TODAY = FIRST + timedelta(days=186)
-POLICY = Policy(evidence_days=184, keeps_configurations=False)
+POLICY = Policy(Terms(184), keeps_configurations=False)
 """Two of the days below are over: the first by two days."""
 AT_ONCE = DrainOptions(grace_s=0)
 

@@ -23,7 +23,7 @@ from aftertrace.store.ledger.entries import Hold, Retained, Retention
 from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.retention import destroying
 from aftertrace.store.retention.plan import Going, Held, Staying
-from aftertrace.store.retention.policy import Policy
+from aftertrace.store.retention.policy import Policy, Term, Terms
 from aftertrace.store.segment import SEGMENT_BYTES
 from aftertrace.store.tables import TableWriter
 from aftertrace.store.wal import WalOptions, WalWriter
@@ -62,12 +62,12 @@ def test_a_plan_says_what_goes_and_what_stays_and_why(filled: Layout) -> None:
     told = plan(filled, holding(filled))
     (going,) = told.going
     rows = {"evidence": 4, "spans": 4, "events": 4}
-    assert going == Going("main", FIRST, ((1, 2),), 2, rows, going.stored_bytes, 184)
+    assert going == Going("main", FIRST, ((1, 2),), 2, rows, going.stored_bytes, 184, "184 days")
     assert going.stored_bytes > 0
     assert told.staying == (Staying("main", date(2025, 11, 26), "hold 2025-11-26/2025-11-26", 2, 12),)
     assert acts.holds(acts.recorded(filled))[0].id == ident
     assert plan(filled, today=FIRST + timedelta(days=184)).going == ()
-    assert plan(filled, terms=Policy(evidence_days=0)).going == ()
+    assert plan(filled, terms=Policy(Terms(0))).going == ()
     assert {name: frame.equals(before[name]) for name, frame in stored(filled).items()} == dict.fromkeys(before, True)
 
 
@@ -167,13 +167,15 @@ def test_what_came_again_and_is_held_keeps_its_first_copy(layout: Layout) -> Non
 
 
 def test_terms_by_source(layout: Layout) -> None:
-    """The first name that fits; for ever; and the shortest one is the plan's."""
+    """For ever; shorter; and longer: what the term of all others would have made over is told."""
     send(layout, traces(1))
     drain(layout)
-    for terms, goes in (((("*", 0),), False), ((("x", 0), ("anon*", 185)), True), ((("anonymous", 400),), False)):
-        told = plan(layout, terms=Policy(evidence_days=184, of_sources=terms))
-        assert bool(told.going) is goes, terms
-    assert [each.why for each in told.staying] == []
+    for term, goes in ((Term("source", "*", 0), False), (Term("source", "anon*", 185), True)):
+        told = plan(layout, terms=Policy(Terms(184, (term,))))
+        assert bool(told.going) is goes, term
+    assert [(each.term_days, each.term) for each in told.going] == [(185, "185 days of source anon*")]
+    told = plan(layout, terms=Policy(Terms(184, (Term("source", "anonymous", 400),))))
+    assert [each.why for each in told.staying] == ["its term is 400 days of source anonymous"]
 
 
 def test_an_order_that_knows_not_of_a_hold_is_refused(filled: Layout) -> None:

@@ -15,7 +15,7 @@ from aftertrace.store.ledger import acts
 from aftertrace.store.ledger.entries import Retained
 from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.retention import destroying
-from aftertrace.store.retention.policy import Policy
+from aftertrace.store.retention.policy import Policy, Terms
 
 from .drain_samples import DAY_NS, NOON_NS, drain, send, stored, traces
 from .retaining import AT_ONCE, apply, canaries, canary, checked, codes, every, fill, left, plan
@@ -116,4 +116,4 @@ def test_a_disk_that_fails_while_an_order_is_carried_out_loses_nothing(
 
 def test_a_term_of_more_days_than_the_calendar_has_is_never_over(filled: Layout) -> None:
     """And no error."""
-    assert plan(filled, today=date(9999, 12, 31), terms=Policy(evidence_days=10**9)).going == ()
+    assert plan(filled, today=date(9999, 12, 31), terms=Policy(Terms(10**9))).going == ()

@@ -5,15 +5,43 @@ from __future__ import annotations
 import pytest
 
 from aftertrace.store.errors import Invalid
-from aftertrace.store.retention.policy import Policy, policy
+from aftertrace.store.retention.policy import Policy, Term, Terms, policy
+
+NAMED = (
+    ("source:acme/*", "200"),
+    ("source:acme/refunds", "300"),
+    ("tenant:acme", "250"),
+    ("tenant:*", "210"),
+    ("source:a.c", "0"),
+    ("agent:re*", "500"),
+    ("tag:stage=prod*", "600"),
+    ("tag:stage=*", "190"),
+    ("tag:tier=a=b", "700"),
+)
 
 
-def test_terms_are_by_source_and_the_first_that_fits_counts() -> None:
+def test_of_each_name_the_first_that_fits_counts_and_a_source_before_its_tenant() -> None:
     """An asterisk is any characters; 0 is for ever, and no term."""
-    told = policy(400, 183, (("acme/*", "200"), ("acme/refunds", "300"), ("*", "0")), keeps_configurations=True)
-    assert [told.days_of(source) for source in ("acme/refunds", "acme", "a+b")] == [200, 0, 0]
-    assert (told.shortest_days, policy(0, 183, (), keeps_configurations=True).shortest_days) == (200, None)
-    assert Policy(of_sources=(("a.c", 1),)).days_of("abc") == 400
+    told = policy(400, 183, NAMED, keeps_configurations=True).evidence
+    found = {source: told.of_source(source) for source in ("acme/refunds", "other/x", "abc", "a.c", "anonymous")}
+    assert {source: term and (term.of, term.name, term.days) for source, term in found.items()} == {
+        "acme/refunds": ("source", "acme/*", 200),
+        "other/x": ("tenant", "*", 210),
+        "abc": None,
+        "a.c": ("source", "a.c", 0),
+        "anonymous": None,
+    }
+    assert [str(term) for term in (told.of("agent", "refunds"), told.of("agent", "x"), found["a.c"])] == [
+        "500 days of agent re*", "None", "for ever of source a.c",
+    ]  # fmt: skip
+    assert (told.shortest_days, Terms(0).shortest_days) == (190, None)
+
+
+def test_a_tag_is_a_key_as_it_stands_and_a_value() -> None:
+    """With asterisks and equals signs in the value alone."""
+    told = policy(400, 183, NAMED, keeps_configurations=True).evidence
+    found = [told.of("tag", value, key) for value, key in (("prod-1", "stage"), ("test", "stage"), ("prod", "tier"))]
+    assert [term and term.days for term in [*found, told.of("tag", "a=b", "tier")]] == [600, 190, None, 700]
 
 
 @pytest.mark.parametrize(
@@ -21,8 +49,13 @@ def test_terms_are_by_source_and_the_first_that_fits_counts() -> None:
     [
         (182, 183, (), "expected 183 at least"),
         (-1, 0, (), "expected 1 at least"),
-        (400, 183, (("acme", "30"),), "evidence_days_of 'acme'"),
-        (400, 183, (("acme", "a year"),), "expected days"),
+        (400, 183, (("agent:acme", "30"),), "evidence_days_of 'agent:acme'"),
+        (400, 183, (("source:acme", "a year"),), "expected days"),
+        (400, 183, (("acme", "400"),), "expected 'source:NAME'"),
+        (400, 183, (("run:acme", "400"),), "expected 'source:NAME'"),
+        (400, 183, (("tenant:", "400"),), "expected 'source:NAME'"),
+        (400, 183, (("tag:stage", "400"),), "'tag:KEY=VALUE'"),
+        (400, 183, (("tag:=prod", "400"),), "'tag:KEY=VALUE'"),
         (400, -1, (), "floor_days"),
     ],
 )
@@ -36,3 +69,4 @@ def test_a_shorter_floor_is_a_choice() -> None:
     """Negative control: the same term with another floor; and policies are told apart."""
     one, other = (policy(30, floor, (), keeps_configurations=True) for floor in (30, 7))
     assert one.digest != other.digest
+    assert Policy(Terms(30, (Term("agent", "a", 30),))).digest != Policy(Terms(30, (Term("source", "a", 30),))).digest

@@ -14,6 +14,7 @@ import click
 from aftertrace.cli import settings
 from aftertrace.cli.holding import told, who
 from aftertrace.cli.output import form_option, say
+from aftertrace.cli.terms import are_of_records, configured, named_records, records_of
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import size
 from aftertrace.store.errors import Invalid
@@ -157,25 +158,14 @@ def _planned(data: Path) -> tuple[Plan, Layout]:
     from aftertrace.store.retention.plan import planned
     from aftertrace.store.snapshot import Snapshot
 
-    policy, layout = _policy(), Layout(settings.existing(data))
+    policy, layout = configured(), Layout(settings.existing(data))
     stored = settings.readable(data)
     # What holds is read first: what is set meanwhile makes the plan one of before.
     recorded = acts.recorded(layout)
     held = _held(stored, recorded, policy)
+    named = named_records(settings.analysis(stored), policy.evidence) if are_of_records(policy.evidence) else None
     today = datetime.now(UTC).date()
-    return planned(Snapshot.of(stored), policy, held, today, acts.last_hold(recorded)), layout
-
-
-def _policy() -> Policy:
-    from aftertrace.store.retention.policy import policy
-
-    section = settings.current().retention
-    return policy(
-        section.evidence_days,
-        section.floor_days,
-        section.evidence_days_of,
-        keeps_configurations=section.keep_configurations,
-    )
+    return planned(Snapshot.of(stored), policy, held, today, acts.last_hold(recorded), named), layout
 
 
 def _held(data: Path, recorded: tuple[Recorded, ...], policy: Policy) -> list[Held]:
@@ -184,7 +174,7 @@ def _held(data: Path, recorded: tuple[Recorded, ...], policy: Policy) -> list[He
     from aftertrace.store.retention.plan import CONFIGURATION, Held
 
     holds = acts.holds(recorded)
-    if policy.shortest_days is None:
+    if policy.evidence.shortest_days is None:
         return []
     found = held_by(data, holds)
     if policy.keeps_configurations:
@@ -221,26 +211,14 @@ def _requests(analysis: Analysis, run_ids: Iterable[str]) -> pl.DataFrame:
     return records_of(analysis, run_ids).select("receiver", "seq").unique()
 
 
-def records_of(analysis: Analysis, run_ids: Iterable[str]) -> pl.DataFrame:
-    """`receiver`, `seq`, `index` of the records of some runs."""
-    import polars as pl
-
-    wanted, place = list(run_ids), ("receiver", "seq", "index")
-    if not wanted:
-        return pl.DataFrame(schema={"receiver": pl.String, "seq": pl.Int64, "index": pl.Int32})
-    of = analysis.of(*wanted).identified
-    frames = [frame.lazy().filter(pl.col("run_id").is_in(wanted)).select(place) for frame in (of.spans, of.events)]
-    return pl.concat(frames).unique().collect()
-
-
 def _object(found: Plan) -> dict[str, Any]:
     return {
         "plan": found.digest.hex(),
         "today": found.today.isoformat(),
         "policy": {
             "digest": found.policy.digest.hex(),
-            "evidence_days": found.policy.evidence_days,
-            "evidence_days_of": dict(found.policy.of_sources),
+            "evidence_days": found.policy.evidence.days,
+            "evidence_days_of": {f"{term.of}:{term.name}": term.days for term in found.policy.evidence.others},
             "floor_days": found.policy.floor_days,
             "keep_configurations": found.policy.keeps_configurations,
         },
@@ -253,6 +231,7 @@ def _object(found: Plan) -> dict[str, Any]:
                 "rows": dict(each.rows),
                 "bytes": each.stored_bytes,
                 "term_days": each.term_days,
+                "term": each.term,
                 "stretches": each.stretches,
             }
             for each in found.going
@@ -274,7 +253,7 @@ def _object(found: Plan) -> dict[str, Any]:
 def _page(found: Plan) -> list[str]:
     lines = [
         f"goes   {each.day}  {each.receiver}  {each.requests:,} requests with {sum(each.rows.values()):,} rows, "
-        f"about {size(each.stored_bytes)}: its term of {each.term_days} days is over"
+        f"about {size(each.stored_bytes)}: its term is over, {each.term}"
         for each in found.going
     ]
     lines += [

@@ -159,6 +159,8 @@ def _taking(ordered: Sequence[Retention | Erasure]) -> _Taking:
     if records:
         told = {receiver: sorted(found) for receiver, found in records.items()}
         return _Taking(frozenset(records), partial(_among, records=told), {"erased": told})
+    # Each term has entries of its own, and their stretches lie between each other.
+    requests = {receiver: sorted(found) for receiver, found in requests.items()}
     return _Taking(frozenset(requests), partial(_within, requests=requests), {"destroyed": requests})
 
 

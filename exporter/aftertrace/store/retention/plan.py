@@ -16,7 +16,8 @@ from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.ledger.acts import Destroyed, Retaining
 from aftertrace.store.ledger.entries import STRETCHES, Hold, days_of, text_of
 from aftertrace.store.objects import objects_of
-from aftertrace.store.retention.policy import FOR_EVER, Policy
+from aftertrace.store.retention.named import NAMED, length, of_requests
+from aftertrace.store.retention.policy import Policy, told_days
 from aftertrace.store.schema import PARTITION
 from aftertrace.store.snapshot import collected
 from aftertrace.store.sources import tenant_of
@@ -54,7 +55,9 @@ class Going:
     stored_bytes: int
     """Of the files that have them, in proportion to the rows."""
     term_days: int
-    """The shortest term of those that made them over."""
+    """That made them over."""
+    term: str
+    """The same as people read it, with what it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +113,14 @@ def _parts(going: Going) -> Iterator[Destroyed]:
 
 
 def planned(
-    snapshot: Snapshot, policy: Policy, held: Sequence[Held], today: date, after: int | UnsetType = UNSET
+    snapshot: Snapshot,
+    policy: Policy,
+    held: Sequence[Held],
+    today: date,
+    after: int | UnsetType = UNSET,
+    named: pl.DataFrame | None = None,
 ) -> Plan:
-    """Plan what a policy makes over.
+    """Plan what a policy makes over. A request is over when all of its records are.
 
     Args:
         snapshot: of the store.
@@ -120,13 +128,15 @@ def planned(
         held: what must stay.
         today: in UTC. Nothing of it goes, whatever the term.
         after: number of the last hold or release that `held` knows of.
+        named: records with terms by agents and tags, columns as in `named.NAMED`; None: the policy has no such terms.
 
     Raises:
         Corrupt: a file of a table is damaged or missing.
         Unavailable: it cannot be reached.
     """
     days = _days(snapshot, policy, today)
-    told = [_told(snapshot, policy, held, today, day) for day in days]
+    requests = of_requests(NAMED.to_frame() if named is None else named)
+    told = [_told(snapshot, policy, held, requests, today, day) for day in days]
     if told:
         together = _with_firsts(snapshot, pl.concat(told))
         told = [together.filter(pl.col(PARTITION) == day) for day in days]
@@ -136,30 +146,61 @@ def planned(
 
 
 def _days(snapshot: Snapshot, policy: Policy, today: date) -> list[date]:
-    if policy.shortest_days is None:
+    shortest_days = policy.evidence.shortest_days
+    if shortest_days is None:
         return []
     days = {day for table in SEQUENCED for _, day in snapshot.files(table)}
-    return sorted(day for day in days if (today - day).days > policy.shortest_days)
+    return sorted(day for day in days if (today - day).days > shortest_days)
 
 
-def _told(snapshot: Snapshot, policy: Policy, held: Sequence[Held], today: date, day: date) -> pl.DataFrame:
-    """The rows of `_frames` with their day, the days of their source's `term_days`, whether they are over by it, and
-    `why` they stay; null: they go.
+def _told(
+    snapshot: Snapshot, policy: Policy, held: Sequence[Held], named: pl.DataFrame, today: date, day: date
+) -> pl.DataFrame:
+    """The rows of `_frames` with their day, their term (`days`, `term`), whether any term made them over, and `why`
+    they stay; null: they go.
     """
     frames = _frames(snapshot, day)
     own = snapshot.layout.own(frames["receiver"].unique())
-    terms = {source: policy.days_of(source) for source in frames["source"].unique()}
-    age_days = (today - day).days
-    over = [source for source, days in terms.items() if days != FOR_EVER and age_days > days]
-    reasons = [(each.why, is_held(each, day)) for each in held]
-    reasons.append((FOREIGN, ~pl.col("receiver").is_in(sorted(own))))
-    reasons.append(("its source has a longer term", ~pl.col("source").is_in(over)))
-    return frames.with_columns(
+    age_days, default = (today - day).days, length(policy.evidence.days)
+    of_source = {source: policy.evidence.of_source(source) for source in frames["source"].unique()}
+    usual = told_days(policy.evidence.days)
+    lengths = {source: default if term is None else length(term.days) for source, term in of_source.items()}
+    texts = {source: usual if term is None else str(term) for source, term in of_source.items()}
+    frames = frames.with_columns(
         pl.lit(day).alias(PARTITION),
-        term_days=pl.col("source").replace_strict(terms, return_dtype=pl.Int64),
-        is_over=pl.col("source").is_in(over),
-        why=pl.coalesce(*(pl.when(is_kept).then(pl.lit(reason)) for reason, is_kept in reasons)),
+        days=pl.col("source").replace_strict(lengths, return_dtype=pl.Int64),
+        term=pl.col("source").replace_strict(texts, return_dtype=pl.String),
     )
+    least_days = pl.min_horizontal(pl.lit(default), "days")
+    if named.height:
+        # Records of which nothing is told go with those that came with them.
+        together = frames.join(named, on=_REQUEST, how="left").join(_records(snapshot, day), on=_REQUEST, how="left")
+        is_named = pl.col("named_records").is_not_null() & (
+            (pl.col("named_records") >= pl.col("records").fill_null(0)) | (pl.col("named_days") >= pl.col("days"))
+        )
+        frames = together.with_columns(
+            days=pl.when(is_named).then("named_days").otherwise("days"),
+            term=pl.when(is_named).then("named_term").otherwise("term"),
+            least_days=pl.min_horizontal(least_days, "least_days"),
+        )
+    else:
+        frames = frames.with_columns(least_days=least_days)
+    reasons = [(pl.lit(each.why), is_held(each, day)) for each in held]
+    reasons.append((pl.lit(FOREIGN), ~pl.col("receiver").is_in(sorted(own))))
+    reasons.append((pl.format("its term is {}", "term"), pl.col("days") >= age_days))
+    return frames.sort(_REQUEST).with_columns(
+        is_over=pl.col("least_days") < age_days,
+        why=pl.coalesce(*(pl.when(is_kept).then(reason) for reason, is_kept in reasons)),
+    )
+
+
+def _records(snapshot: Snapshot, day: date) -> pl.DataFrame:
+    """`receiver`, `seq` of the requests of a day, and of how many `records` anything is told."""
+    place = (*_REQUEST, "index")
+    rows = [snapshot.scan(table, columns=[*place, PARTITION]) for table in ("spans", "events")]
+    told = pl.concat([frame.filter(pl.col(PARTITION) == day).select(place) for frame in rows]).unique()
+    (found,) = collected(told.group_by(_REQUEST).agg(records=pl.len().cast(pl.Int64)))
+    return found
 
 
 def _with_firsts(snapshot: Snapshot, told: pl.DataFrame) -> pl.DataFrame:
@@ -183,7 +224,8 @@ def _with_firsts(snapshot: Snapshot, told: pl.DataFrame) -> pl.DataFrame:
 
 def _going(snapshot: Snapshot, day: date, told: pl.DataFrame) -> Iterator[Going]:
     bytes_of = _bytes_by_row(snapshot, day, told)
-    for (receiver,), rows in told.filter(pl.col("why").is_null()).group_by("receiver", maintain_order=True):
+    going = told.filter(pl.col("why").is_null())
+    for (receiver, term, days), rows in going.group_by("receiver", "term", "days", maintain_order=True):
         counts = {table: int(rows[table].sum()) for table in SEQUENCED}
         yield Going(
             receiver=str(receiver),
@@ -192,7 +234,8 @@ def _going(snapshot: Snapshot, day: date, told: pl.DataFrame) -> Iterator[Going]
             requests=rows.height,
             rows=counts,
             stored_bytes=round(sum(counts[table] * bytes_of[table] for table in SEQUENCED)),
-            term_days=min(rows["term_days"].to_list()),
+            term_days=int(str(days)),
+            term=str(term),
         )
 
 
