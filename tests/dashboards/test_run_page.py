@@ -17,12 +17,15 @@ from streamlit.testing.v1 import AppTest
 from aftertrace.analyzer import Analysis, Filter, open_analysis
 from aftertrace.analyzer.records import record_words
 from aftertrace.analyzer.records.rfc3339 import rfc3339
+from aftertrace.cli import root
 from aftertrace.cli.filters import instant_ns
-from aftertrace.dashboards import call_cards, data, run_list
+from aftertrace.dashboards import call_cards, data, packing, run_list
 from aftertrace.dashboards.addresses import run_address
 from aftertrace.store.commentary.comments import Comment, Subject
 from aftertrace.store.commentary.log import add
 from aftertrace.store.layout import Layout
+from aftertrace.verifier.given import keys_of
+from aftertrace.verifier.verify import verify_packet
 
 
 @pytest.fixture(scope="module")
@@ -198,6 +201,37 @@ def test_a_run_can_be_taken_along_as_one_file(recorded: Path, analysis: Analysis
     written = data.record_page(analysis, run_id)
     assert written.startswith("<!doctype html>")
     assert run_id in written
+
+
+def test_a_packet_can_be_taken_along(tmp_path: Path, open_page: OpenPage) -> None:
+    """The one that the command makes: whoever has the key can verify it, and its export is an entry of the ledger."""
+    store = tmp_path / "data"
+    assert root.run(["import", "--data", str(store), str(stores.RECORDINGS / "claude-code/hook_deny.otlp.jsonl")]) == 0
+    run_id = open_analysis(store).resolve_run("last")
+    page = open_page("run", store, run=run_id)
+    next(each for each in page.button if each.label == "Make the packet").click().run()
+    assert ([each.value for each in page.warning], list(page.exception)) == ([], [])
+    assert [each.proto.label for each in page.get("download_button")] == ["Run record, as one file", "Packet"]
+    made = page.session_state["packet"]
+    (tmp_path / "packet.zip").write_bytes(made.content)
+    report = verify_packet(tmp_path / "packet.zip", list(keys_of((store / "ledger" / "key").read_text("utf-8"))), ())
+    assert ((made.run_id, made.refusal), report.verdicts) == (
+        (run_id, None),
+        {"integrity": "holds", "completeness": "holds", "authenticity": "holds"},
+    )
+    assert report.receipt is not None
+
+
+def test_a_packet_that_cannot_be_made_says_why(
+    tmp_path: Path, recorded: Path, analysis: Analysis, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the command's words, as text."""
+    assert "no store there" in (packing.packed(tmp_path / "none", "feed").refusal or "")
+    monkeypatch.setattr(packing, "packed", lambda _, run_id: packing.Packed(run_id, refusal="<b>no\u202e"))
+    page = open_page("run", recorded, run=analysis.runs["run_id"][0])
+    next(each for each in page.button if each.label == "Make the packet").click().run()
+    assert [each.value for each in page.warning] == ["No packet was made."]
+    assert "<b>no\\u202e" in [each.value for each in page.code]
 
 
 def test_what_a_page_was_judged_at_can_be_asked_for_again(edited: Path, open_page: OpenPage) -> None:

@@ -24,9 +24,26 @@ if TYPE_CHECKING:
 _POLL_S: Final = 0.1
 
 
-def child(data: Path, at: Address, *, http: str, grpc: str, inventory: Path | None, anchor: Path | None) -> Child:
-    """The process that shows the pages of a store; `http` and `grpc` are where its receiver listens, `inventory` is the
-    file that is declared, `anchor` the folder where copies of what is signed are kept.
+def child(
+    data: Path,
+    at: Address,
+    *,
+    http: str,
+    grpc: str,
+    inventory: Path | None,
+    anchor: Path | None,
+    config: Path | None,
+) -> Child:
+    """The process that shows the pages of a store.
+
+    Args:
+        data: folder of the store.
+        at: where it listens.
+        http: where the receiver takes OTLP/HTTP.
+        grpc: where it takes OTLP/gRPC.
+        inventory: the file that is declared.
+        anchor: the folder where copies of what is signed are kept.
+        config: the file of the configuration, for the commands that the pages run; None where it is in its usual place.
 
     Raises:
         ModuleNotFoundError: Streamlit is not installed; said here, in one line, instead of by a child that ends.
@@ -34,7 +51,8 @@ def child(data: Path, at: Address, *, http: str, grpc: str, inventory: Path | No
     if find_spec("streamlit") is None:
         raise ModuleNotFoundError("streamlit", name="streamlit")
     told = launch.arguments(data, at.host, at.port, http=http, grpc=grpc, inventory=inventory, anchor=anchor)
-    return Child("dashboard", ["-P", "-m", "aftertrace.cli.page", *told], launch.environment())
+    environment = launch.environment() | ({} if config is None else {"AFTERTRACE_CONFIG": str(config)})
+    return Child("dashboard", ["-P", "-m", "aftertrace.cli.page", *told], environment)
 
 
 def wait_until_shown(page: Child, at: Address, *, patience_s: float) -> None:

@@ -161,7 +161,9 @@ def run(
             declared = Path(config.inventory.file).absolute() if config.inventory.file else None
             anchor = Path(config.ledger.anchor).absolute() if config.ledger.anchor else None
             http, grpc = _host_and_port(now.http), _host_and_port(now.grpc)
-            shown = page.child(data, pages, http=http, grpc=grpc, inventory=declared, anchor=anchor)
+            shown = page.child(
+                data, pages, http=http, grpc=grpc, inventory=declared, anchor=anchor, config=settings.told_file()
+            )
             children.append(_started(shown, open_things, _PAGE_PATIENCE_S))
             page.wait_until_shown(shown, pages, patience_s=_PAGE_START_S)
         serving.announce(data, now)

@@ -42,6 +42,12 @@ def current() -> config.Config:
     return settings.config if settings is not None else Settings(None).config
 
 
+def told_file() -> Path | None:
+    """The file that ``--config`` named, absolute; None where it was not used."""
+    settings = click.get_current_context().find_object(Settings)
+    return None if settings is None or settings.file is None else settings.file.absolute()
+
+
 def reread() -> config.Config:
     """The same, read anew: what a server goes on by that is told to. Raises `Invalid`."""
     settings = click.get_current_context().find_object(Settings)

@@ -7,17 +7,29 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from aftertrace.analyzer.records import record_document, record_tables, record_words, version_words
-from aftertrace.dashboards import call_cards, data, drawings, filters, questions, run_blocks, run_list, tables, timeline
+from aftertrace.dashboards import (
+    call_cards,
+    data,
+    drawings,
+    filters,
+    packing,
+    questions,
+    run_blocks,
+    run_list,
+    tables,
+    timeline,
+)
 from aftertrace.dashboards.addresses import FROM, kept_in
 from aftertrace.dashboards.attention import CHANGES
 from aftertrace.dashboards.blocks import drawn
 from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.marks import RUN_STATES, UNSTATED
-from aftertrace.dashboards.plain import plain
+from aftertrace.dashboards.plain import plain, plain_lines
 from aftertrace.dashboards.quantities import count, duration, moment, money
 
 _NAME_CHARACTERS = 24
 _LINE_CHARACTERS = 200
+_PACKET = "packet"
 TABS = ("Calls", "Timeline", "Agents", "Effects", "Configuration", "Related", "Record")
 
 head, ways, search = st.columns([13, 8, 6], vertical_alignment="center", gap="small")
@@ -93,8 +105,28 @@ with head, st.container(horizontal=True, vertical_alignment="center", gap="small
             icon=":material/download:",
             on_click="ignore",
         )
-        st.caption("With all records and the proofs, for somebody who trusts nobody here")
+        st.caption(
+            "With all records and the proofs, for somebody who trusts nobody here; that it was made is entered in the "
+            "ledger"
+        )
         st.code(f"aftertrace packet {run_id}", language=None)
+        if st.button("Make the packet", icon=":material/inventory_2:"):
+            with st.spinner("Making the packet …"):
+                st.session_state[_PACKET] = packing.packed(data.settings().data, run_id)
+        made = st.session_state.get(_PACKET)
+        if made is not None and made.run_id == run_id:
+            if made.refusal is None:
+                st.download_button(
+                    "Packet",
+                    made.content,
+                    file_name=f"aftertrace-run-{run_id}.zip",
+                    mime="application/zip",
+                    icon=":material/download:",
+                    on_click="ignore",
+                )
+            else:
+                st.warning("No packet was made.", icon=":material/warning:")
+                st.code(plain_lines(made.refusal), language=None, wrap_lines=True)
     st.page_link("views/compare.py", label="Compare", icon=":material/compare_arrows:", query_params={"a": run_id})
 way = ways.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="xsmall")
 facts(
