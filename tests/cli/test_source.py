@@ -35,7 +35,7 @@ def test_a_team_is_let_in_seen_and_shut_out(aftertrace: Command, tmp_path: Path)
         row = json.loads(listed)
         assert (row["source"], row["tenant"]) == ("acme/refunds", "acme")
         removed = aftertrace("source", "remove", "acme/refunds")
-        assert (removed.code, removed.err) == (0, f"acme/refunds: removed {row['token']}\n")
+        assert (removed.code, removed.err) == (0, f"acme/refunds: removed {row['id']}\n")
         assert post(served, "s-2", token) == 401
     calls = [json.loads(line) for line in aftertrace("calls", "--tenant", "acme", "--format", "json").out.splitlines()]
     assert [(call["conversation_id"], call["source"], call["tenant"]) for call in calls] == [

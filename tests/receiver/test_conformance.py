@@ -25,8 +25,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.ingest.otlp_messages import REQUESTS as KINDS
 from tests.ingest.otlp_text import otlp_json
 
-from aftertrace.receiver.status import Forbidden, TooSlow, Unsupported
-from aftertrace.store.errors import Corrupt, Invalid, TooLarge, Unauthenticated, Unavailable
+from aftertrace.receiver.status import TooSlow, Unsupported
+from aftertrace.store.errors import Corrupt, Forbidden, Invalid, TooLarge, Unauthenticated, Unavailable
 
 from .attacks import varint
 from .station import JSON, METHODS, PROTOBUF, REQUESTS, SIGNALS, Answer, Station

@@ -12,13 +12,16 @@ import grpc
 import pytest
 import trustme
 from google.rpc import status_pb2
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from aftertrace.ingest.drain import Drain
 from aftertrace.receiver.config import ReceiverConfig, Tls
 from aftertrace.receiver.tally import Refused
 from aftertrace.store.errors import Invalid
 from aftertrace.store.snapshot import Snapshot
-from aftertrace.store.sources import add_token, remove_tokens
+from aftertrace.store.sources import add_certificate, add_token, remove_credentials
 
 from .authority import Authority
 from .station import METHODS, REQUESTS, Station
@@ -102,7 +105,7 @@ def test_a_token_that_is_taken_back_no_longer_holds(open_station: Callable[..., 
     station = open_station()
     token = add_token(station.layout, "ci", 1)
     assert station.post("traces", REQUESTS["traces"], **shown(token)).status == 200
-    remove_tokens(station.layout, "ci")
+    remove_credentials(station.layout, "ci")
     add_token(station.layout, "other", 2)
     assert station.post("traces", REQUESTS["traces"], **shown(token)).status == 401
     assert station.post("traces", REQUESTS["traces"]).status == 200
@@ -118,21 +121,22 @@ def test_a_damaged_file_of_sources_makes_senders_wait(open_station: Callable[...
     assert refused(station) == grpc.StatusCode.UNAVAILABLE
 
 
-def https(station: Station, context: ssl.SSLContext, token: str) -> int:
+def https(station: Station, context: ssl.SSLContext, token: str | None) -> int:
     """The status of a request over TLS."""
     connection = http.client.HTTPSConnection("127.0.0.1", station.receiver.http_port, timeout=20, context=context)
     try:
-        headers = {"Content-Type": "application/x-protobuf", "Authorization": f"Bearer {token}"}
+        headers = {"Content-Type": "application/x-protobuf", **({} if token is None else shown(token))}
         connection.request("POST", "/v1/traces", REQUESTS["traces"], headers)
         return connection.getresponse().status
     finally:
         connection.close()
 
 
-def grpcs(station: Station, credentials: grpc.ChannelCredentials, token: str) -> bytes:
+def grpcs(station: Station, credentials: grpc.ChannelCredentials, token: str | None) -> bytes:
     """The answer to a gRPC request over TLS; raises `grpc.RpcError`."""
     with grpc.secure_channel(f"127.0.0.1:{station.receiver.grpc_port}", credentials) as channel:
-        answer: bytes = channel.unary_unary(METHODS["traces"])(REQUESTS["traces"], timeout=20, metadata=metadata(token))
+        given = None if token is None else metadata(token)
+        answer: bytes = channel.unary_unary(METHODS["traces"])(REQUESTS["traces"], timeout=20, metadata=given)
         return answer
 
 
@@ -189,3 +193,55 @@ def test_files_that_do_not_go_together_are_told_at_the_start(authority: Authorit
     ):
         with pytest.raises(Invalid, match=r"configure receiver: .*; expected a PEM certificate and its key without"):
             Tls(certificate, key)
+
+
+def of_agent(name: str) -> bytes:
+    """A request with a span of an agent."""
+    pairs = [KeyValue(key="gen_ai.agent.name", value=AnyValue(string_value=name))]
+    span = Span(trace_id=b"t" * 16, span_id=b"s" * 8, name="invoke_agent", attributes=pairs)
+    group = ResourceSpans(scope_spans=[ScopeSpans(spans=[span])])
+    return ExportTraceServiceRequest(resource_spans=[group]).SerializeToString()
+
+
+def test_a_token_that_is_bound_speaks_of_its_agents_alone(open_station: Callable[..., Station]) -> None:
+    """What is of another one is refused as a whole, before it is written, and counted; an unbound token may send it."""
+    station = open_station(require_token=True)
+    bound = add_token(station.layout, "acme/refunds", 1, ["refunds*"])
+    unbound = add_token(station.layout, "acme/gateway", 2)
+    assert station.post("traces", of_agent("refunds-eu"), **shown(bound)).status == 200
+    answer = station.post("traces", of_agent("payroll"), **shown(bound))
+    assert (answer.status, answer.told().code, answer.told().message[:57]) == (
+        403,
+        7,
+        "take traces request: a record is of another agent or serv",
+    )
+    with pytest.raises(grpc.RpcError) as raised:
+        station.call("traces", of_agent("payroll"), metadata=metadata(bound))
+    assert raised.value.code() == grpc.StatusCode.PERMISSION_DENIED  # type: ignore[attr-defined]
+    assert [frame.source for frame in station.kept()] == ["acme/refunds"]
+    assert station.receiver.tally.refused() == (Refused("traces", "acme/refunds", 403, 2),)
+    assert station.post("traces", of_agent("payroll"), **shown(unbound)).status == 200
+
+
+def test_a_certificate_tells_its_source(open_station: Callable[..., Station], authority: Authority) -> None:
+    """Without a token, over both transports; one that no source has is no source's, whoever signed it."""
+    tls = Tls(authority.certificate, authority.key, client_ca=authority.roots)
+    station = open_station(tls=tls, require_token=True)
+    certificate, key = authority.issue("agent.example")
+    other, other_key = authority.issue("other.example")
+    add_certificate(station.layout, "acme/refunds", certificate.read_text(), 1)
+    token = add_token(station.layout, "ci", 2)
+    ours = ssl.create_default_context(cafile=authority.roots)
+    ours.load_cert_chain(certificate, key)
+    theirs = ssl.create_default_context(cafile=authority.roots)
+    theirs.load_cert_chain(other, other_key)
+    assert [https(station, context, None) for context in (ours, ours, theirs)] == [200, 200, 401]
+    roots = authority.roots.read_bytes()
+    assert grpcs(station, grpc.ssl_channel_credentials(roots, key.read_bytes(), certificate.read_bytes()), None) == b""
+    with pytest.raises(grpc.RpcError):
+        grpcs(station, grpc.ssl_channel_credentials(roots, other_key.read_bytes(), other.read_bytes()), None)
+    # A token of another source than the certificate's was taken from somebody.
+    assert [https(station, context, token) for context in (ours, theirs)] == [401, 200]
+    assert [frame.source for frame in station.kept()] == ["acme/refunds"] * 3 + ["ci"]
+    remove_credentials(station.layout, "acme/refunds")
+    assert https(station, ours, None) == 401

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftertrace.receiver.intake import Budget
-from aftertrace.receiver.status import DEFAULT_RETRY_AFTER_S, Forbidden, Refusal, TooSlow, Unsupported, refusal
-from aftertrace.store.errors import AftertraceError, Corrupt, Invalid, TooLarge, Unavailable
+from aftertrace.receiver.status import DEFAULT_RETRY_AFTER_S, Refusal, TooSlow, Unsupported, refusal
+from aftertrace.store.errors import AftertraceError, Corrupt, Forbidden, Invalid, TooLarge, Unavailable
 from aftertrace.store.folder import open_folder
 from aftertrace.store.request import Prepared, Request
 from aftertrace.store.wal import WalWriter

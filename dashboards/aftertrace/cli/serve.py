@@ -113,14 +113,14 @@ def run(
     from aftertrace.store.folder import open_folder
     from aftertrace.store.quotas import Meter
     from aftertrace.store.refusals import RefusalLog
-    from aftertrace.store.sources import tokens
+    from aftertrace.store.sources import credentials
 
     config = settings.current()
     in_force = InForce(config, gate.quota_for(config))
     receiver_config = gate.receiver_for(config, places.http, places.grpc)
     data = data.absolute()
     layout = open_folder(data)
-    if config.receiver.require_token and not tokens(layout):
+    if config.receiver.require_token and not credentials(layout):
         _log.warning("every request needs a token and there is none yet: aftertrace source add NAME")
     children: list[Child] = []
     with ExitStack() as open_things:

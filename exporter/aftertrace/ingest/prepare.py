@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.message import DecodeError, EncodeError
 
-from aftertrace.ingest import otlp_json, parts
+from aftertrace.ingest import bindings, otlp_json, parts
 from aftertrace.ingest.redact import Redactor
 from aftertrace.ingest.redaction_policy import RedactionPolicy
 from aftertrace.ingest.wire import count, split
@@ -99,6 +99,8 @@ def make_prepare(policy: RedactionPolicy, *, limits: Limits, store_metrics: bool
                     record_key(key, each.resource, each.scope, each.record) for each in split(received, signal)
                 )
                 redactions = tuple(sorted(hits.items()))
+        if request.agents:
+            bindings.hold_to(request.agents, received, payload, signal)
         return Prepared(
             payload=payload,
             records=records,

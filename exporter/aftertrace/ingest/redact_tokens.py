@@ -68,6 +68,11 @@ def is_token(data: bytes) -> bool:
     return _FORM.fullmatch(data) is not None
 
 
+def holds_token(data: bytes) -> bool:
+    """Whether something in a value was redacted."""
+    return _FORM.search(data) is not None
+
+
 def is_left_out(value: Any) -> bool:
     """Whether this stands for content that is left out, all of it."""
     return isinstance(value, str) and value.startswith(LEFT_OUT) and is_token(value.encode("utf-8", "surrogatepass"))

@@ -197,6 +197,11 @@ def short(attributes: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def agent_of(record: Record, reading: Reading) -> str | None:
+    """Whom the rows of a record name: its agent, else its service; None where it tells neither."""
+    return _text(reading.who.agent_name) or _text(record.origin.resource.get("service.name"))
+
+
 def fitted(text: str) -> str:
     """A name or an id as it stands in rows: where it is too long its beginning, and a mark that differs for others."""
     return text if len(text) <= TEXT_CHARACTERS else _cut(text)

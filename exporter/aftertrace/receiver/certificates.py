@@ -36,7 +36,8 @@ class Certificates:
         """Read the files. Raises `Invalid` if one cannot be read."""
         self.context = _Context(ssl.PROTOCOL_TLS_SERVER)
         """For the HTTP port."""
-        self._asks_clients = tls.client_ca is not None
+        self.asks_clients = tls.client_ca is not None
+        """Whether clients need a certificate."""
         self._given: Any = None
         self.renew(tls)
 
@@ -47,7 +48,7 @@ class Certificates:
             Invalid: one cannot be read, they go on changing, or clients would no longer need a certificate, or need
                 one now.
         """
-        if (tls.client_ca is not None) != self._asks_clients:
+        if (tls.client_ca is not None) != self.asks_clients:
             raise Invalid("renew certificates: receiver.tls_client_ca comes or goes with a restart only; restart serve")
         context, pair, roots = _read(tls)
         self._configuration = grpc.ssl_server_certificate_configuration([pair], root_certificates=roots)
@@ -55,7 +56,7 @@ class Certificates:
 
     def credentials(self) -> grpc.ServerCredentials:
         """For the gRPC port."""
-        return grpc.dynamic_ssl_server_credentials(self._configuration, self._changed, self._asks_clients)
+        return grpc.dynamic_ssl_server_credentials(self._configuration, self._changed, self.asks_clients)
 
     def _changed(self) -> Any:
         """What grpcio asks for before each handshake: the files as they were read last, None if it has them already."""

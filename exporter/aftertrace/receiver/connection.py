@@ -33,6 +33,8 @@ _MAX_PIPELINED: Final = 16
 """Requests that wait behind one that is being answered. No OTLP client sends any."""
 _LINE_OVERHEAD_BYTES: Final = len(": \r\n")
 
+CERTIFICATE: Final = "aftertrace.certificate"
+"""Where the scope of a request has what its client showed in the handshake (DER), if that was anything."""
 _TELLING_S: Final = 2.0
 _HEAD_TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -72,6 +74,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._unparsed_bytes = 0
         self._upgrades = False
+        self._certificate: bytes | None = None
         self.in_head = True
         """Whether the head of a request is what comes next."""
         self.answered = 0
@@ -94,6 +97,9 @@ class Connection(HttpToolsProtocol):
         # uvicorn counts this one too.
         self.limit_concurrency = max_connections + 1
         super().connection_made(transport)
+        if (shown := transport.get_extra_info("ssl_object")) is not None:
+            # OpenSSL has checked that it leads to a root of ours; where clients need none, there is none.
+            self._certificate = shown.getpeercert(binary_form=True)
         self.waiting_since_s = self.loop.time()
         self._expect_within(self._settings().header_timeout_s)
 
@@ -145,6 +151,8 @@ class Connection(HttpToolsProtocol):
         self.waiting_since_s = self.loop.time()
         # Whoever reads the body tells the client first that it took too long.
         self._expect_within(self._settings().body_timeout_s + _TELLING_S)
+        if self._certificate is not None:
+            cast("dict[str, Any]", self.scope)[CERTIFICATE] = self._certificate
         super().on_headers_complete()
         if len(self.pipeline) > _MAX_PIPELINED:
             self.end()

@@ -4,8 +4,9 @@ bytes.
 
 from __future__ import annotations
 
+import ssl
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import grpc
 
@@ -15,7 +16,7 @@ from aftertrace.receiver.readings import Readings
 from aftertrace.store.errors import TooLarge, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from aftertrace.receiver.certificates import Certificates
     from aftertrace.receiver.intake import Intake
@@ -44,6 +45,7 @@ class GrpcServer:
         """Bind the port, so that a busy one is known at once. Raises `Unavailable` naming it."""
         config = intake.config
         self._intake = intake
+        self._asks_clients = certificates is not None and certificates.asks_clients
         self._readings = Readings(lambda: intake.config)
         intake.gauges.append(self._gauges)
         self._workers = ThreadPoolExecutor(config.grpc_threads, thread_name_prefix="otlp-grpc")
@@ -113,12 +115,14 @@ class GrpcServer:
         def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             source = UNKNOWN
             try:
-                source = self._intake.identify(_authorization(context))
+                authorization = _authorization(context)
+                sender = self._intake.identify(authorization, _certificate(context) if self._asks_clients else None)
+                source = sender.source
                 self._intake.admit(source)
                 with self._intake.hold() as hold:
                     body = self._readings.read(messages, context)
                     hold.add(len(body))
-                    self._intake.take(signal, "protobuf", body, "identity", source, hold)
+                    self._intake.take(signal, "protobuf", body, "identity", sender, hold)
             except Exception as error:  # noqa: BLE001 - the edge: refuse logs what is not expected
                 answer = self._intake.refuse(signal, source, error)
                 context.set_trailing_metadata(((_STATUS_DETAILS, answer.status_protobuf()),))
@@ -139,3 +143,9 @@ def _authorization(context: grpc.ServicerContext) -> str | None:
         raise TooLarge(f"read request: headers of more than {_MAX_METADATA_BYTES} bytes; send fewer of them")
     values = [str(value) for name, value in headers if name == "authorization"]
     return values[0] if len(values) == 1 else None if not values else ""
+
+
+def _certificate(context: grpc.ServicerContext) -> bytes | None:
+    """What the client showed in its handshake (DER); gRPC has checked that it leads to a root of ours."""
+    shown = cast("Mapping[str, Sequence[bytes]]", context.auth_context()).get("x509_pem_cert")
+    return ssl.PEM_cert_to_DER_cert(shown[0].decode("ascii")) if shown else None

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import uvicorn
 
 from aftertrace.receiver import cors, metrics
-from aftertrace.receiver.connection import Connection
+from aftertrace.receiver.connection import CERTIFICATE, Connection
 from aftertrace.receiver.inflate import coding, too_large
 from aftertrace.receiver.intake import EMPTY_ANSWER, UNKNOWN
 from aftertrace.receiver.ports import listen
-from aftertrace.receiver.status import CONTENT_TYPES, Forbidden, Refusal, TooSlow, Unsupported, refusal
-from aftertrace.store.errors import AftertraceError, Unavailable
+from aftertrace.receiver.status import CONTENT_TYPES, Refusal, TooSlow, Unsupported, refusal
+from aftertrace.store.errors import AftertraceError, Forbidden, Unavailable
 
 if TYPE_CHECKING:
     import socket
@@ -77,7 +77,7 @@ class HttpApp:
         path, method = scope["path"], scope["method"]
         signal = PATHS.get(path)
         if signal is None:
-            return self._other(path, method, _headers(scope))
+            return self._other(path, method, scope)
         headers = _headers(scope)
         origin = headers.get("origin")
         if origin is not None and origin not in self._intake.config.cors_origins:
@@ -85,10 +85,16 @@ class HttpApp:
             return self._turned_away(signal, away)
         if origin is not None and method == "OPTIONS":
             return _text(200, "", *cors.preflight(origin))
-        return (await self._export(signal, method, headers, receive)).with_headers(cors.headers(origin))
+        exported = await self._export(signal, method, headers, scope.get(CERTIFICATE), receive)
+        return exported.with_headers(cors.headers(origin))
 
     async def _export(
-        self, signal: Signal, method: str, headers: _Headers, receive: Callable[[], Awaitable[Any]]
+        self,
+        signal: Signal,
+        method: str,
+        headers: _Headers,
+        certificate: bytes | None,
+        receive: Callable[[], Awaitable[Any]],
     ) -> _Answer:
         path = f"/v1/{signal}"
         if method != "POST":
@@ -99,13 +105,14 @@ class HttpApp:
             return self._turned_away(signal, Unsupported(f"expected content type {' or '.join(_ENCODINGS)}"))
         source = UNKNOWN
         try:
-            source = self._intake.identify(headers.get("authorization"))
+            sender = self._intake.identify(headers.get("authorization"), certificate)
+            source = sender.source
             self._intake.admit(source)
             with self._intake.hold() as hold:
                 name = coding(headers.get("content-encoding", ""))
                 body = await self._body(headers, receive, hold)
                 await asyncio.get_running_loop().run_in_executor(
-                    self._workers, self._intake.take, signal, encoding, body, name, source, hold
+                    self._workers, self._intake.take, signal, encoding, body, name, sender, hold
                 )
         except Exception as error:  # noqa: BLE001 - the edge: refuse logs what is not expected
             return _refused(self._intake.refuse(signal, source, error), encoding)
@@ -116,7 +123,7 @@ class HttpApp:
         given = self._intake.refuse(signal, UNKNOWN, error)
         return _text(given.http_status, given.message)
 
-    def _other(self, path: str, method: str, headers: _Headers) -> _Answer:
+    def _other(self, path: str, method: str, scope: dict[str, Any]) -> _Answer:
         if path not in ("/healthz", "/readyz", "/metrics"):
             return _text(404, f"nothing here; OTLP goes to {', '.join(PATHS)}")
         if method not in ("GET", "HEAD"):
@@ -124,13 +131,13 @@ class HttpApp:
         if path == "/readyz" and not self.ready:
             return _text(503, "not ready", ("retry-after", "1"))
         if path == "/metrics":
-            return self._metrics(headers)
+            return self._metrics(_headers(scope), scope.get(CERTIFICATE))
         return _text(200, "ok")
 
-    def _metrics(self, headers: _Headers) -> _Answer:
+    def _metrics(self, headers: _Headers, certificate: bytes | None) -> _Answer:
         try:
             # It names the sources: whoever may not send may not read that either.
-            self._intake.identify(headers.get("authorization"))
+            self._intake.identify(headers.get("authorization"), certificate)
         except AftertraceError as error:
             status = refusal(error).http_status
             return _text(status, str(error), *((_CHALLENGE,) if status == 401 else ()))

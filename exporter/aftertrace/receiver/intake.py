@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from aftertrace.receiver.config import ReceiverConfig
     from aftertrace.receiver.metrics import Family
     from aftertrace.receiver.tally import Tally
-    from aftertrace.store.request import Encoding, Identify, Quotas, Signal
+    from aftertrace.store.request import Encoding, Identify, Principal, Quotas, Signal
 
 Append: TypeAlias = Callable[[Request, Prepared], Future[int]]
 """Hand a prepared request to the log. The future resolves to its sequence number once it is on stable
@@ -146,19 +146,20 @@ class Intake:
             gauges |= told()
         return families(self._tally, gauges)
 
-    def identify(self, authorization: str | None) -> str:
-        """The name of the source that this header is of. Raises `Unauthenticated`."""
-        return self._identify(authorization)
+    def identify(self, authorization: str | None, certificate: bytes | None) -> Principal:
+        """Whose this header is, or this certificate of a client (DER). Raises `Unauthenticated`."""
+        return self._identify(authorization, certificate)
 
     def admit(self, source: str) -> None:
         """Let a source send a request, before any of it is read. Raises `OverQuota`."""
         if self._quotas is not None:
             self._quotas.admit(source)
 
-    def take(self, signal: Signal, encoding: Encoding, body: bytes, coding: str, source: str, hold: Hold) -> None:
-        """Store one request of a source, or find out why not. Returns when it is on stable storage.
+    def take(self, signal: Signal, encoding: Encoding, body: bytes, coding: str, sender: Principal, hold: Hold) -> None:
+        """Store one request of a sender, or find out why not. Returns when it is on stable storage.
 
         Raises:
+            Forbidden: it is of an agent that the sender may not speak of.
             Invalid: it cannot be decoded, or is not what its headers say.
             TooLarge: it is over a cap.
             Unavailable: the log cannot take it now; the sender should try again.
@@ -166,10 +167,10 @@ class Intake:
         with self._parses:
             inflated = inflate(body, coding, self.config.max_request_bytes)
         if self._quotas is not None:
-            self._quotas.spend(source, len(inflated))
+            self._quotas.spend(sender.source, len(inflated))
         if inflated is not body:
             hold.add(len(inflated))
-        request = Request(signal, encoding, inflated, source, time.time_ns())
+        request = Request(signal, encoding, inflated, sender.source, time.time_ns(), sender.credential, sender.agents)
         with self._large_parse if len(inflated) > LARGE_BYTES else self._parses:
             prepared = self.prepare(request)
         if prepared.store and prepared.records:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from aftertrace.store.errors import AftertraceError
+from aftertrace.store.errors import AftertraceError, Forbidden
 
 if TYPE_CHECKING:
     from aftertrace.receiver.status import Refusal
@@ -32,9 +32,9 @@ class Journal:
         self._told: dict[tuple[str, int], tuple[float, int]] = {}
 
     def refused(self, signal: Signal, source: str, answer: Refusal, error: Exception) -> None:
-        """Log what somebody may have to look at: defects, and what a sender has to send again."""
+        """Log what somebody may have to look at: defects, what a sender has to send again, and what it may not send."""
         defect = not isinstance(error, AftertraceError)
-        if not defect and answer.retry_after_s is None:
+        if not defect and answer.retry_after_s is None and not isinstance(error, Forbidden):
             return
         skipped = self._turn(source, answer.http_status)
         if skipped is None:

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
-from aftertrace.store.errors import AftertraceError, Corrupt, Invalid, TooLarge, Unauthenticated, Unavailable
+from aftertrace.store.errors import (
+    AftertraceError,
+    Corrupt,
+    Forbidden,
+    Invalid,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
 
 if TYPE_CHECKING:
     from aftertrace.store.request import Encoding
@@ -37,10 +45,6 @@ _RETRY_INFO: Final = "type.googleapis.com/google.rpc.RetryInfo"
 
 class Unsupported(Invalid):
     """A content encoding that the receiver does not speak. HTTP 415."""
-
-
-class Forbidden(Invalid):
-    """Somebody who may not send, whatever they show. HTTP 403."""
 
 
 class TooSlow(Invalid):

@@ -35,6 +35,10 @@ class Unauthenticated(Invalid):
     """Nobody who may send. HTTP 401, gRPC UNAUTHENTICATED."""
 
 
+class Forbidden(Invalid):
+    """Somebody who may send, and not this; or who may not, whatever they show. HTTP 403, gRPC PERMISSION_DENIED."""
+
+
 class Unavailable(AftertraceError):
     """The same input can succeed later: a lock is held, a queue or a disk is full."""
 

@@ -21,6 +21,10 @@ class Request:
     source: str
     """Who sent it, as the server authenticated it."""
     received_ns: int
+    credential: str = ""
+    """By what they were told: `Principal.credential`."""
+    agents: tuple[str, ...] = ()
+    """Patterns of the agents that its records may be of: `Principal.agents`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,18 @@ class Quotas(Protocol):
         """Count the inflated size of a request of a source."""
 
 
-Identify: TypeAlias = Callable[[str | None], str]
-"""From the Authorization header of a request, None where it has none, to the name of its source. Raises
-`Unauthenticated`."""
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who sends, as the server told it."""
+
+    source: str
+    """Name of the source."""
+    credential: str = ""
+    """By what: `token` or `certificate`, and its id; empty: by nothing that was shown."""
+    agents: tuple[str, ...] = ()
+    """Patterns of the agents that its records may be of; empty: of any."""
+
+
+Identify: TypeAlias = Callable[[str | None, bytes | None], Principal]
+"""From the Authorization header of a request and the certificate of its client (DER), None where there is none, to who
+sends. Raises `Unauthenticated`."""

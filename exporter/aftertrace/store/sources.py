@@ -1,8 +1,12 @@
-"""Who may send: names of sources, and the digests of their tokens, in ``keys/sources.json``.
+"""Who may send: names of sources, and digests of what they show, in ``keys/sources.json``.
 
-A source is an agent, a team or a Collector: whoever holds a token. Its name is ``NAME`` or ``TENANT/NAME``. It stands
-in the frame, in `evidence.source` and beside every span and event, apart from what the telemetry claims to be. A token
-is shown once, when it is made; the file holds its SHA-256, which is enough for 256 random bits.
+A source is an agent, a team or a Collector: whoever holds one of its credentials, a token or a certificate. Its name
+is ``NAME`` or ``TENANT/NAME``. It stands in the frame, in `evidence.source` and beside every span and event, apart from
+what the telemetry claims to be. A token is shown once, when it is made; the file holds its SHA-256, which is enough for
+256 random bits. Of a certificate it holds the SHA-256 too.
+
+What a source sends is of the tenant that its name states, whatever the telemetry says: no attribute tells a tenant. Of
+which agents it may be is told for each credential.
 """
 
 from __future__ import annotations
@@ -10,10 +14,11 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
+import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -22,32 +27,45 @@ from aftertrace.store.digest import tagged
 from aftertrace.store.errors import Corrupt, Invalid, Unauthenticated, Unavailable
 from aftertrace.store.layout import Layout
 from aftertrace.store.lock import held
+from aftertrace.store.request import Principal
 
 ANONYMOUS: Final = "anonymous"
-"""The source of a request without a token, where none is asked for."""
+"""The source of a request without a credential, where none is asked for."""
 RESERVED: Final = frozenset({ANONYMOUS, "import", "unknown"})
 """Names that the server gives by itself."""
 TOKEN_PREFIX: Final = "aftertrace_"  # noqa: S105 - what every token begins with, so that scanners of secrets know it
+PATTERN_CHARACTERS: Final = 256
+"""How long the pattern of an agent may be."""
 _TOKEN_BYTES: Final = 32
-_ID_CHARACTERS: Final = 8
+_ID_CHARACTERS: Final = 16
 _PART: Final = r"[a-z0-9][a-z0-9_.-]{0,62}"
 _NAME: Final = re.compile(rf"{_PART}(/{_PART})?")
 _BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
+_PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+Kind: TypeAlias = Literal["token", "certificate"]
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
-    """One token of a source. A source may have several, so that a new one can be given out before the old one goes."""
+class Credential:
+    """What a source shows. It may have several, so that a new one can be given out before the old one goes."""
 
     source: str
     digest: str
-    """Tagged SHA-256 digest of the token."""
+    """Tagged SHA-256 digest of the token, or of the certificate (DER)."""
     added_ns: int
+    kind: Kind = "token"
+    agents: tuple[str, ...] = ()
+    """Patterns of the agents that what is sent with it may be of, `*` for any text; empty: of any."""
 
     @property
     def id(self) -> str:
-        """What tells it from the other tokens of its source, and nothing of the token itself."""
+        """What tells it from the others, and nothing of a token itself."""
         return self.digest.removeprefix("sha256:")[:_ID_CHARACTERS]
+
+    @property
+    def principal(self) -> Principal:
+        """Who shows it."""
+        return Principal(self.source, f"{self.kind} {self.id}", self.agents)
 
 
 Stamp: TypeAlias = tuple[int, int, int] | None
@@ -59,99 +77,128 @@ def tenant_of(source: str) -> str | None:
     return tenant if slash else None
 
 
-def tokens(layout: Layout) -> tuple[Token, ...]:
-    """All tokens, in the order in which they were added.
+def credentials(layout: Layout) -> tuple[Credential, ...]:
+    """All credentials, in the order in which they were added.
 
     Raises:
         Corrupt: the file is not what was written.
     """
     path = layout.sources
     try:
-        return tuple(msgspec.json.decode(path.read_bytes(), type=list[Token]))
+        return tuple(msgspec.json.decode(path.read_bytes(), type=list[Credential]))
     except FileNotFoundError:
         return ()
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise Corrupt(f"read {path}: {error}, expected a list of tokens; restore it from a backup") from None
+        raise Corrupt(f"read {path}: {error}, expected a list of credentials; restore it from a backup") from None
 
 
-def add_token(layout: Layout, source: str, now_ns: int) -> str:
+def add_token(layout: Layout, source: str, now_ns: int, agents: Iterable[str] = ()) -> str:
     """Make a token for a source, and return it: it is kept nowhere.
 
+    Args:
+        layout: of the store.
+        source: its name.
+        now_ns: what time it is.
+        agents: patterns of the agents that what is sent with it may be of, `*` for any text; none: of any.
+
     Raises:
-        Invalid: the name cannot be one.
+        Invalid: the name or a pattern cannot be one.
         Held: somebody else changes the sources now.
     """
-    if not _NAME.fullmatch(source) or source in RESERVED:
-        raise Invalid(
-            f"add source {source!r}: not a name that a source can have, expected NAME or TENANT/NAME of a-z 0-9 _ . - "
-            f"and not {' or '.join(sorted(RESERVED))}"
-        )
     token = TOKEN_PREFIX + secrets.token_urlsafe(_TOKEN_BYTES)
-    with _changing(layout) as known:
-        _write(layout, [*known, Token(source, tagged(token.encode()), now_ns)])
+    _add(layout, Credential(source, tagged(token.encode()), now_ns, agents=tuple(agents)))
     return token
 
 
-def remove_tokens(layout: Layout, source: str, token_id: str | None = None) -> tuple[Token, ...]:
-    """Take back all tokens of a source, or one. Returns those that are gone; what they sent stays.
+def add_certificate(layout: Layout, source: str, pem: str, now_ns: int, agents: Iterable[str] = ()) -> Credential:
+    """Let a source be told by a certificate of its own: whoever shows it in a handshake is the source.
+
+    Args:
+        layout: of the store.
+        source: its name.
+        pem: the certificate; what leads from it to its root may follow.
+        now_ns: what time it is.
+        agents: as for `add_token`.
+
+    Raises:
+        Invalid: the name or a pattern cannot be one, there is no certificate, or a source has it already.
+        Held: somebody else changes the sources now.
+    """
+    found = _PEM.search(pem)
+    try:
+        shown = ssl.PEM_cert_to_DER_cert(found[0]) if found is not None else b""
+    except ValueError:
+        shown = b""
+    if not shown:
+        raise Invalid(f"add source {source!r}: no certificate, expected one in PEM; give the client's, not its key")
+    added = Credential(source, tagged(shown), now_ns, "certificate", tuple(agents))
+    _add(layout, added)
+    return added
+
+
+def remove_credentials(layout: Layout, source: str, ident: str | None = None) -> tuple[Credential, ...]:
+    """Take back all credentials of a source, or one. Returns those that are gone; what they sent stays.
 
     Raises:
         Invalid: there is none such.
         Held: somebody else changes the sources now.
     """
     with _changing(layout) as known:
-        gone = tuple(token for token in known if token.source == source and token_id in (None, token.id))
+        gone = tuple(each for each in known if each.source == source and ident in (None, each.id))
         if not gone:
-            which = "" if token_id is None else f" with a token {token_id}"
+            which = "" if ident is None else f" with a credential {ident}"
             raise Invalid(f"remove source {source!r}: no source{which}; see `aftertrace source list`")
-        _write(layout, [token for token in known if token not in gone])
+        _write(layout, [each for each in known if each not in gone])
     return gone
 
 
 class Sources:
-    """Tells from a request's Authorization header who sent it. Safe to use from any thread.
+    """Tells from a request's Authorization header, and its client's certificate, who sent it. Any thread may ask.
 
-    The file is read again when it has changed, so that a token holds, or no longer does, from the next request on.
+    The file is read again when it has changed, so that a credential holds, or no longer does, from the next request on.
     """
 
     def __init__(self, layout: Layout, *, required: bool) -> None:
-        """Ask everybody for a token, or only hold those that are shown to what they say."""
+        """Ask everybody for a credential, or only hold those that are shown to what they say."""
         self._layout = layout
         self._required = required
-        self._known: tuple[Stamp, tuple[Token, ...]] = (None, ())
+        self._known: tuple[Stamp, tuple[Credential, ...]] = (None, ())
 
-    def identify(self, authorization: str | None) -> str:
-        """The name of the source.
+    def identify(self, authorization: str | None, certificate: bytes | None = None) -> Principal:
+        """Who sends. Where both a token and a certificate of a source are shown, they are of the same one.
 
         Raises:
-            Unauthenticated: a token is missing that has to be there, or is not known.
+            Unauthenticated: a credential is missing that has to be there, or is not known.
             Corrupt: the file of the sources is damaged.
             Unavailable: it cannot be read.
         """
         try:
-            known = self._tokens()
+            known = self._credentials()
         except OSError as error:
             raise Unavailable(
                 f"read {self._layout.sources}: {error.strerror}; make it readable for whoever serves"
             ) from error
         if self._known[0] is None and not self._required:
-            # Nobody has ever given out a token: a header that is there was meant for somebody else.
-            return ANONYMOUS
+            # Nobody has ever been given one: a header that is there was meant for somebody else.
+            return Principal(ANONYMOUS)
+        by_certificate = None if certificate is None else _shown(known, "certificate", certificate)
         if authorization is None:
+            if by_certificate is not None:
+                return by_certificate.principal
             if self._required:
                 raise Unauthenticated("identify source: no token, expected a header `authorization: Bearer TOKEN`")
-            return ANONYMOUS
+            return Principal(ANONYMOUS)
         shown = _BEARER.fullmatch(authorization)
         if shown is None:
             raise Unauthenticated("identify source: not a bearer token, expected `authorization: Bearer TOKEN`")
-        digest = tagged(shown[1].encode("utf-8", "replace"))
-        # All of them, whichever fits: the time tells nothing.
-        found = [token.source for token in known if hmac.compare_digest(token.digest, digest)]
-        if not found:
+        found = _shown(known, "token", shown[1].encode("utf-8", "replace"))
+        if found is None:
             raise Unauthenticated("identify source: unknown token; make one with `aftertrace source add NAME`")
-        return found[0]
+        if by_certificate is not None and by_certificate.source != found.source:
+            raise Unauthenticated("identify source: token and certificate are of two sources, expected one's")
+        return found.principal
 
-    def _tokens(self) -> tuple[Token, ...]:
+    def _credentials(self) -> tuple[Credential, ...]:
         stamp, known = self._known
         try:
             now = self._layout.sources.stat()
@@ -159,18 +206,43 @@ class Sources:
         except FileNotFoundError:
             current = None
         if current != stamp:
-            known = tokens(self._layout)
+            known = credentials(self._layout)
             self._known = (current, known)
         return known
 
 
+def _shown(known: Iterable[Credential], kind: Kind, content: bytes) -> Credential | None:
+    digest = tagged(content)
+    # All of them, whichever fits: the time tells nothing.
+    found = [each for each in known if hmac.compare_digest(each.digest, digest) and each.kind == kind]
+    return found[0] if found else None
+
+
+def _add(layout: Layout, added: Credential) -> None:
+    if not _NAME.fullmatch(added.source) or added.source in RESERVED:
+        raise Invalid(
+            f"add source {added.source!r}: not a name that a source can have, expected NAME or TENANT/NAME of "
+            f"a-z 0-9 _ . - and not {' or '.join(sorted(RESERVED))}"
+        )
+    for pattern in added.agents:
+        if not 0 < len(pattern) <= PATTERN_CHARACTERS or not pattern.isprintable():
+            raise Invalid(
+                f"add source {added.source!r}: agent {pattern!r}, expected a name of {PATTERN_CHARACTERS} printable "
+                "characters at most, with * for any text"
+            )
+    with _changing(layout) as known:
+        if any(each.digest == added.digest for each in known):
+            raise Invalid(f"add source {added.source!r}: a source has this {added.kind} already; remove it there first")
+        _write(layout, [*known, added])
+
+
 @contextmanager
-def _changing(layout: Layout) -> Iterator[tuple[Token, ...]]:
+def _changing(layout: Layout) -> Iterator[tuple[Credential, ...]]:
     durable.make_folder(layout.sources.parent, mode=0o700)
     with held(layout.sources_lock, "changes the sources"):
-        yield tokens(layout)
+        yield credentials(layout)
 
 
-def _write(layout: Layout, left: Iterable[Token]) -> None:
-    content = msgspec.json.format(msgspec.json.encode([asdict(token) for token in left]), indent=2)
+def _write(layout: Layout, left: Iterable[Credential]) -> None:
+    content = msgspec.json.format(msgspec.json.encode([asdict(each) for each in left]), indent=2)
     durable.write_file(layout.sources, content + b"\n", mode=0o600)
