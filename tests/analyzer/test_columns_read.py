@@ -10,7 +10,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from aftertrace.analyzer import Analysis, Corrupt, Filter
-from aftertrace.analyzer.drafting import draft, widths
+from aftertrace.analyzer.drafting import draft, history, widths
 from aftertrace.analyzer.expectations import checks
 from aftertrace.analyzer.expectations.rules import Limit, Rule
 from aftertrace.analyzer.inventory import checks as inventory_checks
@@ -52,14 +52,11 @@ def inventoried(analysis: Analysis) -> list[object]:
 
 def drafted(analysis: Analysis) -> list[object]:
     """A control drafted from the first call that ran, as narrow as history lets it be; and rules held against it."""
-    calls, runs = analysis.columns("calls", draft.OF_CALLS), analysis.columns("runs", draft.OF_RUNS)
+    told, calls = history.history(analysis), analysis.columns("calls", history.OF_CALLS)
     ran = calls.filter(calls["outcome"] == "executed").drop_nulls("tool_name").row(0, named=True)
-    narrowed = widths.narrowed(draft.of_call(ran, calls), calls, runs, ran["run_id"])
-    return [narrowed.drafted, narrowed.chosen.hits.to_dicts(), *(each.findings.to_dicts() for each in _held(analysis))]
-
-
-def _held(analysis: Analysis) -> list[checks.Checked]:
-    return checks.check(RULES, analysis.columns("calls", checks.OF_CALLS), analysis.columns("runs", checks.OF_RUNS))
+    narrowed = widths.narrowed(draft.of_call(ran, told), told, ran["run_id"])
+    held = checks.checked(RULES, analysis)
+    return [narrowed.drafted, narrowed.chosen.hits.to_dicts(), *(each.findings.to_dicts() for each in held)]
 
 
 def covered(analysis: Analysis) -> list[object]:
@@ -107,7 +104,7 @@ def test_what_is_asked_is_told_alike_kept_or_not(store: Growing, name: str) -> N
     [
         ("compare", {"calls": COLUMNS["calls"]}),
         ("inventory", dict(seen_agents.COLUMNS)),
-        ("control", {"calls": draft.OF_CALLS, "runs": draft.OF_RUNS}),
+        ("control", {"calls": history.OF_CALLS, "runs": history.OF_RUNS}),
         ("runs", {"calls": (), "runs": tuple(RUNS)}),
     ],
 )

@@ -15,7 +15,7 @@ from aftertrace.analyzer.expectations.patterns import fits, literal, only_name
 from aftertrace.analyzer.expectations.toml_texts import listed, quoted
 from aftertrace.analyzer.inventory import checks as inventory_checks
 from aftertrace.analyzer.inventory import draft as inventory_draft
-from aftertrace.analyzer.inventory import seen_agents
+from aftertrace.analyzer.inventory import seen_agents, sums
 from aftertrace.analyzer.inventory.declared import DeclaredAgent, DeclaredTool, Inventory, parsed
 from aftertrace.analyzer.inventory.declared_risk import classes, declared
 from aftertrace.analyzer.reading.select import Filter
@@ -168,19 +168,19 @@ ROWS = st.lists(
 def test_nothing_that_was_seen_is_off_the_draft_that_is_made_of_it(rows: list[tuple[str | None, ...]]) -> None:
     """For any names, also of agents and tools whose names are markup, patterns or TOML."""
     seen = _seen(rows)
-    text = inventory_draft.drafted(seen, versioned(NONE))
-    checked = inventory_checks.check(seen, None, parsed(text, "draft"), Filter(), now_ns=10**9)
+    text = inventory_draft.drafted([seen], versioned(NONE))
+    checked = inventory_checks.check([seen], None, parsed(text, "draft"), Filter(), now_ns=10**9)
     assert checked.findings.filter(pl.col("verdict") == "broken").rows() == []
     assert set(checked.agents["state"]) <= {"registered"}
-    assert inventory_draft.drafted(seen, versioned(NONE)) == text
+    assert inventory_draft.drafted([seen], versioned(NONE)) == text
 
 
 def test_a_draft_without_one_agent_and_one_tool_lacks_them() -> None:
     """Negative control of the property above."""
     before = _seen([("clerk", "shop", "prod", "import", "m", "pay")])
-    declared = parsed(inventory_draft.drafted(before, versioned(NONE)), "draft")
+    declared = parsed(inventory_draft.drafted([before], versioned(NONE)), "draft")
     after = _seen([("clerk", "shop", "prod", "import", "m", "drop"), ("cook", "shop", "prod", "import", "m", "pay")])
-    found = inventory_checks.check(after, None, declared, Filter(), now_ns=10**9).findings
+    found = inventory_checks.check([after], None, declared, Filter(), now_ns=10**9).findings
     assert found.select("verdict", "kind", "agent_name", "subject", "expected", "runs", "calls", "run_id").rows() == [
         ("broken", "unregistered", "cook", "cook", "an entry in the inventory", 1, 1, "r1"),
         ("broken", "undeclared_tool", "clerk", "drop", "pay", 1, 1, "r0"),
@@ -202,7 +202,7 @@ def test_a_call_of_an_agent_that_nothing_names_is_nobody_who_is_declared() -> No
     effects = pl.DataFrame(schema=DERIVED["effects"].schema)
     alone, both = (seen_agents.seen(agents, runs, calls, effects) for agents in (two.head(1), two))
     assert alone.calls["agent_name"].to_list() == ["clerk"]
-    assert seen_agents.together(both).select("agent_name", "calls").rows() == [("clerk", 0), ("cook", 0), (None, 1)]
+    assert sums.agents(both).select("agent_name", "calls").rows() == [("clerk", 0), ("cook", 0), (None, 1)]
 
 
 def _call(tool: str, **columns: object) -> dict[str, object]:

@@ -21,6 +21,7 @@ from streamlit.testing.v1 import AppTest
 from aftertrace.analyzer import Analysis, Filter, open_analysis
 from aftertrace.analyzer.documents.periods import Period
 from aftertrace.analyzer.drafting import draft as control_draft
+from aftertrace.analyzer.drafting import history as control_history
 from aftertrace.analyzer.drafting import widths as control_widths
 from aftertrace.analyzer.expectations.rule_texts import written
 from aftertrace.analyzer.populations.comparison import Choice
@@ -179,9 +180,8 @@ def test_a_near_miss_leads_to_the_control_that_the_command_drafts(
     call = analysis.calls.row(by_predicate=pl.col("call_key") == worst, named=True)
     page = open_page("near_misses", recorded, view="one by one", call=worst)
     next(each for each in page.button if each.label == "Draft a control").click().run()
-    tried = control_widths.narrowed(
-        control_draft.of_call(call, analysis.calls), analysis.calls, analysis.runs, call["run_id"]
-    )
+    history = control_history.history(analysis)
+    tried = control_widths.narrowed(control_draft.of_call(call, history), history, call["run_id"])
     assert not page.exception
     assert written(tried.drafted.rule).rstrip() in codes(page)
     is_alone = analysis.calls.filter(tool_call_id=call["tool_call_id"]).height == 1

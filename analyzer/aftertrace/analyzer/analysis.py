@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -18,7 +18,7 @@ from aftertrace.analyzer.configurations.measures import facts, measures
 from aftertrace.analyzer.configurations.settled import settled
 from aftertrace.analyzer.configurations.table import configurations, versioned
 from aftertrace.analyzer.derived.derivation import Derivation
-from aftertrace.analyzer.derived.parted import Parted
+from aftertrace.analyzer.derived.parted import Parted, Share
 from aftertrace.analyzer.effects.findings import effect_findings
 from aftertrace.analyzer.finding.finds import finds
 from aftertrace.analyzer.finding.narrowing import Meant, meant
@@ -51,12 +51,14 @@ class Analysis:
     tables: Tables
     version: str
     """Changes whenever the stored tables do: a cache key."""
-    told: Derivation | Parted
+    told: Derivation | Parted | Share
     """The tables of runs, told from all records, or kept in part."""
     inventory: Inventory = NOTHING
     """What people declared; its risk classes of tools count in `calls`, and in all that is made of them."""
     beside: Callable[[], Derivation | Parted | None] | None = None
     """Where `told` tells of one run: what gives the tables of all runs, or None if that takes too long."""
+    whole: Analysis | None = None
+    """Where `told` tells of a share of the runs: the analysis of all, which tells what is compared over all."""
 
     @property
     def now_ns(self) -> int:
@@ -96,6 +98,8 @@ class Analysis:
     @cached_property
     def classes(self) -> dict[str, str]:
         """The declared risk class of each tool that calls name, where one is declared."""
+        if self.whole is not None:
+            return self.whole.classes
         if not self.inventory.tools:
             return {}
         (names,) = self.told.collected(self.told.scan("calls").select("tool_name").unique())
@@ -104,7 +108,9 @@ class Analysis:
     @cached_property
     def of_all(self) -> Derivation | Parted | None:
         """The tables of all runs; None where `told` tells of one run, and to tell of all would take too long."""
-        return self.told if self.beside is None else self.beside()
+        if self.beside is not None:
+            return self.beside()
+        return self.told.whole if isinstance(self.told, Share) else self.told
 
     @cached_property
     def effect_findings(self) -> pl.DataFrame:
@@ -123,6 +129,8 @@ class Analysis:
     @cached_property
     def versioned(self) -> pl.DataFrame:
         """What each run told of its agents' configurations, with their versions (`configurations.versioned`)."""
+        if self.whole is not None:
+            return self.whole.versioned
         return versioned(settled(self.told.table("sightings")))
 
     @cached_property
@@ -224,8 +232,17 @@ class Analysis:
         """
         return self.told.collected(*frames)
 
+    def shares(self) -> Iterator[Analysis]:
+        """Analyses of some runs each, and of all together: of what is summed up over runs, one is in memory at a time.
+        What is compared over all runs is told by each as of all.
+        """
+        for told in self.told.shares():
+            yield self if told is self.told else replace(self, told=told, whole=self)
+
     def meant(self, wanted: Filter) -> tuple[Meant, ...]:
         """What the fields of a filter that no column answers let through (`narrowing.meant`)."""
+        if self.whole is not None:
+            return self.whole.meant(wanted)
         fields = narrowing(wanted)
         if fields not in self._meant:
             self._meant[fields] = meant(self, fields)

@@ -51,16 +51,16 @@ def check(
     """
     import polars as pl
 
-    from aftertrace.analyzer.expectations.checks import OF_CALLS, OF_RUNS
-    from aftertrace.analyzer.expectations.checks import check as held
+    from aftertrace.analyzer.expectations.checks import checked as held
     from aftertrace.analyzer.expectations.checks_json import written
+    from aftertrace.analyzer.expectations.posted_texts import MOST_FINDINGS
     from aftertrace.analyzer.expectations.rules import parsed
 
     hook = named(options)
     rules = parsed(file.read_text(encoding="utf-8", errors="replace"), str(file))
     analysis, wanted = settings.analysis(settings.readable(data)), chosen(options)
-    calls, runs = analysis.columns("calls", OF_CALLS, wanted), analysis.columns("runs", OF_RUNS, wanted)
-    checked = held(rules, calls, runs)
+    most = None if form != "text" and limit is None else max(limit or 0, _LISTED, MOST_FINDINGS)
+    checked = held(rules, analysis, wanted, most=most)
     if form == "text":
         say(page(checked), out)
     else:
@@ -84,8 +84,8 @@ def page(checked: list[Checked]) -> list[str]:
             call = f" call {row['tool_call_id'] or row['call_key']} of {tool}" if row["call_key"] else ""
             told = f"{row['verdict']}: run {row['run_id']}{call}: {row['found']}, expected {row['expected']}"
             lines.append(plain(f"    {told}"))
-        if each.findings.height > _LISTED:
-            lines.append(f"    … and {each.findings.height - _LISTED:,} more: --format json")
+        if each.broken + each.unknown > _LISTED:
+            lines.append(f"    … and {each.broken + each.unknown - _LISTED:,} more: --format json")
     return lines
 
 

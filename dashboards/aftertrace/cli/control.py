@@ -15,10 +15,9 @@ from aftertrace.cli.output import say, text_or_rows
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from aftertrace.analyzer import Analysis
     from aftertrace.analyzer.drafting.draft import Drafted
+    from aftertrace.analyzer.drafting.history import History
 
 _Form: TypeAlias = Literal["text"] | formats.Format
 RULES_FILE: Final = "rules.toml"
@@ -54,7 +53,7 @@ def draft(target: str, folder: Path | None, data: Path, form: _Form, out: Path |
     """
     import polars as pl
 
-    from aftertrace.analyzer.drafting import draft as control_draft
+    from aftertrace.analyzer.drafting import history as control_history
     from aftertrace.analyzer.drafting import trial as control_trial
     from aftertrace.analyzer.drafting import widths as control_widths
     from aftertrace.analyzer.expectations.rule_texts import written
@@ -65,10 +64,10 @@ def draft(target: str, folder: Path | None, data: Path, form: _Form, out: Path |
         raise Invalid(f"write {folder / there[0]}: it is there, expected a new file; give another folder")
     stored = settings.readable(data)
     analysis = settings.analysis(stored)
-    calls = analysis.columns("calls", control_draft.OF_CALLS)
-    runs = analysis.columns("runs", control_draft.OF_RUNS)
-    found, run_id = drafted_from(analysis, target, calls, runs)
-    tried = [control_widths.narrowed(each, calls, runs, run_id) for each in found]
+    history = control_history.history(analysis)
+    found, run_id = drafted_from(analysis, target, history)
+    most = None if form != "text" and limit is None else max(limit or 0, control_widths.HITS_AT_MOST)
+    tried = [control_widths.narrowed(each, history, run_id, most=most) for each in found]
     drafts = [each.drafted for each in tried]
     if form != "text":
         hits = pl.concat([each.chosen.hits for each in tried])
@@ -88,8 +87,8 @@ def draft(target: str, folder: Path | None, data: Path, form: _Form, out: Path |
                 file.write(text)
 
 
-def drafted_from(analysis: Analysis, target: str, calls: pl.DataFrame, runs: pl.DataFrame) -> tuple[list[Drafted], str]:
-    """The rules that would have caught what a text names, and the run of it, by the history of all calls and runs.
+def drafted_from(analysis: Analysis, target: str, history: History) -> tuple[list[Drafted], str]:
+    """The rules that would have caught what a text names, and the run of it, by all that is on record.
 
     Raises:
         Invalid: it names none or several, or nothing in it stands out.
@@ -104,14 +103,14 @@ def drafted_from(analysis: Analysis, target: str, calls: pl.DataFrame, runs: pl.
         raise Invalid(f"call {target!r}: {named.height} calls have this id, expected one; give the key of one: {keys}")
     if named.height:
         call = named.row(0, named=True)
-        return [control_draft.of_call(call, calls)], call["run_id"]
+        return [control_draft.of_call(call, history)], call["run_id"]
     try:
         run_id = analysis.resolve_run(target)
     except Invalid as error:
         raise Invalid(f"control from {target!r}: no call has this id, and of runs: {error}") from error
     is_of_run = pl.col("run_id") == run_id
     run, made = analysis.select("runs", only=is_of_run).row(0, named=True), analysis.select("calls", only=is_of_run)
-    return control_draft.of_run(run, made, runs, calls), run_id
+    return control_draft.of_run(run, made, history), run_id
 
 
 def replayed(lines: Sequence[str]) -> Analysis:

@@ -11,10 +11,8 @@ from aftertrace.dashboards.plain import plain, plain_lines
 from aftertrace.dashboards.quantities import count, moment
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from aftertrace.analyzer.drafting.draft import Drafted
-    from aftertrace.analyzer.drafting.widths import Tried
+    from aftertrace.analyzer.drafting.widths import Tried, Width
 
 _KINDS: Final = {
     "this": "the incident",
@@ -51,7 +49,7 @@ def page(
     drafts = [each.drafted for each in tried]
     for each in tried:
         lines += [plain(_head(each.drafted, run_id)), "", *plain_lines(written(each.drafted.rule)).split("\n")]
-        lines += [*_history(each.drafted, each.chosen.about, each.chosen.hits), *_widths(each), ""]
+        lines += [*_history(each.drafted, each.chosen), *_widths(each), ""]
     kept, of_run = records
     lines.append(f"test data: {count(kept, 'record')} of the {of_run:,} of run {run_id}")
     if not is_shown:
@@ -77,24 +75,23 @@ def _head(drafted: Drafted, run_id: str) -> str:
     return f"call {call['tool_call_id'] or call['call_key']} of {call['tool_name']}, run {run_id}{when}: {drafted.why}"
 
 
-def _history(drafted: Drafted, about: int, hits: pl.DataFrame) -> Iterator[str]:
+def _history(drafted: Drafted, width: Width) -> Iterator[str]:
     import polars as pl
 
     from aftertrace.analyzer.drafting.trial import KINDS_OF_HITS
 
     noun = "run" if drafted.call is None else "call"
     more = " that ran" if drafted.call is not None else ""
-    yield f"over history: about {count(about, noun)}{more}, of which it hits {hits.height:,}"
+    yield f"over history: about {count(width.about, noun)}{more}, of which it hits {width.count():,}"
     for kind, brief in KINDS_OF_HITS.items():
-        rows = hits.filter(pl.col("hit") == kind)
-        if rows.is_empty():
+        if not width.count(kind):
             continue
-        yield f"    {rows.height:,}: {brief}"
-        for row in rows.head(_LISTED).rows(named=True):
+        yield f"    {width.count(kind):,}: {brief}"
+        for row in width.hits.filter(pl.col("hit") == kind).head(_LISTED).rows(named=True):
             call = f" call {row['tool_call_id'] or row['call_key']} of {row['tool_name']}" if row["call_key"] else ""
             yield plain(f"        run {row['run_id']}{call}: {row['found']}")
-        if rows.height > _LISTED:
-            yield f"        … and {rows.height - _LISTED:,} more: --format json"
+        if width.count(kind) > _LISTED:
+            yield f"        … and {width.count(kind) - _LISTED:,} more: --format json"
 
 
 def _widths(tried: Tried) -> Iterator[str]:

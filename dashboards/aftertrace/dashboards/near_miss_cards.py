@@ -116,9 +116,7 @@ def _name(analysis: Analysis, call: Mapping[str, Any]) -> str:
 
 def _history(tried: Tried) -> None:
     chosen = tried.chosen
-    st.caption(
-        f"Over history it is about {count(chosen.about, 'call')} that ran, and hits {chosen.hits.height:,} of them."
-    )
+    st.caption(f"Over history it is about {count(chosen.about, 'call')} that ran, and hits {chosen.count():,} of them.")
     for kind, brief in KINDS_OF_HITS.items():
         if chosen.count(kind):
             st.text(f"{chosen.count(kind):,}: {brief}")

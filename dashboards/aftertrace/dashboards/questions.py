@@ -11,6 +11,7 @@ from aftertrace.analyzer.comparison.compared import compared
 from aftertrace.analyzer.comparison.run_comparison import RunComparison
 from aftertrace.analyzer.documents.periods import Period
 from aftertrace.analyzer.drafting import draft as control_draft
+from aftertrace.analyzer.drafting import history as control_history
 from aftertrace.analyzer.drafting import widths as control_widths
 from aftertrace.analyzer.drafting.widths import Tried
 from aftertrace.analyzer.inventory import checks as inventory_checks
@@ -155,8 +156,6 @@ def _made(analysis: Analysis, table: Literal["calls", "effects"], chosen: Filter
 
 
 def _drafted(analysis: Analysis, call_key: str) -> Tried:
-    calls = analysis.columns("calls", control_draft.OF_CALLS)
-    runs = analysis.columns("runs", control_draft.OF_RUNS)
+    history = control_history.history(analysis)
     call = analysis.select("calls", only=pl.col("call_key") == call_key).row(0, named=True)
-    drafted = control_draft.of_call(call, calls)
-    return control_widths.narrowed(drafted, calls, runs, call["run_id"])
+    return control_widths.narrowed(control_draft.of_call(call, history), history, call["run_id"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -106,6 +106,10 @@ class Derivation:
     def some(self, name: str, only: pl.Expr, columns: Iterable[str] | None = None) -> pl.DataFrame:
         """Rows of such a table of which something holds, in no order: all columns, or some."""
         return self.table(name).filter(only).select(pl.all() if columns is None else pl.col(*columns))
+
+    def shares(self) -> Iterator[Derivation]:
+        """All runs at once, as `Parted.shares`: this."""
+        yield self
 
     def of(self, run_ids: Iterable[str]) -> Derivation:  # noqa: ARG002  # as `Parted.of`
         """What is told of some runs, with the records from which it is told: this."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -18,9 +18,12 @@ from aftertrace.analyzer.identity.connected import SOUGHT, Sought, connected, ke
 from aftertrace.analyzer.identity.found import Found, in_store
 from aftertrace.analyzer.reading.tables import Tables
 from aftertrace.analyzer.schemas.order import ordered
-from aftertrace.store.derived import State
+from aftertrace.store.derived import Part, State
 from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot, collected
+
+RUNS_OF_A_SHARE: Final = 16_384
+"""About so many are looked at together where all are looked at, some after others."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,30 @@ class Parted:
 
     def scan(self, name: str) -> pl.LazyFrame:
         """The rows of such a table, in no order: of files the columns and rows that are asked for are read alone."""
-        rows = kept.scan(self._layout, self.state, name)
-        if self.withdrawn.len():
-            rows = rows.filter(~pl.col("run_id").is_in(self.withdrawn.implode()))
-        if not self._meant.len():
-            return rows
-        told = self._live.table(name).filter(pl.col("run_id").is_in(self._meant.implode()))
-        return pl.concat([rows, told.lazy()])
+        rows = self.kept(name, self.state.parts)
+        return pl.concat([rows, self.live(name).lazy()]) if self._meant.len() else rows
+
+    def kept(self, name: str, parts: tuple[Part, ...]) -> pl.LazyFrame:
+        """What is kept of such a table in some of the parts, and counts."""
+        rows = kept.scan(self._layout, replace(self.state, parts=parts), name)
+        return rows.filter(~pl.col("run_id").is_in(self.withdrawn.implode())) if self.withdrawn.len() else rows
+
+    def live(self, name: str) -> pl.DataFrame:
+        """The rows of such a table that are told from records."""
+        return self._live.table(name).filter(pl.col("run_id").is_in(self._meant.implode()))
+
+    def shares(self) -> Iterator[Share]:
+        """All runs, some after others: of each all that is told."""
+        parts, runs = list[Part](), 0
+        for part in self.state.parts:
+            if parts and runs + part.runs > RUNS_OF_A_SHARE:
+                yield Share(self, tuple(parts), is_live=False)
+                parts, runs = [], 0
+            parts.append(part)
+            runs += part.runs
+        if parts:
+            yield Share(self, tuple(parts), is_live=False)
+        yield Share(self, (), is_live=True)
 
     def collected(self, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
         """The rows of frames that are made of `scan`.
@@ -153,6 +173,50 @@ class Parted:
     def withdrawn(self) -> pl.Series:
         """The runs that are told from records, or not at all: what is kept of them does not count."""
         return pl.concat([self._reached[1], self._meant, self._untold["run_id"]]).unique()
+
+
+@dataclass(frozen=True)
+class Share:
+    """Tables of some of these runs."""
+
+    whole: Parted
+    parts: tuple[Part, ...]
+    """Those that are kept in these."""
+    is_live: bool
+    """Those that are told from records, and no others."""
+
+    @property
+    def now_ns(self) -> int:
+        """The time it is judged at."""
+        return self.whole.now_ns
+
+    def scan(self, name: str) -> pl.LazyFrame:
+        """The rows of a table, in no order, as `Parted.scan`."""
+        return self.whole.live(name).lazy() if self.is_live else self.whole.kept(name, self.parts)
+
+    def table(self, name: str) -> pl.DataFrame:
+        """A table, as `Parted.table`."""
+        return ordered(self.collected(self.scan(name))[0], name)
+
+    def collected(self, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
+        """The rows of frames that are made of `scan`, as `Parted.collected`."""
+        return self.whole.collected(*frames)
+
+    def some(self, name: str, only: pl.Expr, columns: Iterable[str] | None = None) -> pl.DataFrame:
+        """Rows of a table of which something holds, as `Parted.some`."""
+        return self.collected(self.scan(name).filter(only).select(pl.all() if columns is None else pl.col(*columns)))[0]
+
+    def of(self, run_ids: Iterable[str]) -> Derivation:
+        """What is told of some runs, as `Parted.of`."""
+        return self.whole.of(run_ids)
+
+    def having(self, *, spans: pl.Expr | None = None, events: pl.Expr | None = None) -> Derivation:
+        """What is told of runs with a record, as `Parted.having`: of others than these too."""
+        return self.whole.having(spans=spans, events=events)
+
+    def shares(self) -> Iterator[Share]:
+        """This."""
+        yield self
 
 
 _NO_KEYS: Final = pl.DataFrame(schema=SOUGHT)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from aftertrace.analyzer.expectations import checks
+from aftertrace.analyzer.drafting.history import History
 from aftertrace.analyzer.expectations.checks import check, with_tokens
 from aftertrace.analyzer.expectations.patterns import literal
 from aftertrace.analyzer.expectations.rules import LIMITS, Limit, Rule
@@ -20,10 +20,6 @@ _MOST_RULES: Final = 5
 """As many calls of a run get a rule of their own."""
 _FEW_RUNS: Final = 5
 """Of fewer other runs nobody can say what is usual."""
-OF_CALLS: Final = (*checks.OF_CALLS, "signals")
-"""The columns of calls that history is looked at by."""
-OF_RUNS: Final = (*checks.OF_RUNS, "signals")
-"""Those of runs."""
 _NO_CALLS: Final = pl.DataFrame(schema=DERIVED["calls"].schema)
 _NO_RUNS: Final = pl.DataFrame(schema=DERIVED["runs"].schema)
 
@@ -41,12 +37,12 @@ class Drafted:
     """The call it was drafted from, columns as in `schemas.CALLS`; None: the run."""
 
 
-def of_call(call: Mapping[str, Any], calls: pl.DataFrame) -> Drafted:
+def of_call(call: Mapping[str, Any], history: History) -> Drafted:
     """The rule that would have caught a call: a person's approval, or where a person gave it, a tool less.
 
     Args:
         call: one row of `calls`.
-        calls: all of them, with `OF_CALLS`.
+        history: what is on record.
 
     Raises:
         Invalid: nothing tells which tool it is of.
@@ -73,25 +69,25 @@ def of_call(call: Mapping[str, Any], calls: pl.DataFrame) -> Drafted:
     if found.height:
         row = found.row(0, named=True)
         return Drafted(approval, f"it ran: {row['found']}", row["verdict"], call)
-    others = calls.filter(
-        pl.col("agent_name").eq_missing(pl.lit(agent)),
-        pl.col("outcome").is_in(RAN_OUTCOMES),
-        pl.col("tool_name") != tool,
-    )["tool_name"]
-    only = tuple(literal(name) for name in others.unique().sort())
+    is_other = pl.col("agent_name").eq_missing(pl.lit(agent)) & (pl.col("tool_name") != tool)
+    others = {
+        name
+        for calls in history.calls(is_other & pl.col("outcome").is_in(RAN_OUTCOMES))
+        for name in calls["tool_name"].unique()
+    }
+    only = tuple(literal(name) for name in sorted(others))
     rule = Rule(name=f"no {tool}{of}", agents=agents, environments=environments, only_tools=only)
     return Drafted(rule, "it ran, and a person had approved it; so that the tool has to go", "broken", call)
 
 
-def of_run(run: Mapping[str, Any], made: pl.DataFrame, runs: pl.DataFrame, calls: pl.DataFrame) -> list[Drafted]:
+def of_run(run: Mapping[str, Any], made: pl.DataFrame, history: History) -> list[Drafted]:
     """The rules that would have caught a run: of its calls that ran past a control, else above risk `read` with nobody
     asked; and a limit, where it had more of something than any other run of its agent.
 
     Args:
         run: one row of `runs`.
         made: its calls, columns as in `schemas.CALLS`.
-        runs: all of them, with `OF_RUNS`.
-        calls: all calls, with `OF_CALLS`.
+        history: what is on record.
 
     Raises:
         Invalid: nothing in it stands out.
@@ -104,8 +100,8 @@ def of_run(run: Mapping[str, Any], made: pl.DataFrame, runs: pl.DataFrame, calls
         let = check((needs,), above, _NO_RUNS)[0].findings.filter(pl.col("verdict") == "broken")
         odd = above.join(let, on="call_key", how="semi")
     firsts = odd.sort("first_ns", "call_key", nulls_last=True).unique("tool_name", keep="first", maintain_order=True)
-    drafts = [of_call(call, calls) for call in firsts.head(_MOST_RULES).rows(named=True)]
-    drafts += _limits(run, runs)
+    drafts = [of_call(call, history) for call in firsts.head(_MOST_RULES).rows(named=True)]
+    drafts += _limits(run, history)
     if not drafts:
         raise Invalid(
             f"control from run {run['run_id']!r}: no call of it ran past a control, or above risk `read` with nobody "
@@ -115,17 +111,22 @@ def of_run(run: Mapping[str, Any], made: pl.DataFrame, runs: pl.DataFrame, calls
     return drafts
 
 
-def _limits(run: Mapping[str, Any], runs: pl.DataFrame) -> Iterator[Drafted]:
+def _limits(run: Mapping[str, Any], history: History) -> Iterator[Drafted]:
     """The limit that the run is furthest over: the most of any other run of its agent."""
     agent, environment = run["agent_name"], run["environment"]
-    same = with_tokens(runs).filter(pl.col("agent_name").eq_missing(pl.lit(agent)))
-    (mine,) = same.filter(pl.col("run_id") == run["run_id"]).rows(named=True)
+    own = pl.DataFrame([dict(run)], schema=DERIVED["runs"].schema)
+    mine = with_tokens(own).row(0, named=True)
+    columns = [column for column, *_ in LIMITS.values()]
+    is_other = pl.col("agent_name").eq_missing(pl.lit(agent)) & (pl.col("run_id") != run["run_id"])
+    others = [with_tokens(runs).select(columns) for runs in history.runs(is_other)]
+    told = [(each.select(pl.all().max()), each.select(pl.all().count())) for each in others]
+    most, known = (pl.concat(each) for each in zip(*told, strict=True))
     over: list[tuple[float, Limit, int]] = []
     for key, (column, unit, _) in LIMITS.items():
-        others = same.filter(pl.col("run_id") != run["run_id"])[column].drop_nulls()
-        most: Any = others.max()
-        if mine[column] is not None and others.len() >= _FEW_RUNS and mine[column] > most:
-            over.append((mine[column] / (most or 1), Limit(key, round(most / unit, 6)), others.len()))
+        largest: Any = most[column].max()
+        times = int(known[column].sum())
+        if mine[column] is not None and times >= _FEW_RUNS and mine[column] > largest:
+            over.append((mine[column] / (largest or 1), Limit(key, round(largest / unit, 6)), times))
     if not over:
         return
     _, limit, others_runs = max(over, key=lambda each: each[0])
@@ -137,7 +138,7 @@ def _limits(run: Mapping[str, Any], runs: pl.DataFrame) -> Iterator[Drafted]:
         limits=(limit,),
     )
     why = f"none of {others_runs:,} other runs of its agent had more {LIMITS[limit.key][0].removesuffix('_ns')}"
-    if check((rule,), _NO_CALLS, runs.filter(pl.col("run_id") == run["run_id"]))[0].broken:
+    if check((rule,), _NO_CALLS, own)[0].broken:
         yield Drafted(rule, why, "broken", None)
 
 

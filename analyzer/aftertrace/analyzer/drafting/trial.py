@@ -31,11 +31,12 @@ _LOOKS: Final = 80
 
 
 def tried(drafted: Drafted, calls: pl.DataFrame, runs: pl.DataFrame, run_id: str) -> tuple[int, pl.DataFrame]:
-    """How many calls or runs of history a rule is about, and which it hits, columns as in `HITS`, by time."""
+    """How many of some calls or runs a rule is about, and which it hits, columns as in `HITS`, by time."""
     (checked,) = check((drafted.rule,), calls, runs)
     if drafted.call is None:
         of = runs.select("run_id", "signals", let_by=pl.lit(None, dtype=pl.String))
-        hits, is_this = checked.findings.join(of, on="run_id", how="left"), pl.col("run_id") == run_id
+        is_this = pl.col("run_id") == run_id
+        hits = checked.findings.join(of, on="run_id", how="left", maintain_order="left")
     else:
         by = pl.coalesce("allowed_by", "decided_by")
         of = calls.select("call_key", "signals", let_by=by)

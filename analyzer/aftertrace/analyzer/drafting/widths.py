@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import polars as pl
 
 from aftertrace.analyzer.drafting.draft import Drafted
-from aftertrace.analyzer.drafting.trial import KINDS_OF_HITS, tried
+from aftertrace.analyzer.drafting.history import History
+from aftertrace.analyzer.drafting.trial import HITS, KINDS_OF_HITS, tried
 from aftertrace.analyzer.expectations.argument_values import text_of, texts_at, values
 from aftertrace.analyzer.expectations.patterns import fits, literal
 from aftertrace.analyzer.expectations.rules import Argument, Rule
 from aftertrace.analyzer.schemas.derived import RAN_OUTCOMES
 
+HITS_AT_MOST: Final = 10_000
+"""As many hits of a kind are held, where all are not asked for."""
 _MOST_ARGUMENTS: Final = 4
 _EXACT_CHARACTERS: Final = 40
 """A longer text is of its call alone."""
@@ -34,11 +37,13 @@ class Width:
     about: int
     """Calls that ran and that it is about for certain."""
     hits: pl.DataFrame
-    """Columns as in `control_trial.HITS`."""
+    """Columns as in `control_trial.HITS`, by time: of each kind all, or the first."""
+    counts: Mapping[str, int]
+    """How many hits there are of each kind of `control_trial.KINDS_OF_HITS` that there is."""
 
-    def count(self, kind: str) -> int:
-        """How many hits are of a kind of `control_trial.KINDS_OF_HITS`."""
-        return self.hits.filter(pl.col("hit") == kind).height
+    def count(self, kind: str | None = None) -> int:
+        """How many hits are of a kind, or of any."""
+        return sum(self.counts.values()) if kind is None else self.counts.get(kind, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Tried:
     """The chosen one among them, the widest first; one alone where no argument of the call could narrow it."""
 
 
-def narrowed(drafted: Drafted, calls: pl.DataFrame, runs: pl.DataFrame, run_id: str) -> Tried:
+def narrowed(drafted: Drafted, history: History, run_id: str, *, most: int | None = HITS_AT_MOST) -> Tried:
     """A drafted rule, narrowed by the arguments of its call as far as that spares calls which were fine.
 
     It keeps hitting what it was drafted from, and every call on which a control failed that it hits without them. Of
@@ -59,25 +64,40 @@ def narrowed(drafted: Drafted, calls: pl.DataFrame, runs: pl.DataFrame, run_id: 
 
     Args:
         drafted: the rule.
-        calls: all calls.
-        runs: all runs.
+        history: what is on record.
         run_id: the run of the incident.
+        most: as many hits of a kind are held; None: of the chosen width all.
     """
-    widths = [_width(drafted, rule, calls, runs, run_id) for rule in _rules(drafted, calls)]
+    widths = _widths(drafted, _rules(drafted, history), history, run_id, most or HITS_AT_MOST)
     widest = widths[0]
     kept = [each for each in widths if all(each.count(kind) == widest.count(kind) for kind in ("this", "odd"))]
     chosen = min(kept, key=lambda each: (each.count("fine"), len(each.rule.arguments)))
+    if most is None and chosen.hits.height < chosen.count():
+        (whole,) = _widths(drafted, [chosen.rule], history, run_id, None)
+        widths, chosen = [whole if each is chosen else each for each in widths], whole
     return Tried(replace(drafted, rule=chosen.rule), chosen, tuple(widths))
 
 
-def _width(drafted: Drafted, rule: Rule, calls: pl.DataFrame, runs: pl.DataFrame, run_id: str) -> Width:
-    about, hits = tried(replace(drafted, rule=rule), calls, runs, run_id)
-    return Width(rule, about, hits)
+def _widths(drafted: Drafted, rules: Sequence[Rule], history: History, run_id: str, most: int | None) -> list[Width]:
+    """What rules would have done over history."""
+    found = [Width(rule, 0, pl.DataFrame(schema=HITS), {}) for rule in rules]
+    for calls, runs in history.shares():
+        found = [_and(each, *tried(replace(drafted, rule=each.rule), calls, runs, run_id), most) for each in found]
+    return found
 
 
-def _rules(drafted: Drafted, calls: pl.DataFrame) -> list[Rule]:
+def _and(width: Width, about: int, hits: pl.DataFrame, most: int | None) -> Width:
+    """A width, and what it would have done over more of history."""
+    by_time = pl.concat([width.hits, hits]).sort("first_ns", "run_id", "call_key", "verdict", maintain_order=True)
+    held = by_time if most is None else by_time.filter(pl.int_range(pl.len()).over("hit") < most)
+    counts = Counter(dict(width.counts))
+    counts.update(dict(hits["hit"].value_counts().iter_rows()))
+    return Width(width.rule, width.about + about, held, counts)
+
+
+def _rules(drafted: Drafted, history: History) -> list[Rule]:
     """The rule as it is; about one argument each; about all of them."""
-    found = () if drafted.call is None else _arguments(drafted.call, calls)
+    found = () if drafted.call is None else _arguments(drafted.call, history)
     some = [(each,) for each in found] + ([found] if len(found) > 1 else [])
     return [drafted.rule, *(_about(drafted, each) for each in some)]
 
@@ -96,34 +116,41 @@ def described(argument: Argument) -> str:
     return f"{argument.path} = {' or '.join(argument.patterns)}"
 
 
-def _arguments(call: Any, calls: pl.DataFrame) -> tuple[Argument, ...]:
+def _arguments(call: Any, history: History) -> tuple[Argument, ...]:
     """What can be named of a call's arguments so that other calls may be meant as well, the most telling first."""
-    asked = pl.coalesce("executed_arguments", "arguments")
-    same = calls.filter(pl.col("tool_name") == call["tool_name"], pl.col("outcome").is_in(RAN_OUTCOMES))
-    others = same.filter(pl.col("call_key") != call["call_key"]).select(asked=asked).drop_nulls()
+    is_same = (pl.col("tool_name") == call["tool_name"]) & pl.col("outcome").is_in(RAN_OUTCOMES)
     told = {
         path: (literal(text_of(value)), list(_patterns(path, value)))
         for path, value in values(call["executed_arguments"] or call["arguments"])
     }
-    counts = _counts([path for path, (_, patterns) in told.items() if patterns], others["asked"])
+    named = {path: patterns for path, (_, patterns) in told.items() if patterns}
+    times, others = Counter[tuple[str, str]](), 0
+    for calls in history.calls(is_same & (pl.col("call_key") != call["call_key"])):
+        asked = calls.select(asked=pl.coalesce("executed_arguments", "arguments"))["asked"].drop_nulls()
+        others += asked.len()
+        times.update(_fitting(named, asked))
     ranked: list[tuple[int, Argument]] = []
     for path, (exact, patterns) in told.items():
         for pattern in patterns:
-            alike = sum(many for text, many in counts[path].items() if fits(text, (pattern,)))
+            alike = times[path, pattern]
             # What all calls have narrows nothing, and what one call alone has is that call.
-            if alike < others.height and (alike or pattern != exact):
+            if alike < others and (alike or pattern != exact):
                 ranked.append((alike, Argument(path, (pattern,))))
                 break
     return tuple(argument for _, argument in sorted(ranked, key=lambda each: (each[0], each[1].path)))[:_MOST_ARGUMENTS]
 
 
-def _counts(paths: Sequence[str], asked: pl.Series) -> dict[str, Counter[str | None]]:
-    """What stands at each path of some arguments, and how often: each text is decoded once."""
-    counts: dict[str, Counter[str | None]] = {path: Counter() for path in paths}
-    for arguments, many in asked.value_counts().iter_rows():
-        for path, text in zip(paths, texts_at(arguments, paths), strict=True):
+def _fitting(named: Mapping[str, Sequence[str]], asked: pl.Series) -> Counter[tuple[str, str]]:
+    """To how many of some arguments each pattern fits at its path: each text is decoded once."""
+    counts: dict[str, Counter[str | None]] = {path: Counter() for path in named}
+    for arguments, many in asked.value_counts().iter_rows() if named else ():
+        for path, text in zip(named, texts_at(arguments, list(named)), strict=True):
             counts[path][text] += many
-    return counts
+    found = Counter[tuple[str, str]]()
+    for path, patterns in named.items():
+        for text, many in counts[path].items():
+            found.update({(path, pattern): many for pattern in patterns if fits(text, (pattern,))})
+    return found
 
 
 def _patterns(path: str, value: Any) -> Iterator[str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from aftertrace.analyzer.expectations.argument_values import are_meant
 from aftertrace.analyzer.expectations.patterns import fits
 from aftertrace.analyzer.expectations.rules import ARGUMENTS, LIMITS, Limit, Rule
-from aftertrace.analyzer.schemas.derived import DECIDERS, RAN_OUTCOMES
+from aftertrace.analyzer.schemas.derived import DECIDERS, DERIVED, RAN_OUTCOMES
+
+if TYPE_CHECKING:
+    from aftertrace.analyzer.analysis import Analysis
+    from aftertrace.analyzer.reading.select import Filter
 
 FINDINGS: Final = pl.Schema(
     [
@@ -58,18 +63,12 @@ class Checked:
     """Calls that ran and that it is about for certain; 0 for a rule about runs alone."""
     runs: int
     """Runs that it is about for certain; 0 for a rule about calls alone."""
+    broken: int
+    """How many calls and runs break it."""
+    unknown: int
+    """Of how many it cannot be told."""
     findings: pl.DataFrame
-    """Columns as in `FINDINGS`, by time."""
-
-    @property
-    def broken(self) -> int:
-        """How many calls and runs break it."""
-        return int((self.findings["verdict"] == "broken").sum())
-
-    @property
-    def unknown(self) -> int:
-        """Of how many it cannot be told."""
-        return self.findings.height - self.broken
+    """Columns as in `FINDINGS`, by time: all, or the first of each verdict."""
 
     @property
     def state(self) -> str:
@@ -81,8 +80,27 @@ class Checked:
         return "holds" if self.calls or self.runs else "idle"
 
 
-def check(rules: tuple[Rule, ...], calls: pl.DataFrame, runs: pl.DataFrame) -> list[Checked]:
-    """Each rule with what breaks it.
+def checked(
+    rules: Sequence[Rule], analysis: Analysis, wanted: Filter | None = None, *, most: int | None = None
+) -> list[Checked]:
+    """Each rule with what breaks it among the calls and runs that a filter lets through.
+
+    Args:
+        rules: as in the file.
+        analysis: what is on record.
+        wanted: the filter.
+        most: as many findings of a rule and verdict are held; None: all. All are counted.
+    """
+    found = check(rules, *(pl.DataFrame(schema=DERIVED[name].schema) for name in ("calls", "runs")))
+    for share in analysis.shares():
+        calls, runs = share.collected(share.scan("calls", OF_CALLS, wanted), share.scan("runs", OF_RUNS, wanted))
+        more = check(rules, calls, runs)
+        found = [_together(one, other, most) for one, other in zip(found, more, strict=True)]
+    return [replace(each, findings=_by_time(each.findings)) for each in found]
+
+
+def check(rules: Sequence[Rule], calls: pl.DataFrame, runs: pl.DataFrame) -> list[Checked]:
+    """Each rule with what breaks it among some calls and runs.
 
     Args:
         rules: as in the file.
@@ -92,21 +110,64 @@ def check(rules: tuple[Rule, ...], calls: pl.DataFrame, runs: pl.DataFrame) -> l
     return [_checked(rule, calls, runs) for rule in rules]
 
 
+def _together(one: Checked, other: Checked, most: int | None) -> Checked:
+    """A rule that was held against some runs, and against others."""
+    findings = pl.concat([one.findings, other.findings])
+    if most is not None and findings.height > most:
+        findings = _by_time(findings).filter(pl.int_range(pl.len()).over("verdict") < most)
+    sums = {name: getattr(one, name) + getattr(other, name) for name in ("calls", "runs", "broken", "unknown")}
+    return replace(one, findings=findings, **sums)
+
+
+def _by_time(findings: pl.DataFrame) -> pl.DataFrame:
+    return findings.sort("first_ns", "run_id", "call_key", "verdict", maintain_order=True)
+
+
 def _checked(rule: Rule, calls: pl.DataFrame, runs: pl.DataFrame) -> Checked:
-    rows: list[dict[str, Any]] = []
+    found = [pl.DataFrame(schema=FINDINGS)]
     asked = ran = 0
     if rule.approved_by is not None or rule.reviewers is not None or rule.only_tools is not None:
-        mine = _about(rule, calls).filter(pl.col("outcome").is_in(RAN_OUTCOMES))
+        mine = _about(rule, calls.filter(pl.col("outcome").is_in(RAN_OUTCOMES)))
         ran = _certain(mine)
-        for call in mine.iter_rows(named=True):
-            rows += [_finding(rule, call, *told) for told in (_of_tool(rule, call), _of_approval(rule, call)) if told]
+        found += [_judged(rule, mine, by, told) for by, told in ((_BY_TOOL, _of_tool), (_BY_APPROVAL, _of_approval))]
     if rule.limits:
         mine = _about(rule, with_tokens(runs))
         asked = _certain(mine)
-        for run in mine.iter_rows(named=True):
-            rows += [_finding(rule, run, *told) for limit in rule.limits if (told := _of_limit(limit, run))]
-    findings = pl.DataFrame(rows, schema=FINDINGS, orient="row").sort("first_ns", "run_id", "call_key", "verdict")
-    return Checked(rule, ran, asked, findings)
+        for limit in rule.limits:
+            column, unit, _ = LIMITS[limit.key]
+            # Loosely: what is exact is told of each by itself.
+            over = mine.filter(pl.col(column).is_null() | (pl.col(column) / unit > limit.most - abs(limit.most) * 1e-9))
+            rows = [_finding(rule, run, *told) for run in over.iter_rows(named=True) if (told := _of_limit(limit, run))]
+            found.append(pl.DataFrame(rows, schema=FINDINGS, orient="row"))
+    findings = _by_time(pl.concat(found))
+    broken = int((findings["verdict"] == "broken").sum())
+    return Checked(rule, ran, asked, broken, findings.height - broken, findings)
+
+
+_BY_TOOL: Final = ("tool_name", "untold")
+_BY_APPROVAL: Final = ("allowed_by", "decided_by", "granted_by", "approval", "reviewer", "untold")
+
+
+def _judged(
+    rule: Rule,
+    calls: pl.DataFrame,
+    by: Sequence[str],
+    told: Callable[[Rule, dict[str, Any]], tuple[str, str, str] | None],
+) -> pl.DataFrame:
+    """What is found of calls, judged by some of their columns: calls that are alike in them are judged once."""
+    rows = [
+        {**{name: alike[name] for name in by}, **{name: finding[name] for name in _OF_RULE}}
+        for alike in calls.select(by).unique().iter_rows(named=True)
+        if (verdict := told(rule, alike)) and (finding := _finding(rule, alike, *verdict))
+    ]
+    judged = pl.DataFrame(
+        rows, schema={**{name: calls.schema[name] for name in by}, **dict.fromkeys(_OF_RULE, pl.String)}, orient="row"
+    )
+    found = calls.join(judged, on=list(by), how="inner", nulls_equal=True, maintain_order="left")
+    return found.select(pl.col(name).cast(kind) for name, kind in FINDINGS.items())
+
+
+_OF_RULE: Final = ("rule", "verdict", "found", "expected")
 
 
 def _about(rule: Rule, frame: pl.DataFrame) -> pl.DataFrame:

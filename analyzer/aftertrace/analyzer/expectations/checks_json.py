@@ -36,7 +36,7 @@ _TOLD: Final = ("rule", "verdict", "found", "expected", "agent_name", "tool_name
 def written(checked: Sequence[Checked], now_ns: int) -> str:
     """The object, in ASCII, members in the order of their names."""
     states = [each.state for each in checked]
-    rows: list[dict[str, Any]] = [row for each in checked for row in each.findings.rows(named=True)]
+    rows: list[dict[str, Any]] = [row for each in checked for row in each.findings.head(MOST_FINDINGS).rows(named=True)]
     broken, unknown = states.count("broken"), states.count("unknown")
     found = {
         "format": FORMAT,
@@ -56,6 +56,6 @@ def written(checked: Sequence[Checked], now_ns: int) -> str:
             for each in checked
         ],
         "findings": [{name: shown(row[name]) for name in _TOLD} for row in rows[:MOST_FINDINGS]],
-        "findings_left_out": max(0, len(rows) - MOST_FINDINGS),
+        "findings_left_out": max(0, sum(each.broken + each.unknown for each in checked) - MOST_FINDINGS),
     }
     return json.dumps(found, ensure_ascii=True, sort_keys=True) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -11,14 +11,15 @@ import polars as pl
 from aftertrace.analyzer.configurations.sightings import ROLE
 from aftertrace.analyzer.documents.document import moment
 from aftertrace.analyzer.expectations.patterns import fits, only_name
-from aftertrace.analyzer.inventory import seen_agents
+from aftertrace.analyzer.inventory import seen_agents, sums
 from aftertrace.analyzer.inventory.declared import DeclaredAgent, Inventory
-from aftertrace.analyzer.inventory.findings import FINDINGS, Finding, of_agent
+from aftertrace.analyzer.inventory.findings import FINDINGS, KINDS_USED, Finding, of_agent
 from aftertrace.analyzer.reading.select import Filter
 from aftertrace.analyzer.schemas.timestamp import TIMESTAMP
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.analysis import Analysis
+    from aftertrace.analyzer.expectations.rules import Rule
     from aftertrace.analyzer.inventory.seen_agents import Seen
 
 SILENT_NS: Final = 30 * 24 * 3600 * 10**9
@@ -51,6 +52,7 @@ AGENTS: Final = {
 """One row per agent that was seen or declared: name, type, and what it means."""
 _VERDICTS: Final = {"broken": 0, "unknown": 1, "idle": 2}
 _Last: TypeAlias = dict[int, tuple[int, str]]
+_EntryOf: TypeAlias = Callable[[Mapping[str, Any]], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,25 +73,29 @@ def of(analysis: Analysis, inventory: Inventory | None, wanted: Filter | None = 
     """The agents of a store that a filter lets through, held against an inventory."""
     tells_prompts = inventory is not None and any(each.prompt_digests is not None for each in inventory.agents)
     versioned = analysis.versioned if tells_prompts else None
-    return check(seen_agents.of(analysis), versioned, inventory, wanted or Filter(), analysis.now_ns)
+    seen = (seen_agents.of(share) for share in analysis.shares())
+    return check(seen, versioned, inventory, wanted or Filter(), analysis.now_ns)
 
 
 def check(
-    seen: Seen, versioned: pl.DataFrame | None, inventory: Inventory | None, wanted: Filter, now_ns: int
+    seen: Iterable[Seen], versioned: pl.DataFrame | None, inventory: Inventory | None, wanted: Filter, now_ns: int
 ) -> Checked:
     """The agents that a filter lets through, held against an inventory.
 
     Args:
-        seen: what agents did, in all runs.
+        seen: what agents did, in some runs after others.
         versioned: what each run told of prompts (`configurations.versioned`); None where no prompt is declared.
         inventory: what is declared; None tells what was seen.
         wanted: which agents, and when.
         now_ns: the time it is judged at.
     """
     declared = inventory.agents if inventory is not None else ()
-    in_time = seen.within(wanted)
-    found = _with_entries(seen_agents.together(in_time), declared)
-    ever = _with_entries(seen_agents.together(seen), declared)
+    entry_of = _entries(declared)
+    in_time, of_all_times, used = _summed(seen, versioned, declared, entry_of, wanted)
+    found, ever = (
+        agents.with_columns(entry=pl.Series(map(entry_of, agents.select(ROLE).rows(named=True)), dtype=pl.Int64))
+        for agents in (in_time, of_all_times)
+    )
     last, known = _last(ever), set(ever["entry"])
     since_ns = wanted.since_ns if wanted.since_ns is not None else (wanted.until_ns or now_ns) - SILENT_NS
     silent = [
@@ -98,20 +104,18 @@ def check(
         if _is_asked_for(each, wanted) and (last[nth][0] < since_ns if nth in last else nth not in known)
     ]
     rows = [] if inventory is None else list(_unregistered(found))
-    of_role = {name: _by_role(getattr(in_time, name)) for name in ("members", "calls", "effects")}
+    of_role = {kind: frame.partition_by(ROLE, as_dict=True, include_key=False) for kind, frame in used.items()}
     of_entry = found.partition_by("entry", as_dict=True, maintain_order=True)
     for nth, each in enumerate(declared, start=1):
         roles = of_entry.get((nth,), found.clear())
         for role in roles.select(ROLE).rows():
-            calls, effects = (
-                of_role["calls"].get(role, seen.calls.clear()),
-                of_role["effects"].get(role, seen.effects.clear()),
-            )
-            made = of_agent(each, of_role["members"][role], calls, effects, versioned)
-            rows += [finding.row(dict(zip(ROLE, role, strict=True)), nth, each.owner) for finding in made]
-        whose = roles.row(0, named=True) if roles.height else _whose(each)
+            whose = dict(zip(ROLE, role, strict=True))
+            mine = {kind: of_role[kind].get(role, frame.clear().drop(ROLE)) for kind, frame in used.items()}
+            prompts = None if versioned is None else versioned.filter(_is_of(whose))
+            rows += [finding.row(whose, nth, each.owner) for finding in of_agent(each, mine, prompts)]
+        about = roles.row(0, named=True) if roles.height else _whose(each)
         entry = _of_entry(each, roles, since_ns, last.get(nth), is_silent=nth in silent)
-        rows += [finding.row(whose, nth, each.owner) for finding in entry]
+        rows += [finding.row(about, nth, each.owner) for finding in entry]
     findings = pl.DataFrame(rows, schema=FINDINGS, orient="row").sort(
         pl.col("entry").fill_null(0),
         pl.col("verdict").replace_strict(_VERDICTS, return_dtype=pl.Int64),
@@ -131,8 +135,41 @@ def check(
     return Checked(_listed(pl.concat([listed, pl.DataFrame(gone, schema=listed.schema)]), declared, findings), findings)
 
 
-def _with_entries(agents: pl.DataFrame, declared: Sequence[DeclaredAgent]) -> pl.DataFrame:
-    """Agents with `entry`: which of those that are declared is the first that is about it."""
+def _summed(
+    seen: Iterable[Seen],
+    versioned: pl.DataFrame | None,
+    declared: Sequence[DeclaredAgent],
+    entry_of: _EntryOf,
+    wanted: Filter,
+) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, pl.DataFrame]]:
+    """The agents that a filter lets through, those of all times, and what the former used (`sums.uses`)."""
+
+    def rules(whose: Mapping[str, str | None]) -> Sequence[Rule]:
+        entry = entry_of(whose)
+        return () if entry is None else declared[entry - 1].approvals
+
+    kinds = [kind for kind, key in KINDS_USED.items() if any(_tells(each, key) for each in declared)]
+    if versioned is None:
+        kinds = [kind for kind in kinds if kind != "prompts"]
+    in_time: list[pl.DataFrame] = []
+    ever: list[pl.DataFrame] = []
+    used: dict[str, pl.DataFrame] = {}
+    for each in seen:
+        some = each.within(wanted)
+        in_time = [sums.agents_added([*in_time, sums.agents(some)])]
+        ever = [sums.agents_added([*ever, sums.agents(each)])] if wanted != Filter() else in_time
+        for kind, counts in sums.uses(some, versioned, rules, kinds).items():
+            used[kind] = sums.added([*([used[kind]] if kind in used else []), counts], [*ROLE, *sums.USES[kind]])
+    return in_time[0], ever[0], used
+
+
+def _tells(each: DeclaredAgent, key: str) -> bool:
+    """Whether an entry declares something of this kind, be it that there is none."""
+    return bool(each.approvals) if key == "approvals" else getattr(each, key) is not None
+
+
+def _entries(declared: Sequence[DeclaredAgent]) -> _EntryOf:
+    """Gives which of those that are declared is the first that is about an agent."""
     # By name: thousands of agents under thousands of entries are not compared each with each.
     of_name: dict[str | None, list[int]] = {}
     of_any: list[int] = []
@@ -142,14 +179,12 @@ def _with_entries(agents: pl.DataFrame, declared: Sequence[DeclaredAgent]) -> pl
             of_name.setdefault(name, []).append(nth)
         else:
             of_any.append(nth)
-    entries = [
-        min(
-            (nth for nth in (*of_name.get(role["agent_name"], ()), *of_any) if declared[nth - 1].is_about(role)),
-            default=None,
-        )
-        for role in agents.select(ROLE).rows(named=True)
-    ]
-    return agents.with_columns(entry=pl.Series(entries, dtype=pl.Int64))
+
+    def entry_of(role: Mapping[str, str | None]) -> int | None:
+        named = (*of_name.get(role["agent_name"], ()), *of_any)
+        return min((nth for nth in named if declared[nth - 1].is_about(role)), default=None)
+
+    return entry_of
 
 
 def _last(agents: pl.DataFrame) -> _Last:
@@ -208,8 +243,8 @@ def _unused(each: DeclaredAgent, roles: pl.DataFrame) -> Iterator[Finding]:
                 yield Finding("idle", kind, pattern, f"{noun} {pattern} is declared and was not used", "a use of it")
 
 
-def _by_role(frame: pl.DataFrame) -> dict[tuple[Any, ...], pl.DataFrame]:
-    return frame.partition_by(ROLE, as_dict=True, maintain_order=True)
+def _is_of(whose: Mapping[str, str | None]) -> pl.Expr:
+    return pl.all_horizontal(pl.col(name).eq_missing(pl.lit(value, dtype=pl.String)) for name, value in whose.items())
 
 
 def _whose(each: DeclaredAgent) -> dict[str, str | None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import polars as pl
@@ -15,7 +17,7 @@ from aftertrace.analyzer.expectations import checks as expectation_checks
 from aftertrace.analyzer.expectations.patterns import literal
 from aftertrace.analyzer.expectations.rules import Rule
 from aftertrace.analyzer.expectations.toml_texts import listed, quoted
-from aftertrace.analyzer.inventory import seen_agents
+from aftertrace.analyzer.inventory import seen_agents, sums
 from aftertrace.analyzer.schemas.derived import DERIVED, RAN_OUTCOMES
 
 if TYPE_CHECKING:
@@ -37,35 +39,89 @@ _UNAUTHENTICATED: Final = ("anonymous", "import")
 """Sources that anybody may be, so that they tell no agent from another."""
 _PEOPLE: Final = ("human", "program", "human_or_program")
 _Whose: TypeAlias = tuple[str | None, ...]
+_WHOSE: Final = ("whose_name", "whose_service", "whose_environment", "whose_tenant", "whose_source")
+"""Columns of what tells one agent from another in a draft."""
+_PROMPT: Final = (*_WHOSE, "prompt", "system_prompt_digest")
+_LET: Final = ("tool_name", "outcome", "allowed_by", "decided_by", "granted_by", "approval")
+"""What of a call that ran says who approved it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Summed:
+    """What agents did, summed up over some runs after others; no more of it than names, and how often."""
+
+    agents: pl.DataFrame
+    """As of `sums.agents`."""
+    prompts: pl.DataFrame
+    """By `_WHOSE`, prompt and digest, with `sums.COUNTS`."""
+    ran: pl.DataFrame
+    """By `sightings.ROLE` and `_LET`: how many `calls` that ran."""
+    tools: pl.DataFrame
+    """The tools that are known, each with its risk classes."""
 
 
 def of(analysis: Analysis, wanted: Filter) -> str:
     """The file for the agents of a store that a filter lets through."""
-    return drafted(seen_agents.of(analysis).within(wanted), analysis.versioned)
+    return drafted((seen_agents.of(share).within(wanted) for share in analysis.shares()), analysis.versioned)
 
 
-def drafted(seen: Seen, versioned: pl.DataFrame) -> str:
+def drafted(seen: Iterable[Seen], versioned: pl.DataFrame) -> str:
     """The file, the same for the same telemetry. `inventory.parsed` reads it, and nothing that was seen is off it.
 
     Args:
-        seen: what agents did.
+        seen: what agents did, in some runs after others.
         versioned: what each run told of prompts (`configurations.versioned`).
     """
+    found = reduce(_together, (_summed(each, versioned) for each in seen))
+    last = versioned.select("run_id", *ROLE, "prompt", "set_apart").with_columns(_whose_of())
+    prompts = found.prompts.join(
+        last.select("set_apart", *_WHOSE, "prompt", latest="run_id"), on=[*_WHOSE, "prompt", "latest"], how="left",
+        nulls_equal=True,
+    )  # fmt: skip
     groups: dict[_Whose, list[tuple[str | None, ...]]] = {}
-    for role in seen.members.select(ROLE).unique().rows():
+    for role in found.agents.select(ROLE).rows():
         groups.setdefault(_whose(dict(zip(ROLE, role, strict=True))), []).append(role)
-    of_role = [
-        (frame.partition_by(ROLE, as_dict=True, maintain_order=True), frame.clear())
-        for frame in (seen.members, seen.calls, seen.effects, versioned)
-    ]
+    of_role = [(frame.partition_by(ROLE, as_dict=True), frame.clear()) for frame in (found.agents, found.ran)]
+    of_whose = prompts.partition_by(_WHOSE, as_dict=True)
     parts = [_HEAD]
     for whose in sorted(groups, key=_order):
-        members, calls, effects, prompts = (
-            pl.concat([some.get(role, empty) for role in groups[whose]]) for some, empty in of_role
-        )
-        parts.append("\n".join(_agent(whose, seen_agents.Seen(members, calls, effects), prompts)) + "\n")
+        agents, ran = (pl.concat([some.get(role, empty) for role in groups[whose]]) for some, empty in of_role)
+        told = of_whose.get(whose, prompts.clear())
+        parts.append("\n".join(_agent(whose, agents, ran, told)) + "\n")
     parts.append(_TOOLS)
-    return "\n".join(parts) + "".join(_tools(seen.calls))
+    return "\n".join(parts) + "".join(_tools(found.tools))
+
+
+def _summed(seen: Seen, versioned: pl.DataFrame) -> _Summed:
+    whose = seen.members.with_columns(_whose_of()).select("run_id", *_WHOSE)
+    told = versioned.drop_nulls(["prompt", "system_prompt_digest"]).with_columns(_whose_of())
+    prompts = told.join(whose, on=["run_id", *_WHOSE], how="semi", nulls_equal=True)
+    known = seen.calls.filter(pl.col("outcome") != "unknown_tool").drop_nulls(["tool_name", "risk"])
+    ran = seen.calls.filter(pl.col("outcome").is_in(RAN_OUTCOMES))
+    return _Summed(
+        sums.agents(seen),
+        sums.counted(prompts, _PROMPT),
+        ran.group_by(*ROLE, *_LET).agg(pl.len().cast(pl.Int64).alias("calls")),
+        known.select("tool_name", "risk", "risk_basis").unique(),
+    )
+
+
+def _together(one: _Summed, other: _Summed) -> _Summed:
+    return _Summed(
+        sums.agents_added([one.agents, other.agents]),
+        sums.added([one.prompts, other.prompts], _PROMPT),
+        pl.concat([one.ran, other.ran]).group_by(*ROLE, *_LET).agg(pl.col("calls").sum()),
+        pl.concat([one.tools, other.tools]).unique(),
+    )
+
+
+def _whose_of() -> list[pl.Expr]:
+    """The columns `_WHOSE` of a row with `sightings.ROLE`, as `_whose` tells them."""
+    is_sure = pl.col("source").is_not_null() & ~pl.col("source").is_in(_UNAUTHENTICATED)
+    is_told = pl.any_horizontal(pl.col("agent_name", "service_name").is_not_null())
+    who = (pl.when(is_sure | ~is_told).then(pl.col(name)) for name in ("tenant", "source"))
+    named = (*(pl.col(name) for name in ("agent_name", "service_name", "environment")), *who)
+    return [each.alias(name) for each, name in zip(named, _WHOSE, strict=True)]
 
 
 def _whose(role: dict[str, str | None]) -> _Whose:
@@ -82,10 +138,10 @@ def _order(whose: _Whose) -> tuple[bool, int, list[tuple[bool, str]]]:
     return is_nobody, whose.count(None), [(text is None, text or "") for text in whose]
 
 
-def _agent(whose: _Whose, seen: Seen, versioned: pl.DataFrame) -> Iterator[str]:
-    first_ns, last_ns = seen.members.select(pl.col("first_ns").min(), pl.col("last_ns").max()).row(0)
-    runs, near = seen.members["run_id"].n_unique(), int(seen.calls["near_miss"].sum())
-    did = f"{count(seen.calls.height, 'call')}, {count(near, 'near miss', 'near misses')}"
+def _agent(whose: _Whose, agents: pl.DataFrame, ran: pl.DataFrame, prompts: pl.DataFrame) -> Iterator[str]:
+    first_ns, last_ns = agents.select(pl.col("first_ns").min(), pl.col("last_ns").max()).row(0)
+    runs, calls, near = agents.select(pl.col("runs", "calls", "near_misses").sum()).row(0)
+    did = f"{count(calls, 'call')}, {count(near, 'near miss', 'near misses')}"
     yield f"# {count(runs, 'run')} from {moment(first_ns)} to {moment(last_ns)}: {did}"
     yield "[[agent]]"
     for key, text in zip(("name", "service", "environment", "tenant", "source"), whose, strict=True):
@@ -93,13 +149,12 @@ def _agent(whose: _Whose, seen: Seen, versioned: pl.DataFrame) -> Iterator[str]:
             yield f"{key} = {quoted(literal(text))}"
     yield 'owner = ""  # who answers for it'
     yield 'identity = ""  # what it is in the systems that it works on'
-    models = _names(seen.members, "asked", "served")
+    models = _names(agents, "models")
     yield f"models = {listed([literal(name) for name in models])}" if models else "# models: none is told"
     yield 'prompt_source = ""  # where its prompt is kept'
-    yield from _prompts(versioned.join(seen.members.select("run_id"), on="run_id", how="semi"))
-    ran = seen.calls.filter(pl.col("outcome").is_in(RAN_OUTCOMES))
-    yield f"tools = {listed([literal(name) for name in _names(ran, 'tool_name')])}"
-    systems = _names(seen.effects.filter(pl.col("state") == "applied"), "system")
+    yield from _prompts(prompts)
+    yield f"tools = {listed([literal(name) for name in _names(agents, 'tools')])}"
+    systems = _names(agents, "systems")
     yield (
         f"systems = {listed([literal(name) for name in systems])}"
         if systems
@@ -108,18 +163,21 @@ def _agent(whose: _Whose, seen: Seen, versioned: pl.DataFrame) -> Iterator[str]:
     yield from _approvals(ran)
 
 
-def _names(frame: pl.DataFrame, *columns: str) -> list[str]:
-    texts = [frame[column].explode() if frame.schema[column] == pl.List else frame[column] for column in columns]
-    return pl.concat(texts).drop_nulls().unique().sort().to_list()
+def _names(agents: pl.DataFrame, column: str) -> list[str]:
+    return sorted({name for names in agents[column].to_list() for name in names})
 
 
-def _prompts(versioned: pl.DataFrame) -> Iterator[str]:
+def _prompts(prompts: pl.DataFrame) -> Iterator[str]:
     """One digest for each prompt, and that of its template where something in it differs from run to run."""
     told = (
-        versioned.drop_nulls(["prompt", "system_prompt_digest"])
-        .sort("first_ns", "run_id", nulls_last=True)
+        prompts.sort("latest_ns", "latest", nulls_last=True)
         .group_by("prompt", maintain_order=True)
-        .agg(pl.len().alias("runs"), pl.col("first_ns", "system_prompt_digest", "set_apart").last())
+        .agg(
+            pl.col("runs").sum(),
+            pl.col("latest_ns", "system_prompt_digest", "set_apart").last(),
+            pl.col("since_ns", "earliest").sort_by("since_ns", "earliest", nulls_last=True).first(),
+        )
+        .sort("since_ns", "earliest", nulls_last=True)
         .rows(named=True)
     )
     if not told:
@@ -127,7 +185,7 @@ def _prompts(versioned: pl.DataFrame) -> Iterator[str]:
         return
     yield "prompt_digests = ["
     for row in told:
-        when = f"{count(row['runs'], 'run')}, the last {moment(row['first_ns'])}"
+        when = f"{count(row['runs'], 'run')}, the last {moment(row['latest_ns'])}"
         yield f"    {quoted(row['system_prompt_digest'])},  # {when}"
         if row["set_apart"]:
             yield f"    {quoted('sha256:' + row['prompt'])},  # its template"
@@ -141,7 +199,7 @@ def _approvals(ran: pl.DataFrame) -> Iterator[str]:
         by = tuple(calls["decided_by"].unique().sort().to_list())
         is_asked = calls["approval"].is_in(("granted", "modified")).all()
         if is_asked and all(each in _PEOPLE for each in by) and _holds(literal(tool), by, calls):
-            asked.setdefault(by, []).append((tool, calls.height))
+            asked.setdefault(by, []).append((tool, int(calls["calls"].sum())))
     for by, tools in sorted(asked.items()):
         yield ""
         ran_calls = count(sum(number for _, number in tools), "call")
@@ -152,14 +210,15 @@ def _approvals(ran: pl.DataFrame) -> Iterator[str]:
 
 def _holds(tool: str, by: tuple[str, ...], calls: pl.DataFrame) -> bool:
     rule = Rule(name="approval", tools=(tool,), approved_by=by)
-    (checked,) = expectation_checks.check((rule,), calls, pl.DataFrame(schema=DERIVED["runs"].schema))
+    none = {name: pl.DataFrame(schema=DERIVED[name].schema) for name in ("calls", "runs")}
+    alike = pl.concat([none["calls"], calls.select(_LET)], how="diagonal")
+    (checked,) = expectation_checks.check((rule,), alike, none["runs"])
     return checked.findings.is_empty()
 
 
-def _tools(calls: pl.DataFrame) -> Iterator[str]:
+def _tools(known: pl.DataFrame) -> Iterator[str]:
     """The tools with their classes; of several that senders tell, the worst."""
-    known = calls.filter(pl.col("outcome") != "unknown_tool").drop_nulls(["tool_name", "risk"])
-    told = known.select("tool_name", "risk", "risk_basis").unique().rows()
+    told = known.rows()
     classes: dict[str, list[tuple[bool, int, str]]] = {}
     for tool, risk, basis in told:
         classes.setdefault(tool, []).append((basis != "guess", RISKS.get(risk, 1), risk))

@@ -9,11 +9,9 @@ from typing import Any, Final
 import polars as pl
 
 from aftertrace.analyzer.configurations.sightings import ROLE
-from aftertrace.analyzer.expectations import checks as expectation_checks
 from aftertrace.analyzer.expectations.patterns import fits
-from aftertrace.analyzer.expectations.rules import Rule
 from aftertrace.analyzer.inventory.declared import DeclaredAgent
-from aftertrace.analyzer.schemas.derived import DERIVED, RAN_OUTCOMES
+from aftertrace.analyzer.inventory.sums import added
 
 KINDS: Final = {
     "unregistered": ("broken", "An agent ran that no entry is about."),
@@ -74,40 +72,46 @@ class Finding:
 
 
 def of_agent(
-    declared: DeclaredAgent,
-    members: pl.DataFrame,
-    calls: pl.DataFrame,
-    effects: pl.DataFrame,
-    versioned: pl.DataFrame | None,
+    declared: DeclaredAgent, used: Mapping[str, pl.DataFrame], prompts: pl.DataFrame | None
 ) -> Iterator[Finding]:
     """What one agent did that its entry does not declare.
 
     Args:
         declared: the entry.
-        members: its runs, columns as in `seen_agents.MEMBERS`.
-        calls: its calls in them.
-        effects: what they changed.
-        versioned: what each run of the store told of prompts (`configurations.versioned`); None where none is declared.
+        used: what it used, by kind of `sums.USES`, without `ROLE`.
+        prompts: what each of its runs told of prompts (`configurations.versioned`); None where none is declared.
     """
-    ran = calls.filter(pl.col("outcome").is_in(RAN_OUTCOMES))
     if declared.tools is not None:
-        yield from _tools(declared.tools, calls)
+        yield from _tools(declared.tools, used["tools"])
     if declared.models is not None:
-        yield from _models(declared.models, members)
-    if declared.prompt_digests is not None and versioned is not None:
-        yield from _prompts(declared.prompt_digests, members, versioned)
+        yield from _models(declared.models, used)
+    if declared.prompt_digests is not None and prompts is not None:
+        yield from _prompts(declared.prompt_digests, used["prompts"], prompts)
     if declared.systems is not None:
-        yield from _systems(declared.systems, effects)
+        yield from _systems(declared.systems, used["systems"])
     if declared.risks is not None:
-        yield from _risks(declared.risks, ran)
-    for rule in declared.approvals:
-        yield from _approvals(rule, calls)
+        yield from _risks(declared.risks, used["risks"])
+    if declared.approvals:
+        yield from _approvals(used["approvals"])
 
 
-def _tools(declared: tuple[str, ...], calls: pl.DataFrame) -> Iterator[Finding]:
+KINDS_USED: Final = {
+    "tools": "tools",
+    "asked": "models",
+    "served": "models",
+    "untold_models": "models",
+    "prompts": "prompt_digests",
+    "systems": "systems",
+    "risks": "risks",
+    "approvals": "approvals",
+}
+"""By kind of `sums.USES`, the declaration that it is held against."""
+
+
+def _tools(declared: tuple[str, ...], used: pl.DataFrame) -> Iterator[Finding]:
     """What was refused is no use of a tool; of what is unresolved that is not told."""
-    for verdict, outcomes, how in (("broken", RAN_OUTCOMES, "ran"), ("unknown", ("unresolved",), "may have run")):
-        for group in _groups(calls.filter(pl.col("outcome").is_in(outcomes)), ["tool_name"]):
+    for verdict, is_ran, how in (("broken", True, "ran"), ("unknown", False, "may have run")):
+        for group in _groups(used.filter(pl.col("is_ran") == is_ran), ["tool_name"]):
             name = group["tool_name"]
             if name is None:
                 yield _told("unknown", "undeclared_tool", None, f"a tool whose name is not told {how}", declared, group)
@@ -115,33 +119,29 @@ def _tools(declared: tuple[str, ...], calls: pl.DataFrame) -> Iterator[Finding]:
                 yield _told(verdict, "undeclared_tool", name, f"tool {name} {how}", declared, group)
 
 
-def _models(declared: tuple[str, ...], members: pl.DataFrame) -> Iterator[Finding]:
+def _models(declared: tuple[str, ...], used: Mapping[str, pl.DataFrame]) -> Iterator[Finding]:
     for column, how in (("asked", "was asked"), ("served", "answered")):
-        used = members.select("run_id", "first_ns", column).explode(column).drop_nulls(column)
-        for group in _groups(used, [column]):
+        for group in _groups(used[column], [column], of_calls=False):
             if not fits(group[column], declared):
                 yield _told(
                     "broken", "undeclared_model", group[column], f"model {group[column]} {how}", declared, group
                 )
-    silent = members.filter(pl.col("asked").is_null() & pl.col("served").is_null())
-    for group in _groups(silent.with_columns(pl.lit(0).alias("all")), ["all"]):
+    for group in _groups(used["untold_models"], [], of_calls=False):
         yield _told("unknown", "undeclared_model", None, "the model is not told", declared, group)
 
 
-def _prompts(declared: tuple[str, ...], members: pl.DataFrame, versioned: pl.DataFrame) -> Iterator[Finding]:
+def _prompts(declared: tuple[str, ...], used: pl.DataFrame, prompts: pl.DataFrame) -> Iterator[Finding]:
     """A digest stands for its prompt, and so for the template of that: two days' prompts differ in their dates."""
     tagged = pl.concat_str(pl.lit("sha256:"), "prompt")
-    own = versioned.join(members.select("run_id", *ROLE), on=["run_id", *ROLE], how="semi", nulls_equal=True)
-    of_role = versioned.join(members.select(ROLE).unique(), on=list(ROLE), how="semi", nulls_equal=True)
-    templates = of_role.filter(pl.col("system_prompt_digest").is_in(declared))["prompt"].drop_nulls().unique()
-    off = own.with_columns(template_digest=tagged).filter(
+    templates = prompts.filter(pl.col("system_prompt_digest").is_in(declared))["prompt"].drop_nulls().unique()
+    off = used.with_columns(template_digest=tagged).filter(
         ~pl.any_horizontal(
             pl.col("system_prompt_digest").is_in(declared).fill_null(value=False),
             pl.col("template_digest").is_in(declared).fill_null(value=False),
             pl.col("prompt").is_in(templates.implode()).fill_null(value=False),
         )
     )
-    for group in _groups(off, ["template_digest"]):
+    for group in _groups(added([off], ["template_digest"]), ["template_digest"], of_calls=False):
         digest = group["template_digest"]
         if digest is None:
             # Also where digests alone are sent, and differ from run to run.
@@ -152,8 +152,8 @@ def _prompts(declared: tuple[str, ...], members: pl.DataFrame, versioned: pl.Dat
             yield Finding("broken", "undeclared_prompt", digest, found, "a declared one", *_counted(group))
 
 
-def _systems(declared: tuple[str, ...], effects: pl.DataFrame) -> Iterator[Finding]:
-    for group in _groups(effects, ["system", "basis"]):
+def _systems(declared: tuple[str, ...], used: pl.DataFrame) -> Iterator[Finding]:
+    for group in _groups(used, ["system", "basis"], of_calls=False):
         if group["system"] is None:
             yield _told("unknown", "undeclared_system", None, "a system that is not named was changed", declared, group)
         elif not fits(group["system"], declared):
@@ -163,36 +163,24 @@ def _systems(declared: tuple[str, ...], effects: pl.DataFrame) -> Iterator[Findi
             yield _told(verdict, "undeclared_system", group["system"], found, declared, group)
 
 
-def _risks(declared: tuple[str, ...], ran: pl.DataFrame) -> Iterator[Finding]:
-    for group in _groups(ran.filter(~pl.col("risk").is_in(declared)), ["tool_name", "risk", "risk_basis"]):
+def _risks(declared: tuple[str, ...], used: pl.DataFrame) -> Iterator[Finding]:
+    for group in _groups(used.filter(~pl.col("risk").is_in(declared)), ["tool_name", "risk", "risk_basis"]):
         is_guess = group["risk_basis"] == "guess"
         found = f"tool {group['tool_name']} of class {group['risk']}{', by a guess,' if is_guess else ''} ran"
         yield _told("unknown" if is_guess else "broken", "undeclared_risk", group["risk"], found, declared, group)
 
 
-def _approvals(rule: Rule, calls: pl.DataFrame) -> Iterator[Finding]:
-    (checked,) = expectation_checks.check((rule,), calls, pl.DataFrame(schema=DERIVED["runs"].schema))
-    for group in _groups(checked.findings, ["verdict", "tool_name", "found", "expected"]):
+def _approvals(used: pl.DataFrame) -> Iterator[Finding]:
+    for group in _groups(used, ["nth", "verdict", "tool_name", "found", "expected"]):
         found = f"tool {group['tool_name']}: {group['found']}"
         yield Finding(group["verdict"], "unapproved", group["tool_name"], found, group["expected"], *_counted(group))
 
 
-def _groups(frame: pl.DataFrame, by: list[str]) -> list[dict[str, Any]]:
-    """One row per group in the order of their names: how many runs and calls, the latest run, and when."""
-    is_of_calls = ("call_key" in frame.columns and "outcome" in frame.columns) or "verdict" in by
-    return (
-        frame.sort("first_ns", "run_id", nulls_last=True)
-        .group_by(by)
-        .agg(
-            pl.col("run_id").n_unique().alias("runs"),
-            (pl.len() if is_of_calls else pl.lit(None)).cast(pl.Int64).alias("calls"),
-            pl.col("run_id").last().alias("latest"),
-            pl.col("first_ns").min().alias("since_ns"),
-            pl.col("first_ns").max().alias("until_ns"),
-        )
-        .sort(by, nulls_last=True)
-        .rows(named=True)
-    )
+def _groups(used: pl.DataFrame, by: list[str], *, of_calls: bool = True) -> list[dict[str, Any]]:
+    """The groups in the order of their names, with `calls`, where they are of calls."""
+    calls = pl.col("rows") if of_calls else pl.lit(None, dtype=pl.Int64)
+    named = used.with_columns(calls=calls)
+    return (named.sort(by, nulls_last=True) if by else named).rows(named=True)
 
 
 def _counted(group: Mapping[str, Any]) -> tuple[int, int | None, str, int | None, int | None]:

@@ -9,7 +9,6 @@ import polars as pl
 
 from aftertrace.analyzer.configurations.sightings import ROLE
 from aftertrace.analyzer.expectations.checks import OF_CALLS
-from aftertrace.analyzer.schemas.derived import RAN_OUTCOMES
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.analysis import Analysis
@@ -60,8 +59,8 @@ class Seen:
 
 
 def of(analysis: Analysis) -> Seen:
-    """What the agents of a store did."""
-    return seen(*(analysis.columns(table, names) for table, names in COLUMNS.items()))
+    """What the agents of an analysis did; their calls and receipts in no order."""
+    return seen(*analysis.collected(*(analysis.scan(table, names) for table, names in COLUMNS.items())))
 
 
 def seen(agents: pl.DataFrame, runs: pl.DataFrame, calls: pl.DataFrame, effects: pl.DataFrame) -> Seen:
@@ -109,51 +108,6 @@ def seen(agents: pl.DataFrame, runs: pl.DataFrame, calls: pl.DataFrame, effects:
         .sort("first_ns", "run_id", "agent_name", nulls_last=True)
     )
     return Seen(members, _with_role(made, members), _with_role(changed, members))
-
-
-def together(seen: Seen) -> pl.DataFrame:
-    """One row per agent: `ROLE`, then what it did in these runs, by its name.
-
-    `runs`, `calls`, `near_misses`, `first_ns`, `last_ns`, `last_run_id`, and the lists `models` (asked, and those that
-    answered), `tools` (of calls that ran) and `systems` (that it changed).
-    """
-    on = list(ROLE)
-    of_runs = (
-        seen.members.sort("first_ns", "run_id", nulls_last=True)
-        .group_by(on)
-        .agg(
-            pl.col("run_id").n_unique().cast(pl.Int64).alias("runs"),
-            pl.col("first_ns").min(),
-            pl.col("last_ns").max(),
-            pl.col("run_id").last().alias("last_run_id"),
-            pl.concat_list(pl.col("asked", "served").fill_null([]))
-            .explode()
-            .drop_nulls()
-            .unique()
-            .sort()
-            .alias("models"),
-        )
-    )
-    ran = pl.col("outcome").is_in(RAN_OUTCOMES)
-    of_calls = seen.calls.group_by(on).agg(
-        pl.len().cast(pl.Int64).alias("calls"),
-        pl.col("near_miss").sum().cast(pl.Int64).alias("near_misses"),
-        pl.col("tool_name").filter(ran).drop_nulls().unique().sort().alias("tools"),
-    )
-    of_effects = (
-        seen.effects.filter(pl.col("state") == "applied")
-        .group_by(on)
-        .agg(pl.col("system").drop_nulls().unique().sort().alias("systems"))
-    )
-    return (
-        of_runs.join(of_calls, on=on, how="left", nulls_equal=True)
-        .join(of_effects, on=on, how="left", nulls_equal=True)
-        .with_columns(
-            pl.col("calls", "near_misses").fill_null(0),
-            pl.col("tools", "systems").fill_null([]),
-        )
-        .sort("agent_name", "service_name", "environment", "tenant", "source", nulls_last=True)
-    )
 
 
 def _attributed(frame: pl.DataFrame, only: pl.DataFrame) -> pl.DataFrame:
