@@ -161,7 +161,7 @@ def test_a_restore_that_was_made_up_is_not_signed(signed: Layout) -> None:
     seal(signed)
     report = verify(signed, kept)
     assert signed.checkpoint.read_bytes() == shown
-    assert ("rows_differ", report.verdict("integrity")) == (
+    assert ("rows_differ", report.verdicts["integrity"]) == (
         next(found.code for found in report.findings if found.where == "spans main/2"),
         "broken",
     )
@@ -176,7 +176,7 @@ def test_what_an_operator_is_talked_into_is_named(signed: Layout) -> None:
         assert sealer.retold == ["main/2"]
     report = verify(signed, kept)
     assert named(report) == {"restored_otherwise": {"main/2"}}
-    assert report.verdict("integrity") == "partial"
+    assert report.verdicts["integrity"] == "partial"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_rows_that_are_others_with_no_restore_are_an_error(signed: Layout) -> No
     sign(signed)
     report = verify(signed, kept)
     assert named(report) == {"told_again": {"main/2"}}
-    assert report.verdict("integrity") == "broken"
+    assert report.verdicts["integrity"] == "broken"
 
 
 def test_what_was_allowed_once_is_not_allowed_later(signed: Layout) -> None:
