@@ -200,6 +200,7 @@ def emptied(layout: Layout) -> None:
 FORGINGS: dict[str, tuple[Forging, dict[str, str]]] = {
     "a record": (first_row("record", b"other"), {"rows_differ": "evidence main/1"}),
     "who sent it": (first_row("source", "somebody"), {"rows_differ": "evidence main/1"}),
+    "what they showed": (first_row("credential", "token 0"), {"rows_differ": "evidence main/1"}),
     "a salt": (first_row("salt", bytes(16)), {"rows_differ": "evidence main/1", "unchecked": "spans main/1"}),
     "a time": (first_row("start_ns", 1, "spans"), {"rows_differ": "spans main/1"}),
     "a decision": (first_row("state", "granted", "events"), {"rows_differ": "events main/1"}),

@@ -16,12 +16,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
+from aftertrace.analyzer import open_analysis
 from aftertrace.ingest.drain import Drain
 from aftertrace.receiver.config import ReceiverConfig, Tls
 from aftertrace.receiver.tally import Refused
 from aftertrace.store.errors import Invalid
+from aftertrace.store.fsck import fsck
 from aftertrace.store.snapshot import Snapshot
-from aftertrace.store.sources import add_certificate, add_token, remove_credentials
+from aftertrace.store.sources import add_certificate, add_token, credentials, remove_credentials
 
 from .authority import Authority
 from .station import METHODS, REQUESTS, Station
@@ -79,6 +81,29 @@ def test_what_is_stored_tells_who_sent_it_and_for_which_tenant(open_station: Cal
         ("traces", "acme/refunds"),
         ("logs", "ci"),
     ]
+
+
+def test_what_was_shown_is_evidence(open_station: Callable[..., Station]) -> None:
+    """Which of two tokens of a source, by its id: in the frame, in the table, and in the run record."""
+    station = open_station()
+    first, second = add_token(station.layout, "ci", 1), add_token(station.layout, "ci", 2)
+    for token in (first, second):
+        assert station.post("traces", of_agent("a"), **shown(token)).status == 200
+    station.call("logs", REQUESTS["logs"])
+    told = [f"token {each.id}" for each in credentials(station.layout)]
+    assert [(frame.source, frame.credential) for frame in station.kept()] == [
+        ("ci", told[0]),
+        ("ci", told[1]),
+        ("anonymous", ""),
+    ]
+    with Drain(station.layout) as drain:
+        drain.once()
+    rows = Snapshot.of(station.layout.data).scan("evidence").sort("seq").select("source", "credential")
+    assert rows.collect().rows() == [("ci", told[0]), ("ci", told[1]), ("anonymous", None)]
+    analysis = open_analysis(station.layout.data)
+    (run,) = analysis.runs.filter(source="ci")["run_id"]
+    assert analysis.record(run).credentials == (told[0],)
+    assert not [finding for finding in fsck(station.layout) if finding.severity == "error"]
 
 
 def test_nothing_is_taken_from_somebody_unknown(open_station: Callable[..., Station]) -> None:
@@ -197,7 +222,8 @@ def test_files_that_do_not_go_together_are_told_at_the_start(authority: Authorit
 
 def of_agent(name: str) -> bytes:
     """A request with a span of an agent."""
-    pairs = [KeyValue(key="gen_ai.agent.name", value=AnyValue(string_value=name))]
+    told = {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": name}
+    pairs = [KeyValue(key=key, value=AnyValue(string_value=value)) for key, value in told.items()]
     span = Span(trace_id=b"t" * 16, span_id=b"s" * 8, name="invoke_agent", attributes=pairs)
     group = ResourceSpans(scope_spans=[ScopeSpans(spans=[span])])
     return ExportTraceServiceRequest(resource_spans=[group]).SerializeToString()

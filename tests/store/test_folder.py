@@ -22,7 +22,7 @@ def test_a_folder_is_opened_again_as_it_was_made(tmp_path: Path) -> None:
     assert (store_key(layout), len(key)) == (key, 32)
     assert stat.S_IMODE(layout.store_key.stat().st_mode) == 0o600
     assert stat.S_IMODE(layout.data.stat().st_mode) == 0o700
-    assert layout.marker.read_text() == "aftertrace store 3\n"
+    assert layout.marker.read_text() == "aftertrace store 4\n"
 
 
 def test_processes_that_start_at_once_agree_on_the_key(tmp_path: Path) -> None:
@@ -53,10 +53,10 @@ def test_a_folder_of_an_older_version_becomes_one_of_this(tmp_path: Path) -> Non
     check_format(layout)
     assert layout.marker.read_text() == "aftertrace store 1\n"
     open_folder(tmp_path)
-    assert layout.marker.read_text() == "aftertrace store 3\n"
+    assert layout.marker.read_text() == "aftertrace store 4\n"
 
 
-@pytest.mark.parametrize("content", ["aftertrace store 4\n", "something else\n", "", "aftertrace store x\n"])
+@pytest.mark.parametrize("content", ["aftertrace store 5\n", "something else\n", "", "aftertrace store x\n"])
 def test_a_folder_of_another_kind_or_version_is_refused(tmp_path: Path, content: str) -> None:
     """Reading it could only go wrong."""
     (tmp_path / "FORMAT").write_text(content)

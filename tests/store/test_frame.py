@@ -39,7 +39,8 @@ def requests(draw: st.DrawFn) -> tuple[Request, Prepared]:
     )
     signal = draw(st.sampled_from(["traces", "logs", "metrics"]))
     received_ns = draw(st.integers(-(2**63), 2**63 - 1))
-    return Request(signal, "protobuf", b"", draw(st.text(max_size=40)), received_ns), prepared
+    credential = draw(st.text(max_size=40))
+    return Request(signal, "protobuf", b"", draw(st.text(max_size=40)), received_ns, credential), prepared
 
 
 SALT = bytes(range(16))
@@ -65,6 +66,7 @@ def test_a_frame_gives_back_what_was_sealed(pair: tuple[Request, Prepared], seq:
         redactions=sum(count for _, count in prepared.redactions),
         policy=prepared.policy,
         payload=prepared.payload,
+        credential=request.credential,
         salt=SALT,
     )
     assert found.length_bytes == len(sealed.content)

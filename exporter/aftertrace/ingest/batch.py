@@ -239,6 +239,7 @@ def _evidence(items: Sequence[Item]) -> pa.Table:
             item.record_id,
             item.flags,
             salts[item.frame.seq],
+            item.frame.credential or None,
         )
         for item in items
     )

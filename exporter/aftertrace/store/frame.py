@@ -3,25 +3,27 @@
 ::
 
     header   0  magic 89 "atframe"      8 bytes
-             8  version 3               u16      10  zero u16
+             8  version 3 or 4          u16      10  zero u16
             12  length of the body      u32
             16  seq                     u64
             24  previous digest         32 bytes
             56  digest                  32 bytes: SHA-256 of bytes 0..55 and the body
     body    88  received_ns             i64
             96  signal                  u8: 1 traces, 2 logs, 3 metrics
-            97  length of receiver      u8      98  zero u16
+            97  length of receiver      u8      98  length of credential u16
            100  records                 u32
            104  redactions              u32
            108  length of source        u16     110  length of policy  u16
            112  length of keys          u32     116  length of payload u32
            120  salt                    16 bytes
-           136  receiver, source, policy (UTF-8), keys, payload
+           136  receiver, credential, source, policy (UTF-8), keys, payload
 
 All numbers are little-endian. A frame names the digest of the frame before it, so that frames cannot be taken out,
 put in or swapped unseen; the first of a receiver names `genesis(receiver)`. Each names its receiver too, so that none
 can be moved to another, or be read under another name when its WAL is. One of version 1 does not: it has a zero for the
 length of the receiver, and is that of the WAL it stands in. One of version 1 or 2 has no salt: its texts begin at 120.
+
+A frame of version 4 has a credential, one of version 3 has none.
 
 The salt is that of the request in the ledger (`ledger.leaves`). It stands here so that a request which is stored once
 more, from a WAL that still has it, becomes the very rows that the ledger has.
@@ -32,7 +34,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from typing import Final
@@ -43,6 +45,8 @@ from aftertrace.store.request import Prepared, Request, Signal
 
 MAGIC: Final = b"\x89atframe"
 VERSION: Final = 3
+_WITH_CREDENTIAL: Final = 4
+"""The version of frames of requests with which a credential was shown."""
 SALT_BYTES: Final = 16
 _NAMELESS: Final = 1
 """The version whose frames do not name their receiver."""
@@ -80,14 +84,16 @@ class Frame:
     """How many values redaction replaced."""
     policy: str
     payload: bytes
+    credential: str = field(kw_only=True, default="")
+    """By what it was told who sent it, as `Principal.credential`; empty: by nothing that was shown."""
     salt: bytes
     """Random, and nowhere else than here and in the rows of `evidence`; empty in a frame of version 1 or 2."""
 
     @property
     def length_bytes(self) -> int:
         """Bytes of the whole frame."""
-        saltless_bytes = length_bytes(self.receiver, self.source, self.policy, self.keys, self.payload) - SALT_BYTES
-        return saltless_bytes + len(self.salt)
+        texts = (self.receiver, self.credential, self.source, self.policy)
+        return length_bytes(*texts, self.keys, self.payload) - SALT_BYTES + len(self.salt)
 
     @property
     def received_date(self) -> date:
@@ -122,9 +128,9 @@ def genesis(receiver: str) -> bytes:
     return hashlib.sha256(b"aftertrace wal\n" + receiver.encode()).digest()
 
 
-def length_bytes(receiver: str, source: str, policy: str, keys: bytes, payload: bytes) -> int:
+def length_bytes(receiver: str, credential: str, source: str, policy: str, keys: bytes, payload: bytes) -> int:
     """Bytes of a frame that holds these."""
-    texts_bytes = sum(len(text.encode()) for text in (receiver, source, policy))
+    texts_bytes = sum(len(text.encode()) for text in (receiver, credential, source, policy))
     return HEADER_BYTES + _BODY.size + SALT_BYTES + texts_bytes + len(keys) + len(payload)
 
 
@@ -144,7 +150,11 @@ def check(request: Request, prepared: Prepared) -> None:
         raise Invalid(f"append request: {body_bytes} bytes, expected {MAX_BODY_BYTES} at most; send smaller batches")
     if not -(1 << 63) <= request.received_ns < 1 << 63:
         raise Invalid(f"append request: received_ns {request.received_ns}, expected an int64; set the clock")
-    for name, text in (("source", request.source), ("policy", prepared.policy)):
+    for name, text in (
+        ("source", request.source),
+        ("credential", request.credential),
+        ("policy", prepared.policy),
+    ):
         if len(text.encode("utf-8", "surrogatepass")) > 0xFFFF or not _is_unicode(text):
             raise Invalid(f"append request: {name} is not Unicode text of 65,535 bytes at most; change it")
 
@@ -154,11 +164,12 @@ def seal(
 ) -> Sealed:
     """Make the frame of a request that `check` accepts, with a new salt if none is given. `decode` is the inverse."""
     name, source, policy = receiver.encode(), request.source.encode(), prepared.policy.encode()
+    credential = request.credential.encode()
     fixed = _BODY.pack(
         request.received_ns,
         _CODES[request.signal],
         len(name),
-        0,
+        len(credential),
         prepared.records,
         sum(count for _, count in prepared.redactions),
         len(source),
@@ -166,10 +177,10 @@ def seal(
         len(prepared.keys),
         len(prepared.payload),
     )
-    body = b"".join(
-        (fixed, os.urandom(SALT_BYTES) if salt is None else salt, name, source, policy, prepared.keys, prepared.payload)
-    )
-    prefix = _PREFIX.pack(MAGIC, VERSION, 0, len(body), seq, previous)
+    salt = os.urandom(SALT_BYTES) if salt is None else salt
+    body = b"".join((fixed, salt, name, credential, source, policy, prepared.keys, prepared.payload))
+    version = _WITH_CREDENTIAL if credential else VERSION
+    prefix = _PREFIX.pack(MAGIC, version, 0, len(body), seq, previous)
     digest = _digest(prefix, body)
     return Sealed(seq, previous, digest, b"".join((prefix, digest, body)))
 
@@ -185,8 +196,8 @@ def parse_header(content: bytes) -> Header:
     magic, version, zero, body_bytes, seq, previous = _PREFIX.unpack_from(content)
     if magic != MAGIC:
         raise Corrupt("read frame: no frame begins here, expected its magic")
-    if version not in (_NAMELESS, _SALTLESS, VERSION) or zero:
-        raise Corrupt(f"read frame: version {version}, expected {VERSION} at most")
+    if version not in (_NAMELESS, _SALTLESS, VERSION, _WITH_CREDENTIAL) or zero:
+        raise Corrupt(f"read frame: version {version}, expected {_WITH_CREDENTIAL} at most")
     if not _BODY.size <= body_bytes <= MAX_BODY_BYTES:
         raise Corrupt(f"read frame: body of {body_bytes} bytes, expected {MAX_BODY_BYTES} at most")
     return Header(version, seq, previous, content[_PREFIX.size : HEADER_BYTES], body_bytes, content[: _PREFIX.size])
@@ -202,16 +213,17 @@ def decode(header: Header, body: bytes) -> Frame:
         raise Corrupt(f"read frame: body of {len(body)} bytes, expected {header.body_bytes}")
     if _digest(header.prefix, body) != header.digest:
         raise Corrupt("read frame: digest differs from the one that was written")
-    received_ns, code, name_bytes, zero, records, redactions, *others = _BODY.unpack_from(body)
-    lengths = [0 if header.version <= _SALTLESS else SALT_BYTES, name_bytes, *others]
+    received_ns, code, name_bytes, credential_bytes, records, redactions, *others = _BODY.unpack_from(body)
+    lengths = [0 if header.version <= _SALTLESS else SALT_BYTES, name_bytes, credential_bytes, *others]
     is_named = bool(name_bytes) or header.version == _NAMELESS
-    if code not in _SIGNALS or zero or not is_named or _BODY.size + sum(lengths) != len(body):
+    is_told = bool(credential_bytes) == (header.version == _WITH_CREDENTIAL)
+    if code not in _SIGNALS or not is_told or not is_named or _BODY.size + sum(lengths) != len(body):
         raise Corrupt("read frame: fields that no writer writes")
     parts, start = [], _BODY.size
     for length in lengths:
         parts.append(body[start : start + length])
         start += length
-    salt, receiver, source, policy, keys, payload = parts
+    salt, receiver, credential, source, policy, keys, payload = parts
     try:
         return Frame(
             receiver=receiver.decode(),
@@ -226,10 +238,11 @@ def decode(header: Header, body: bytes) -> Frame:
             redactions=redactions,
             policy=policy.decode(),
             payload=payload,
+            credential=credential.decode(),
             salt=salt,
         )
     except UnicodeDecodeError:
-        raise Corrupt("read frame: receiver, source or policy is not UTF-8") from None
+        raise Corrupt("read frame: receiver, credential, source or policy is not UTF-8") from None
 
 
 def _is_unicode(text: str) -> bool:

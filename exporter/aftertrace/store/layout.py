@@ -52,7 +52,7 @@ from typing import Final
 
 from aftertrace.store.errors import Invalid
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 """Raised when an older aftertrace could misread the folder."""
 
 SEGMENT_SUFFIX: Final = ".wal"

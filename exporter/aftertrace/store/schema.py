@@ -78,6 +78,11 @@ EVIDENCE: Final = pa.schema(
             pa.binary(),
             "16 random bytes of the request: without them nobody can test guesses against what the ledger holds",
         ),
+        _column(
+            "credential",
+            pa.string(),
+            "what the source showed: `token` or `certificate`, and 16 hex digits of its SHA-256; null: nothing",
+        ),
     ]
 )
 """One row per received record: the bytes everything else is made from."""

@@ -279,5 +279,6 @@ class WalWriter:
             self._segment = None
 
     def _frame_bytes(self, waiting: Waiting) -> int:
-        source, prepared = waiting.request.source, waiting.prepared
-        return frame.length_bytes(self._receiver, source, prepared.policy, prepared.keys, prepared.payload)
+        request, prepared = waiting.request, waiting.prepared
+        texts = (self._receiver, request.credential, request.source, prepared.policy)
+        return frame.length_bytes(*texts, prepared.keys, prepared.payload)

@@ -26,10 +26,10 @@ from aftertrace.verifier.lines import line, member, number, parse
 TABLES: Final = ("evidence", "spans", "events")
 KINDS: Final[Mapping[str, Mapping[str, Kind]]] = {
     "evidence": {
-        "duplicate_of": "text", "flags": "text", "frame_records": "int", "index": "int", "policy_digest": "text",
-        "receiver": "text", "received_date": "date", "received_ns": "int", "record": "bytes", "record_id": "bytes",
-        "record_key": "bytes", "redactions": "int", "resource_digest": "text", "scope_digest": "text", "seq": "int",
-        "signal": "text", "source": "text",
+        "credential": "text", "duplicate_of": "text", "flags": "text", "frame_records": "int", "index": "int",
+        "policy_digest": "text", "received_date": "date", "received_ns": "int", "receiver": "text",
+        "record": "bytes", "record_id": "bytes", "record_key": "bytes", "redactions": "int",
+        "resource_digest": "text", "scope_digest": "text", "seq": "int", "signal": "text", "source": "text",
     },
     "spans": {
         "agent_id": "text", "agent_name": "text", "agent_version": "text", "attributes": "text", "call_id": "text",

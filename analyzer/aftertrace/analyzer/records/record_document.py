@@ -93,7 +93,7 @@ def head(record: RunRecord) -> Facts:
         "The sender's id of it": ", ".join(record.run_keys),
         "Tokens": tokens(usage),
         "Cost, as stated": cost(usage),
-        "Sent by": record.source,
+        "Sent by": ", by ".join(filter(None, (record.source, " and ".join(record.credentials)))),
         "Read as": ", ".join(record.dialects),
     }
     return Facts(tuple(Fact(name, value or UNTOLD) for name, value in told.items()), small=True)

@@ -18,6 +18,7 @@ from aftertrace.analyzer.records.recorded_inputs import (
     recorded_policies,
     system_prompts,
 )
+from aftertrace.analyzer.records.recorded_senders import credentials
 from aftertrace.analyzer.records.recorded_versions import recorded_versions
 from aftertrace.analyzer.records.rfc3339 import rfc3339
 from aftertrace.analyzer.records.run_record import (
@@ -79,6 +80,7 @@ def record(analysis: Analysis, run_id: str) -> RunRecord:
         run_keys=tuple(row["run_keys"] or ()),
         traces=tuple(row["traces"] or ()),
         dialects=tuple(row["dialects"] or ()),
+        credentials=credentials(analysis.tables, spans, events),
         **{
             name: row[name]
             for name in (

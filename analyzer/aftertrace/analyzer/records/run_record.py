@@ -305,6 +305,8 @@ class RunRecord:
     """Tenant of the authenticated source."""
     source: str | None
     """Who sent it, as authenticated."""
+    credentials: tuple[str, ...]
+    """What its source showed: `token` or `certificate`, and the first 16 hex digits of its SHA-256; empty: nothing."""
     environment: str | None
     """Deployment environment."""
     workflow: str | None

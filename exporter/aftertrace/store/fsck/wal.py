@@ -24,6 +24,7 @@ _FRAME: Final = pl.Schema(
         "received_ns": pl.Int64,
         "signal": pl.String,
         "source": pl.String,
+        "credential": pl.String,
         "redactions": pl.Int32,
         "policy_digest": pl.String,
     }
@@ -105,6 +106,7 @@ def _row(found: Frame) -> tuple[object, ...]:
         found.received_ns,
         found.signal,
         found.source,
+        found.credential,
         found.redactions,
         found.policy,
     )
@@ -116,6 +118,7 @@ def _against_evidence(receiver: str, frames: pl.DataFrame, snapshot: Snapshot) -
         snapshot.scan("evidence", columns=["receiver", *_FRAME])
         .filter(pl.col("receiver") == receiver, pl.col("seq") >= frames["seq"].min())
         .drop("receiver")
+        .with_columns(pl.col("credential").fill_null(""))
         .unique()
         .collect()
     )
