@@ -10,7 +10,7 @@ from aftertrace.store.ledger.covering import Ledger
 
 MADE_UP = safeguards.Costs(
     records=1_000,
-    prepared={"plain": 0.1, "redaction": 0.15, "digest-only": 0.5, "metadata-only": 0.4},
+    prepared={"plain": 0.1, "redaction": 0.15, "by-reference": 0.25, "digest-only": 0.5, "metadata-only": 0.4},
     logged=0.1,
     drained=0.3,
     ledger=0.1,
@@ -23,6 +23,7 @@ def test_costs_are_told_per_record_and_against_plain_ingest() -> None:
         "plain ingest                500.0 us a record   100.0% of plain ingest",
         "redaction                    50.0 us a record    10.0% of plain ingest",
         "ledger                      100.0 us a record    20.0% of plain ingest",
+        "by-reference, in all        150.0 us a record    30.0% of plain ingest",
         "digest-only, in all         400.0 us a record    80.0% of plain ingest",
         "metadata-only, in all       300.0 us a record    60.0% of plain ingest",
         "redaction and ledger together add 30.0%, wanted at most 35%: met",

@@ -53,7 +53,8 @@ def test_own_rules_stand_beside_those_that_come_with_aftertrace() -> None:
         ({"secret_fields": ["a b"]}, "'a b' is no name of a field"),
         ({"rules_off": ["gitlap"]}, "there is no such rule 'gitlap'; did you mean 'gitlab'?"),
         ({"keys": Keys(redact=("*",))}, r"'\*' is every key; name some, or use capture"),
-        ({"capture": "none"}, "capture: 'none'; expected one of full, digest-only, metadata-only"),
+        ({"capture": "none"}, "capture: 'none'; expected one of full, by-reference, digest-only, metadata-only"),
+        ({"reference_bytes": 100}, "reference_bytes: 100; expected 256 at least"),
         ({"capture_of": [("a", "digest")]}, "capture_of: 'digest'"),
     ],
 )
@@ -78,6 +79,8 @@ def test_the_digest_covers_all_of_it() -> None:
         make_policy(capture="digest-only"),
         make_policy(capture_of=[("acme/*", "digest-only")]),
         make_policy(capture_of=[("acme/*", "metadata-only")]),
+        make_policy(capture="by-reference"),
+        make_policy(capture="by-reference", reference_bytes=300),
     ]
     assert len({policy.digest for policy in policies}) == len(policies)
     assert make_policy(rules_off=["jwt"]).digest == make_policy(rules_off=["jwt"]).digest

@@ -31,6 +31,7 @@ from aftertrace.analyzer.reading import sql
 from aftertrace.analyzer.reading.select import ALL, Filter
 from aftertrace.analyzer.reading.tables import Tables
 from aftertrace.analyzer.records import answers as answering
+from aftertrace.analyzer.records.contents import with_contents
 from aftertrace.analyzer.records.recorded import record
 from aftertrace.analyzer.records.run_record import RunRecord
 from aftertrace.analyzer.runs.losses import losses
@@ -297,11 +298,15 @@ class Analysis:
 
     def timeline_of(self, wanted: Wanted) -> Timeline:
         """The timeline of a run, agent, tenant, object or reviewer. Raises `Invalid` where a text is too short."""
-        return in_time(self, wanted)
+        told, shown = in_time(self, wanted), self.tables.shown
+        if shown is None:
+            return told
+        return replace(told, rows=told.rows.with_columns(pl.col("detail").map_elements(shown, return_dtype=pl.String)))
 
     def record(self, run_id: str) -> RunRecord:
         """Everything that is known of a run, as one document. Raises `Invalid` when there is no such run."""
-        return record(self, run_id)
+        told = record(self, run_id)
+        return told if self.tables.shown is None else with_contents(told, self.tables.shown)
 
     def compare_runs(self, first: str, second: str) -> RunComparison:
         """What differs between two runs. Raises `Invalid` where one of them is not there."""

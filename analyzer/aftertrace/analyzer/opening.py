@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ from aftertrace.analyzer.identity.found import in_store
 from aftertrace.analyzer.inventory.declared import Inventory
 from aftertrace.analyzer.reading.tables import Noted, Tables
 from aftertrace.store import derived
+from aftertrace.store.blobs.shown import Shown
 from aftertrace.store.layout import Layout
 from aftertrace.store.quarantine import put_aside
 from aftertrace.store.refusals import refusals
@@ -110,7 +112,14 @@ def tables_of(pinned: Snapshot) -> Tables:
     layout = Layout(pinned.data)
     names = ("spans", "events", "evidence", "resources")
     spans, events, evidence, resources = (pinned.scan(name) for name in names)
-    return Tables(spans, events, evidence, lambda: Noted(refusals(layout), put_aside(layout)), resources)
+    return Tables(
+        spans,
+        events,
+        evidence,
+        lambda: Noted(refusals(layout), put_aside(layout)),
+        resources,
+        Shown(layout) if layout.blobs.is_dir() else None,
+    )
 
 
 def current_version(data: Path) -> str:
@@ -119,4 +128,8 @@ def current_version(data: Path) -> str:
 
 
 def _version(pinned: Snapshot) -> str:
-    return ",".join(f"{table}:{version}" for table, version in pinned.versions)
+    told = [f"{table}:{version}" for table, version in pinned.versions]
+    # What was destroyed must not be shown from a cache.
+    with suppress(OSError):
+        told.append(f"blobs:{pinned.layout.blobs.stat().st_mtime_ns}")
+    return ",".join(told)

@@ -117,11 +117,14 @@ class RedactionSection:
     rules_off: Texts = ()
     """Names of rules that do not count."""
     capture: str = "full"
-    """What is kept of content (prompts, arguments, results): `full`; `digest-only`, a keyed digest of each value;
+    """What is kept of content (prompts, arguments, results): `full`; `by-reference`, all, but large results of
+    tools, answers of models and documents encrypted and apart; `digest-only`, a keyed digest of each value;
     `metadata-only`, nothing of it. Roles, tools, ids, counts and what was read of each call's fate are kept."""
     capture_of: Table = ()
     """The same for some sources, by their names, in which `*` stands for any characters, as in
     `"acme/*" = 'digest-only'`. The first that fits counts."""
+    reference_bytes: int = 4096
+    """The length from which on such a content is kept apart; at least 256."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ def policy_for(config: Config) -> RedactionPolicy:
         rules_off=section.rules_off,
         capture=section.capture,
         capture_of=section.capture_of,
+        reference_bytes=section.reference_bytes,
     )
 
 

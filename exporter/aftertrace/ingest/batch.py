@@ -12,6 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from aftertrace.ingest.by_reference import Apart
 from aftertrace.ingest.dialects import FAULTS
 from aftertrace.ingest.duplicates import DuplicateWindow
 from aftertrace.ingest.items import Item, by_day, items_of
@@ -99,6 +100,11 @@ def in_this_process(stretches: Iterable[Sequence[Source]]) -> Iterator[Read]:
     return map(read, stretches)
 
 
+def nothing_apart(record: bytes) -> tuple[Apart, ...]:  # noqa: ARG001
+    """Records that refer to nothing."""
+    return ()
+
+
 def read_batch(
     receiver: str,
     frames: Sequence[Frame],
@@ -106,6 +112,7 @@ def read_batch(
     known: Known,
     settled: Mapping[Place, Settled],
     reading: Reading = in_this_process,
+    apart: Callable[[bytes], tuple[Apart, ...]] = nothing_apart,
 ) -> Batch:
     """Split frames into records, find those that came before, and read the others.
 
@@ -116,6 +123,7 @@ def read_batch(
         known: what came before.
         settled: what `evidence` says of those of these records that a crash left in it alone: it is said again.
         reading: what reads the records.
+        apart: what a record refers to.
 
     Raises:
         OSError: the disk does not take what is kept of them.
@@ -139,7 +147,8 @@ def read_batch(
     fresh = [item for item in readable if item.duplicate_of is None]
     stretches = [fresh[start : start + STRETCH_RECORDS] for start in range(0, len(fresh), STRETCH_RECORDS)]
     spans, events = [TABLES["spans"].schema.empty_table()], [TABLES["events"].schema.empty_table()]
-    for stretch, made in zip(stretches, reading([_source(item) for item in part] for part in stretches), strict=True):
+    sources = ([_source(item, apart) for item in part] for part in stretches)
+    for stretch, made in zip(stretches, reading(sources), strict=True):
         for item, flags in zip(stretch, made.flags, strict=True):
             item.flags = flags
         unread += [(stretch[position], fault) for position, fault in made.unread]
@@ -201,7 +210,7 @@ def _mark_same_ids(items: Sequence[Item], ids: SameIds, settled: Mapping[Place, 
                 item.relations = (related.flag,)
 
 
-def _source(item: Item) -> Source:
+def _source(item: Item, apart: Callable[[bytes], tuple[Apart, ...]]) -> Source:
     part = item.slice
     # By what the request alone says, so that a replay cuts where the first time did, whatever is read beside it.
     share = EVENTS_PER_REQUEST * len(part.record) // len(item.frame.payload)
@@ -214,6 +223,8 @@ def _source(item: Item) -> Source:
         part.record,
         item.relations,
         max(EVENTS_PER_RECORD, share),
+        # Where nothing was replaced, its sender says so itself.
+        apart(part.record) if item.frame.redactions else (),
     )
 
 

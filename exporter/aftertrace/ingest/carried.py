@@ -69,7 +69,7 @@ def carry(full: Any, kept: Any, leaving_out: LeavingOut) -> int:
         leaving_out: what put marks in the place of content.
     """
     removed = 0
-    for (origin, record), (_, left) in zip(_records(full), _records(kept), strict=True):
+    for (origin, record), (_, left) in zip(records_in(full), records_in(kept), strict=True):
         noted = ""
         for index in reversed(range(len(left.attributes))):
             pair = left.attributes[index]
@@ -86,7 +86,7 @@ def carry(full: Any, kept: Any, leaving_out: LeavingOut) -> int:
     return removed
 
 
-def _records(request: Any) -> Iterator[tuple[Origin, Any]]:
+def records_in(request: Any) -> Iterator[tuple[Origin, Any]]:
     """The spans and log records of a request, each with its origin."""
     for groups, scopes, of_scope in (("resource_spans", "scope_spans", "spans"), _LOGS):
         for group in getattr(request, groups, ()):

@@ -36,6 +36,7 @@ from deltalake.exceptions import DeltaError
 
 from aftertrace.ingest import others
 from aftertrace.ingest.batch import Batch, Known, origin_rows, read_batch
+from aftertrace.ingest.by_reference import GivingBack
 from aftertrace.ingest.drain_report import DrainReport
 from aftertrace.ingest.evidence import Evidence
 from aftertrace.ingest.folding import Folding
@@ -112,6 +113,7 @@ class Drain:
             self._lock.release()
             raise
         self._evidence = Evidence(self._scan)
+        self._blobs = GivingBack(layout, self._key)
         self._before = self._known_before()
         self._readers = Readers(self._options.readers)
         self._logs: dict[str, WalReader] = {}
@@ -288,7 +290,7 @@ class Drain:
         first_seq = frames[0].seq
         stored_seq = min(frames[-1].seq, evidence.last_seq(receiver))
         settled = self._evidence.settled(receiver, first_seq, stored_seq) if first_seq <= stored_seq else {}
-        batch = read_batch(receiver, frames, self._key, self._before, settled, self._readers)
+        batch = read_batch(receiver, frames, self._key, self._before, settled, self._readers, self._blobs.of)
         for finding, content in batch.findings:
             self._put_aside(report, finding, content)
         self._store_origins(batch)

@@ -7,6 +7,7 @@ and flagged when it is read.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from google.protobuf.message import DecodeError, EncodeError
 
 from aftertrace.ingest import bindings, otlp_json, parts
+from aftertrace.ingest.by_reference import RULE, Taking
 from aftertrace.ingest.redact import Redactor
 from aftertrace.ingest.redaction_policy import RedactionPolicy
 from aftertrace.ingest.wire import count, split
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from aftertrace.store.blobs.blobs import Content
     from aftertrace.store.request import Prepare, Request, Signal
 
 _LEVELS: Final[dict[Signal, tuple[str, str, str]]] = {
@@ -83,6 +86,7 @@ def make_prepare(policy: RedactionPolicy, *, limits: Limits, store_metrics: bool
         key: the store's secret, at most 64 bytes, for redaction tokens and record keys.
     """
     redactor = Redactor(policy, key)
+    taking = Taking(key, policy.reference_bytes) if policy.has_references else None
     digest = policy.digest
 
     def prepare(request: Request) -> Prepared:
@@ -90,23 +94,25 @@ def make_prepare(policy: RedactionPolicy, *, limits: Limits, store_metrics: bool
         message, received, records = _decode(request, limits)
         _hold_to(message, signal, limits)
         payload, keys = received, b""
-        redactions: tuple[tuple[str, int], ...] = ()
+        hits: Counter[str] = Counter()
+        contents: list[Content] = []
         if redactor.suspects(received, request.source):
             hits = redactor.redact(message, request.source)
-            if hits:
-                payload = message.SerializeToString()
-                keys = b"".join(
-                    record_key(key, each.resource, each.scope, each.record) for each in split(received, signal)
-                )
-                redactions = tuple(sorted(hits.items()))
+        if taking is not None and policy.capture_for(request.source) == RULE:
+            contents = taking.take(message, request)
+            hits += Counter({RULE: len(contents)})
+        if hits:
+            payload = message.SerializeToString()
+            keys = b"".join(record_key(key, each.resource, each.scope, each.record) for each in split(received, signal))
         if request.agents:
             bindings.hold_to(request.agents, received, payload, signal)
         return Prepared(
             payload=payload,
             records=records,
             keys=keys,
-            redactions=redactions,
+            redactions=tuple(sorted(hits.items())),
             policy=digest,
+            contents=tuple(contents),
             store=signal != "metrics" or store_metrics,
         )
 

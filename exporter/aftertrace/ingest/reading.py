@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import pyarrow as pa
 
 from aftertrace.ingest import records
+from aftertrace.ingest.by_reference import Apart, whole
 from aftertrace.ingest.dialects import FAULTS
 from aftertrace.ingest.items import Pointer
 from aftertrace.ingest.rows import Row, Rows, flags_column, rows_of
@@ -45,6 +46,8 @@ class Source(NamedTuple):
     """Flags that tell of other records of its id."""
     events_at_most: int
     """How many rows of `events` it may give."""
+    apart: tuple[Apart, ...] = ()
+    """What it refers to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def read(sources: Sequence[Source]) -> Read:
         try:
             record = _record(source)
             flagged = flags_column(record)
-            rows = rows_of(record, source.events_at_most)
+            rows = rows_of(record, source.events_at_most, source.apart)
             flagged = flags_column(record)
         except FAULTS as error:
             unread.append((position, type(error).__name__))
@@ -88,7 +91,7 @@ def _record(source: Source) -> records.Record:
     decode: Callable[[bytes, records.Origin], records.Record] = (
         records.span if source.signal == "traces" else records.log
     )
-    record = decode(source.record, origin)
+    record = decode(whole(source.signal, source.record, source.apart), origin)
     record.flags += source.relations
     return record
 

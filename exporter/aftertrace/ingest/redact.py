@@ -40,6 +40,8 @@ UNKNOWN_FIELD: Final = "unknown-field"
 ERROR: Final = "redaction-error"
 """Rule name for values that were replaced because redaction failed on them."""
 
+KEPT: Final = frozenset(("full", "by-reference"))
+"""Modes in which no content is left out."""
 _RECORD_DEPTH: Final = 3
 _ID_BYTES: Final = 16
 _NOTED: Final = {
@@ -121,7 +123,7 @@ class Redactor:
 
     def _look(self, source: str) -> _Look:
         mode = self._policy.capture_for(source)
-        leaving_out = None if mode == "full" else LeavingOut(mode, self._tokens.left_out)
+        leaving_out = None if mode in KEPT else LeavingOut(mode, self._tokens.left_out)
         return self._looked_through(leaving_out, everything=self._looks_at_all(source))
 
     def _looked_through(self, leaving_out: LeavingOut | None, *, everything: bool) -> _Look:
@@ -133,7 +135,7 @@ class Redactor:
         return next(suspicions) != next(suspicions)
 
     def _looks_at_all(self, source: str) -> bool:
-        return self._keys.look_at_all or self._policy.capture_for(source) != "full"
+        return self._keys.look_at_all or self._policy.capture_for(source) not in KEPT
 
     def _message(self, message: Any, depth: int, look: _Look) -> None:
         if depth == _RECORD_DEPTH and not (look.everything or self._text.suspects(message.SerializeToString())):

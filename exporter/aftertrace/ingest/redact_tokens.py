@@ -28,9 +28,10 @@ in `github 1, password-field 2`. Where `evidence.redactions` is 0, its sender sa
 READING: Final = "aftertrace.redaction.reading"
 """Attribute of a record whose content was left out: what was read of it before (`ingest.readings`)."""
 _CHARACTERS: Final = 10
-_MOST_BYTES: Final = 100
+_MOST_BYTES: Final = 120
 _FORM: Final = re2.compile(
-    rb"\[\[(?:redacted:[a-z0-9-]+:(?:random-)?[a-z2-7]{10}|redaction-error|left-out:[a-z-]+(?::[a-z2-7]{10})?)\]\]"
+    rb"\[\[(?:redacted:[a-z0-9-]+:(?:random-)?[a-z2-7]{10}|redaction-error|left-out:[a-z-]+(?::[a-z2-7]{10})?"
+    rb"|by-reference:[0-9-]{10}:[a-z2-7]{32}:[0-9]{1,9}:[a-z0-9-]{4,5}2?:[a-z2-7]{16})\]\]"
 )
 _LEFT_OUT_RULE: Final = re.compile(r"(?:^|, )(?:digest-only|metadata-only) ([0-9]{1,9})(?=,|$)", re.ASCII)
 _DRAWN: Final = re2.compile(DRAWN.encode())

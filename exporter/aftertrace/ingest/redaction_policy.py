@@ -23,9 +23,13 @@ from aftertrace.ingest.secret_rules import FIELDS, SHAPES, FieldRule, ShapeRule
 from aftertrace.semconv.canonical import canonical_json, digest
 from aftertrace.store.errors import Invalid
 
-Capture: TypeAlias = Literal["full", "digest-only", "metadata-only"]
-"""What is kept of content (prompts, arguments, results): all; a keyed digest of each; nothing."""
+Capture: TypeAlias = Literal["full", "by-reference", "digest-only", "metadata-only"]
+"""What is kept of content (prompts, arguments, results): all; all, and large results apart; a keyed digest of each;
+nothing."""
 
+REFERENCE_BYTES: Final = 4096
+LEAST_REFERENCE_BYTES: Final = 256
+"""Shorter ones are hardly longer than what refers to them."""
 OWN_FIELD: Final = "own-field"
 """Rule name of fields that the configuration denies by their name (`redaction.secret_fields`)."""
 
@@ -74,6 +78,8 @@ class RedactionPolicy:
     capture_of: tuple[tuple[str, Capture], ...] = ()
     """Patterns of source names, in which `*` stands for any characters, and what holds for them; the first that fits
     counts."""
+    reference_bytes: int = REFERENCE_BYTES
+    """The length from which on a content is kept apart, where that is asked for."""
 
     @cached_property
     def digest(self) -> str:
@@ -83,8 +89,10 @@ class RedactionPolicy:
     @cached_property
     def document(self) -> bytes:
         """All of it as canonical JSON."""
+        told = {"reference_bytes": self.reference_bytes} if self.has_references else {}
         return canonical_json(
             {
+                **told,
                 "version": _POLICY_VERSION,
                 "fields": [[field.rule, list(field.names)] for field in self.fields],
                 "shapes": [asdict(shape) for shape in self.shapes],
@@ -93,6 +101,11 @@ class RedactionPolicy:
                 "capture_of": [list(pair) for pair in self.capture_of],
             }
         )
+
+    @property
+    def has_references(self) -> bool:
+        """Whether content of any source is kept apart."""
+        return "by-reference" in (self.capture, *(mode for _, mode in self.capture_of))
 
     def capture_for(self, source: str) -> Capture:
         """What is kept of the content that a source sends."""
@@ -114,6 +127,7 @@ def make_policy(
     rules_off: Iterable[str] = (),
     capture: str = "full",
     capture_of: Iterable[tuple[str, str]] = (),
+    reference_bytes: int = REFERENCE_BYTES,
 ) -> RedactionPolicy:
     """The policy of a configuration, with the rules that come with aftertrace.
 
@@ -125,10 +139,13 @@ def make_policy(
         rules_off: names of rules that do not count.
         capture: what is kept of content.
         capture_of: the same by source.
+        reference_bytes: the length from which on a content is kept apart.
 
     Raises:
         Invalid: a rule cannot hold.
     """
+    if reference_bytes < LEAST_REFERENCE_BYTES:
+        raise _invalid("reference_bytes", f"{reference_bytes}", f"expected {LEAST_REFERENCE_BYTES} at least")
     on, off = frozenset(rules_on), frozenset(rules_off)
     rules = sorted({rule.rule for rule in FIELDS} | {rule.rule for rule in (*SHAPES, *GITLEAKS, *PII)})
     for key, named, known in (("rules_off", off, rules), ("rules_on", on, sorted(OPTIONAL))):
@@ -149,6 +166,7 @@ def make_policy(
         keys=keys,
         capture=_capture("capture", capture),
         capture_of=tuple((source, _capture("capture_of", mode)) for source, mode in capture_of),
+        reference_bytes=reference_bytes,
     )
 
 

@@ -7,12 +7,13 @@ fill in.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from aftertrace.ingest import carried, flags
+from aftertrace.ingest import by_reference, carried, flags
 from aftertrace.ingest.dialects.events import Event, Reading
 from aftertrace.ingest.dialects.messages import value_digest
 from aftertrace.ingest.dialects.values import number, whole
@@ -66,18 +67,20 @@ class Rows(NamedTuple):
     """Further columns of each of its rows of `events`."""
 
 
-def rows_of(record: Record, events_at_most: int = EVENTS_PER_REQUEST) -> Rows:
+def rows_of(record: Record, events_at_most: int = EVENTS_PER_REQUEST, apart: Sequence[by_reference.Apart] = ()) -> Rows:
     """The row of `spans` and the rows of `events` that a record gives.
 
     Of more events than there may be the first have rows, and a flag of the record tells how many have none.
     """
     reading = carried.read(record)
+    if apart:
+        by_reference.keep_apart(reading, apart)
     record.flags += flags.cut_events(reading.cut + max(0, len(reading.events) - events_at_most))
     flagged = flags_column(record)
     who = _who_columns(record, reading)
     return Rows(
         who,
-        _span_row(record, reading, flagged) if isinstance(record, Span) else None,
+        _span_row(record, reading, flagged, apart) if isinstance(record, Span) else None,
         [
             _event_row(record, event, ordinal, who, flagged)
             for ordinal, event in enumerate(reading.events[:events_at_most])
@@ -116,14 +119,14 @@ def _who_columns(record: Record, reading: Reading) -> Row:
     }
 
 
-def _span_row(span: Span, reading: Reading, flagged: str | None) -> Row:
+def _span_row(span: Span, reading: Reading, flagged: str | None, apart: Sequence[by_reference.Apart]) -> Row:
     return {
         "name": span.name,
         "kind": span.kind if 0 <= span.kind <= 127 else 0,
         "start_ns": span.start_ns,
         "end_ns": span.end_ns,
         "status": _STATUS.get(span.status, "unset"),
-        "status_message": span.status_message[:STATUS_CHARACTERS] or None,
+        "status_message": by_reference.without(span.status_message, apart)[:STATUS_CHARACTERS] or None,
         "operation": reading.operation,
         "links": _json(span.links) if span.links else None,
         "attributes": _json(short(span.attributes)),

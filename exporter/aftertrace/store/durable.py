@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -98,6 +99,18 @@ def create_file(path: Path, content: bytes, mode: int = 0o644) -> bool:
         draft.unlink()
     sync_folder(path.parent)
     return True
+
+
+def create_files(folder: Path, files: Iterable[tuple[Path, bytes]], mode: int = 0o644) -> None:
+    """Write files of a folder, each whole unless there is one. When it returns, all names in the folder are down."""
+    for path, content in files:
+        draft = _draft(path, content, mode)
+        try:
+            with suppress(FileExistsError):
+                os.link(draft, path)
+        finally:
+            draft.unlink()
+    sync_folder(folder)
 
 
 def move(source: Path, target: Path) -> None:

@@ -7,6 +7,9 @@
     <data>/keys/store.key                                 32 random bytes, mode 0600
     <data>/keys/sources.json, sources.lock                who may send, mode 0600; locked while it is changed
     <data>/keys/quotas.json                               how much each may send, mode 0600
+    <data>/keys/blobs/<day>.key                           what the blobs of a day are encrypted with, mode 0600
+    <data>/blobs/<day>/<digest>.blob                      large content that records refer to (`blobs`)
+    <data>/blobs/<day>.destroyed                          when that of a day was destroyed, for readers
     <data>/wal/<receiver>/lock                            held by the one writer of this WAL
     <data>/wal/<receiver>/claim                           what shows that the name is its own in a shared lake
     <data>/wal/<receiver>/claim.wanted                    the same, until the lake has it
@@ -47,6 +50,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -113,6 +117,27 @@ class Layout:
     def is_shared(self) -> bool:
         """Whether other receivers, with data folders of their own, commit to the same tables."""
         return self.tables_folder.is_symlink() or self.tables_folder.is_file()
+
+    @property
+    def blobs(self) -> Path:
+        """Large content that records refer to."""
+        return self.data / "blobs"
+
+    def blobs_of(self, day: date) -> Path:
+        """That of records that were received on a day."""
+        return self.blobs / day.isoformat()
+
+    def blob(self, day: date, digest: str) -> Path:
+        """One of these."""
+        return self.blobs_of(day) / f"{digest}.blob"
+
+    def blobs_destroyed(self, day: date) -> Path:
+        """Says when they were destroyed."""
+        return self.blobs / f"{day.isoformat()}.destroyed"
+
+    def blob_key(self, day: date) -> Path:
+        """The key that they are encrypted with."""
+        return self.data / "keys" / "blobs" / f"{day.isoformat()}.key"
 
     @property
     def quarantine(self) -> Path:

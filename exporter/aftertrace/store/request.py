@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from aftertrace.store.blobs.blobs import Content
 
 Signal: TypeAlias = Literal["traces", "logs", "metrics"]
 Encoding: TypeAlias = Literal["protobuf", "json"]
@@ -42,6 +45,8 @@ class Prepared:
     """How often each redaction rule fired, by rule name; never a value."""
     policy: str
     """Tagged digest of the redaction policy that was applied."""
+    contents: tuple[Content, ...] = ()
+    """What `payload` refers to, and blobs are to hold before it is written."""
     store: bool = True
     """False for what is validated and counted but not kept (metrics, unless the configuration keeps them)."""
 

@@ -20,6 +20,7 @@ from typing import Final, Self
 
 from aftertrace.store import commits, durable, frame, lake
 from aftertrace.store.backlog import Backlog
+from aftertrace.store.blobs import blobs
 from aftertrace.store.errors import Invalid, Unavailable
 from aftertrace.store.frame import Sealed
 from aftertrace.store.layout import Layout
@@ -74,6 +75,7 @@ class WalWriter:
                 f"configure WAL: a backlog of {self._options.backlog_bytes} bytes, expected at least "
                 f"{2 * self._options.segment_bytes}, two segments; raise receiver.max_backlog_bytes"
             )
+        self._layout = layout
         self._receiver = receiver
         self._folder = layout.wal(receiver)
         self._anew = layout.wal_anew(receiver)
@@ -121,6 +123,8 @@ class WalWriter:
         waiting = Waiting(request, prepared, future)
         try:
             frame.check(request, prepared)
+            if prepared.contents:
+                self._put(waiting)
             with self._handed_over:
                 self._admit(waiting)
                 self._waiting.append(waiting)
@@ -129,6 +133,16 @@ class WalWriter:
         except (Invalid, Unavailable) as error:
             future.set_exception(error)
         return future
+
+    def _put(self, waiting: Waiting) -> None:
+        """Store what a request refers to, before its frame is written: by its own thread, so that no other waits."""
+        with self._handed_over:
+            # What is not let in must not fill the disk.
+            self._admit(waiting)
+        try:
+            blobs.put(self._layout, waiting.prepared.contents)
+        except OSError as error:
+            raise Unavailable(f"store blobs: {error.strerror}; try again later") from error
 
     def _admit(self, waiting: Waiting) -> None:
         if self._closing:

@@ -52,6 +52,8 @@ class Tables:
     """Reads what was noted: for losses alone."""
     resources: pl.LazyFrame = field(default_factory=lambda: pl.LazyFrame(schema=RESOURCES))
     """Columns of `store.schema.RESOURCES`: what sent something, whenever it was seen first."""
+    shown: Callable[[str], str] | None = None
+    """A text with how large contents begin that it refers to; None where none are kept apart."""
 
     def received_before(self, time_ns: int) -> Tables:
         """What was received before a time, by the receiver's clock, and what was noted up to the end of its day."""

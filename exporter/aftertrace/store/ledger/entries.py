@@ -228,7 +228,7 @@ class Retained(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_f
     """All that an order had to destroy is gone, with the files that had it."""
 
     files: int
-    """How many files of tables were removed for it, as far as is known."""
+    """How many files of tables, and blobs, were removed for it, as far as is known."""
 
 
 class Refusal(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="refusal"):

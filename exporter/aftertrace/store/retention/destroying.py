@@ -7,6 +7,7 @@ For each order::
     what was derived                all of it: it is made anew from what is left
     the log                         its writer begins another segment, and those with the requests are removed
     files                           that were replaced or taken away, once nobody can be reading them
+    blobs                           that no record refers to any more, with the key of a day that has none
     `retained`                      all of that is done
 
 A crash in between leaves an order that is not `retained`, and the next drain goes over all steps again: each does
@@ -31,9 +32,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aftertrace.store import derived, durable, lock, parquet, spares, wal_reader
+from aftertrace.store.blobs.sweeping import Sweeping
 from aftertrace.store.commits import SEQUENCED, Stretches
 from aftertrace.store.compaction import listed, vacuum
 from aftertrace.store.errors import Corrupt, Held
+from aftertrace.store.folder import read_store_key
 from aftertrace.store.layout import Layout, SegmentName, segments
 from aftertrace.store.ledger import acts, files
 from aftertrace.store.ledger.acts import Recorded
@@ -133,6 +136,13 @@ class Destroying:
             gone = vacuum(self._layout, table, keep_s=self._grace_s, only=only)
             self._files[ident] = self._files.get(ident, 0) + gone
             is_left |= bool(_unused(self._layout, table, only))
+        if self._layout.blobs.is_dir():
+            key = read_store_key(self._layout)
+            sweeping = Sweeping(self._layout, key, tables["evidence"].scan, self._grace_s)
+            for day in sorted(days):
+                swept, is_young = sweeping.sweep(day)
+                self._files[ident] += swept
+                is_left |= is_young
         return not is_left
 
 

@@ -21,6 +21,7 @@ from aftertrace.store.ledger.erased import Erased, places_of
 from aftertrace.store.ledger.leaves import SALT, leaves_of
 from aftertrace.store.objects import Objects
 from aftertrace.store.schema import TABLES
+from aftertrace.store.verify.contents import References
 from aftertrace.store.verify.expected import Expected, Slot
 from aftertrace.store.verify.history import Live
 from aftertrace.store.verify.report import Findings
@@ -104,6 +105,7 @@ class Comparing:
         self._standing = standing
         self._findings = findings
         self.counts = Counts()
+        self.references = References(layout, findings)
         self._named: dict[str, set[bytes]] = {table: set() for table in ORIGINS}
         """Digests of origins that evidence names and that were not found yet: few, as processes are beside records."""
 
@@ -208,6 +210,7 @@ class Comparing:
         sizes = pc.sum(pc.binary_length(rows.column("record"))).as_py() if table == "evidence" else 0
         self.counts.evidence_bytes += sizes or 0
         if table == "evidence":
+            self.references.take(rows)
             for origins, column in ORIGINS.items():
                 named = pc.unique(rows.column(column)).drop_null().to_pylist()
                 self._named[origins].update(_digest_bytes(digest) for digest in named)

@@ -1,0 +1,1 @@
+"""Large content by reference: encrypted blobs beside the tables, each named by a keyed digest of what it holds."""

@@ -1,0 +1,90 @@
+"""Blobs against the references in stored records: the ledger covers a reference, and its digest what the blob holds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from aftertrace.store.blobs import blobs, reference
+from aftertrace.store.blobs.reference import BEGINS, Reference
+from aftertrace.store.errors import Corrupt
+from aftertrace.store.folder import read_store_key
+from aftertrace.store.layout import Layout
+from aftertrace.store.verify.report import Findings
+
+_TOLD_AT_MOST: Final = 100
+"""Findings of one kind that are told one by one."""
+
+
+class References:
+    """What records of this data folder refer to."""
+
+    def __init__(self, layout: Layout, findings: Findings) -> None:
+        """Nothing is known yet."""
+        self._layout = layout
+        self._findings = findings
+        self._own = pa.array(layout.receivers(), pa.string())
+        self._texts: set[str] = set()
+        self._found: dict[str, Reference] = {}
+        self._key: bytes | None = None
+
+    def take(self, evidence: pa.Table) -> None:
+        """Know the references in rows of `evidence`."""
+        # Where nothing was replaced in a request, whatever looks like one is its sender's.
+        rows = evidence.filter(
+            pc.and_(pc.greater(evidence.column("redactions"), 0), pc.is_in(evidence.column("receiver"), self._own))
+        )
+        if not rows.num_rows:
+            return
+        records = rows.filter(pc.match_substring(rows.column("record"), BEGINS)).column("record").to_pylist()
+        if not records or not self._has_key():
+            return
+        for record in records:
+            for _, of in reference.found(record.decode("utf-8", "replace"), self._key or b""):
+                self._found[of.name] = of
+
+    def _has_key(self) -> bool:
+        if self._key is None:
+            try:
+                self._key = read_store_key(self._layout)
+            except Corrupt as damage:
+                self._findings.add("unchecked", self._layout.blobs.name, f"blobs are not looked at: {damage}")
+                self._key = b""
+        return bool(self._key)
+
+    def check(self, destroyed: Collection[str]) -> int:
+        """Compare what is there with what is referred to; how many blobs are as they were written.
+
+        Args:
+            destroyed: names of references whose blobs a signed order has destroyed.
+        """
+        sound = gone = 0
+        missing: list[str] = []
+        differing: list[str] = []
+        for name, of in sorted(self._found.items()):
+            try:
+                blobs.get(self._layout, of, self._key or b"")
+                sound += 1
+                if name in destroyed:
+                    self._findings.add("destroyed_there", f"blobs/{name}", "a blob that the ledger has as destroyed")
+            except blobs.Gone:
+                if name in destroyed:
+                    gone += 1
+                else:
+                    missing.append(name)
+            except Corrupt:
+                differing.append(name)
+        self._tell("blob_missing", missing, "no blob or no key of its day, expected both: no order destroyed it")
+        self._tell("blob_differs", differing, "not the content that its record refers to")
+        if gone:
+            self._findings.add("contents_destroyed", "blobs", f"{gone} contents are destroyed, as the ledger says")
+        return sound
+
+    def _tell(self, code: str, names: list[str], message: str) -> None:
+        for name in names[:_TOLD_AT_MOST]:
+            self._findings.add(code, f"blobs/{name}", message)
+        if len(names) > _TOLD_AT_MOST:
+            self._findings.add(code, "blobs", f"{len(names) - _TOLD_AT_MOST} more: {message}")
