@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from tests.ingest.drain_samples import DAY_NS, NOON_NS, drain, new_store, send
 
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger import acts
 from aftertrace.store.ledger.sealer import seal
+from aftertrace.store.retention.plan import planned as plan
+from aftertrace.store.retention.policy import Policy, Terms
+from aftertrace.store.snapshot import Snapshot
 
 from .conftest import Command
 
@@ -85,6 +91,27 @@ def test_what_a_plan_says_goes_and_nothing_else(aftertrace: Command, data: Path)
     assert (report["integrity"], report["completeness"]) == ("holds", "holds")
     assert {each["code"] for each in report["findings"]} == {"destroyed"}
     assert aftertrace("fsck", "--data", data).code == 0
+
+
+def test_an_order_that_goes_round_the_command_is_compared_too(aftertrace: Command, data: Path) -> None:
+    """Written to `acts/` by hand, for what an agent and a run hold: refused; the control: once they are released."""
+    layout, policy = Layout(data), Policy(Terms(183), keeps_configurations=False)
+    holds = [
+        aftertrace("hold", "add", "--data", data, *what, *WHY).out.strip()
+        for what in (("--agent", "refunds"), ("--run", run_ids(aftertrace, data)[2]))
+    ]
+    told = []
+    for hold in (*holds, None):
+        known = acts.recorded(layout)
+        whole = plan(Snapshot.of(data), policy, (), datetime.now(UTC).date(), acts.last_hold(known))
+        ident = acts.ask_to_destroy(layout, whole.order("mallory", "because"))
+        assert aftertrace("drain", "--data", data).code == 0
+        told.append((acts.refusal(layout, ident) or "").partition(" of ")[0])
+        if hold:
+            aftertrace("hold", "release", hold, "--data", data, *WHY)
+    assert told == [f"hold {holds[0]}", f"hold {holds[1]}", ""]
+    aftertrace("drain", "--data", data)
+    assert run_ids(aftertrace, data) == []
 
 
 def test_a_hold_of_an_agent_keeps_all_its_runs(aftertrace: Command, data: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
-from aftertrace.store.ledger.entries import Entry, Hold, Release, Retained, Retention, text_of
+from aftertrace.store.ledger.entries import Act, Entry, Hold, Release, Retained, Retention, Withdrawn, text_of
 from aftertrace.store.ledger.sealer import seal
 
 from .drain_samples import drain, send, traces
@@ -88,6 +88,23 @@ CONTRADICTIONS: dict[str, Callable[[], list[Entry]]] = {
         Hold(**{**ACT, "id": "1f" * 16}, **SAID, of="days", name="2025-11-20/2025-11-25"),
         retention(),
     ],
+    "not compared with a hold": lambda: [
+        Hold(**{**ACT, "id": "1f" * 16}, **SAID, of="run", name="x"),
+        retention(sources=("anonymous",)),
+    ],
+    "carried out under a hold": lambda: [
+        retention(sources=("acme/refunds",)),
+        Hold(**{**ACT, "id": "1f" * 16}, **SAID, of="tenant", name="acme"),
+        Retained(**ACT, files=0),
+    ],
+    "withdrawn for no hold": lambda: [
+        retention(),
+        Withdrawn(**ACT, hold="1f" * 16, day="2025-11-25", gone=()),
+    ],
+    "no order withdrawn": lambda: [
+        Hold(**{**ACT, "id": "1f" * 16}, **SAID, of="run", name="x"),
+        Withdrawn(**ACT, hold="1f" * 16, day="2025-11-25", gone=()),
+    ],
     "no hold": lambda: [Release(**ACT, **SAID, hold="2f" * 16)],
 }
 
@@ -109,12 +126,26 @@ def test_the_control_an_order_that_can_be_contradicts_nothing(filled: Layout) ->
     assert report.verdicts["integrity"] == "partial"
 
 
+def test_the_control_an_order_that_was_compared_with_what_is_held(filled: Layout) -> None:
+    """With a hold of another source, entered before it; and one of its own source, under which it is withdrawn."""
+    hold = Hold(**{**ACT, "id": "1f" * 16}, **SAID, of="source", name="x")
+    number = len(entries_of(filled))
+    ordered(filled, hold, retention(sources=("anonymous",), compared=number))
+    assert codes(checked(filled)).keys() == {"destroyed"}
+    caught = Hold(**{**ACT, "id": "2f" * 16}, **SAID, of="source", name="anonymous")
+    ordered(filled, caught, Withdrawn(**ACT, hold=caught.id, day="2025-11-25", gone=()))
+    assert codes(checked(filled)).keys() == {"withdrawn"}
+    told = {"id": "3f" * 16, "sources": ("anonymous",), "compared": number + 2}
+    ordered(filled, msgspec.structs.replace(retention(), **told))
+    assert codes(checked(filled)).keys() == {"ledger_contradicts", "destroyed", "withdrawn"}
+
+
 def ordered(layout: Layout, *entries: Entry) -> None:
     """Entries behind the last, with a time of now, and signed."""
     for entry in entries:
         held = entries_of(layout)
         last = held[-1]
-        is_act = isinstance(last, Retention | Hold | Release | Retained)
+        is_act = isinstance(last, Act)
         told = msgspec.structs.replace(
             entry,
             time_ns=last.time_ns,

@@ -27,6 +27,7 @@ from aftertrace.store.ledger.entries import (
     Retained,
     Retention,
     Tables,
+    Withdrawn,
     batches,
     decoded,
     digest_of,
@@ -78,6 +79,7 @@ ENTRIES: list[Entry] = [
         **STATE,
     ),
     Retained(**ACT, files=3, **STATE),
+    Withdrawn(**ACT, hold="1f" * 16, day="2024-01-01", gone=("spans", "events"), **STATE),
     Erasure(
         **ACT,
         **SAID,

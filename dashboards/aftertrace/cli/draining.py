@@ -15,6 +15,7 @@ import click
 
 from aftertrace.cli import logs, settings
 from aftertrace.cli.children import when_parent_ends
+from aftertrace.cli.held import telling
 from aftertrace.store.errors import Held, Invalid, Unavailable
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def run(data: Path, *, follow: bool, stopping: threading.Event, processes: int) 
     wait_for_lock(layout.drain_lock)
     if follow:
         memory.arrange()
-    options = DrainOptions(readers=processes - 1 if processes else spare_cores())
+    options = DrainOptions(readers=processes - 1 if processes else spare_cores(), telling=telling(data))
     with _opened(layout, options, stopping if follow else None) as draining:
         done = draining.follow(stopping) if follow else draining.once()
     if not follow:
@@ -103,14 +104,14 @@ def until_stored(layout: Layout, receiver: str, seq: int, waiting: Callable[[], 
         Unavailable: the disk takes nothing; what was accepted waits in the log.
         Corrupt: a table is damaged.
     """
-    from aftertrace.ingest.drain import Drain
+    from aftertrace.ingest.drain import Drain, DrainOptions
     from aftertrace.store.ledger.sealer import seal
     from aftertrace.store.snapshot import Snapshot
 
     while dict(Snapshot.of(layout.data).watermarks).get(receiver, 0) < seq:
         waiting()
         try:
-            with Drain(layout) as draining:
+            with Drain(layout, DrainOptions(telling=telling(layout.data))) as draining:
                 draining.once()
             seal(layout)
         except Held:
@@ -148,7 +149,7 @@ def turn(layout: Layout) -> bool:
 
     try:
         # Without `serve` nobody but other commands could be reading what goes.
-        with Drain(layout, DrainOptions(grace_s=0)) as draining:
+        with Drain(layout, DrainOptions(grace_s=0, telling=telling(layout.data))) as draining:
             draining.once()
         seal(layout)
     except Held:

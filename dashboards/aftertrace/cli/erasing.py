@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from aftertrace.cli import settings
+from aftertrace.cli.held import held_by, records_of
 from aftertrace.cli.holding import told, who
-from aftertrace.cli.retaining import carry_out, held_by
-from aftertrace.cli.terms import records_of
+from aftertrace.cli.retaining import carry_out
 from aftertrace.store.errors import Invalid
 from aftertrace.store.layout import Layout
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -12,20 +11,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 import click
 
 from aftertrace.cli import settings
+from aftertrace.cli.held import held_by, requests_of
 from aftertrace.cli.holding import told, who
 from aftertrace.cli.output import form_option, say
-from aftertrace.cli.terms import are_of_records, configured, named_records, records_of
+from aftertrace.cli.terms import are_of_records, configured, named_records
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import size
 from aftertrace.store.errors import Invalid
 from aftertrace.store.layout import Layout
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from aftertrace.analyzer import Analysis
     from aftertrace.store.ledger.acts import Erasing, Recorded, Retaining
-    from aftertrace.store.ledger.entries import Hold
+    from aftertrace.store.ledger.entries import Retained, Withdrawn
     from aftertrace.store.retention.plan import Held, Plan
     from aftertrace.store.retention.policy import Policy
 
@@ -91,19 +88,21 @@ def carry_out(layout: Layout, asked: Retaining | Erasing, what: str) -> None:
     """
     from aftertrace.cli.draining import turn, until_entered
     from aftertrace.store.ledger import acts
-    from aftertrace.store.ledger.entries import Retained
+    from aftertrace.store.ledger.entries import Retained, Withdrawn
     from aftertrace.store.ledger.files import signed_size
 
     ident = acts.ask_to_destroy(layout, asked)
     until_entered(layout, ident)
     deadline = time.monotonic() + _PATIENCE_S
-    while not (done := any(_is(each, ident, Retained) for each in acts.recorded(layout))):
-        if time.monotonic() > deadline:
-            break
+    while not (done := _became(layout, ident)) and time.monotonic() <= deadline:
         if not turn(layout):
             time.sleep(_POLL_S)
-    if done:
+    if isinstance(done, Retained):
         click.echo(f"{ident}: {what} were destroyed")
+    elif isinstance(done, Withdrawn):
+        click.echo(
+            f"{ident}: withdrawn, since a hold came that keeps some of it: `aftertrace verify` says what is gone"
+        )
     elif all(each.number < signed_size(layout) for each in acts.recorded(layout) if each.act.id == ident):
         click.echo(f"{ident}: {what} are being destroyed; their files go within an hour or so")
     else:
@@ -146,11 +145,18 @@ def check(file: BinaryIO, key: str) -> None:
         f"ordered by {said['by']} (account {said['uid']}) at {said['ordered_at']}: {said['why']}",
         f"done at {said['done_at']}, with {said['files']:,} files",
     ]
+    if back := said.get("withdrawn"):
+        lines.append(f"then hold {back['hold']} came: all else that was ordered stays")
     say([plain(line) for line in lines], None)
 
 
-def _is(recorded: Recorded, ident: str, kind: type) -> bool:
-    return isinstance(recorded.act, kind) and recorded.act.id == ident
+def _became(layout: Layout, ident: str) -> Withdrawn | Retained | None:
+    """The entry that says what became of an order; None while there is none."""
+    from aftertrace.store.ledger import acts
+    from aftertrace.store.ledger.entries import Retained, Withdrawn
+
+    found = (each.act for each in acts.recorded(layout) if each.act.id == ident)
+    return next((act for act in found if isinstance(act, Withdrawn | Retained)), None)
 
 
 def _planned(data: Path) -> tuple[Plan, Layout]:
@@ -180,35 +186,8 @@ def _held(data: Path, recorded: tuple[Recorded, ...], policy: Policy) -> list[He
     if policy.keeps_configurations:
         analysis = settings.analysis(data)
         first = analysis.configurations["first_run_id"].drop_nulls().unique()
-        found.append(Held(CONFIGURATION, _requests(analysis, first)))
+        found.append(Held(CONFIGURATION, requests_of(analysis, first)))
     return found
-
-
-def held_by(data: Path, holds: Sequence[Hold]) -> list[Held]:
-    """What is held, with the requests of runs and agents.
-
-    Raises:
-        Invalid: a run that is held is not found, so that nobody can tell what must stay.
-    """
-    import polars as pl
-
-    from aftertrace.store.retention.plan import Held
-
-    found = []
-    analysis = settings.analysis(data) if any(hold.of in ("run", "agent") for hold in holds) else None
-    for hold in holds:
-        requests = None
-        if analysis is not None and hold.of == "run":
-            requests = _requests(analysis, [analysis.resolve_run(hold.name)])
-        elif analysis is not None and hold.of == "agent":
-            requests = _requests(analysis, analysis.agents.filter(pl.col("agent_name") == hold.name)["run_id"])
-        found.append(Held(f"hold {hold.id[:8]} of {hold.of} {hold.name}: {hold.why}", requests, hold))
-    return found
-
-
-def _requests(analysis: Analysis, run_ids: Iterable[str]) -> pl.DataFrame:
-    """`receiver`, `seq` of the requests that records of some runs came with."""
-    return records_of(analysis, run_ids).select("receiver", "seq").unique()
 
 
 def _object(found: Plan) -> dict[str, Any]:

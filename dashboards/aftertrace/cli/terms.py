@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from aftertrace.cli import settings
+from aftertrace.cli.held import records_of
 from aftertrace.store.retention.policy import Policy, Terms, policy
 
 if TYPE_CHECKING:
     import polars as pl
 
     from aftertrace.analyzer import Analysis
-
-_RUNS: Final = 5_000
-"""Runs whose records are looked for at a time."""
 
 
 def configured() -> Policy:
@@ -59,17 +57,3 @@ def _of_tags(analysis: Analysis, terms: Terms) -> Iterator[pl.DataFrame]:
         for (value,), places in tagged(analysis, key).group_by("value"):
             if term := terms.of("tag", str(value), key):
                 yield named(places, term)
-
-
-def records_of(analysis: Analysis, run_ids: Iterable[str]) -> pl.DataFrame:
-    """`receiver`, `seq`, `index` of the records of some runs."""
-    import polars as pl
-
-    place, wanted_runs = ("receiver", "seq", "index"), list(run_ids)
-    found = [pl.DataFrame(schema={"receiver": pl.String, "seq": pl.Int64, "index": pl.Int32})]
-    for start in range(0, len(wanted_runs), _RUNS):
-        wanted = wanted_runs[start : start + _RUNS]
-        of = analysis.of(*wanted).identified
-        frames = [frame.lazy().filter(pl.col("run_id").is_in(wanted)).select(place) for frame in (of.spans, of.events)]
-        found.append(pl.concat(frames).unique().collect())
-    return pl.concat(found)

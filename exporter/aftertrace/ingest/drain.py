@@ -49,6 +49,7 @@ from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.covering import Ledger, PutAside, Written
 from aftertrace.store.lock import Lock
+from aftertrace.store.retention.comparing import Comparing, Telling
 from aftertrace.store.retention.destroying import Destroying
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
@@ -82,6 +83,8 @@ class DrainOptions:
     """How often `follow` looks for files that nobody needs."""
     grace_s: float = KEEP_S
     """So long, files that retention took away stay for whoever is reading them."""
+    telling: Telling | None = None
+    """Which requests holds of runs and agents keep. Without it, orders wait while there are such."""
 
 
 class Drain:
@@ -254,7 +257,7 @@ class Drain:
                 name: TableWriter(self._layout, name, self._others.append if name == "evidence" else None)
                 for name in TABLES
             }
-            self._ledger = Ledger(self._layout, tables)
+            self._ledger = Ledger(self._layout, tables, Comparing(tables["evidence"], self._options.telling))
             self._ledger.settle()
             # After an error of the disk as at the start: retention may have taken some away before it.
             self._known = {name: _stored_digests(tables[name]) for name in _ORIGINS}

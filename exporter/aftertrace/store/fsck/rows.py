@@ -48,15 +48,20 @@ def destroyed(snapshot: Snapshot) -> pl.DataFrame:
     """`receiver`, `seq` of requests of which rows were taken away on purpose, and how many of them were `erased` one by
     one.
     """
-    version = dict(snapshot.versions).get("evidence", -1)
-    told = commits.history(commits.log_of(snapshot.layout, "evidence"), version)
+    whole, single = _taken(snapshot, "evidence")
+    found = pl.concat([whole.with_columns(erased=pl.lit(0)), single.select("receiver", "seq", erased=pl.lit(1))])
+    return found.group_by("receiver", "seq").agg(pl.col("erased").sum())
+
+
+def _taken(snapshot: Snapshot, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`receiver`, `seq` of requests that were taken out of a table whole; `receiver`, `seq`, `index` of records."""
+    version = dict(snapshot.versions).get(table, -1)
+    told = commits.history(commits.log_of(snapshot.layout, table), version)
     whole = [(receiver, first, last + 1) for receiver, found in told.destroyed.items() for first, last in found]
     single = [(receiver, *place) for receiver, found in told.erased.items() for place in set(found)]
     ends = pl.DataFrame(whole, schema={"receiver": pl.String, "first": pl.Int64, "end": pl.Int64}, orient="row")
     seqs = ends.select("receiver", seq=pl.int_ranges("first", "end")).explode("seq").drop_nulls()
-    records = pl.DataFrame(single, schema={"receiver": pl.String, "seq": pl.Int64, "index": pl.Int64}, orient="row")
-    found = pl.concat([seqs.with_columns(erased=pl.lit(0)), records.select("receiver", "seq", erased=pl.lit(1))])
-    return found.group_by("receiver", "seq").agg(pl.col("erased").sum())
+    return seqs, pl.DataFrame(single, schema={"receiver": pl.String, "seq": pl.Int64, "index": pl.Int32}, orient="row")
 
 
 def _frames(snapshot: Snapshot, gone: pl.DataFrame) -> Iterator[Finding]:
@@ -170,6 +175,9 @@ def _spans(layout: Layout, snapshot: Snapshot, unread: set[str]) -> Iterator[Fin
     wanted = _read_evidence(snapshot).filter(pl.col("signal") == "traces").select(_PLACE)
     counted = snapshot.scan("spans").group_by(_PLACE).agg(rows=pl.len())
     lacking = wanted.join(counted, on=_PLACE, how="anti").collect()
+    # Of an order that a hold caught, or a crash, evidence may be there and its spans not.
+    requests, records = _taken(snapshot, "spans")
+    lacking = lacking.join(requests, on=["receiver", "seq"], how="anti").join(records, on=_PLACE, how="anti")
     # What no dialect could read is told of in the quarantine of its receiver: of others nobody here can tell.
     own = layout.own(lacking["receiver"].unique())
     missing = _without(lacking.filter(pl.col("receiver").is_in(list(own))), unread)

@@ -33,12 +33,10 @@ from aftertrace.store.ledger.entries import (
     Begin,
     CommitRange,
     Entry,
-    Erasure,
     FrameEntry,
     Gap,
     Quarantine,
     Restored,
-    Retention,
     Rows,
     Tables,
     batches,
@@ -47,7 +45,7 @@ from aftertrace.store.ledger.entries import (
 )
 from aftertrace.store.ledger.leaves import SALT, leaves_of
 from aftertrace.store.ledger.log import LedgerLog
-from aftertrace.store.ledger.orders import contradictions
+from aftertrace.store.ledger.orders import Compare, Order, contradictions, sources_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
 from aftertrace.store.tables import TableWriter
@@ -80,8 +78,13 @@ class PutAside:
 class Ledger:
     """The ledger as the drain writes it. After an error of the disk, make another one."""
 
-    def __init__(self, layout: Layout, tables: Mapping[str, TableWriter]) -> None:
+    def __init__(self, layout: Layout, tables: Mapping[str, TableWriter], compare: Compare) -> None:
         """Open it, and know the commits that it does not have yet.
+
+        Args:
+            layout: of the store.
+            tables: by name.
+            compare: orders with what is held.
 
         Raises:
             Corrupt: what was signed of it is gone, or an entry or a commit is damaged.
@@ -89,6 +92,8 @@ class Ledger:
         """
         self._layout = layout
         self._tables = tables
+        self.compare = compare
+        """Orders with what is held."""
         self._log = LedgerLog(layout)
         known = self._log.versions
         back = {name: table.version for name, table in tables.items() if table.version < known.get(name, -1)}
@@ -151,10 +156,14 @@ class Ledger:
         """
         for each in list(acts.waiting(self._layout)):
             entered = sum(known.act.id == each.entries[0].id for known in self.acts)
-            if not entered and (why := self._fault(each)):
-                acts.refuse(each, why)
+            entries = self._checked(each, is_begun=entered > 0)
+            if entries is None:
+                # A drain that can tell what is held comes to it.
                 continue
-            self.record(each.entries[entered:])
+            if isinstance(entries, str):
+                acts.refuse(each, entries)
+                continue
+            self.record(entries[entered:])
             durable.remove(each.path)
         if time.monotonic() - self._looked_s >= _LOOK_EVERY_S:
             self._looked_s = time.monotonic()
@@ -162,14 +171,28 @@ class Ledger:
         if any(claim.is_due for claim in self._claims.values()):
             self._append([Tables()])
 
-    def _fault(self, waiting: acts.Waiting) -> str | None:
-        """Why an act must not be entered, if so."""
-        if waiting.after not in (None, acts.last_hold(self.acts)):
+    def _checked(self, waiting: acts.Waiting, *, is_begun: bool) -> Sequence[AnyAct] | str | None:
+        """The entries of an act; why it must not be entered; None where nobody here can tell."""
+        orders = [entry for entry in waiting.entries if isinstance(entry, Order)]
+        if not orders:
+            return waiting.entries
+        last, holds = acts.last_hold(self.acts), acts.holds(self.acts)
+        if not is_begun and waiting.after not in (None, last):
             return "a hold was set or released since it was planned; plan it again"
-        holds, today = acts.holds(self.acts), datetime.now(UTC).date()
-        orders = [entry for entry in waiting.entries if isinstance(entry, Retention | Erasure)]
-        found = (what for order in orders for what in contradictions(order, self._log.upto, holds, today))
-        return next((f"it {what}; see to the clock, and plan it again" for what in found), None)
+        if (found := self.compare(orders, holds)) is None:
+            return None
+        if found.untold is not None:
+            return f"what is held could not be told: {found.untold}"
+        if found.keeps is not None:
+            return f"hold {found.keeps.id} of {found.keeps.of} {found.keeps.name} keeps some of it; plan it again"
+        told = [
+            msgspec.structs.replace(order, sources=sources_of(sources), compared=last)
+            for order, sources in zip(orders, found.sources, strict=True)
+        ]
+        today = datetime.now(UTC).date()
+        faults = (what for order in told for what in contradictions(order, self._log.upto, holds, last, today))
+        why = next((f"it {what}; see to the clock, and plan it again" for what in faults), None)
+        return told if is_begun or why is None else why
 
     def record(self, entries: Sequence[AnyAct]) -> None:
         """Add acts. Durable when this returns.

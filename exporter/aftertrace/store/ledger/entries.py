@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
-from datetime import date
 from itertools import groupby, pairwise
 from typing import Final, Literal, TypeAlias
 
@@ -17,6 +16,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from aftertrace.store.errors import Corrupt
+from aftertrace.store.ledger.days import days_of, is_day
 from aftertrace.tlog.merkle import HASH_BYTES, root_of
 
 FRAMES: Final = 200
@@ -29,12 +29,15 @@ ERASED: Final = 500
 """Rows in an entry at most that are erased."""
 STRETCHES: Final = 1000
 """Stretches of requests in an entry at most."""
+SOURCES: Final = 100
+"""Sources that an entry names at most."""
 REFUSALS: Final = 200
 """Counts of refused requests in an entry at most."""
 ACT_BYTES: Final = 16
 """Of the id of an act."""
 TEXT_CHARACTERS: Final = 500
 """How long a text may be that a person wrote."""
+_TAKEN: Final = frozenset({"evidence", "spans", "events"})
 _DIGEST: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
 _ACT: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -178,12 +181,24 @@ class Release(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
     why: str
 
 
-class Retention(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="retention"):
-    """Requests of a receiver and a day are destroyed once this is signed: their rows of all three tables."""
+class _Order(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something of a receiver and a day is destroyed once this is signed: its rows of all three tables."""
 
     by: str
     """Who ordered it, as they said."""
     why: str
+    receiver: str
+    day: str
+    """Of receipt, in UTC, `YYYY-MM-DD`."""
+    sources: tuple[str, ...] | UnsetType = UNSET
+    """Who sent it, as the drain found when it entered this; not there where they are more than 100."""
+    compared: int | UnsetType = UNSET
+    """Number of the last hold or release then: of what held, none kept any of it. Not there where there was none."""
+
+
+class Retention(_Order, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="retention"):
+    """Requests whose term is over."""
+
     policy: str
     """Digest of the policy by which they were chosen."""
     plan: str
@@ -192,9 +207,6 @@ class Retention(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_
     """The shortest term of those by which they were chosen."""
     floor_days: int
     """The shortest term that the policy allows."""
-    receiver: str
-    day: str
-    """Of receipt, in UTC, `YYYY-MM-DD`."""
     requests: tuple[tuple[int, int], ...]
     """First and last seq of stretches of them, in order."""
     rows: dict[str, int]
@@ -211,17 +223,22 @@ class ErasedRow(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fie
     """Of the tree over the rows of its request: so the roots of all that is kept are made as before."""
 
 
-class Erasure(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="erasure"):
-    """Records of a receiver and a day are destroyed once this is signed: their rows of all three tables."""
+class Erasure(_Order, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="erasure"):
+    """Single records."""
 
-    by: str
-    """Who ordered it, as they said."""
-    why: str
-    receiver: str
-    day: str
-    """Of receipt, in UTC, `YYYY-MM-DD`."""
     rows: dict[str, tuple[ErasedRow, ...]]
     """By table."""
+
+
+class Withdrawn(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="withdrawn"):
+    """An order is carried out no further: a hold keeps some of what it names."""
+
+    hold: str
+    """Its id."""
+    day: str
+    """What the order names of days before this one is destroyed; what it names of later ones stays."""
+    gone: tuple[str, ...]
+    """Tables whose rows of this day were destroyed already, of what it names; the others stay."""
 
 
 class Retained(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="retained"):
@@ -241,7 +258,7 @@ class Refusal(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
     """Source, signal, HTTP status, and how many, up to 200 of them; more are in further entries of the same act."""
 
 
-AnyAct: TypeAlias = Export | Hold | Release | Retention | Erasure | Retained | Refusal
+AnyAct: TypeAlias = Export | Hold | Release | Retention | Erasure | Withdrawn | Retained | Refusal
 Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables | Restored | AnyAct
 _DECODER: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry, strict=True)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
@@ -322,7 +339,7 @@ def _is_sound(entry: Entry) -> bool:
             numbers.append(frame.seq - 1)
             digests.append(frame.digest)
         numbers += [later.seq - frame.seq - 1 for frame, later in pairwise(entry.frames)]
-        if not entry.frames or not _is_day(entry.day):
+        if not entry.frames or not is_day(entry.day):
             return False
     if entry.last_act is not UNSET:
         numbers.append(entry.last_act)
@@ -333,6 +350,9 @@ def _is_sound(entry: Entry) -> bool:
 def _told_of_act(entry: Act) -> tuple[list[int], list[str]]:
     """Numbers that must not be negative, and digests; -1 stands for what cannot be."""
     ids, numbers, digests = [entry.id], [entry.uid], list[str]()
+    if isinstance(entry, Retention | Erasure):
+        numbers += [0 if entry.sources is UNSET or 0 < len(entry.sources) <= SOURCES else -1]
+        numbers += [0 if entry.compared is UNSET else entry.compared]
     if isinstance(entry, Export):
         numbers.append(entry.runs)
         digests.append(entry.digest)
@@ -347,7 +367,7 @@ def _told_of_act(entry: Act) -> tuple[list[int], list[str]]:
         is_sorted = all(last < first for (_, last), (first, _) in pairwise(entry.requests))
         numbers += [*_fits(entry.by, entry.why), entry.term_days, entry.floor_days, *entry.rows.values()]
         numbers += [seq - 1 for seq in ends] + [last - first for first, last in entry.requests]
-        numbers += [0 if is_sorted and 0 < len(ends) <= 2 * STRETCHES and _is_day(entry.day) else -1]
+        numbers += [0 if is_sorted and 0 < len(ends) <= 2 * STRETCHES and is_day(entry.day) else -1]
         digests += [entry.policy, entry.plan]
     elif isinstance(entry, Erasure):
         rows = [row for found in entry.rows.values() for row in found]
@@ -355,33 +375,21 @@ def _told_of_act(entry: Act) -> tuple[list[int], list[str]]:
             *_fits(entry.by, entry.why),
             *(part for row in rows for part in (row.seq - 1, row.index, row.ordinal)),
         ]
-        numbers += [0 if 0 < len(rows) <= ERASED and _is_day(entry.day) else -1]
+        numbers += [0 if 0 < len(rows) <= ERASED and is_day(entry.day) else -1]
         digests += [row.leaf for row in rows]
+    elif isinstance(entry, Withdrawn):
+        ids.append(entry.hold)
+        numbers += [0 if is_day(entry.day) and len(entry.gone) < len(_TAKEN) and {*entry.gone} <= _TAKEN else -1]
     elif isinstance(entry, Retained):
         numbers.append(entry.files)
     elif isinstance(entry, Refusal):
         numbers += [requests - 1 for *_, requests in entry.refused] + [status for _, _, status, _ in entry.refused]
-        numbers += [0 if 0 < len(entry.refused) <= REFUSALS and _is_day(entry.day) else -1]
+        numbers += [0 if 0 < len(entry.refused) <= REFUSALS and is_day(entry.day) else -1]
     return [*numbers, *(0 if _ACT.fullmatch(ident) else -1 for ident in ids)], digests
 
 
 def _fits(*texts: str) -> list[int]:
     return [0 if 0 < len(text) <= TEXT_CHARACTERS else -1 for text in texts]
-
-
-def days_of(text: str) -> tuple[date, date] | None:
-    """The first and the last day of a hold by days; None for any other text."""
-    first, _, last = text.partition("/")
-    if not _is_day(first) or not _is_day(last) or last < first:
-        return None
-    return date.fromisoformat(first), date.fromisoformat(last)
-
-
-def _is_day(text: str) -> bool:
-    try:
-        return date.fromisoformat(text).isoformat() == text
-    except ValueError:
-        return False
 
 
 def _none() -> Corrupt:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import pyarrow as pa
 
 from aftertrace.store.ledger.acts import Recorded
-from aftertrace.store.ledger.entries import Erasure, Retained, digest_of
+from aftertrace.store.ledger.entries import Erasure, Retained, Withdrawn, digest_of
 
 Place: TypeAlias = tuple[int, int]
 """Index and ordinal of a row in its request."""
@@ -39,6 +39,17 @@ class Erased:
         for entry in self._ordered.pop(ident, ()):
             rows = (row for found in entry.rows.values() for row in found)
             self.done.update((entry.receiver, row.seq, row.index) for row in rows)
+
+    def withdraw(self, entry: Withdrawn) -> None:
+        """Know that rows of an order stay, and have hashes of their own."""
+        ordered = self._ordered.get(entry.id, [])
+        back = [each for each in ordered if each.day >= entry.day]
+        self._ordered[entry.id] = [each for each in ordered if each.day < entry.day]
+        for each in back:
+            kept = set(each.rows) - (set(entry.gone) if each.day == entry.day else set())
+            for table in kept:
+                for row in each.rows[table]:
+                    self.leaves[table].get((each.receiver, row.seq), {}).pop((row.index, row.ordinal), None)
 
     def take(self, other: Erased) -> None:
         """Know what another ledger says too."""
@@ -80,6 +91,8 @@ def erased_in(recorded: Iterable[Recorded]) -> Erased:
     for each in recorded:
         if isinstance(each.act, Erasure):
             found.order(each.act)
+        elif isinstance(each.act, Withdrawn):
+            found.withdraw(each.act)
         elif isinstance(each.act, Retained):
             found.finish(each.act.id)
     return found

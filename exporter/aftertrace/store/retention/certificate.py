@@ -15,7 +15,7 @@ from typing import Any, Final
 from aftertrace.store.errors import Corrupt, Invalid, Unavailable
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts, files
-from aftertrace.store.ledger.entries import Entry, Erasure, Retained, Retention, decoded, encoded
+from aftertrace.store.ledger.entries import Entry, Erasure, Retained, Retention, Withdrawn, decoded, encoded
 from aftertrace.tlog import errors
 from aftertrace.tlog.checkpoint import Checkpoint, opened
 from aftertrace.tlog.keys import VerifierKey
@@ -44,6 +44,11 @@ def certificate(layout: Layout, order: str) -> bytes:
     if not found or not isinstance(found[0].act, Retention | Erasure):
         raise Invalid(
             f"certify {order!r}: no order of retention or erasure in the ledger, expected one that was printed"
+        )
+    back = found[-1].act
+    if isinstance(back, Withdrawn) and not any(_is_gone(each.act, back) for each in found):
+        raise Invalid(
+            f"certify {order}: hold {back.hold} came before any of it was gone, expected an order carried out"
         )
     if not isinstance(found[-1].act, Retained):
         raise Unavailable(f"certify {order}: not all of it is gone, expected that; try again later", 60.0)
@@ -97,7 +102,9 @@ def _is_whole(entries: Sequence[Entry]) -> bool:
     if not entries:
         return False
     *ordered, last = entries
-    ids = {each.id for each in entries if isinstance(each, Retention | Erasure | Retained)}
+    ids = {each.id for each in entries if isinstance(each, Retention | Erasure | Withdrawn | Retained)}
+    if ordered and isinstance(ordered[-1], Withdrawn):
+        ordered.pop()
     is_ordered = bool(ordered) and all(isinstance(each, Retention | Erasure) for each in ordered)
     return is_ordered and isinstance(last, Retained) and len(ids) == 1
 
@@ -106,6 +113,7 @@ def _told(entries: Sequence[Entry]) -> dict[str, Any]:
     """What people read of an order."""
     ordered = [each for each in entries if isinstance(each, Retention | Erasure)]
     (done,) = [each for each in entries if isinstance(each, Retained)]
+    back = next((each for each in entries if isinstance(each, Withdrawn)), None)
     return {
         "format": FORMAT,
         "order": done.id,
@@ -114,13 +122,23 @@ def _told(entries: Sequence[Entry]) -> dict[str, Any]:
         "ordered_at": _moment(ordered[0]),
         "done_at": _moment(done),
         "files": done.files,
-        "destroyed": [_destroyed(each) for each in ordered],
+        **({} if back is None else {"withdrawn": {"hold": back.hold, "stays_from": back.day}}),
+        "destroyed": [_destroyed(each, back) for each in ordered if back is None or _is_gone(each, back)],
     }
 
 
-def _destroyed(entry: Retention | Erasure) -> dict[str, Any]:
-    """What an entry names: requests, or single records by seq and index."""
-    told = {"receiver": entry.receiver, "day": entry.day}
+def _is_gone(entry: Entry, back: Withdrawn) -> bool:
+    """Whether any of what an entry names was destroyed before a hold came."""
+    if not isinstance(entry, Retention | Erasure):
+        return False
+    return entry.day < back.day or (entry.day == back.day and bool(back.gone))
+
+
+def _destroyed(entry: Retention | Erasure, back: Withdrawn | None) -> dict[str, Any]:
+    """What an entry names: requests, or single records by seq and index; and of which tables, where not of all."""
+    told: dict[str, Any] = {"receiver": entry.receiver, "day": entry.day}
+    if back is not None and entry.day == back.day:
+        told["tables"] = list(back.gone)
     if isinstance(entry, Retention):
         return {**told, "requests": [list(each) for each in entry.requests], "rows": dict(sorted(entry.rows.items()))}
     records = sorted({(row.seq, row.index) for found in entry.rows.values() for row in found})

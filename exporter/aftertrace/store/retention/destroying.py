@@ -13,27 +13,28 @@ For each order::
 A crash in between leaves an order that is not `retained`, and the next drain goes over all steps again: each does
 nothing where nothing is left to do.
 
-A hold that comes before the first step beats an order that was entered before it: that waits until it is released.
+Before each day all holds are looked at. Where one keeps some of an order, that is `withdrawn`: what is gone by then is
+said, its files go, and the rest stays.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from functools import partial
+from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import UnsetType
 
 from aftertrace.store import derived, durable, lock, parquet, spares, wal_reader
 from aftertrace.store.blobs.sweeping import Sweeping
-from aftertrace.store.commits import SEQUENCED, Stretches
+from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.compaction import listed, vacuum
 from aftertrace.store.errors import Corrupt, Held
 from aftertrace.store.folder import read_store_key
@@ -41,10 +42,11 @@ from aftertrace.store.layout import Layout, SegmentName, segments
 from aftertrace.store.ledger import acts, files
 from aftertrace.store.ledger.acts import Recorded
 from aftertrace.store.ledger.covering import Ledger
-from aftertrace.store.ledger.entries import Erasure, Retained, Retention
-from aftertrace.store.ledger.orders import last_seq
+from aftertrace.store.ledger.entries import Erasure, Retained, Retention, Withdrawn
+from aftertrace.store.ledger.orders import Order, last_seq
 from aftertrace.store.objects import objects_of
-from aftertrace.store.schema import TABLES
+from aftertrace.store.retention.taking import Taking, taking
+from aftertrace.store.schema import PARTITION, TABLES
 from aftertrace.store.snapshot import collected
 from aftertrace.store.tables import TableWriter, write
 from aftertrace.store.wal import WalOptions, WalWriter
@@ -65,6 +67,8 @@ class Destroying:
         self._grace_s = grace_s
         self._taken: set[str] = set()
         """Orders whose rows no reader sees any more."""
+        self._free: dict[str, int | UnsetType] = {}
+        """By order, number of the last hold or release up to which nothing keeps any of it."""
         self._forgotten: set[str] = set()
         """Those of which nothing is left in what was derived."""
         self._files: dict[str, int] = {}
@@ -84,39 +88,63 @@ class Destroying:
         self._looked_s = time.monotonic()
         signed = files.signed_size(self._layout)
         has_taken = False
-        for ident, found in orders.items():
-            if found[-1].number >= signed or (ident not in self._taken and _is_held_since(found[0].number, ledger)):
+        for ident, order in orders.items():
+            if order.number >= signed:
                 continue
-            ordered = [each.act for each in found if isinstance(each.act, Retention | Erasure)]
+            if order.withdrawn is None and self._is_kept(ident, order, tables, ledger):
+                continue
             if ident not in self._taken:
-                self._take(ordered, tables)
-                self._taken.add(ident)
                 has_taken = True
-                ledger.settle()
-            if self._is_gone(ident, ordered, tables, ledger):
-                ledger.record([Retained(id=ident, uid=ordered[0].uid, files=self._files.pop(ident, 0))])
+                if not self._take(ident, order, tables, ledger):
+                    continue
+            if self._is_gone(ident, order.taken, tables, ledger):
+                uid = order.entries[0].uid
+                ledger.record([Retained(id=ident, uid=uid, files=self._files.pop(ident, 0))])
                 _log.info("destroyed what %s ordered", ident)
         return has_taken
 
     def _wait_s(self) -> float:
         return min(_LOOK_S, self._grace_s)
 
-    def _take(self, ordered: Sequence[Retention | Erasure], tables: Mapping[str, TableWriter]) -> None:
-        """Let no reader see the rows any more, nor what was derived from them."""
-        for day in sorted({act.day for act in ordered}):
-            taking = _taking([act for act in ordered if act.day == day])
+    def _is_kept(self, ident: str, order: Ordered, tables: Mapping[str, TableWriter], ledger: Ledger) -> bool:
+        """Whether a hold keeps any of an order, which is withdrawn then; or nobody can tell."""
+        last, holds = acts.last_hold(ledger.acts), acts.holds(ledger.acts)
+        if not holds or self._free.get(ident, -1) == last:
+            return False
+        found = ledger.compare(order.entries, holds)
+        if found is None or found.untold is not None:
+            _log.warning("%s waits: %s", ident, "nobody here can tell what is held" if found is None else found.untold)
+            return True
+        if found.keeps is None:
+            self._free[ident] = last
+            return False
+        day, gone = _reached(order.entries, tables)
+        ledger.record([Withdrawn(id=ident, uid=order.entries[0].uid, hold=found.keeps.id, day=day, gone=gone)])
+        self._taken.discard(ident)
+        _log.warning("withdrew what %s ordered: hold %s keeps some of it", ident, found.keeps.id)
+        return True
+
+    def _take(self, ident: str, order: Ordered, tables: Mapping[str, TableWriter], ledger: Ledger) -> bool:
+        """Let no reader see the rows any more; False where a hold came in between."""
+        days = [] if order.withdrawn else sorted({act.day for act in order.entries})
+        for day in days:
+            ledger.settle()
+            if self._is_kept(ident, order, tables, ledger):
+                return False
+            named = taking([act for act in order.entries if act.day == day])
             # Evidence last: it has the salts of the others.
             for name in reversed(SEQUENCED):
-                while not _destroy(self._layout, tables[name], date.fromisoformat(day), taking):
+                while not _destroy(self._layout, tables[name], date.fromisoformat(day), named):
                     tables[name].refresh()
         if not self._layout.is_shared:
             # What another receiver's drain is about to name nobody here can tell.
             for name in _ORIGINS:
                 _drop_origins(self._layout, tables, name)
+        self._taken.add(ident)
+        ledger.settle()
+        return True
 
-    def _is_gone(
-        self, ident: str, ordered: Sequence[Retention | Erasure], tables: Mapping[str, TableWriter], ledger: Ledger
-    ) -> bool:
+    def _is_gone(self, ident: str, ordered: Sequence[Order], tables: Mapping[str, TableWriter], ledger: Ledger) -> bool:
         """Whether no byte of it is left below the data folder, after removing what can be."""
         if ident not in self._forgotten and self._layout.derived.is_dir():
             try:
@@ -147,62 +175,74 @@ class Destroying:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taking:
-    """What is to be taken out of the tables on a day."""
+class Ordered:
+    """An order that is not done."""
 
-    receivers: frozenset[str]
-    is_gone: Callable[[pa.Table], pa.Array]
-    """Of rows with `receiver`, `seq` and `index`, whether each is of it."""
-    told: Mapping[str, Any]
-    """As a commit tells it."""
+    entries: tuple[Order, ...]
+    number: int
+    """Of its last entry in the ledger."""
+    withdrawn: Withdrawn | None = None
 
-
-def _taking(ordered: Sequence[Retention | Erasure]) -> _Taking:
-    requests: dict[str, list[tuple[int, int]]] = {}
-    records: dict[str, set[tuple[int, int]]] = {}
-    for act in ordered:
-        if isinstance(act, Retention):
-            requests.setdefault(act.receiver, []).extend(act.requests)
-        else:
-            rows = (row for found in act.rows.values() for row in found)
-            records.setdefault(act.receiver, set()).update((row.seq, row.index) for row in rows)
-    if records:
-        told = {receiver: sorted(found) for receiver, found in records.items()}
-        return _Taking(frozenset(records), partial(_among, records=told), {"erased": told})
-    # Each term has entries of its own, and their stretches lie between each other.
-    requests = {receiver: sorted(found) for receiver, found in requests.items()}
-    return _Taking(frozenset(requests), partial(_within, requests=requests), {"destroyed": requests})
+    @property
+    def taken(self) -> tuple[Order, ...]:
+        """Entries of days of which any row goes."""
+        back = self.withdrawn
+        if back is None:
+            return self.entries
+        return tuple(act for act in self.entries if act.day < back.day or (act.day == back.day and back.gone))
 
 
-def pending(known: Iterable[Recorded]) -> dict[str, list[Recorded]]:
-    """By order, its entries of what is to be destroyed, where not all of it is; of acts in order."""
-    found: dict[str, list[Recorded]] = {}
+def pending(known: Iterable[Recorded]) -> dict[str, Ordered]:
+    """By id, the orders that are to be carried out, or of which files are to go; of acts in order."""
+    found: dict[str, Ordered] = {}
     for each in known:
-        if isinstance(each.act, Retention | Erasure):
-            found.setdefault(each.act.id, []).append(each)
-        elif isinstance(each.act, Retained):
-            found.pop(each.act.id, None)
+        act = each.act
+        if isinstance(act, Retention | Erasure):
+            before = found[act.id].entries if act.id in found else ()
+            found[act.id] = Ordered((*before, act), each.number)
+        elif isinstance(act, Withdrawn) and act.id in found:
+            found[act.id] = Ordered(found[act.id].entries, each.number, act)
+            if not found[act.id].taken:
+                del found[act.id]
+        elif isinstance(act, Retained):
+            found.pop(act.id, None)
     return found
 
 
-def _is_held_since(number: int, ledger: Ledger) -> bool:
-    """Whether anything holds that was set after an entry. By a run or an agent it cannot be told here what."""
-    return bool(acts.holds(each for each in ledger.acts if each.number > number))
+def _reached(ordered: Sequence[Order], tables: Mapping[str, TableWriter]) -> tuple[str, tuple[str, ...]]:
+    """The first day of which rows are there that orders name, and in which tables there are none any more; without one,
+    the day behind the last.
+    """
+    for day in sorted({act.day for act in ordered}):
+        of_day = [act for act in ordered if act.day == day]
+        gone = [name for name in SEQUENCED if _names_rows(of_day, name) and not _are_there(of_day, day, tables[name])]
+        if len(gone) < sum(_names_rows(of_day, name) for name in SEQUENCED):
+            return day, tuple(gone)
+    return (date.fromisoformat(max(act.day for act in ordered)) + timedelta(days=1)).isoformat(), ()
 
 
-def _destroy(layout: Layout, table: TableWriter, day: date, taking: _Taking) -> bool:
+def _names_rows(of_day: Sequence[Order], table: str) -> bool:
+    return any(act.rows.get(table) for act in of_day)
+
+
+def _are_there(of_day: Sequence[Order], day: str, table: TableWriter) -> bool:
+    rows = table.scan().filter(pl.col(PARTITION) == date.fromisoformat(day)).select("receiver", "seq", "index")
+    return bool(pc.any(taking(of_day).is_gone(collected(rows)[0].to_arrow())).as_py())
+
+
+def _destroy(layout: Layout, table: TableWriter, day: date, named: Taking) -> bool:
     """Take rows of a day out of a table; False where somebody else has replaced one of its files."""
     removed: list[str] = []
     kept: list[parquet.DataFile] = []
     objects, schema = objects_of(layout), TABLES[table.name].schema
     for path, _, of in table.files():
         receiver = parquet.receiver_of(path)
-        if of != day or receiver not in taking.receivers:
+        if of != day or receiver not in named.receivers:
             continue
         try:
             content = objects.get(f"{table.name}/{path}")
             whose = parquet.read(pa.BufferReader(content), day, schema, columns=["receiver", "seq", "index"])
-            is_gone = taking.is_gone(whose)
+            is_gone = named.is_gone(whose)
             if not pc.any(is_gone).as_py():
                 continue
             removed.append(path)
@@ -216,29 +256,7 @@ def _destroy(layout: Layout, table: TableWriter, day: date, taking: _Taking) -> 
                 f"read {table.name}/{path}: {type(error).__name__}, expected the file as it was committed; "
                 "run `aftertrace fsck`"
             ) from error
-    return not removed or table.destroy(removed, day, kept, taking.told)
-
-
-def _within(rows: pa.Table, requests: Stretches) -> pa.Array:
-    """Whether each row is of one of some requests."""
-    frame = pl.DataFrame(rows)
-    told = [(receiver, first, last) for receiver, found in requests.items() for first, last in found]
-    bounds = pl.DataFrame(told, schema={"receiver": pl.String, "first": pl.Int64, "last": pl.Int64}, orient="row")
-    joined = frame.with_row_index("row").sort("seq")
-    joined = joined.join_asof(
-        bounds.sort("first"), left_on="seq", right_on="first", by="receiver", check_sortedness=False
-    )
-    is_within = joined.sort("row").select((pl.col("seq") <= pl.col("last")).fill_null(value=False)).to_series()
-    return is_within.to_arrow()
-
-
-def _among(rows: pa.Table, records: Stretches) -> pa.Array:
-    """Whether each row is of one of some records."""
-    told = [(receiver, *place) for receiver, found in records.items() for place in found]
-    schema = {"receiver": pl.String, "seq": pl.Int64, "index": pl.Int32}
-    wanted = pl.DataFrame(told, schema=schema, orient="row").with_columns(is_gone=pl.lit(value=True))
-    joined = pl.DataFrame(rows).join(wanted, on=list(schema), how="left", maintain_order="left")
-    return joined["is_gone"].fill_null(value=False).to_arrow()
+    return not removed or table.destroy(removed, day, kept, named.told)
 
 
 def _drop_origins(layout: Layout, tables: Mapping[str, TableWriter], name: str) -> None:

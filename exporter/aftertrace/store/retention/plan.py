@@ -14,7 +14,8 @@ from msgspec import UNSET, UnsetType
 
 from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.ledger.acts import Destroyed, Retaining
-from aftertrace.store.ledger.entries import STRETCHES, Hold, days_of, text_of
+from aftertrace.store.ledger.days import days_of
+from aftertrace.store.ledger.entries import STRETCHES, Hold, text_of
 from aftertrace.store.objects import objects_of
 from aftertrace.store.retention.named import NAMED, length, of_requests
 from aftertrace.store.retention.policy import Policy, told_days

@@ -143,7 +143,7 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
         is_in=asked.is_in,
     )
     for account in accounts:
-        standing.erased.take(account.erased)
+        standing.erased.take(account.orders.erased)
     comparing = Comparing(layout, objects_of(layout), standing, findings)
     read_bytes = 0
     for table in _IN_ORDER:

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 
 from msgspec import UNSET, UnsetType
 
 from aftertrace.store.ledger.acts import newest
-from aftertrace.store.ledger.entries import (
-    Batch,
-    Begin,
-    Entry,
-    Erasure,
-    Gap,
-    Hold,
-    Quarantine,
-    Refusal,
-    Release,
-    Restored,
-    Retained,
-    Retention,
-    digest_of,
-)
-from aftertrace.store.ledger.erased import Erased
-from aftertrace.store.ledger.orders import contradictions, last_seq
+from aftertrace.store.ledger.entries import Act, Batch, Begin, Entry, Gap, Quarantine, Refusal, Restored, digest_of
 from aftertrace.store.refusals import Refusals
 from aftertrace.store.verify.expected import Claims, Expected, told_of
+from aftertrace.store.verify.orders import Orders
 from aftertrace.store.verify.report import Findings
 
 
@@ -43,26 +28,26 @@ class Account:
     """Last seq of each receiver that each table has to have, as of the versions that are verified."""
     put_aside: dict[tuple[str, str], Quarantine] = field(default_factory=dict)
     """Damage that it tells of, by code and place."""
-    erased: Erased = field(default_factory=Erased)
-    """Rows that were erased."""
     refused: dict[str, dict[Refusals, int]] = field(default_factory=dict)
     """By receiver, how many requests of each kind it refused."""
     is_alone: bool = False
     """Whether no other data folder stored in the same tables when it began."""
+    orders: Orders = field(init=False)
+    """What it says of holds, and of what was to be destroyed."""
     _upto: dict[str, int] = field(default_factory=dict)
     _versions: dict[str, int] = field(default_factory=dict)
     _restored_seqs: dict[str, int] = field(default_factory=dict)
     """Last seq of each receiver that had been told when tables were found put back the last time."""
-    _holds: dict[str, Hold] = field(default_factory=dict)
-    """By id, what holds."""
-    _ordered: dict[str, list[Retention]] = field(default_factory=dict)
-    """By id, what is to be destroyed and is not yet."""
     _last_act: int | UnsetType = UNSET
     """Number of the last act."""
     _has_lost: bool = False
     """Whether any entry could not be read."""
     _lost: bool = False
     """Whether an entry before could not be read."""
+
+    def __post_init__(self) -> None:
+        """Nothing is ordered yet."""
+        self.orders = Orders(self.receivers)
 
     def take(self, entries: Iterable[Entry | None], versions: Mapping[str, int], findings: Findings) -> None:
         """Add entries, in order; None for one that could not be read. `versions` of the tables are verified."""
@@ -73,7 +58,7 @@ class Account:
             where = f"{self.name} entry {number}"
             if self._lost:
                 self._find_again(entry)
-            self._take(entry, where, findings)
+            self._take(number, entry, where, findings)
             if (entry.upto, entry.versions, entry.last_act) != (self._upto, self._versions, self._last_act):
                 findings.add("ledger_contradicts", where, "does not say what the entries before it add up to")
                 self._upto, self._versions = dict(entry.upto), dict(entry.versions)
@@ -82,6 +67,7 @@ class Account:
                 # One that is not there has to have all.
                 if version <= versions.get(table, version):
                     self.required[table] = self._upto
+        self.orders.tell(findings)
 
     def close(self) -> None:
         """Let the files go."""
@@ -90,7 +76,7 @@ class Account:
         for claims in self.claims.values():
             claims.close()
 
-    def _take(self, entry: Entry, where: str, findings: Findings) -> None:
+    def _take(self, number: int, entry: Entry, where: str, findings: Findings) -> None:
         if isinstance(entry, Begin):
             self._begin(entry, where, findings)
         elif isinstance(entry, Batch):
@@ -102,21 +88,12 @@ class Account:
             findings.add("put_aside", entry.where, f"{entry.code}: recorded in {where}; its bytes are in quarantine")
         elif isinstance(entry, Restored):
             self._restored(entry, where, findings)
-        elif isinstance(entry, Hold):
-            self._holds[entry.id] = entry
-        elif isinstance(entry, Release):
-            if self._holds.pop(entry.hold, None) is None and not self._has_lost:
-                findings.add("ledger_contradicts", where, f"releases {entry.hold}, which does not hold")
-        elif isinstance(entry, Retention):
-            self._retention(entry, where, findings)
-        elif isinstance(entry, Erasure):
-            self._erasure(entry, where, findings)
         elif isinstance(entry, Refusal):
             counted = self.refused.setdefault(entry.receiver, {})
             for source, signal, status, requests in entry.refused:
                 counted[Refusals(entry.day, source, signal, status, 0)] = requests
-        elif isinstance(entry, Retained):
-            self._retained(entry)
+        elif isinstance(entry, Act):
+            self.orders.take(number, entry, where, findings, is_whole=not self._has_lost)
         for table, commits in entry.commits.items():
             if commits.first <= self._versions.get(table, -1):
                 findings.add("ledger_contradicts", where, f"tells of version {commits.first} of {table} once more")
@@ -185,42 +162,6 @@ class Account:
             self._versions[table] = version
             if table in self.claims:
                 self.claims[table].put_back(version)
-
-    def _retention(self, entry: Retention, where: str, findings: Findings) -> None:
-        expected, day = self._of_order(entry, where, findings), date.fromisoformat(entry.day)
-        if expected is None:
-            return
-        strange = sum(expected.mark(first, last, day, is_done=False) for first, last in entry.requests)
-        if strange:
-            findings.add("ledger_contradicts", where, f"destroys {strange} requests that are not of {entry.day}")
-        self._ordered.setdefault(entry.id, []).append(entry)
-        counted = sum(last - first + 1 for first, last in entry.requests)
-        message = f"{counted} requests destroyed by retention, recorded in {where}: {entry.by}, {entry.why}"
-        findings.add("destroyed", f"{entry.receiver} {entry.day}", message)
-
-    def _erasure(self, entry: Erasure, where: str, findings: Findings) -> None:
-        if self._of_order(entry, where, findings) is None:
-            return
-        rows = [row for found in entry.rows.values() for row in found]
-        self.erased.order(entry)
-        message = f"{len(rows)} rows erased, recorded in {where}: {entry.by}, {entry.why}"
-        findings.add("erased", f"{entry.receiver} {entry.day}", message)
-
-    def _of_order(self, entry: Retention | Erasure, where: str, findings: Findings) -> Expected | None:
-        """What is known of the receiver that an order is for; None where it is for what was not stored."""
-        expected = self.receivers.get(entry.receiver)
-        upto = {} if expected is None else {entry.receiver: expected.last_seq}
-        ordered_on = datetime.fromtimestamp(int(entry.time_ns) / 1e9, UTC).date()
-        for what in contradictions(entry, upto, self._holds.values(), ordered_on):
-            findings.add("ledger_contradicts", where, what)
-        return expected if expected is not None and last_seq(entry) <= expected.last_seq else None
-
-    def _retained(self, entry: Retained) -> None:
-        self.erased.finish(entry.id)
-        for ordered in self._ordered.pop(entry.id, ()):
-            expected = self.receivers[ordered.receiver]
-            for first, last in ordered.requests:
-                expected.mark(first, last, date.fromisoformat(ordered.day), is_done=True)
 
     def _reach(self, receiver: str, expected: Expected, seq: int) -> None:
         expected.last_seq = seq

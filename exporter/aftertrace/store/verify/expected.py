@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import IO, Final
@@ -18,7 +18,8 @@ _KNOWN: Final = 1
 _SEEN_AT: Final = 1
 _SALT_AT: Final = _SLOT.size - 16
 _READ_SLOTS: Final = 4096
-_ORDERED: Final = 1 << 6
+_ORDERED_AT: Final = 3
+"""First of the bits that say of which tables rows are to be destroyed."""
 _DESTROYED: Final = 1 << 7
 
 
@@ -27,17 +28,16 @@ class Slot:
     """What is known of a request."""
 
     seen: int
-    """Bit by table: whether its rows were found; and two of what the ledger says of them."""
+    """Bit by table: whether its rows were found, and whether the ledger orders that they go; and if all are gone."""
     rows: dict[str, tuple[int, bytes]]
     """How many in each table, and the root over their leaves."""
     digest: bytes
     """Of its frame."""
     salt: bytes
 
-    @property
-    def is_ordered(self) -> bool:
-        """Whether the ledger orders that its rows are destroyed."""
-        return bool(self.seen & _ORDERED)
+    def is_ordered(self, table: str) -> bool:
+        """Whether the ledger orders that its rows in a table are destroyed."""
+        return bool(self.seen & _ordered([table]))
 
     @property
     def is_destroyed(self) -> bool:
@@ -96,7 +96,7 @@ class Expected:
             if not content:
                 return
             for place, fields in enumerate(_SLOT.iter_unpack(content[: len(content) // _SLOT.size * _SLOT.size])):
-                if fields[0] == _KNOWN and not fields[1] & (_bit(table) | _ORDERED):
+                if fields[0] == _KNOWN and not fields[1] & (_bit(table) | _ordered([table])):
                     count = fields[3 + 2 * SEQUENCED.index(table)]
                     if count and is_in(date.fromordinal(fields[2])):
                         yield seq + place, count
@@ -111,11 +111,17 @@ class Expected:
             content = bytearray(os.pread(self._fd, _SLOT.size * slots, self._at(seq)))
             for start in range(0, len(content), _SLOT.size):
                 if content[start] == _KNOWN:
-                    content[start + _SEEN_AT] |= _ORDERED | (_DESTROYED if is_done else 0)
+                    content[start + _SEEN_AT] |= _ordered(SEQUENCED) | (_DESTROYED if is_done else 0)
                     strange += _SLOT.unpack_from(content, start)[2] != day.toordinal()
             os.pwrite(self._fd, content, self._at(seq))
             seq += slots
         return strange
+
+    def unmark(self, first: int, last: int, tables: Iterable[str]) -> None:
+        """Know that rows of requests in some tables are not to be destroyed."""
+        for seq in range(max(first, self._after_seq + 1), min(last, self.last_seq) + 1):
+            at = self._at(seq) + _SEEN_AT
+            os.pwrite(self._fd, bytes([os.pread(self._fd, 1, at)[0] & ~_ordered(tables)]), at)
 
     def is_lost(self, seq: int) -> bool:
         """Whether the ledger says that a request was lost before it was stored."""
@@ -145,6 +151,10 @@ def _slot(content: bytes) -> Slot:
     _, seen, _, *told, digest, salt = _SLOT.unpack(content)
     rows = {name: (told[2 * number], told[2 * number + 1]) for number, name in enumerate(SEQUENCED)}
     return Slot(seen, rows, digest, salt)
+
+
+def _ordered(tables: Iterable[str]) -> int:
+    return sum(_bit(table) << _ORDERED_AT for table in tables)
 
 
 def _bit(table: str) -> int:

@@ -63,6 +63,7 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "contents_destroyed": ("completeness", "info"),
     "destroyed": ("completeness", "info"),
     "erased": ("completeness", "info"),
+    "withdrawn": ("completeness", "info"),
     "destroyed_there": ("integrity", "warning"),
     "commits_uncovered": ("integrity", "warning"),
 }

@@ -367,5 +367,5 @@ def _unseen(table: str, required: Mapping[str, int], standing: Standing) -> Iter
     for receiver, seq in standing.chosen or ():
         chosen = standing.receivers.get(receiver)
         slot = chosen.slot(seq) if chosen is not None else None
-        if slot is not None and slot.rows[table][0] and not (slot.has_seen(table) or slot.is_ordered):
+        if slot is not None and slot.rows[table][0] and not (slot.has_seen(table) or slot.is_ordered(table)):
             yield receiver, seq, slot.rows[table][0]
