@@ -80,6 +80,8 @@ def add(
         name = _days(name)
     ident = acts.ask_hold(layout, of, name, who(by), why)
     until_entered(layout, ident)
+    if layout.is_shared:
+        click.echo("it holds what other receivers of the lake stored, too: they look before anything goes", err=True)
     click.echo(ident)
 
 

@@ -22,9 +22,10 @@ import pyarrow as pa
 
 from aftertrace.store import durable
 from aftertrace.store.commits import SEQUENCED
+from aftertrace.store.errors import Corrupt
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger import acts, refused
+from aftertrace.store.ledger import acts, refused, shared_holds
 from aftertrace.store.ledger.claims import Claim
 from aftertrace.store.ledger.entries import (
     Act,
@@ -35,6 +36,7 @@ from aftertrace.store.ledger.entries import (
     Entry,
     FrameEntry,
     Gap,
+    Hold,
     Quarantine,
     Restored,
     Rows,
@@ -45,7 +47,7 @@ from aftertrace.store.ledger.entries import (
 )
 from aftertrace.store.ledger.leaves import SALT, leaves_of
 from aftertrace.store.ledger.log import LedgerLog
-from aftertrace.store.ledger.orders import Compare, Order, contradictions, sources_of
+from aftertrace.store.ledger.orders import Compare, Compared, Order, contradictions, sources_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
 from aftertrace.store.tables import TableWriter
@@ -92,8 +94,10 @@ class Ledger:
         """
         self._layout = layout
         self._tables = tables
-        self.compare = compare
-        """Orders with what is held."""
+        self._compare = compare
+        self._unread: str | None = None
+        """Why not all holds of a shared lake could be read."""
+        self._shared_s = -math.inf
         self._log = LedgerLog(layout)
         known = self._log.versions
         back = {name: table.version for name, table in tables.items() if table.version < known.get(name, -1)}
@@ -154,6 +158,8 @@ class Ledger:
         Raises:
             OSError: the disk does not take it.
         """
+        if time.monotonic() - self._shared_s >= _LOOK_EVERY_S:
+            self.take_over()
         for each in list(acts.waiting(self._layout)):
             entered = sum(known.act.id == each.entries[0].id for known in self.acts)
             entries = self._checked(each, is_begun=entered > 0)
@@ -164,6 +170,7 @@ class Ledger:
                 acts.refuse(each, entries)
                 continue
             self.record(entries[entered:])
+            shared_holds.publish(self._layout, entries)
             durable.remove(each.path)
         if time.monotonic() - self._looked_s >= _LOOK_EVERY_S:
             self._looked_s = time.monotonic()
@@ -171,11 +178,34 @@ class Ledger:
         if any(claim.is_due for claim in self._claims.values()):
             self._append([Tables()])
 
+    def take_over(self) -> None:
+        """Add holds and releases that others set in a shared lake.
+
+        Raises:
+            OSError: the disk does not take it, or the lake is not there.
+        """
+        self._shared_s = time.monotonic()
+        self._unread = None
+        try:
+            self.record(list(shared_holds.untaken(self._layout, self.acts)))
+        except Corrupt as damage:
+            self._unread = str(damage)
+
+    @property
+    def knows_holds(self) -> bool:
+        """Whether all that others hold in a shared lake could be read."""
+        return self._unread is None
+
+    def compare(self, orders: Sequence[Order], holds: Sequence[Hold]) -> Compared | None:
+        """Orders with what is held, as `orders.Compare`."""
+        return self._compare(orders, holds) if self._unread is None else Compared((), untold=self._unread)
+
     def _checked(self, waiting: acts.Waiting, *, is_begun: bool) -> Sequence[AnyAct] | str | None:
         """The entries of an act; why it must not be entered; None where nobody here can tell."""
         orders = [entry for entry in waiting.entries if isinstance(entry, Order)]
         if not orders:
             return waiting.entries
+        self.take_over()
         last, holds = acts.last_hold(self.acts), acts.holds(self.acts)
         if not is_begun and waiting.after not in (None, last):
             return "a hold was set or released since it was planned; plan it again"

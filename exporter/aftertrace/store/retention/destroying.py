@@ -108,8 +108,9 @@ class Destroying:
 
     def _is_kept(self, ident: str, order: Ordered, tables: Mapping[str, TableWriter], ledger: Ledger) -> bool:
         """Whether a hold keeps any of an order, which is withdrawn then; or nobody can tell."""
+        ledger.take_over()
         last, holds = acts.last_hold(ledger.acts), acts.holds(ledger.acts)
-        if not holds or self._free.get(ident, -1) == last:
+        if ledger.knows_holds and (not holds or self._free.get(ident, -1) == last):
             return False
         found = ledger.compare(order.entries, holds)
         if found is None or found.untold is not None:
