@@ -68,6 +68,28 @@ def test_what_is_no_hold_is_refused(aftertrace: Command, data: Path, options: tu
     assert (done.code, said in done.err, list((data / "acts").glob("*"))) == (2, True, [])
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--agent", "claude-cod"), "no agent 'claude-cod' has sent anything yet; did you mean claude-code?"),
+        (("--agent", "GitHub"), "did you mean github-copilot?"),
+        (("--agent", "\x1b[2Jzzzz"), r"no agent '\x1b[2Jzzzz' has sent anything yet."),
+        (("--source", "imports"), "did you mean import?"),
+        (("--source", "import"), ""),
+        (("--tenant", "acme"), "no tenant 'acme' has sent anything yet."),
+        (("--days", "1999-01-01"), "nothing that was received on 1999-01-01/1999-01-01 is stored."),
+        (("--agent", "claude-code"), ""),
+    ],
+)
+def test_a_name_that_nothing_has_is_held_and_warned_of(
+    aftertrace: Command, data: Path, options: tuple[str, str], said: str
+) -> None:
+    """With the nearest; the controls: names that something has, of which nothing is said."""
+    done = aftertrace("hold", "add", "--data", data, *options, *BY)
+    assert (done.code, said in done.err, bool(done.err)) == (0, True, bool(said))
+    assert [each["hold"] for each in held(aftertrace, data)] == [done.out.strip()]
+
+
 def test_a_hold_that_is_none_is_not_released(aftertrace: Command, data: Path) -> None:
     """Neither one that was never set, nor all of them."""
     aftertrace("hold", "add", "--data", data, "--tenant", "acme", *BY)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from aftertrace.cli import formats, settings
+from aftertrace.cli.held import unmatched
 from aftertrace.cli.output import form_option
 from aftertrace.store.errors import Invalid
 from aftertrace.store.layout import Layout
@@ -63,7 +64,8 @@ def add(
 ) -> None:
     """Hold something, and print the id of the hold.
 
-    Requests are held whole: what came in one request with it stays too. It holds when this returns.
+    Requests are held whole: what came in one request with it stays too. It holds when this returns. A name that nothing
+    stored has is warned of, and held all the same: it may come.
     """
     from aftertrace.cli.draining import until_entered
     from aftertrace.store.ledger import acts
@@ -82,6 +84,8 @@ def add(
     until_entered(layout, ident)
     if layout.is_shared:
         click.echo("it holds what other receivers of the lake stored, too: they look before anything goes", err=True)
+    if nothing := unmatched(settings.readable(data), of, name):
+        click.echo(f"{nothing} The hold stays, for what comes: aftertrace hold release {ident[:8]}", err=True)
     click.echo(ident)
 
 

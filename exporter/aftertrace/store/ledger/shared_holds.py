@@ -72,6 +72,6 @@ def _read(content: bytes, ident: str, name: str) -> Hold | Release:
     if isinstance(found, Release) and found.hold == ident != name:
         return found
     raise Corrupt(
-        f"read {_FOLDER}/{name}: not a hold or a release of this id, expected one; put it back from a backup, or remove it "
-        "where nobody knows it"
+        f"read {_FOLDER}/{name}: not a hold or a release of this id, expected one; put it back from a backup, or, if "
+        "nobody knows it, remove it"
     )
