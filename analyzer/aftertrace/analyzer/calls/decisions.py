@@ -10,7 +10,7 @@ from typing import Final
 
 import polars as pl
 
-from aftertrace.analyzer.calls.evidence import VERDICTS, is_deciding, weight
+from aftertrace.analyzer.calls.evidence import VERDICTS
 from aftertrace.analyzer.schemas.derived import DERIVED
 from aftertrace.analyzer.schemas.order import ordered
 from aftertrace.analyzer.schemas.timestamp import TIMESTAMP
@@ -40,7 +40,7 @@ def decisions(calls: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
         .otherwise(pl.col("event").replace_strict(VERDICTS, default=None))
     )
     told = (
-        events.with_columns(decision=verdict, is_deciding=is_deciding(), weight=weight())
+        events.with_columns(decision=verdict)
         .filter(pl.col("decision").is_not_null())
         .sort("call_key", *_ORDER)
         .with_columns(ordinal=pl.int_range(pl.len(), dtype=pl.Int64).over("call_key"))

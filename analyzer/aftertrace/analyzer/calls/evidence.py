@@ -46,10 +46,14 @@ NO_RESULT: Final = ("None", "null", "", '""', "undefined")
 """What an answer reads where a tool returned nothing."""
 
 
+_OF_GRANT: Final = ("grant_scope", "grant_granted_by", "grant_granted_at")
+
+
 def gather(events: pl.DataFrame) -> pl.DataFrame:
     """One row per `call_key`: what was proposed, asked, decided, run and answered, with the evidence.
 
-    The columns with a leading `is_` or `was_` are facts that the outcome is judged from.
+    Of events as `weighed` gives them. The columns with a leading `is_` or `was_` are facts that the outcome is judged
+    from.
     """
     event, state, basis = pl.col("event"), pl.col("state"), pl.col("basis")
     called = event == "tool.called"
@@ -66,6 +70,9 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
     run_again = pl.col("trace_id").filter(ran_by_adk).n_unique().over("call_key") > 1
     # What the model is told in between is no answer: ADK goes on talking while the call waits.
     before_run_again = (pl.col("run_again") & (pl.col("trace_id") == pl.col("asking_trace"))).fill_null(value=False)
+    asked = event.is_in(DECISIONS)
+    # Gemini CLI's log tells the wait and the run as one time.
+    with_run = _says("wait_includes_run")
     # A tool that needs an approval is asked about as it is proposed, where no record of the question says when.
     guarded = _says("needs_approval")
     asking = (
@@ -75,16 +82,22 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             (pl.col("rule") == "null_output") | (run_again & ran_by_adk & (pl.col("trace_id") == first_trace))
         ).fill_null(value=False)
     )
-    return (
+    told = (
         events.sort("time_ns", maintain_order=True)
         .with_columns(
-            asking_ns=pl.col("time_ns").filter(asking).min().over("call_key"),
-            asking_trace=pl.col("trace_id").filter(asking).first().over("call_key"),
+            is_asking=asking,
             run_again=run_again,
-            is_deciding=is_deciding(),
             is_partial=is_partial(),
+            parameters_digest=_attribute("parameters_digest"),
+            command_digest=_attribute("command_digest"),
         )
-        .group_by("call_key")
+        .with_columns(
+            asking_ns=pl.col("time_ns").filter("is_asking").min().over("call_key"),
+            asking_trace=pl.col("trace_id").filter("is_asking").first().over("call_key"),
+        )
+    )
+    return (
+        told.group_by("call_key")
         .agg(
             _first("run_id"),
             _first("thread"),
@@ -139,7 +152,6 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             .any()
             .alias("is_resumed"),
             (called & (state == "failed")).any().alias("was_failed"),
-            state.filter(ran).sort_by(weight().filter(ran), maintain_order=True).last().alias("last_run_state"),
             (called & (state == "started")).any().alias("was_started"),
             (called & (state == "entered")).any().alias("was_entered"),
             (pl.col("rule") == "null_output").fill_null(value=False).any().alias("is_output_missing"),
@@ -179,7 +191,7 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             .alias("is_hook_silent"),
             ((event == "approval.requested") | pl.col("run_again")).any().alias("was_asked"),
             pl.col("run_again").any().alias("is_run_again"),
-            pl.col("time_ns").filter(asking).min().alias("asked_ns"),
+            pl.col("asking_ns").first().alias("asked_ns"),
             pl.col("time_ns").filter(_says("includes_wait")).min().alias("received_call_ns"),
             pl.col("decider").filter(event == "approval.requested").drop_nulls().first().alias("asker"),
             guarded.any().alias("is_guarded"),
@@ -197,13 +209,16 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
                 (pl.col("trace_id").filter(pl.col("rule") == "denied_response").first())
                 == pl.col("trace_id").filter(proposed).first()
             ).fill_null(value=False).alias("is_denied_in_run"),
-            *_deciding(deciding),
+            pl.coalesce(
+                pl.col("wait_ns").filter(asked & ~with_run).max(), pl.col("wait_ns").filter(asked & with_run).max()
+            ).alias("stated_wait_ns"),
+            _attribute("permission_mode").filter(deciding).drop_nulls().last().alias("own_mode"),
             pl.col("arguments").filter(event == "action.proposed").drop_nulls().first().alias("proposed_arguments"),
-            _attribute("parameters_digest").filter(deciding).drop_nulls().first().alias("decided_parameters"),
-            _attribute("parameters_digest").filter(ran).drop_nulls().last().alias("run_parameters"),
-            _attribute("command_digest").filter(called & (state == "entered")).drop_nulls().first()
+            pl.col("parameters_digest").filter(deciding).drop_nulls().first().alias("decided_parameters"),
+            pl.col("parameters_digest").filter(ran).drop_nulls().last().alias("run_parameters"),
+            pl.col("command_digest").filter(called & (state == "entered")).drop_nulls().first()
             .alias("entered_command"),
-            _attribute("command_digest").filter(ran).drop_nulls().last().alias("run_command"),
+            pl.col("command_digest").filter(ran).drop_nulls().last().alias("run_command"),
             pl.col("arguments").filter(deciding).drop_nulls().first().alias("decided_arguments"),
             pl.col("arguments").filter(called & (state == "entered")).drop_nulls().first().alias("entered_arguments"),
             pl.col("arguments").filter(event == "approval.modified").drop_nulls().last().alias("approved_arguments"),
@@ -225,6 +240,9 @@ def gather(events: pl.DataFrame) -> pl.DataFrame:
             .alias("content_left_out"),
             pl.col("trace_id").filter(proposed).first().alias("proposal_trace"),
         )
+        .join(_last_run(told.filter(ran)), on="call_key", how="left")
+        .join(_decision(told.filter(deciding)), on="call_key", how="left")
+        .with_columns(pl.col("is_grant_used", "is_own_bypass").fill_null(value=False))
         .with_columns(was_asked=pl.col("was_asked") | _was_unanswered())
         .with_columns(_without_wait(), asked_ns=pl.coalesce("asked_ns", _asked_on_receipt()))
         .drop("received_call_ns")
@@ -248,8 +266,15 @@ def _without_wait() -> pl.Expr:
     return pl.when(let).then(pl.max_horizontal("started_ns", "decided_ns")).otherwise("started_ns").alias("started_ns")
 
 
-def is_deciding() -> pl.Expr:
-    """Whether an event is a verdict on its call, among all events of its `call_key`."""
+def weighed(events: pl.DataFrame) -> pl.DataFrame:
+    """The call events with `weight`, how much a record counts where two tell of one decision (the more the later in
+    order), and `is_deciding`, whether it is a verdict on its call.
+    """
+    weight = _attribute("weight").replace_strict(_WEIGHTS, default=_UNMARKED, return_dtype=pl.Int8)
+    return events.with_columns(weight=weight).with_columns(is_deciding=_is_deciding())
+
+
+def _is_deciding() -> pl.Expr:
     said = (pl.col("state") != "unknown").fill_null(value=True)
     return pl.col("event").is_in(DECISIONS) & (pl.col("event") != "approval.requested") & said & ~_is_overruled()
 
@@ -257,15 +282,10 @@ def is_deciding() -> pl.Expr:
 def _is_overruled() -> pl.Expr:
     """Whether it is a control's leave for a call that was rejected and never ran: a rule has no say after that."""
     allows = (pl.col("event") == "policy.evaluated") & (pl.col("state") == "allow")
-    rejected = weight().filter(pl.col("event") == "approval.rejected").max().over("call_key")
+    rejected = pl.col("weight").filter(pl.col("event") == "approval.rejected").max().over("call_key")
     ran = (pl.col("event") == "tool.called") & pl.col("state").is_in(_RAN)
-    overruled = allows & pl.col("decided_by").is_in(CONTROLS) & (rejected >= weight())
+    overruled = allows & pl.col("decided_by").is_in(CONTROLS) & (rejected >= pl.col("weight"))
     return overruled.fill_null(value=False) & ~ran.fill_null(value=False).any().over("call_key")
-
-
-def weight() -> pl.Expr:
-    """How much a record counts where two tell of one decision: the more the later in order."""
-    return _attribute("weight").replace_strict(_WEIGHTS, default=_UNMARKED, return_dtype=pl.Int8)
 
 
 def _attribute(name: str) -> pl.Expr:
@@ -295,38 +315,37 @@ def _first(name: str) -> pl.Expr:
     return pl.col(name).drop_nulls().first().alias(name)
 
 
-def _deciding(deciding: pl.Expr) -> list[pl.Expr]:
-    """The decision that counts: told by a log record before a span, then the latest."""
-    order = [weight().filter(deciding), pl.col("time_ns").filter(deciding)]
+def _last_run(ran: pl.DataFrame) -> pl.DataFrame:
+    """`call_key`, `last_run_state`: of events that tell how a call ended, the state of the one that counts most."""
+    return (
+        ran.select("call_key", "weight", last_run_state="state")
+        .sort("weight", maintain_order=True)
+        .group_by("call_key")
+        .agg(pl.col("last_run_state").last())
+    )
 
-    def last(column: str | pl.Expr) -> pl.Expr:
-        expression = pl.col(column) if isinstance(column, str) else column
-        return expression.filter(deciding).sort_by(order, maintain_order=True).last()
 
-    asked = pl.col("event").is_in(DECISIONS)
-    # Gemini CLI's log tells the wait and the run as one time.
-    with_run = _says("wait_includes_run")
+def _decision(deciding: pl.DataFrame) -> pl.DataFrame:
+    """Per `call_key`, the decision that counts: told by a log record before a span, then the latest."""
     verdict = (
         pl.when(pl.col("event") == "policy.evaluated")
         .then("state")
         .otherwise(pl.col("event").replace_strict(VERDICTS, default=None))
     )
-    return [
-        last(verdict).alias("verdict"),
-        last("decided_by").alias("decider_class"),
-        last("decider").alias("reviewer"),
-        last("identity").alias("reviewer_identity"),
-        last("reason").alias("decision_reason"),
-        last("rule").alias("decision_rule"),
-        last("basis").alias("decision_basis"),
-        last(pl.coalesce("end_ns", "time_ns")).alias("decided_ns"),
-        pl.coalesce(
-            pl.col("wait_ns").filter(asked & ~with_run).max(), pl.col("wait_ns").filter(asked & with_run).max()
-        ).alias("stated_wait_ns"),
-        last(_attribute("grant_scope")).alias("grant_scope"),
-        last(_attribute("grant_granted_by")).alias("grant_granted_by"),
-        last(_attribute("grant_granted_at")).alias("grant_granted_at"),
-        _says("grant_standing").filter(deciding).any().alias("is_grant_used"),
-        _attribute("permission_mode").filter(deciding).drop_nulls().last().alias("own_mode"),
-        _says("bypass").filter(deciding).any().alias("is_own_bypass"),
-    ]
+    return (
+        deciding.sort("weight", "time_ns", maintain_order=True)
+        .group_by("call_key")
+        .agg(
+            verdict.last().alias("verdict"),
+            pl.col("decided_by").last().alias("decider_class"),
+            pl.col("decider").last().alias("reviewer"),
+            pl.col("identity").last().alias("reviewer_identity"),
+            pl.col("reason").last().alias("decision_reason"),
+            pl.col("rule").last().alias("decision_rule"),
+            pl.col("basis").last().alias("decision_basis"),
+            pl.coalesce("end_ns", "time_ns").last().alias("decided_ns"),
+            *(_attribute(name).last().alias(name) for name in _OF_GRANT),
+            _says("grant_standing").any().alias("is_grant_used"),
+            _says("bypass").any().alias("is_own_bypass"),
+        )
+    )

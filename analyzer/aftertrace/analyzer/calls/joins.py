@@ -28,6 +28,7 @@ import polars as pl
 
 from aftertrace.analyzer.calls.asks import with_asks
 from aftertrace.analyzer.calls.batches import companions, entries, of_batches
+from aftertrace.analyzer.calls.evidence import weighed
 from aftertrace.analyzer.calls.feedback import once
 from aftertrace.analyzer.calls.matches import CALLED, DECISIONS, IS_ITEM, RAN, SEPARATOR, match
 from aftertrace.analyzer.calls.replays import without_replays
@@ -58,7 +59,7 @@ TWIN_WITHIN_NS: Final = 50_000_000
 
 
 def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
-    """The events that speak of a call, with `call_key`: one value per call.
+    """The events that speak of a call, with `call_key`: one value per call; and the columns of `evidence.weighed`.
 
     Events that speak of no call that could be found (a guardrail of a whole run, say) are left out.
     """
@@ -87,7 +88,7 @@ def call_events(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
     again = repeated.join(found.select(of_row="row", call_key="call_key"), on="of_row", how="inner").drop("of_row")
     found = pl.concat([found, again], how="diagonal")
     found = pl.concat([found, put(apart, found)], how="diagonal").sort("row")
-    return without_suspensions(_replayed(found.drop("row", "done_ns", "request", "ask_row")))
+    return weighed(without_suspensions(_replayed(found.drop("row", "done_ns", "request", "ask_row"))))
 
 
 def _replayed(events: pl.DataFrame) -> pl.DataFrame:

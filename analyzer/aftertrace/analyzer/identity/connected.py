@@ -89,8 +89,10 @@ class _Gathered:
 
     def add(self, table: str, rows: pl.DataFrame) -> None:
         """Rows, each once."""
-        both = pl.concat([self.rows[table], rows.select(self.rows[table].columns)])
-        self.rows[table] = both.unique(_RECORD[table], keep="first", maintain_order=True)
+        before = self.rows[table]
+        new = rows.select(before.columns).join(before, on=_RECORD[table], how="anti", maintain_order="left")
+        once = new.select(_RECORD[table]).with_row_index("row").unique(_RECORD[table], keep="first")["row"]
+        self.rows[table] = pl.concat([before, new if once.len() == new.height else new[once.sort()]])
 
     def tables(self) -> Tables:
         """What the analyzer reads."""
@@ -190,21 +192,30 @@ def _certain(rows: dict[str, pl.DataFrame]) -> pl.DataFrame:
 def _gather_beside(gathered: _Gathered, core: pl.DataFrame) -> None:
     """Make the traces whole that the core passes through, and add what tells of the same calls and requests."""
     for rows in gathered.rows.values():
-        gathered.ask_traces(_near(rows, core))
+        gathered.ask_traces(rows[_near(rows, core)])
     near = {table: _near(rows, core) for table, rows in gathered.rows.items()}
-    traces = pl.concat([rows.select("trace_id") for rows in near.values()]).drop_nulls().unique()
-    untold = gathered.rows["events"].filter(pl.col("conversation_id").is_null()).join(traces, on="trace_id", how="semi")
-    events = pl.concat([near["events"], untold]).unique(_RECORD["events"], maintain_order=True)
-    elsewhere = neighbours.by_ids(gathered.found, events, gathered.rows["events"])
+    traces = pl.concat([rows[near[table]].select("trace_id") for table, rows in gathered.rows.items()])
+    traces = traces.drop_nulls().unique()
+    events = gathered.rows["events"]
+    untold = _of_traces(events, traces, pl.col("conversation_id").is_null())
+    mattering = events[pl.concat([near["events"], untold]).unique(maintain_order=True)]
+    elsewhere = neighbours.by_ids(gathered.found, mattering, events)
     _gather_places(gathered, elsewhere)
     # What another sender tells there of the same calls may be a copy of a run that lies in yet another place.
-    passed = pl.concat([traces, elsewhere.select("trace_id")]).unique()
-    beside = gathered.rows["events"].join(passed, on="trace_id", how="semi")
-    loose = elsewhere.filter(pl.col("trace_id").is_null())
-    told = pl.concat([events, beside, loose]).unique(_RECORD["events"], maintain_order=True)
-    _gather_places(gathered, neighbours.enclosing(gathered.found, told))
+    events, passed = gathered.rows["events"], pl.concat([traces, elsewhere.select("trace_id")]).unique()
+    beside = events[_of_traces(events, passed, neighbours.IS_COPY)]
+    if beside.height:
+        loose = elsewhere.filter(pl.col("trace_id").is_null())
+        mattering = pl.concat([mattering, beside, loose]).unique(_RECORD["events"], maintain_order=True)
+    _gather_places(gathered, neighbours.enclosing(gathered.found, mattering))
     for table, retelling in neighbours.retelling(gathered.found, gathered.rows).items():
         gathered.add(table, retelling)
+
+
+def _of_traces(rows: pl.DataFrame, traces: pl.DataFrame, which: pl.Expr) -> pl.Series:
+    """Which rows of some traces are such ones."""
+    of = rows.lazy().with_row_index("row").filter(which).select("row", "trace_id")
+    return of.join(traces.lazy(), on="trace_id", how="semi", maintain_order="left").collect()["row"]
 
 
 def _gather_places(gathered: _Gathered, beside: pl.DataFrame) -> None:
@@ -213,12 +224,12 @@ def _gather_places(gathered: _Gathered, beside: pl.DataFrame) -> None:
     gathered.add("events", beside.filter(pl.col("trace_id").is_null()))
 
 
-def _near(rows: pl.DataFrame, core: pl.DataFrame) -> pl.DataFrame:
-    """Rows that have a key of the core."""
+def _near(rows: pl.DataFrame, core: pl.DataFrame) -> pl.Series:
+    """Which rows have a key of the core."""
     keys = wire_keys(rows, set(core["kind"])).join(core, on=["kind", "key"], how="inner")
     owners = rows.with_row_index("row").select("row", of="source")
     is_own = pl.col("source").is_null() | (pl.col("source") == pl.col("of")).fill_null(value=False)
-    return rows[keys.join(owners, on="row", how="inner").filter(is_own)["row"].unique().sort()]
+    return keys.join(owners, on="row", how="inner").filter(is_own)["row"].unique().sort()
 
 
 def _meant(identified: Identified, wanted: Sought) -> pl.DataFrame:
@@ -248,21 +259,24 @@ def _with_any(identified: Identified, keys: pl.DataFrame) -> pl.DataFrame:
 
 def _set_to_work(identified: Identified) -> pl.DataFrame:
     """`run_id`, `by`: runs, and those that their records lie in or that they say have started them."""
-    spans, events = identified.spans, identified.events
-    above = spans.select("trace_id", parent_span_id="span_id", by="run_id").drop_nulls().unique()
-    nested = pl.concat(
-        [
-            spans.join(above, on=["trace_id", "parent_span_id"], how="inner").select("run_id", "by"),
-            events.join(above, left_on=["trace_id", "span_id"], right_on=["trace_id", "parent_span_id"], how="inner")
-            .select("run_id", "by"),
-        ]
-    )  # fmt: skip
-    named = events.select("run_id", "source", run_key=_PARENT_RUN).drop_nulls("run_key").unique()
-    of_key = events.select("source", "run_key", by="run_id").drop_nulls().unique()
-    told = named.join(of_key, on=["source", "run_key"], how="inner").select("run_id", "by")
-    return pl.concat([nested, told]).filter(pl.col("run_id") != pl.col("by")).unique()
+    spans = identified.spans.select("trace_id", "span_id", "parent_span_id", "run_id")
+    events = identified.events.select("trace_id", "span_id", "run_id")
+    # Within a run nothing is set to work.
+    of_runs = pl.concat([frame.select("trace_id", "run_id") for frame in (spans, events)]).drop_nulls().unique()
+    several = of_runs.group_by("trace_id").len().filter(pl.col("len") > 1)
+    spans, events = (frame.join(several, on="trace_id", how="semi") for frame in (spans, events))
+    above = spans.select("trace_id", "span_id", by="run_id").drop_nulls().unique()
+    under = spans.select("trace_id", "run_id", span_id="parent_span_id")
+    nested = pl.concat([under, events.select(under.columns)]).join(above, on=["trace_id", "span_id"], how="inner")
+    named = (
+        identified.events.filter(_NAMES_PARENT).select("run_id", "source", run_key=_PARENT_RUN).drop_nulls("run_key")
+    )
+    of_key = identified.events.select("source", "run_key", by="run_id").drop_nulls().unique()
+    told = named.unique().join(of_key, on=["source", "run_key"], how="inner").select("run_id", "by")
+    return pl.concat([nested.select("run_id", "by"), told]).filter(pl.col("run_id") != pl.col("by")).unique()
 
 
+_NAMES_PARENT: Final = pl.col("attributes").str.contains('"run_parent_id":', literal=True)
 _PARENT_RUN: Final = pl.col("attributes").str.json_path_match("$.run_parent_id")
 
 
@@ -280,8 +294,9 @@ def keys_of(spans: pl.DataFrame, events: pl.DataFrame, *of: str) -> pl.DataFrame
     nobody, names = pl.lit(None, pl.String).alias("source"), [*of, *SOUGHT]
     keys = []
     for rows in (spans, events):
-        of_rows = wire_keys(rows, _LEADING).join(
-            rows.with_row_index("row").select("row", "source", *of), on="row", how="inner"
+        told = _telling(rows, of)
+        of_rows = wire_keys(told, _LEADING).join(
+            told.with_row_index("row").select("row", "source", *of), on="row", how="inner"
         )
         traces = of_rows.filter(pl.col("kind") == "trace")
         keys += [
@@ -292,8 +307,16 @@ def keys_of(spans: pl.DataFrame, events: pl.DataFrame, *of: str) -> pl.DataFrame
             traces.with_columns(nobody, kind=pl.lit("link")).select(names),
             of_rows.filter(pl.col("kind") == "link").with_columns(nobody, kind=pl.lit("trace")).select(names),
         ]
-    keys.append(events.select(*of, kind=pl.lit("run"), key=_PARENT_RUN, source="source"))
+    keys.append(events.filter(_NAMES_PARENT).select(*of, kind=pl.lit("run"), key=_PARENT_RUN, source="source"))
     return pl.concat(keys).drop_nulls(["kind", "key"]).unique()
+
+
+def _telling(rows: pl.DataFrame, of: tuple[str, ...]) -> pl.DataFrame:
+    """What of rows tells their keys, each once: most of a trace are alike."""
+    ids = [name for name in ("trace_id", "conversation_id", "run_key", "links") if name in rows.columns]
+    is_alone = pl.all_horizontal(pl.col(name).is_null() for name in ("trace_id", "conversation_id", "run_key"))
+    pointer = (pl.when(is_alone).then(name).alias(name) for name in _POINTER)
+    return rows.select("source", *of, *ids, *pointer).unique()
 
 
 def _unlike(keys: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

@@ -24,8 +24,9 @@ _RAN: Final = (pl.col("event") == "tool.called") & pl.col("state").is_in(("start
 _TAIL: Final = pl.col("tool_name").str.split("__").list.last()
 _RUN: Final = ["source", "tail", "time_ns"]
 _BEGUN: Final = ["source", "tail", "began_ns"]
-_IS_COPY: Final = pl.col("dialect").is_in(PROTOCOL).fill_null(value=False) & (pl.col("event") == "tool.called")
-_ENCLOSES: Final = _RAN & ~_IS_COPY & (pl.col("end_ns") > pl.col("time_ns"))
+IS_COPY: Final = pl.col("dialect").is_in(PROTOCOL).fill_null(value=False) & (pl.col("event") == "tool.called")
+"""Whether an end of a connection tells of a call, maybe of one that an agent tells of as well."""
+_ENCLOSES: Final = _RAN & ~IS_COPY & (pl.col("end_ns") > pl.col("time_ns"))
 
 
 def by_ids(found: Found, events: pl.DataFrame, read: pl.DataFrame) -> pl.DataFrame:
@@ -68,8 +69,8 @@ def enclosing(found: Found, events: pl.DataFrame) -> pl.DataFrame:
 
     Nothing but source, tool and time leads there: the runs of a day are read.
     """
-    told = events.filter(_IS_COPY & pl.col("tool_name").is_not_null()).with_columns(tail=_TAIL)
-    known = events.filter(_RAN & ~_IS_COPY).with_columns(tail=_TAIL)
+    told = events.filter(IS_COPY & pl.col("tool_name").is_not_null()).with_columns(tail=_TAIL)
+    known = events.filter(_RAN & ~IS_COPY).with_columns(tail=_TAIL)
     told = told.join(known, on=["trace_id", "tail"], how="anti").drop_nulls("time_ns")
     if not told.height:
         return events.clear()
@@ -85,8 +86,8 @@ def enclosed(found: Found, events: pl.DataFrame) -> pl.DataFrame:
     ours = events.filter(_ENCLOSES & pl.col("tool_name").is_not_null()).with_columns(tail=_TAIL)
     if not ours.height:
         return events.clear()
-    both = _of_tools(found, ours, _IS_COPY | _ENCLOSES, 0, ENCLOSED_WITHIN_NS)
-    met = _last_before(both.filter(_IS_COPY), both.filter(_ENCLOSES))
+    both = _of_tools(found, ours, IS_COPY | _ENCLOSES, 0, ENCLOSED_WITHIN_NS)
+    met = _last_before(both.filter(IS_COPY), both.filter(_ENCLOSES))
     return met.join(ours.select(_RUN), left_on=_BEGUN, right_on=_RUN, how="semi").select(events.columns)
 
 
