@@ -16,9 +16,10 @@ from aftertrace.store import lookup, parquet
 from aftertrace.store.digest import tagged
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
-from aftertrace.store.ledger.entries import CommitRange, Entry, decoded, encoded, text_of
+from aftertrace.store.ledger.entries import Entry, decoded, encoded, text_of
 from aftertrace.store.ledger.following import Following
 from aftertrace.store.ledger.sealer import seal
+from aftertrace.store.ledger.state import CommitRange
 from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot

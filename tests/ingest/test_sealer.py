@@ -13,8 +13,9 @@ from aftertrace.ingest.drain import DrainOptions
 from aftertrace.store import frame
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger.entries import Batch, Begin, CommitRange, Entry, Gap, Restored, Tables
+from aftertrace.store.ledger.entries import Batch, Begin, Entry, Gap, Restored, Tables
 from aftertrace.store.ledger.sealer import Sealer, seal
+from aftertrace.store.ledger.state import CommitRange
 from aftertrace.store.verify import Asked, verify
 from aftertrace.store.wal import WalWriter
 

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftertrace.store.errors import Corrupt
+from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.ledger.entries import (
     FRAMES,
     Batch,
     Begin,
-    CommitRange,
     Entry,
     ErasedRow,
     Erasure,
@@ -35,6 +35,7 @@ from aftertrace.store.ledger.entries import (
     rows_of,
     text_of,
 )
+from aftertrace.store.ledger.state import CommitRange
 from aftertrace.tlog.merkle import EMPTY_ROOT, leaf_hash, root_of
 from aftertrace.tlog.tiles import MAX_ENTRY_BYTES
 
@@ -80,6 +81,7 @@ ENTRIES: list[Entry] = [
     ),
     Retained(**ACT, files=3, **STATE),
     Withdrawn(**ACT, hold="1f" * 16, day="2024-01-01", gone=("spans", "events"), **STATE),
+    ContentRetention(**ACT, **SAID, plan=DIGEST, term_days=30, day="2025-11-25", blobs=("a2" * 16, "b3" * 16), **STATE),
     Erasure(
         **ACT,
         **SAID,

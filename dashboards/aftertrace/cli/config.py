@@ -193,6 +193,9 @@ class RetentionSection:
     floor_days: int = 183
     """The shortest that any term may be: a configuration with a shorter one is refused. Half a year is what the EU AI
     Act asks for at least."""
+    content_days: int = 30
+    """Days that large contents are kept which records refer to (`redaction.capture = "by-reference"`), whatever the
+    floor; 0: as long as their records."""
     keep_configurations: bool = True
     """Whether the first run of each configuration of an agent stays for ever, so that what was changed can be told."""
 

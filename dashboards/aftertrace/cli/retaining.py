@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -14,7 +15,7 @@ from aftertrace.cli import settings
 from aftertrace.cli.held import held_by, requests_of
 from aftertrace.cli.holding import told, who
 from aftertrace.cli.output import form_option, say
-from aftertrace.cli.terms import are_of_records, configured, named_records
+from aftertrace.cli.terms import are_of_records, configured, content_days, named_records
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import size
 from aftertrace.store.errors import Invalid
@@ -22,7 +23,9 @@ from aftertrace.store.layout import Layout
 
 if TYPE_CHECKING:
     from aftertrace.store.ledger.acts import Erasing, Recorded, Retaining
+    from aftertrace.store.ledger.contents import RetainingContents
     from aftertrace.store.ledger.entries import Retained, Withdrawn
+    from aftertrace.store.retention.contents import ContentsOfDay, ContentsPlan
     from aftertrace.store.retention.plan import Held, Plan
     from aftertrace.store.retention.policy import Policy
 
@@ -46,8 +49,9 @@ def retention() -> None:
 @settings.data_option
 def plan(data: Path, form: str) -> None:
     """Say what would be destroyed, what stays and why. Nothing is changed."""
-    found, _ = _planned(data)
-    say([json.dumps(_object(found))] if form == "json" else _page(found), None)
+    found, contents, _ = _planned(data)
+    said = [json.dumps(_object(found, contents))] if form == "json" else _page(found, contents)
+    say(said, None)
 
 
 @retention.command(short_help="Destroy what a plan says.")
@@ -67,20 +71,24 @@ def apply(data: Path, digest: str, why: str, by: str | None) -> None:
     the disk: files of tables, the log, and what was derived. Without `serve` all of it is done when this returns. A
     running `serve` leaves files for an hour to whoever is reading them.
     """
-    found, layout = _planned(data)
-    if len(digest) < _SHORTEST_PLAN or not found.digest.hex().startswith(digest):
+    found, contents, layout = _planned(data)
+    name = _name(found, contents)
+    if len(digest) < _SHORTEST_PLAN or not name.startswith(digest):
         raise Invalid(
-            f"retention apply --plan {digest!r}: the plan is {found.digest.hex()} now, expected it; what would go has "
+            f"retention apply --plan {digest!r}: the plan is {name} now, expected it; what would go has "
             "changed, look at it again: aftertrace retention plan"
         )
-    if not found.going:
+    if not found.going and not contents.going:
         click.echo("nothing is over: nothing was destroyed")
-        return
-    requests = sum(each.requests for each in found.going)
-    carry_out(layout, found.order(who(by), why), f"{requests:,} requests")
+    if contents.going:
+        blobs = sum(len(each.blobs) for each in contents.going)
+        carry_out(layout, contents.order(who(by), why), f"{blobs:,} contents")
+    if found.going:
+        requests = sum(each.requests for each in found.going)
+        carry_out(layout, found.order(who(by), why), f"{requests:,} requests")
 
 
-def carry_out(layout: Layout, asked: Retaining | Erasing, what: str) -> None:
+def carry_out(layout: Layout, asked: Retaining | Erasing | RetainingContents, what: str) -> None:
     """Order something, see it done or begun, and say so.
 
     Raises:
@@ -137,7 +145,9 @@ def check(file: BinaryIO, key: str) -> None:
     said = checked(file.read(), given[0])
     requests = sum(last - first + 1 for each in said["destroyed"] for first, last in each.get("requests", ()))
     records = {(each["receiver"], *place) for each in said["destroyed"] for place in each.get("records", ())}
+    contents = sum(len(each.get("contents", ())) for each in said["destroyed"])
     what = f"{len(records):,} records" if records else f"{requests:,} requests"
+    what = f"{contents:,} contents" if contents else what
     days = sorted({each["day"] for each in said["destroyed"]})
     lines = [
         f"holds, signed by {given[0]}",
@@ -159,8 +169,16 @@ def _became(layout: Layout, ident: str) -> Withdrawn | Retained | None:
     return next((act for act in found if isinstance(act, Withdrawn | Retained)), None)
 
 
-def _planned(data: Path) -> tuple[Plan, Layout]:
+def _name(found: Plan, contents: ContentsPlan) -> str:
+    """By which a plan is ordered: of another one, it is another one."""
+    both = found.digest + contents.digest
+    return (sha256(both).digest() if contents.going else found.digest).hex()
+
+
+def _planned(data: Path) -> tuple[Plan, ContentsPlan, Layout]:
+    from aftertrace.store.folder import read_store_key
     from aftertrace.store.ledger import acts
+    from aftertrace.store.retention.contents import planned_contents
     from aftertrace.store.retention.plan import planned
     from aftertrace.store.snapshot import Snapshot
 
@@ -171,7 +189,12 @@ def _planned(data: Path) -> tuple[Plan, Layout]:
     held = _held(stored, recorded, policy)
     named = named_records(settings.analysis(stored), policy.evidence) if are_of_records(policy.evidence) else None
     today = datetime.now(UTC).date()
-    return planned(Snapshot.of(stored), policy, held, today, acts.last_hold(recorded), named), layout
+    snapshot, after = Snapshot.of(stored), acts.last_hold(recorded)
+    records = planned(snapshot, policy, held, today, after, named)
+    has_blobs = layout.blobs.is_dir()
+    holds = held_by(stored, acts.holds(recorded)) if has_blobs else []
+    key = read_store_key(layout) if has_blobs else b""
+    return records, planned_contents(snapshot, key, content_days(), holds, today, after), layout
 
 
 def _held(data: Path, recorded: tuple[Recorded, ...], policy: Policy) -> list[Held]:
@@ -190,9 +213,9 @@ def _held(data: Path, recorded: tuple[Recorded, ...], policy: Policy) -> list[He
     return found
 
 
-def _object(found: Plan) -> dict[str, Any]:
+def _object(found: Plan, contents: ContentsPlan) -> dict[str, Any]:
     return {
-        "plan": found.digest.hex(),
+        "plan": _name(found, contents),
         "today": found.today.isoformat(),
         "policy": {
             "digest": found.policy.digest.hex(),
@@ -200,6 +223,7 @@ def _object(found: Plan) -> dict[str, Any]:
             "evidence_days_of": {f"{term.of}:{term.name}": term.days for term in found.policy.evidence.others},
             "floor_days": found.policy.floor_days,
             "keep_configurations": found.policy.keeps_configurations,
+            "content_days": contents.term_days,
         },
         "going": [
             {
@@ -214,7 +238,8 @@ def _object(found: Plan) -> dict[str, Any]:
                 "stretches": each.stretches,
             }
             for each in found.going
-        ],
+        ]
+        + [_of_contents(each) | {"term_days": contents.term_days} for each in contents.going],
         "staying": [
             {
                 "class": "evidence",
@@ -225,12 +250,26 @@ def _object(found: Plan) -> dict[str, Any]:
                 "why": each.why,
             }
             for each in found.staying
-        ],
+        ]
+        + [_of_contents(each) | {"why": each.why} for each in contents.staying],
     }
 
 
-def _page(found: Plan) -> list[str]:
+def _of_contents(of: ContentsOfDay) -> dict[str, Any]:
+    return {"class": "content", "day": of.day.isoformat(), "contents": len(of.blobs), "bytes": of.stored_bytes}
+
+
+def _page(found: Plan, contents: ContentsPlan) -> list[str]:
     lines = [
+        f"goes   {each.day}  {len(each.blobs):,} large contents, {size(each.stored_bytes)}: their term is over, "
+        f"{contents.term_days} days of contents"
+        for each in contents.going
+    ]
+    lines += [
+        f"stays  {each.day}  {len(each.blobs):,} large contents, {size(each.stored_bytes)}: {each.why}"
+        for each in contents.staying
+    ]
+    lines += [
         f"goes   {each.day}  {each.receiver}  {each.requests:,} requests with {sum(each.rows.values()):,} rows, "
         f"about {size(each.stored_bytes)}: its term is over, {each.term}"
         for each in found.going
@@ -242,6 +281,6 @@ def _page(found: Plan) -> list[str]:
     requests, stored = sum(each.requests for each in found.going), sum(each.stored_bytes for each in found.going)
     days = len({each.day for each in found.going})
     lines.append(f"in all {requests:,} requests of {days:,} days would go, about {size(stored)}")
-    if found.going:
-        lines.append(f"to destroy this: aftertrace retention apply --plan {found.digest.hex()[:16]} --why '…'")
+    if found.going or contents.going:
+        lines.append(f"to destroy this: aftertrace retention apply --plan {_name(found, contents)[:16]} --why '…'")
     return [plain(line) for line in lines]

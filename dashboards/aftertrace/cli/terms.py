@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aftertrace.cli import settings
 from aftertrace.cli.held import records_of
+from aftertrace.store.errors import Invalid
 from aftertrace.store.retention.policy import Policy, Terms, policy
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ def configured() -> Policy:
         section.evidence_days_of,
         keeps_configurations=section.keep_configurations,
     )
+
+
+def content_days() -> int:
+    """The term of large contents. Raises `Invalid`."""
+    days = settings.current().retention.content_days
+    if days < 0:
+        raise Invalid(f"configure retention.content_days: {days}, expected a number of days; 0: as long as records")
+    return days
 
 
 def are_of_records(terms: Terms) -> bool:

@@ -50,6 +50,7 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.covering import Ledger, PutAside, Written
 from aftertrace.store.lock import Lock
 from aftertrace.store.retention.comparing import Comparing, Telling
+from aftertrace.store.retention.contents import DestroyingContents
 from aftertrace.store.retention.destroying import Destroying
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
@@ -122,6 +123,7 @@ class Drain:
         self._logs: dict[str, WalReader] = {}
         self._folding = Folding(layout, self._options.fold_at)
         self._destroying = Destroying(layout, self._options.grace_s)
+        self._contents = DestroyingContents(layout)
         self._vacuumed_s = time.monotonic()
 
     def once(self) -> DrainReport:
@@ -365,6 +367,7 @@ class Drain:
         if not self._tables:
             return
         self._ledger.settle()
+        self._contents.go_on(self._ledger)
         if self._destroying.go_on(self._tables, self._ledger):
             self._ledger.settle()
             # What comes again is new, and origins that nothing named any more are gone.

@@ -27,7 +27,7 @@ from aftertrace.store.schema import PARTITION
 from aftertrace.store.wal_reader import WalReader
 
 _ASIDE: Final = ".going"
-_OPEN_DAYS: Final = timedelta(days=2)
+OPEN_DAYS: Final = timedelta(days=2)
 """So long after a day something may still be received on it, by a clock that is behind."""
 _RECORDS: Final = 4096
 
@@ -91,7 +91,7 @@ class Sweeping:
 
     def _close(self, folder: Path, day: date) -> None:
         """Remove the key of a day of which nothing is left, once nothing more can come."""
-        if datetime.now(UTC).date() - day <= _OPEN_DAYS:
+        if datetime.now(UTC).date() - day <= OPEN_DAYS:
             return
         with suppress(OSError):
             folder.rmdir()

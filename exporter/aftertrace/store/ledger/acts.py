@@ -23,10 +23,10 @@ from aftertrace.store import durable, quarantine
 from aftertrace.store.errors import Corrupt, Invalid
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
+from aftertrace.store.ledger.contents import RetainingContents
 from aftertrace.store.ledger.entries import (
     ACT_BYTES,
     TEXT_CHARACTERS,
-    Act,
     AnyAct,
     Entry,
     ErasedRow,
@@ -41,6 +41,7 @@ from aftertrace.store.ledger.entries import (
     encoded,
     text_of,
 )
+from aftertrace.store.ledger.state import Act
 from aftertrace.tlog.tiles import WIDTH, Bundle
 from aftertrace.verifier.verdicts import Finding
 
@@ -114,9 +115,10 @@ class Erasing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     parts: Annotated[tuple[ErasedPart, ...], msgspec.Meta(min_length=1)]
 
 
-_Asked: TypeAlias = _AskedExport | _AskedHold | _AskedRelease | Retaining | Erasing
+_Asked: TypeAlias = _AskedExport | _AskedHold | _AskedRelease | Retaining | Erasing | RetainingContents
 
 
+_ORDERS: Final = (Retaining, Erasing, RetainingContents)
 _DECODER: Final[msgspec.json.Decoder[_Asked]] = msgspec.json.Decoder(_Asked, strict=True)
 
 
@@ -160,8 +162,8 @@ def ask_release(layout: Layout, hold: str, by: str, why: str) -> str:
     return _ask(layout, _AskedRelease(hold, by, why))
 
 
-def ask_to_destroy(layout: Layout, asked: Retaining | Erasing) -> str:
-    """Ask that requests or records are destroyed. Durable when it returns.
+def ask_to_destroy(layout: Layout, asked: Retaining | Erasing | RetainingContents) -> str:
+    """Ask that requests, records or contents are destroyed. Durable when it returns.
 
     Returns:
         The id that its entries will have.
@@ -245,7 +247,7 @@ def _read(layout: Layout, path: Path) -> Waiting | None:
         quarantine.keep(layout, Finding("act_unreadable", "warning", f"acts/{path.name}", message), content)
         durable.remove(path)
         return None
-    return Waiting(path, entries, asked.after if isinstance(asked, Retaining | Erasing) else None)
+    return Waiting(path, entries, asked.after if isinstance(asked, _ORDERS) else None)
 
 
 def _entries(asked: _Asked, ident: str, uid: int) -> tuple[AnyAct, ...]:
@@ -256,6 +258,8 @@ def _entries(asked: _Asked, ident: str, uid: int) -> tuple[AnyAct, ...]:
         return (Hold(id=ident, uid=uid, of=asked.of, name=asked.name, by=asked.by, why=asked.why),)
     if isinstance(asked, _AskedRelease):
         return (Release(id=ident, uid=uid, hold=asked.hold, by=asked.by, why=asked.why),)
+    if isinstance(asked, RetainingContents):
+        return asked.entries(ident, uid)
     if isinstance(asked, Erasing):
         said = asked.by, asked.why
         return tuple(_erasure(ident, uid, *said, part) for part in asked.parts)

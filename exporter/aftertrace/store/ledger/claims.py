@@ -7,7 +7,8 @@ from typing import Final
 
 from aftertrace.store import commits
 from aftertrace.store.commits import Commit
-from aftertrace.store.ledger.entries import CommitRange, text_of
+from aftertrace.store.ledger.entries import text_of
+from aftertrace.store.ledger.state import CommitRange
 from aftertrace.store.tables import TableWriter
 
 CATCH_UP: Final = 1000

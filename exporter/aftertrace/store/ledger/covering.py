@@ -25,14 +25,13 @@ from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger import acts, refused, shared_holds
+from aftertrace.store.ledger import acts, contents, refused, shared_holds
 from aftertrace.store.ledger.claims import Claim
+from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.ledger.entries import (
-    Act,
     AnyAct,
     Batch,
     Begin,
-    CommitRange,
     Entry,
     FrameEntry,
     Gap,
@@ -47,7 +46,8 @@ from aftertrace.store.ledger.entries import (
 )
 from aftertrace.store.ledger.leaves import SALT, leaves_of
 from aftertrace.store.ledger.log import LedgerLog
-from aftertrace.store.ledger.orders import Compare, Compared, Order, contradictions, sources_of
+from aftertrace.store.ledger.orders import Compare, Compared, Order, contradictions, held_days, sources_of
+from aftertrace.store.ledger.state import Act, CommitRange
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
 from aftertrace.store.tables import TableWriter
@@ -203,12 +203,15 @@ class Ledger:
     def _checked(self, waiting: acts.Waiting, *, is_begun: bool) -> Sequence[AnyAct] | str | None:
         """The entries of an act; why it must not be entered; None where nobody here can tell."""
         orders = [entry for entry in waiting.entries if isinstance(entry, Order)]
-        if not orders:
+        asked = [entry for entry in waiting.entries if isinstance(entry, ContentRetention)]
+        if not orders and not asked:
             return waiting.entries
         self.take_over()
         last, holds = acts.last_hold(self.acts), acts.holds(self.acts)
         if not is_begun and waiting.after not in (None, last):
             return "a hold was set or released since it was planned; plan it again"
+        if asked:
+            return self._checked_contents(asked, holds)
         if (found := self.compare(orders, holds)) is None:
             return None
         if found.untold is not None:
@@ -223,6 +226,13 @@ class Ledger:
         faults = (what for order in told for what in contradictions(order, self._log.upto, holds, last, today))
         why = next((f"it {what}; see to the clock, and plan it again" for what in faults), None)
         return told if is_begun or why is None else why
+
+    def _checked_contents(self, asked: Sequence[ContentRetention], holds: Sequence[Hold]) -> Sequence[AnyAct] | str:
+        if self._unread is not None:
+            return f"what is held could not be told: {self._unread}"
+        days, today = held_days(holds), datetime.now(UTC).date()
+        faults = (what for each in asked for what in contents.contradictions(each, days, today))
+        return next((f"it {what}; see to the clock, and plan it again" for what in faults), asked)
 
     def record(self, entries: Sequence[AnyAct]) -> None:
         """Add acts. Durable when this returns.

@@ -16,7 +16,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from aftertrace.store.errors import Corrupt
+from aftertrace.store.ledger import contents
+from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.ledger.days import days_of, is_day
+from aftertrace.store.ledger.state import Act, State
 from aftertrace.tlog.merkle import HASH_BYTES, root_of
 
 FRAMES: Final = 200
@@ -63,31 +66,6 @@ class FrameEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def rows(self, table: str) -> Rows:
         """Those in one of the three tables."""
         return {"evidence": self.evidence, "spans": self.spans, "events": self.events}[table]
-
-
-class CommitRange(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Versions of a table, one after the other."""
-
-    first: int
-    last: int
-    digest: str
-    """SHA-256 over the SHA-256 digests of their commits."""
-
-
-class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every entry says of the log as of it. The log fills it in; an entry is written with all of it."""
-
-    time_ns: str = "0"
-    """When it was made, in decimal: nanoseconds are more than every reader of JSON keeps exactly."""
-    upto: dict[str, int] = {}
-    """Last seq of each receiver that the log speaks of."""
-    versions: dict[str, int] = {}
-    """Last version of each table that it speaks of."""
-    commits: dict[str, CommitRange] = {}
-    """Those of tables since the entry before that had some of the same table."""
-    last_act: int | UnsetType = UNSET
-    """Number of the last entry before it that is an act; not there before the first one. So the last entry leads to
-    all acts."""
 
 
 class Begin(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="begin"):
@@ -139,15 +117,6 @@ class Restored(State, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
 
     back: dict[str, int]
     """Version of each that it was found at."""
-
-
-class Act(State, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What somebody asked for."""
-
-    id: str
-    """32 hex digits; entries of one act have the same."""
-    uid: int
-    """The account that asked for it, as the file system has it."""
 
 
 class Export(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="export"):
@@ -258,7 +227,7 @@ class Refusal(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
     """Source, signal, HTTP status, and how many, up to 200 of them; more are in further entries of the same act."""
 
 
-AnyAct: TypeAlias = Export | Hold | Release | Retention | Erasure | Withdrawn | Retained | Refusal
+AnyAct: TypeAlias = Export | Hold | Release | Retention | Erasure | ContentRetention | Withdrawn | Retained | Refusal
 Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables | Restored | AnyAct
 _DECODER: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry, strict=True)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
@@ -380,6 +349,9 @@ def _told_of_act(entry: Act) -> tuple[list[int], list[str]]:
     elif isinstance(entry, Withdrawn):
         ids.append(entry.hold)
         numbers += [0 if is_day(entry.day) and len(entry.gone) < len(_TAKEN) and {*entry.gone} <= _TAKEN else -1]
+    elif isinstance(entry, ContentRetention):
+        numbers += [*_fits(entry.by, entry.why), *contents.numbers(entry)]
+        digests.append(entry.plan)
     elif isinstance(entry, Retained):
         numbers.append(entry.files)
     elif isinstance(entry, Refusal):

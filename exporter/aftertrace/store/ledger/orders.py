@@ -55,6 +55,11 @@ def keeps(hold: Hold, order: Order) -> bool:
     return hold.of == "tenant" and any(tenant_of(source) == hold.name for source in named)
 
 
+def held_days(holds: Iterable[Hold]) -> list[tuple[date, date]]:
+    """First and last days of those holds that are by days."""
+    return [days for hold in holds if hold.of == "days" and (days := days_of(hold.name)) is not None]
+
+
 def contradictions(
     order: Order,
     upto: Mapping[str, int],

@@ -15,6 +15,7 @@ from typing import Any, Final
 from aftertrace.store.errors import Corrupt, Invalid, Unavailable
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts, files
+from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.ledger.entries import Entry, Erasure, Retained, Retention, Withdrawn, decoded, encoded
 from aftertrace.tlog import errors
 from aftertrace.tlog.checkpoint import Checkpoint, opened
@@ -25,6 +26,8 @@ from aftertrace.tlog.proofs import prove_inclusion, verify_inclusion
 from aftertrace.tlog.tiled import TiledTree
 
 FORMAT: Final = "aftertrace certificate of destruction 1"
+ORDERS: Final = (Retention, Erasure, ContentRetention)
+"""Entries that say what is destroyed."""
 _SAID: Final = ("by", "why", "policy", "plan", "term_days", "floor_days")
 
 
@@ -41,7 +44,7 @@ def certificate(layout: Layout, order: str) -> bytes:
         Corrupt: the ledger is damaged.
     """
     found = [each for each in acts.recorded(layout) if each.act.id == order]
-    if not found or not isinstance(found[0].act, Retention | Erasure):
+    if not found or not isinstance(found[0].act, ORDERS):
         raise Invalid(
             f"certify {order!r}: no order of retention or erasure in the ledger, expected one that was printed"
         )
@@ -102,16 +105,16 @@ def _is_whole(entries: Sequence[Entry]) -> bool:
     if not entries:
         return False
     *ordered, last = entries
-    ids = {each.id for each in entries if isinstance(each, Retention | Erasure | Withdrawn | Retained)}
+    ids = {each.id for each in entries if isinstance(each, (*ORDERS, Withdrawn, Retained))}
     if ordered and isinstance(ordered[-1], Withdrawn):
         ordered.pop()
-    is_ordered = bool(ordered) and all(isinstance(each, Retention | Erasure) for each in ordered)
+    is_ordered = bool(ordered) and all(isinstance(each, ORDERS) for each in ordered)
     return is_ordered and isinstance(last, Retained) and len(ids) == 1
 
 
 def _told(entries: Sequence[Entry]) -> dict[str, Any]:
     """What people read of an order."""
-    ordered = [each for each in entries if isinstance(each, Retention | Erasure)]
+    ordered = [each for each in entries if isinstance(each, ORDERS)]
     (done,) = [each for each in entries if isinstance(each, Retained)]
     back = next((each for each in entries if isinstance(each, Withdrawn)), None)
     return {
@@ -134,8 +137,12 @@ def _is_gone(entry: Entry, back: Withdrawn) -> bool:
     return entry.day < back.day or (entry.day == back.day and bool(back.gone))
 
 
-def _destroyed(entry: Retention | Erasure, back: Withdrawn | None) -> dict[str, Any]:
-    """What an entry names: requests, or single records by seq and index; and of which tables, where not of all."""
+def _destroyed(entry: Retention | Erasure | ContentRetention, back: Withdrawn | None) -> dict[str, Any]:
+    """What an entry names: requests, single records by seq and index, or contents by their digests; and of which
+    tables, where not of all.
+    """
+    if isinstance(entry, ContentRetention):
+        return {"day": entry.day, "contents": list(entry.blobs)}
     told: dict[str, Any] = {"receiver": entry.receiver, "day": entry.day}
     if back is not None and entry.day == back.day:
         told["tables"] = list(back.gone)

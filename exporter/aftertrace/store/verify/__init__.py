@@ -163,7 +163,7 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
             comparing.erased_whole(table)
             missing(table, required, standing, comparing.counts, findings)
     tell_apart(comparing.counts, findings)
-    comparing.references.check(())
+    comparing.references.check(accounts[0].orders.contents)
     check_kept(layout, findings, lambda done: progress(read_bytes + done))
     kept_runs = asked.derived(findings) if asked.derived is not None else None
     if kept_runs is None and layout.derived_state.exists():

@@ -9,7 +9,8 @@ from datetime import date
 from msgspec import UNSET, UnsetType
 
 from aftertrace.store.ledger.acts import newest
-from aftertrace.store.ledger.entries import Act, Batch, Begin, Entry, Gap, Quarantine, Refusal, Restored, digest_of
+from aftertrace.store.ledger.entries import Batch, Begin, Entry, Gap, Quarantine, Refusal, Restored, digest_of
+from aftertrace.store.ledger.state import Act
 from aftertrace.store.refusals import Refusals
 from aftertrace.store.verify.expected import Claims, Expected, told_of
 from aftertrace.store.verify.orders import Orders

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
@@ -13,10 +13,32 @@ from aftertrace.store.blobs.reference import BEGINS, Reference
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.folder import read_store_key
 from aftertrace.store.layout import Layout
+from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.verify.report import Findings
 
 _TOLD_AT_MOST: Final = 100
 """Findings of one kind that are told one by one."""
+
+
+@dataclass(slots=True)
+class DestroyedContents:
+    """What a ledger says of contents that were destroyed, as names of references."""
+
+    ordered: set[str] = field(default_factory=set)
+    """They may be gone."""
+    done: set[str] = field(default_factory=set)
+    """They are."""
+    _by_order: dict[str, set[str]] = field(default_factory=dict)
+
+    def order(self, entry: ContentRetention) -> None:
+        """Know what an entry names."""
+        names = {f"{entry.day}/{digest}" for digest in entry.blobs}
+        self._by_order.setdefault(entry.id, set()).update(names)
+        self.ordered |= names
+
+    def finish(self, ident: str) -> None:
+        """Know that all of an order is gone."""
+        self.done |= self._by_order.pop(ident, set())
 
 
 class References:
@@ -55,23 +77,18 @@ class References:
                 self._key = b""
         return bool(self._key)
 
-    def check(self, destroyed: Collection[str]) -> int:
-        """Compare what is there with what is referred to; how many blobs are as they were written.
-
-        Args:
-            destroyed: names of references whose blobs a signed order has destroyed.
-        """
-        sound = gone = 0
+    def check(self, destroyed: DestroyedContents) -> None:
+        """Compare what is there with what is referred to, and with what was destroyed."""
+        gone = 0
         missing: list[str] = []
         differing: list[str] = []
         for name, of in sorted(self._found.items()):
             try:
                 blobs.get(self._layout, of, self._key or b"")
-                sound += 1
-                if name in destroyed:
+                if name in destroyed.done:
                     self._findings.add("destroyed_there", f"blobs/{name}", "a blob that the ledger has as destroyed")
             except blobs.Gone:
-                if name in destroyed:
+                if name in destroyed.ordered:
                     gone += 1
                 else:
                     missing.append(name)
@@ -81,7 +98,6 @@ class References:
         self._tell("blob_differs", differing, "not the content that its record refers to")
         if gone:
             self._findings.add("contents_destroyed", "blobs", f"{gone} contents are destroyed, as the ledger says")
-        return sound
 
     def _tell(self, code: str, names: list[str], message: str) -> None:
         for name in names[:_TOLD_AT_MOST]:

@@ -9,9 +9,13 @@ from datetime import UTC, date, datetime
 from msgspec import UNSET, UnsetType
 
 from aftertrace.store.commits import SEQUENCED
-from aftertrace.store.ledger.entries import Act, Erasure, Hold, Release, Retained, Retention, Withdrawn
+from aftertrace.store.ledger import contents
+from aftertrace.store.ledger.contents import ContentRetention
+from aftertrace.store.ledger.entries import Erasure, Hold, Release, Retained, Retention, Withdrawn
 from aftertrace.store.ledger.erased import Erased
-from aftertrace.store.ledger.orders import Order, contradictions, keeps, last_seq
+from aftertrace.store.ledger.orders import Order, contradictions, held_days, keeps, last_seq
+from aftertrace.store.ledger.state import Act
+from aftertrace.store.verify.contents import DestroyedContents
 from aftertrace.store.verify.expected import Expected
 from aftertrace.store.verify.report import Findings
 
@@ -33,6 +37,8 @@ class Orders:
     """What it expects of each receiver."""
     erased: Erased = field(default_factory=Erased)
     """Rows that were erased."""
+    contents: DestroyedContents = field(default_factory=DestroyedContents)
+    """Large contents that were destroyed."""
     _holds: dict[str, tuple[int, Hold]] = field(default_factory=dict)
     """By id, what holds, and its number."""
     _last_hold: int | UnsetType = UNSET
@@ -54,6 +60,8 @@ class Orders:
                 findings.add("ledger_contradicts", where, f"releases {entry.hold}, which does not hold")
         elif isinstance(entry, Retention | Erasure):
             self._order(_Placed(entry, number, where), findings, is_whole=is_whole)
+        elif isinstance(entry, ContentRetention):
+            self._order_contents(entry, where, findings)
         elif isinstance(entry, Withdrawn):
             self._withdraw(entry, where, findings, is_whole=is_whole)
         elif isinstance(entry, Retained):
@@ -95,6 +103,12 @@ class Orders:
         self._open.setdefault(order.id, []).append(placed)
         self._known.append(placed)
 
+    def _order_contents(self, entry: ContentRetention, where: str, findings: Findings) -> None:
+        ordered_on = datetime.fromtimestamp(int(entry.time_ns) / 1e9, UTC).date()
+        for what in contents.contradictions(entry, held_days(hold for _, hold in self._holds.values()), ordered_on):
+            findings.add("ledger_contradicts", where, what)
+        self.contents.order(entry)
+
     def _withdraw(self, entry: Withdrawn, where: str, findings: Findings, *, is_whole: bool) -> None:
         if entry.id not in self._open or entry.hold not in self._holds:
             if is_whole:
@@ -113,6 +127,7 @@ class Orders:
 
     def _finish(self, entry: Retained, where: str, findings: Findings) -> None:
         self.erased.finish(entry.id)
+        self.contents.finish(entry.id)
         for placed in self._open.pop(entry.id, ()):
             order = placed.order
             if entry.id not in self._withdrawn:

@@ -1,0 +1,214 @@
+"""Large contents go by a term of their own, recorded and signed first; their records stay, and nothing is missed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aftertrace.analyzer.opening import open_analysis
+from aftertrace.store import durable
+from aftertrace.store.folder import store_key
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger import acts
+from aftertrace.store.ledger.entries import Hold, Retained
+from aftertrace.store.ledger.sealer import seal
+from aftertrace.store.retention.contents import ContentsPlan, planned_contents
+from aftertrace.store.retention.plan import Held
+from aftertrace.store.snapshot import Snapshot
+
+from .canaries import files_with
+from .drain_samples import DAY_NS, NOON_NS, drain, new_store, stored
+from .referring import ASKED, refer, spans_of
+from .referring import tool_call as called
+from .retaining import checked, codes
+
+FIRST = date(2025, 11, 25)
+TODAY = FIRST + timedelta(days=31)
+OVER = ("one, " * 80, "two, " * 80)
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Layout:
+    """Two requests of a day that is over, each with a content of its own; and a day that is not."""
+    layout = new_store(tmp_path / "data")
+    refer(layout, spans_of(called(1, OVER[0])), spans_of(called(2, OVER[1]), trace=2))
+    refer(layout, spans_of(called(3, OVER[0]), trace=3), received_ns=NOON_NS + DAY_NS)
+    drain(layout)
+    seal(layout)
+    return layout
+
+
+def plan(layout: Layout, held: tuple[Held, ...] = (), term_days: int = 30) -> ContentsPlan:
+    """What would go."""
+    last = acts.last_hold(acts.recorded(layout))
+    return planned_contents(Snapshot.of(layout.data), store_key(layout), term_days, held, TODAY, last)
+
+
+def apply(layout: Layout, chosen: ContentsPlan | None = None, turns: int = 2) -> str:
+    """Carry a plan out."""
+    ident = acts.ask_to_destroy(layout, (chosen or plan(layout)).order("ann", "over"))
+    for _ in range(turns):
+        drain(layout)
+        seal(layout)
+    return ident
+
+
+def there(layout: Layout) -> list[str]:
+    """Days of blobs."""
+    return sorted(path.parent.name for path in layout.blobs.rglob("*.blob"))
+
+
+def results(layout: Layout) -> set[str]:
+    """What is shown of results."""
+    analysis = open_analysis(layout.data)
+    records = [analysis.record(run) for run in analysis.runs["run_id"]]
+    return {call.result.begins or "" for record in records for call in record.calls if call.result}
+
+
+def test_what_is_over_goes_and_its_records_stay(filled: Layout) -> None:
+    """Blobs and key of the day; readers say so, verify tells it from tampering, and what was asked is all there."""
+    before = stored(filled)
+    apply(filled)
+    assert there(filled) == ["2025-11-26"]
+    assert sorted(path.stem for path in filled.blob_key(FIRST).parent.iterdir()) == ["2025-11-26"]
+    after = stored(filled)
+    assert all(after[table].equals(before[table]) for table in ("evidence", "spans", "events"))
+    assert codes(checked(filled)) == {"contents_destroyed": {"blobs"}}
+    gone = [text for text in results(filled) if text.startswith("[content of 400 bytes: destroyed on ")]
+    assert (len(results(filled)), len(gone)) == (2, 1)
+    assert files_with(filled.data, ASKED["body"][:40].encode()) != []
+
+
+def test_nothing_goes_before_its_order_is_signed(filled: Layout) -> None:
+    """The order is entered, and no sealer runs."""
+    acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
+    for _ in range(2):
+        drain(filled)
+    assert len(there(filled)) == 3
+
+
+def test_contents_that_went_with_no_order_are_missed(filled: Layout) -> None:
+    """Also beside those that an order names, and with their key."""
+    held = plan(filled, (_held(filled, 2),))
+    (kept,) = held.staying
+    apply(filled, held)
+    assert codes(checked(filled)) == {"contents_destroyed": {"blobs"}}
+    filled.blob(FIRST, kept.blobs[0]).unlink()
+    assert codes(checked(filled)) == {
+        "contents_destroyed": {"blobs"},
+        "blob_missing": {f"blobs/2025-11-25/{kept.blobs[0]}"},
+    }
+
+
+def _held(layout: Layout, seq: int) -> Held:
+    evidence = stored(layout)["evidence"]
+    return Held("hold of a run", evidence.filter(evidence["seq"] == seq).select("receiver", "seq"))
+
+
+def test_a_hold_keeps_what_its_requests_refer_to(filled: Layout) -> None:
+    """The other content of the day goes; the key stays as long as one blob needs it, and goes with that."""
+    told = plan(filled, (_held(filled, 2),))
+    assert [(len(each.blobs), each.why) for each in (*told.going, *told.staying)] == [(1, None), (1, "hold of a run")]
+    apply(filled, told)
+    assert there(filled) == ["2025-11-25", "2025-11-26"]
+    assert OVER[1] in results(filled)
+    apply(filled)
+    assert (there(filled), filled.blob_key(FIRST).exists()) == (["2025-11-26"], False)
+
+
+def test_a_hold_of_days_and_one_set_since_stop_an_order(filled: Layout) -> None:
+    """It is planned anew, and then there is nothing to plan."""
+    chosen = plan(filled)
+    acts.ask_hold(filled, "days", "2025-11-25/2025-11-25", "ann", "case 7")
+    drain(filled)
+    ident = apply(filled, chosen)
+    assert "a hold was set" in (acts.refusal(filled, ident) or "")
+    forced = ContentsPlan(30, acts.last_hold(acts.recorded(filled)), chosen.going, ())
+    ident = apply(filled, forced)
+    assert "which a hold keeps" in (acts.refusal(filled, ident) or "")
+    (hold,) = [each.act for each in acts.recorded(filled) if isinstance(each.act, Hold)]
+    assert plan(filled, (Held("hold", hold=hold),)).going == ()
+    assert len(there(filled)) == 3
+
+
+def test_an_order_before_its_term_is_refused(filled: Layout) -> None:
+    """By the drain, whatever was planned."""
+    chosen = plan(filled)
+    ident = apply(filled, ContentsPlan(100_000, chosen.after, chosen.going, ()))
+    assert "before 100000 days were over" in (acts.refusal(filled, ident) or "")
+    assert len(there(filled)) == 3
+
+
+def test_no_term_and_no_day_over_plan_nothing(filled: Layout) -> None:
+    """For ever; and one day more."""
+    assert (plan(filled, term_days=0).going, plan(filled, term_days=31).going) == ((), ())
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+STEPS: dict[str, tuple[Any, str, str]] = {
+    "between blobs": (Path, "unlink", ".blob"),
+    "before the key": (durable, "remove", ".key"),
+    "before it is said": (durable, "write_file", ".destroyed"),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_crash_at_any_step_is_gone_on_from(filled: Layout, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """The order is done by the next drain, and verify holds all along."""
+    acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
+    drain(filled)
+    seal(filled)
+    calls = 0
+
+    def failing(*_: object, **__: object) -> None:
+        nonlocal calls
+        calls += 1
+        raise Crash
+
+    with monkeypatch.context() as patched:
+        owner, name, suffix = STEPS[step]
+        real = getattr(owner, name)
+
+        def crashing(path: Path, *more: object, **others: object) -> object:
+            if path.suffix == suffix and len(there(filled)) < 3:
+                failing()
+            return real(path, *more, **others)
+
+        patched.setattr(owner, name, crashing)
+        with pytest.raises(Crash):
+            drain(filled)
+    assert calls == 1
+    assert codes(checked(filled)).keys() <= {"contents_destroyed", "unsealed"}
+    drain(filled)
+    seal(filled)
+    assert there(filled) == ["2025-11-26"]
+    assert codes(checked(filled)) == {"contents_destroyed": {"blobs"}}
+    assert [each.act.files for each in acts.recorded(filled) if isinstance(each.act, Retained)] in ([0], [1])
+
+
+def test_blobs_that_were_put_back_are_told(filled: Layout) -> None:
+    """From a backup of both folders; that of blobs alone is of no use to anybody."""
+    kept = {path: path.read_bytes() for path in (*filled.blobs.rglob("*.blob"), filled.blob_key(FIRST))}
+    apply(filled)
+    for path, content in kept.items():
+        path.parent.mkdir(exist_ok=True)
+        if path.suffix == ".blob":
+            path.write_bytes(content)
+    of = plan(filled).going[0]
+    assert len(of.blobs) == 2
+    assert codes(checked(filled)) == {"contents_destroyed": {"blobs"}}
+    filled.blob_key(FIRST).write_bytes(kept[filled.blob_key(FIRST)])
+    assert codes(checked(filled)).keys() == {"destroyed_there"}
+
+
+def test_a_key_of_another_day_opens_nothing(filled: Layout) -> None:
+    """Keys are drawn by day."""
+    keys = sorted(filled.blob_key(FIRST).parent.iterdir())
+    keys[0].write_bytes(keys[1].read_bytes())
+    assert codes(checked(filled)).keys() == {"blob_differs"}
