@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any, Final
 
@@ -11,7 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aftertrace.analyzer.statistics.lifts import KEYS, KNOWN, SIDES, TOLD, Lifts, Telling, lifts
+from aftertrace.analyzer.statistics.lift_sums import (
+    KEYS,
+    KNOWN,
+    SIDES,
+    TOLD,
+    Telling,
+    added,
+    among,
+    common,
+    common_added,
+    is_enough,
+    summed,
+)
+from aftertrace.analyzer.statistics.lifts import Lifts, lifts
 
 ROWS: Final = st.lists(
     st.tuples(st.integers(0, 9), st.booleans(), st.sampled_from("xyz"), st.sampled_from(["a", "b", None])), max_size=60
@@ -21,9 +34,15 @@ ROWS: Final = st.lists(
 
 def looked_at(rows: Iterable[tuple[int, bool, str, str | None]]) -> Lifts:
     """What two attributes of some rows tell of their sides."""
+    telling, sides = telling_of(rows)
+    return looked(telling, [sides])
+
+
+def telling_of(rows: Iterable[tuple[int, bool, str, str | None]]) -> tuple[Telling, pl.DataFrame]:
+    """What some rows tell, and their sides."""
     listed = list(rows)
     sides = pl.DataFrame(
-        [(at, f"r{run}", is_chosen) for at, (run, is_chosen, _, _) in enumerate(listed)], SIDES, orient="row"
+        [(at, str(at), f"r{run}", is_chosen) for at, (run, is_chosen, _, _) in enumerate(listed)], SIDES, orient="row"
     )
     told = [
         (at, name, value)
@@ -37,7 +56,24 @@ def looked_at(rows: Iterable[tuple[int, bool, str, str | None]]) -> Lifts:
         pl.DataFrame([(at, name, name, None, None, value) for (name, value), at in keys.items()], KEYS, orient="row"),
         pl.DataFrame([(at, name) for at, name, _ in told], KNOWN, orient="row"),
     )
-    return lifts([telling], sides, ("first", "second"))
+    return telling, sides
+
+
+def looked(telling: Telling, sides: Sequence[pl.DataFrame]) -> Lifts:
+    """What is told of sides whose rows are looked at some after others, none of a run in two of them."""
+    parts = [
+        Telling(
+            telling.values.join(each, on="row", how="semi"),
+            telling.keys,
+            telling.known.join(each, on="row", how="semi"),
+        )
+        for each in sides
+    ]
+    often = common_added(common(part, each) for part, each in zip(parts, sides, strict=True))
+    enough = often.filter(is_enough())["mark"]
+    sums = added(summed([among(part, enough)], each) for part, each in zip(parts, sides, strict=True))
+    sizes = dict(pl.concat(sides).group_by("is_chosen").agg(pl.len()).iter_rows())
+    return lifts(sums, sizes, ("first", "second"), often.height - enough.len())
 
 
 def told(found: Lifts, *columns: str) -> list[tuple[Any, ...]]:
@@ -120,6 +156,22 @@ def test_with_the_sides_changed_more_is_less_and_chance_as_likely(
         assert row["q"] is None or abs(row["q"] - back["q"]) < 1e-9
         if row["lift"] and back["lift"]:
             assert abs(row["lift"] * back["lift"] - 1) < 1e-9
+
+
+@settings(max_examples=40)
+@given(ROWS, st.integers(1, 9))
+def test_sums_over_some_runs_after_others_are_those_over_all(
+    rows: list[tuple[int, bool, str, str | None]], many: int
+) -> None:
+    """However runs are divided. The control: with a run in two parts another number of runs has a value."""
+    telling, sides = telling_of(rows)
+    whole = looked(telling, [sides])
+    parts = [sides.filter(pl.col("run_id").str.slice(1).cast(pl.Int64) % many == nth) for nth in range(many)]
+    divided = looked(telling, parts)
+    assert (divided.rows.equals(whole.rows), divided.left_out) == (True, whole.left_out)
+    halves = [sides.filter(pl.col("row") % 2 == nth) for nth in range(2)]
+    if sum(each["run_id"].n_unique() for each in halves) == sides["run_id"].n_unique():
+        assert looked(telling, halves).rows.equals(whole.rows)
 
 
 def split_by_chance(random: Random, *, by_run: bool) -> list[tuple[int, bool, str, str | None]]:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from aftertrace.analyzer import Analysis, Filter
+from aftertrace.analyzer import Analysis, Choice, Filter
 from aftertrace.analyzer.derived import parted
 from aftertrace.analyzer.drafting import draft, history, widths
 from aftertrace.analyzer.expectations import checks
@@ -18,6 +18,8 @@ from aftertrace.analyzer.expectations.rules import Argument, Limit, Rule
 from aftertrace.analyzer.inventory import checks as inventory_checks
 from aftertrace.analyzer.inventory import draft as inventory_draft
 from aftertrace.analyzer.inventory.declared import Inventory, parsed
+from aftertrace.analyzer.populations import argument_attributes
+from aftertrace.analyzer.populations.document import written_json
 from aftertrace.analyzer.schemas.order import BY_RUN, ordered
 from aftertrace.store.folder import open_folder
 
@@ -127,6 +129,38 @@ def test_rules_are_drafted_alike_in_shares(store: Growing) -> None:
         assert draft.of_run(run, made, told) == of_run
         drafted += 1
     assert drafted
+
+
+CHOICES: Final = (
+    Choice("calls", (Filter(outcome="denied"),)),
+    Choice("calls", (Filter(decided_by="human"),), (Filter(decided_by="policy"), Filter(outcome="executed"))),
+    Choice("calls", (Filter(risk="money"),), count_untold=True),
+    Choice("runs", (Filter(outcome="denied"),)),
+    Choice("runs", (Filter(state="completed"),), within=Filter(since_ns=1), count_untold=True),
+)
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=str)
+def test_populations_differ_alike_in_shares(store: Growing, choice: Choice) -> None:
+    """With the rows behind what differs."""
+    found, expected = (each.compare(choice) for each in divided(store))
+    assert found.lifts.rows.height > 5
+    assert written_json(found) == written_json(expected)
+    for lift_id in found.lifts.rows["lift_id"].gather_every(40):
+        assert_frame_equal(found.rows_of(lift_id), expected.rows_of(lift_id))
+
+
+def test_of_arguments_that_are_too_many_the_same_are_drawn_in_shares(
+    store: Growing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as are taken apart; calls with others are counted."""
+    monkeypatch.setattr(argument_attributes, "CALLS_AT_MOST", 40)
+    found, expected = (each.compare(CHOICES[0]) for each in divided(store))
+    assert written_json(found) == written_json(expected)
+    calls = expected.sizes[True][0] + expected.sizes[False][0]
+    assert 100 < found.arguments_left_out < calls - 40
+    monkeypatch.undo()
+    assert both(store)[0].compare(CHOICES[0]).arguments_left_out == 0
 
 
 @pytest.mark.parametrize("wanted", [Filter(), Filter(agent="clerk"), Filter(since_ns=NOW_NS - 30 * HOUR_NS)], ids=str)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from math import floor, log10
 from typing import Final
 
@@ -18,7 +18,7 @@ import polars as pl
 from aftertrace.analyzer.finding.narrowing import HOLDERS
 from aftertrace.analyzer.populations.leaves import Scalar, leaves
 from aftertrace.analyzer.populations.targets import LEAST_CHARACTERS, MOST_CHARACTERS
-from aftertrace.analyzer.statistics.lifts import KEY, KEYS, KNOWN, TOLD, Telling
+from aftertrace.analyzer.statistics.lift_sums import KEY, KEYS, KNOWN, TOLD, Sums, Telling
 
 ARGUMENT_ATTRIBUTES: Final = {
     "argument": "value of an argument, of at most 200 characters",
@@ -31,7 +31,8 @@ ARGUMENT_ATTRIBUTES: Final = {
 }
 """Attributes that arguments tell."""
 CALLS_AT_MOST: Final = 200_000
-"""Different arguments that are taken apart."""
+"""Different arguments that are taken apart; of more, some are drawn, by digests of them."""
+ALL_DIGESTS: Final = 2**64 - 1
 _LEAVES_AT_MOST: Final = 32
 _HOST: Final = re.compile(
     r"(?:[a-z][a-z0-9+.-]{1,20}://(?:[^\s/@]{1,100}@)?|[\w.+-]{1,64}@)([\w.-]{1,200})", re.IGNORECASE
@@ -61,6 +62,11 @@ class Arguments:
     left_out: int
     """How many calls there are whose arguments are not looked at, since too many differ."""
 
+    def target_tools(self) -> pl.DataFrame:
+        """`value` and `tool` of each target: what has the same value in calls of several tools counts alone."""
+        tools = self.calls.select("of", tool="tool_name").unique("of")
+        return self.found.filter(pl.col("attribute") == "target").join(tools, on="of").select("value", "tool").unique()
+
     def tellings(self, left_out: Collection[str] = ()) -> Iterator[Telling]:
         """What they tell, one attribute after the other, but for those that are left out."""
         for attribute in ARGUMENT_ATTRIBUTES:
@@ -80,15 +86,35 @@ class Arguments:
             )
 
 
-def arguments_of(calls: pl.DataFrame) -> Arguments:
+def digests(calls: pl.DataFrame) -> pl.Series:
+    """Digests of the arguments of some calls."""
+    return calls.drop_nulls("arguments").select(_digest().alias("digest"))["digest"]
+
+
+def drawn(digests: Iterable[pl.Series]) -> pl.Series:
+    """The smallest of some digests, as many as are taken apart."""
+    return pl.concat(digests).unique().sort().head(CALLS_AT_MOST)
+
+
+def last_of(drawn: pl.Series) -> int:
+    """Up to which digest arguments are taken apart: the last of those that are drawn, if there may be more."""
+    return ALL_DIGESTS if drawn.len() < CALLS_AT_MOST else int(drawn[-1])
+
+
+def _digest() -> pl.Expr:
+    return pl.concat_str(pl.col("tool_name").fill_null(""), pl.col("arguments"), separator="\x1f").hash()
+
+
+def arguments_of(calls: pl.DataFrame, upto: int = ALL_DIGESTS) -> Arguments:
     """The arguments of some calls, taken apart.
 
     Args:
         calls: `row`, `tool_name` and `arguments`.
+        upto: those are with no larger digest.
     """
     some = calls.drop_nulls("arguments").with_columns(pl.col("tool_name").fill_null(""))
-    different = some.select("tool_name", "arguments").unique(maintain_order=True).with_row_index("of")
-    each = different.head(CALLS_AT_MOST)
+    drawn = some.filter(_digest() <= pl.lit(upto, dtype=pl.UInt64))
+    each = drawn.select("tool_name", "arguments").unique(maintain_order=True).with_row_index("of")
     rows = [
         (of, attribute, None if path is None else tool, path, value)
         for of, tool, arguments in each.select("of", "tool_name", "arguments").iter_rows()
@@ -96,15 +122,19 @@ def arguments_of(calls: pl.DataFrame) -> Arguments:
     ]
     found = pl.DataFrame(rows, schema={"of": pl.UInt32, **dict.fromkeys(KEY, pl.String)}, orient="row")
     numbered = some.join(each, on=["tool_name", "arguments"]).select("row", "of", "tool_name")
-    return Arguments(numbered, _of_several_tools(found, each), some.height - numbered.height)
+    return Arguments(numbered, found, some.height - numbered.height)
 
 
-def _of_several_tools(found: pl.DataFrame, each: pl.DataFrame) -> pl.DataFrame:
+def of_several_tools(sums: Sums, target_tools: pl.DataFrame) -> Sums:
     """Without targets of one tool alone: their arguments tell them."""
-    targets = found.filter(pl.col("attribute") == "target").join(each.select("of", tool="tool_name"), on="of")
-    several = targets.group_by("value").agg(pl.col("tool").n_unique()).filter(pl.col("tool") > 1)
+    several = target_tools.group_by("value").agg(pl.col("tool").n_unique()).filter(pl.col("tool") > 1)
     is_target = pl.col("attribute") == "target"
-    return pl.concat([found.filter(~is_target), found.filter(is_target).join(several, on="value", how="semi")])
+    return replace(
+        sums,
+        values=pl.concat(
+            [sums.values.filter(~is_target), sums.values.filter(is_target).join(several, on="value", how="semi")]
+        ),
+    )
 
 
 def _attributes(arguments: str) -> Iterator[tuple[str, str | None, str]]:

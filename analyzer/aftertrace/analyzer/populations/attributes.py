@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import polars as pl
 
-from aftertrace.analyzer.populations.argument_attributes import ARGUMENT_ATTRIBUTES, Arguments, arguments_of
-from aftertrace.analyzer.statistics.lifts import KEYS, KNOWN, TOLD, Telling
+from aftertrace.analyzer.populations.argument_attributes import ARGUMENT_ATTRIBUTES
+from aftertrace.analyzer.statistics.lift_sums import KEYS, KNOWN, TOLD, Telling
 from aftertrace.semconv.wording import split
 
 if TYPE_CHECKING:
@@ -137,31 +137,22 @@ class Told:
 
     columns: pl.DataFrame
     """`row`, `is_chosen`, `agent_name`, and a column for each attribute but those of arguments; null is not told."""
-    arguments: Arguments | None
-    """Of calls their arguments."""
     count_untold: bool
     """Whether what is not told counts as a value, which is null."""
 
     def tellings(self, left_out: Collection[str]) -> Iterator[Telling]:
-        """What they tell, some attributes after the others, but for those that are left out."""
+        """What they tell but by their arguments, some attributes after the others, but for those that are left out."""
         for name in self.columns.columns:
             if name not in left_out and name not in _NO_ATTRIBUTES:
                 yield self._telling(name)
-        if self.arguments is not None:
-            yield from self.arguments.tellings(left_out)
 
-    def untold(self) -> Iterator[str]:
-        """Attributes that one side, or both, does not tell of any row."""
-        for name in self.columns.columns:
-            if name not in _NO_ATTRIBUTES and self.columns.drop_nulls(name)["is_chosen"].n_unique() < 2:
-                yield name
-        if self.arguments is not None:
-            sides = self.arguments.calls.join(self.columns.select("row", "is_chosen"), on="row").select(
-                "of", "is_chosen"
-            )
-            told = self.arguments.found.select("of", "attribute").unique().join(sides.unique(), on="of")
-            both = told.group_by("attribute").agg(pl.col("is_chosen").n_unique()).filter(pl.col("is_chosen") > 1)
-            yield from (name for name in ARGUMENT_ATTRIBUTES if name not in both["attribute"])
+    def sides(self) -> dict[str, set[bool]]:
+        """By attribute the sides, chosen or not, that tell it of any row."""
+        return {
+            name: set(self.columns.drop_nulls(name)["is_chosen"].unique())
+            for name in self.columns.columns
+            if name not in _NO_ATTRIBUTES
+        }
 
     def _telling(self, name: str) -> Telling:
         own = self.columns.select("row", "agent_name", value=name)
@@ -182,7 +173,7 @@ _NO_ATTRIBUTES: Final = ("row", "is_chosen", "agent_name")
 
 
 def told_of(analysis: Analysis, of: Kind, rows: pl.DataFrame, *, count_untold: bool = False) -> Told:
-    """What calls or runs tell.
+    """What calls or runs tell, but by arguments.
 
     Args:
         analysis: where they are from.
@@ -192,7 +183,7 @@ def told_of(analysis: Analysis, of: Kind, rows: pl.DataFrame, *, count_untold: b
     """
     told = _of_a_run(analysis, rows) if of == "runs" else _of_a_call(analysis, rows)
     columns = pl.concat([rows.select(_NO_ATTRIBUTES), *told], how="horizontal")
-    return Told(columns, arguments_of(rows) if of == "calls" else None, count_untold)
+    return Told(columns, count_untold)
 
 
 def _scoped(each: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -222,12 +213,16 @@ def _times() -> dict[str, pl.Expr]:
 
 def _configured(analysis: Analysis, rows: pl.DataFrame) -> pl.DataFrame:
     """The template of the system prompt and the version, of the run and agent of each row."""
-    made = analysis.versioned.select(
-        "run_id",
-        "agent_name",
-        prompt=pl.concat_str(pl.lit("sha256:"), pl.col("prompt").str.slice(0, 12)),
-        configuration=pl.concat_str(pl.lit("version "), "version"),
-    ).unique(["run_id", "agent_name"], keep="first", maintain_order=True)
+    made = (
+        analysis.versioned.join(rows, on="run_id", how="semi", maintain_order="left")
+        .select(
+            "run_id",
+            "agent_name",
+            prompt=pl.concat_str(pl.lit("sha256:"), pl.col("prompt").str.slice(0, 12)),
+            configuration=pl.concat_str(pl.lit("version "), "version"),
+        )
+        .unique(["run_id", "agent_name"], keep="first", maintain_order=True)
+    )
     on = ["run_id", "agent_name"]
     return rows.select(on).join(made, on=on, how="left", nulls_equal=True, maintain_order="left").drop(on)
 

@@ -10,7 +10,8 @@ from aftertrace.analyzer.documents.periods import instant
 from aftertrace.analyzer.documents.row_links import can_be_typed
 from aftertrace.analyzer.documents.words import count
 from aftertrace.analyzer.reading.select import Filter
-from aftertrace.analyzer.statistics.lifts import FEWEST_RUNS, RARE_BELOW, name_of
+from aftertrace.analyzer.statistics.lift_sums import FEWEST_RUNS
+from aftertrace.analyzer.statistics.lifts import RARE_BELOW, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

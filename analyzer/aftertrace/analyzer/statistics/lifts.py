@@ -7,13 +7,14 @@ among the rows that tell it: what is not told is neither a value nor a differenc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
 
 import polars as pl
 
+from aftertrace.analyzer.statistics.lift_sums import FEWEST_RUNS, KEY, Sums, is_enough
 from aftertrace.analyzer.statistics.significance import (
     Clusters,
     Ratio,
@@ -59,42 +60,16 @@ LIFTS: Final[dict[str, tuple[pl.DataType | type[pl.DataType], str]]] = {
 }
 """Columns of what is more or less frequent among the chosen."""
 SCHEMA: Final = pl.Schema({name: kind for name, (kind, _) in LIFTS.items()})
-FEWEST_RUNS: Final = 3
-"""With fewer on a side nothing is tested; and what fewer runs have is not looked at."""
-FEWEST_ROWS: Final = 3
 FOUND_AT_MOST: Final = 0.05
 """The rate of false discoveries among what is said to be more or less frequent."""
-RUNS_NAMED: Final = 3
 RARE_BELOW: Final = 0.05
 """What fewer of the chosen have comes after the rest: it may be sure, and explains little."""
-KEY: Final = ["attribute", "within", "argument", "value"]
-"""What makes a value of an attribute."""
 _KINDS: Final = {
     "argument_given": "is",
     "argument_begins": "begins with",
     "argument_host": "leads to",
     "argument_size": "is",
 }
-TOLD: Final = pl.Schema({"row": pl.UInt32(), "key": pl.UInt32()})
-"""One row per row and value that it has, by number; each once."""
-KEYS: Final = pl.Schema({"key": pl.UInt32(), "scope": pl.String(), **dict.fromkeys(KEY, pl.String())})
-"""What each number stands for; `scope` names the rows among which it counts, as in `KNOWN`."""
-KNOWN: Final = pl.Schema({"row": pl.UInt32(), "scope": pl.String()})
-"""One row per row and scope that it tells."""
-SIDES: Final = pl.Schema({"row": pl.UInt32(), "run_id": pl.String(), "is_chosen": pl.Boolean()})
-"""One row per row that is compared, by its number; rows of one run hang together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Telling:
-    """What rows tell of some attributes: all values of each."""
-
-    values: pl.DataFrame
-    """Columns as in `TOLD`."""
-    keys: pl.DataFrame
-    """Columns as in `KEYS`."""
-    known: pl.DataFrame
-    """Columns as in `KNOWN`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,37 +101,25 @@ class _Look:
     """
 
 
-def lifts(tellings: Iterable[Telling], sides: pl.DataFrame, order: Sequence[str] = ()) -> Lifts:
+def lifts(found: Sums, sizes: Mapping[bool, int], order: Sequence[str] = (), left_out: int = 0) -> Lifts:
     """What is more or less frequent among the chosen.
 
     Args:
-        tellings: what rows tell; taken one after the other, so that they need not all be there at once.
-        sides: columns as in `SIDES`.
+        found: what all rows tell.
+        sizes: how many rows are chosen, and how many are not.
         order: attributes, the one first that names a set of rows which several attributes tell.
+        left_out: how many values there are, of too few rows or runs, that are not in the sums.
     """
-    names = sides["run_id"].unique().sort()
-    sides = sides.select("row", "is_chosen", run=pl.col("run_id").rank("dense") - 1)
-    counted, left_out = list[pl.DataFrame](), 0
-    for telling in tellings:
-        seen = telling.values.join(sides, on="row")
-        common = seen.group_by("key").agg(pl.len().alias("rows"), pl.col("run").n_unique().alias("runs"))
-        enough = common.filter((pl.col("rows") >= FEWEST_ROWS) & (pl.col("runs") >= FEWEST_RUNS)).select("key")
-        left_out += common.height - enough.height
-        keys = telling.keys.join(enough, on="key", how="semi")
-        known = telling.known.join(keys, on="scope", how="semi").join(sides, on="row")
-        counted.append(_counted(seen.join(enough, on="key", how="semi"), keys, known))
-    if not counted:
-        return Lifts(pl.DataFrame(schema=SCHEMA), left_out)
-    sizes = dict(sides.group_by("is_chosen").agg(pl.len()).iter_rows())
-    looks = [_look(row, sizes) for row in _merged(pl.concat(counted), order).iter_rows(named=True)]
-    ranked = _ranked(looks, sizes, lambda run: names[run])
-    return Lifts(pl.DataFrame(ranked, schema=SCHEMA, orient="row"), left_out)
+    enough = found.values.filter(is_enough())
+    looks = [_look(row, sizes) for row in _merged(_counted(enough, found.scopes), order).iter_rows(named=True)]
+    ranked = _ranked(looks, sizes)
+    return Lifts(pl.DataFrame(ranked, schema=SCHEMA, orient="row"), left_out + found.values.height - enough.height)
 
 
-def _ranked(looks: Sequence[_Look], sizes: dict[bool, int], run_of: Callable[[int], str]) -> list[dict[str, Any]]:
+def _ranked(looks: Sequence[_Look], sizes: Mapping[bool, int]) -> list[dict[str, Any]]:
     """The rows of what was looked at, corrected for all of it, by rank."""
     corrected = iter(benjamini_hochberg([look.ratio.p for look in looks if look.ratio is not None]))
-    rows = [_row(look, None if look.ratio is None else next(corrected), run_of) for look in looks]
+    rows = [_row(look, None if look.ratio is None else next(corrected)) for look in looks]
     places = {"more": 0, "less": 2, "not_shown": 3, "too_few": 4}
     rare = RARE_BELOW * sizes.get(True, 0)
 
@@ -169,38 +132,9 @@ def _ranked(looks: Sequence[_Look], sizes: dict[bool, int], run_of: Callable[[in
     return [{**row, "rank": rank} for rank, (row, _) in enumerate(ranked, start=1)]
 
 
-def _counted(seen: pl.DataFrame, keys: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Per value the sums over runs of each side that make `Clusters`, and which rows have it."""
-    t, o = pl.col("t"), pl.col("o")
-    totals = known.group_by("scope", "is_chosen", "run").agg(pl.len().cast(pl.Int64).alias("t"))
-    scopes = totals.group_by("scope", "is_chosen").agg(
-        pl.len().cast(pl.Int64).alias("runs"), t.sum().alias("total"), (t * t).sum().alias("total_total")
-    )
-    by_run = seen.group_by("key", "is_chosen", "run").agg(pl.len().cast(pl.Int64).alias("o"))
-    sums = (
-        by_run.join(keys.select("key", "scope"), on="key")
-        .join(totals, on=["scope", "is_chosen", "run"])
-        .group_by("key", "is_chosen")
-        .agg(o.sum().alias("of"), (o * o).sum().alias("of_of"), (o * t).sum().alias("of_total"), pl.len().alias("had"))
-    )
-    first_runs = pl.col("run").unique().sort().head(RUNS_NAMED)
-    marks = seen.group_by("key").agg(
-        # Which rows have it, as two numbers: equal where the rows are.
-        pl.col("row").hash(1).bitwise_xor().alias("first_mark"),
-        pl.col("row").hash(2).bitwise_xor().alias("second_mark"),
-    )
-    runs = by_run.group_by("key").agg(
-        first_runs.alias("runs_of_any"),
-        pl.col("run").filter("is_chosen").unique().sort().head(RUNS_NAMED).alias("runs_of_chosen"),
-    )
-    whole = keys.join(marks, on="key").join(runs, on="key")
-    for is_chosen, side in ((True, "chosen"), (False, "others")):
-        for told, on in ((scopes, "scope"), (sums, "key")):
-            mine = told.filter(pl.col("is_chosen") == is_chosen).drop("is_chosen")
-            mine = mine.rename({name: f"{side}_{name}" for name in mine.columns if name != on})
-            whole = whole.join(mine, on=on, how="left")
-    numbers = [name for name in whole.columns if name.startswith(("chosen_", "others_"))]
-    whole = whole.with_columns(pl.col(numbers).fill_null(0).cast(pl.Int64))
+def _counted(values: pl.DataFrame, scopes: pl.DataFrame) -> pl.DataFrame:
+    """The sums of values with those of their scopes, but for what all rows have, or none of one side can."""
+    whole = values.join(scopes, on="scope", how="left")
     both = (pl.col("chosen_total") > 0) & (pl.col("others_total") > 0)
     had_by_all = pl.sum_horizontal("chosen_of", "others_of") == pl.sum_horizontal("chosen_total", "others_total")
     return whole.filter(both & ~had_by_all)
@@ -230,7 +164,7 @@ def name_of(row: dict[str, Any]) -> str:
     return f"{of} = {value}" if row["within"] is None else f"{row['within']}: {of} = {value}"
 
 
-def _look(row: dict[str, Any], sizes: dict[bool, int]) -> _Look:
+def _look(row: dict[str, Any], sizes: Mapping[bool, int]) -> _Look:
     chosen, others = (
         Clusters(*(row[f"{side}_{name}"] for name in ("runs", "of", "total", "of_of", "of_total", "total_total")))
         for side in ("chosen", "others")
@@ -253,7 +187,7 @@ def _nearer(low: float, high: float) -> float:
     return max(low, 1 / high if high else inf)
 
 
-def _row(look: _Look, q: float | None, run_of: Callable[[int], str]) -> dict[str, Any]:
+def _row(look: _Look, q: float | None) -> dict[str, Any]:
     row, ratio = look.row, look.ratio
     key = "\x1f".join("\x00" if row[name] is None else row[name] for name in KEY)
     return {
@@ -271,7 +205,7 @@ def _row(look: _Look, q: float | None, run_of: Callable[[int], str]) -> dict[str
         "p": ratio and ratio.p,
         "q": q,
         "verdict": _verdict(ratio, q),
-        "run_ids": [run_of(run) for run in row["runs_of_chosen"] or row["runs_of_any"]],
+        "run_ids": row["runs_of_chosen"] or row["runs_of_any"],
     }
 
 
