@@ -195,7 +195,11 @@ EVENTS: Final = pa.schema(
             '`{"aftertrace.cut":{"begins":…,"characters":…,"digest":…}}`',
         ),
         _column("arguments_digest", pa.string(), "tagged digest of the whole arguments"),
-        _column("content", pa.string(), "start of a result, prompt or text shown, cut to 2,048 characters"),
+        _column(
+            "content",
+            pa.string(),
+            "start of a result, prompt or text shown, cut to 2,048 characters; or a reference to it",
+        ),
         _column("content_digest", pa.string(), "tagged digest of the whole content"),
         _column("rule", pa.string(), "named rule by which the dialect read it so"),
         _column("attributes", pa.string(), "JSON object of further short attributes"),
