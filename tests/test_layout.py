@@ -127,7 +127,7 @@ def test_reading_loads_no_pandas(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("arranged", "loads"), [("memory.arrange()", False), ("", True)])
 def test_the_drain_and_its_readers_load_no_pandas(arranged: str, *, loads: bool) -> None:
     """Nor for the first column that they make; the control is a process that makes one without their arrangement."""
-    made = f"import sys, pyarrow\nfrom aftertrace.ingest import memory\n{arranged}\nprint(pyarrow.array([1])[0])"
+    made = f"import sys, pyarrow\nfrom aftertrace.store import memory\n{arranged}\nprint(pyarrow.array([1])[0])"
     told = python("-c", f"{made}\nprint('pandas' in sys.modules)").stdout.split()
     assert told == ["1", str(loads)]
 

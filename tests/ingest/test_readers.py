@@ -17,7 +17,6 @@ import pytest
 from tests.cli.served import gone
 from tests.ingest.drain_samples import NOON_NS, logs, traces
 
-from aftertrace.ingest import readers as readers_module
 from aftertrace.ingest.batch import in_this_process
 from aftertrace.ingest.items import items_of
 from aftertrace.ingest.readers import WORTH_STRETCHES, Readers
@@ -57,7 +56,7 @@ def told(reads: Iterator[Read]) -> list[object]:
 def warmed(readers: Readers, count: int = 2) -> None:
     """Have so many readers ready: until then this process reads alone."""
     deadline = time.monotonic() + PATIENCE_S
-    while sum(reader.is_ready for reader in readers._readers) < count:
+    while sum(reader.is_ready for reader in readers.processes._readers) < count:
         assert time.monotonic() < deadline
         told(readers(STRETCHES))
 
@@ -76,14 +75,14 @@ def test_what_a_reader_was_given_when_it_ended_is_read_again(
 ) -> None:
     """One that is stopped holds a stretch for as long as it lives; the next call has as many readers as before."""
     warmed(readers)
-    victim = readers._readers[0].process
+    victim = readers.processes._readers[0].process
     victim.send_signal(signal.SIGSTOP)
     killing = threading.Timer(0.2, victim.kill)
     killing.start()
     with caplog.at_level(logging.WARNING):
         assert told(readers(STRETCHES)) == told(in_this_process(STRETCHES))
     killing.join()
-    assert caplog.messages == ["a reader ended with exit code -9; what it was given is read again"]
+    assert caplog.messages == ["a reader ended with exit code -9; what it was given is done again"]
     warmed(readers)
 
 
@@ -92,9 +91,9 @@ def test_a_drain_goes_on_alone_when_no_reader_stays(readers: Readers, monkeypatc
     monkeypatch.setattr(sys, "executable", "/bin/false")
     for _ in range(4):
         assert told(readers(STRETCHES)) == told(in_this_process(STRETCHES))
-        for reader in readers._readers:
+        for reader in readers.processes._readers:
             reader.process.wait(PATIENCE_S)
-    assert readers._readers == []
+    assert readers.processes._readers == []
 
 
 def test_a_drain_goes_on_alone_where_no_reader_can_start(
@@ -110,9 +109,7 @@ def test_a_drain_goes_on_alone_where_no_reader_can_start(
     for _ in range(8):
         assert told(readers(STRETCHES)) == told(in_this_process(STRETCHES))
     assert len(list(Path("/proc/self/fd").iterdir())) == open_before
-    assert set(caplog.messages) == {
-        "a reader did not start: Resource temporarily unavailable; the drain reads without it"
-    }
+    assert set(caplog.messages) == {"a reader did not start: Resource temporarily unavailable; it goes on without it"}
     assert len(caplog.messages) == 5
 
 
@@ -126,7 +123,7 @@ def test_what_an_interrupted_turn_left_is_no_answer_of_the_next(
         raise OSError(errno.EIO, "input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(readers_module, "read", fail)
+        broken.setattr(readers.processes, "_work", fail)
         with pytest.raises(OSError, match="input/output"):
             readers(STRETCHES)
     few = STRETCHES[1:WORTH_STRETCHES]
@@ -140,7 +137,7 @@ import time
 from tests.ingest import test_readers
 readers = test_readers.Readers(1)
 test_readers.warmed(readers, 1)
-print(readers._readers[0].process.pid, flush=True)
+print(readers.processes._readers[0].process.pid, flush=True)
 time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
@@ -155,4 +152,4 @@ def test_few_records_start_nothing() -> None:
     """A request now and then is read where it is."""
     idle = Readers(2)
     assert told(idle(STRETCHES[: WORTH_STRETCHES - 1])) == told(in_this_process(STRETCHES[: WORTH_STRETCHES - 1]))
-    assert idle._readers == []
+    assert idle.processes._readers == []

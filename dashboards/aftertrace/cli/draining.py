@@ -58,11 +58,11 @@ def run(data: Path, *, follow: bool, stopping: threading.Event, processes: int) 
         Unavailable: another drain runs and does not end.
         Corrupt: the log of a table or the store's key is damaged.
     """
-    from aftertrace.ingest import memory
     from aftertrace.ingest.drain import DrainOptions
-    from aftertrace.ingest.readers import spare_cores
+    from aftertrace.store import memory
     from aftertrace.store.folder import open_folder
     from aftertrace.store.ledger.sealer import seal
+    from aftertrace.store.processes import spare_cores
 
     layout = open_folder(data)
     wait_for_lock(layout.drain_lock)

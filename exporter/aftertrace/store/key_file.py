@@ -62,7 +62,7 @@ def numbers_of(keys: pl.DataFrame) -> list[int]:
     import polars as pl
 
     texts = keys.select(pl.concat_str("kind", "key", separator="\x1f")).to_series()
-    return [crc32(text.encode("utf-8", "surrogatepass")) for text in texts]
+    return [crc32(text.encode("utf-8", "surrogatepass")) for text in texts.to_list()]
 
 
 def made(numbers: Sequence[int], parts: Sequence[int]) -> bytes:

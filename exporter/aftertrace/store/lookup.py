@@ -38,8 +38,6 @@ _CACHED_SNAPSHOTS: Final = 8
 _KEPT_GROUPS: Final = 32
 _MANY_KEYS: Final = 256
 """For more keys than this, lookup files are read whole, once: most of their buckets are asked for."""
-_NUMBER_CHARACTERS: Final = 8
-"""So many hexadecimal digits of a run's id are its number in a lookup file: a range of them is a beginning of ids."""
 _DRAFT_S: Final = 60.0
 """A draft that is older than this belongs to nobody who is still writing it."""
 
@@ -67,7 +65,7 @@ def made(table: str, rows: pa.Table) -> bytes:
     frame, part = pl.DataFrame(rows.select(columns_read(table))), pl.col("row") // parquet.ROW_GROUP_ROWS
     keys = wire_keys(frame).select("kind", "key", part=part).unique()
     runs = run_names.nodes(frame).select("node", part=part).unique().collect()
-    numbers = [int(run_names.name_of(node)[:_NUMBER_CHARACTERS], 16) for node in runs["node"]]
+    numbers = list(map(run_names.number_of, runs["node"].to_list()))
     return key_file.made([*key_file.numbers_of(keys), *numbers], [*keys["part"], *runs["part"]])
 
 
@@ -166,13 +164,16 @@ class Reader:
         """
         import polars as pl
 
-        head = beginning[:_NUMBER_CHARACTERS]
-        between = int(head.ljust(_NUMBER_CHARACTERS, "0"), 16), int(head.ljust(_NUMBER_CHARACTERS, "f"), 16)
+        head = beginning[: run_names.NUMBER_CHARACTERS]
+        between = (
+            int(head.ljust(run_names.NUMBER_CHARACTERS, "0"), 16),
+            int(head.ljust(run_names.NUMBER_CHARACTERS, "f"), 16),
+        )
         objects = objects_of(self._snapshot.layout)
         found = [pl.DataFrame(schema={"kind": pl.String, "key": pl.String})]
         for table in KEYED:
             # What one id leads to is read next, and all of it; a short beginning leads to much that is not.
-            columns = TABLES[table].schema.names if len(beginning) >= _NUMBER_CHARACTERS else run_names.COLUMNS
+            columns = TABLES[table].schema.names if len(beginning) >= run_names.NUMBER_CHARACTERS else run_names.COLUMNS
             for path, day in _files(self._snapshot, table):
                 groups = key_file.parts_within(objects, key_of(table, path), [between])
                 for rows in self._groups(table, path, day, groups, columns):

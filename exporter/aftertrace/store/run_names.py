@@ -18,6 +18,8 @@ OWNER: Final = ("source", "service_name")
 """What ids are scoped by: sessions `s1` of two programs never meet."""
 POINTER: Final = ("receiver", "seq", "index")
 ID_CHARACTERS: Final = 16
+NUMBER_CHARACTERS: Final = 8
+"""So many hexadecimal digits of a run's id are its number in a lookup file: a range of them is a beginning of ids."""
 _REMEMBERED: Final = 8_192
 """So many runs are asked for again soon: by the events of their spans, and by what comes next of them."""
 COLUMNS: Final = (*POINTER, *OWNER, "trace_id", "run_key", "conversation_id", "turn_id")
@@ -28,6 +30,11 @@ COLUMNS: Final = (*POINTER, *OWNER, "trace_id", "run_key", "conversation_id", "t
 def name_of(key: str) -> str:
     """The id of a run whose least key is this."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:ID_CHARACTERS]
+
+
+def number_of(key: str) -> int:
+    """What the id of a run whose least key is this begins with, `NUMBER_CHARACTERS` of it, as a number."""
+    return int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()[: NUMBER_CHARACTERS // 2])
 
 
 def joined(*parts: pl.Expr | str) -> pl.Expr:

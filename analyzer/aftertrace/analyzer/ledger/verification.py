@@ -1,8 +1,8 @@
 """Verifying a store in a process of its own: `python -P -m aftertrace.analyzer.ledger.verification`.
 
-Reading all that is stored takes minutes, a core and the memory of its largest file, which whoever shows pages must not
-be held up by. The process tells on standard output, a line of JSON each, how far it is, and at last what it found; it
-ends when nobody reads that any more.
+Reading all that is stored takes minutes, all cores and the memory of its largest files, which whoever shows pages
+must not be held up by. The process tells on standard output, a line of JSON each, how far it is, and at last what it
+found; it ends when nobody reads that any more.
 """
 
 from __future__ import annotations

@@ -57,6 +57,10 @@ class Erased:
             self.leaves.setdefault(table, {}).update(of)
         self.done |= other.done
 
+    def requests(self, table: str) -> frozenset[_Request]:
+        """Those of which rows of a table were erased, or are to be."""
+        return frozenset((*self.leaves.get(table, ()), *((receiver, seq) for receiver, seq, _ in self.done)))
+
     def of(self, table: str, request: _Request) -> Mapping[Place, bytes]:
         """Hashes of the rows of a request that are erased."""
         return self.leaves.get(table, {}).get(request, {})

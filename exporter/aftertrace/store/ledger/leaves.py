@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any, Final
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ _PART_BYTES: Final = 64 << 20
 """So much of a table is written out at a time: some times as much is in memory meanwhile."""
 
 
-def leaves_of(table: str, rows: pa.Table, salts: Sequence[bytes | None]) -> Iterator[bytes]:
+def leaves_of(table: str, rows: pa.Table, salts: Sequence[bytes | None]) -> list[bytes]:
     """The leaves of rows of `evidence`, `spans` or `events`, in their order.
 
     Args:
@@ -30,32 +30,33 @@ def leaves_of(table: str, rows: pa.Table, salts: Sequence[bytes | None]) -> Iter
     Raises:
         Corrupt: a row does not say which one it is.
     """
-    done = 0
+    leaves: list[bytes] = []
     for part in _parts(rows.drop_columns([SALT]) if SALT in rows.column_names else rows):
-        yield from _leaves(table, part, salts[done : done + part.num_rows])
-        done += part.num_rows
+        leaves += _leaves(table, part, salts[len(leaves) : len(leaves) + part.num_rows])
+    return leaves
 
 
-def _leaves(table: str, rows: pa.Table, salts: Sequence[bytes | None]) -> Iterator[bytes]:
+def _leaves(table: str, rows: pa.Table, salts: Sequence[bytes | None]) -> list[bytes]:
     held = CONTENT[table]
+    content_tag, row_tag = (tag + table.encode() + b"\n" for tag in (CONTENT_TAG, ROW_TAG))
     content = _fields(rows, sorted(held & set(rows.column_names)))
     envelope = _fields(rows, sorted(set(rows.column_names) - held))
-    salt_end, content_tag, row_tag = (tag + table.encode() + b"\n" for tag in (b"", CONTENT_TAG, ROW_TAG))
-    places = zip(rows.column("index").to_pylist(), _ordinals(rows), strict=True)
-    for salt, place, told, others in zip(salts, places, content, envelope, strict=True):
-        own = sha256(b"".join((content_tag, _own(salt, salt_end, place), told))).digest()
-        yield sha256(b"".join((row_tag, own, others))).digest()
+    return [
+        sha256(b"".join((row_tag, sha256(b"".join((content_tag, own, told))).digest(), others))).digest()
+        for own, told, others in zip(_own(table, rows, salts), content, envelope, strict=True)
+    ]
 
 
-def _own(salt: bytes | None, end: bytes, place: tuple[int | None, int | None]) -> bytes:
-    index, ordinal = place
-    if index is None or ordinal is None or index < 0 or ordinal < 0:
+def _own(table: str, rows: pa.Table, salts: Sequence[bytes | None]) -> Iterator[bytes]:
+    """What stands for the salt of the request in each row."""
+    columns = [rows.column(name) for name in ("index", "ordinal") if name in rows.column_names]
+    if any(column.null_count or pc.min(column).as_py() < 0 for column in columns):
         raise Corrupt("read row: no index or ordinal, expected both; restore its file from a backup")
-    return sha256(b"".join((SALT_TAG, salt or b"", end, PLACE.pack(index, ordinal)))).digest()
-
-
-def _ordinals(rows: pa.Table) -> Sequence[int | None]:
-    return rows.column("ordinal").to_pylist() if "ordinal" in rows.column_names else [0] * rows.num_rows
+    begins = {salt: b"".join((SALT_TAG, salt or b"", table.encode(), b"\n")) for salt in set(salts)}
+    index, ordinals = columns[0].to_pylist(), columns[1].to_pylist() if len(columns) > 1 else repeat(0, len(salts))
+    place = PLACE.pack
+    for salt, at, ordinal in zip(salts, index, ordinals, strict=True):
+        yield sha256(begins[salt] + place(at, ordinal)).digest()
 
 
 def _parts(rows: pa.Table) -> Iterator[pa.Table]:
@@ -70,36 +71,34 @@ def _parts(rows: pa.Table) -> Iterator[pa.Table]:
 
 def _fields(rows: pa.Table, names: Sequence[str]) -> Iterator[memoryview]:
     """The fields of each row, one after the other."""
-    written = [field for name in names if (field := _field(name, rows.column(name))) is not None]
-    if not written:
+    parts = [part for name in names for part in _field(name, rows.column(name))]
+    if not parts:
         return iter([memoryview(b"")] * rows.num_rows)
-    joined = (
-        pc.binary_join_element_wise(*written, b"", null_handling="replace", null_replacement="")
-        if len(written) > 1
-        else written[0]
-    )
-    return _each(joined)
+    return _each(_joined(parts, null_handling="replace", null_replacement=""))
 
 
-def _field(name: str, column: pa.ChunkedArray) -> pa.Array | None:
-    """A column as fields; null where its rows have none, None where none has any."""
+def _field(name: str, column: pa.ChunkedArray) -> list[pa.Array | pa.Scalar]:
+    """A column as fields, in parts that are to be joined; null where its rows have none."""
     (array,) = column.chunks
     if array.null_count == len(array):
-        return None
+        return []
     begin = name.encode() + b"\x00"
     if pa.types.is_integer(array.type) or pa.types.is_date32(array.type):
         if pa.types.is_date32(array.type):
             array = array.cast(pa.int32())
-        return _joined(begin + b"\x08\x00\x00\x00", _numbers(array.cast(pa.int64())))
-    if pa.types.is_floating(array.type):
-        return _joined(begin + b"\x08\x00\x00\x00", _numbers(array.cast(pa.float64())))
-    values = array.cast(pa.binary())
-    lengths = _numbers(pc.binary_length(values))
-    return _joined(begin, lengths, values)
+        parts = [begin + b"\x08\x00\x00\x00", _numbers(array.cast(pa.int64()))]
+    elif pa.types.is_floating(array.type):
+        parts = [begin + b"\x08\x00\x00\x00", _numbers(array.cast(pa.float64()))]
+    else:
+        values = array.cast(pa.binary())
+        parts = [begin, _numbers(pc.binary_length(values)), values]
+    parts[0] = pa.scalar(parts[0], pa.binary())
+    # Where some rows have none, those have no name and length of it either.
+    return [_joined(parts)] if array.null_count else parts
 
 
-def _joined(begin: bytes, *parts: pa.Array) -> pa.Array:
-    return pc.binary_join_element_wise(pa.scalar(begin, pa.binary()), *parts, pa.scalar(b"", pa.binary()))
+def _joined(parts: Sequence[pa.Array | pa.Scalar], **options: str) -> pa.Array:
+    return pc.binary_join_element_wise(*parts, pa.scalar(b"", pa.binary()), **options)
 
 
 def _numbers(array: pa.Array) -> pa.Array:

@@ -20,18 +20,18 @@ from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.folder import check_format
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
-from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.verify import signed
 from aftertrace.store.verify.account import Account
 from aftertrace.store.verify.expected import Expected
 from aftertrace.store.verify.frames import check_frames, check_put_aside
+from aftertrace.store.verify.hashing import ORIGINS, Request
 from aftertrace.store.verify.history import check_history
 from aftertrace.store.verify.kept_answers import check_kept
 from aftertrace.store.verify.refused import check_refused
 from aftertrace.store.verify.report import Findings, LogReport, Report
-from aftertrace.store.verify.rows import ORIGINS, Comparing, Request, Standing, missing, tell_apart
+from aftertrace.store.verify.rows import Comparing, Standing, missing, tell_apart
 from aftertrace.store.verify.signed import Opened
 from aftertrace.store.wire_keys import KEYED
 from aftertrace.tlog.checkpoint import Checkpoint
@@ -67,6 +67,8 @@ class Asked:
     """Compares kept answers with the records, tells what differs, and of how many runs; None where nothing that is kept
     counts. Given by whoever can derive."""
     patience_s: float = PATIENCE_S
+    readers: int | None = None
+    """Processes that read beside this one; None: one for each other core, where there is much to read."""
 
     def is_in(self, day: date) -> bool:
         """Whether a day of receipt is asked for."""
@@ -144,18 +146,23 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
     )
     for account in accounts:
         standing.erased.take(account.orders.erased)
-    comparing = Comparing(layout, objects_of(layout), standing, findings)
+    comparing = Comparing(layout, standing, findings, asked.readers)
+    open_things.callback(comparing.close)
     read_bytes = 0
     for table in _IN_ORDER:
         claims = [(account.name, account.claims[table]) for account in accounts if table in account.claims]
         log_of_table, version = commits.log_of(layout, table), pinned.versions.get(table, -1)
         live = check_history(log_of_table, version, claims, findings, is_whole=standing.is_whole)
-        for file in live:
-            # An origin stands on the day on which it came first; and which requests are a run's is read from all files
-            # with ids, and what leads to them: one that was forged would hide some.
-            if table in ORIGINS or (asked.is_in(file.day) and (table in KEYED or standing.may_have(file))):
-                read_bytes += comparing.file(table, file, version)
-                progress(read_bytes)
+        # An origin stands on the day on which it came first; and which requests are a run's is read from all files with
+        # ids, and what leads to them: one that was forged would hide some.
+        chosen = (
+            file
+            for file in live
+            if table in ORIGINS or (asked.is_in(file.day) and (table in KEYED or standing.may_have(file)))
+        )
+        for size_bytes in comparing.files(table, chosen, version):
+            read_bytes += size_bytes
+            progress(read_bytes)
         if table in ORIGINS:
             comparing.missing_origins(table, version)
         if table in commits.SEQUENCED:

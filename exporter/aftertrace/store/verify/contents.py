@@ -41,6 +41,33 @@ class DestroyedContents:
         self.done |= self._by_order.pop(ident, set())
 
 
+@dataclass(frozen=True, slots=True)
+class Referred:
+    """What some records refer to."""
+
+    references: tuple[Reference, ...] = ()
+    unchecked: str | None = None
+    """Why that is not known; None where it is."""
+
+
+def referred(layout: Layout, evidence: pa.Table) -> Referred:
+    """The references in rows of `evidence` of this data folder."""
+    # Where nothing was replaced in a request, whatever looks like one is its sender's.
+    rows = evidence.filter(pc.greater(evidence.column("redactions"), 0))
+    if not rows.num_rows:
+        return Referred()
+    rows = rows.filter(pc.is_in(rows.column("receiver"), pa.array(layout.receivers(), pa.string())))
+    records = rows.filter(pc.match_substring(rows.column("record"), BEGINS)).column("record").to_pylist()
+    if not records:
+        return Referred()
+    try:
+        key = read_store_key(layout)
+    except Corrupt as damage:
+        return Referred(unchecked=str(damage))
+    told = {of.name: of for record in records for _, of in reference.found(record.decode("utf-8", "replace"), key)}
+    return Referred(tuple(told.values()))
+
+
 class References:
     """What records of this data folder refer to."""
 
@@ -48,43 +75,25 @@ class References:
         """Nothing is known yet."""
         self._layout = layout
         self._findings = findings
-        self._own = pa.array(layout.receivers(), pa.string())
-        self._texts: set[str] = set()
         self._found: dict[str, Reference] = {}
-        self._key: bytes | None = None
+        self._is_unchecked = False
 
-    def take(self, evidence: pa.Table) -> None:
-        """Know the references in rows of `evidence`."""
-        # Where nothing was replaced in a request, whatever looks like one is its sender's.
-        rows = evidence.filter(
-            pc.and_(pc.greater(evidence.column("redactions"), 0), pc.is_in(evidence.column("receiver"), self._own))
-        )
-        if not rows.num_rows:
-            return
-        records = rows.filter(pc.match_substring(rows.column("record"), BEGINS)).column("record").to_pylist()
-        if not records or not self._has_key():
-            return
-        for record in records:
-            for _, of in reference.found(record.decode("utf-8", "replace"), self._key or b""):
-                self._found[of.name] = of
-
-    def _has_key(self) -> bool:
-        if self._key is None:
-            try:
-                self._key = read_store_key(self._layout)
-            except Corrupt as damage:
-                self._findings.add("unchecked", self._layout.blobs.name, f"blobs are not looked at: {damage}")
-                self._key = b""
-        return bool(self._key)
+    def take(self, told: Referred) -> None:
+        """Know what was found in a file."""
+        self._found.update({of.name: of for of in told.references})
+        if told.unchecked is not None and not self._is_unchecked:
+            self._findings.add("unchecked", self._layout.blobs.name, f"blobs are not looked at: {told.unchecked}")
+            self._is_unchecked = True
 
     def check(self, destroyed: DestroyedContents) -> None:
         """Compare what is there with what is referred to, and with what was destroyed."""
         gone = 0
         missing: list[str] = []
         differing: list[str] = []
+        key = read_store_key(self._layout) if self._found else b""
         for name, of in sorted(self._found.items()):
             try:
-                blobs.get(self._layout, of, self._key or b"")
+                blobs.get(self._layout, of, key)
                 if name in destroyed.done:
                     self._findings.add("destroyed_there", f"blobs/{name}", "a blob that the ledger has as destroyed")
             except blobs.Gone:

@@ -49,6 +49,22 @@ class Slot:
         return bool(self.seen & _bit(table))
 
 
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Where what is known of a receiver's requests can be read, by every process that has the file open."""
+
+    fd: int
+    after_seq: int
+    last_seq: int
+
+    def slot(self, seq: int) -> Slot | None:
+        """What is known of a request; None where nothing is."""
+        if not self.after_seq < seq <= self.last_seq:
+            return None
+        content = os.pread(self.fd, _SLOT.size, (seq - self.after_seq - 1) * _SLOT.size)
+        return _slot(content) if len(content) == _SLOT.size and content[0] == _KNOWN else None
+
+
 class Expected:
     """The requests of one receiver."""
 
@@ -74,12 +90,14 @@ class Expected:
             run.append(_SLOT.pack(_KNOWN, 0, day.toordinal(), *told, digest_of(frame.digest), b""))
         self._write(start, run)
 
+    @property
+    def slots(self) -> Slots:
+        """The same for other processes, as it is now; what is put later is not among it."""
+        return Slots(self._fd, self._after_seq, self.last_seq)
+
     def slot(self, seq: int) -> Slot | None:
         """What is known of a request; None where nothing is."""
-        if not self._after_seq < seq <= self.last_seq:
-            return None
-        content = os.pread(self._fd, _SLOT.size, self._at(seq))
-        return _slot(content) if len(content) == _SLOT.size and content[0] == _KNOWN else None
+        return self.slots.slot(seq)
 
     def saw(self, seq: int, slot: Slot, table: str, salt: bytes | None = None) -> None:
         """Know that rows of a request were found, and which salt they have."""

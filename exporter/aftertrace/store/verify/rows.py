@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from hashlib import sha256
-from itertools import groupby
-from typing import Final, TypeAlias
+from typing import Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from aftertrace.store import commits, lookup, parquet
-from aftertrace.store.digest import origin_digest
-from aftertrace.store.errors import Corrupt
+from aftertrace.store import commits, lookup
 from aftertrace.store.frame import SALT_BYTES
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger.erased import Erased, places_of
-from aftertrace.store.ledger.leaves import SALT, leaves_of
-from aftertrace.store.objects import Objects
-from aftertrace.store.schema import TABLES
+from aftertrace.store.ledger.erased import Erased
+from aftertrace.store.processes import Processes, spare_cores
 from aftertrace.store.verify.contents import References
 from aftertrace.store.verify.expected import Expected, Slot
+from aftertrace.store.verify.hashing import ORIGINS, Hashed, Piece, Request, Stretch, hashed
 from aftertrace.store.verify.history import Live
 from aftertrace.store.verify.report import Findings
-from aftertrace.store.wire_keys import KEYED
 from aftertrace.tlog.merkle import root_of
 
-Request: TypeAlias = tuple[str, int]
-"""Receiver and seq."""
-_Stretch: TypeAlias = tuple[Request, int, int]
-"""A request, and which rows are its own: the first, and the one behind the last."""
-ORIGINS: Final[Mapping[str, str]] = {"resources": "resource_digest", "scopes": "scope_digest"}
-"""Tables of what records have in common, and the column of `evidence` that names a row of each."""
+WORTH_BYTES: Final = 32 << 20
+"""Of files of a table: of less, all is read when the first of other processes has started."""
 _UNKNOWN: Final = bytes(SALT_BYTES)
 
 
@@ -98,54 +85,86 @@ class Counts:
 class Comparing:
     """Compares the files of the tables, `evidence` first: it has the salts."""
 
-    def __init__(self, layout: Layout, objects: Objects, standing: Standing, findings: Findings) -> None:
-        """Nothing is read yet."""
+    def __init__(self, layout: Layout, standing: Standing, findings: Findings, readers: int | None) -> None:
+        """Nothing is read yet; parameters as for `verify`."""
         self._layout = layout
-        self._objects = objects
         self._standing = standing
         self._findings = findings
         self.counts = Counts()
         self.references = References(layout, findings)
         self._named: dict[str, set[bytes]] = {table: set() for table in ORIGINS}
         """Digests of origins that evidence names and that were not found yet: few, as processes are beside records."""
+        self._is_shared = readers is not None
+        self._salts = {receiver: expected.slots for receiver, expected in standing.receivers.items()}
+        self._hashed = Processes[Piece, Hashed](
+            "aftertrace.store.verify",
+            hashed,
+            spare_cores() if readers is None else readers,
+            files=[each.fd for each in self._salts.values()],
+        )
 
-    def file(self, table: str, file: Live, version: int) -> int:
-        """Compare a file of a version of a table; returns how many bytes it has.
+    def close(self) -> None:
+        """End what reads beside this process."""
+        self._hashed.close()
+
+    def files(self, table: str, files: Iterable[Live], version: int) -> Iterator[int]:
+        """Compare files of a version of a table; gives how many bytes each has, when it is compared.
 
         Raises:
-            OSError: it cannot be reached, which says nothing of what is in it.
+            OSError: one cannot be reached, which says nothing of what is in it.
         """
+        listed = list(files)
+        sizes_bytes = sum(file.recorded[1] for file in listed if file.recorded is not None)
+        of_all = self._layout, table, self._salts, self._standing.chosen, self._standing.erased.requests(table)
+        pieces = (Piece(*of_all, file.path, file.day, file.recorded and file.recorded[0]) for file in listed)
+        self._is_shared |= sizes_bytes >= WORTH_BYTES
+        read = self._hashed(pieces) if self._is_shared else map(hashed, pieces)
+        for file, told in zip(listed, read, strict=True):
+            self._file(table, file, version, told)
+            yield told.size_bytes
+
+    def _file(self, table: str, file: Live, version: int, told: Hashed) -> None:
         where = f"tables/{table}/{file.path}"
-        try:
-            content = self._objects.get(f"{table}/{file.path}")
-        except FileNotFoundError:
+        if told.failure is not None:
+            raise told.failure
+        if not told.is_there:
             if self._is_replaced(table, file.path, version):
                 self._findings.add("unchecked", where, "replaced by a larger file while it was verified; verify again")
                 self.counts.replaced.add(table)
             else:
                 self._findings.add("file_missing", where, "no file, expected the one that was committed")
                 self._lost(table)
-            return 0
+            return
         self.counts.files += 1
-        if file.recorded is None or f"sha256:{sha256(content).hexdigest()}" != file.recorded[0]:
+        if not told.is_as_committed:
             self._findings.add("file_digest", where, "bytes differ from those that were committed")
-        try:
-            rows = parquet.read(pa.BufferReader(content), file.day, TABLES[table].schema)
-            if table in ORIGINS:
-                self._origins(table, rows)
-            else:
-                self._rows(table, rows)
-                self._lookup(table, file.path, rows)
-        except Corrupt as damage:
-            self._findings.add("rows_differ", where, str(damage))
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as refusal:
-            if isinstance(refusal, ConnectionError | TimeoutError):
-                raise
-            self._findings.add(
-                "file_unreadable", where, f"{type(refusal).__name__}, expected rows as they were written"
-            )
+        for strange in told.strange_origins:
+            self._findings.add("origin_differs", strange, "not the bytes that have this digest")
+        if table in ORIGINS:
+            self._named[table] -= told.origins
+        for origins, digests in (told.named or {}).items():
+            self._named[origins] |= digests
+        self.counts.evidence_bytes += told.record_bytes
+        self.references.take(told.referred)
+        for stretch in told.stretches:
+            self._stretch(table, stretch)
+        self._read_well(table, file, told)
+
+    def _read_well(self, table: str, file: Live, told: Hashed) -> None:
+        """Tell of what could not be read of a file, and of what finds its rows by id, which must find all of them."""
+        where, lookup_where = f"tables/{table}/{file.path}", f"tables/{lookup.key_of(table, file.path)}"
+        if told.corrupt is not None:
+            self._findings.add("rows_differ", where, told.corrupt)
+        if told.unreadable is not None:
+            self._findings.add("file_unreadable", where, f"{told.unreadable}, expected rows as they were written")
             self._lost(table)
-        return len(content)
+        if not told.is_lookup_there:
+            # It is made again from the rows when they are read.
+            message = "missing or damaged: its data file is read whole instead"
+            self._findings.add("lookup_missing", lookup_where, message)
+        elif not told.is_lookup_right:
+            message = "hides or invents rows; `aftertrace fsck --repair` mends it"
+            self._findings.add("lookup_differs", lookup_where, message)
 
     def _is_replaced(self, table: str, path: str, version: int) -> bool:
         """Whether a file has been folded since a version."""
@@ -154,14 +173,6 @@ class Comparing:
 
     def _lost(self, table: str) -> None:
         self.counts.unread[table] = self.counts.unread.get(table, 0) + 1
-
-    def _origins(self, table: str, rows: pa.Table) -> None:
-        told = (rows.column(name).to_pylist() for name in ("digest", "bytes", "schema_url"))
-        for digest, message, url in zip(*told, strict=True):
-            if origin_digest(message or b"", url or "") != digest:
-                self._findings.add("origin_differs", f"{table} {digest}", "not the bytes that have this digest")
-            elif digest is not None:
-                self._named[table].discard(_digest_bytes(digest))
 
     def missing_origins(self, table: str, version: int) -> None:
         """Tell of resources or scopes that records name and that are nowhere, after all files of a version.
@@ -172,85 +183,34 @@ class Comparing:
         if self._named[table]:
             # They are committed before the evidence that names them, but the table was pinned before that was.
             for commit in commits.after(commits.log_of(self._layout, table), version):
-                for added in commit.added:
-                    live = Live(added.path, added.day, commit.digests.get(added.path), {})
-                    self.file(table, live, commit.version)
+                added = (Live(each.path, each.day, commit.digests.get(each.path), {}) for each in commit.added)
+                for _ in self.files(table, added, commit.version):
+                    pass
         for digest in sorted(self._named[table]):
             self._findings.add("origin_missing", f"{table} sha256:{digest.hex()}", "nowhere, and records name it")
 
-    def _lookup(self, table: str, path: str, rows: pa.Table) -> None:
-        """What finds rows by id must find all of them. One that is missing is made again from the rows when read."""
-        if table in KEYED:
-            found, where = lookup.read(self._layout, table, path), f"tables/{lookup.key_of(table, path)}"
-            if found is None:
-                self._findings.add("lookup_missing", where, "missing or damaged: its data file is read whole instead")
-            elif lookup.made(table, rows.select(lookup.columns_read(table))) != found:
-                self._findings.add(
-                    "lookup_differs", where, "hides or invents rows; `aftertrace fsck --repair` mends it"
-                )
-
-    def _rows(self, table: str, rows: pa.Table) -> None:
-        if self._standing.chosen is not None:
-            seqs = pa.array(sorted({seq for _, seq in self._standing.chosen}), pa.int64())
-            rows = rows.filter(pc.is_in(rows.column("seq"), seqs))
-        keys = [(name, "ascending") for name in ("receiver", "seq", "index", "ordinal") if name in rows.column_names]
-        # Folded rows stand by conversation; a request's are in order of their index.
-        rows = rows.take(pc.sort_indices(rows, keys))
-        whose = list(zip(rows.column("receiver").to_pylist(), rows.column("seq").to_pylist(), strict=True))
-        start = 0
-        stretches: list[_Stretch] = []
-        for request, found in groupby(whose):
-            end = start + sum(1 for _ in found)
-            stretches.append((request, start, end))
-            start = end
-        slots = {request: self._slot(request) for request, _, _ in stretches}
-        salts = self._salts(table, rows, slots, stretches)
-        leaves = list(leaves_of(table, rows, salts))
-        places = places_of(rows)
-        sizes = pc.sum(pc.binary_length(rows.column("record"))).as_py() if table == "evidence" else 0
-        self.counts.evidence_bytes += sizes or 0
-        if table == "evidence":
-            self.references.take(rows)
-            for origins, column in ORIGINS.items():
-                named = pc.unique(rows.column(column)).drop_null().to_pylist()
-                self._named[origins].update(_digest_bytes(digest) for digest in named)
-        for request, first, end in stretches:
-            if self._standing.chosen is None or request in self._standing.chosen:
-                own = slice(first, end)
-                told, _ = self._standing.erased.merged(table, request, places[own], leaves[own])
-                if there := self._standing.erased.there(request, places[own]):
-                    self._there(table, request, there)
-                self._compare(table, request, slots[request], told, salts[first], end - first)
+    def _stretch(self, table: str, stretch: Stretch) -> None:
+        """Compare the rows of a request in a file."""
+        request, erased = stretch.request, self._standing.erased
+        count, root = stretch.count, stretch.root
+        if stretch.places:
+            merged, _ = erased.merged(table, request, stretch.places, stretch.leaves)
+            count, root = len(merged), root_of(merged)
+            if there := erased.there(request, stretch.places):
+                self._there(table, request, there)
+        self._compare(table, stretch, self._slot(request), count, root)
 
     def _slot(self, request: Request) -> Slot | None:
         receiver, seq = request
         expected = self._standing.receivers.get(receiver) if receiver is not None else None
         return None if expected is None or seq is None else expected.slot(seq)
 
-    def _salts(
-        self,
-        table: str,
-        rows: pa.Table,
-        slots: Mapping[Request, Slot | None],
-        stretches: list[_Stretch],
-    ) -> list[bytes | None]:
-        if table == "evidence":
-            salts: list[bytes | None] = rows.column(SALT).to_pylist()
-            return salts
-        found: list[bytes | None] = []
-        for request, first, end in stretches:
-            slot = slots[request]
-            found += [slot.salt if slot is not None else None] * (end - first)
-        return found
-
-    def _compare(
-        self, table: str, request: Request, slot: Slot | None, leaves: list[bytes], salt: bytes | None, there: int
-    ) -> None:
-        """Compare the hashes of all rows of a request, of which some are there."""
-        receiver, seq = request
+    def _compare(self, table: str, stretch: Stretch, slot: Slot | None, has: int, has_root: bytes) -> None:
+        """Compare what a request has in a table, with the rows that were erased, of which some are there."""
+        receiver, seq = stretch.request
         where = f"{table} {receiver}/{seq}"
         if slot is None:
-            self._strange(table, receiver, seq, len(leaves))
+            self._strange(table, receiver, seq, has)
             return
         count, root = slot.rows[table]
         expected = self._standing.receivers[receiver]
@@ -258,18 +218,18 @@ class Comparing:
             self._findings.add("rows_added", where, f"rows of this request stand in more than one file of {table}")
             return
         if slot.is_destroyed:
-            self._there(table, request, len(leaves))
-        is_right = len(leaves) == count and root_of(leaves) == root
-        expected.saw(seq, slot, table, salt if table == "evidence" and is_right else None)
+            self._there(table, stretch.request, has)
+        is_right = (has, has_root) == (count, root)
+        expected.saw(seq, slot, table, stretch.salt if table == "evidence" and is_right else None)
         if is_right:
-            self.counts.rows += there
+            self.counts.rows += stretch.count
             if table == "evidence":
                 self.counts.requests += 1
-                self.counts.records += there
-        elif len(leaves) < count:
-            self._findings.add("rows_missing", where, f"{len(leaves)} rows, expected {count}")
-        elif len(leaves) > count:
-            self._findings.add("rows_added", where, f"{len(leaves)} rows, expected {count}")
+                self.counts.records += stretch.count
+        elif has < count:
+            self._findings.add("rows_missing", where, f"{has} rows, expected {count}")
+        elif has > count:
+            self._findings.add("rows_added", where, f"{has} rows, expected {count}")
         elif table != "evidence" and slot.salt == _UNKNOWN:
             self._findings.add(
                 "unchecked", where, "its rows of evidence are not those of the ledger, so it has no salt"
@@ -318,14 +278,6 @@ class Comparing:
     def _may_come(self, receiver: str, seq: int) -> bool:
         first, last = self._standing.waiting.get(receiver, (0, -1))
         return seq <= self._standing.tail.get(receiver, 0) or first <= seq <= last
-
-
-def _digest_bytes(tagged: str) -> bytes:
-    """A tagged digest, short. What is none stays what it is, and is found nowhere."""
-    try:
-        return bytes.fromhex(tagged.removeprefix("sha256:"))
-    except ValueError:
-        return tagged.encode()
 
 
 _APART: Final = {

@@ -1,4 +1,4 @@
-"""Memory of a process that makes rows: the drain that follows, and each of its readers."""
+"""Memory of a process that makes or reads rows and nothing else: the drain that follows, and who shares its work."""
 
 from __future__ import annotations
 
