@@ -140,6 +140,14 @@ CHOICES: Final = (
 )
 
 
+def test_what_moved_after_changes_is_told_alike_in_shares(store: Growing) -> None:
+    """And what had been changed."""
+    found, expected = divided(store)
+    assert expected.change_measures["runs_before"].max() > 1  # type: ignore[operator]  # a count
+    for table in ("versioned", "configurations", "configuration_changes", "change_measures"):
+        assert_frame_equal(getattr(found, table), getattr(expected, table))
+
+
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
 def test_populations_differ_alike_in_shares(store: Growing, choice: Choice) -> None:
     """With the rows behind what differs."""

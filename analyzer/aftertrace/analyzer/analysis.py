@@ -14,7 +14,7 @@ from aftertrace.analyzer.comparison.compared import compared
 from aftertrace.analyzer.comparison.run_comparison import RunComparison
 from aftertrace.analyzer.configurations.changes import History, history, with_moved
 from aftertrace.analyzer.configurations.in_force import changes_before
-from aftertrace.analyzer.configurations.measures import facts, measures
+from aftertrace.analyzer.configurations.measures import change_measures
 from aftertrace.analyzer.configurations.settled import settled
 from aftertrace.analyzer.configurations.table import configurations, versioned
 from aftertrace.analyzer.derived.derivation import Derivation
@@ -147,10 +147,7 @@ class Analysis:
     @cached_property
     def change_measures(self) -> pl.DataFrame:
         """`change_measures`, columns as in `configuration_schemas.CHANGE_MEASURES`."""
-        if not self.history.moments:
-            return DERIVED["change_measures"].schema.to_frame()
-        counted = facts(self.versioned, self.calls, self.approvals, self.agents, self.runs)
-        return measures(self.history.moments, counted, self.history.changes)
+        return change_measures(self)
 
     @cached_property
     def losses(self) -> pl.DataFrame:

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import median
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from aftertrace.analyzer.calls.near_misses import COUNTED, hides_refusals
+from aftertrace.analyzer.calls.near_misses import COUNTED, OF_RATES, hides_refusals
 from aftertrace.analyzer.configurations.changes import Moment
 from aftertrace.analyzer.schemas.derived import DERIVED, RAN_OUTCOMES
 from aftertrace.analyzer.statistics.significance import Difference, amounts_differ, benjamini_hochberg, shares_differ
+
+if TYPE_CHECKING:
+    from aftertrace.analyzer.analysis import Analysis
 
 SCHEMA: Final = DERIVED["change_measures"].schema
 NEAREST_RUNS: Final = 500
@@ -54,6 +57,38 @@ class _Look:
     after: _Side
     difference: Difference | None
     floor: bool
+
+
+def change_measures(analysis: Analysis) -> pl.DataFrame:
+    """What moved after the changes of an analysis, columns as in `SCHEMA`; of runs that are compared, and no others, it
+    is read what they did.
+    """
+    history = analysis.history
+    if not history.moments:
+        return SCHEMA.to_frame()
+    sides = (run_id for moment in history.moments for side in _sides(moment) for run_id in side)
+    is_compared = pl.col("run_id").is_in(pl.Series(list(dict.fromkeys(sides)), dtype=pl.String).implode())
+    told = analysis.versioned.filter(is_compared)
+    counted = []
+    for share in analysis.shares():
+        tables = share.collected(*(share.scan(name, columns, only=is_compared) for name, columns in _READ.items()))
+        calls, approvals, agents, runs = tables
+        own = told.join(runs, on="run_id", how="semi", maintain_order="left")
+        counted.append(facts(own, calls, approvals, agents, runs))
+    return measures(history.moments, pl.concat(counted), history.changes)
+
+
+def _sides(moment: Moment) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return moment.before[-NEAREST_RUNS:], moment.after[:NEAREST_RUNS]
+
+
+_READ: Final = {
+    "calls": ("run_id", "agent_name", *OF_RATES),
+    "approvals": ("run_id", "agent_name", "wait_ns"),
+    "agents": ("run_id", "agent_name", "input_tokens", "output_tokens", "cost_usd"),
+    "runs": ("run_id", "state", "input_tokens", "output_tokens", "cost_usd"),
+}
+"""By table, the columns that `facts` is made of."""
 
 
 def facts(
@@ -107,7 +142,7 @@ def measures(moments: Iterable[Moment], facts: pl.DataFrame, changes: pl.DataFra
 
     Args:
         moments: the moments of `configuration_changes.history`.
-        facts: what is counted of each run and agent (`facts`).
+        facts: what is counted of each run and agent (`facts`), of those that are `compared`.
         changes: the changes of the same history.
     """
     told = {(row["run_id"], row["agent_name"]): row for row in facts.iter_rows(named=True)}
@@ -137,8 +172,7 @@ _ROW: Final = (
 
 
 def _looks(moment: Moment, told: dict[tuple[str, str | None], dict[str, Any]]) -> Iterable[_Look]:
-    sides = (moment.before[-NEAREST_RUNS:], moment.after[:NEAREST_RUNS])
-    before, after = ([told[run_id, moment.agent_name] for run_id in side] for side in sides)
+    before, after = ([told[run_id, moment.agent_name] for run_id in side] for side in _sides(moment))
     floor = any(row["floor"] for row in (*before, *after))
     for measure, (of, total) in SHARES.items():
         shares = tuple([(row[of], row[total]) for row in side if row[total]] for side in (before, after))

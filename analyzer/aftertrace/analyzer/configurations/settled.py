@@ -68,37 +68,56 @@ class _Prompt:
 
 def settled(sightings: pl.DataFrame) -> pl.DataFrame:
     """One row per sighting, columns as in `SCHEMA`, by agent and time."""
-    rows: list[dict[str, Any]] = []
-    for agent in sightings.partition_by(ROLE, maintain_order=True):
-        rows += _settled(agent.rows(named=True))
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+    return pl.concat([SCHEMA.to_frame(), *map(_settled, sightings.partition_by(ROLE, maintain_order=True))])
 
 
-def _settled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    times = [row["first_ns"] or 0 for row in rows]
-    templates = _templates(rows, times)
-    tools = steady([row["tool_names"] for row in rows])
-    schemas = _steady_digests([row["tools_digest"] for row in rows], times)
-    versions, policies = (_comparable([row[name] for row in rows]) for name in ("agent_version", "policy"))
-    asked, served = (_comparable(models([row[name] for row in rows])) for name in ("model", "model_served"))
-    return [
-        {
-            **{name: row[name] for name in ("run_id", *ROLE, "first_ns")},
-            "agent_version": versions[at],
-            "policy": policies[at],
-            "model": asked[at],
-            "model_served": served[at],
-            "prompt": template.key if template else None,
-            "template": template.text if template else None,
-            "set_apart": list(template.set_apart) if template else [],
-            "settings": list(template.settings) if template and template.settings is not None else None,
-            "system_prompt_digest": row["prompt_digest"],
-            "tools": None if tools[at] is None else json.dumps(tools[at]),
-            "tool_names": tools[at],
-            "tool_schemas": schemas[at],
-        }
-        for at, (row, template) in enumerate(zip(rows, templates, strict=True))
-    ]
+def _settled(agent: pl.DataFrame) -> pl.DataFrame:
+    told = {name: _shared(agent[name]) for name in _COMPARED}
+    times = agent["first_ns"].fill_null(0).to_list()
+    templates = _templates(_prompts(told), times)
+    tools = steady(told["tool_names"])
+    versions, policies = (_comparable(told[name]) for name in ("agent_version", "policy"))
+    asked, served = (_comparable(models(told[name])) for name in ("model", "model_served"))
+    made: dict[str, Sequence[Any]] = {
+        "agent_version": versions,
+        "policy": policies,
+        "model": asked,
+        "model_served": served,
+        "prompt": [each and each.key for each in templates],
+        "template": [each and each.text for each in templates],
+        "set_apart": [each.set_apart if each else () for each in templates],
+        "settings": [each and each.settings for each in templates],
+        "system_prompt_digest": told["prompt_digest"],
+        "tools": [None if each is None else json.dumps(each) for each in tools],
+        "tool_names": tools,
+        "tool_schemas": _steady_digests(told["tools_digest"], times),
+    }
+    columns = (_column(name, values) for name, values in made.items())
+    return agent.select("run_id", *ROLE, "first_ns").with_columns(columns).select(SCHEMA.names())
+
+
+_COMPARED: Final = (
+    *("agent_version", "policy", "prompt_text", "prompt_digest", "rest_digest", "rest_values", "tools_digest"),
+    *("model", "model_served", "tool_names"),
+)
+
+
+def _shared(values: pl.Series) -> list[Any]:
+    """The values, and each that differs once in memory: of months of runs most are alike."""
+    known: dict[Any, Any] = {}
+    return [known.setdefault(_key(value), value) for (value,) in values.to_frame().iter_rows()]
+
+
+def _column(name: str, values: Sequence[Any]) -> pl.Series:
+    """A column of such values, in which texts that are alike are there once too."""
+    keys = [_key(value) for value in values]
+    known = dict(zip(keys, values, strict=True))
+    places = {key: place for place, key in enumerate(known)}
+    return pl.Series(name, list(known.values()), dtype=SCHEMA[name]).gather([places[key] for key in keys])
+
+
+def _key(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def models(told: Sequence[list[str] | None]) -> list[str | None]:
@@ -156,10 +175,18 @@ def _steady_digests(told: Sequence[str | None], times: Sequence[int]) -> list[st
     return list(told) if kept else [None] * len(told)
 
 
-def _templates(rows: list[dict[str, Any]], times: list[int]) -> list[Template | None]:
+def _prompts(told: dict[str, list[Any]]) -> list[_Prompt | None]:
+    """The prompt of each run; that of a digest has a text where any run tells it."""
+    rows = list(
+        zip(*(told[name] for name in ("prompt_text", "prompt_digest", "rest_digest", "rest_values")), strict=True)
+    )
+    texts = {row[1]: row for row in reversed(rows) if row[0] is not None}
     splits: dict[str, Split] = {}
-    texts = {row["prompt_digest"]: row for row in reversed(rows) if row["prompt_text"] is not None}
-    prompts = [_prompt(texts.get(row["prompt_digest"], row), splits) for row in rows]
+    known = {row: _prompt(*row, splits=splits) for row in dict.fromkeys(texts.get(row[1], row) for row in rows)}
+    return [known[texts.get(row[1], row)] for row in rows]
+
+
+def _templates(prompts: list[_Prompt | None], times: list[int]) -> list[Template | None]:
     if _flickers([prompt.wording for prompt in prompts if prompt is not None]):
         return _common(prompts)
     alike: dict[tuple[str, int], list[int]] = {}
@@ -167,7 +194,7 @@ def _templates(rows: list[dict[str, Any]], times: list[int]) -> list[Template | 
         if prompt is not None:
             # By the number of values too: a gap may stand in a text as well.
             alike.setdefault((prompt.wording, len(prompt.values)), []).append(at)
-    found: list[Template | None] = [None] * len(rows)
+    found: list[Template | None] = [None] * len(prompts)
     for family in alike.values():
         told = [prompt for at in family if (prompt := prompts[at]) is not None]
         when = [times[at] for at in family]
@@ -184,8 +211,9 @@ def _templates(rows: list[dict[str, Any]], times: list[int]) -> list[Template | 
     return [None if each is not None and each.text is None and texts_vary else each for each in found]
 
 
-def _prompt(row: dict[str, Any], splits: dict[str, Split]) -> _Prompt | None:
-    text, digest = row["prompt_text"], row["prompt_digest"]
+def _prompt(
+    text: str | None, digest: str | None, rest_digest: str | None, rest_values: str | None, *, splits: dict[str, Split]
+) -> _Prompt | None:
     if text is None:
         return None if digest is None else _Prompt("", (f"={digest}",), None)
     told = splits.get(text)
@@ -193,9 +221,9 @@ def _prompt(row: dict[str, Any], splits: dict[str, Split]) -> _Prompt | None:
         told = splits[text] = split(text)
     if len(text) < KEPT_CHARACTERS:
         return _Prompt(_GAP.join(told.words), told.values, told)
-    values = _values(row["rest_values"])
-    if row["rest_digest"] is not None and values is not None:
-        return _Prompt(row["rest_digest"], values, told)
+    values = _values(rest_values)
+    if rest_digest is not None and values is not None:
+        return _Prompt(rest_digest, values, told)
     wording = _GAP.join(told.words)[:BEGINNING_CHARACTERS]
     return _Prompt(wording, (*told.values[: wording.count(_GAP)], f"={digest}"), told, is_whole=False)
 
