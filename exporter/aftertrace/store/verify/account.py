@@ -173,7 +173,7 @@ class Account:
         """Go on behind entries that could not be read: what they said of is not known."""
         self._lost = False
         self._last_act = entry.last_act
-        before = dict(entry.upto)
+        before, upto = dict(entry.upto), dict(self._upto)
         if isinstance(entry, Batch):
             before[entry.receiver] = entry.frames[0].seq - 1
         elif isinstance(entry, Gap):
@@ -183,7 +183,8 @@ class Account:
             if expected is None:
                 expected = self.receivers[receiver] = Expected(0)
             expected.last_seq = max(expected.last_seq, seq)
-            self._upto[receiver] = expected.last_seq
+            upto[receiver] = expected.last_seq
+        self._upto = upto
         self._versions = {
             table: entry.commits[table].first - 1 if table in entry.commits else version
             for table, version in entry.versions.items()
