@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dashboards import stores
 from dashboards.conftest import OpenPage, drawn, said
 from streamlit.testing.v1 import AppTest
 
-from aftertrace.analyzer.ledger import verification
+from aftertrace.analyzer.ledger import reading, verification
 from aftertrace.analyzer.ledger.standing import ledger_standing
 from aftertrace.cli import root
-from aftertrace.dashboards import verifying
+from aftertrace.dashboards import data, launch, verifying
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.sealer import Sealer
 
@@ -202,3 +204,14 @@ def test_filters_outlive_a_look_at_it(recorded: Path, open_page: OpenPage) -> No
     page.switch_page("views/runs.py").run()
     assert {each["agent"] for each in drawn(page, "runs")[0]["runs"]} == {"dbbot"}
     assert page.query_params == {"agent": "dbbot"}
+
+
+def test_who_read_what_is_shown_where_it_is_recorded(signed: Path, open_page: OpenPage, monkeypatch: Any) -> None:
+    """A page that is opened, once for each who looks; by default only what takes records out is."""
+    assert "No read is recorded" in " ".join(each.value for each in open_page("evidence", signed).text)
+    monkeypatch.setattr(data, "settings", lambda: launch.Settings(signed, "", "", reads="all"))
+    page = open_page("evidence", signed).run()
+    assert not page.exception
+    told = reading.reads(signed)
+    assert told.select("how", "what", "uid").rows() == [("page Evidence", "", os.getuid())]
+    assert any("1 read, the latest first" in each.value for each in page.caption)

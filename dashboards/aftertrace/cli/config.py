@@ -201,6 +201,15 @@ class RetentionSection:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadsSection:
+    """Which reads of the store are recorded: who, what and when (`aftertrace reads`)."""
+
+    record: str = "evidence"
+    """`evidence`: what takes stored records out (`records`, `sql`, and the page SQL; packets are entered in the ledger
+    in any case); `all`: runs that are opened too (`run`, and each page); or `nothing`."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSection:
     """What `aftertrace serve` and `aftertrace drain` write on standard error."""
 
@@ -233,6 +242,7 @@ class Config:
     inventory: InventorySection = field(default_factory=InventorySection)
     ledger: LedgerSection = field(default_factory=LedgerSection)
     retention: RetentionSection = field(default_factory=RetentionSection)
+    reads: ReadsSection = field(default_factory=ReadsSection)
     log: LogSection = field(default_factory=LogSection)
     telemetry: TelemetrySection = field(default_factory=TelemetrySection)
 
@@ -247,6 +257,7 @@ SECTIONS: Final[Mapping[str, type[Any]]] = {
     "inventory": InventorySection,
     "ledger": LedgerSection,
     "retention": RetentionSection,
+    "reads": ReadsSection,
     "log": LogSection,
     "telemetry": TelemetrySection,
 }

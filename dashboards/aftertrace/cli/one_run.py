@@ -12,6 +12,7 @@ import click
 from aftertrace.cli import formats, settings
 from aftertrace.cli.filters import filter_options
 from aftertrace.cli.output import form_option, out_option, write, written
+from aftertrace.cli.reads import record as recording
 from aftertrace.cli.timeline import lines as timeline_lines
 from aftertrace.dashboards.plain import plain
 
@@ -79,6 +80,7 @@ def run_page(
     # As finely as times are written, so that the one that the record tells can be asked for again.
     now_ns = time.time_ns() // 1000 * 1000
     analysis, found = settings.analysis_of_run(settings.readable(data), run_id, as_of_ns=as_of, now_ns=now_ns)
+    recording(data, "run", found)
     if form == "text":
         lines = page(analysis, found, evidence=evidence)
         lines += ["", *timeline_lines(analysis.timeline_of(Wanted(run_id=found)))] if timeline else []

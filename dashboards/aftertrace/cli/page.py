@@ -33,6 +33,7 @@ def child(
     inventory: Path | None,
     anchor: Path | None,
     config: Path | None,
+    reads: str,
 ) -> Child:
     """The process that shows the pages of a store.
 
@@ -44,13 +45,16 @@ def child(
         inventory: the file that is declared.
         anchor: the folder where copies of what is signed are kept.
         config: the file of the configuration, for the commands that the pages run; None where it is in its usual place.
+        reads: which reads are recorded.
 
     Raises:
         ModuleNotFoundError: Streamlit is not installed; said here, in one line, instead of by a child that ends.
     """
     if find_spec("streamlit") is None:
         raise ModuleNotFoundError("streamlit", name="streamlit")
-    told = launch.arguments(data, at.host, at.port, http=http, grpc=grpc, inventory=inventory, anchor=anchor)
+    told = launch.arguments(
+        data, at.host, at.port, http=http, grpc=grpc, inventory=inventory, anchor=anchor, reads=reads
+    )
     environment = launch.environment() | ({} if config is None else {"AFTERTRACE_CONFIG": str(config)})
     return Child("dashboard", ["-P", "-m", "aftertrace.cli.page", *told], environment)
 

@@ -8,6 +8,7 @@ import click
 
 from aftertrace.cli import formats, settings
 from aftertrace.cli.output import output_options
+from aftertrace.cli.reads import record
 
 
 @click.command(
@@ -25,4 +26,5 @@ def query(statement: str, data: Path, form: formats.Format, out: Path | None, li
     reads no files and changes nothing.
     """
     frame = settings.analysis(settings.readable(data)).sql(statement)
+    record(data, "sql", statement)
     formats.write(frame if limit is None else frame.head(limit), form, out=out)

@@ -11,6 +11,7 @@ import click
 from aftertrace.cli import formats, settings
 from aftertrace.cli.evidence_lines import POINTER, evidence_lines
 from aftertrace.cli.output import output_options
+from aftertrace.cli.reads import record
 from aftertrace.store.errors import Invalid
 from aftertrace.store.wire_keys import KINDS
 
@@ -57,6 +58,7 @@ def records(
     if not found.height:
         known = ", ".join(KINDS) if kind is None else kind
         raise Invalid(f"records {ident!r}: nothing is stored under this id ({known}); it is written as the sender does")
+    record(data, "records", ident)
     if not otlp:
         formats.write(found if limit is None else found.head(limit), form, shown=_SHOWN, out=out)
         return

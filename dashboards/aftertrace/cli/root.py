@@ -59,6 +59,7 @@ _COMMANDS: Final = {
     "fsck": "integrity:fsck",
     "verify": "verifying:verify",
     "packet": "packet:packet",
+    "reads": "reads:reads",
     "hold": "holding:hold",
     "retention": "retaining:retention",
     "erase": "erasing:erase",

@@ -109,6 +109,7 @@ def run(
     Raises:
         Unavailable: a port or the store is taken, or a child ends again and again.
     """
+    from aftertrace.analyzer.ledger.reading import is_recorded
     from aftertrace.receiver.server import Receiver
     from aftertrace.store.folder import open_folder
     from aftertrace.store.quotas import Meter
@@ -117,6 +118,8 @@ def run(
 
     config = settings.current()
     in_force = InForce(config, gate.quota_for(config))
+    # What it cannot be is told now, and not by every page.
+    is_recorded(config.reads.record, "")
     receiver_config = gate.receiver_for(config, places.http, places.grpc)
     data = data.absolute()
     layout = open_folder(data)
@@ -162,7 +165,14 @@ def run(
             anchor = Path(config.ledger.anchor).absolute() if config.ledger.anchor else None
             http, grpc = _host_and_port(now.http), _host_and_port(now.grpc)
             shown = page.child(
-                data, pages, http=http, grpc=grpc, inventory=declared, anchor=anchor, config=settings.told_file()
+                data,
+                pages,
+                http=http,
+                grpc=grpc,
+                inventory=declared,
+                anchor=anchor,
+                config=settings.told_file(),
+                reads=config.reads.record,
             )
             children.append(_started(shown, open_things, _PAGE_PATIENCE_S))
             page.wait_until_shown(shown, pages, patience_s=_PAGE_START_S)

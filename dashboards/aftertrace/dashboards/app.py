@@ -59,6 +59,7 @@ else:
         is_filtered = analysis is not None and page not in (RUN, EVIDENCE, SQL)
         if analysis is not None and is_filtered:
             filters.bar(analysis)
+        data.note_read(f"page {page.title}", named or "")
         page.run()
         if analysis is not None and is_filtered:
             st.caption(f"Analysed {moment(analysis.now_ns)}")

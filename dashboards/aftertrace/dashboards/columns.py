@@ -139,6 +139,11 @@ _COLUMNS: Final[dict[str, Any]] = {
         help="at least: an emitter in this row hides some refusals, so the true count may be higher",
     ),
     "what": st.column_config.TextColumn("event", width=150),
+    "account": st.column_config.TextColumn("account", help="Who left it, as the file system has it.", width=110),
+    "signed_in": st.column_config.TextColumn("signed in as", width=150),
+    "how": st.column_config.TextColumn("how", width=110),
+    "of": st.column_config.TextColumn("what", width="large"),
+    "entry": st.column_config.NumberColumn("entry", help="Of the ledger that covers it; none: not yet.", width=70),
     "lane": st.column_config.TextColumn("lane", width=64),
     "detail": st.column_config.TextColumn("detail", width="large"),
     "evidence": st.column_config.TextColumn("evidence", width=90, help="receiver / request / record"),
@@ -183,6 +188,7 @@ _TIMES: Final = {
     "at": "time (UTC)",
     "last_seen": "latest (UTC)",
     "changed": "changed (UTC)",
+    "read": "read (UTC)",
 }
 
 

@@ -6,6 +6,7 @@ page never mixes two states of the store, and an unchanged store is read once.
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import streamlit as st
 from aftertrace.analyzer import AftertraceError, Analysis, Filter, Invalid, current_version, open_analysis, open_run
 from aftertrace.analyzer.documents import html
 from aftertrace.analyzer.inventory import declared as declarations
+from aftertrace.analyzer.ledger import reading
 from aftertrace.analyzer.reading import commentary
 from aftertrace.analyzer.records import record_document
 from aftertrace.dashboards import launch
@@ -33,8 +35,10 @@ __all__ = [
     "analysis",
     "comments",
     "is_empty",
+    "note_read",
     "once",
     "pace",
+    "reads",
     "record_page",
     "run",
     "settings",
@@ -44,6 +48,8 @@ __all__ = [
 T = TypeVar("T")
 REFRESH_S: Final = 2
 """How often an open page looks for a newer version of the store."""
+_NOTED: Final = "noted_read"
+_log: Final = logging.getLogger("aftertrace.dashboard")
 _FIRST: Final = ("runs", "calls")
 _JUDGED_NS: Final = 5 * 60 * 10**9
 """How long an analysis stands where nothing new comes: a run that is open now may have ended by silence later."""
@@ -52,6 +58,23 @@ _JUDGED_NS: Final = 5 * 60 * 10**9
 def settings() -> launch.Settings:
     """What the pages were started with."""
     return launch.settings(sys.argv[1:])
+
+
+def note_read(how: str, what: str = "") -> None:
+    """Record a read, where that is asked for: once for each who looks, however often the page is drawn."""
+    noted: set[tuple[str, str]] = st.session_state.setdefault(_NOTED, set())
+    if (how, what) in noted:
+        return
+    noted.add((how, what))
+    try:
+        reading.record(settings().data, settings().reads, how, what)
+    except OSError as error:
+        _log.warning("a read is not recorded: %s", error.strerror)
+
+
+def reads() -> pl.DataFrame:
+    """Who read what, the latest first: columns as in `reading.SCHEMA`. Raises `AftertraceError`."""
+    return reading.reads(settings().data)
 
 
 def version() -> str | None:

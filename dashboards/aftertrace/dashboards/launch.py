@@ -30,6 +30,8 @@ class Settings:
     """The declared inventory, where there is one."""
     anchor: Path | None = None
     """Where copies of what is signed are kept, if anywhere."""
+    reads: str = "nothing"
+    """Which reads are recorded, as `reads.record` says."""
 
 
 def settings(arguments: Sequence[str]) -> Settings:
@@ -40,8 +42,9 @@ def settings(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--grpc", default="127.0.0.1:4317", help="where the receiver takes OTLP/gRPC")
     parser.add_argument("--inventory", type=Path, help="file of the declared inventory")
     parser.add_argument("--anchor", type=Path, help="folder where copies of the ledger's checkpoint are kept")
+    parser.add_argument("--reads", default="nothing", help="which reads are recorded")
     parsed = parser.parse_args(arguments)
-    return Settings(parsed.data, parsed.http, parsed.grpc, parsed.inventory, parsed.anchor)
+    return Settings(parsed.data, parsed.http, parsed.grpc, parsed.inventory, parsed.anchor, parsed.reads)
 
 
 def arguments(
@@ -53,6 +56,7 @@ def arguments(
     grpc: str | None = None,
     inventory: Path | None = None,
     anchor: Path | None = None,
+    reads: str | None = None,
 ) -> list[str]:
     """Arguments of `streamlit` that serve the pages of one store.
 
@@ -64,8 +68,9 @@ def arguments(
         grpc: address of the receiver's OTLP/gRPC, if it is not the usual one.
         inventory: file of the declared inventory, if there is one.
         anchor: folder where copies of the ledger's checkpoint are kept, if there is one.
+        reads: which reads are recorded, as `reads.record` says; None: none.
     """
-    given = (("--http", http), ("--grpc", grpc), ("--inventory", inventory), ("--anchor", anchor))
+    given = (("--http", http), ("--grpc", grpc), ("--inventory", inventory), ("--anchor", anchor), ("--reads", reads))
     told = [text for name, value in given if value for text in (name, str(value))]
     return [
         "run",
@@ -100,9 +105,10 @@ def command(
     grpc: str | None = None,
     inventory: Path | None = None,
     anchor: Path | None = None,
+    reads: str | None = None,
 ) -> list[str]:
     """The whole command, for `subprocess`. Parameters as for `arguments`."""
-    told = arguments(data, host, port, http=http, grpc=grpc, inventory=inventory, anchor=anchor)
+    told = arguments(data, host, port, http=http, grpc=grpc, inventory=inventory, anchor=anchor, reads=reads)
     return [sys.executable, "-P", "-m", "streamlit", *told]
 
 

@@ -222,6 +222,20 @@ CONFIGURATIONS: Final = Layout(
 )
 """Configurations of agents, the latest version of each first."""
 
+READS: Final = Layout(
+    columns=(
+        pl.from_epoch("at_ns", time_unit="ns").dt.replace_time_zone("UTC").alias("read"),
+        "account",
+        pl.col("by").alias("signed_in"),
+        "how",
+        pl.col("what").alias("of"),
+        "entry",
+    ),
+    order=("at_ns",),
+    descending=(True,),
+)
+"""Who read what, the latest first."""
+
 LOSSES: Final = Layout(
     columns=(
         "day",

@@ -244,6 +244,16 @@ class Layout:
         """Acts that wait to be entered in the ledger."""
         return self.data / "acts"
 
+    @property
+    def reads(self) -> Path:
+        """Who read what, in batches that the ledger commits to."""
+        return self.data / "reads"
+
+    @property
+    def reads_new(self) -> Path:
+        """Where whoever reads leaves what is not in a batch yet."""
+        return self.reads / "new"
+
     def receivers(self) -> list[str]:
         """Names of the receivers that have a WAL, in order."""
         if not self.wal_folder.is_dir():

@@ -88,3 +88,15 @@ else:
             f"{count(losses.height, 'row')}, by kind, source and day. The same at a terminal: `aftertrace losses`"
         )
         tables.show(losses, layouts.LOSSES, key="losses")
+
+st.subheader("Who read what", anchor=False)
+try:
+    read = data.reads()
+except (data.AftertraceError, OSError) as error:
+    st.text(plain(f"It cannot be told: {error}", most=600))
+else:
+    if read.is_empty():
+        st.text("No read is recorded. reads.record says which are; packets always are.")
+    else:
+        st.caption(f"{count(read.height, 'read')}, the latest first. The same at a terminal: `aftertrace reads`")
+        tables.show(read, layouts.READS, key="reads")

@@ -65,6 +65,7 @@ if text and text.strip() and st.session_state.get(_ASKED) != text:
 elif text and text.strip():
     kept = st.session_state.get(_ANSWER)
     if kept is None or kept[0] != text:
+        data.note_read("sql page", text)
         with st.spinner("Asking …"):
             try:
                 kept = (text, bounded.ask(settings.data, text, settings.inventory, bounds), None)

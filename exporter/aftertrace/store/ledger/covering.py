@@ -25,7 +25,7 @@ from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger import acts, contents, refused, shared_holds
+from aftertrace.store.ledger import acts, contents, read_batches, refused, shared_holds
 from aftertrace.store.ledger.claims import Claim
 from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.ledger.entries import (
@@ -57,6 +57,8 @@ _Entry = TypeVar("_Entry", bound=Entry)
 _NONE: Final = rows_of([])
 _LOOK_EVERY_S: Final = 60.0
 """Between two looks at what was refused."""
+_GATHER_EVERY_S: Final = 60.0
+"""Between two batches of reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Ledger:
         self._claims = {name: Claim(table, self._log.versions.get(name)) for name, table in tables.items()}
         self.acts = list(acts.recorded(layout))
         """All that were entered, in order."""
-        self._looked_s = -math.inf
+        self._looked_s = self._gathered_s = -math.inf
         self._known = {_identity(entry) for entry in self._log.recent if isinstance(entry, Quarantine)}
 
     def covered_seq(self, receiver: str) -> int:
@@ -153,7 +155,8 @@ class Ledger:
         self._append(entries)
 
     def settle(self) -> None:
-        """Add acts that wait, what was refused on days that are over, and commits that stored no request, if there are.
+        """Add acts that wait, what was refused on days that are over, what was read, and commits that stored no
+        request, if there are.
 
         Raises:
             OSError: the disk does not take it.
@@ -175,6 +178,11 @@ class Ledger:
         if time.monotonic() - self._looked_s >= _LOOK_EVERY_S:
             self._looked_s = time.monotonic()
             self.record(list(refused.untold(self._layout, self.acts, datetime.now(UTC).date().isoformat())))
+        if time.monotonic() - self._gathered_s >= _GATHER_EVERY_S:
+            self._gathered_s = time.monotonic()
+            for entry, batch in read_batches.untaken(self._layout, self.acts):
+                self.record([entry])
+                batch.clear()
         if any(claim.is_due for claim in self._claims.values()):
             self._append([Tables()])
 

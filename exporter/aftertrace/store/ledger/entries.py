@@ -227,7 +227,16 @@ class Refusal(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fi
     """Source, signal, HTTP status, and how many, up to 200 of them; more are in further entries of the same act."""
 
 
-AnyAct: TypeAlias = Export | Hold | Release | Retention | Erasure | ContentRetention | Withdrawn | Retained | Refusal
+class Reads(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="reads"):
+    """So many reads, in a file of this digest, `reads/<id>.jsonl`: entered by the drain, for its account."""
+
+    reads: int
+    digest: str
+
+
+AnyAct: TypeAlias = (
+    Export | Hold | Release | Retention | Erasure | ContentRetention | Withdrawn | Retained | Refusal | Reads
+)
 Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables | Restored | AnyAct
 _DECODER: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry, strict=True)
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
@@ -310,8 +319,7 @@ def _is_sound(entry: Entry) -> bool:
         numbers += [later.seq - frame.seq - 1 for frame, later in pairwise(entry.frames)]
         if not entry.frames or not is_day(entry.day):
             return False
-    if entry.last_act is not UNSET:
-        numbers.append(entry.last_act)
+    numbers += [] if entry.last_act is UNSET else [entry.last_act]
     is_counted = all(0 <= number < 1 << 63 for number in numbers) and entry.time_ns.isascii()
     return is_counted and entry.time_ns.isdecimal() and all(_DIGEST.fullmatch(digest) for digest in digests)
 
@@ -322,8 +330,8 @@ def _told_of_act(entry: Act) -> tuple[list[int], list[str]]:
     if isinstance(entry, Retention | Erasure):
         numbers += [0 if entry.sources is UNSET or 0 < len(entry.sources) <= SOURCES else -1]
         numbers += [0 if entry.compared is UNSET else entry.compared]
-    if isinstance(entry, Export):
-        numbers.append(entry.runs)
+    if isinstance(entry, Export | Reads):
+        numbers.append(entry.runs if isinstance(entry, Export) else entry.reads - 1)
         digests.append(entry.digest)
     elif isinstance(entry, Hold):
         numbers += _fits(entry.by, entry.why, entry.name)
@@ -340,10 +348,8 @@ def _told_of_act(entry: Act) -> tuple[list[int], list[str]]:
         digests += [entry.policy, entry.plan]
     elif isinstance(entry, Erasure):
         rows = [row for found in entry.rows.values() for row in found]
-        numbers += [
-            *_fits(entry.by, entry.why),
-            *(part for row in rows for part in (row.seq - 1, row.index, row.ordinal)),
-        ]
+        numbers += _fits(entry.by, entry.why)
+        numbers += [part for row in rows for part in (row.seq - 1, row.index, row.ordinal)]
         numbers += [0 if 0 < len(rows) <= ERASED and is_day(entry.day) else -1]
         digests += [row.leaf for row in rows]
     elif isinstance(entry, Withdrawn):

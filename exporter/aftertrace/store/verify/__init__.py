@@ -29,6 +29,7 @@ from aftertrace.store.verify.frames import check_frames, check_put_aside
 from aftertrace.store.verify.hashing import ORIGINS, Request
 from aftertrace.store.verify.history import check_history
 from aftertrace.store.verify.kept_answers import check_kept
+from aftertrace.store.verify.reads import check_reads
 from aftertrace.store.verify.refused import check_refused
 from aftertrace.store.verify.report import Findings, LogReport, Report
 from aftertrace.store.verify.rows import Comparing, Standing, missing, tell_apart
@@ -133,6 +134,7 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
     waiting = check_frames(layout, accounts[0].receivers, recorded, findings)
     check_put_aside(layout, recorded, findings)
     check_refused(layout, accounts[0].refused, findings)
+    check_reads(layout, accounts[0].reads, findings)
     tails = [signed.unsealed(log, findings) for log in logs]
     standing = Standing(
         receivers=receivers,

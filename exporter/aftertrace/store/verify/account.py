@@ -9,7 +9,7 @@ from datetime import date
 from msgspec import UNSET, UnsetType
 
 from aftertrace.store.ledger.acts import newest
-from aftertrace.store.ledger.entries import Batch, Begin, Entry, Gap, Quarantine, Refusal, Restored, digest_of
+from aftertrace.store.ledger.entries import Batch, Begin, Entry, Gap, Quarantine, Reads, Refusal, Restored, digest_of
 from aftertrace.store.ledger.state import Act
 from aftertrace.store.refusals import Refusals
 from aftertrace.store.verify.expected import Claims, Expected, told_of
@@ -31,6 +31,8 @@ class Account:
     """Damage that it tells of, by code and place."""
     refused: dict[str, dict[Refusals, int]] = field(default_factory=dict)
     """By receiver, how many requests of each kind it refused."""
+    reads: dict[str, str] = field(default_factory=dict)
+    """By id, the digest of each batch of reads."""
     is_alone: bool = False
     """Whether no other data folder stored in the same tables when it began."""
     orders: Orders = field(init=False)
@@ -89,6 +91,8 @@ class Account:
             findings.add("put_aside", entry.where, f"{entry.code}: recorded in {where}; its bytes are in quarantine")
         elif isinstance(entry, Restored):
             self._restored(entry, where, findings)
+        elif isinstance(entry, Reads):
+            self.reads[entry.id] = entry.digest
         elif isinstance(entry, Refusal):
             counted = self.refused.setdefault(entry.receiver, {})
             for source, signal, status, requests in entry.refused:

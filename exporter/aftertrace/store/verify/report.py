@@ -47,6 +47,8 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "put_aside": ("completeness", "warning"),
     "refusals_differ": ("completeness", "error"),
     "refusals_missing": ("completeness", "warning"),
+    "reads_differ": ("integrity", "error"),
+    "reads_missing": ("completeness", "warning"),
     "restored": ("completeness", "warning"),
     "restored_otherwise": ("integrity", "warning"),
     "wal_behind": ("completeness", "warning"),

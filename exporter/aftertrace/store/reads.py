@@ -1,0 +1,168 @@
+"""Who read what: one line of JSON for each, in batches that the ledger commits to.
+
+Whoever reads leaves a file in `reads/new/` and goes on. The drain, which the folder belongs to, takes what is there
+once a minute at most: it writes the lines to `reads/<id>.jsonl`, each with the account that the file system says left
+it, enters the digest of the file in the ledger under this id, and removes what was left. So an account that only reads
+leaves its reads and cannot change them once they are taken; in `reads/new/`, which can be made sticky, nobody changes
+those of others.
+
+After a crash between the entry and the removal, what the last batch has already is not taken again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from aftertrace.store import durable
+from aftertrace.store.errors import Corrupt
+from aftertrace.store.layout import Layout
+
+WHAT_CHARACTERS: Final = 500
+"""How much is kept of what was read: of a statement in SQL its beginning."""
+_BATCH_FILES: Final = 10_000
+_MOST_BYTES: Final = 64 << 10
+_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NAME: Final = re.compile(r"([0-9a-f]{32})\.json")
+_ID_BYTES: Final = 16
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody read something."""
+
+    at_ns: str
+    """When, in decimal, by whoever read."""
+    how: str
+    """With which command, or on which page: `sql`, `page run`."""
+    what: str
+    """Which run, id or statement; may be empty."""
+    by: str = ""
+    """Who, where somebody had signed in; empty: the account is all that is known."""
+    uid: int = -1
+    """The account, as the file system has it; -1: it is not taken yet."""
+    id: str = ""
+    """32 hex digits; empty: it is not taken yet."""
+
+
+_LEFT: Final = msgspec.json.Decoder(Read, strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Reads that are to be entered in the ledger, in a file that is durable."""
+
+    id: str
+    reads: int
+    content: bytes
+    left: tuple[Path, ...]
+    """What was left by whoever read."""
+
+    def clear(self) -> None:
+        """Remove what was left, now that the ledger has it.
+
+        Raises:
+            OSError: the folder does not take it.
+        """
+        for path in self.left:
+            path.unlink(missing_ok=True)
+
+
+def leave(layout: Layout, *, how: str, what: str, at_ns: int, by: str = "") -> None:
+    """Leave a read for the drain to take. Not synced: a power cut within the minute may lose it.
+
+    Raises:
+        OSError: the folder is not there, or takes nothing of this account.
+    """
+    told = Read(at_ns=str(at_ns), how=how, what=what[:WHAT_CHARACTERS], by=by)
+    path = layout.reads_new / f"{secrets.token_hex(_ID_BYTES)}.json"
+    draft = path.with_suffix(".new")
+    # Readable by the drain, whichever account it runs as.
+    fd = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+    try:
+        durable.write_all(fd, msgspec.json.encode(told), 0)
+    finally:
+        os.close(fd)
+    draft.rename(path)
+
+
+def gather(layout: Layout, last: str | None) -> Batch | None:
+    """Take what was left; None where that is nothing. Durable when it returns.
+
+    Args:
+        layout: of the store.
+        last: id of the last batch that the ledger has; None: it has none.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    durable.make_folder(layout.reads_new, mode=0o700)
+    known = set()
+    if last is not None:
+        with suppress(OSError, Corrupt):
+            known = {each.id for each in of_batch(layout, last)}
+    taken: dict[Path, Read] = {}
+    for path, read in waiting(layout):
+        if read is None or read.id in known:
+            path.unlink(missing_ok=True)
+        else:
+            taken[path] = read
+    if not taken:
+        return None
+    content = b"".join(
+        msgspec.json.encode(read) + b"\n" for read in sorted(taken.values(), key=lambda read: read.at_ns)
+    )
+    ident = secrets.token_hex(_ID_BYTES)
+    durable.write_file(layout.reads / f"{ident}.jsonl", content, mode=0o640)
+    return Batch(ident, len(taken), content, tuple(taken))
+
+
+def waiting(layout: Layout) -> Iterator[tuple[Path, Read | None]]:
+    """What was left and is not taken yet, in no order; None for a file that tells of no read.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    with suppress(FileNotFoundError), os.scandir(layout.reads_new) as found:
+        for number, each in enumerate(found):
+            if number == _BATCH_FILES:
+                return
+            if (named := _NAME.fullmatch(each.name)) is not None:
+                yield Path(each.path), _left(Path(each.path), named[1])
+
+
+def of_batch(layout: Layout, ident: str) -> tuple[Read, ...]:
+    """The reads of a batch, in order of their times.
+
+    Raises:
+        Corrupt: its file is gone, or holds something else.
+        OSError: it cannot be read.
+    """
+    path = layout.reads / f"{ident}.jsonl"
+    try:
+        return tuple(_LEFT.decode(line) for line in path.read_bytes().splitlines())
+    except FileNotFoundError:
+        raise Corrupt(f"read {path}: no file, expected reads that the ledger has; restore it from a backup") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Corrupt(f"read {path}: {error}, expected a read in each line; restore it from a backup") from None
+
+
+def _left(path: Path, ident: str) -> Read | None:
+    # Another one than a file: a link to what this account may read, or what would be waited for.
+    with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        with os.fdopen(os.open(path, _FLAGS), "rb") as file:
+            found = os.fstat(file.fileno())
+            content = file.read(_MOST_BYTES + 1)
+        told = _LEFT.decode(content)
+        is_sound = stat.S_ISREG(found.st_mode) and told.at_ns.isascii() and told.at_ns.isdecimal()
+        if is_sound and len(told.what) <= WHAT_CHARACTERS and max(map(len, (told.how, told.by, told.at_ns))) <= 256:
+            return msgspec.structs.replace(told, uid=found.st_uid, id=ident)
+    return None

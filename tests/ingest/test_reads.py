@@ -1,0 +1,159 @@
+"""Who read what: left by whoever reads, taken by the drain, and committed to by the ledger."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from aftertrace.analyzer.ledger.reading import reads as shown
+from aftertrace.store import reads
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger.entries import Reads
+from aftertrace.store.ledger.sealer import seal
+from aftertrace.store.verify import Asked, verify
+
+from .drain_samples import drain, send, traces
+from .forging import entries_of
+
+
+def leave(layout: Layout, what: str, at_ns: int) -> None:
+    """Somebody asks in SQL."""
+    reads.leave(layout, how="sql", what=what, at_ns=at_ns)
+
+
+def batches(layout: Layout) -> list[Reads]:
+    """What the ledger has."""
+    return [entry for entry in entries_of(layout) if isinstance(entry, Reads)]
+
+
+def found(layout: Layout) -> dict[str, str]:
+    """What a verification names."""
+    seal(layout)
+    return {finding.code: finding.where for finding in verify(layout, Asked(patience_s=0)).findings}
+
+
+@pytest.fixture
+def read(layout: Layout) -> Layout:
+    """A store of which two reads were taken."""
+    send(layout, traces(1))
+    drain(layout)
+    leave(layout, "select 2", 2)
+    leave(layout, "select 1", 1)
+    drain(layout)
+    return layout
+
+
+def test_reads_are_entered_once_with_their_account(read: Layout) -> None:
+    """In order of their times; what is left later is in a batch of its own, and before that in none."""
+    (entry,) = batches(read)
+    assert (entry.reads, entry.uid) == (2, os.getuid())
+    assert [(each.what, each.how, each.uid) for each in reads.of_batch(read, entry.id)] == [
+        ("select 1", "sql", os.getuid()),
+        ("select 2", "sql", os.getuid()),
+    ]
+    assert list(read.reads_new.iterdir()) == []
+    drain(read)
+    assert batches(read) == [entry]
+    leave(read, "select 3", 3)
+    told = shown(read.data)
+    assert told["what"].to_list() == ["select 3", "select 2", "select 1"]
+    assert told["entry"].is_null().to_list() == [True, False, False]
+    drain(read)
+    assert [each.reads for each in batches(read)] == [2, 1]
+    assert found(read) == {}
+
+
+def test_reads_that_were_changed_are_named(read: Layout) -> None:
+    """With the file; one that is gone, too."""
+    (entry,) = batches(read)
+    path = read.reads / f"{entry.id}.jsonl"
+    content = path.read_text()
+    path.write_text(content.replace("select 1", "select 9"))
+    assert found(read) == {"reads_differ": f"reads/{path.name}"}
+    path.unlink()
+    assert found(read) == {"reads_missing": f"reads/{path.name}"}
+    path.write_text(content)
+    assert found(read) == {}
+
+
+def test_a_crash_between_entry_and_removal_enters_nothing_twice(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was left is still there, and the last batch has it."""
+    send(layout, traces(1))
+    drain(layout)
+    leave(layout, "select 1", 1)
+    with monkeypatch.context() as crash:
+        crash.setattr(reads.Batch, "clear", lambda _: None)
+        drain(layout)
+    assert len(list(layout.reads_new.iterdir())) == 1
+    assert shown(layout.data)["what"].to_list() == ["select 1"]
+    drain(layout)
+    assert ([each.reads for each in batches(layout)], list(layout.reads_new.iterdir())) == ([1], [])
+    # The negative control: a drain that did not look would enter it again.
+    leave(layout, "select 1", 1)
+    drain(layout)
+    assert [each.reads for each in batches(layout)] == [1, 1]
+
+
+def test_what_is_no_read_is_never_entered(layout: Layout) -> None:
+    """Whoever may leave a read may leave anything; and a name that tells of another account tells nothing."""
+    send(layout, traces(1))
+    drain(layout)
+    folder = layout.reads_new
+    (folder / ("0" * 32 + ".json")).write_text("{}")
+    (folder / ("1" * 32 + ".json")).symlink_to(layout.store_key)
+    os.mkfifo(folder / ("2" * 32 + ".json"))
+    (folder / ("3" * 32 + ".json")).write_text('{"at_ns":"x","how":"sql","what":""}')
+    (folder / ("4" * 32 + ".json")).write_text('{"at_ns":"1","how":"sql","what":"' + "x" * 501 + '"}')
+    (folder / ("5" * 32 + ".json")).write_text('{"at_ns":"1","how":"sql","what":"","uid":4711,"id":"other"}')
+    drain(layout)
+    (entry,) = batches(layout)
+    (only,) = reads.of_batch(layout, entry.id)
+    assert (only.uid, only.id) == (os.getuid(), "5" * 32)
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to leave a read as another account")
+def test_an_account_that_may_only_leave_reads_is_told_by_the_file_system(read: Layout) -> None:
+    """It can neither change what was taken, nor see or remove what others left."""
+    read.data.chmod(0o711)
+    read.reads.chmod(0o711)
+    read.reads_new.chmod(0o1733)
+    leave(read, "of root", 4)
+    (of_root,) = read.reads_new.iterdir()
+    (entry,) = batches(read)
+    child = os.fork()
+    if child == 0:
+        done = 1
+        try:
+            # From within: the folders above are those of the account that runs the tests.
+            os.chdir(read.data)
+            read = Layout(Path())
+            of_root = read.reads_new / of_root.name
+            os.setgroups([])
+            os.setresgid(65534, 65534, 65534)
+            os.setresuid(65534, 65534, 65534)
+            leave(read, "of nobody", 5)
+            refused = 0
+            for attempt in (
+                lambda: list(read.reads_new.iterdir()),
+                of_root.unlink,
+                lambda: of_root.write_text("{}"),
+                lambda: (read.reads / f"{entry.id}.jsonl").write_text(""),
+                (read.reads / f"{entry.id}.jsonl").read_text,
+                (read.reads / f"{entry.id}.jsonl").unlink,
+            ):
+                try:
+                    attempt()
+                except PermissionError:
+                    refused += 1
+            done = 0 if refused == 6 else 2
+        finally:
+            os._exit(done)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    drain(read)
+    told = shown(read.data).select("what", "uid").rows()
+    assert told[:2] == [("of nobody", 65534), ("of root", 0)]
