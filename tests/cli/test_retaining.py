@@ -157,6 +157,19 @@ def test_a_certificate_says_what_was_destroyed_and_needs_the_key_alone(aftertrac
     assert "ordered by ann" in done.out
 
 
+def test_a_certificate_leads_from_an_older_key_to_the_one_that_signed_it(aftertrace: Command, data: Path) -> None:
+    """Another key signs by then; without the entry that names it, nobody is led there."""
+    old = (data / "ledger" / "key").read_text().strip()
+    assert aftertrace("seal", "--data", data, "--rotate").code == 0
+    file, told = certified(aftertrace, data)
+    new = file.with_name("key").read_text().strip()
+    for key, signed in ((old, f"holds, signed by {new}, to which {old} led"), (new, f"holds, signed by {new}")):
+        done = aftertrace("retention", "check", file, "--key", key)
+        assert (done.code, done.out.splitlines()[0]) == (0, signed)
+    file.write_text(json.dumps({**told, "rotations": []}))
+    assert [aftertrace("retention", "check", file, "--key", key).code for key in (old, new)] == [2, 0]
+
+
 def less(told: Told) -> Told:
     """A day less, in what is read alone."""
     return {**told, "destroyed": told["destroyed"][1:]}

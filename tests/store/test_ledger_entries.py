@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aftertrace.store.errors import Corrupt
+from aftertrace.store.ledger.batches import FRAMES, batches
 from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.ledger.entries import (
-    FRAMES,
     Batch,
     Begin,
     Entry,
@@ -26,9 +26,9 @@ from aftertrace.store.ledger.entries import (
     Release,
     Retained,
     Retention,
+    Rotation,
     Tables,
     Withdrawn,
-    batches,
     decoded,
     digest_of,
     encoded,
@@ -47,7 +47,7 @@ STATE: dict[str, Any] = {
     "commits": {"evidence": CommitRange(0, 1, DIGEST)},
 }
 ACT: dict[str, Any] = {"id": "0f" * 16, "uid": 1000}
-TEXTS = ("receiver", "code", "where", "name", "by", "why")
+TEXTS = ("receiver", "code", "where", "name", "by", "why", "note")
 SAID: dict[str, Any] = {"by": "ann", "why": "case 7"}
 
 
@@ -90,6 +90,7 @@ ENTRIES: list[Entry] = [
         rows={"spans": (ErasedRow(1, 0, 0, DIGEST), ErasedRow(1, 1, 0, DIGEST))},
         **STATE,
     ),
+    Rotation(**ACT, note="a note\n\n", **STATE),
 ]
 
 
@@ -138,14 +139,21 @@ def test_requests_of_an_entry_are_in_order_and_of_one_day() -> None:
         decoded(encoded(Batch(receiver="main", day="2025-11-25", frames=(), **STATE)))
     with pytest.raises(Corrupt):
         decoded(encoded(Batch(receiver="main", day="2025-11-5", frames=(frame(1),), **STATE)))
-    held = list(batches([("2025-11-25", frame(seq)) for seq in range(1, FRAMES + 2)] + [("2025-11-26", frame(999))]))
-    assert [(day, len(frames)) for day, frames in held] == [
+    told = [("2025-11-25", frame(seq)) for seq in range(1, FRAMES + 2)] + [("2025-11-26", frame(999))]
+    assert [(held.day, len(held.frames)) for held in batches("main", told)] == [
         ("2025-11-25", FRAMES),
         ("2025-11-25", 1),
         ("2025-11-26", 1),
     ]
     most = Batch(receiver="r" * 32, day="2025-11-25", frames=tuple(frame(10**18 + seq, 9) for seq in range(FRAMES)))
     assert len(encoded(most)) < MAX_ENTRY_BYTES - 4096
+
+
+def test_a_note_has_an_end() -> None:
+    """It names two keys, and nothing else fits into it."""
+    assert decoded(encoded(Rotation(**ACT, note="n" * 2000, **STATE)))
+    with pytest.raises(Corrupt):
+        decoded(encoded(Rotation(**ACT, note="n" * 2001, **STATE)))
 
 
 def test_rows_are_told_by_count_and_root() -> None:

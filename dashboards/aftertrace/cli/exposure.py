@@ -53,7 +53,7 @@ def exposures(layout: Layout, agents_user: str) -> tuple[Exposure, ...]:
 def _found(layout: Layout, account: _Account | None) -> Iterator[Exposure]:
     data = layout.data
     folders = (data, layout.wal_folder, layout.tables_folder, layout.ledger, layout.sealer, layout.store_key.parent)
-    secrets = (layout.sealer_key, layout.store_key, layout.sources)
+    secrets = (layout.sealer_key, layout.sealer_next, layout.store_key, layout.sources)
     asked: list[tuple[Path, May]] = [(path, "write") for path in (*folders, *layout.tables_folder.glob("[a-z]*"))]
     asked += [(path, may) for path in secrets for may in _BITS]
     asked += [(path, "write") for path in (layout.checkpoint, layout.ledger_key, layout.sealer_signed)]

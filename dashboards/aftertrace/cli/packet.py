@@ -121,16 +121,18 @@ def packet(
     target = out or Path(f"aftertrace-{_name(asked)}.zip")
     if target.exists():
         raise Invalid(f"packet: {target} is there already, expected a new name; say which: --out PATH")
-    before = Prover(layout.ledger).size
+    before = Prover(layout.ledger)
     source = _source(layout, ledgers, checkpoints)
     with tempfile.TemporaryDirectory(prefix=".aftertrace-packet-", dir=target.absolute().parent) as scratch:
         bag = BagWriter(Path(scratch))
         made = make(bag, source, asked)
         act = acts.ask_export(layout, made.about.kind, len(made.about.runs), made.digest)
         until_entered(layout, act)
-        entered = _until(layout, lambda ledger: ledger.export(act, before))
+        entered = _until(layout, lambda ledger: ledger.export(act, before.size))
         if entered is not None:
             ledger, index = entered
+            if ledger.key != before.key:
+                raise Unavailable("packet: another key signs since it was begun, expected one for all; make it again")
             bag.add(inside.RECEIPT, bytes(ledger.proof(index)))
         if target.suffix == ".zip":
             bag.write_archive(target)

@@ -142,15 +142,16 @@ def check(file: BinaryIO, key: str) -> None:
     given = keys_in(key)
     if len(given) != 1:
         raise Invalid(f"retention check --key: {len(given)} keys, expected one; give what ledger/key held")
-    said = checked(file.read(), given[0])
+    said, keys = checked(file.read(), given[0])
     requests = sum(last - first + 1 for each in said["destroyed"] for first, last in each.get("requests", ()))
     records = {(each["receiver"], *place) for each in said["destroyed"] for place in each.get("records", ())}
     contents = sum(len(each.get("contents", ())) for each in said["destroyed"])
     what = f"{len(records):,} records" if records else f"{requests:,} requests"
     what = f"{contents:,} contents" if contents else what
     days = sorted({each["day"] for each in said["destroyed"]})
+    led = f", to which {', '.join(map(str, keys[:-1]))} led" if len(keys) > 1 else ""
     lines = [
-        f"holds, signed by {given[0]}",
+        f"holds, signed by {keys[-1]}{led}",
         f"{what} received on {len(days)} days from {days[0]} to {days[-1]} were destroyed",
         f"ordered by {said['by']} (account {said['uid']}) at {said['ordered_at']}: {said['why']}",
         f"done at {said['done_at']}, with {said['files']:,} files",

@@ -15,7 +15,7 @@ import click
 from aftertrace.cli import logs, settings
 from aftertrace.cli.children import when_parent_ends
 from aftertrace.cli.draining import wait_for_lock
-from aftertrace.store.errors import Held, Unavailable
+from aftertrace.store.errors import Held, Invalid, Unavailable
 
 if TYPE_CHECKING:
     from aftertrace.store.ledger.sealer import Sealer
@@ -25,6 +25,8 @@ _EVERY_S: Final = 0.25
 _RETRY_S: Final = 1.0
 _KEEP_S: Final = 60.0
 """Between two copies of the checkpoint elsewhere."""
+_PATIENCE_S: Final = 30.0
+"""A sealer that runs signs within a second; one that has to be started may wait for a disk."""
 _REST_S: Final = 10.0
 """Without a new entry for so long, the log rests."""
 
@@ -46,8 +48,12 @@ _log = logging.getLogger("aftertrace.seal")
     help="After a backup was put back: go on from ledger/checkpoint where it is newer than sealer/signed, and sign "
     "requests that were stored once more as other rows.",
 )
+@click.option(
+    "--rotate", "is_rotated", is_flag=True, help="Put another key in the place of the one that signs, which names it."
+)
+@click.option("--lost-key", "is_lost", is_flag=True, help="The same where the key that signed is gone for good.")
 @settings.data_option
-def seal(data: Path, follow: bool, is_restored: bool) -> None:
+def seal(data: Path, follow: bool, is_restored: bool, is_rotated: bool, is_lost: bool) -> None:
     """Sign the ledger.
 
     `serve` does this by itself, in a process of its own, and `import` and `drain` do it when they have stored what
@@ -58,9 +64,20 @@ def seal(data: Path, follow: bool, is_restored: bool) -> None:
     that was; it takes nothing back that was signed. `aftertrace verify` then tells what the restore lost, and which
     requests have other rows since. Use it for a restore of your own, and for nothing else: whoever may write to the
     data folder can make the sealer ask for it.
+
+    --rotate makes another key. That it takes the place of the old one is an entry of the ledger that both keys sign, so
+    whoever has the old public key is led to the new one; the old secret key is gone when this returns. It works while
+    `serve` runs, and goes on where it was stopped. Keep what ledger/key holds then, beside the old one, and give it to
+    the operators of witnesses. --lost-key begins with another key where there is no old one that could sign that: it is
+    recorded, nobody is led over it, and `aftertrace verify` names it for ever.
     """
     config = settings.current()
     logs.start(config)
+    if sum((follow, is_restored, is_rotated, is_lost)) > 1:
+        raise Invalid("seal: expected one of --follow, --restore, --rotate and --lost-key at most")
+    if is_rotated or is_lost:
+        click.echo(_rotated(settings.existing(data), is_lost=is_lost))
+        return
     restored = _restored(settings.existing(data)) if is_restored else []
     stopping = threading.Event()
     if follow:
@@ -98,6 +115,35 @@ def _restored(data: Path) -> list[str]:
         "begins with those: the sealer goes on from there"
     )
     return [said] if before != now else []
+
+
+def _rotated(data: Path, *, is_lost: bool) -> str:
+    """Let another key sign, and return when it does; what is to be said of that."""
+    from aftertrace.cli.draining import until_entered
+    from aftertrace.store.folder import check_format
+    from aftertrace.store.layout import Layout
+    from aftertrace.store.ledger import rotating, sealer
+
+    layout = Layout(data)
+    check_format(layout)
+    try:
+        asked = rotating.ask(layout, is_lost=is_lost)
+        if asked.act is not None:
+            until_entered(layout, asked.act)
+        deadline = time.monotonic() + _PATIENCE_S
+        while layout.sealer_next.exists() and time.monotonic() < deadline:
+            # Where a `serve` runs, its sealer does it.
+            sealer.seal(layout)
+            time.sleep(_EVERY_S)
+    except OSError as error:
+        raise Unavailable(f"rotate key of {data}: {error}; free disk space, or see to its permissions") from error
+    if layout.sealer_next.exists():
+        raise Unavailable(
+            "rotate key: entered in the ledger, and not signed yet: no sealer could; run `aftertrace seal` to see why, "
+            "and then this again"
+        )
+    how = "from here on, and nothing of that is by the key before it" if is_lost else "as the key before it has signed"
+    return f"{asked.after} signs {how}: keep it elsewhere, beside the one before"
 
 
 def _without_network(event: str, _arguments: tuple[object, ...]) -> None:

@@ -33,6 +33,7 @@
     <data>/ledger/tile/…                                  its hashes and entries (`tlog.tiles`)
     <data>/ledger/tile/entries/….open                     the entries that do not fill a bundle yet
     <data>/sealer/key                                     the key that signs, mode 0600
+    <data>/sealer/next                                    the key that is to sign next, mode 0600
     <data>/sealer/signed                                  the last checkpoint that it signed
     <data>/sealer/lock                                    held by the one sealer
     <data>/commentary/comments                            what people wrote, one comment a line (`commentary.log`)
@@ -193,6 +194,11 @@ class Layout:
     def sealer_key(self) -> Path:
         """The key that signs."""
         return self.sealer / "key"
+
+    @property
+    def sealer_next(self) -> Path:
+        """The key that signs once the ledger says so."""
+        return self.sealer / "next"
 
     @property
     def sealer_signed(self) -> Path:

@@ -10,7 +10,7 @@ from typing import Final
 from aftertrace.store import durable
 from aftertrace.store.errors import Corrupt
 from aftertrace.tlog.errors import Invalid
-from aftertrace.tlog.keys import SignerKey
+from aftertrace.tlog.keys import SignerKey, VerifierKey
 
 _SECRET_BYTES: Final = 32
 _NAME_BYTES: Final = 8
@@ -19,6 +19,13 @@ _NAME_BYTES: Final = 8
 def new(log: str) -> SignerKey:
     """A key for a new log of a kind. No other log has its name, since witnesses tell logs apart by it."""
     return SignerKey(f"{log}/{secrets.token_hex(_NAME_BYTES)}", os.urandom(_SECRET_BYTES))
+
+
+def after(key: VerifierKey) -> SignerKey:
+    """A key that takes the place of another one: of its name, and told from it by its id."""
+    while (made := SignerKey(key.name, os.urandom(_SECRET_BYTES))).verifier.key_id == key.key_id:
+        pass
+    return made
 
 
 def write(path: Path, key: SignerKey) -> None:

@@ -14,11 +14,12 @@ from typing import Final
 from aftertrace.tlog.errors import Invalid
 from aftertrace.verifier.about import About
 from aftertrace.verifier.given import keys_in, notes_in
-from aftertrace.verifier.verdicts import Question, Signed, exit_code
+from aftertrace.verifier.verdicts import Question, exit_code, signed_by
 from aftertrace.verifier.verify import PacketReport, verify_packet
 
 EXIT_WRONG_USE: Final = 2
 _SHOWN: Final = 200
+_OWN: Final = ", a key that came with the packet: give the one that you have from elsewhere by --key"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +67,7 @@ def report_lines(report: PacketReport) -> list[str]:
         f"were stored; {report.withheld:,} records of others are in the packet as hashes only",
         "completeness": f"{report.files:,} files, {_runs(about)}: all that the packet says "
         "it has; that nothing else was stored about them, no packet can show",
-        "authenticity": "; ".join(map(_signed_by, report.logs)) or "nothing is signed",
+        "authenticity": "; ".join(signed_by(log, _OWN) for log in report.logs) or "nothing is signed",
     }
     lines = [] if about is None else [f"{about.kind}: {about.title[:_SHOWN]}", f"as of {about.as_of[:_SHOWN]}"]
     lines += [f"{question:<13} {word:<8} {said[question]}" for question, word in report.verdicts.items()]
@@ -88,13 +89,6 @@ def visible(text: str) -> str:
 def _runs(about: About | None) -> str:
     number = len(about.runs) if about is not None else 0
     return f"{number:,} run" + ("" if number == 1 else "s")
-
-
-def _signed_by(log: Signed) -> str:
-    if log.key is None:
-        return "no signature by a known key"
-    own = ", a key that came with the packet: give the one that you have from elsewhere by --key"
-    return f"signed by {log.key}{own if log.key_is_own else ''}"
 
 
 def _ended(message: str) -> int:

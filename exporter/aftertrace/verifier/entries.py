@@ -11,6 +11,7 @@ from aftertrace.tlog.errors import Invalid
 from aftertrace.tlog.merkle import HASH_BYTES
 from aftertrace.tlog.texts import from_base64
 from aftertrace.verifier.lines import member, members, number
+from aftertrace.verifier.rotations import Rotation
 from aftertrace.verifier.rows import TABLES
 
 _WHAT: Final = "ledger entry"
@@ -44,6 +45,15 @@ def parse_export(entry: bytes) -> bytes:
         Invalid: it tells of none.
     """
     return _digest(member(_object(entry, "export"), "digest", str, _WHAT))
+
+
+def parse_rotation(entry: bytes) -> Rotation:
+    """The keys of an entry that names another one that signs.
+
+    Raises:
+        Invalid: it names none, or they have not signed that.
+    """
+    return Rotation.parse(member(_object(entry, "rotation"), "note", str, _WHAT))
 
 
 def _object(entry: bytes, kind: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@
     data/evidence/requests.jsonl            the requests that they came with, and the hashes beside them (`requests`)
     data/ledgers/<number>/checkpoint, key   what was signed; the key, which counts only if it is known from elsewhere
     data/ledgers/<number>/<entry>.tlog-proof          an entry, and its proof
+    data/ledgers/<number>/<entry>.rotation            one that names another key that signs, and its proof
     data/ledgers/<number>/<size>.consistency          that it goes on from a checkpoint of so many entries
     data/policies/<digest>.json             a redaction policy that was in force
     data/configuration.json                 what else was in force
@@ -38,6 +39,7 @@ CONFIGURATION: Final = "data/configuration.json"
 POPULATION: Final = "data/population/runs.txt"
 COUNTS: Final = "data/population/near-misses.json"
 _PROOF: Final = re.compile(r"data/ledgers/([1-9][0-9]{0,2})/([0-9]{12,19})\.tlog-proof", re.ASCII)
+_ROTATION: Final = re.compile(r"data/ledgers/([1-9][0-9]{0,2})/([0-9]{12,19})\.rotation", re.ASCII)
 _CONSISTENCY: Final = re.compile(r"data/ledgers/([1-9][0-9]{0,2})/([0-9]{12,19})\.consistency", re.ASCII)
 _OTHERS: Final = re.compile(
     r"data/(?:packet\.json|index\.html|configuration\.json|evidence/(?:evidence|spans|events|resources|scopes|requests)\.jsonl"
@@ -67,6 +69,11 @@ def proof(number: int, index: int) -> str:
     return ledger(number, f"{index:012d}.tlog-proof")
 
 
+def rotation(number: int, index: int) -> str:
+    """Where the proof of an entry is that names another key that signs."""
+    return ledger(number, f"{index:012d}.rotation")
+
+
 def consistency(number: int, size: int) -> str:
     """Where the proof is that a ledger goes on from its first entries."""
     return ledger(number, f"{size:012d}.consistency")
@@ -82,6 +89,11 @@ def proof_of(name: str) -> tuple[int, int] | None:
     return _parsed(_PROOF, name)
 
 
+def rotation_of(name: str) -> tuple[int, int] | None:
+    """The inverse of `rotation`; None for another name."""
+    return _parsed(_ROTATION, name)
+
+
 def consistency_of(name: str) -> tuple[int, int] | None:
     """The inverse of `consistency`; None for another name."""
     return _parsed(_CONSISTENCY, name)
@@ -89,7 +101,8 @@ def consistency_of(name: str) -> tuple[int, int] | None:
 
 def is_known(name: str) -> bool:
     """Whether a file of the payload is one that packets have."""
-    return _OTHERS.fullmatch(name) is not None or proof_of(name) is not None or consistency_of(name) is not None
+    numbered = proof_of(name) or rotation_of(name) or consistency_of(name)
+    return numbered is not None or _OTHERS.fullmatch(name) is not None
 
 
 def _parsed(pattern: re.Pattern[str], name: str) -> tuple[int, int] | None:

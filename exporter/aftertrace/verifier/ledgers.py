@@ -16,8 +16,9 @@ from aftertrace.tlog.proof_file import ProofFile
 from aftertrace.tlog.proofs import verify_consistency, verify_inclusion
 from aftertrace.tlog.texts import base64, from_base64
 from aftertrace.verifier import layout
-from aftertrace.verifier.entries import Batch, parse_batch, parse_export
+from aftertrace.verifier.entries import Batch, parse_batch, parse_export, parse_rotation
 from aftertrace.verifier.members import Members, content
+from aftertrace.verifier.rotations import Chain, Retired, Rotated
 from aftertrace.verifier.verdicts import Findings
 
 _MOST_HASHES: Final = 128
@@ -29,7 +30,10 @@ class Ledger:
 
     number: int
     checkpoint: Checkpoint | None = None
-    key: VerifierKey | None = None
+    keys: tuple[VerifierKey, ...] = ()
+    """From the one that is known on to the one that has signed the checkpoint."""
+    chain: Chain = field(default_factory=Chain)
+    """All keys that its entries name, as far as the packet has them."""
     key_is_own: bool = True
     compared: int = 0
     """Checkpoints from elsewhere that it goes on from."""
@@ -57,16 +61,23 @@ def open_ledger(members: Members, number: int, keys: Sequence[VerifierKey], find
     except Invalid as refusal:
         findings.add("not_signed", where, str(refusal))
         return found
-    for key in keys or ([own] if own is not None else []):
-        try:
-            note.verified(key)
-        except Invalid:
-            continue
-        if checkpoint.origin == key.name:
-            found.checkpoint, found.key = checkpoint, key
-            return found
+    known = list(keys) or ([own] if own is not None else [])
+    chain = _chain(members, found, findings)
+    try:
+        led = chain.verified(note, checkpoint.size, known)
+    except Retired as refusal:
+        findings.add("key_retired", where, str(refusal))
+        return found
+    except Invalid:
+        led = ()
+    if led and checkpoint.origin == led[-1].name:
+        found.checkpoint, found.keys, found.chain = checkpoint, led, chain
+        for entry, code, message in chain.told():
+            findings.add(code, layout.rotation(number, entry), message)
+        return found
     expected = ", ".join(map(str, keys)) or "the key beside it"
-    findings.add("not_signed", where, f"of the log {checkpoint.origin}, not signed as expected: by {expected}")
+    message = f"of the log {checkpoint.origin}, not signed as expected: by {expected}{chain.hint}"
+    findings.add("not_signed", where, message)
     return found
 
 
@@ -88,11 +99,17 @@ def compare(members: Members, ledgers: Sequence[Ledger], kept: Sequence[tuple[st
     for where, note in kept:
         try:
             older = Checkpoint.parse(note.text)
-            note.verified(*[ledger.key for ledger in ledgers if ledger.key is not None])
+            of = [ledger for ledger in ledgers if ledger.checkpoint and ledger.checkpoint.origin == older.origin]
+            for ledger in of:
+                ledger.chain.verified(note, older.size, (*ledger.keys, *ledger.chain.keys))
+            if not of:
+                note.verified(*[key for ledger in ledgers for key in ledger.keys])
+        except Retired as refusal:
+            findings.add("key_retired", where, str(refusal))
+            continue
         except Invalid as refusal:
             findings.add("checkpoint_foreign", where, str(refusal))
             continue
-        of = [ledger for ledger in ledgers if ledger.checkpoint and ledger.checkpoint.origin == older.origin]
         if not of:
             findings.add("checkpoint_foreign", where, f"of the log {older.origin}, expected one of this packet's")
         for ledger in of:
@@ -113,7 +130,7 @@ def check_receipt(members: Members, ledgers: Sequence[Ledger], findings: Finding
     try:
         receipt = ProofFile.parse(content(members, where, MAX_BYTES))
         origin = Checkpoint.parse(receipt.checkpoint.text).origin
-        keys = [ledger.key for ledger in ledgers if ledger.key is not None and ledger.key.name == origin]
+        keys = [ledger.keys[-1] for ledger in ledgers if ledger.keys and ledger.keys[-1].name == origin]
         receipt.checkpoint.verified(*keys)
         exported = parse_export(_proven(receipt))
         if exported != sha256(content(members, layout.TAG_MANIFEST, MAX_BYTES)).digest():
@@ -172,6 +189,24 @@ def _proven(proof: ProofFile) -> bytes:
     checkpoint = Checkpoint.parse(proof.checkpoint.text)
     verify_inclusion(leaf_hash(proof.extra), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
     return proof.extra
+
+
+def _chain(members: Members, ledger: Ledger, findings: Findings) -> Chain:
+    """The keys that entries of a packet name, each proven to be under the checkpoint, whoever signed that."""
+    found: list[Rotated] = []
+    places = [place for name in members.sizes if (place := layout.rotation_of(name)) is not None]
+    for number, index in sorted(places):
+        if number == ledger.number:
+            where = layout.rotation(number, index)
+            try:
+                found.append(Rotated(index, parse_rotation(_entry(members, ledger, index, where))))
+            except Invalid as refusal:
+                findings.add("key_forged", where, str(refusal))
+    try:
+        return Chain(found)
+    except Invalid as refusal:
+        findings.add("key_forged", layout.ledger(ledger.number, "checkpoint"), str(refusal))
+        return Chain()
 
 
 def _own_key(members: Members, number: int, findings: Findings) -> VerifierKey | None:

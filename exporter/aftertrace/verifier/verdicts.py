@@ -66,14 +66,25 @@ class Signed:
     """Name of the log; None where no checkpoint of it can be read."""
     key: str | None
     """The key that its checkpoint was verified with, as people hand it on; None where none fits."""
+    led_by: tuple[str, ...]
+    """Keys before it, each of which signed that the next one takes its place, from the known one on; none where it is
+    itself known."""
     key_is_own: bool
-    """Whether that key came with what was verified, and proves nothing against whoever could write there."""
+    """Whether the known key came with what was verified, and proves nothing against whoever could write there."""
     checkpoint: str | None
     """The text that was signed."""
     entries: int
     """Those that it covers."""
     compared: int
     """Checkpoints from elsewhere that it goes on from."""
+
+
+def signed_by(log: Signed, own: str) -> str:
+    """Who signed a ledger, for people; `own` is what is said of a key that came with it."""
+    if log.key is None:
+        return "no signature by a known key"
+    led = f", to which {', '.join(log.led_by)} led" if log.led_by else ""
+    return f"signed by {log.key}{led}{own if log.key_is_own else ''}"
 
 
 def answered(logs: Collection[Signed], findings: Collection[Finding], codes: Codes) -> dict[Question, Verdict]:

@@ -39,6 +39,10 @@ CODES: Final[Codes] = {
     "not_signed": ("authenticity", "error"),
     "checkpoint_foreign": ("authenticity", "error"),
     "key_damaged": ("authenticity", "error"),
+    "key_retired": ("authenticity", "error"),
+    "key_forged": ("authenticity", "error"),
+    "key_lost": ("authenticity", "warning"),
+    "key_rotated": ("authenticity", "info"),
     "uncovered": ("integrity", "warning"),
     "no_receipt": ("integrity", "warning"),
     "unchecked": ("integrity", "warning"),
@@ -224,7 +228,8 @@ def _signed(ledger: Ledger) -> Signed:
     checkpoint = ledger.checkpoint
     return Signed(
         origin=checkpoint.origin if checkpoint else None,
-        key=str(ledger.key) if ledger.key else None,
+        key=str(ledger.keys[-1]) if ledger.keys else None,
+        led_by=tuple(map(str, ledger.keys[:-1])),
         key_is_own=ledger.key_is_own,
         checkpoint=str(checkpoint) if checkpoint else None,
         entries=checkpoint.size if checkpoint else 0,

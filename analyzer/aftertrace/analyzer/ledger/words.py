@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from aftertrace.store.verify.report import Report
-from aftertrace.verifier.verdicts import Question
+from aftertrace.verifier.verdicts import Question, signed_by
 
 ASKED: Final[dict[Question, str]] = {
     "integrity": "Is it what was received?",
@@ -24,8 +24,5 @@ def said(report: Report) -> dict[Question, str]:
         + (f"; so are kept answers about {report.kept_runs:,} runs" if report.kept_runs else ""),
         "completeness": f"{sum(log.entries for log in report.logs):,} entries are signed"
         + (f"; {report.waiting:,} requests wait to be stored" if report.waiting else ""),
-        "authenticity": "; ".join(
-            f"signed by {log.key}{_OWN if log.key_is_own else ''}" if log.key else "no signature by a known key"
-            for log in report.logs
-        ),
+        "authenticity": "; ".join(signed_by(log, _OWN) for log in report.logs),
     }

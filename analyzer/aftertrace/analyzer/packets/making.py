@@ -202,6 +202,8 @@ def _write_ledgers(bag: BagWriter, source: Source, ledgers: Sequence[Prover], ga
     for number, ledger in enumerate(ledgers, 1):
         bag.add(layout.ledger(number, "checkpoint"), bytes(ledger.note))
         bag.add(layout.ledger(number, "key"), f"{ledger.key}\n".encode())
+        for entry in ledger.rotations():
+            bag.add(layout.rotation(number, entry), bytes(ledger.proof(entry)))
         for older in source.kept:
             if older.origin == ledger.checkpoint.origin and older.size < ledger.size:
                 content = consistency_file(ledger.goes_on_from(older))

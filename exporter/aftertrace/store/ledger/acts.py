@@ -37,6 +37,7 @@ from aftertrace.store.ledger.entries import (
     Of,
     Release,
     Retention,
+    Rotation,
     decoded,
     encoded,
     text_of,
@@ -70,6 +71,10 @@ class _AskedRelease(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     hold: str
     by: str
     why: str
+
+
+class _AskedRotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="rotation"):
+    note: str
 
 
 class Destroyed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,7 +120,7 @@ class Erasing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     parts: Annotated[tuple[ErasedPart, ...], msgspec.Meta(min_length=1)]
 
 
-_Asked: TypeAlias = _AskedExport | _AskedHold | _AskedRelease | Retaining | Erasing | RetainingContents
+_Asked: TypeAlias = _AskedExport | _AskedHold | _AskedRelease | _AskedRotation | Retaining | Erasing | RetainingContents
 
 
 _ORDERS: Final = (Retaining, Erasing, RetainingContents)
@@ -160,6 +165,11 @@ def ask_hold(layout: Layout, of: HeldBy, name: str, by: str, why: str) -> str:
 def ask_release(layout: Layout, hold: str, by: str, why: str) -> str:
     """Ask that a hold holds no more; parameters as members of `Release`. Returns and raises as `ask_hold`."""
     return _ask(layout, _AskedRelease(hold, by, why))
+
+
+def ask_rotation(layout: Layout, note: str) -> str:
+    """Ask for the entry that another key signs, as a note has it. Returns and raises as `ask_hold`."""
+    return _ask(layout, _AskedRotation(note))
 
 
 def ask_to_destroy(layout: Layout, asked: Retaining | Erasing | RetainingContents) -> str:
@@ -258,6 +268,8 @@ def _entries(asked: _Asked, ident: str, uid: int) -> tuple[AnyAct, ...]:
         return (Hold(id=ident, uid=uid, of=asked.of, name=asked.name, by=asked.by, why=asked.why),)
     if isinstance(asked, _AskedRelease):
         return (Release(id=ident, uid=uid, hold=asked.hold, by=asked.by, why=asked.why),)
+    if isinstance(asked, _AskedRotation):
+        return (Rotation(id=ident, uid=uid, note=asked.note),)
     if isinstance(asked, RetainingContents):
         return asked.entries(ident, uid)
     if isinstance(asked, Erasing):

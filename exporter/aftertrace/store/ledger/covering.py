@@ -25,7 +25,8 @@ from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger import acts, contents, read_batches, refused, shared_holds
+from aftertrace.store.ledger import acts, contents, read_batches, refused, rotating, shared_holds
+from aftertrace.store.ledger.batches import batches
 from aftertrace.store.ledger.claims import Claim
 from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.ledger.entries import (
@@ -38,9 +39,9 @@ from aftertrace.store.ledger.entries import (
     Hold,
     Quarantine,
     Restored,
+    Rotation,
     Rows,
     Tables,
-    batches,
     rows_of,
     text_of,
 )
@@ -210,6 +211,8 @@ class Ledger:
 
     def _checked(self, waiting: acts.Waiting, *, is_begun: bool) -> Sequence[AnyAct] | str | None:
         """The entries of an act; why it must not be entered; None where nobody here can tell."""
+        if isinstance(first := waiting.entries[0], Rotation) and not is_begun:
+            return rotating.fault(self._layout, first, self.acts) or waiting.entries
         orders = [entry for entry in waiting.entries if isinstance(entry, Order)]
         asked = [entry for entry in waiting.entries if isinstance(entry, ContentRetention)]
         if not orders and not asked:
@@ -305,7 +308,7 @@ class Ledger:
         run: list[tuple[str, FrameEntry]] = []
         for frame in frames:
             if run and frame.seq != run[-1][1].seq + 1:
-                yield from self._batches(receiver, run)
+                yield from batches(receiver, run)
                 run = []
             if frame.seq > last + 1:
                 if frame.seq - 1 <= stored:
@@ -316,11 +319,7 @@ class Ledger:
             last = max(last, frame.seq)
             day = frame.received_date.isoformat()
             run.append((day, _frame_entry(frame, {name: rows[name].get(frame.seq, _NONE) for name in SEQUENCED})))
-        yield from self._batches(receiver, run)
-
-    def _batches(self, receiver: str, frames: Sequence[tuple[str, FrameEntry]]) -> Iterator[Batch]:
-        for day, held in batches(frames):
-            yield Batch(receiver=receiver, day=day, frames=held)
+        yield from batches(receiver, run)
 
     def _rows(
         self, receiver: str, frames: Sequence[Frame], written: Mapping[str, Written]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Sequence
-from itertools import groupby, pairwise
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -22,8 +22,6 @@ from aftertrace.store.ledger.days import days_of, is_day
 from aftertrace.store.ledger.state import Act, State
 from aftertrace.tlog.merkle import HASH_BYTES, root_of
 
-FRAMES: Final = 200
-"""Requests in an entry at most: it has to fit into 65,535 bytes."""
 Of: TypeAlias = Literal["run", "incident", "period"]
 """What a packet is about."""
 HeldBy: TypeAlias = Literal["run", "agent", "tenant", "source", "days"]
@@ -41,6 +39,8 @@ ACT_BYTES: Final = 16
 TEXT_CHARACTERS: Final = 500
 """How long a text may be that a person wrote."""
 _TAKEN: Final = frozenset({"evidence", "spans", "events"})
+NOTE_CHARACTERS: Final = 2000
+"""How long a note may be that names keys."""
 _DIGEST: Final = re.compile(r"[A-Za-z0-9+/]{43}=")
 _ACT: Final = re.compile(r"[0-9a-f]{32}")
 
@@ -234,8 +234,15 @@ class Reads(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_fiel
     digest: str
 
 
+class Rotation(Act, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="rotation"):
+    """With a checkpoint that ends here, another key signs."""
+
+    note: str
+    """That names both, as `verifier.rotations` has it."""
+
+
 AnyAct: TypeAlias = (
-    Export | Hold | Release | Retention | Erasure | ContentRetention | Withdrawn | Retained | Refusal | Reads
+    Export | Hold | Release | Retention | Erasure | ContentRetention | Withdrawn | Retained | Refusal | Reads | Rotation
 )
 Entry: TypeAlias = Begin | Batch | Gap | Quarantine | Tables | Restored | AnyAct
 _DECODER: Final[msgspec.json.Decoder[Entry]] = msgspec.json.Decoder(Entry, strict=True)
@@ -280,14 +287,6 @@ def digest_of(text: str) -> bytes:
 def rows_of(leaves: Sequence[bytes]) -> Rows:
     """What an entry says of rows with these leaves."""
     return Rows(len(leaves), text_of(root_of(leaves)))
-
-
-def batches(frames: Sequence[tuple[str, FrameEntry]]) -> Iterator[tuple[str, tuple[FrameEntry, ...]]]:
-    """Frames, each given with its day, as entries hold them: of one day each, and not too many."""
-    for day, group in groupby(frames, key=lambda frame: frame[0]):
-        found = [frame for _, frame in group]
-        for start in range(0, len(found), FRAMES):
-            yield day, tuple(found[start : start + FRAMES])
 
 
 def _is_sound(entry: Entry) -> bool:
@@ -360,6 +359,8 @@ def _told_of_act(entry: Act) -> tuple[list[int], list[str]]:
         digests.append(entry.plan)
     elif isinstance(entry, Retained):
         numbers.append(entry.files)
+    elif isinstance(entry, Rotation):
+        numbers.append(NOTE_CHARACTERS - len(entry.note))
     elif isinstance(entry, Refusal):
         numbers += [requests - 1 for *_, requests in entry.refused] + [status for _, _, status, _ in entry.refused]
         numbers += [0 if 0 < len(entry.refused) <= REFUSALS and is_day(entry.day) else -1]

@@ -10,9 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from msgspec import UNSET
+
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.ledger import files
-from aftertrace.store.ledger.entries import Batch, Entry, Export, FrameEntry, decoded
+from aftertrace.store.ledger.acts import newest
+from aftertrace.store.ledger.entries import Batch, Entry, Export, FrameEntry, Rotation, decoded
 from aftertrace.tlog.checkpoint import Checkpoint, opened
 from aftertrace.tlog.errors import Invalid
 from aftertrace.tlog.keys import VerifierKey
@@ -38,9 +41,7 @@ class Prover:
         """
         self._folder = folder
         try:
-            self.key = VerifierKey.parse((folder / "key").read_text("utf-8").removesuffix("\n"))
-            self.note = Note.parse((folder / "checkpoint").read_bytes())
-            self.checkpoint: Checkpoint = opened(self.note, self.key.name, self.key)
+            self.key, self.note, self.checkpoint = _signed(folder)
             self._tree = TiledTree(
                 self.checkpoint.size, self.checkpoint.root, lambda tile: files.read_tile(folder, tile)
             )
@@ -93,6 +94,23 @@ class Prover:
             if isinstance(entry, Export) and entry.id == ident:
                 return index
         return None
+
+    def rotations(self) -> list[int]:
+        """The entries that name another key that signs, in order.
+
+        Raises:
+            Corrupt: an entry is not the one that was signed.
+        """
+        found: list[int] = []
+        number = newest(self.size - 1, self.entry(self.size - 1)) if self.size else UNSET
+        while number is not UNSET:
+            act = self.entry(number)
+            if isinstance(act, Rotation):
+                found.append(number)
+            if act.last_act is not UNSET and act.last_act >= number:
+                raise self._altered(f"entry {number} leads to a later act")
+            number = act.last_act
+        return found[::-1]
 
     def proof(self, index: int) -> ProofFile:
         """The proof of an entry, with the entry in it.
@@ -148,3 +166,21 @@ class Prover:
 
     def _altered(self, found: object) -> Corrupt:
         return Corrupt(f"read {self._folder}: {found}; run `aftertrace verify`")
+
+
+def _signed(folder: Path) -> tuple[VerifierKey, Note, Checkpoint]:
+    """Key and checkpoint of a ledger. Between the two reads another key may have taken the place of one: then again.
+
+    Raises:
+        Invalid: the key has not signed it.
+        OSError: they cannot be read.
+    """
+    for attempt in (1, 2):
+        key = VerifierKey.parse((folder / "key").read_text("utf-8").removesuffix("\n"))
+        note = Note.parse((folder / "checkpoint").read_bytes())
+        try:
+            return key, note, opened(note, key.name, key)
+        except Invalid:
+            if attempt == 2:
+                raise
+    raise AssertionError("it returns or raises")

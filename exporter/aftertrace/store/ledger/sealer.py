@@ -12,7 +12,7 @@ If they do not, somebody or something has changed them, and nothing is signed an
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -21,14 +21,14 @@ from typing import Self
 from aftertrace.store import durable, signer_key
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger import files
-from aftertrace.store.ledger.entries import Batch, Entry, Restored, decoded
+from aftertrace.store.ledger import files, rotating
+from aftertrace.store.ledger.entries import Batch, Entry, Restored, Rotation, decoded
 from aftertrace.store.ledger.following import Following, ToldBefore
 from aftertrace.store.lock import Lock, held
 from aftertrace.tlog.checkpoint import Checkpoint, opened
 from aftertrace.tlog.edge import Edge
 from aftertrace.tlog.errors import Invalid
-from aftertrace.tlog.keys import SignerKey
+from aftertrace.tlog.keys import SignerKey, VerifierKey
 from aftertrace.tlog.merkle import EMPTY_ROOT, leaf_hash
 from aftertrace.tlog.note import Note
 from aftertrace.tlog.proofs import prove_consistency, verify_consistency
@@ -56,9 +56,13 @@ class Sealer:
         durable.make_folder(layout.ledger)
         self._lock = Lock(layout.sealer_lock, "seals this store")
         try:
-            self._key = _key(layout)
-            self._edge = self._signed()
-            self._following = Following.behind(self._edge.size, self._compare(), self._told)
+            self._key, *gone = _keys(layout)
+            self._edge = self._signed(gone)
+            self._last = self._compare()
+            self._following = Following.behind(self._edge.size, self._last, self._told)
+            self._key = rotating.finish(layout, self._key, self._last)
+            if not gone:
+                _keep(layout.ledger_key, f"{self._key.verifier}\n".encode())
         except BaseException:
             self._lock.release()
             raise
@@ -83,24 +87,30 @@ class Sealer:
                 signed.
             OSError: the disk does not take it; the next call goes on.
         """
-        before = self._edge
         found = self._new()
-        if not found:
-            return False
+        for part in _parts(found):
+            self._sign(part, is_restored=is_restored)
+        return bool(found)
+
+    def _sign(self, found: list[bytes], *, is_restored: bool) -> None:
+        # The disk may not have taken it when that was signed: the key before it must sign nothing behind it.
+        self._key = rotating.finish(self._layout, self._key, self._last)
+        before = self._edge
         following, self._found = self._following.copied(is_restored=is_restored), found
         for entry in found:
             following.take(decoded(entry))
+        keys = rotating.signers(self._layout, self._key, last := decoded(found[-1]))
         edge, tiles = before.extended([leaf_hash(entry) for entry in found])
         for tile, content in tiles.items():
             path = self._layout.ledger / tile.path
             durable.make_folder(path.parent)
             durable.write_file(path, content)
-        self._publish(Checkpoint(self._key.name, edge.size, edge.root()))
+        self._publish(Checkpoint(self._key.name, edge.size, edge.root()), keys)
         self.retold += following.retold
-        self._edge, self._following = edge, following.copied()
+        self._edge, self._following, self._last = edge, following.copied(), last
+        self._key = rotating.finish(self._layout, self._key, last)
         for tile in _outgrown(before.size, edge.size):
             (self._layout.ledger / tile.path).unlink(missing_ok=True)
-        return True
 
     def rest(self) -> None:
         """Write the open bundle under its partial name too, for readers of tiles; the one before it goes.
@@ -142,16 +152,16 @@ class Sealer:
         """Close."""
         self.close()
 
-    def _publish(self, checkpoint: Checkpoint) -> None:
-        signed = bytes(checkpoint.signed(self._key))
+    def _publish(self, checkpoint: Checkpoint, keys: Iterable[SignerKey]) -> None:
+        signed = bytes(checkpoint.signed(*keys))
         durable.write_file(self._layout.sealer_signed, signed)
         durable.write_file(self._layout.checkpoint, signed)
 
-    def _signed(self) -> Edge:
-        """The end of what was signed last."""
+    def _signed(self, gone: Iterable[VerifierKey]) -> Edge:
+        """The end of what was signed last, by the key or by one that was lost."""
         try:
             signed = self._layout.sealer_signed.read_bytes()
-            checkpoint = opened(Note.parse(signed), self._key.name, self._key.verifier)
+            checkpoint = opened(Note.parse(signed), self._key.name, self._key.verifier, *gone)
             edge = Edge.read(checkpoint.size, lambda tile: files.read_tile(self._layout.ledger, tile))
         except FileNotFoundError as error:
             raise Corrupt(f"seal ledger: no {error.filename}, expected it: it was signed; restore it") from None
@@ -159,15 +169,16 @@ class Sealer:
             raise Corrupt(f"seal ledger: {error}; restore it from a backup") from None
         if edge.root() != checkpoint.root:
             raise Corrupt("seal ledger: tiles lead to another root than was signed; run `aftertrace verify`")
-        self._check_shown(checkpoint.size)
+        self._check_shown(checkpoint.size, gone)
         # A crash left the one before it; or somebody has changed it, or taken it away.
         _keep(self._layout.checkpoint, signed)
         return edge
 
-    def _check_shown(self, size: int) -> None:
+    def _check_shown(self, size: int, gone: Iterable[VerifierKey]) -> None:
         """Refuse to go on from less than was shown: what is in `sealer/` was put back from an older copy."""
         try:
-            shown = opened(Note.parse(self._layout.checkpoint.read_bytes()), self._key.name, self._key.verifier)
+            note = Note.parse(self._layout.checkpoint.read_bytes())
+            shown = opened(note, self._key.name, self._key.verifier, *gone)
         except (OSError, Invalid):
             return
         if shown.size > size:
@@ -330,18 +341,35 @@ def _outgrown(before: int, size: int) -> list[Tile]:
     return found
 
 
-def _key(layout: Layout) -> SignerKey:
-    """The key. It is made for a new ledger, after a checkpoint of nothing: where it is, something was signed."""
+def _keys(layout: Layout) -> tuple[SignerKey, *tuple[VerifierKey, ...]]:
+    """The key, and one that signed before it and was lost, if so.
+
+    It is made for a new ledger, after a checkpoint of nothing: where it is, something was signed.
+    """
     path = layout.sealer_key
     if not path.exists():
+        if (instead := rotating.lost(layout)) is not None:
+            return instead
         if layout.checkpoint.exists() or layout.ledger_key.exists():
-            raise Corrupt(f"seal ledger: no {path}, expected the key that signed its checkpoint; restore it")
+            raise Corrupt(
+                f"seal ledger: no {path}, expected the key that signed its checkpoint; restore it, or if it is gone, "
+                "begin with another one: `aftertrace seal --lost-key`"
+            )
         key = signer_key.new("aftertrace")
         durable.write_file(layout.sealer_signed, bytes(Checkpoint(key.name, 0, EMPTY_ROOT).signed(key)))
         signer_key.write(path, key)
     key = signer_key.read(path)
-    _keep(layout.ledger_key, f"{key.verifier}\n".encode())
-    return key
+    rotating.check(layout, key)
+    return (key,)
+
+
+def _parts(entries: list[bytes]) -> Iterator[list[bytes]]:
+    """Entries up to each that puts another key in its place, which ends a checkpoint."""
+    start = 0
+    for number, entry in enumerate(entries, 1):
+        if number == len(entries) or isinstance(decoded(entry), Rotation):
+            yield entries[start:number]
+            start = number
 
 
 def _keep(path: Path, content: bytes) -> None:

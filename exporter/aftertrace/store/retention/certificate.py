@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -16,14 +16,16 @@ from aftertrace.store.errors import Corrupt, Invalid, Unavailable
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts, files
 from aftertrace.store.ledger.contents import ContentRetention
-from aftertrace.store.ledger.entries import Entry, Erasure, Retained, Retention, Withdrawn, decoded, encoded
+from aftertrace.store.ledger.entries import Entry, Erasure, Retained, Retention, Rotation, Withdrawn, decoded, encoded
 from aftertrace.tlog import errors
-from aftertrace.tlog.checkpoint import Checkpoint, opened
+from aftertrace.tlog.checkpoint import Checkpoint
 from aftertrace.tlog.keys import VerifierKey
 from aftertrace.tlog.merkle import leaf_hash
 from aftertrace.tlog.note import Note
 from aftertrace.tlog.proofs import prove_inclusion, verify_inclusion
 from aftertrace.tlog.tiled import TiledTree
+from aftertrace.verifier import rotations
+from aftertrace.verifier.rotations import Chain, Rotated
 
 FORMAT: Final = "aftertrace certificate of destruction 1"
 ORDERS: Final = (Retention, Erasure, ContentRetention)
@@ -43,7 +45,8 @@ def certificate(layout: Layout, order: str) -> bytes:
         Unavailable: not all of it is done and signed.
         Corrupt: the ledger is damaged.
     """
-    found = [each for each in acts.recorded(layout) if each.act.id == order]
+    recorded = acts.recorded(layout)
+    found = [each for each in recorded if each.act.id == order]
     if not found or not isinstance(found[0].act, ORDERS):
         raise Invalid(
             f"certify {order!r}: no order of retention or erasure in the ledger, expected one that was printed"
@@ -61,43 +64,67 @@ def certificate(layout: Layout, order: str) -> bytes:
         if signed.size <= found[-1].number:
             raise Unavailable(f"certify {order}: not signed, expected that; run `aftertrace seal`", 1.0)
         tree = TiledTree(signed.size, signed.root, lambda tile: files.read_tile(layout.ledger, tile))
-        proofs = [prove_inclusion(each.number, signed.size, tree.node) for each in found]
+        rotated = [each for each in recorded if isinstance(each.act, Rotation) and each.number < signed.size]
+        entries, keys = (_proven(signed, tree, told) for told in (found, rotated))
     except (OSError, errors.Invalid) as error:
         raise Corrupt(f"certify {order}: {error}; run `aftertrace verify`") from error
-    entries = [
-        {"number": each.number, "entry": _text(encoded(each.act)), "proof": [_text(hashed) for hashed in proof]}
-        for each, proof in zip(found, proofs, strict=True)
-    ]
-    told = {**_told([each.act for each in found]), "entries": entries, "checkpoint": bytes(note).decode()}
+    # Not there in certificates of ledgers that had one key, nor in those of before 2026-11-22.
+    led_by = {"rotations": keys} if keys else {}
+    told = {**_told([each.act for each in found]), "entries": entries, **led_by, "checkpoint": bytes(note).decode()}
     return json.dumps(told, ensure_ascii=True, indent=1).encode() + b"\n"
 
 
-def check(content: bytes, key: VerifierKey) -> dict[str, Any]:
-    """What a certificate says, once its entries, their proofs and the signature are checked.
+def _proven(signed: Checkpoint, tree: TiledTree, found: Sequence[acts.Recorded]) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": each.number,
+            "entry": _text(encoded(each.act)),
+            "proof": [_text(hashed) for hashed in prove_inclusion(each.number, signed.size, tree.node)],
+        }
+        for each in found
+    ]
+
+
+def check(content: bytes, key: VerifierKey) -> tuple[dict[str, Any], tuple[VerifierKey, ...]]:
+    """What a certificate says, once its entries, their proofs and the signature are checked; and the keys from the one
+    that is known on to the one that signed.
 
     Raises:
         Invalid: it is none, or something of it does not hold.
     """
     try:
         told = json.loads(content)
-        signed = opened(Note.parse(told["checkpoint"].encode()), key.name, key)
-        entries: list[Entry] = []
-        for each in told["entries"]:
-            raw, proof = (
-                b64decode(each["entry"], validate=True),
-                [b64decode(one, validate=True) for one in each["proof"]],
-            )
-            verify_inclusion(leaf_hash(raw), each["number"], signed.size, proof, signed.root)
-            entries.append(decoded(raw))
+        note = Note.parse(told["checkpoint"].encode())
+        signed = Checkpoint.parse(note.text)
+        entries = [entry for _, entry in _entries(told["entries"], signed)]
+        rotated = [Rotated(number, _rotation(entry)) for number, entry in _entries(told.get("rotations", ()), signed)]
+        keys = Chain(rotated).verified(note, signed.size, [key])
+        if keys[-1].name != signed.origin:
+            raise errors.Invalid(f"that of the log {signed.origin}")
     except (errors.Invalid, Corrupt, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Invalid(
             f"check certificate: {str(error) or type(error).__name__}, expected one as aftertrace makes it, signed by "
             f"{key.name}; ask for it again"
         ) from None
-    said = {name: value for name, value in told.items() if name not in ("entries", "checkpoint")}
+    said = {name: value for name, value in told.items() if name not in ("entries", "rotations", "checkpoint")}
     if not _is_whole(entries) or said != _told(entries):
         raise Invalid("check certificate: it says something else than the entries in it; ask for it again")
-    return said
+    return said, keys
+
+
+def _entries(told: Iterable[Any], signed: Checkpoint) -> Iterator[tuple[int, Entry]]:
+    """Entries with their numbers, each proven to be under a checkpoint, whoever signed that."""
+    for each in told:
+        raw = b64decode(each["entry"], validate=True)
+        proof = [b64decode(one, validate=True) for one in each["proof"]]
+        verify_inclusion(leaf_hash(raw), each["number"], signed.size, proof, signed.root)
+        yield each["number"], decoded(raw)
+
+
+def _rotation(entry: Entry) -> rotations.Rotation:
+    if not isinstance(entry, Rotation):
+        raise errors.Invalid("an entry that names no other key")
+    return rotations.Rotation.parse(entry.note)
 
 
 def _is_whole(entries: Sequence[Entry]) -> bool:

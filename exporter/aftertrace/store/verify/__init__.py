@@ -39,6 +39,7 @@ from aftertrace.tlog.checkpoint import Checkpoint
 from aftertrace.tlog.errors import Invalid
 from aftertrace.tlog.keys import VerifierKey
 from aftertrace.tlog.note import Note
+from aftertrace.verifier.rotations import Retired
 
 __all__ = ["Asked", "verify"]
 
@@ -251,10 +252,15 @@ def _compare_kept(logs: Sequence[Opened], asked: Asked, findings: Findings) -> N
         except Invalid as refusal:
             findings.add("checkpoint_foreign", where, str(refusal))
             continue
-        known = [key for log in logs if log.key is not None for key in (log.key,)] + list(asked.keys)
         of = [log for log in logs if log.checkpoint is not None and log.checkpoint.origin == kept.origin]
         try:
-            note.verified(*known)
+            if not of:
+                note.verified(*asked.keys, *(key for log in logs for key in log.keys))
+            for log in of:
+                signed.check_kept(log, note, kept, asked.keys)
+        except Retired as refusal:
+            findings.add("key_retired", where, str(refusal))
+            continue
         except Invalid as refusal:
             findings.add("checkpoint_foreign", where, str(refusal))
             continue
@@ -278,7 +284,8 @@ def _receivers(accounts: Sequence[Account], findings: Findings) -> dict[str, Exp
 def _log_report(log: Opened, unsealed: int) -> LogReport:
     return LogReport(
         origin=log.checkpoint.origin if log.checkpoint else None,
-        key=str(log.key) if log.key else None,
+        key=str(log.keys[-1]) if log.keys else None,
+        led_by=tuple(map(str, log.keys[:-1])),
         key_is_own=log.key_is_own,
         checkpoint=str(log.checkpoint) if log.checkpoint else None,
         entries=log.size,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aftertrace.store import signer_key
@@ -16,6 +16,7 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
 from aftertrace.store.ledger.entries import Entry, decoded
 from aftertrace.store.verify.report import Findings
+from aftertrace.store.verify.signers import chain_of
 from aftertrace.tlog.checkpoint import Checkpoint, opened
 from aftertrace.tlog.errors import Invalid
 from aftertrace.tlog.keys import VerifierKey
@@ -24,6 +25,7 @@ from aftertrace.tlog.note import Note
 from aftertrace.tlog.proofs import prove_consistency, verify_consistency
 from aftertrace.tlog.tiled import TiledTree
 from aftertrace.tlog.tiles import WIDTH, Bundle, Tile, bundles_since, entries_in, hashes_in, width_at
+from aftertrace.verifier.rotations import Chain, Retired
 
 
 @dataclass(slots=True)
@@ -32,7 +34,10 @@ class Opened:
 
     folder: Path
     checkpoint: Checkpoint | None = None
-    key: VerifierKey | None = None
+    keys: tuple[VerifierKey, ...] = ()
+    """From the one that is known on to the one that has signed the checkpoint."""
+    chain: Chain = field(default_factory=Chain)
+    """All keys that its entries name."""
     key_is_own: bool = False
     tree: TiledTree | None = None
     compared: int = 0
@@ -74,28 +79,45 @@ def open_log(folder: Path, layout: Layout | None, keys: Sequence[VerifierKey], f
     known = _known(folder, keys, findings)
     if layout is not None:
         _check_sealer(layout, findings)
-    shown = _checkpoint(folder / "checkpoint", f"{folder.name}/checkpoint", known, findings)
+    shown = _checkpoint(folder, folder / "checkpoint", f"{folder.name}/checkpoint", known, findings)
     signed = None
     if layout is not None:
         # Of another user, as it should be, it cannot be read; `_check_sealer` tells of one that is damaged.
         with suppress(PermissionError):
-            signed = _checkpoint(layout.sealer_signed, "sealer/signed", known, Findings())
+            signed = _checkpoint(folder, layout.sealer_signed, "sealer/signed", known, Findings())
     if signed is not None and (shown is None or signed[0].size > shown[0].size):
         covered = 0 if shown is None else shown[0].size
         message = f"covers {covered} entries, and {signed[0].size} were signed; a crash, or it was put back or away"
         findings.add("checkpoint_behind", f"{folder.name}/checkpoint", message)
     newest = max((each for each in (shown, signed) if each is not None), key=lambda each: each[0].size, default=None)
     if newest is None:
-        if findings.counts.get("not_signed", 0):
+        if findings.counts.get("not_signed", 0) or findings.counts.get("key_retired", 0):
             return found
         if keys or known:
             findings.add("not_signed", f"{folder.name}/checkpoint", "no checkpoint, expected a signed one")
         else:
             findings.add("not_sealed", folder.name, "nothing was signed yet; run `aftertrace seal`")
         return found
-    found.checkpoint, found.key = newest
+    found.checkpoint, found.keys, found.chain = newest
+    for entry, code, message in found.chain.told():
+        findings.add(code, f"{folder.name} entry {entry}", message)
     _open_tree(found, findings)
     return found
+
+
+def check_kept(found: Opened, note: Note, kept: Checkpoint, keys: Sequence[VerifierKey]) -> None:
+    """Check that a checkpoint that was kept elsewhere is signed by a key that the ledger had then, or by a known one if
+    it covers more than there is.
+
+    Raises:
+        Retired: the key that signed it had gone by then.
+        Invalid: it is signed by none of them.
+    """
+    known = (*keys, *found.keys, *found.chain.keys)
+    if kept.size > found.size:
+        note.verified(*known)
+    else:
+        found.chain.verified(note, kept.size, known)
 
 
 def compare(found: Opened, kept: Checkpoint, where: str, findings: Findings) -> None:
@@ -228,8 +250,11 @@ def _check_sealer(layout: Layout, findings: Findings) -> None:
         key = signer_key.read(layout.sealer_key)
         where = "sealer/signed"
         opened(Note.parse(layout.sealer_signed.read_bytes()), key.name, key.verifier)
+        where = "sealer/next"
+        # While another key takes the place of one, `ledger/key` has it first.
+        keys = [key, signer_key.read(layout.sealer_next)] if layout.sealer_next.exists() else [key]
         where = "sealer/key"
-        if f"{key.verifier}\n" != layout.ledger_key.read_text("utf-8"):
+        if layout.ledger_key.read_text("utf-8") not in [f"{each.verifier}\n" for each in keys]:
             findings.add("sealer_broken", where, "another key than the one of the ledger")
     except PermissionError:
         # Of another user, as it should be.
@@ -240,9 +265,9 @@ def _check_sealer(layout: Layout, findings: Findings) -> None:
 
 
 def _checkpoint(
-    path: Path, where: str, known: Sequence[VerifierKey], findings: Findings
-) -> tuple[Checkpoint, VerifierKey] | None:
-    """A checkpoint, with the key that signed it."""
+    folder: Path, path: Path, where: str, known: Sequence[VerifierKey], findings: Findings
+) -> tuple[Checkpoint, tuple[VerifierKey, ...], Chain] | None:
+    """A checkpoint, with the keys that lead to the one that signed it, and all that its entries name."""
     try:
         note = Note.parse(path.read_bytes())
         checkpoint = Checkpoint.parse(note.text)
@@ -251,18 +276,21 @@ def _checkpoint(
     except Invalid as refusal:
         findings.add("not_signed", where, str(refusal))
         return None
-    for key in known:
-        try:
-            note.verified(key)
-        except Invalid:
-            continue
-        if checkpoint.origin == key.name:
-            return checkpoint, key
-        findings.add("checkpoint_foreign", where, f"of the log {checkpoint.origin}, expected that of {key.name}")
+    chain = chain_of(folder, checkpoint, findings)
+    try:
+        keys = chain.verified(note, checkpoint.size, known)
+    except Retired as refusal:
+        findings.add("key_retired", where, str(refusal))
         return None
-    expected = ", ".join(map(str, known)) or "a key, and there is none"
-    findings.add("not_signed", where, f"of the log {checkpoint.origin}, not signed as expected: by {expected}")
-    return None
+    except Invalid:
+        expected = ", ".join(map(str, known)) or "a key, and there is none"
+        message = f"of the log {checkpoint.origin}, not signed as expected: by {expected}{chain.hint}"
+        findings.add("not_signed", where, message)
+        return None
+    if checkpoint.origin != keys[-1].name:
+        findings.add("checkpoint_foreign", where, f"of the log {checkpoint.origin}, expected that of {keys[-1].name}")
+        return None
+    return checkpoint, keys, chain
 
 
 def _open_tree(found: Opened, findings: Findings) -> None:
