@@ -85,7 +85,8 @@ def test_the_check_names_each_agent_with_what_is_off_its_declaration(
         "5 findings broken, 1 unknown, 3 idle\n"
         "\n"
         "BROKEN   cook (shop, production): 1 run, 2 calls\n"
-        "    broken: no entry is about it, first seen 2026-11-08 12:00, expected an entry in the inventory · run RUN\n"
+        "    broken: no entry is about it, first seen 2026-11-08 12:00 UTC, expected an entry in the inventory"
+        " · run RUN\n"
         "\n"
         "BROKEN   clerk (production), of payments team: 14 runs, 28 calls\n"
         "    broken: tool pay ran (14 calls in 14 runs since 2026-11-03 09:00), expected one of read_*, refund "
@@ -100,10 +101,10 @@ def test_the_check_names_each_agent_with_what_is_off_its_declaration(
         "\n"
         "UNKNOWN  archivist: no run\n"
         "    unknown: nobody is named who answers for it, expected an owner\n"
-        "    idle: never seen, expected a run since 2026-11-03 00:00\n"
+        "    idle: never seen, expected a run since 2026-11-03 00:00 UTC\n"
         "\n"
         "IDLE     scribe, of ann: no run\n"
-        "    idle: silent since 2026-11-02 08:01, expected a run since 2026-11-03 00:00 · run RUN\n"
+        "    idle: silent since 2026-11-02 08:01 UTC, expected a run since 2026-11-03 00:00 UTC · run RUN\n"
     )
 
 

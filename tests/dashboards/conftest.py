@@ -96,7 +96,14 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
     """
 
     def opened(
-        page: str, data: Path, /, *, inventory: Path | None = None, is_first: bool = True, **query: str
+        page: str,
+        data: Path,
+        /,
+        *,
+        inventory: Path | None = None,
+        is_first: bool = True,
+        zone: str | None = None,
+        **query: str,
     ) -> AppTest:
         told = [] if inventory is None else ["--inventory", str(inventory)]
         monkeypatch.setattr("sys.argv", ["app.py", "--data", str(data), *told])
@@ -104,6 +111,7 @@ def open_page(monkeypatch: pytest.MonkeyPatch) -> OpenPage:
             st.cache_data.clear()
             st.cache_resource.clear()
         test = AppTest.from_file(str(APP), default_timeout=30)
+        test.context["timezone"] = zone
         for name, value in query.items():
             test.query_params[name] = value
         if page == "now":

@@ -64,7 +64,15 @@ def test_every_block_is_data_with_its_words() -> None:
         },
         {
             "is": "cards",
-            "cards": [{"title": "title", "marks": [{"word": "odd", "tone": "high"}], "blocks": [], "tone": "high"}],
+            "cards": [
+                {
+                    "title": "title",
+                    "at": None,
+                    "marks": [{"word": "odd", "tone": "high"}],
+                    "blocks": [],
+                    "tone": "high",
+                }
+            ],
             "small": True,
         },
     ]

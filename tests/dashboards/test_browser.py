@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from urllib.error import URLError
 
@@ -177,6 +178,29 @@ def test_the_clock_can_be_zoomed_and_walked_by_keyboard(recorded_address: str, t
     tab.evaluate(press)
     assert tab.evaluate("document.activeElement.className").startswith("at-event")
     assert tab.evaluate("document.activeElement.getAttribute('aria-label')") != first
+
+
+def test_times_are_in_the_zone_of_the_browser_and_in_utc_for_whoever_hovers(
+    recorded_address: str, tab: Browser
+) -> None:
+    """Until the switch is turned; it is in the address then, and goes along to other pages."""
+    tab.call("Emulation.setTimezoneOverride", timezoneId="Asia/Kathmandu")
+    try:
+        tab.open(f"{recorded_address}/run?run=last&tab=Timeline", width=1280, height=900)
+        told = "(() => { const at = document.querySelector('.at-tools time'); return [at.innerText, at.title] })()"
+        here, utc = tab.evaluate(told)
+        assert here.endswith(" +05:45")
+        assert datetime.fromisoformat(here.replace(" +", "+")) == datetime.fromisoformat(utc.replace(" UTC", "Z"))
+        assert tab.evaluate("document.querySelector('.at-tools time').dateTime").startswith(utc[:10])
+        clicked(tab, "[data-testid=stCheckbox] input")
+        assert tab.evaluate(told) == [utc, ""]
+        assert "utc=true" in tab.evaluate("location.search")
+        clicked(tab, "a", "Runs")
+        assert "began (UTC)" in tab.evaluate(
+            "[...document.querySelectorAll('.at-list th')].map(each => each.innerText)"
+        )
+    finally:
+        tab.call("Emulation.setTimezoneOverride", timezoneId="")
 
 
 def test_the_check_sees_a_dialog_and_a_request_to_another_host(tab: Browser) -> None:

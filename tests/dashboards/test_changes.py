@@ -13,6 +13,7 @@ from aftertrace.analyzer import Analysis, Filter, open_analysis
 from aftertrace.analyzer.schemas.derived import DERIVED
 from aftertrace.dashboards.change_cards import measures, sides
 from aftertrace.dashboards.version_charts import versions
+from aftertrace.dashboards.zones import IN_UTC
 
 
 def test_a_change_is_shown_with_its_diff_and_what_moved(weeks: Path, after_weeks: int, open_page: OpenPage) -> None:
@@ -102,7 +103,7 @@ def test_a_measure_that_nobody_tells_has_no_numbers() -> None:
 
 def test_each_version_is_a_bar_from_its_first_to_its_last_run(weeks: Path, after_weeks: int) -> None:
     """The agent with most runs first."""
-    chart = versions(open_analysis(weeks, now_ns=after_weeks).configurations).to_dict()
+    chart = versions(open_analysis(weeks, now_ns=after_weeks).configurations, IN_UTC).to_dict()
     rows = [row for data in chart["datasets"].values() for row in data]
     began_ms = int(MONDAY.timestamp() * 1000)
     told = [(row["place"], row["agent"], row["version"], row["runs"], row["start"] - began_ms) for row in rows]

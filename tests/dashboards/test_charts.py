@@ -13,6 +13,7 @@ from dashboards import stores
 from aftertrace.analyzer import open_analysis
 from aftertrace.analyzer.schemas.derived import DERIVED, RATES_SCHEMA
 from aftertrace.dashboards import charts, marks, trend_charts
+from aftertrace.dashboards.zones import IN_UTC
 
 MINUTE_NS = 60 * 10**9
 HOUR_NS = 60 * MINUTE_NS
@@ -55,7 +56,7 @@ def changes(*at_ns: int) -> pl.DataFrame:
 def test_near_misses_are_counted_by_step_and_severity() -> None:
     """Each once, the worst at the bottom; one without a time is in no step."""
     near = pl.DataFrame({"first_ns": [0, 1, HOUR_NS, DAY_NS, None], "severity": [3, 3, 0, 2, 3]})
-    chart = trend_charts.by_severity(near, steps(3, 1), changes())
+    chart = trend_charts.by_severity(near, steps(3, 1), changes(), IN_UTC)
     assert [(row["start"], row["severity"], row["near misses"], row["calls"]) for row in rows_of(chart)] == [
         (0, "critical", 2, 10),
         (0, "low", 1, 10),
@@ -69,7 +70,9 @@ def test_a_step_that_has_just_begun_is_wide_enough_to_be_seen() -> None:
     near = pl.DataFrame({"first_ns": [0, 2 * DAY_NS + 1], "severity": [3, 3]})
     trend = pl.concat([steps(1, 1), last])
     whole_ms = (2 * DAY_NS + HOUR_NS // 60) // 1_000_000
-    assert [(row["start"], row["end"]) for row in rows_of(trend_charts.by_severity(near, trend, changes()))] == [
+    assert [
+        (row["start"], row["end"]) for row in rows_of(trend_charts.by_severity(near, trend, changes(), IN_UTC))
+    ] == [
         (0, 86_400_000),
         (172_800_000, 172_800_000 + whole_ms // 100),
     ]
@@ -78,14 +81,14 @@ def test_a_step_that_has_just_begun_is_wide_enough_to_be_seen() -> None:
 def test_a_rate_over_time_has_its_interval_and_the_changes_meanwhile() -> None:
     """A step of which no call counts has none; a change outside of it is not drawn."""
     none = steps(0).with_columns(calls=pl.lit(0, pl.Int64), begin_ns=pl.lit(2 * DAY_NS), end_ns=pl.lit(3 * DAY_NS))
-    drawn = rows_of(trend_charts.rate(pl.concat([steps(1, 4), none]), changes(DAY_NS + HOUR_NS, 9 * DAY_NS)))
+    drawn = rows_of(trend_charts.rate(pl.concat([steps(1, 4), none]), changes(DAY_NS + HOUR_NS, 9 * DAY_NS), IN_UTC))
     told = [(row["middle"], row["rate"], row["counted"], row["told"]) for row in drawn if "rate" in row]
     assert told == [
         (43_200_000, 0.1, "≥ 1 of 10", "10.0 % (0.0–50.0 %)"),
         (129_600_000, 0.4, "4 of 10", "40.0 % (0.0–50.0 %)"),
     ]
     assert [row for row in drawn if "part" in row] == [
-        {"at": 90_000_000, "agent": "clerk", "part": "prompt", "moved": "denials up"}
+        {"at": 90_000_000, "at0": "1970-01-02 01:00", "agent": "clerk", "part": "prompt", "moved": "denials up"}
     ]
 
 
@@ -164,8 +167,8 @@ def test_a_senders_text_stands_in_a_chart_only_as_data(hostile: Path) -> None:
     trend = steps(1).with_columns(begin_ns=pl.lit(first), end_ns=pl.lit(last))
     near_misses = analysis.near_misses().with_columns(severity=pl.lit(3, pl.Int64))
     drawn: list[Any] = [
-        trend_charts.by_severity(near_misses, trend, analysis.configuration_changes),
-        trend_charts.rate(trend, analysis.configuration_changes),
+        trend_charts.by_severity(near_misses, trend, analysis.configuration_changes, IN_UTC),
+        trend_charts.rate(trend, analysis.configuration_changes, IN_UTC),
         charts.rates(analysis.rates(["tool_name"]), "tool_name", most=50),
         charts.waits(analysis.approvals),
     ]

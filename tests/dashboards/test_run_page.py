@@ -258,7 +258,7 @@ def test_what_people_wrote_stands_below_all_that_was_found(tmp_path: Path, open_
     add(layout, about("INC-42", text="Not mine.", kind="retraction", replaces=2))
     told = list(said(drawn(open_page("run", store), "document")[-1]))
     assert {"![x](http://attacker.example) Asked finance.", "INC-42"} <= set(told)
-    assert [text for text in told if "Ana **Ruiz**" in text] == ["2025-11-25 12:00:00 UTC · Ana **Ruiz**"]
+    assert told[told.index("Ana **Ruiz**") + 1] == "2025-11-25 12:00:00 UTC"
     assert "Wrong." not in told
     comments = layout.commentary / "comments"
     comments.write_bytes(comments.read_bytes().replace(b"finance", b"nobody."))

@@ -26,13 +26,14 @@ def page(found: RunComparison) -> list[str]:
     """The lines of the screen. Every text from telemetry in them is made visible."""
     from aftertrace.analyzer.comparison.document import facts
     from aftertrace.analyzer.comparison.words import headline
+    from aftertrace.analyzer.documents.document import line_text
 
     lines = []
     for line in headline(found):
         lines += textwrap.wrap(plain(line), _TEXT_CELLS)
     rows = [("", f"A {found.first.run_id}", f"B {found.second.run_id}")]
     both = zip(facts(found.first), facts(found.second), strict=True)
-    rows += [(name, one, two) for (name, one), (_, two) in both]
+    rows += [(name, line_text(one), line_text(two)) for (name, one), (_, two) in both]
     lines += ["", *_columns(rows), "", *_parts(found), "", *_steps(found)]
     for each in found.effects:
         none = "none on record"

@@ -21,7 +21,7 @@ from aftertrace.dashboards.cards import badge
 from aftertrace.dashboards.data import Filter
 from aftertrace.dashboards.marks import DECLARED, UNSTATED
 from aftertrace.dashboards.plain import plain
-from aftertrace.dashboards.quantities import count, interval, moment, share
+from aftertrace.dashboards.quantities import UNKNOWN, count, instant, interval, share
 
 _MOST_ROWS: Final = 12
 _NAME_CHARACTERS: Final = 80
@@ -115,15 +115,15 @@ def answers(found: AgentCoverage, now_ns: int) -> None:
 
 
 def _facts(row: Mapping[str, Any]) -> Facts:
-    latest: Line = moment(row["last_at"])
+    latest: Line = instant(row["last_at"]) or UNKNOWN
     if row["last_run_id"] is not None:
-        latest = (f"{moment(row['last_at'])} ", Code(row["last_run_id"]))
+        latest = (instant(row["last_at"]) or UNKNOWN, " ", Code(row["last_run_id"]))
     did = f"{count(row['calls'], 'call')} in {count(row['runs'], 'run')}"
     told: list[tuple[str, Line]] = [
         ("Service", row["service_name"] or UNSTATED.word),
         ("Environment", row["environment"] or UNSTATED.word),
         ("Sent by", " · ".join(filter(None, (row["source"], row["tenant"]))) or UNSTATED.word),
-        ("First run", moment(row["first_at"])),
+        ("First run", instant(row["first_at"]) or UNKNOWN),
         ("Last heard of", latest),
         ("It did", f"{did}, {count(row['near_misses'], 'near miss')}"),
         ("Models", ", ".join(row["models"]) or UNSTATED.word),
@@ -191,7 +191,7 @@ def _versions(versions: pl.DataFrame) -> list[Block]:
             row["agent_version"] or UNSTATED.word,
             f"{len(row['tool_names']):,}" if row["tool_names"] is not None else UNSTATED.word,
             f"{row['runs']:,}",
-            (f"{moment(row['first_ns'])} ", Code(row["first_run_id"])),
+            (instant(row["first_ns"]) or UNKNOWN, " ", Code(row["first_run_id"])),
         )
         for row in latest.head(_MOST_ROWS).iter_rows(named=True)
     )

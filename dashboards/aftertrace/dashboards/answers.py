@@ -8,7 +8,8 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from aftertrace.dashboards import tables
+from aftertrace.dashboards import tables, zones
+from aftertrace.dashboards.columns import time
 from aftertrace.dashboards.csv_lines import csv_lines, text_of
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.tables import MOST_ROWS
@@ -31,12 +32,12 @@ def cells(rows: pl.DataFrame) -> pl.DataFrame:
 
 def show(rows: pl.DataFrame) -> None:
     """Draw rows as a table."""
-    shown = cells(rows)
+    shown, zone = cells(rows), zones.chosen()
     st.dataframe(
         shown,
         key="answer",
         hide_index=True,
-        column_config={name: _config(name, kind) for name, kind in shown.schema.items()},
+        column_config={name: _config(shown[name], zone) for name in shown.columns},
         height=tables.height_pixels(shown.height),
         row_height=tables.ROW_PIXELS,
         placeholder="–",
@@ -70,11 +71,12 @@ def _text(value: Any) -> str:
     return value.hex() if isinstance(value, bytes) else text_of(value)
 
 
-def _config(name: str, kind: pl.DataType) -> Any:
-    if kind == pl.Datetime:
-        zone = getattr(kind, "time_zone", None)
-        told = f"{name} (UTC)" if zone else name
-        return st.column_config.DatetimeColumn(told, format="YYYY-MM-DD HH:mm:ss", timezone=zone, width=146)
+def _config(column: pl.Series, zone: zones.Zone) -> Any:
+    name, kind = column.name, column.dtype
+    if isinstance(kind, pl.Datetime):
+        if kind.time_zone is not None:
+            return time(name, column, zone)
+        return st.column_config.DatetimeColumn(name, format="YYYY-MM-DD HH:mm:ss", width=146)
     if kind == pl.Boolean:
         return st.column_config.CheckboxColumn(name, width=96)
     if kind.is_numeric():

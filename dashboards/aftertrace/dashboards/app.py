@@ -7,10 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from aftertrace.dashboards import data, filters
+from aftertrace.dashboards import data, filters, zones
 from aftertrace.dashboards.cards import empty_store
 from aftertrace.dashboards.plain import plain_lines
-from aftertrace.dashboards.quantities import moment
 
 _FOLDER = Path(__file__).parent
 
@@ -52,15 +51,22 @@ try:
 except data.AftertraceError as error:
     st.error("The store cannot be read. This page tries again by itself.", icon=":material/error:")
     st.code(plain_lines(str(error)), language=None, wrap_lines=True)
+    look_for_news(shown)
 else:
     if analysis is not None and data.is_empty(analysis):
         empty_store(data.settings())
+        look_for_news(shown)
     else:
         is_filtered = analysis is not None and page not in (RUN, EVIDENCE, SQL)
         if analysis is not None and is_filtered:
             filters.bar(analysis)
+        # What stands below a page is there before it: a page may end early, where it has nothing to show.
+        drawn, below = st.container(), st.container(gap=None)
+        with below:
+            if analysis is not None and is_filtered:
+                st.caption(f"Analysed {zones.moment(analysis.now_ns)}", help=zones.hint(analysis.now_ns))
+            zones.switch()
+            look_for_news(shown)
         data.note_read(f"page {page.title}", named or "")
-        page.run()
-        if analysis is not None and is_filtered:
-            st.caption(f"Analysed {moment(analysis.now_ns)}")
-look_for_news(shown)
+        with drawn:
+            page.run()

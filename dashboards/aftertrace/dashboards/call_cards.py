@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from aftertrace.analyzer.documents.document import Inline
 from aftertrace.analyzer.records import record_cards, record_words
 from aftertrace.analyzer.records.call_record import Call
 from aftertrace.analyzer.records.run_record import RunRecord
-from aftertrace.dashboards.blocks import Drawn, drawn
+from aftertrace.dashboards.blocks import Drawn, drawn, line
 from aftertrace.dashboards.marks import UNSTATED
 from aftertrace.dashboards.plain import plain
 
@@ -46,7 +47,7 @@ def cards(record: RunRecord, calls: Sequence[Call], chosen: int | None, addresse
                 for nth, mark in enumerate(card.marks)
             ],
             "brief": plain(call.arguments, most=_BRIEF_CHARACTERS) if call.arguments else "arguments not told",
-            "aside": plain(_aside(call, record), most=_BRIEF_CHARACTERS),
+            "aside": line(_aside(call, record)),
             "tone": card.tone,
             "open": call.number in opened,
             "blocks": drawn(card.blocks, addresses),
@@ -65,11 +66,13 @@ def dot(outcome: str | None) -> str:
     return "filled" if outcome in _RAN else "half" if outcome in _PENDING else "hollow"
 
 
-def _aside(call: Call, record: RunRecord) -> str:
+def _aside(call: Call, record: RunRecord) -> tuple[Inline, ...]:
     """Who let it through or refused it, and when it came up."""
     by = record_words.let_by(call) or (f"by {call.decided_by}" if call.decided_by else "")
     at = next(filter(None, (call.proposed_at, call.started_at, call.decided_at, call.ended_at)), None)
-    return " · ".join(filter(None, (by, record_words.clock(at, record.started_at))))
+    when = record_words.clock(at, record.started_at)
+    told = by[:_BRIEF_CHARACTERS]
+    return (told,) if when is None else (f"{told} · " if told else "", when)
 
 
 def page_of(calls: Sequence[Any], number: int | None) -> int:

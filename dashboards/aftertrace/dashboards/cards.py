@@ -7,12 +7,12 @@ from typing import Final
 
 import streamlit as st
 
-from aftertrace.analyzer.documents.document import Line
-from aftertrace.dashboards import launch
+from aftertrace.analyzer.documents.document import Instant
+from aftertrace.dashboards import launch, zones
 from aftertrace.dashboards.attention import NOW, Item
 from aftertrace.dashboards.marks import Mark
 from aftertrace.dashboards.plain import plain
-from aftertrace.dashboards.quantities import duration, moment
+from aftertrace.dashboards.quantities import UNKNOWN, duration
 
 _MOST_CHARACTERS: Final = 320
 
@@ -51,16 +51,13 @@ def ingest(last_ns: int | None, now_ns: int, *, is_lossless: bool) -> None:
     if last_ns is None:
         told = "No record has a time."
     elif last_ns > now_ns:
-        told = f"The last record is of {moment(last_ns)}: a sender's clock is ahead of this one."
+        told = f"The last record is of {zones.moment(last_ns)}: a sender's clock is ahead of this one."
     else:
-        told = f"Last record {duration(now_ns - last_ns)} before this analysis ({moment(last_ns)})."
-    st.caption(f"{told}{' Nothing is known to be lost on the way.' if is_lossless else ''}")
-
-
-def line_text(line: Line) -> str:
-    """A line of a document as text: what a sender wrote stands in it as it is."""
-    pieces = (line,) if isinstance(line, str) else line
-    return "".join(piece if isinstance(piece, str) else getattr(piece, "text", "") for piece in pieces)
+        told = f"Last record {duration(now_ns - last_ns)} before this analysis ({zones.moment(last_ns)})."
+    with st.container(horizontal=True, gap="small"):
+        st.caption(told, help=zones.hint(last_ns), width="content")
+        if is_lossless:
+            st.caption("Nothing is known to be lost on the way.", width="content")
 
 
 def badge(mark: Mark) -> None:
@@ -68,12 +65,16 @@ def badge(mark: Mark) -> None:
     st.badge(mark.word, icon=mark.icon, color=mark.colour)
 
 
-def facts(pairs: Sequence[tuple[str, str]], widths: Sequence[float] | None = None) -> None:
+def facts(pairs: Sequence[tuple[str, str | Instant | None]], widths: Sequence[float] | None = None) -> None:
     """Facts side by side, each under its name. The names are ours; the values may be a sender's."""
+    zone = zones.chosen()
     for column, (name, value) in zip(st.columns(widths or len(pairs), gap="medium"), pairs, strict=True):
         with column, st.container(gap=None):
             st.caption(name)
-            st.text(plain(value, most=_MOST_CHARACTERS))
+            if isinstance(value, Instant):
+                st.text(zone.told(value), help=zone.hint(value))
+            else:
+                st.text(plain(UNKNOWN if value is None else value, most=_MOST_CHARACTERS))
 
 
 def empty_store(settings: launch.Settings) -> None:

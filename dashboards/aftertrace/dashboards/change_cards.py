@@ -10,10 +10,11 @@ import streamlit as st
 
 from aftertrace.analyzer.configurations.changes import prompt_diff
 from aftertrace.analyzer.records.version_words import PARTS
+from aftertrace.dashboards import zones
 from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.marks import CHANGED, UNSTATED
 from aftertrace.dashboards.plain import plain
-from aftertrace.dashboards.quantities import count, moment, share
+from aftertrace.dashboards.quantities import count, instant, share
 
 _MOST_LINES: Final = 400
 _MOST_CHARACTERS: Final = 2_000
@@ -48,12 +49,12 @@ def change(row: Mapping[str, Any], templates: Mapping[str, str | None]) -> None:
             st.text(plain(f"{row['agent_name'] or UNSTATED.word}: {PARTS[row['part']]}", most=160))
         facts(
             [
-                ("First run with it", moment(row["first_ns"])),
+                ("First run with it", instant(row["first_ns"])),
                 ("Version", f"{row['version_before']} → {row['version_after']}"),
                 ("Runs with it", count(row["runs"])),
             ]
         )
-        st.caption(" ".join(_told(row)))
+        st.caption(" ".join(_told(row)), help=zones.hint(row["overlap_until"]) if row["overlap_runs"] else None)
         st.code("\n".join(sides(row, templates)), language=None, wrap_lines=True)
         if row["part"] == "prompt":
             st.caption("Whole prompts, where the evidence holds them")
@@ -80,7 +81,7 @@ def _told(row: Mapping[str, Any]) -> list[str]:
         lines.append("The model that is asked for is the same.")
     if row["overlap_runs"]:
         lines.append(
-            f"{count(row['overlap_runs'], 'run')} still had the old one, until {moment(row['overlap_until'])}."
+            f"{count(row['overlap_runs'], 'run')} still had the old one, until {zones.moment(row['overlap_until'])}."
         )
     if row["with_parts"]:
         parts = ", ".join(part.replace("_", " ") for part in row["with_parts"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import polars as pl
 import streamlit as st
 
 from aftertrace.dashboards.marks import (
@@ -13,6 +14,7 @@ from aftertrace.dashboards.marks import (
     OUTCOME_COLOURS,
     SEVERITY_COLOURS,
 )
+from aftertrace.dashboards.zones import Zone
 
 _COLUMNS: Final[dict[str, Any]] = {
     "run": st.column_config.LinkColumn("run", display_text=r"run=(.{8})", width=84, help="opens the run's page"),
@@ -181,21 +183,45 @@ _COLUMNS: Final[dict[str, Any]] = {
     "tenant": st.column_config.TextColumn("tenant", width=90),
 }
 _TIMES: Final = {
-    "first_at": "time (UTC)",
-    "started_at": "started (UTC)",
-    "asked_at": "asked (UTC)",
-    "last_at": "last heard of (UTC)",
-    "at": "time (UTC)",
-    "last_seen": "latest (UTC)",
-    "changed": "changed (UTC)",
-    "read": "read (UTC)",
+    "first_at": "time",
+    "started_at": "started",
+    "asked_at": "asked",
+    "last_at": "last heard of",
+    "at": "time",
+    "last_seen": "latest",
+    "changed": "changed",
+    "read": "read",
 }
+_TIME_PIXELS: Final = 146
+_OFFSET_PIXELS: Final = 44
 
 
-def config(column: str) -> Any:
-    """How a column is drawn. Raises `KeyError` for a column that is not here: Streamlit would hide it."""
-    if column in _TIMES:
-        finest = "HH:mm:ss.SSS" if column == "at" else "YYYY-MM-DD HH:mm:ss"
-        width = 100 if column == "at" else 146
-        return st.column_config.DatetimeColumn(_TIMES[column], format=finest, timezone="UTC", width=width)
-    return _COLUMNS[column]
+def config(column: str, cells: pl.Series, zone: Zone) -> Any:
+    """How a column is drawn. Raises `KeyError` for a column that is not here: Streamlit would hide it.
+
+    Args:
+        column: its name.
+        cells: what stands in it.
+        zone: what times are told in.
+    """
+    if column not in _TIMES:
+        return _COLUMNS[column]
+    if column == "at" and zone.has_one_date(cells):
+        return time(_TIMES[column], cells, zone, finest="HH:mm:ss.SSS", width=100)
+    if column == "at":
+        return time(_TIMES[column], cells, zone, finest="YYYY-MM-DD HH:mm:ss.SSS", width=172)
+    return time(_TIMES[column], cells, zone)
+
+
+def time(
+    name: str, cells: pl.Series, zone: Zone, *, finest: str = "YYYY-MM-DD HH:mm:ss", width: int = _TIME_PIXELS
+) -> Any:
+    """A column of times: its head names the zone, and its cells the offset too where clocks were changed meanwhile."""
+    is_one = zone.has_one_offset(cells)
+    return st.column_config.DatetimeColumn(
+        f"{name} ({zone.place})",
+        format=finest if is_one else f"{finest} Z",
+        timezone=zone.name,
+        width=width if is_one else width + _OFFSET_PIXELS,
+        help=None if zone.is_utc else f"in {zone.name}; the switch below the page turns to UTC",
+    )

@@ -11,10 +11,10 @@ from aftertrace.analyzer.documents.document import Block, Card, Cards, Code, Mar
 from aftertrace.analyzer.ledger import words
 from aftertrace.analyzer.ledger.standing import LedgerStanding
 from aftertrace.analyzer.ledger.verification import Progress, Report
-from aftertrace.dashboards import drawings
+from aftertrace.dashboards import drawings, zones
 from aftertrace.dashboards.blocks import drawn
 from aftertrace.dashboards.plain import plain
-from aftertrace.dashboards.quantities import count, duration, moment, size
+from aftertrace.dashboards.quantities import count, duration, size
 from aftertrace.dashboards.verifying import Verification
 
 _TONES: Final[Mapping[str, Tone]] = {"holds": "good", "partial": "medium", "broken": "critical", "unknown": "low"}
@@ -26,28 +26,43 @@ def headlines(now: LedgerStanding, last: Verification, now_ns: int) -> None:
     waiting = sum(log.waiting for log in now.store.logs)
     behind = f"{count(now.unsealed, 'entry')} not signed yet"
     signed = "never" if now.signed_at_ns is None else duration(max(0, now_ns - now.signed_at_ns))
-    signed_at = "run aftertrace seal" if now.signed_at_ns is None else moment(now.signed_at_ns)
+    signed_at = "run aftertrace seal" if now.signed_at_ns is None else zones.moment(now.signed_at_ns)
     aside = now.store.quarantined
     told = (
-        ("Signed entries", f"{now.signed:,}", behind if now.unsealed else "all that there are"),
-        ("Since it was signed", signed, signed_at),
+        ("Signed entries", f"{now.signed:,}", behind if now.unsealed else "all that there are", None),
+        ("Since it was signed", signed, signed_at, zones.hint(now.signed_at_ns)),
         ("Kept elsewhere", *_kept(now)),
-        ("Requests waiting", f"{waiting:,}", "in the log, not in the tables yet" if waiting else "all in the tables"),
-        ("Put aside", f"{aside:,}", "findings; aftertrace fsck tells them" if aside else "nothing"),
-        ("Last verified", *_verified(last, now_ns)),
+        (
+            "Requests waiting",
+            f"{waiting:,}",
+            "in the log, not in the tables yet" if waiting else "all in the tables",
+            None,
+        ),
+        ("Put aside", f"{aside:,}", "findings; aftertrace fsck tells them" if aside else "nothing", None),
+        ("Last verified", *_verified(last, now_ns), zones.hint(last.ended_ns)),
     )
-    for column, (label, value, detail) in zip(st.columns(6, gap="small"), told, strict=True):
-        column.metric(label, value, delta=detail, delta_color="off", delta_arrow="off", border=True, height="stretch")
+    for column, (label, value, detail, hint) in zip(st.columns(6, gap="small"), told, strict=True):
+        column.metric(
+            label,
+            value,
+            delta=detail,
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+            help=hint,
+        )
 
 
-def _kept(now: LedgerStanding) -> tuple[str, str]:
+def _kept(now: LedgerStanding) -> tuple[str, str, str | None]:
     if now.anchor is None:
-        return "nowhere", "ledger.anchor is not set"
+        return "nowhere", "ledger.anchor is not set", None
     if not now.anchor.is_there:
-        return "not there", "the folder of ledger.anchor"
+        return "not there", "the folder of ledger.anchor", None
     if not now.anchor.kept:
-        return "none yet", "in the folder of ledger.anchor"
-    return f"{now.anchor.entries:,}", f"entries, {moment(now.anchor.at_ns)}"
+        return "none yet", "in the folder of ledger.anchor", None
+    at_ns = now.anchor.at_ns
+    return f"{now.anchor.entries:,}", f"entries, {zones.moment(at_ns)}", zones.hint(at_ns)
 
 
 def _verified(last: Verification, now_ns: int) -> tuple[str, str]:

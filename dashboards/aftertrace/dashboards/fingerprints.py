@@ -14,10 +14,12 @@ import polars as pl
 from aftertrace.analyzer.documents.lengths import length
 from aftertrace.dashboards.addresses import run_address
 from aftertrace.dashboards.blocks import Drawn
+from aftertrace.dashboards.blocks import instant as instant_drawn
 from aftertrace.dashboards.call_cards import dot
 from aftertrace.dashboards.marks import RUN_STATES, UNSTATED
 from aftertrace.dashboards.plain import plain
-from aftertrace.dashboards.quantities import moment, money
+from aftertrace.dashboards.quantities import UNKNOWN, instant, money
+from aftertrace.dashboards.zones import Zone, chosen
 
 STEPS_AT_MOST: Final = 60
 """Calls of one run that are drawn; how many there are stands beside them."""
@@ -59,6 +61,7 @@ def drawn(
     kept: Mapping[str, str],
     *,
     are_large: bool,
+    zone: Zone | None = None,
 ) -> Drawn:
     """The runs of a page, as `drawings.runs` draws them.
 
@@ -68,6 +71,7 @@ def drawn(
         snippets: by run, where a text that was looked for stands.
         kept: what the address of each run says besides.
         are_large: whether fingerprints are drawn large, with the names of tools.
+        zone: what times are told in; that of the page by itself.
     """
     by_run = {
         run_id: part
@@ -79,10 +83,20 @@ def drawn(
         name for part in by_run.values() for name in part["tool_name"].fill_null(UNSTATED.word).unique().to_list()
     )
     rank = {name: nth for nth, name in enumerate(sorted(used, key=lambda name: (-used[name], name)))}
-    told = [_run(row, by_run.get(row["run_id"]), rank, snippets, kept) for row in rows.iter_rows(named=True)]
+    told_in = zone or chosen()
+    # A list names the zone above them.
+    has_offset = are_large or not told_in.has_one_offset(rows["started_at"])
+    told = [
+        {
+            **_run(row, by_run.get(row["run_id"]), rank, snippets, kept),
+            "began": {"text": UNKNOWN} if at is None else instant_drawn(at, told_in, has_offset=has_offset),
+        }
+        for row, at in zip(rows.iter_rows(named=True), map(instant, rows["started_at"]), strict=True)
+    ]
     present = {(step["dot"], step["tone"]) for run in told for step in run["steps"]}
     return {
         "large": are_large,
+        "zone": told_in.place,
         "legend": [
             {"dot": of_dot, "tone": tone, "word": word} for of_dot, tone, word in _LEGEND if (of_dot, tone) in present
         ],
@@ -110,7 +124,6 @@ def _run(
         "colour": RUN_STATES.get(row["state"], UNSTATED).colour,
         "agent": plain(row["agent_name"] or UNSTATED.word, most=_NAME_CHARACTERS),
         "model": plain(row["model"], most=_NAME_CHARACTERS) if row["model"] else "",
-        "began": moment(row["started_at"]).removesuffix(" UTC"),
         "lasted": length(row["duration_ns"] / 1e9) if row["duration_ns"] is not None else "",
         "calls": row["calls"],
         "near_misses": row["near_misses"],

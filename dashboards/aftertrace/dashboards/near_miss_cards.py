@@ -19,7 +19,7 @@ from aftertrace.dashboards.data import Analysis, Invalid
 from aftertrace.dashboards.layouts import WIDTHS
 from aftertrace.dashboards.marks import SEVERITIES, UNSTATED
 from aftertrace.dashboards.plain import plain, plain_lines
-from aftertrace.dashboards.quantities import count, duration, moment
+from aftertrace.dashboards.quantities import count, duration, instant
 
 _HELD: Final = {each.name: each.brief for each in HOLDINGS}
 _MOST_CHARACTERS: Final = 4000
@@ -48,7 +48,7 @@ def near_miss(analysis: Analysis, row: Mapping[str, Any], more: str | None = Non
                 ("Risk of the tool", f"{row['risk']}{guessed}"),
             ]
         )
-        facts([("When", moment(row["first_ns"])), ("Reviewer", row["reviewer"] or UNSTATED.word)])
+        facts([("When", instant(row["first_ns"])), ("Reviewer", row["reviewer"] or UNSTATED.word)])
         if row["wait_ns"] is not None:
             facts([("Wait for the decision", duration(row["wait_ns"]))])
         if row["reason"]:

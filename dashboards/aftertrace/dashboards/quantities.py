@@ -1,9 +1,11 @@
-"""Numbers with their units, as people read them. Times are UTC."""
+"""Numbers with their units, as people read them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Final
+
+from aftertrace.analyzer.documents.document import Instant
 
 UNKNOWN: Final = "unknown"
 
@@ -63,12 +65,17 @@ def duration(nanoseconds: int | None) -> str:
     return f"{nanoseconds // DAY_NS} d {nanoseconds % DAY_NS // _HOUR_NS:02d} h"
 
 
+def instant(when: datetime | int | None) -> Instant | None:
+    """A point in time, told where it is written down. An integer is nanoseconds since the Unix epoch."""
+    if when is None:
+        return None
+    return Instant(when if isinstance(when, datetime) else datetime.fromtimestamp(when // _SECOND_NS, UTC))
+
+
 def moment(when: datetime | int | None) -> str:
     """A point in time, to the second: ``2026-11-21 10:02:03 UTC``. An integer is nanoseconds since the Unix epoch."""
-    if when is None:
-        return UNKNOWN
-    at = when if isinstance(when, datetime) else datetime.fromtimestamp(when // _SECOND_NS, UTC)
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    at = instant(when)
+    return UNKNOWN if at is None else at.text
 
 
 def size(length_bytes: int) -> str:

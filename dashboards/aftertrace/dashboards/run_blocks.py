@@ -13,7 +13,7 @@ from aftertrace.analyzer.records.answers import Answer
 from aftertrace.analyzer.records.run_record import RunRecord
 from aftertrace.dashboards.addresses import run_address
 from aftertrace.dashboards.blocks import Drawn, drawn
-from aftertrace.dashboards.quantities import count, moment
+from aftertrace.dashboards.quantities import UNKNOWN, count, instant
 
 _TONES: Final[Mapping[str, Tone]] = {"known": "good", "partial": "high", "unknown": "critical"}
 _NEVER: Final = "does not tell this"
@@ -91,22 +91,22 @@ def conversation(record: RunRecord) -> list[Block]:
 def _turns(record: RunRecord) -> Iterator[tuple[str | None, int, Card]]:
     """Each with its time, and its rank among those of the same."""
 
-    def titled(at: str | None, what: str) -> str:
-        return " · ".join(filter(None, (record_words.clock(at, record.started_at), what)))
+    def titled(at: str | None, what: str, marks: tuple[Mark, ...], *blocks: Block) -> Card:
+        return Card(what, marks, blocks, at=record_words.clock(at, record.started_at))
 
     for each in record.inputs:
         text = Excerpt(each.text.begins) if each.text.begins else Paragraph("not sent as text")
-        yield each.at, 0, Card(titled(each.at, each.kind.replace("_", " ")), (), (text,))
+        yield each.at, 0, titled(each.at, each.kind.replace("_", " "), (), text)
     for plan in record.plans:
         text = Excerpt(plan.text.begins) if plan.text.begins else Paragraph("not sent as text")
-        yield plan.at, 1, Card(titled(plan.at, "plan"), (), (text,))
+        yield plan.at, 1, titled(plan.at, "plan", (), text)
     for call in record.calls:
         at = call.proposed_at or call.started_at or call.decided_at
         mark = Mark(call.outcome.replace("_", " "), "critical" if call.near_miss else "plain")
         told = [Excerpt(call.arguments)] if call.arguments else [Paragraph("arguments not told")]
         came = call.result.begins if call.result is not None else None
         blocks: tuple[Block, ...] = (*told, *((Paragraph("came back:"), Excerpt(came)) if came else ()))
-        yield at, 2, Card(titled(at, f"call {call.number}: {call.tool or 'tool not told'}"), (mark,), blocks)
+        yield at, 2, titled(at, f"call {call.number}: {call.tool or 'tool not told'}", (mark,), *blocks)
     for output in record.outputs:
         if output.call is None:
             text = (
@@ -114,7 +114,7 @@ def _turns(record: RunRecord) -> Iterator[tuple[str | None, int, Card]]:
                 if output.text.begins
                 else Paragraph(("not sent as text: ", Code(output.text.evidence)))
             )
-            yield output.at, 3, Card(titled(output.at, "last answer of the model"), (), (text,))
+            yield output.at, 3, titled(output.at, "last answer of the model", (), text)
 
 
 def related(others: pl.DataFrame, run_id: str, kept: Mapping[str, str]) -> list[Drawn]:
@@ -128,7 +128,7 @@ def related(others: pl.DataFrame, run_id: str, kept: Mapping[str, str]) -> list[
             row["how"],
             row["what"],
             (Code(row["run_id"]),),
-            moment(row["first_ns"]),
+            instant(row["first_ns"]) or UNKNOWN,
             row["agent_name"] or record_words.UNTOLD,
             row["state"],
             f"{row['calls']:,}",
@@ -148,8 +148,8 @@ def related(others: pl.DataFrame, run_id: str, kept: Mapping[str, str]) -> list[
 def runs(rows: pl.DataFrame, kept: Mapping[str, str]) -> list[Drawn]:
     """Runs in short, the newest first (rows of `runs`)."""
     told = tuple(
-        ((Code(row["run_id"]),), moment(row["first_ns"]), row["agent_name"] or record_words.UNTOLD, row["state"],
-         f"{row['calls']:,}", f"{row['near_misses']:,}", row["prompt"] or "")
+        ((Code(row["run_id"]),), instant(row["first_ns"]) or UNKNOWN, row["agent_name"] or record_words.UNTOLD,
+         row["state"], f"{row['calls']:,}", f"{row['near_misses']:,}", row["prompt"] or "")
         for row in rows.head(_ROWS).iter_rows(named=True)
     )  # fmt: skip
     more = f"{rows.height - _ROWS:,} more" if rows.height > _ROWS else ""
@@ -165,9 +165,10 @@ def commentary(comments: pl.DataFrame, run_id: str) -> list[Drawn]:
         return drawn([Paragraph(("Nobody has written about this run: ", command))])
     cards = tuple(
         Card(
-            f"{moment(row['written_at'])} · {row['author']}",
+            row["author"],
             (Mark(row["label"] or row["kind"], "plain"), *(Mark(each, "low") for each in row["incidents"])),
             (*_happened(row), Excerpt(row["text"])),
+            at=instant(row["written_at"]),
         )
         for row in comments.tail(_ROWS).iter_rows(named=True)
     )
@@ -178,7 +179,8 @@ def commentary(comments: pl.DataFrame, run_id: str) -> list[Drawn]:
 
 
 def _happened(row: Mapping[str, Any]) -> tuple[Block, ...]:
-    return (Paragraph(f"happened {moment(row['happened_at'])}"),) if row["happened_at"] is not None else ()
+    at = instant(row["happened_at"])
+    return (Paragraph(("happened ", at)),) if at is not None else ()
 
 
 def same_conversation(run: Mapping[str, Any]) -> pl.Expr:

@@ -15,6 +15,7 @@ import streamlit as st
 from aftertrace.dashboards.addresses import run_address
 from aftertrace.dashboards.columns import config
 from aftertrace.dashboards.plain import plain
+from aftertrace.dashboards.zones import chosen as chosen_zone
 
 MOST_ROWS: Final = 1000
 """How many rows a table sends to the browser. What is left out is said below it."""
@@ -175,12 +176,12 @@ def show(
         rows: how many rows at most.
         selection: `on_select` and its companions, as `st.dataframe` takes them.
     """
-    cells = shown(frame, layout, rows)
+    cells, zone = shown(frame, layout, rows), chosen_zone()
     state = st.dataframe(
         cells,
         key=key,
         hide_index=True,
-        column_config={name: config(name) for name in cells.columns},
+        column_config={name: config(name, cells[name], zone) for name in cells.columns},
         height=height_pixels(cells.height, tallest),
         row_height=ROW_PIXELS,
         placeholder="–",

@@ -7,12 +7,15 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
+from aftertrace.analyzer.documents.document import Line
 from aftertrace.analyzer.documents.lengths import length
 from aftertrace.analyzer.records.call_record import Call
-from aftertrace.analyzer.records.record_words import clock
+from aftertrace.analyzer.records.record_words import clock, moment
 from aftertrace.analyzer.records.run_record import Moment, RunRecord
-from aftertrace.dashboards.blocks import Drawn
+from aftertrace.dashboards.blocks import Drawn, line
 from aftertrace.dashboards.plain import plain, plain_lines
+from aftertrace.dashboards.zones import Zone
+from aftertrace.dashboards.zones import chosen as chosen_zone
 
 EVENTS_AT_MOST: Final = 1_500
 """What is drawn of a run at once; the list below has all of it, page by page."""
@@ -33,13 +36,15 @@ _PLACES: Final = 8
 _REFUSED: Final = ("rejected", "refused", "deny", "denied", "blocked", "failed", "expired", "cancelled")
 
 
-def drawn(record: RunRecord, chosen: str | None = None) -> Drawn | None:
+def drawn(record: RunRecord, chosen: str | None = None, zone: Zone | None = None) -> Drawn | None:
     """A run as `drawings.timeline` draws it; None where no time is told.
 
     Args:
         record: the run.
         chosen: id of the event that a reader has chosen, as `ids` gives it.
+        zone: what times are told in; that of the page by itself.
     """
+    told_in = zone or chosen_zone()
     named = ids(record)
     timed = [(name, each) for name, each in named.items() if each.offset_s is not None][:EVENTS_AT_MOST]
     if not timed:
@@ -51,13 +56,14 @@ def drawn(record: RunRecord, chosen: str | None = None) -> Drawn | None:
     number_of = {call.call_id: call.number for call in reversed(record.calls) if call.call_id}
     number_of |= {f"wait {call.number}": call.number for call in record.calls}
     events = [
-        _event(name, each, record, number_of.get(name, number_of.get(each.call_id or ""))) for name, each in timed
+        _event(name, each, record, number_of.get(name, number_of.get(each.call_id or "")), told_in)
+        for name, each in timed
     ]
     for event in events:
         event["from"] -= begin
     used = {event["lane"] for event in events}
     return {
-        "began": clock(record.started_at, None),
+        "began": line(("began ", moment(record.started_at)), told_in),
         "span": span,
         "lanes": [{"name": name, "title": title} for name, title in LANES.items() if name in used],
         "events": events,
@@ -121,7 +127,7 @@ def _end(each: Moment) -> float:
     return (each.offset_s or 0.0) + (each.lasted_s or 0.0)
 
 
-def _event(name: str, each: Moment, record: RunRecord, number: int | None) -> Drawn:
+def _event(name: str, each: Moment, record: RunRecord, number: int | None, zone: Zone) -> Drawn:
     lane = "system" if each.what.startswith("effect.") else each.lane if each.lane in LANES else "agent"
     what = plain(each.what, most=_NAME_CHARACTERS)
     tool = plain(each.tool, most=_NAME_CHARACTERS) if each.tool else None
@@ -130,8 +136,8 @@ def _event(name: str, each: Moment, record: RunRecord, number: int | None) -> Dr
         doubts.append(f"its clock is behind by {length(each.behind_s)} at least")
     if each.order == "unsure":
         doubts.append("its place in the order is not known")
-    facts = {
-        "at (UTC)": clock(each.at, record.started_at),
+    facts: dict[str, Line | None] = {
+        f"at ({zone.place})": clock(each.at, record.started_at),
         "lasted": length(each.lasted_s) if each.lasted_s else "a moment",
         "tool": tool,
         "decided by": each.decided_by,
@@ -149,7 +155,7 @@ def _event(name: str, each: Moment, record: RunRecord, number: int | None) -> Dr
         "title": what,
         "label": _label(each, what, tool),
         "refused": any(word in _REFUSED for word in words),
-        "facts": [{"name": fact, "value": value} for fact, value in facts.items() if value],
+        "facts": [{"name": fact, "value": line(value, zone)} for fact, value in facts.items() if value],
         "detail": plain_lines(each.detail[:_DETAIL_CHARACTERS]) if each.detail else None,
         "call": number,
     }

@@ -11,6 +11,7 @@ import polars as pl
 from aftertrace.dashboards.charts import label
 from aftertrace.dashboards.marks import SEVERITIES, SEVERITY_COLOURS
 from aftertrace.dashboards.quantities import DAY_NS, interval, share
+from aftertrace.dashboards.zones import IN_UTC, Zone
 
 _ACCENT: Final = "#5a74d6"
 _MUTED: Final = "#7f8fa6"
@@ -21,10 +22,12 @@ _MOST_MARKERS: Final = 40
 _MOST_BARS: Final = 100
 """So many of the narrowest bars would fill the chart."""
 _MS: Final = 1_000_000
+_TIMES: Final = {"start": "from", "end": "to", "at": "changed"}
+"""What a column of times is called in a tooltip."""
 
 
 def by_severity(
-    near: pl.DataFrame, trend: pl.DataFrame, changes: pl.DataFrame, height: int = 210
+    near: pl.DataFrame, trend: pl.DataFrame, changes: pl.DataFrame, zone: Zone, height: int = 210
 ) -> alt.LayerChart | alt.FacetChart:
     """Near misses per step, stacked by severity, the worst at the bottom.
 
@@ -32,6 +35,7 @@ def by_severity(
         near: near misses, with `first_ns` and `severity`.
         trend: the steps, columns as in `Figures.trend`.
         changes: what was changed, columns as in `schemas.CONFIGURATION_CHANGES`.
+        zone: what times are told in; days are those of UTC, and say so.
         height: in pixels.
     """
     order = list(SEVERITY_COLOURS)
@@ -60,12 +64,13 @@ def by_severity(
         )
         .sort("start", "rank")
     )
+    began, tooltip = _in_zones(bins["start"], zone)
     shown = [name for name in order if name in bins["severity"]]
     bars = (
-        alt.Chart(bins)
+        alt.Chart(bins.hstack(began))
         .mark_bar(orient="vertical", x2Offset=-1)
         .encode(
-            x=_time(trend),
+            x=_time(trend, zone),
             x2="end:Q",
             y=alt.Y("near misses:Q", title=None, stack="zero", axis=alt.Axis(tickMinStep=1, format="d", tickCount=5)),
             order=alt.Order("rank:Q"),
@@ -75,23 +80,24 @@ def by_severity(
                 legend=alt.Legend(title=None, orient="top", padding=0),
             ),
             tooltip=[
-                alt.Tooltip("start:T", title="from (UTC)", format="%Y-%m-%d %H:%M"),
+                *tooltip,
                 alt.Tooltip("severity:N"),
                 alt.Tooltip("near misses:Q"),
                 alt.Tooltip("calls:Q", title="of calls"),
             ],
         )
     )
-    return alt.layer(*_marked(changes, trend), bars).properties(height=height)
+    return alt.layer(*_marked(changes, trend, zone), bars).properties(height=height)
 
 
-def rate(trend: pl.DataFrame, changes: pl.DataFrame, height: int = 210) -> alt.LayerChart | alt.FacetChart:
+def rate(trend: pl.DataFrame, changes: pl.DataFrame, zone: Zone, height: int = 210) -> alt.LayerChart | alt.FacetChart:
     """Near misses per call in each step, each with its 95 % Wilson interval and what it counts. A time can be chosen on
     it: the selection `time`, of `middle`.
 
     Args:
         trend: the steps, columns as in `Figures.trend`.
         changes: what was changed, columns as in `schemas.CONFIGURATION_CHANGES`.
+        zone: what times are told in; days are those of UTC, and say so.
         height: in pixels.
     """
     rows = pl.DataFrame(
@@ -114,13 +120,15 @@ def rate(trend: pl.DataFrame, changes: pl.DataFrame, height: int = 210) -> alt.L
             **dict.fromkeys(("counted", "told"), pl.String),
         },
     )
+    begin, begin_told = _in_zones(rows["start"], zone)
+    end, end_told = _in_zones(rows["end"], zone)
     tooltip = [
-        alt.Tooltip("start:T", title="from (UTC)", format="%Y-%m-%d %H:%M"),
-        alt.Tooltip("end:T", title="to (UTC)", format="%Y-%m-%d %H:%M"),
+        *begin_told,
+        *end_told,
         alt.Tooltip("told:N", title="rate (95 % Wilson)"),
         alt.Tooltip("counted:N", title="near misses of calls"),
     ]
-    base = alt.Chart(rows).encode(x=_time(trend, "middle"), tooltip=tooltip)
+    base = alt.Chart(rows.hstack(begin).hstack(end)).encode(x=_time(trend, zone, "middle"), tooltip=tooltip)
     axis = alt.Axis(format="%", tickCount=5)
     whisker = base.mark_rule(strokeWidth=2, color=_MUTED, opacity=0.6).encode(
         y=alt.Y("low:Q", title=None, axis=axis, scale=alt.Scale(domainMin=0, nice=True)), y2="high:Q"
@@ -128,29 +136,48 @@ def rate(trend: pl.DataFrame, changes: pl.DataFrame, height: int = 210) -> alt.L
     line = base.mark_line(color=_ACCENT, strokeWidth=1.5, opacity=0.5).encode(y="rate:Q")
     time = alt.selection_interval(name="time", encodings=["x"])
     point = base.mark_circle(size=46, color=_ACCENT, opacity=1).encode(y="rate:Q").add_params(time)
-    return alt.layer(*_marked(changes, trend), whisker, line, point).properties(height=height)
+    return alt.layer(*_marked(changes, trend, zone), whisker, line, point).properties(height=height)
 
 
-def _time(trend: pl.DataFrame, column: str = "start") -> alt.X:
-    """An axis of numbers, labelled as times in UTC: a temporal scale labels seconds where there are few steps."""
+def _time(trend: pl.DataFrame, zone: Zone, column: str = "start") -> alt.X:
+    """An axis of numbers, labelled as times: a temporal scale labels seconds where there are few steps."""
     begin_ms, end_ms = _ends(trend)
     length_ms = max(1, (trend["end_ns"][0] - trend["begin_ns"][0]) // _MS) if trend.height else 1
     every_ms = length_ms * max(1, math.ceil((end_ms - begin_ms) / length_ms / _MOST_LABELS))
-    format_ = "%d %b" if length_ms * _MS >= DAY_NS else "%d %b %H:%M"
+    is_of_days = length_ms * _MS >= DAY_NS
+    told_in = IN_UTC if is_of_days else zone
     return alt.X(
         f"{column}:Q",
-        title=None,
+        title=f"days ({told_in.place})" if is_of_days else f"time ({told_in.place})",
         scale=alt.Scale(zero=False, nice=False, domain=[begin_ms, end_ms]),
         axis=alt.Axis(
             values=list(range(begin_ms, end_ms + 1, every_ms)),
-            labelExpr=f"utcFormat(datum.value, '{format_}')",
+            labelExpr=time_label("%d %b" if is_of_days else "%d %b %H:%M", told_in),
             labelFlush=False,
+            titlePadding=4,
             grid=False,
         ),
     )
 
 
-def _marked(changes: pl.DataFrame, trend: pl.DataFrame) -> list[alt.Chart]:
+def time_label(format_: str, zone: Zone) -> str:
+    """What labels a tick of an axis of numbers: the browser knows the rules of its own zone."""
+    return f"{'utcFormat' if zone.is_utc else 'timeFormat'}(datum.value, '{format_}')"
+
+
+def _in_zones(at_ms: pl.Series, zone: Zone) -> tuple[pl.DataFrame, list[alt.Tooltip]]:
+    """A column of text for each zone in which a tooltip tells times, and what draws it: UTC stands beside any other."""
+    told_in = (zone,) if zone.is_utc else (zone, IN_UTC)
+    names = [f"{at_ms.name}{nth}" for nth in range(len(told_in))]
+    told = {name: [each.minute(at) for at in at_ms] for name, each in zip(names, told_in, strict=True)}
+    tooltips = [
+        alt.Tooltip(field=name, type="nominal", title=f"{_TIMES[at_ms.name]} ({each.place})")
+        for name, each in zip(names, told_in, strict=True)
+    ]
+    return pl.DataFrame(told, schema=dict.fromkeys(names, pl.String)), tooltips
+
+
+def _marked(changes: pl.DataFrame, trend: pl.DataFrame, zone: Zone) -> list[alt.Chart]:
     """A rule where something was changed, with a mark at its top."""
     begin_ms, end_ms = _ends(trend)
     rows: list[dict[str, Any]] = [
@@ -166,13 +193,14 @@ def _marked(changes: pl.DataFrame, trend: pl.DataFrame) -> list[alt.Chart]:
     if not rows:
         return []
     frame = pl.DataFrame(rows, schema={"at": pl.Int64, "agent": pl.String, "part": pl.String, "moved": pl.String})
+    times, told = _in_zones(frame["at"], zone)
     tooltip = [
-        alt.Tooltip("at:T", title="changed (UTC)", format="%Y-%m-%d %H:%M"),
+        *told,
         alt.Tooltip("agent:N"),
         alt.Tooltip("part:N", title="what was changed"),
         alt.Tooltip("moved:N", title="moved after it"),
     ]
-    base = alt.Chart(frame).encode(x=alt.X("at:Q"), tooltip=tooltip)
+    base = alt.Chart(frame.hstack(times)).encode(x=alt.X("at:Q"), tooltip=tooltip)
     rule = base.mark_rule(color=_MARKER, strokeDash=[3, 3], opacity=0.75)
     point = base.mark_point(shape="triangle-down", filled=True, size=60, color=_MARKER, opacity=1).encode(
         y=alt.value(0)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import altair as alt
 import polars as pl
 
 from aftertrace.dashboards.charts import FRAME_PIXELS, label
-from aftertrace.dashboards.quantities import moment
+from aftertrace.dashboards.quantities import instant
+from aftertrace.dashboards.trend_charts import time_label
+from aftertrace.dashboards.zones import Zone
 
 _TONES: Final = ("#3f63c8", "#8c6bd1")
 """Of versions after each other."""
@@ -17,11 +20,12 @@ _MOST_AGENTS: Final = 14
 _MS: Final = 1_000_000
 
 
-def versions(configurations: pl.DataFrame, most: int = _MOST_AGENTS) -> alt.LayerChart | alt.FacetChart:
+def versions(configurations: pl.DataFrame, zone: Zone, most: int = _MOST_AGENTS) -> alt.LayerChart | alt.FacetChart:
     """From the first to the last run of each version of each agent, those with most runs first.
 
     Args:
         configurations: columns as in `schemas.CONFIGURATIONS`.
+        zone: what times are told in.
         most: how many agents are drawn.
     """
     timed = configurations.drop_nulls("first_ns")
@@ -35,25 +39,14 @@ def versions(configurations: pl.DataFrame, most: int = _MOST_AGENTS) -> alt.Laye
     joined = timed.join(
         top.select("agent_name", "service_name", "place"), on=["agent_name", "service_name"], nulls_equal=True
     )
-    rows = [
-        {
-            "place": row["place"],
-            "agent": label(row["agent_name"]),
-            "start": row["first_ns"] // _MS,
-            "end": (row["first_ns"] if row["last_at"] is None else int(row["last_at"].timestamp() * 10**9)) // _MS,
-            "tone": str(row["version"] % 2),
-            "version": f"v{row['version']}",
-            "runs": row["runs"],
-            "model": label(row["model"]),
-            "first": moment(row["first_ns"]),
-            "last": moment(row["last_at"]),
-        }
-        for row in joined.sort("place", "first_ns").iter_rows(named=True)
-    ]
-    texts = ("agent", "tone", "version", "model", "first", "last")
+    rows = [_row(row, zone) for row in joined.sort("place", "first_ns").iter_rows(named=True)]
+    texts = ("agent", "tone", "version", "model", "first", "last", "utc")
     numbers = ("place", "start", "end", "runs")
     frame = pl.DataFrame(rows, schema={**dict.fromkeys(numbers, pl.Int64), **dict.fromkeys(texts, pl.String)})
-    tooltip = [alt.Tooltip(f"{name}:N") for name in ("agent", "version", "model", "first", "last")]
+    told = ("agent", "version", "model", "first", "last")
+    tooltip = [alt.Tooltip(f"{name}:N") for name in told]
+    if not zone.is_utc:
+        tooltip.append(alt.Tooltip("utc:N", title="in UTC"))
     base = alt.Chart(frame).encode(
         y=alt.Y(
             "agent:N",
@@ -65,9 +58,9 @@ def versions(configurations: pl.DataFrame, most: int = _MOST_AGENTS) -> alt.Laye
     )
     time = alt.X(
         "start:Q",
-        title=None,
+        title=f"time ({zone.place})",
         scale=alt.Scale(zero=False, nice=False, padding=8),
-        axis=alt.Axis(labelExpr="utcFormat(datum.value, '%d %b %H:%M')", tickCount=6, labelOverlap=True),
+        axis=alt.Axis(labelExpr=time_label("%d %b %H:%M", zone), tickCount=6, labelOverlap=True),
     )
     bar = base.mark_bar(height=14, cornerRadius=2, minBandSize=3, stroke=None).encode(
         x=time,
@@ -79,3 +72,20 @@ def versions(configurations: pl.DataFrame, most: int = _MOST_AGENTS) -> alt.Laye
     )
     name = base.mark_text(align="left", dx=4, dy=-12, fontSize=10, color="#7f8fa6").encode(x=time, text="version:N")
     return alt.layer(bar, begin, name).properties(height=max(1, top.height) * _ROW_PIXELS * 1.3 + FRAME_PIXELS)
+
+
+def _row(row: Mapping[str, Any], zone: Zone) -> dict[str, Any]:
+    first, last = instant(row["first_ns"]), instant(row["last_at"])
+    return {
+        "place": row["place"],
+        "agent": label(row["agent_name"]),
+        "start": row["first_ns"] // _MS,
+        "end": (row["first_ns"] if row["last_at"] is None else int(row["last_at"].timestamp() * 10**9)) // _MS,
+        "tone": str(row["version"] % 2),
+        "version": f"v{row['version']}",
+        "runs": row["runs"],
+        "model": label(row["model"]),
+        "first": zone.told(first),
+        "last": zone.told(last),
+        "utc": " – ".join(filter(None, (zone.hint(first), zone.hint(last)))),
+    }

@@ -66,7 +66,7 @@ def _runs(found: RunComparison) -> Table:
     return Table(("", "A", "B"), tuple(rows))
 
 
-def facts(run: ComparedRun) -> list[tuple[str, str]]:
+def facts(run: ComparedRun) -> list[tuple[str, Line]]:
     """What stands above all else of each run: names and values."""
     return [
         ("agent", run.agent_name or UNTOLD),

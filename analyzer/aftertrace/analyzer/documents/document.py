@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Literal, TypeAlias
 
 Tone: TypeAlias = Literal["critical", "high", "medium", "low", "good", "plain"]
@@ -59,8 +59,52 @@ class Rows:
     command: str
 
 
-Inline: TypeAlias = str | Code | Strong | Mark | Interval | Rows
-Line: TypeAlias = str | tuple[Inline, ...]
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A point in time. A file tells it in UTC; a page, in the zone of whoever reads it."""
+
+    at: datetime
+    """With its zone."""
+    is_clock: bool = False
+    """Whether it is told as a time of day to the millisecond, in a zone that is named elsewhere, such as by
+    `Table.timed`."""
+    began: datetime | None = None
+    """What it belongs to began then: the date and the offset of that are not told again with a time of day."""
+
+    def told(self, zone: tzinfo = UTC, *, has_offset: bool = True) -> str:
+        """Such as `2026-11-21 10:02:03 UTC`, `2026-11-21 15:32:03 +05:30` and, as a time of day, `10:02:03.120`.
+
+        Args:
+            zone: what it is told in.
+            has_offset: whether its offset stands behind it; where each has the same, their zone may stand above them.
+        """
+        local = self.at.astimezone(zone)
+        date = f"{local:%Y-%m-%d}"
+        if not self.is_clock:
+            return f"{date} {local:%H:%M:%S}" + (f" {_offset(local)}" if has_offset else "")
+        began = None if self.began is None else self.began.astimezone(zone)
+        told = [f"{local:%H:%M:%S}.{local.microsecond // 1000:03d}"]
+        if began is None or began.date() != local.date():
+            told.insert(0, date)
+        if began is not None and began.utcoffset() != local.utcoffset():
+            told.append(_offset(local))
+        return " ".join(told)
+
+    @property
+    def text(self) -> str:
+        """As a file tells it."""
+        return self.told()
+
+
+def _offset(at: datetime) -> str:
+    if at.tzinfo is UTC:
+        return "UTC"
+    minutes = round((at.utcoffset() or timedelta()).total_seconds() / 60)
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+Inline: TypeAlias = str | Code | Strong | Mark | Interval | Instant | Rows
+Line: TypeAlias = str | Instant | tuple[Inline, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +174,8 @@ class Card:
     marks: tuple[Mark, ...]
     blocks: tuple[Block, ...]
     tone: Tone = "plain"
+    at: Instant | None = None
+    """When it was, where that stands before its title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +215,12 @@ class Table:
     """What is not in it."""
     unbroken: frozenset[str] = frozenset()
     """Columns whose cells stay on one line, where a format can say so."""
+    timed: frozenset[str] = frozenset()
+    """Columns of times of day: their heads name the zone, such as `at (UTC)`."""
+
+    def head(self, column: str, zone: str = "UTC") -> str:
+        """What stands above a column."""
+        return f"{column.removesuffix(':')} ({zone})" if column in self.timed else column.removesuffix(":")
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +288,12 @@ class Document:
 
 def inlines(line: Line) -> tuple[Inline, ...]:
     """The pieces of a line."""
-    return (line,) if isinstance(line, str) else line
+    return line if isinstance(line, tuple) else (line,)
+
+
+def line_text(line: Line) -> str:
+    """A line as text alone, as it is: without marks, and without the numbers of `Rows`."""
+    return "".join(piece if isinstance(piece, str) else getattr(piece, "text", "") for piece in inlines(line))
 
 
 def _rows(document: Document) -> Iterator[Rows]:

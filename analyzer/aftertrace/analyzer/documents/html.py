@@ -19,6 +19,7 @@ from aftertrace.analyzer.documents.document import (
     Excerpt,
     Facts,
     Inline,
+    Instant,
     Interval,
     Lanes,
     Line,
@@ -32,6 +33,7 @@ from aftertrace.analyzer.documents.document import (
     Table,
     Trend,
     inlines,
+    line_text,
 )
 from aftertrace.analyzer.documents.lanes import lanes_drawn
 from aftertrace.analyzer.documents.sheet import SHEET
@@ -131,8 +133,9 @@ def _blocks(document: Document, blocks: tuple[Block, ...]) -> str:
 
 def _card(document: Document, card: Card) -> str:
     marks = " ".join(_inline(document, mark) for mark in card.marks)
+    when = f"{text(card.at.text)} · " if card.at is not None else ""
     return (
-        f'<article class="card {card.tone}">\n<header><h3>{text(card.title)}</h3><div>{marks}</div></header>\n'
+        f'<article class="card {card.tone}">\n<header><h3>{when}{text(card.title)}</h3><div>{marks}</div></header>\n'
         f"{_blocks(document, card.blocks)}</article>"
     )
 
@@ -149,8 +152,7 @@ def _excerpt(excerpt: Excerpt) -> str:
 def _table(document: Document, table: Table) -> str:
     kinds = [_kind(table, name) for name in table.columns]
     head = "".join(
-        f'<th scope="col"{kind}>{text(name.removesuffix(":"))}</th>'
-        for name, kind in zip(table.columns, kinds, strict=True)
+        f'<th scope="col"{kind}>{text(table.head(name))}</th>' for name, kind in zip(table.columns, kinds, strict=True)
     )
     body = "\n".join(
         "<tr>" + "".join(map(partial(_cell, document, table), row, table.columns)) + "</tr>" for row in table.rows
@@ -169,9 +171,8 @@ def _kind(table: Table, column: str, *, is_short: bool = False) -> str:
 
 def _cell(document: Document, table: Table, cell: Line, column: str) -> str:
     """What is short stays on one line, so that what is long has the room."""
-    pieces = inlines(cell)
-    words = "".join(piece if isinstance(piece, str) else getattr(piece, "text", "") for piece in pieces)
-    is_short = len(words) <= SHORT_CHARACTERS and not any(isinstance(piece, Interval) for piece in pieces)
+    is_drawn = any(isinstance(piece, Interval) for piece in inlines(cell))
+    is_short = len(line_text(cell)) <= SHORT_CHARACTERS and not is_drawn
     return f"<td{_kind(table, column, is_short=is_short)}>{_line(document, cell)}</td>"
 
 
@@ -193,6 +194,8 @@ def _inline(document: Document, piece: Inline) -> str:
             return f'<span class="mark {tone}">{text(word)}</span>'
         case Interval():
             return f'<span class="interval">{interval_drawn(piece)}<span>{text(piece.text)}</span></span>'
+        case Instant():
+            return text(piece.text)
         case Rows():
             number = document.number(piece)
             return f'<a class="rows" href="#rows-{number}" title="{text(piece.command)}">[{number}]</a>'

@@ -14,6 +14,7 @@ from aftertrace.analyzer.documents.document import (
     Excerpt,
     Facts,
     Inline,
+    Instant,
     Interval,
     Lanes,
     Line,
@@ -85,8 +86,9 @@ def _block(document: Document, block: Block) -> str:
                 told.append(f"- {plain(fact.name)}: {_line(document, fact.value)}{note}")
             return "\n".join(told)
         case Table(columns, rows, more):
+            names = [block.head(name) + (":" if name.endswith(":") else "") for name in columns]
             cells = [" | ".join(_line(document, cell) for cell in row) for row in rows]
-            return table(" | ".join(columns), cells) + (f"\n\n{_line(document, more)}" if more else "")
+            return table(" | ".join(names), cells) + (f"\n\n{_line(document, more)}" if more else "")
         case Trend(counted, of, bars):
             rows_of = [
                 f"{plain(bar.name)} | {bar.text} | {bar.of:,} | {bar.interval.text} | "
@@ -113,7 +115,8 @@ def _step(document: Document, step: Step) -> list[str]:
 
 def _card(document: Document, card: Card) -> str:
     marks = ", ".join(plain(mark.word) for mark in card.marks)
-    title = f"### {plain(card.title)}" + (f" ({marks})" if marks else "")
+    when = f"{card.at.text} · " if card.at is not None else ""
+    title = f"### {when}{plain(card.title)}" + (f" ({marks})" if marks else "")
     return "\n\n".join(text for text in (title, *(_block(document, each) for each in card.blocks)) if text)
 
 
@@ -145,6 +148,8 @@ def _inline(document: Document, piece: Inline) -> str:
         case Mark(word):
             return plain(word)
         case Interval():
+            return piece.text
+        case Instant():
             return piece.text
         case Rows():
             return f"\\[{document.number(piece)}\\]"

@@ -207,7 +207,7 @@ def _unregistered(found: pl.DataFrame) -> Iterator[dict[str, Any]]:
             "broken",
             "unregistered",
             role["agent_name"],
-            f"no entry is about it, first seen {moment(role['first_ns'])}",
+            f"no entry is about it, first seen {moment(role['first_ns'])} UTC",
             "an entry in the inventory",
             *(role[name] for name in ("runs", "calls", "last_run_id", "first_ns", "last_ns")),
         )
@@ -219,11 +219,11 @@ def _of_entry(
 ) -> Iterator[Finding]:
     """What is declared for nothing, and what the entry leaves out."""
     if is_silent:
-        wanted = f"a run since {moment(since_ns)}"
+        wanted = f"a run since {moment(since_ns)} UTC"
         if last is None:
             yield Finding("idle", "silent", None, "never seen", wanted)
         else:
-            found = f"silent since {moment(last[0])}"
+            found = f"silent since {moment(last[0])} UTC"
             yield Finding("idle", "silent", None, found, wanted, run_id=last[1], last_ns=last[0])
     elif roles.height:
         yield from _unused(each, roles)

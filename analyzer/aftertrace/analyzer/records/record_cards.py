@@ -13,12 +13,14 @@ from aftertrace.analyzer.documents.document import (
     Cards,
     Code,
     Excerpt,
+    Line,
     Mark,
     Paragraph,
     Points,
     Step,
     Steps,
     Tone,
+    inlines,
 )
 from aftertrace.analyzer.documents.visible import EXCERPT_CHARACTERS
 from aftertrace.analyzer.records.record_words import answered, by_whom, change, clock, let_by, moment, target
@@ -99,18 +101,21 @@ def _blocks(call: Call, record: RunRecord) -> Iterator[Block]:
     yield Paragraph(("evidence: ", Code(", ".join(call.evidence[:_SHOWN_PLACES])), more))
 
 
-def _course(call: Call, began: str | None) -> str:
+def _course(call: Call, began: str | None) -> Line:
     let = let_by(call)
-    parts = (
-        f"proposed {clock(call.proposed_at, began)}" if call.proposed_at else None,
-        f"began {clock(call.started_at, began)}" if call.started_at else None,
-        f"ended {clock(call.ended_at, began)}" if call.ended_at else None,
+    times = (("proposed", call.proposed_at), ("began", call.started_at), ("ended", call.ended_at))
+    told: list[Line] = [(f"{what} ", instant) for what, at in times if (instant := clock(at, began)) is not None]
+    others = (
         f"let through by {let}" if let else None,
         f"decided by {call.decided_by}" if call.decided_by and not let else None,
         f"agent {call.agent}" if call.agent else None,
         f"id {call.call_id}" if call.call_id else None,
     )
-    return " · ".join(filter(None, parts)) or "no time is told"
+    told += filter(None, others)
+    if not told:
+        return "no time is told"
+    first, *rest = told
+    return (*inlines(first), *(piece for each in rest for piece in (" · ", *inlines(each))))
 
 
 def _steps(call: Call) -> Iterator[Step]:
@@ -123,7 +128,7 @@ def _steps(call: Call) -> Iterator[Step]:
         yield Step("Shown to the reviewer", (Excerpt(approval.shown) if approval.shown else untold, *together))
         edits = tuple(change(each) for each in approval.edits or ())
         odd = tuple(Paragraph((Mark(name.replace("_", " "), "critical"),)) for name in approval.signals)
-        asked = Paragraph(f"asked {moment(approval.asked_at)}")
+        asked = Paragraph(("asked ", moment(approval.asked_at)))
         yield Step("Answer", (Paragraph(answered(approval)), *((Points(edits),) if edits else ()), *odd, asked))
     if approved is not None:
         yield Step("Approved", (_excerpt(approved, call.arguments, "+"),))

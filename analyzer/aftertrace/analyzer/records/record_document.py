@@ -60,7 +60,7 @@ def document(record: RunRecord, *, is_packed: bool = False) -> Document:
     """
     agent = " ".join(filter(None, (record.agent_name or "Agent not told", record.configuration.agent_version)))
     state = STATES.get(record.state, record.state) + (" (inferred)" if record.state_basis == "inferred" else "")
-    began = f" {moment(record.started_at)} · {lasted(record.duration_s)}"
+    began = (" ", moment(record.started_at), f" · {lasted(record.duration_s)}")
     parts = [
         Part("", (Paragraph(headline(record)), *findings(record), head(record))),
         Part("Six answers", (Cards(tuple(map(_answer, record.answers)), small=True),)),
@@ -74,7 +74,7 @@ def document(record: RunRecord, *, is_packed: bool = False) -> Document:
         *(() if is_packed else (changed_before(record),)),
         packed_evidence(record) if is_packed else evidence(record),
     ]
-    lead: Line = (Mark(state, _STATE_TONES.get(record.state, "plain")), " ", Code(record.run_id), began)
+    lead: Line = (Mark(state, _STATE_TONES.get(record.state, "plain")), " ", Code(record.run_id), *began)
     return Document(f"{agent}: one run", tuple(parts), lead)
 
 

@@ -25,7 +25,8 @@ SHOWN_MOMENTS: Final = 200
 _SHOWN: Final = 50
 _BEGINNING: Final = 600
 _DETAIL: Final = 160
-_ON_ONE_LINE: Final = frozenset(("UTC", "asked (UTC)", "at (UTC)", "lane", "digest", "evidence"))
+_ON_ONE_LINE: Final = frozenset(("asked", "at", "lane", "digest", "evidence"))
+_TIMED: Final = frozenset(("asked", "at"))
 _LANES: Final = ("agent", "model", "tool", "human", "control")
 
 
@@ -44,7 +45,7 @@ def approvals(record: RunRecord) -> tuple[Part, ...]:
         )
         for call, approval in asked[:_SHOWN]
     )
-    table = Table(("asked (UTC)", "call", "answer", "reason given", "odd"), rows, _left(len(asked)), _ON_ONE_LINE)
+    table = Table(("asked", "call", "answer", "reason given", "odd"), rows, _left(len(asked)), _ON_ONE_LINE, _TIMED)
     return (Part("Approvals", (table,)),)
 
 
@@ -66,8 +67,8 @@ def effects(record: RunRecord) -> Part:
         )
         for each in record.effects[:_SHOWN]
     )
-    columns = ("at (UTC)", "state", "what", "where", "receipt", "call", "signals", "evidence")
-    return Part("Effects", (Table(columns, rows, _left(len(record.effects)), _ON_ONE_LINE),))
+    columns = ("at", "state", "what", "where", "receipt", "call", "signals", "evidence")
+    return Part("Effects", (Table(columns, rows, _left(len(record.effects)), _ON_ONE_LINE, _TIMED),))
 
 
 def _measured(effect: Effect) -> str:
@@ -99,8 +100,8 @@ def timeline(record: RunRecord) -> Part:
     )
     left = len(record.timeline) - len(rows)
     more: Line = (f"{left:,} more: ", Code(f"aftertrace run {record.run_id} --timeline")) if left else ""
-    columns = ("UTC", "lane", "what", "tool", "decided by", "order", "detail", "evidence")
-    table = Table(columns, rows, more, _ON_ONE_LINE)
+    columns = ("at", "lane", "what", "tool", "decided by", "order", "detail", "evidence")
+    table = Table(columns, rows, more, _ON_ONE_LINE, _TIMED)
     return Part("Timeline", (Lanes(_LANES, stays), table))
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from aftertrace.analyzer.documents.document import Instant
 from aftertrace.analyzer.documents.lengths import length
 from aftertrace.analyzer.documents.words import count
 
@@ -34,16 +36,17 @@ STATES: Final = {
 }
 
 
-def moment(at: str | None) -> str:
+def moment(at: str | None) -> Instant | str:
     """A point in time to the second: ``2026-11-21 10:02:03 UTC``."""
-    return UNTOLD if at is None else f"{at[:10]} {at[11:19]} UTC"
+    return UNTOLD if at is None else Instant(datetime.fromisoformat(at))
 
 
-def clock(at: str | None, began: str | None) -> str:
+def clock(at: str | None, began: str | None) -> Instant | None:
     """The time of day to the millisecond: ``10:02:03.120``; with its date where that is not the day of `began`."""
     if at is None:
-        return ""
-    return at[11:23] if began is not None and at[:10] == began[:10] else f"{at[:10]} {at[11:23]}"
+        return None
+    since = None if began is None else datetime.fromisoformat(began)
+    return Instant(datetime.fromisoformat(at), is_clock=True, began=since)
 
 
 def lasted(seconds: float | None) -> str:

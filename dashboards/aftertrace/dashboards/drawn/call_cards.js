@@ -34,7 +34,7 @@ function drawn(card, setStateValue) {
   }
   line.appendChild(marks);
   line.appendChild(make("span", "at-brief", card.brief));
-  line.appendChild(make("span", "at-aside", card.aside));
+  line.appendChild(drawLine(card.aside, make("span", "at-aside")));
   around.appendChild(line);
   const body = make("div", "at-body");
   around.appendChild(body);

@@ -25,6 +25,14 @@ function rootOf(parent, name) {
   return root;
 }
 
+// A point in time: as the page tells it, in UTC for machines, and for whoever hovers.
+function instant(piece) {
+  const element = make("time", "", piece.text);
+  element.dateTime = piece.at;
+  if (piece.hint) element.title = piece.hint;
+  return element;
+}
+
 function drawLine(pieces, into) {
   for (const piece of pieces) {
     if (piece.tone) into.appendChild(make("span", `at-mark at-${piece.tone}`, piece.text));
@@ -33,6 +41,7 @@ function drawLine(pieces, into) {
       link.href = piece.to;
       into.appendChild(link);
     } else if (piece.code) into.appendChild(make("code", "", piece.text));
+    else if (piece.at) into.appendChild(instant(piece));
     else if (piece.strong) into.appendChild(make("strong", "", piece.text));
     else into.appendChild(make("bdi", "", piece.text));
   }
@@ -113,7 +122,10 @@ const DRAWN = {
     for (const card of block.cards) {
       const drawn = make("article", `at-card at-${card.tone}`);
       const head = make("header", "");
-      head.appendChild(make("h3", "", card.title));
+      const title = make("h3", "");
+      if (card.at) title.append(instant(card.at), " · ");
+      title.appendChild(make("bdi", "", card.title));
+      head.appendChild(title);
       const marks = make("span", "at-marks");
       for (const mark of card.marks) marks.appendChild(make("span", `at-mark at-${mark.tone}`, mark.word));
       head.appendChild(marks);

@@ -15,7 +15,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     root.appendChild(around);
   } else {
     const around = make("div", "at-scroll");
-    around.appendChild(list(data.runs, open));
+    around.appendChild(list(data, open));
     root.appendChild(around);
   }
 }
@@ -44,14 +44,6 @@ function link(run, open) {
   return anchor;
 }
 
-// UTC, as everywhere; who hovers sees the time where they are.
-function began(run) {
-  const cell = make("td", "at-unbroken", run.began);
-  const at = new Date(`${run.began.replace(" ", "T")}Z`);
-  if (!Number.isNaN(at.getTime())) cell.title = `${at.toLocaleString()} where you are`;
-  return cell;
-}
-
 function state(run) {
   return make("span", `at-mark at-colour-${run.colour}`, run.state);
 }
@@ -60,7 +52,7 @@ function number(count, tone) {
   return make("td", `at-number${count && tone ? ` at-text-${tone}` : ""}${count ? "" : " at-nil"}`, NUMBERS.format(count));
 }
 
-function list(runs, open) {
+function list({ runs, zone }, open) {
   const table = make("table", "at-list");
   const head = make("tr", "");
   const told = runs.some((run) => run.found) ? "found in, or first input" : "first input";
@@ -69,7 +61,7 @@ function list(runs, open) {
     ["state", "", ""],
     ["agent", "", ""],
     ["model", "", ""],
-    ["began (UTC)", "", ""],
+    [`began (${zone})`, "", ""],
     ["lasted", "at-number", ""],
     ["steps", "", "calls in their order: filled where it ran, hollow where it did not"],
     ["calls", "at-number", ""],
@@ -102,7 +94,7 @@ function list(runs, open) {
     words.title = run.told;
     row.append(
       id, how, make("td", "at-name", run.agent), make("td", "at-name at-quiet", run.model),
-      began(run), make("td", "at-number", run.lasted), steps,
+      drawLine([run.began], make("td", "at-unbroken")), make("td", "at-number", run.lasted), steps,
       number(run.calls), number(run.near_misses, "high"), number(run.consequential, "critical"), number(run.failures, "critical"),
       words,
     );
@@ -154,9 +146,10 @@ function print(run, open) {
   if (!run.steps.length) grid.appendChild(make("span", "at-quiet", "no call"));
   card.appendChild(grid);
   const left = run.calls - run.steps.length;
-  const words = [counted(run.calls, "call", "calls"), counted(run.near_misses, "near miss", "near misses"), run.lasted, run.began];
+  const words = [counted(run.calls, "call", "calls"), counted(run.near_misses, "near miss", "near misses"), run.lasted];
   if (left > 0) words.push(`${NUMBERS.format(left)} steps more`);
-  card.appendChild(make("p", "at-quiet", words.filter(Boolean).join(" · ")));
+  const line = make("p", "at-quiet", `${words.filter(Boolean).join(" · ")} · `);
+  card.appendChild(drawLine([run.began], line));
   return card;
 }
 

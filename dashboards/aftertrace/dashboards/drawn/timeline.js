@@ -49,7 +49,9 @@ class Timeline {
 
   tools() {
     const bar = make("div", "at-tools");
-    bar.appendChild(make("span", "at-quiet", `began ${this.data.began} UTC, ${length(this.data.span)} in all`));
+    const began = drawLine(this.data.began, make("span", "at-quiet"));
+    began.append(`, ${length(this.data.span)} in all`);
+    bar.appendChild(began);
     const right = make("span", "at-buttons");
     right.append(
       button("at-button", "−", "Zoom out", () => this.scale(this.zoom / 2)),
@@ -190,8 +192,7 @@ class Timeline {
       head.appendChild(button("at-button", `Open call ${event.call}`, null, () => this.tell(`call ${event.call}`)));
     }
     this.detail.appendChild(head);
-    const facts = event.facts.map((fact) => ({ name: fact.name, value: [{ text: fact.value }] }));
-    this.detail.appendChild(DRAWN.facts({ facts }));
+    this.detail.appendChild(DRAWN.facts(event));
     if (event.detail) this.detail.appendChild(make("pre", "", event.detail));
   }
 }

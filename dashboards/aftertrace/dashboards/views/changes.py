@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from aftertrace.dashboards import data, filters, layouts, questions, tables
+from aftertrace.dashboards import data, filters, layouts, questions, tables, zones
 from aftertrace.dashboards.cards import nothing_matches
 from aftertrace.dashboards.change_cards import change, measures
 from aftertrace.dashboards.choosing import chosen_row
@@ -57,7 +57,7 @@ else:
 
 st.subheader("Configurations over time", anchor=False)
 if configurations["first_ns"].count():
-    st.altair_chart(versions(configurations))
+    st.altair_chart(versions(configurations, zones.chosen()))
 with st.expander(f"All {count(configurations.height, 'configuration')}", icon=":material/list:"):
     tables.show(configurations, layouts.CONFIGURATIONS, key="configurations")
 st.caption("The same at a terminal: `aftertrace changes`")

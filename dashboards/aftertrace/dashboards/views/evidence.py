@@ -7,9 +7,9 @@ import time
 import streamlit as st
 
 from aftertrace.analyzer.ledger.standing import ledger_standing
-from aftertrace.dashboards import data, evidence_cards, filters, layouts, tables, verifying
+from aftertrace.dashboards import data, evidence_cards, filters, layouts, tables, verifying, zones
 from aftertrace.dashboards.plain import plain, plain_lines
-from aftertrace.dashboards.quantities import count, moment
+from aftertrace.dashboards.quantities import count
 
 _EVERY_S = 2.0
 _EVERY_WHILE_VERIFYING_S = 0.5
@@ -46,7 +46,9 @@ def show_verification(*, was_running: bool) -> None:
         # What it found is drawn without looking again every half second.
         st.rerun()
     if last.report is not None:
-        st.caption(f"Begun {moment(last.began_ns)}, ended {moment(last.ended_ns)}")
+        st.caption(
+            f"Begun {zones.moment(last.began_ns)}, ended {zones.moment(last.ended_ns)}", help=zones.hint(last.ended_ns)
+        )
         evidence_cards.verdicts(last.report)
     elif last.refusal is not None:
         st.warning("It could not be verified.", icon=":material/warning:")

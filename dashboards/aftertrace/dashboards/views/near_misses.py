@@ -21,6 +21,7 @@ from aftertrace.dashboards import (
     questions,
     tables,
     trend_charts,
+    zones,
 )
 from aftertrace.dashboards.cards import nothing_matches
 from aftertrace.dashboards.choosing import chosen_row
@@ -67,13 +68,13 @@ with over_time:
     changes = questions.changes(analysis, chosen)
     if figures.trend["calls"].sum():
         st.altair_chart(
-            trend_charts.rate(figures.trend, changes, height=250),
+            trend_charts.rate(figures.trend, changes, zones.chosen(), height=270),
             key="over_time",
             on_select=keep_time,
             selection_mode="time",
         )
         st.caption(
-            "▼ what agents are made of was changed. Whiskers are 95 % Wilson intervals; times are UTC. Drag over a "
+            "▼ what agents are made of was changed. Whiskers are 95 % Wilson intervals. Drag over a "
             "time to see what is different about it."
         )
     else:

@@ -5,9 +5,21 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
+from aftertrace.analyzer.documents.document import line_text
 from aftertrace.analyzer.reports.failure_report import ACROSS
 from aftertrace.analyzer.reports.next_steps import next_steps
-from aftertrace.dashboards import attention, cards, data, drawings, filters, layouts, questions, tables, trend_charts
+from aftertrace.dashboards import (
+    attention,
+    cards,
+    data,
+    drawings,
+    filters,
+    layouts,
+    questions,
+    tables,
+    trend_charts,
+    zones,
+)
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import DAY_NS, HOUR_NS, count, duration, interval, share, signed
 
@@ -62,7 +74,7 @@ with over_time:
         st.subheader("What to do next", anchor=False)
         with st.container(gap="xsmall"):
             for nth, step in enumerate(steps[:5], start=1):
-                st.text(f"{nth}. {plain(cards.line_text(step), most=320)}")
+                st.text(f"{nth}. {plain(line_text(step), most=320)}")
 
 since_ns = chosen.since_ns if chosen.since_ns is not None else (analysis.now_ns - _LATELY_NS) // HOUR_NS * HOUR_NS
 newcomers = questions.newcomers(analysis, since_ns, chosen)
@@ -79,7 +91,7 @@ if data.settings().inventory is not None:
     off = agents.filter((pl.col("broken") > 0) | (pl.col("state") == "silent"))
 with drawn:
     if figures.trend["near_misses"].sum():
-        st.altair_chart(trend_charts.by_severity(figures.near, figures.trend, changes))
+        st.altair_chart(trend_charts.by_severity(figures.near, figures.trend, changes, zones.chosen()))
     elif now.near_misses:
         st.caption("The logs that these were read from hold no times.")
     else:

@@ -18,6 +18,7 @@ from aftertrace.dashboards import (
     run_list,
     tables,
     timeline,
+    zones,
 )
 from aftertrace.dashboards.addresses import FROM, kept_in
 from aftertrace.dashboards.attention import CHANGES
@@ -25,7 +26,7 @@ from aftertrace.dashboards.blocks import drawn
 from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.marks import RUN_STATES, UNSTATED
 from aftertrace.dashboards.plain import plain, plain_lines
-from aftertrace.dashboards.quantities import count, duration, moment, money
+from aftertrace.dashboards.quantities import count, duration, instant, money
 
 _NAME_CHARACTERS = 24
 _LINE_CHARACTERS = 200
@@ -131,7 +132,7 @@ with head, st.container(horizontal=True, vertical_alignment="center", gap="small
 way = ways.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="xsmall")
 facts(
     [
-        ("Started", moment(run["started_at"])),
+        ("Started", instant(run["started_at"])),
         ("Duration", duration(run["duration_ns"])),
         ("Calls", f"{count(run['calls'])}, {count(run['near_misses'], 'near miss')}"),
         ("Tokens", record_words.tokens(record.usage)),
@@ -226,7 +227,7 @@ try:
 except data.AftertraceError as error:
     st.warning("Comments cannot be shown.", icon=":material/warning:")
     st.code(plain(str(error)), language=None, wrap_lines=True)
-st.caption(f"Analysed {moment(analysis.now_ns)}")
+st.caption(f"Analysed {zones.moment(analysis.now_ns)}", help=zones.hint(analysis.now_ns))
 
 # Last, since it asks for all runs: the page is there before.
 with way:

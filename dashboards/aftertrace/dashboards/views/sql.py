@@ -11,10 +11,10 @@ import streamlit as st
 
 from aftertrace.analyzer.querying import bounded
 from aftertrace.analyzer.querying.documented import documented
-from aftertrace.dashboards import answers, data, filters, layouts, tables
+from aftertrace.dashboards import answers, data, filters, layouts, tables, zones
 from aftertrace.dashboards.examples import EXAMPLES
 from aftertrace.dashboards.plain import plain_lines
-from aftertrace.dashboards.quantities import count, moment
+from aftertrace.dashboards.quantities import count
 
 _ANSWER = "sql_answer"
 _ASKED = "sql_asked"
@@ -82,8 +82,9 @@ elif text and text.strip():
         with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
             st.subheader(count(answer.height, "row"), anchor=False, width="content")
             st.caption(
-                f"{count(rows.width, 'column')} · {answer.took_s:.1f} s · as of {moment(answer.now_ns)}",
+                f"{count(rows.width, 'column')} · {answer.took_s:.1f} s · as of {zones.moment(answer.now_ns)}",
                 width="content",
+                help=zones.hint(answer.now_ns),
             )
             for name, mime, icon, write in (
                 ("CSV", "text/csv", ":material/table_view:", answers.csv),
