@@ -6,6 +6,11 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aftertrace.analyzer.ledger.reading import without_values
 from aftertrace.store.layout import Layout
 
 from .conftest import Command
@@ -48,6 +53,27 @@ def test_what_takes_records_out_is_recorded(data: Path, aftertrace: Command) -> 
     assert len(told(aftertrace)) == 5
     (row, *_) = map(json.loads, aftertrace("reads", "--format", "json").out.splitlines())
     assert (row["uid"], row["by"]) == (os.getuid(), None)
+
+
+@pytest.mark.parametrize(
+    ("statement", "kept"),
+    [
+        ("select a from calls where b = 'x''y' and \"c 1\" > 12.5", 'select a from calls where b = … and "c 1" > …'),
+        ("select 'it is', 1e9 -- for ana@example.com", "select …, … …"),
+        ("/* ana\n */ select a1 from t2 where b = 'open", "… select a1 from t2 where b = …"),
+        ("select '\"' as \"a'b\"", 'select … as "a\'b"'),
+    ],
+)
+def test_no_value_of_a_statement_is_kept(statement: str, kept: str) -> None:
+    """It may be what is to be erased; names tell what was asked for."""
+    assert without_values(statement) == kept
+
+
+@given(value=st.text(min_size=4), name=st.text("abcd_", min_size=1))
+def test_whatever_a_value_holds_is_gone(value: str, name: str) -> None:
+    """And what stands around it is there."""
+    quoted = value.replace("'", "''")
+    assert without_values(f"select {name} where x = '{quoted}' and y") == f"select {name} where x = … and y"
 
 
 def test_a_read_that_cannot_be_recorded_is_said(data: Path, aftertrace: Command) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pwd
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,8 @@ SCHEMA: Final = pl.Schema(
 """`account` is the name of `uid` on this machine, as the file system has it; `by` who had signed in, if anybody had;
 `how` the command or page; `entry` the number of the entry of the ledger that covers it, null where none does yet."""
 _MOST_NS: Final = 2**63 - 1
+_STATEMENTS: Final = ("sql", "sql page")
+_VALUE: Final = re.compile(r"""(?P<name>"[^"]*")|'(?:[^']|'')*'?|--[^\n]*|/\*.*?(?:\*/|$)|\b\d[\w.]*""", re.DOTALL)
 NOTHING, EVIDENCE, ALL = "nothing", "evidence", "all"
 _EVIDENCE: Final = frozenset(("records", "sql", "sql page"))
 """What takes stored records out; packets are entered in the ledger by themselves."""
@@ -50,7 +53,7 @@ def record(data: Path, recorded: str, how: str, what: str, by: str = "") -> None
         data: folder of the store.
         recorded: what is: `nothing`, `evidence` (what takes stored records out), or `all`.
         how: the command or page.
-        what: which run, id or statement.
+        what: which run, id or statement; of a statement no value is kept, which may be content that is to be erased.
         by: who had signed in; empty: nobody.
 
     Raises:
@@ -58,7 +61,13 @@ def record(data: Path, recorded: str, how: str, what: str, by: str = "") -> None
         OSError: it cannot be recorded.
     """
     if is_recorded(recorded, how):
-        leave(Layout(data), how=how, what=what, at_ns=time.time_ns(), by=by)
+        told = without_values(what) if how in _STATEMENTS else what
+        leave(Layout(data), how=how, what=told, at_ns=time.time_ns(), by=by)
+
+
+def without_values(statement: str) -> str:
+    """A statement in SQL with `…` in the place of each text, number and comment; names stay."""
+    return _VALUE.sub(lambda found: found["name"] or "…", statement)
 
 
 def reads(data: Path) -> pl.DataFrame:
