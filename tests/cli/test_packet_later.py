@@ -54,7 +54,12 @@ def test_a_packet_still_verifies_after_retention(
     assert aftertrace("packet", run, "--data", layout.data, "--out", "p.zip").code == 0
     key = layout.ledger_key.read_text().strip()
     plan = json.loads(aftertrace("retention", "plan", "--data", layout.data, "--format", "json").out)
-    assert aftertrace("retention", "apply", "--plan", plan["plan"], *WHY, "--data", layout.data).code == 0
+    assert (
+        aftertrace(
+            "retention", "apply", "--plan", plan["plan"], *WHY, "--today", plan["today"], "--data", layout.data
+        ).code
+        == 0
+    )
     gone = aftertrace("packet", run, "--data", layout.data, "--out", "q.zip")
     assert (gone.code, Path("q.zip").exists()) == (2, False)
     assert aftertrace("verify", "p.zip", "--key", key).code == 0

@@ -21,6 +21,8 @@ from aftertrace.store.snapshot import Snapshot
 from .conftest import Command
 
 WHY = ("--why", "over", "--by", "ann")
+TODAY = ("--today", datetime.now(UTC).date().isoformat())
+"""Nothing has come for long."""
 
 
 def run_of(number: int, model: str) -> bytes:
@@ -80,11 +82,11 @@ def test_what_a_plan_says_goes_and_nothing_else(aftertrace: Command, data: Path)
     told = planned(aftertrace, data)
     assert days(told)[0] == ["26", "28"]
     assert days(told)[1][1] == ("27", f"run {runs[2]}")
-    refused = aftertrace("retention", "apply", "--plan", before["plan"], "--data", data, *WHY)
+    refused = aftertrace("retention", "apply", "--plan", before["plan"], "--data", data, *WHY, *TODAY)
     assert (refused.code, "look at it again" in refused.err) == (2, True)
     page = aftertrace("retention", "plan", "--data", data).out.splitlines()
     assert page[-1] == f"to destroy this: aftertrace retention apply --plan {told['plan'][:16]} --why '…'"
-    done = aftertrace("retention", "apply", "--plan", told["plan"][:16], "--data", data, *WHY)
+    done = aftertrace("retention", "apply", "--plan", told["plan"][:16], "--data", data, *WHY, *TODAY)
     assert (done.code, done.out.partition(" ")[2]) == (0, "2 requests were destroyed\n")
     assert run_ids(aftertrace, data) == [runs[0], runs[2], runs[4]]
     report = json.loads(aftertrace("verify", "--data", data, "--format", "json").out)
@@ -104,7 +106,7 @@ def test_an_order_that_goes_round_the_command_is_compared_too(aftertrace: Comman
     for hold in (*holds, None):
         known = acts.recorded(layout)
         whole = plan(Snapshot.of(data), policy, (), datetime.now(UTC).date(), acts.last_hold(known))
-        ident = acts.ask_to_destroy(layout, whole.order("mallory", "because"))
+        ident = acts.ask_to_destroy(layout, whole.order("mallory", "because", datetime.now(UTC).date()))
         assert aftertrace("drain", "--data", data).code == 0
         told.append((acts.refusal(layout, ident) or "").partition(" of ")[0])
         if hold:
@@ -114,12 +116,27 @@ def test_an_order_that_goes_round_the_command_is_compared_too(aftertrace: Comman
     assert run_ids(aftertrace, data) == []
 
 
+def test_a_clock_that_jumped_destroys_nothing(aftertrace: Command, data: Path) -> None:
+    """Nothing was received for a year: it is refused until somebody says the day, and another day is refused too."""
+    told = planned(aftertrace, data)
+    arguments = ("retention", "apply", "--plan", told["plan"], "--data", data, *WHY)
+    ended = [aftertrace(*arguments), aftertrace(*arguments, "--today", "2025-11-29")]
+    assert [each.code for each in ended] == [2, 2]
+    assert "the newest record was received on 2025-11-29; set the clock, or say that it is right: --today" in " ".join(
+        ended[0].err.split()
+    )
+    assert "expected both to be one" in ended[1].err
+    assert (len(run_ids(aftertrace, data)), list((data / "acts").glob("*"))) == (5, [])
+    assert aftertrace(*arguments, *TODAY).code == 0
+    assert len(run_ids(aftertrace, data)) == 2
+
+
 def test_a_hold_of_an_agent_keeps_all_its_runs(aftertrace: Command, data: Path) -> None:
     """Until it is released."""
     held = aftertrace("hold", "add", "--agent", "refunds", "--data", data, *WHY).out.strip()
     told = planned(aftertrace, data)
     assert days(told)[0] == []
-    done = aftertrace("retention", "apply", "--plan", told["plan"], "--data", data, *WHY)
+    done = aftertrace("retention", "apply", "--plan", told["plan"], "--data", data, *WHY, *TODAY)
     assert (done.code, done.out) == (0, "nothing is over: nothing was destroyed\n")
     aftertrace("hold", "release", held, "--data", data, *WHY)
     assert days(planned(aftertrace, data))[0] == ["26", "27", "28"]
@@ -130,7 +147,7 @@ Told = dict[str, Any]
 
 def certified(aftertrace: Command, data: Path) -> tuple[Path, Told]:
     """The certificate of what is over, and the key beside it, with no store there any more."""
-    done = aftertrace("retention", "apply", "--plan", planned(aftertrace, data)["plan"], "--data", data, *WHY)
+    done = aftertrace("retention", "apply", "--plan", planned(aftertrace, data)["plan"], "--data", data, *WHY, *TODAY)
     order = done.out.partition(":")[0]
     written = aftertrace("retention", "certificate", order, "--data", data)
     assert written.code == 0
@@ -218,7 +235,7 @@ def test_no_certificate_of_what_is_no_order(aftertrace: Command, data: Path) -> 
 @pytest.mark.parametrize("digest", ["", "0123", "f" * 64])
 def test_another_plan_is_refused(aftertrace: Command, data: Path, digest: str) -> None:
     """Also the beginning of any."""
-    done = aftertrace("retention", "apply", "--plan", digest, "--data", data, *WHY)
+    done = aftertrace("retention", "apply", "--plan", digest, "--data", data, *WHY, *TODAY)
     assert (done.code, "expected it" in done.err) == (2, True)
 
 

@@ -36,7 +36,7 @@ def test_contents_go_by_their_own_term(aftertrace: Command, data: Path) -> None:
     assert (going["day"], going["contents"], going["term_days"]) == ("2025-11-25", 1, 30)
     page = aftertrace("retention", "plan", "--data", data).out
     assert "2025-11-25  1 large contents" in page
-    done = aftertrace("retention", "apply", "--plan", told["plan"], "--data", data, *WHY)
+    done = aftertrace("retention", "apply", "--plan", told["plan"], "--today", told["today"], "--data", data, *WHY)
     assert (done.code, done.out.partition(" ")[2]) == (0, "1 contents were destroyed\n")
     certified = aftertrace("retention", "certificate", done.out.partition(":")[0], "--data", data).out
     (named,) = json.loads(certified)["destroyed"]

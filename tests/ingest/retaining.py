@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from aftertrace.ingest.drain import DrainOptions
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
+from aftertrace.store.ledger.acts import Retaining
 from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.retention.plan import Held, Plan, planned
 from aftertrace.store.retention.policy import Policy, Terms
@@ -49,9 +50,14 @@ def holding(layout: Layout) -> tuple[Held, ...]:
     return tuple(Held(f"hold {each.name}", hold=each) for each in acts.holds(acts.recorded(layout)))
 
 
+def asked(chosen: Plan) -> Retaining:
+    """The order of a plan, from somebody who knows which day it is: nothing has come for long."""
+    return chosen.order("ann", "over", datetime.now(UTC).date())
+
+
 def apply(layout: Layout, chosen: Plan | None = None) -> str:
     """Carry a plan out, as with nothing else running."""
-    ident = acts.ask_to_destroy(layout, (chosen or plan(layout)).order("ann", "over"))
+    ident = acts.ask_to_destroy(layout, asked(chosen or plan(layout)))
     for _ in range(2):
         drain(layout, AT_ONCE)
         seal(layout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def plan(layout: Layout, held: tuple[Held, ...] = (), term_days: int = 30) -> Co
 
 def apply(layout: Layout, chosen: ContentsPlan | None = None, turns: int = 2) -> str:
     """Carry a plan out."""
-    ident = acts.ask_to_destroy(layout, (chosen or plan(layout)).order("ann", "over"))
+    ident = acts.ask_to_destroy(layout, (chosen or plan(layout)).order("ann", "over", datetime.now(UTC).date()))
     for _ in range(turns):
         drain(layout)
         seal(layout)
@@ -84,7 +84,7 @@ def test_what_is_over_goes_and_its_records_stay(filled: Layout) -> None:
 
 def test_nothing_goes_before_its_order_is_signed(filled: Layout) -> None:
     """The order is entered, and no sealer runs."""
-    acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
+    acts.ask_to_destroy(filled, plan(filled).order("ann", "over", datetime.now(UTC).date()))
     for _ in range(2):
         drain(filled)
     assert len(there(filled)) == 3
@@ -161,7 +161,7 @@ STEPS: dict[str, tuple[Any, str, str]] = {
 @pytest.mark.parametrize("step", STEPS)
 def test_a_crash_at_any_step_is_gone_on_from(filled: Layout, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """The order is done by the next drain, and verify holds all along."""
-    acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
+    acts.ask_to_destroy(filled, plan(filled).order("ann", "over", datetime.now(UTC).date()))
     drain(filled)
     seal(filled)
     calls = 0

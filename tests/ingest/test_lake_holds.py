@@ -14,7 +14,7 @@ from aftertrace.store.ledger.entries import Hold, Release, Withdrawn
 from aftertrace.store.ledger.sealer import seal
 
 from .drain_samples import drain, send, stored, traces
-from .retaining import AT_ONCE, checked, codes, plan
+from .retaining import AT_ONCE, asked, checked, codes, plan
 
 EAST, WEST = "east", "west"
 
@@ -34,7 +34,7 @@ def shared(tmp_path: Path) -> dict[str, Layout]:
 
 def order(layout: Layout) -> str:
     """What is over of the receiver of a data folder, without a look at what is held."""
-    return acts.ask_to_destroy(layout, plan(layout).order("ann", "over"))
+    return acts.ask_to_destroy(layout, asked(plan(layout)))
 
 
 def turn(layout: Layout) -> None:

@@ -35,6 +35,7 @@ from .retaining import (
     FIRST,
     TODAY,
     apply,
+    asked,
     canaries,
     canary,
     checked,
@@ -180,7 +181,7 @@ def test_terms_by_source(layout: Layout) -> None:
 
 def test_an_order_that_knows_not_of_a_hold_is_refused(filled: Layout) -> None:
     """Nothing goes, and whoever asked is told why."""
-    order = plan(filled).order("ann", "over")
+    order = asked(plan(filled))
     acts.ask_hold(filled, "tenant", "acme", "bob", "case 7")
     drain(filled)
     ident = acts.ask_to_destroy(filled, order)
@@ -192,7 +193,7 @@ def test_an_order_that_knows_not_of_a_hold_is_refused(filled: Layout) -> None:
 
 def test_nothing_goes_before_its_order_is_signed(filled: Layout) -> None:
     """However often the drain comes to it; and files stay as long as somebody may be reading them."""
-    acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
+    acts.ask_to_destroy(filled, asked(plan(filled)))
     for _ in range(3):
         drain(filled, AT_ONCE)
     assert left(filled)["evidence"] == [1, 2, 3, 4, 5, 6]
@@ -212,7 +213,7 @@ def test_a_log_that_is_being_written_begins_another_segment(layout: Layout) -> N
         writer.append(*request(traces(1, service=canary(1)))).result(5)
         drain(layout)
         seal(layout)
-        acts.ask_to_destroy(layout, plan(layout).order("ann", "over"))
+        acts.ask_to_destroy(layout, asked(plan(layout)))
         drain(layout)
         seal(layout)
         drain(layout, AT_ONCE)
@@ -312,7 +313,7 @@ def test_a_crash_at_any_step_is_gone_on_from(
 ) -> None:
     """Whichever: the next drain ends with the same, and verify finds nothing wrong at any time."""
     filled.derived.mkdir()
-    acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
+    acts.ask_to_destroy(filled, asked(plan(filled)))
     drain(filled, AT_ONCE)
     seal(filled)
     where, name = STEPS[step]

@@ -16,7 +16,7 @@ from aftertrace.store.ledger.sealer import seal
 
 from .drain_samples import drain, send, traces
 from .forging import entries_of, rewrite, write_entries
-from .retaining import AT_ONCE, apply, checked, codes, fill, plan
+from .retaining import AT_ONCE, apply, asked, checked, codes, fill, plan
 
 ACT: dict[str, Any] = {"id": "0f" * 16, "uid": 0}
 SAID: dict[str, Any] = {"by": "ann", "why": "over"}
@@ -57,7 +57,7 @@ def test_rows_that_went_with_no_order_are_missing(filled: Layout) -> None:
     without(filled, 1)
     found = codes(checked(filled))
     assert found["rows_missing"] == {"evidence main/1", "spans main/1", "events main/1"}
-    acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
+    acts.ask_to_destroy(filled, asked(plan(filled)))
     drain(filled, AT_ONCE)
     assert codes(checked(filled))["rows_missing"] == {"evidence main/1", "spans main/1", "events main/1"}
 

@@ -25,7 +25,7 @@ from aftertrace.store.tables import TableWriter
 from aftertrace.store.verify.given import keys_in
 
 from .drain_samples import drain
-from .retaining import AT_ONCE, apply, canaries, checked, codes, every, fill, left, plan
+from .retaining import AT_ONCE, apply, asked, canaries, checked, codes, every, fill, left, plan
 from .test_retention_forged import without
 
 
@@ -50,7 +50,7 @@ def of_kind(layout: Layout, kind: type) -> list[Any]:
 
 def entered(layout: Layout) -> str:
     """An order that is entered and signed, and not begun."""
-    ident = acts.ask_to_destroy(layout, plan(layout).order("ann", "over"))
+    ident = acts.ask_to_destroy(layout, asked(plan(layout)))
     drain(layout, AT_ONCE)
     seal(layout)
     return ident
@@ -58,7 +58,7 @@ def entered(layout: Layout) -> str:
 
 def test_an_order_that_a_hold_catches_before_it_begins_is_withdrawn(filled: Layout) -> None:
     """All stays, also when the hold is released; then it can be ordered anew."""
-    ident = acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
+    ident = acts.ask_to_destroy(filled, asked(plan(filled)))
     drain(filled, AT_ONCE)
     hold = acts.ask_hold(filled, "source", "anonymous", "bob", "case 7")
     turns(filled)
@@ -161,7 +161,7 @@ def test_an_order_for_what_is_held_is_refused_whatever_it_is_held_by(filled: Lay
     ):
         hold = acts.ask_hold(filled, of, name, "bob", "case 7")  # type: ignore[arg-type]
         turns(filled, told)
-        ident = acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
+        ident = acts.ask_to_destroy(filled, asked(plan(filled)))
         turns(filled, told)
         assert why in (acts.refusal(filled, ident) or ""), of
         acts.ask_release(filled, hold, "bob", "closed")
@@ -173,7 +173,7 @@ def test_an_order_waits_where_nobody_can_tell_what_a_run_is(filled: Layout) -> N
     """A drain that can comes to it; and the control: a run that has none of it keeps none of it."""
     acts.ask_hold(filled, "run", "x", "bob", "case 7")
     drain(filled)
-    ident = acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
+    ident = acts.ask_to_destroy(filled, asked(plan(filled)))
     turns(filled)
     assert (acts.is_waiting(filled, ident), acts.refusal(filled, ident)) == (True, None)
     drain(filled, replace(AT_ONCE, telling=held_of(5)))

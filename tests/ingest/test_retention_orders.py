@@ -17,7 +17,7 @@ from aftertrace.store.retention import destroying
 from aftertrace.store.retention.policy import Policy, Terms
 
 from .drain_samples import DAY_NS, NOON_NS, drain, send, stored, traces
-from .retaining import AT_ONCE, apply, canary, checked, codes, every, fill, left, plan
+from .retaining import AT_ONCE, apply, asked, canary, checked, codes, every, fill, left, plan
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 def test_an_order_that_verify_would_not_take_is_not_entered(filled: Layout, name: str) -> None:
     """Whoever asked is told why; nothing goes, now or when more comes."""
     changed, why = WRONG[name]
-    order = plan(filled).order("ann", "over")
+    order = asked(plan(filled))
     of_part = {key: value for key, value in changed.items() if key in ("requests", "receiver")}
     of_order = {key: value for key, value in changed.items() if key not in of_part}
     parts = tuple(msgspec.structs.replace(part, **of_part) for part in order.parts)
@@ -69,7 +69,7 @@ def test_an_order_for_days_that_are_held_is_not_entered(filled: Layout) -> None:
     """Although it knows of the hold."""
     hold = acts.ask_hold(filled, "days", "2025-11-20/2025-11-25", "bob", "case 7")
     drain(filled)
-    ident = acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
+    ident = acts.ask_to_destroy(filled, asked(plan(filled)))
     turns(filled)
     assert f"hold {hold} of days 2025-11-20/2025-11-25 keeps some of it" in (acts.refusal(filled, ident) or "")
     assert left(filled) == every([1, 2, 3, 4, 5, 6])
@@ -79,7 +79,7 @@ def test_a_disk_that_fails_while_an_order_is_carried_out_loses_nothing(
     filled: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A resource that went before it failed is stored again with the next record that names it."""
-    acts.ask_to_destroy(filled, plan(filled).order("ann", "over"))
+    acts.ask_to_destroy(filled, asked(plan(filled)))
     drain(filled, AT_ONCE)
     seal(filled)
 

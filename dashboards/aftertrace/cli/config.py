@@ -181,15 +181,16 @@ class LedgerSection:
 
 @dataclass(frozen=True, slots=True)
 class RetentionSection:
-    """How long records are kept. Nothing is destroyed before somebody runs `aftertrace retention apply`."""
+    """How long records are kept, and whether what is over goes by itself."""
 
     evidence_days: int = 400
     """Days that records are kept, with all that is read from them, counted from the day of receipt; 0: for ever."""
     evidence_days_of: Table = ()
     """The same for some records, by `tag:KEY=VALUE`, `agent:NAME`, `source:NAME` or `tenant:NAME`, as in
     `"agent:refunds*" = '730'`, where `*` in NAME and VALUE stands for any characters. A tag counts before an agent,
-    that before a source, that before a tenant; of one name the first that fits. A tag is an attribute of a resource, or
-    a short one of any record of the run. A request stays as long as the record with the longest term in it."""
+    that before a source, that before a tenant; of one name the first that fits. docs/EVIDENCE.md has the table."""
+    every_hours: int = 0
+    """How often `aftertrace serve` does what `aftertrace retention run` does, such as 24; 0: never."""
     floor_days: int = 183
     """The shortest that any term may be: a configuration with a shorter one is refused. Half a year is what the EU AI
     Act asks for at least."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -39,8 +40,8 @@ _SHORTEST_PLAN: Final = 8
 def retention() -> None:
     """Destroy records whose term is over.
 
-    Terms are in `[retention]` of the configuration. Nothing is destroyed by itself: `plan` says what would be, and
-    `apply` does it. What is held (`aftertrace hold`) stays.
+    Terms are in `[retention]` of the configuration. `plan` says what would be destroyed, and `apply` does it; by itself
+    nothing is, unless `retention.every_hours` says how often `serve` does it. What is held (`aftertrace hold`) stays.
     """
 
 
@@ -49,7 +50,7 @@ def retention() -> None:
 @settings.data_option
 def plan(data: Path, form: str) -> None:
     """Say what would be destroyed, what stays and why. Nothing is changed."""
-    found, contents, _ = _planned(data)
+    found, contents, _ = planned_now(data)
     said = [json.dumps(_object(found, contents))] if form == "json" else _page(found, contents)
     say(said, None)
 
@@ -62,16 +63,22 @@ def plan(data: Path, form: str) -> None:
     required=True,
     help="The plan that `retention plan` names at its end, or its beginning: any other is refused.",
 )
+@click.option(
+    "--today",
+    metavar="DATE",
+    help="The day that it is, in UTC, where nothing was received for so long that the clock is not believed.",
+)
 @told
 @settings.data_option
-def apply(data: Path, digest: str, why: str, by: str | None) -> None:
+def apply(data: Path, digest: str, today: str | None, why: str, by: str | None) -> None:
     """Destroy what a plan says, and nothing else.
 
-    The order becomes an entry of the ledger. Once that is signed, the records go from the tables, then their bytes from
-    the disk: files of tables, the log, and what was derived. Without `serve` all of it is done when this returns. A
-    running `serve` leaves files for an hour to whoever is reading them.
+    It is refused where the clock is more than 31 days ahead of the newest record, or behind it or the newest act: a
+    clock that jumped would make everything over. The order becomes an entry of the ledger. Once that is signed, the
+    records go from the tables, then their bytes from the disk: files of tables, the log, and what was derived. Without
+    `serve` all of it is done when this returns. A running `serve` leaves files for an hour to whoever is reading them.
     """
-    found, contents, layout = _planned(data)
+    found, contents, layout = planned_now(data)
     name = _name(found, contents)
     if len(digest) < _SHORTEST_PLAN or not name.startswith(digest):
         raise Invalid(
@@ -80,12 +87,25 @@ def apply(data: Path, digest: str, why: str, by: str | None) -> None:
         )
     if not found.going and not contents.going:
         click.echo("nothing is over: nothing was destroyed")
+        return
+    if today is not None and today != found.today.isoformat():
+        raise Invalid(
+            f"retention apply --today {today!r}: the clock says {found.today}, expected both to be one; set it"
+        )
+    for asked, what in orders(found, contents, who(by), why, None if today is None else found.today):
+        carry_out(layout, asked, what)
+
+
+def orders(
+    found: Plan, contents: ContentsPlan, by: str, why: str, today: date | None = None
+) -> Iterator[tuple[Retaining | RetainingContents, str]]:
+    """The acts that ask for what a plan says, and what each destroys; `today` as of `Plan.order`."""
     if contents.going:
         blobs = sum(len(each.blobs) for each in contents.going)
-        carry_out(layout, contents.order(who(by), why), f"{blobs:,} contents")
+        yield contents.order(by, why, today), f"{blobs:,} contents"
     if found.going:
         requests = sum(each.requests for each in found.going)
-        carry_out(layout, found.order(who(by), why), f"{requests:,} requests")
+        yield found.order(by, why, today), f"{requests:,} requests"
 
 
 def carry_out(layout: Layout, asked: Retaining | Erasing | RetainingContents, what: str) -> None:
@@ -176,7 +196,8 @@ def _name(found: Plan, contents: ContentsPlan) -> str:
     return (sha256(both).digest() if contents.going else found.digest).hex()
 
 
-def _planned(data: Path) -> tuple[Plan, ContentsPlan, Layout]:
+def planned_now(data: Path) -> tuple[Plan, ContentsPlan, Layout]:
+    """What would go of a store by the configured terms. Raises `Invalid`."""
     from aftertrace.store.folder import read_store_key
     from aftertrace.store.ledger import acts
     from aftertrace.store.retention.contents import planned_contents

@@ -61,7 +61,7 @@ _COMMANDS: Final = {
     "packet": "packet:packet",
     "reads": "reads:reads",
     "hold": "holding:hold",
-    "retention": "retaining:retention",
+    "retention": "scheduling:retention",
     "erase": "erasing:erase",
     "witness": "witnessing:witness",
     "seal": "sealing:seal",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from aftertrace.cli import gate, logs, page, rlimits, serving, settings
+from aftertrace.cli import gate, logs, page, rlimits, scheduling, serving, settings, terms
 from aftertrace.cli.addresses import Address, Places, settle
 from aftertrace.cli.children import Child
 from aftertrace.cli.config import Config
@@ -117,6 +117,8 @@ def run(
     from aftertrace.store.sources import credentials
 
     config = settings.current()
+    if config.retention.every_hours:
+        terms.configured()
     in_force = InForce(config, gate.quota_for(config))
     # What it cannot be is told now, and not by every page.
     is_recorded(config.reads.record, "")
@@ -180,6 +182,8 @@ def run(
         open_things.callback(serving.withdraw, data)
         ready(now)
         kept_s = ready_s = time.monotonic()
+        if config.retention.every_hours:
+            children.append(_started(scheduling.child(data, config), open_things, _DERIVE_PATIENCE_S))
         derives = config.derive.enabled
         while not stopping.wait(_WATCH_S):
             for child in children:

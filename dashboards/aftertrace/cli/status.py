@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from aftertrace.cli.arrivals import Arrivals
     from aftertrace.cli.serving import Serving
     from aftertrace.store.refusals import Refusals
+    from aftertrace.store.retention.runs import Run
     from aftertrace.store.standing import Standing
 
 _LABEL_CELLS = 13
@@ -54,8 +56,19 @@ class Status:
     sources: Sequence[Arrivals]
     refused: Sequence[Refusals]
     losses: Sequence[Loss]
+    retention: Retaining
     exposures: Sequence[Exposure]
     """What of the store is open to those who should not have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retaining:
+    """What retention does by itself, and what is ordered."""
+
+    last: Run | None
+    """When it ran last, and what came of it; None: it did not."""
+    waiting: int
+    """Orders that are not carried out yet, or whose files are to go."""
 
 
 @click.command(short_help="Say whether it receives, keeps up, and what was lost.")
@@ -90,7 +103,10 @@ def look(data: Path) -> Status:
     from aftertrace.analyzer import open_analysis
     from aftertrace.cli.arrivals import arrivals
     from aftertrace.store.layout import Layout
+    from aftertrace.store.ledger import acts
     from aftertrace.store.refusals import refusals
+    from aftertrace.store.retention.destroying import pending
+    from aftertrace.store.retention.runs import last
     from aftertrace.store.snapshot import Snapshot
     from aftertrace.store.standing import standing
 
@@ -100,7 +116,9 @@ def look(data: Path) -> Status:
     refused = refusals(layout)
     # What people declared is not asked: where that cannot be read, the state of the store can.
     lost = _summed(open_analysis(data).losses)
-    return Status(serving.find(data), standing(layout), arrivals(Snapshot.of(data)), refused, lost, opened)
+    retaining = Retaining(last(layout), len(pending(acts.recorded(layout))))
+    sources = arrivals(Snapshot.of(data))
+    return Status(serving.find(data), standing(layout), sources, refused, lost, retaining, opened)
 
 
 def _summed(losses: pl.DataFrame) -> list[Loss]:
@@ -137,9 +155,19 @@ def _lines(found: Status) -> Iterator[str]:
         for (http_status, source), requests in sorted(refused.items())
     )
     yield _line("refused", f"{told}, since {found.refused[0].day}" if told else "nothing")
+    yield _line("retention", _retained(found.retention))
     for open_to in found.exposures:
         who = "the account that agents run under" if open_to.who == "agents" else open_to.who
         yield _line("exposed", f"{plain(open_to.path)}: {who} may {open_to.may} it; see to its owner and mode")
+
+
+def _retained(found: Retaining) -> str:
+    last, waiting = found.last, f"; {found.waiting} orders wait" if found.waiting else ""
+    if last is None:
+        return f"not run by itself; see `retention.every_hours`{waiting}"
+    came = f"{last.requests:,} requests and {last.contents:,} contents ordered" if last.orders else "nothing was over"
+    came = plain(last.problem or came)
+    return f"last run at {datetime.fromtimestamp(last.at_ns / 1e9, UTC):%Y-%m-%d %H:%M}: {came}{waiting}"
 
 
 def _line(label: str, text: str) -> str:

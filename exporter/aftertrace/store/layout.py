@@ -42,6 +42,7 @@
     <data>/commentary/unsigned.<digest>                   lines that were found behind what was signed
     <data>/acts/<id>.json                                 an act that the drain is to enter in the ledger
     <data>/acts/<id>.refused                              why it did not, until whoever asked has read it
+    <data>/retention.json                                 when retention ran last by itself, and what came of it
     <data>/refused/<receiver>.json                        how many requests were refused, by day
     <data>/quarantine/<name>.json, <name>.bin             what was damaged: what is known of it, and its bytes
 """
@@ -240,6 +241,11 @@ class Layout:
     def claim_wanted(self, receiver: str) -> Path:
         """The same, until the lake has it."""
         return self.wal(receiver) / "claim.wanted"
+
+    @property
+    def retention_run(self) -> Path:
+        """When retention ran last by itself."""
+        return self.data / "retention.json"
 
     def refused(self, receiver: str) -> Path:
         """How many requests a receiver refused, by day."""

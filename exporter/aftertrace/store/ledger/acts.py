@@ -93,6 +93,8 @@ class Retaining(
 
     after: int | UnsetType = UNSET
     """Number of the last hold or release that was known when it was planned."""
+    today: str | UnsetType = UNSET
+    """The day that it is, `YYYY-MM-DD` in UTC, as a person says who was asked; not there where the clock is asked."""
     by: str
     why: str
     policy: str
@@ -135,6 +137,8 @@ class Waiting:
     entries: tuple[AnyAct, ...]
     after: int | UnsetType | None = None
     """Only while this is the last hold or release, not set while there is none; None: in any case."""
+    today: str | UnsetType = UNSET
+    """The day that it is, as a person says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +261,8 @@ def _read(layout: Layout, path: Path) -> Waiting | None:
         quarantine.keep(layout, Finding("act_unreadable", "warning", f"acts/{path.name}", message), content)
         durable.remove(path)
         return None
-    return Waiting(path, entries, asked.after if isinstance(asked, _ORDERS) else None)
+    after = asked.after if isinstance(asked, _ORDERS) else None
+    return Waiting(path, entries, after, asked.today if isinstance(asked, Retaining | RetainingContents) else UNSET)
 
 
 def _entries(asked: _Asked, ident: str, uid: int) -> tuple[AnyAct, ...]:
@@ -334,6 +339,11 @@ def recorded(layout: Layout) -> tuple[Recorded, ...]:
 def last_hold(known: Iterable[Recorded]) -> int | UnsetType:
     """Number of the last hold or release, of acts in order."""
     return max((each.number for each in known if isinstance(each.act, Hold | Release)), default=UNSET)
+
+
+def entered_ns(known: Iterable[Recorded]) -> int:
+    """When the newest act was entered; 0 where there is none."""
+    return max((int(each.act.time_ns) for each in known), default=0)
 
 
 def holds(known: Iterable[Recorded]) -> tuple[Hold, ...]:

@@ -47,6 +47,8 @@ class RetainingContents(
 
     after: int | UnsetType = UNSET
     """Number of the last hold or release that was known when it was planned."""
+    today: str | UnsetType = UNSET
+    """The day that it is, as of `acts.Retaining`."""
     by: str
     why: str
     plan: str

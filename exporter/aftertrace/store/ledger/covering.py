@@ -25,7 +25,7 @@ from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger import acts, contents, read_batches, refused, rotating, shared_holds
+from aftertrace.store.ledger import acts, clock, contents, read_batches, refused, rotating, shared_holds
 from aftertrace.store.ledger.batches import batches
 from aftertrace.store.ledger.claims import Claim
 from aftertrace.store.ledger.contents import ContentRetention
@@ -39,6 +39,7 @@ from aftertrace.store.ledger.entries import (
     Hold,
     Quarantine,
     Restored,
+    Retention,
     Rotation,
     Rows,
     Tables,
@@ -98,7 +99,7 @@ class Ledger:
         self._layout = layout
         self._tables = tables
         self._compare = compare
-        self._unread: str | None = None
+        self.unread: str | None = None
         """Why not all holds of a shared lake could be read."""
         self._shared_s = -math.inf
         self._log = LedgerLog(layout)
@@ -194,20 +195,15 @@ class Ledger:
             OSError: the disk does not take it, or the lake is not there.
         """
         self._shared_s = time.monotonic()
-        self._unread = None
+        self.unread = None
         try:
             self.record(list(shared_holds.untaken(self._layout, self.acts)))
         except Corrupt as damage:
-            self._unread = str(damage)
-
-    @property
-    def knows_holds(self) -> bool:
-        """Whether all that others hold in a shared lake could be read."""
-        return self._unread is None
+            self.unread = str(damage)
 
     def compare(self, orders: Sequence[Order], holds: Sequence[Hold]) -> Compared | None:
         """Orders with what is held, as `orders.Compare`."""
-        return self._compare(orders, holds) if self._unread is None else Compared((), untold=self._unread)
+        return self._compare(orders, holds) if self.unread is None else Compared((), untold=self.unread)
 
     def _checked(self, waiting: acts.Waiting, *, is_begun: bool) -> Sequence[AnyAct] | str | None:
         """The entries of an act; why it must not be entered; None where nobody here can tell."""
@@ -221,6 +217,10 @@ class Ledger:
         last, holds = acts.last_hold(self.acts), acts.holds(self.acts)
         if not is_begun and waiting.after not in (None, last):
             return "a hold was set or released since it was planned; plan it again"
+        is_by_term = bool(asked) or any(isinstance(order, Retention) for order in orders)
+        days = (day for *_, day in self._tables["evidence"].files())
+        if is_by_term and (why := clock.refusal(waiting.today, days, acts.entered_ns(self.acts), time.time_ns())):
+            return why
         if asked:
             return self._checked_contents(asked, holds)
         if (found := self.compare(orders, holds)) is None:
@@ -239,8 +239,8 @@ class Ledger:
         return told if is_begun or why is None else why
 
     def _checked_contents(self, asked: Sequence[ContentRetention], holds: Sequence[Hold]) -> Sequence[AnyAct] | str:
-        if self._unread is not None:
-            return f"what is held could not be told: {self._unread}"
+        if self.unread is not None:
+            return f"what is held could not be told: {self.unread}"
         days, today = held_days(holds), datetime.now(UTC).date()
         faults = (what for each in asked for what in contents.contradictions(each, days, today))
         return next((f"it {what}; see to the clock, and plan it again" for what in faults), asked)

@@ -67,15 +67,21 @@ class ContentsPlan:
         told = [self.term_days, *([each.day.isoformat(), each.blobs] for each in self.going)]
         return sha256(json.dumps(told, ensure_ascii=True).encode()).digest()
 
-    def order(self, by: str, why: str) -> RetainingContents:
-        """The act that asks for it."""
+    def order(self, by: str, why: str, today: date | None = None) -> RetainingContents:
+        """The act that asks for it; `today` as of `Plan.order`."""
         parts = (
             ContentsPart(each.day.isoformat(), each.blobs[start : start + BLOBS])
             for each in self.going
             for start in range(0, len(each.blobs), BLOBS)
         )
         return RetainingContents(
-            after=self.after, by=by, why=why, plan=text_of(self.digest), term_days=self.term_days, parts=tuple(parts)
+            after=self.after,
+            today=UNSET if today is None else today.isoformat(),
+            by=by,
+            why=why,
+            plan=text_of(self.digest),
+            term_days=self.term_days,
+            parts=tuple(parts),
         )
 
 

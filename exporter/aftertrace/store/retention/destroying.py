@@ -110,7 +110,7 @@ class Destroying:
         """Whether a hold keeps any of an order, which is withdrawn then; or nobody can tell."""
         ledger.take_over()
         last, holds = acts.last_hold(ledger.acts), acts.holds(ledger.acts)
-        if ledger.knows_holds and (not holds or self._free.get(ident, -1) == last):
+        if ledger.unread is None and (not holds or self._free.get(ident, -1) == last):
             return False
         found = ledger.compare(order.entries, holds)
         if found is None or found.untold is not None:

@@ -89,11 +89,12 @@ class Plan:
         told = [[each.receiver, each.day.isoformat(), each.stretches, sorted(each.rows.items())] for each in self.going]
         return sha256(self.policy.digest + json.dumps(told, ensure_ascii=True).encode()).digest()
 
-    def order(self, by: str, why: str) -> Retaining:
-        """The act that asks for it."""
+    def order(self, by: str, why: str, today: date | None = None) -> Retaining:
+        """The act that asks for it. `today`: the day that it is, where a person says so and not the clock alone."""
         parts = [part for each in self.going for part in _parts(each)]
         return Retaining(
             after=self.after,
+            today=UNSET if today is None else today.isoformat(),
             by=by,
             why=why,
             policy=text_of(self.policy.digest),
