@@ -127,7 +127,8 @@ def test_an_order_that_is_half_done_ends_where_it_is(
     assert fsck(filled) == []
     if commits:
         (key,) = keys_in(str(filled.ledger / "key"))
-        told = check(certificate(filled, ident), key)
+        told, keys = check(certificate(filled, ident), key)
+        assert keys == (key,)
         days = ["2025-11-25", "2025-11-26"][: reached + bool(gone)]
         assert [each["day"] for each in told["destroyed"]] == days
         assert told["destroyed"][-1].get("tables", []) == list(gone)
