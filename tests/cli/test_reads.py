@@ -62,6 +62,8 @@ def test_what_takes_records_out_is_recorded(data: Path, aftertrace: Command) -> 
         ("select 'it is', 1e9 -- for ana@example.com", "select …, … …"),
         ("/* ana\n */ select a1 from t2 where b = 'open", "… select a1 from t2 where b = …"),
         ("select '\"' as \"a'b\"", 'select … as "a\'b"'),
+        ("select a where b = $$it's$$ and c = $q$x $$ y$q$ and d = $$open", "select a where b = … and c = … and d = …"),
+        ("select /* x */ `it's` /* y /* z */ ana */ where b = 'c'", "select … `it's` …"),
     ],
 )
 def test_no_value_of_a_statement_is_kept(statement: str, kept: str) -> None:

@@ -32,7 +32,17 @@ SCHEMA: Final = pl.Schema(
 `how` the command or page; `entry` the number of the entry of the ledger that covers it, null where none does yet."""
 _MOST_NS: Final = 2**63 - 1
 _STATEMENTS: Final = ("sql", "sql page")
-_VALUE: Final = re.compile(r"""(?P<name>"[^"]*")|'(?:[^']|'')*'?|--[^\n]*|/\*.*?(?:\*/|$)|\b\d[\w.]*""", re.DOTALL)
+_VALUE: Final = re.compile(
+    r"""
+    (?P<name> "[^"]*" | `[^`]*` )
+    | '(?:[^']|'')*'?
+    | \$(?P<tag>\w*)\$ .*? (?: \$(?P=tag)\$ | \Z )
+    | --[^\n]*
+    | /\* (?:(?!/\*).)*? \*/ | /\*.*  # One that holds another, or has no end: all that follows.
+    | \b\d[\w.]*
+    """,
+    re.DOTALL | re.VERBOSE,
+)
 NOTHING, EVIDENCE, ALL = "nothing", "evidence", "all"
 _EVIDENCE: Final = frozenset(("records", "sql", "sql page"))
 """What takes stored records out; packets are entered in the ledger by themselves."""
