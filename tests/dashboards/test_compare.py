@@ -11,6 +11,7 @@ from dashboards.conftest import OpenPage, drawn, said
 
 from aftertrace.analyzer import Analysis, Choice, Filter, open_analysis
 from aftertrace.analyzer.comparison import words
+from aftertrace.analyzer.populations.comparison import PopulationComparison
 from aftertrace.cli import root
 from aftertrace.dashboards.comparison_blocks import addresses
 
@@ -134,6 +135,21 @@ def test_the_rows_behind_a_finding_stand_in_the_address(weeks: Path, after_weeks
     assert behind["side"].to_list()[: first["chosen"]] == ["these"] * first["chosen"]
     gone = open_page("compare", weeks, two="populations", where="outcome=denied", finding="gone")
     assert "Choose a row to see which calls or runs have it." in [each.value for each in gone.caption]
+
+
+def test_rows_behind_a_finding_are_read_once(weeks: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the page is drawn: for them all calls are read."""
+    read = list[str]()
+    rows_of = PopulationComparison.rows_of
+    monkeypatch.setattr(
+        PopulationComparison, "rows_of", lambda found, lift_id: (read.append(lift_id), rows_of(found, lift_id))[1]
+    )
+    query = {"two": "populations", "where": "outcome=denied"}
+    ids = open_analysis(weeks).compare(Choice("calls", (Filter(outcome="denied"),))).lifts.rows["lift_id"].head(2)
+    for nth, lift_id in enumerate((*ids, *ids)):
+        page = open_page("compare", weeks, is_first=nth == 0, **query, finding=lift_id)
+        assert page.run().subheader[-1].value.endswith("behind it")
+    assert read == ids.to_list()
 
 
 def test_where_nothing_is_chosen_it_says_what_to_ask(weeks: Path, open_page: OpenPage) -> None:

@@ -220,6 +220,22 @@ def test_a_packet_can_be_taken_along(tmp_path: Path, open_page: OpenPage) -> Non
         {"integrity": "holds", "completeness": "holds", "authenticity": "holds"},
     )
     assert report.receipt is not None
+    page.switch_page("views/runs.py").run()
+    assert "packet" not in page.session_state
+
+
+def test_a_packet_is_held_while_its_run_is_looked_at_and_no_longer(
+    recorded: Path, analysis: Analysis, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be as large as a page hands on."""
+    first, second = analysis.runs["run_id"].head(2)
+    monkeypatch.setattr(packing, "packed", lambda _, run_id: packing.Packed(run_id, b"packet"))
+    page = open_page("run", recorded, run=first)
+    next(each for each in page.button if each.label == "Make the packet").click().run()
+    assert page.run().session_state["packet"] == packing.Packed(first, b"packet")
+    page.query_params["run"] = second
+    page.session_state["run"] = second
+    assert "packet" not in page.run().session_state
 
 
 def test_a_packet_that_cannot_be_made_says_why(
@@ -227,6 +243,11 @@ def test_a_packet_that_cannot_be_made_says_why(
 ) -> None:
     """In the command's words, as text."""
     assert "no store there" in (packing.packed(tmp_path / "none", "feed").refusal or "")
+    with monkeypatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+        assert packing.packed(recorded, "feed").refusal == (
+            "no room to make it in: No such file or directory; make it at a terminal"
+        )
     monkeypatch.setattr(packing, "packed", lambda _, run_id: packing.Packed(run_id, refusal="<b>no\u202e"))
     page = open_page("run", recorded, run=analysis.runs["run_id"][0])
     next(each for each in page.button if each.label == "Make the packet").click().run()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from aftertrace.dashboards import data, filters, zones
+from aftertrace.dashboards import data, filters, packing, zones
 from aftertrace.dashboards.cards import empty_store
 from aftertrace.dashboards.plain import plain_lines
 
@@ -38,6 +38,8 @@ def look_for_news(shown: str | None) -> None:
 
 page = st.navigation([NOW, NEAR_MISSES, RUNS, RUN, APPROVALS, CHANGES, AGENTS, COMPARE, EVIDENCE, SQL], position="top")
 shown = data.version()
+if page != RUN:
+    st.session_state.pop(packing.KEY, None)
 named = (st.session_state.get("run") or st.query_params.get("run")) if page == RUN else None
 try:
     if named:

@@ -13,6 +13,8 @@ SECONDS_AT_MOST: Final = 120.0
 """How long a page waits for a packet; a longer one is made at a terminal."""
 BYTES_AT_MOST: Final = 256 << 20
 """What a page hands on; it is held in memory for as long as the run is looked at."""
+KEY: Final = "packet"
+"""Where a session has it until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,13 @@ class Packed:
 
 def packed(data: Path, run_id: str) -> Packed:
     """The packet of one run; its export is an entry of the ledger."""
+    try:
+        return _packed(data, run_id)
+    except OSError as error:
+        return Packed(run_id, refusal=f"no room to make it in: {error.strerror}; make it at a terminal")
+
+
+def _packed(data: Path, run_id: str) -> Packed:
     name = f"aftertrace-run-{run_id}.zip"
     with tempfile.TemporaryDirectory(prefix="aftertrace-") as folder:
         target = Path(folder) / name

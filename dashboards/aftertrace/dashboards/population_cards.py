@@ -22,8 +22,13 @@ _FINDING: Final = "finding"
 """Key in the address of the finding of which the rows are shown."""
 
 
-def differences(found: PopulationComparison) -> None:
-    """Draw what is different about the chosen rows; a finding that is chosen is in the address."""
+def differences(found: PopulationComparison, behind: Callable[[str], pl.DataFrame]) -> None:
+    """Draw what is different about the chosen rows; a finding that is chosen is in the address.
+
+    Args:
+        found: what is different.
+        behind: gives the rows that have a value, by the id of its finding.
+    """
     for line in words.headline(found):
         st.text(plain(line, most=_MOST_CHARACTERS))
     chosen = st.query_params.get(_FINDING)
@@ -31,7 +36,7 @@ def differences(found: PopulationComparison) -> None:
         st.subheader(title, anchor=False)
         _group(found, title, listed[:_MOST_DIFFERENCES], chosen)
     if found.lifts.rows.height:
-        _behind(found, chosen)
+        _behind(found, chosen, behind)
     with st.expander("How to read this", icon=":material/help:"):
         st.text(words.READING)
         for line in words.notes(found):
@@ -82,13 +87,13 @@ def _keep(key: str, ids: list[str]) -> Callable[[], None]:
     return keep
 
 
-def _behind(found: PopulationComparison, chosen: str | None) -> None:
+def _behind(found: PopulationComparison, chosen: str | None, behind: Callable[[str], pl.DataFrame]) -> None:
     """The rows that have a value, on both sides."""
     named = found.lifts.rows.filter(pl.col("lift_id") == (chosen or ""))
     if named.is_empty():
         st.caption("Choose a row to see which calls or runs have it.")
         return
-    rows = found.rows_of(str(chosen))
+    rows = behind(str(chosen))
     st.subheader(f"{count(rows.height, found.choice.of[:-1])} behind it", anchor=False)
     st.text(plain(words.value_of(named.row(0, named=True)), most=_MOST_CHARACTERS))
     tables.show(rows, BEHIND[found.choice.of], key=f"behind_{chosen}", tallest=340)

@@ -98,6 +98,11 @@ def comparison(analysis: Analysis, choice: Choice) -> PopulationComparison:
     return data.once(analysis, f"comparison {choice!r}", lambda: analysis.compare(choice))
 
 
+def rows_behind(analysis: Analysis, found: PopulationComparison, lift_id: str) -> pl.DataFrame:
+    """The rows that have a value which was compared (`PopulationComparison.rows_of`): all are read for them."""
+    return data.once(analysis, f"rows {lift_id} of comparison {found.choice!r}", lambda: found.rows_of(lift_id))
+
+
 def run_comparison(first: tuple[Analysis, str], second: tuple[Analysis, str]) -> RunComparison:
     """What differs between two runs, each with what is read of it; prompts as far as the tables keep them."""
     records = [record(analysis, run_id) for analysis, run_id in (first, second)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 import streamlit as st
 
@@ -131,4 +133,4 @@ else:
             st.info("There is nothing to hold them against.", icon=":material/compare_arrows:")
             st.code(plain_lines(str(error)), language=None, wrap_lines=True)
         else:
-            population_cards.differences(found)
+            population_cards.differences(found, partial(questions.rows_behind, analysis, found))

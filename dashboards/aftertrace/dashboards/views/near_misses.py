@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import polars as pl
 import streamlit as st
@@ -198,7 +199,8 @@ else:
     choice = Choice(of="calls", chosen=chosen_calls, within=replace(chosen, outcome=None))
     try:
         with st.spinner("Comparing …"):
-            population_cards.differences(questions.comparison(analysis, choice))
+            compared = questions.comparison(analysis, choice)
+            population_cards.differences(compared, partial(questions.rows_behind, analysis, compared))
     except data.Invalid as error:
         st.info("There is nothing to hold them against.", icon=":material/compare_arrows:")
         st.code(plain_lines(str(error)), language=None, wrap_lines=True)

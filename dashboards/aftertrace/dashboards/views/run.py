@@ -30,7 +30,6 @@ from aftertrace.dashboards.quantities import count, duration, instant, money
 
 _NAME_CHARACTERS = 24
 _LINE_CHARACTERS = 200
-_PACKET = "packet"
 TABS = ("Calls", "Timeline", "Agents", "Effects", "Configuration", "Related", "Record")
 
 head, ways, search = st.columns([13, 8, 6], vertical_alignment="center", gap="small")
@@ -113,9 +112,11 @@ with head, st.container(horizontal=True, vertical_alignment="center", gap="small
         st.code(f"aftertrace packet {run_id}", language=None)
         if st.button("Make the packet", icon=":material/inventory_2:"):
             with st.spinner("Making the packet …"):
-                st.session_state[_PACKET] = packing.packed(data.settings().data, run_id)
-        made = st.session_state.get(_PACKET)
-        if made is not None and made.run_id == run_id:
+                st.session_state[packing.KEY] = packing.packed(data.settings().data, run_id)
+        made = st.session_state.get(packing.KEY)
+        if made is not None and made.run_id != run_id:
+            del st.session_state[packing.KEY]
+        elif made is not None:
             if made.refusal is None:
                 st.download_button(
                     "Packet",
