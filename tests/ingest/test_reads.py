@@ -116,6 +116,30 @@ def test_what_is_no_read_is_never_entered(layout: Layout) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_a_folder_by_the_name_of_a_read_stops_nothing(layout: Layout) -> None:
+    """Whoever may leave reads could keep all others from being entered, and the drain from its work."""
+    send(layout, traces(1))
+    drain(layout)
+    folder = layout.reads_new / ("0" * 32 + ".json")
+    folder.mkdir()
+    leave(layout, "select 1", 1)
+    drain(layout)
+    assert ([each.reads for each in batches(layout)], list(layout.reads_new.iterdir())) == ([1], [folder])
+
+
+def test_a_read_can_be_taken_whatever_the_umask(layout: Layout) -> None:
+    """Of an account that hides what it writes: the drain of another account could not read it, and would drop it."""
+    send(layout, traces(1))
+    drain(layout)
+    before = os.umask(0o077)
+    try:
+        leave(layout, "select 1", 1)
+    finally:
+        os.umask(before)
+    (left,) = layout.reads_new.iterdir()
+    assert left.stat().st_mode & 0o777 == 0o644
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root, to leave a read as another account")
 def test_an_account_that_may_only_leave_reads_is_told_by_the_file_system(read: Layout) -> None:
     """It can neither change what was taken, nor see or remove what others left."""

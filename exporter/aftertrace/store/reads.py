@@ -18,6 +18,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,7 @@ WHAT_CHARACTERS: Final = 500
 _BATCH_FILES: Final = 10_000
 _MOST_BYTES: Final = 64 << 10
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NAME: Final = re.compile(r"([0-9a-f]{32})\.json")
+_NAME: Final = re.compile(r"[0-9a-f]{32}\.json")
 _ID_BYTES: Final = 16
 
 
@@ -85,9 +86,10 @@ def leave(layout: Layout, *, how: str, what: str, at_ns: int, by: str = "") -> N
     told = Read(at_ns=str(at_ns), how=how, what=what[:WHAT_CHARACTERS], by=by)
     path = layout.reads_new / f"{secrets.token_hex(_ID_BYTES)}.json"
     draft = path.with_suffix(".new")
-    # Readable by the drain, whichever account it runs as.
     fd = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
     try:
+        # Readable by the drain, whichever account it runs as and whatever the umask of this one.
+        os.fchmod(fd, 0o644)
         durable.write_all(fd, msgspec.json.encode(told), 0)
     finally:
         os.close(fd)
@@ -132,11 +134,10 @@ def waiting(layout: Layout) -> Iterator[tuple[Path, Read | None]]:
         OSError: the folder cannot be read.
     """
     with suppress(FileNotFoundError), os.scandir(layout.reads_new) as found:
-        for number, each in enumerate(found):
-            if number == _BATCH_FILES:
-                return
-            if (named := _NAME.fullmatch(each.name)) is not None:
-                yield Path(each.path), _left(Path(each.path), named[1])
+        left = (each for each in found if _NAME.fullmatch(each.name) and not each.is_dir(follow_symlinks=False))
+        for each in islice(left, _BATCH_FILES):
+            path = Path(each.path)
+            yield path, _left(path, path.stem)
 
 
 def of_batch(layout: Layout, ident: str) -> tuple[Read, ...]:
