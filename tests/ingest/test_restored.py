@@ -211,3 +211,33 @@ def test_what_was_allowed_once_is_not_allowed_later(signed: Layout) -> None:
         forged(signed)
         with pytest.raises(Corrupt, match=REFUSED):
             sealer.seal()
+
+
+def told_once_more(layout: Layout, day: str | None = None) -> int:
+    """The last request, with the very same rows; the number of the entry."""
+    entries = entries_of(layout)
+    batch, last = [entry for entry in entries if isinstance(entry, Batch)][-1], entries[-1]
+    again = Batch(receiver="main", day=day or batch.day, frames=batch.frames, upto=last.upto, versions=last.versions)
+    write_entries(layout, [*entries, again])
+    return len(entries)
+
+
+def test_a_request_is_not_told_again_of_another_day(signed: Layout) -> None:
+    """By its day it is held, and its term is over: the very same rows would be of years ago."""
+    kept, number = asked(signed), told_once_more(signed, "2020-01-01")
+    with Sealer(signed) as sealer, pytest.raises(Corrupt, match="tells of another request as main/2 than before"):
+        sealer.seal(is_restored=True)
+    # By somebody who has the key.
+    sign(signed)
+    report = verify(signed, kept)
+    assert named(report) == {"ledger_contradicts": {f"ledger entry {number}"}}
+    assert report.verdicts["integrity"] == "broken"
+
+
+def test_a_request_that_is_told_again_as_it_was_is_signed(signed: Layout) -> None:
+    """The negative control."""
+    kept = asked(signed)
+    told_once_more(signed)
+    with Sealer(signed) as sealer:
+        assert sealer.seal()
+    assert verify(signed, kept).findings == ()

@@ -21,8 +21,8 @@ from aftertrace.store.ledger.entries import Batch, Begin, Entry, FrameEntry, Gap
 class ToldBefore:
     """What entries say of the requests of a receiver."""
 
-    frames: dict[int, FrameEntry]
-    """By seq, what the last entry says that speaks of it."""
+    frames: dict[int, tuple[str, FrameEntry]]
+    """By seq, its day and what the last entry says that speaks of it."""
     restored_seq: int = 0
     """The last seq that they had told when tables were found put back the last time; 0 if they never were."""
 
@@ -101,18 +101,20 @@ class Following:
         if first <= before:
             known = self._before(receiver, first)
             for frame in entry.frames:
-                self._once_more(receiver, frame, known)
+                self._once_more(entry, frame, known)
         if receiver in self._known:
-            self._known[receiver][1].frames.update((frame.seq, frame) for frame in entry.frames)
+            self._known[receiver][1].frames.update((frame.seq, (entry.day, frame)) for frame in entry.frames)
         self.upto[receiver] = max(before, last)
 
-    def _once_more(self, receiver: str, frame: FrameEntry, known: ToldBefore) -> None:
+    def _once_more(self, entry: Batch, frame: FrameEntry, known: ToldBefore) -> None:
         """Tables that were put back get what the WAL still has once more: the very same rows, as a rule."""
-        before = known.frames.get(frame.seq)
-        if before is None or before == frame:
-            return
-        if before.digest != frame.digest:
+        receiver = entry.receiver
+        day, before = known.frames.get(frame.seq, (entry.day, frame))
+        if before.digest != frame.digest or day != entry.day:
+            # Its frame says when it was received: by the day it is held, and its term is over.
             raise self._refusal(f"tells of another request as {receiver}/{frame.seq} than before")
+        if before == frame:
+            return
         told = f"tells request {receiver}/{frame.seq} otherwise than before"
         if frame.seq > known.restored_seq:
             raise self._refusal(told)

@@ -325,7 +325,7 @@ def _told_before(entries: Iterable[bytes], receiver: str, first_seq: int) -> Tol
         if isinstance(entry, Restored):
             found.restored_seq = entry.upto.get(receiver, 0)
         elif isinstance(entry, Batch) and entry.receiver == receiver:
-            found.frames.update((frame.seq, frame) for frame in entry.frames if frame.seq >= first_seq)
+            found.frames.update((frame.seq, (entry.day, frame)) for frame in entry.frames if frame.seq >= first_seq)
     return found
 
 

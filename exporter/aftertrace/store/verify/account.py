@@ -125,10 +125,12 @@ class Account:
             return
         if first > expected.last_seq + 1 or last - first + 1 != len(entry.frames):
             findings.add("ledger_contradicts", where, f"requests of {entry.receiver} are left out before {last}")
+        day = date.fromisoformat(entry.day)
         for frame in entry.frames:
             # A table that was put back from a backup gets what its WAL still has once more: the very same requests.
             known = expected.slot(frame.seq) if frame.seq <= expected.last_seq else None
-            if known is not None and known.digest != digest_of(frame.digest):
+            # So is their day: by another one it would be kept by no hold of days, and its term be over.
+            if known is not None and (known.digest, known.day) != (digest_of(frame.digest), day):
                 findings.add(
                     "ledger_contradicts", where, f"request {entry.receiver}/{frame.seq} is another than before"
                 )
@@ -138,7 +140,7 @@ class Account:
                 message = f"{where} has other rows of it than the entry before: {since}"
                 code = "restored_otherwise" if is_restored else "told_again"
                 findings.add(code, f"{entry.receiver}/{frame.seq}", message)
-        expected.put(date.fromisoformat(entry.day), entry.frames)
+        expected.put(day, entry.frames)
         self._reach(entry.receiver, expected, max(last, expected.last_seq))
 
     def _gap(self, entry: Gap, where: str, findings: Findings) -> None:

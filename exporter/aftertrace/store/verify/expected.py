@@ -27,6 +27,8 @@ _DESTROYED: Final = 1 << 7
 class Slot:
     """What is known of a request."""
 
+    day: date
+    """Of receipt."""
     seen: int
     """Bit by table: whether its rows were found, and whether the ledger orders that they go; and if all are gone."""
     rows: dict[str, tuple[int, bytes]]
@@ -166,9 +168,9 @@ def told_of(frame: FrameEntry) -> dict[str, tuple[int, bytes]]:
 
 
 def _slot(content: bytes) -> Slot:
-    _, seen, _, *told, digest, salt = _SLOT.unpack(content)
+    _, seen, day, *told, digest, salt = _SLOT.unpack(content)
     rows = {name: (told[2 * number], told[2 * number + 1]) for number, name in enumerate(SEQUENCED)}
-    return Slot(seen, rows, digest, salt)
+    return Slot(date.fromordinal(day), seen, rows, digest, salt)
 
 
 def _ordered(tables: Iterable[str]) -> int:
