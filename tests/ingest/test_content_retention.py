@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from aftertrace.analyzer.opening import open_analysis
+from aftertrace.ingest.drain import DrainOptions
 from aftertrace.store import durable
-from aftertrace.store.folder import store_key
+from aftertrace.store.folder import open_folder, store_key
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
 from aftertrace.store.ledger.entries import Hold, Retained
@@ -108,6 +109,10 @@ def _held(layout: Layout, seq: int) -> Held:
     return Held("hold of a run", evidence.filter(evidence["seq"] == seq).select("receiver", "seq"))
 
 
+def _held_by(layout: Layout, hold: Hold, seq: int) -> Held:
+    return Held(hold.why, _held(layout, seq).requests, hold)
+
+
 def test_a_hold_keeps_what_its_requests_refer_to(filled: Layout) -> None:
     """The other content of the day goes; the key stays as long as one blob needs it, and goes with that."""
     told = plan(filled, (_held(filled, 2),))
@@ -128,10 +133,61 @@ def test_a_hold_of_days_and_one_set_since_stop_an_order(filled: Layout) -> None:
     assert "a hold was set" in (acts.refusal(filled, ident) or "")
     forced = ContentsPlan(30, acts.last_hold(acts.recorded(filled)), chosen.going, ())
     ident = apply(filled, forced)
-    assert "which a hold keeps" in (acts.refusal(filled, ident) or "")
+    assert "of days 2025-11-25/2025-11-25 keeps some of it" in (acts.refusal(filled, ident) or "")
     (hold,) = [each.act for each in acts.recorded(filled) if isinstance(each.act, Hold)]
     assert plan(filled, (Held("hold", hold=hold),)).going == ()
     assert len(there(filled)) == 3
+
+
+@pytest.mark.parametrize(("name", "left"), [("anonymous", 3), ("another", 1)], ids=["its source", "control"])
+def test_a_hold_of_a_source_stops_an_order_whatever_that_says(filled: Layout, name: str, left: int) -> None:
+    """Whoever may write to the folder of acts plans nothing, and names the last hold: what is held stays."""
+    acts.ask_hold(filled, "source", name, "ann", "case 7")
+    drain(filled)
+    chosen = plan(filled)
+    assert sum(len(each.blobs) for each in chosen.going) == 2
+    ident = apply(filled, chosen)
+    refusal = acts.refusal(filled, ident)
+    assert (len(there(filled)), refusal is None) == (left, left == 1)
+    assert refusal is None or "of source anonymous keeps some of it" in refusal
+
+
+def test_without_whoever_tells_what_a_run_is_an_order_waits(filled: Layout) -> None:
+    """As one of records does; and with them, what a run refers to stays."""
+    acts.ask_hold(filled, "run", "r1", "ann", "case 7")
+    drain(filled)
+    ident = apply(filled, plan(filled))
+    assert (acts.is_waiting(filled, ident), acts.refusal(filled, ident), len(there(filled))) == (True, None, 3)
+    options = DrainOptions(telling=lambda holds: [_held_by(filled, hold, 2) for hold in holds])
+    drain(filled, options)
+    assert "of run r1 keeps some of it" in (acts.refusal(filled, ident) or "")
+    (day,) = plan(filled, (_held(filled, 2),)).going
+    ident = apply(filled, ContentsPlan(30, acts.last_hold(acts.recorded(filled)), (day,), ()), turns=0)
+    for _ in range(2):
+        drain(filled, options)
+        seal(filled)
+    assert (acts.refusal(filled, ident), there(filled)) == (None, ["2025-11-25", "2025-11-26"])
+
+
+def test_where_a_hold_of_the_lake_cannot_be_read_an_order_waits(tmp_path: Path) -> None:
+    """Entered and signed before it came; mended, it goes on."""
+    layout = open_folder(tmp_path / "east", str(tmp_path / "lake"))
+    durable.make_folder(layout.store_key.parent)
+    durable.write_file(layout.store_key, bytes(32), mode=0o600)
+    refer(layout, spans_of(called(1, OVER[0])))
+    drain(layout)
+    seal(layout)
+    apply(layout, turns=0)
+    drain(layout)
+    seal(layout)
+    damaged = layout.tables_folder / "_holds" / ("0" * 32)
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"{}")
+    drain(layout)
+    assert there(layout) == ["2025-11-25"]
+    damaged.unlink()
+    drain(layout)
+    assert there(layout) == []
 
 
 def test_an_order_before_its_term_is_refused(filled: Layout) -> None:

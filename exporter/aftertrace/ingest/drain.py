@@ -259,7 +259,7 @@ class Drain:
                 name: TableWriter(self._layout, name, self._others.append if name == "evidence" else None)
                 for name in TABLES
             }
-            self._ledger = Ledger(self._layout, tables, Comparing(tables["evidence"], self._options.telling))
+            self._ledger = Ledger(self._layout, tables, Comparing(tables["evidence"], self._options.telling, self._key))
             self._ledger.settle()
             # After an error of the disk as at the start: retention may have taken some away before it.
             self._known = {name: _stored_digests(tables[name]) for name in _ORIGINS}

@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 import polars as pl
 import pyarrow as pa
+from msgspec import UnsetType
 
 from aftertrace.store import durable
 from aftertrace.store.commits import SEQUENCED
@@ -201,7 +202,7 @@ class Ledger:
         except Corrupt as damage:
             self.unread = str(damage)
 
-    def compare(self, orders: Sequence[Order], holds: Sequence[Hold]) -> Compared | None:
+    def compare(self, orders: Sequence[Order | ContentRetention], holds: Sequence[Hold]) -> Compared | None:
         """Orders with what is held, as `orders.Compare`."""
         return self._compare(orders, holds) if self.unread is None else Compared((), untold=self.unread)
 
@@ -209,41 +210,38 @@ class Ledger:
         """The entries of an act; why it must not be entered; None where nobody here can tell."""
         if isinstance(first := waiting.entries[0], Rotation) and not is_begun:
             return rotating.fault(self._layout, first, self.acts) or waiting.entries
-        orders = [entry for entry in waiting.entries if isinstance(entry, Order)]
-        asked = [entry for entry in waiting.entries if isinstance(entry, ContentRetention)]
-        if not orders and not asked:
+        asked = [entry for entry in waiting.entries if isinstance(entry, Order | ContentRetention)]
+        if not asked:
             return waiting.entries
         self.take_over()
         last, holds = acts.last_hold(self.acts), acts.holds(self.acts)
         if not is_begun and waiting.after not in (None, last):
             return "a hold was set or released since it was planned; plan it again"
-        is_by_term = bool(asked) or any(isinstance(order, Retention) for order in orders)
+        is_by_term = any(isinstance(order, Retention | ContentRetention) for order in asked)
         days = (day for *_, day in self._tables["evidence"].files())
         if is_by_term and (why := clock.refusal(waiting.today, days, acts.entered_ns(self.acts), time.time_ns())):
             return why
-        if asked:
-            return self._checked_contents(asked, holds)
-        if (found := self.compare(orders, holds)) is None:
+        if (found := self.compare(asked, holds)) is None:
             return None
         if found.untold is not None:
             return f"what is held could not be told: {found.untold}"
         if found.keeps is not None:
             return f"hold {found.keeps.id} of {found.keeps.of} {found.keeps.name} keeps some of it; plan it again"
         told = [
-            msgspec.structs.replace(order, sources=sources_of(sources), compared=last)
-            for order, sources in zip(orders, found.sources, strict=True)
+            order
+            if isinstance(order, ContentRetention)
+            else msgspec.structs.replace(order, sources=sources_of(sources), compared=last)
+            for order, sources in zip(asked, found.sources, strict=True)
         ]
-        today = datetime.now(UTC).date()
-        faults = (what for order in told for what in contradictions(order, self._log.upto, holds, last, today))
+        faults = (what for order in told for what in self._faults(order, holds, last))
         why = next((f"it {what}; see to the clock, and plan it again" for what in faults), None)
         return told if is_begun or why is None else why
 
-    def _checked_contents(self, asked: Sequence[ContentRetention], holds: Sequence[Hold]) -> Sequence[AnyAct] | str:
-        if self.unread is not None:
-            return f"what is held could not be told: {self.unread}"
-        days, today = held_days(holds), datetime.now(UTC).date()
-        faults = (what for each in asked for what in contents.contradictions(each, days, today))
-        return next((f"it {what}; see to the clock, and plan it again" for what in faults), asked)
+    def _faults(self, order: Order | ContentRetention, holds: Sequence[Hold], last: int | UnsetType) -> Iterator[str]:
+        today = datetime.now(UTC).date()
+        if isinstance(order, ContentRetention):
+            return contents.contradictions(order, held_days(holds), today)
+        return contradictions(order, self._log.upto, holds, last, today)
 
     def record(self, entries: Sequence[AnyAct]) -> None:
         """Add acts. Durable when this returns.

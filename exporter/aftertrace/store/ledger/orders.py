@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from msgspec import UNSET, UnsetType
 
+from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.ledger.days import days_of
 from aftertrace.store.ledger.entries import SOURCES, Erasure, Hold, Retention
 from aftertrace.store.sources import tenant_of
@@ -21,14 +22,14 @@ class Compared:
     """Whether what holds keeps any of what orders name, as the stored rows tell."""
 
     sources: tuple[tuple[str, ...], ...]
-    """Of each order, who sent what it names."""
+    """Of each order, who sent what it names; nobody of one of contents."""
     keeps: Hold | None = None
     """The first hold that keeps some of it."""
     untold: str | None = None
     """Why it could not be told of some hold."""
 
 
-Compare: TypeAlias = Callable[[Sequence[Order], Sequence[Hold]], Compared | None]
+Compare: TypeAlias = Callable[[Sequence[Order | ContentRetention], Sequence[Hold]], Compared | None]
 """Compares orders with holds; None where nobody here can tell what runs and agents hold, and it may matter."""
 
 

@@ -111,12 +111,13 @@ def planned_contents(
     staying: list[ContentsOfDay] = []
     for day in _over(snapshot.layout, term_days, today):
         sizes = {path.stem: path.stat().st_size for path in snapshot.layout.blobs_of(day).glob("*.blob")}
-        kept = _kept(snapshot, key, held, day)
-        for why in dict.fromkeys(kept.values()):
-            stays = sorted(digest for digest in sizes if kept.get(digest) == why)
+        evidence = snapshot.scan("evidence", columns=["receiver", "seq", "source", "record", "redactions", PARTITION])
+        found = kept(evidence, key, held, day)
+        for keeper in held:
+            stays = sorted(digest for digest in sizes if found.get(digest) is keeper)
             if stays:
-                staying.append(ContentsOfDay(day, tuple(stays), sum(sizes[each] for each in stays), why))
-        goes = sorted(sizes.keys() - kept.keys())
+                staying.append(ContentsOfDay(day, tuple(stays), sum(sizes[each] for each in stays), keeper.why))
+        goes = sorted(sizes.keys() - found.keys())
         if goes:
             going.append(ContentsOfDay(day, tuple(goes), sum(sizes[each] for each in goes)))
     return ContentsPlan(term_days, after, tuple(going), tuple(staying))
@@ -132,19 +133,27 @@ def _over(layout: Layout, term_days: int, today: date) -> Iterator[date]:
                 yield day
 
 
-def _kept(snapshot: Snapshot, key: bytes, held: Sequence[Held], day: date) -> dict[str, str]:
-    """By digest, why a content of a day stays."""
+def kept(evidence: pl.LazyFrame, key: bytes, held: Sequence[Held], day: date) -> dict[str, Held]:
+    """By digest, the first of what is held that keeps a content of a day: one of its requests refers to it.
+
+    Args:
+        evidence: its rows.
+        key: the store's secret.
+        held: what is held.
+        day: of receipt.
+
+    Raises:
+        Corrupt: a file of the table is damaged or missing.
+    """
     if not held:
         return {}
-    rows = snapshot.scan("evidence", columns=["receiver", "seq", "source", "record", "redactions", PARTITION]).filter(
-        pl.col(PARTITION) == day, pl.col("redactions") > 0
-    )
-    found: dict[str, str] = {}
+    rows = evidence.filter(pl.col(PARTITION) == day, pl.col("redactions") > 0)
+    found: dict[str, Held] = {}
     for each, referring in zip(held, collected(*(rows.filter(is_held(each, day)) for each in held)), strict=True):
         for record in referring["record"]:
             for _, of in reference.found(record.decode("utf-8", "replace"), key):
                 if of.day == day:
-                    found.setdefault(of.digest, each.why)
+                    found.setdefault(of.digest, each)
     return found
 
 
@@ -164,8 +173,7 @@ class DestroyingContents:
         orders = _pending(ledger.acts)
         signed = files.signed_size(self._layout) if orders else 0
         for ident, found in orders.items():
-            is_held = acts.holds(each for each in ledger.acts if each.number > found[0].number)
-            if found[-1].number >= signed or is_held:
+            if found[-1].number >= signed or self._waits(found[0].number, ledger):
                 continue
             ordered = [each.act for each in found if isinstance(each.act, ContentRetention)]
             gone = sum(self._destroy(act) for act in ordered)
@@ -173,6 +181,13 @@ class DestroyingContents:
                 self._close(day)
             ledger.record([Retained(id=ident, uid=ordered[0].uid, files=gone)])
             _log.info("destroyed contents that %s ordered", ident)
+
+    def _waits(self, number: int, ledger: Ledger) -> bool:
+        """Whether anything that was held since an entry holds, here or in a lake; or nobody can tell."""
+        if not acts.holds(each for each in ledger.acts if each.number > number):
+            ledger.take_over()
+        since = acts.holds(each for each in ledger.acts if each.number > number)
+        return bool(since) or ledger.unread is not None
 
     def _destroy(self, act: ContentRetention) -> int:
         day, gone = date.fromisoformat(act.day), 0
