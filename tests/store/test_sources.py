@@ -172,6 +172,18 @@ def test_a_credential_tells_what_it_is_and_of_which_agents(layout: Layout) -> No
         add_certificate(layout, "other", "-----BEGIN PRIVATE KEY-----", 3)
 
 
+def test_what_binds_a_token_or_a_certificate_binds_both_together(layout: Layout) -> None:
+    """Whoever has both is held to the narrower one; where two bind to other agents, neither counts alone."""
+    certificate = trustme.CA().issue_cert("agent.example").cert_chain_pems[0].bytes().decode()
+    free, alike, other = (add_token(layout, "ci", 1, agents) for agents in ([], ["b", "a*"], ["c"]))
+    add_certificate(layout, "ci", certificate, 2, ["a*", "b"])
+    sources, shown = Sources(layout, required=True), ssl.PEM_cert_to_DER_cert(certificate)
+    assert [sources.identify(bearer(token), shown).agents for token in (free, alike)] == [("a*", "b"), ("b", "a*")]
+    assert sources.identify(bearer(free)).agents == ()
+    with pytest.raises(Unauthenticated, match="bound to other agents, expected the same"):
+        sources.identify(bearer(other), shown)
+
+
 @pytest.mark.parametrize("pattern", ["", "a\nb", "x" * 257])
 def test_a_pattern_that_stands_for_nothing_is_refused(layout: Layout, pattern: str) -> None:
     """Nothing is added then."""

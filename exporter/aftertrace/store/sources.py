@@ -17,7 +17,7 @@ import secrets
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -194,9 +194,14 @@ class Sources:
         found = _shown(known, "token", shown[1].encode("utf-8", "replace"))
         if found is None:
             raise Unauthenticated("identify source: unknown token; make one with `aftertrace source add NAME`")
-        if by_certificate is not None and by_certificate.source != found.source:
+        if by_certificate is None:
+            return found.principal
+        if by_certificate.source != found.source:
             raise Unauthenticated("identify source: token and certificate are of two sources, expected one's")
-        return found.principal
+        if found.agents and by_certificate.agents and set(found.agents) != set(by_certificate.agents):
+            raise Unauthenticated("identify source: token and certificate are bound to other agents, expected the same")
+        # What binds one of them binds whoever shows both.
+        return replace(found.principal, agents=found.agents or by_certificate.agents)
 
     def _credentials(self) -> tuple[Credential, ...]:
         stamp, known = self._known
