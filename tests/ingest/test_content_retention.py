@@ -11,6 +11,7 @@ import pytest
 from aftertrace.analyzer.opening import open_analysis
 from aftertrace.ingest.drain import DrainOptions
 from aftertrace.store import durable
+from aftertrace.store.blobs.sweeping import ASIDE
 from aftertrace.store.folder import open_folder, store_key
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
@@ -81,6 +82,20 @@ def test_what_is_over_goes_and_its_records_stay(filled: Layout) -> None:
     gone = [text for text in results(filled) if text.startswith("[content of 400 bytes: destroyed on ")]
     assert (len(results(filled)), len(gone)) == (2, 1)
     assert files_with(filled.data, ASKED["body"][:40].encode()) != []
+
+
+def test_a_blob_that_a_crash_left_aside_goes_with_the_others(filled: Layout) -> None:
+    """It had another name while it was looked for once more: no later sweep brings it back."""
+    chosen = plan(filled)
+    path = min(filled.blobs_of(FIRST).glob("*.blob"))
+    path.rename(path.with_suffix(ASIDE))
+    apply(filled, chosen)
+    assert (there(filled), filled.blobs_of(FIRST).exists(), filled.blob_key(FIRST).exists()) == (
+        ["2025-11-26"],
+        False,
+        False,
+    )
+    assert codes(checked(filled)) == {"contents_destroyed": {"blobs"}}
 
 
 def test_nothing_goes_before_its_order_is_signed(filled: Layout) -> None:

@@ -26,7 +26,8 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.schema import PARTITION
 from aftertrace.store.wal_reader import WalReader
 
-_ASIDE: Final = ".going"
+ASIDE: Final = ".going"
+"""The end of a blob's name while it is looked for once more; a crash leaves it so."""
 OPEN_DAYS: Final = timedelta(days=2)
 """So long after a day something may still be received on it, by a clock that is behind."""
 _RECORDS: Final = 4096
@@ -61,7 +62,7 @@ class Sweeping:
         self._come_back(folder)
         unused = self._unused(folder, day)
         young = [path for path in unused if time.time() - path.stat().st_mtime < self._grace_s]
-        going = [path.rename(path.with_suffix(_ASIDE)) for path in unused if path not in young]
+        going = [path.rename(path.with_suffix(ASIDE)) for path in unused if path not in young]
         needed = self._needed(day) if going else set()
         gone = 0
         for path in going:
@@ -78,7 +79,7 @@ class Sweeping:
 
     def _come_back(self, folder: Path) -> None:
         """What was set aside before a crash."""
-        for path in folder.glob(f"*{_ASIDE}"):
+        for path in folder.glob(f"*{ASIDE}"):
             path.rename(path.with_suffix(".blob"))
 
     def _unused(self, folder: Path, day: date) -> list[Path]:

@@ -20,7 +20,7 @@ from msgspec import UNSET, UnsetType
 
 from aftertrace.store import durable
 from aftertrace.store.blobs import reference
-from aftertrace.store.blobs.sweeping import OPEN_DAYS
+from aftertrace.store.blobs.sweeping import ASIDE, OPEN_DAYS
 from aftertrace.store.ledger import acts, files
 from aftertrace.store.ledger.contents import BLOBS, ContentRetention, ContentsPart, RetainingContents
 from aftertrace.store.ledger.entries import Retained, text_of
@@ -192,9 +192,11 @@ class DestroyingContents:
     def _destroy(self, act: ContentRetention) -> int:
         day, gone = date.fromisoformat(act.day), 0
         for digest in act.blobs:
-            with suppress(FileNotFoundError):
-                self._layout.blob(day, digest).unlink()
-                gone += 1
+            path = self._layout.blob(day, digest)
+            for there in (path, path.with_suffix(ASIDE)):
+                with suppress(FileNotFoundError):
+                    there.unlink()
+                    gone += 1
         return gone
 
     def _close(self, day: date) -> None:
