@@ -238,6 +238,13 @@ def test_a_packet_is_held_while_its_run_is_looked_at_and_no_longer(
     assert "packet" not in page.run().session_state
 
 
+def test_one_packet_is_made_at_a_time(recorded: Path, analysis: Analysis) -> None:
+    """Whoever asks meanwhile is told so."""
+    with packing._AT_WORK:
+        told = packing.packed(recorded, analysis.runs["run_id"][0])
+    assert (told.content, told.refusal) == (b"", "another packet is being made; try again when it is done")
+
+
 def test_a_packet_that_cannot_be_made_says_why(
     tmp_path: Path, recorded: Path, analysis: Analysis, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,8 @@ BYTES_AT_MOST: Final = 256 << 20
 """What a page hands on; it is held in memory for as long as the run is looked at."""
 KEY: Final = "packet"
 """Where a session has it until then."""
+
+_AT_WORK: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,15 @@ class Packed:
 
 
 def packed(data: Path, run_id: str) -> Packed:
-    """The packet of one run; its export is an entry of the ledger."""
+    """The packet of one run; its export is an entry of the ledger. One is made at a time, whoever asks."""
+    if not _AT_WORK.acquire(blocking=False):
+        return Packed(run_id, refusal="another packet is being made; try again when it is done")
     try:
         return _packed(data, run_id)
     except OSError as error:
         return Packed(run_id, refusal=f"no room to make it in: {error.strerror}; make it at a terminal")
+    finally:
+        _AT_WORK.release()
 
 
 def _packed(data: Path, run_id: str) -> Packed:
