@@ -19,7 +19,7 @@ from aftertrace.analyzer.querying import bounded
 from aftertrace.analyzer.querying.bounded import Bounds
 from aftertrace.analyzer.querying.documented import documented
 from aftertrace.cli import root
-from aftertrace.dashboards import answers
+from aftertrace.dashboards import answers, data
 from aftertrace.dashboards.examples import EXAMPLES
 
 
@@ -141,6 +141,16 @@ def test_an_answer_stays_until_it_is_asked_for_again(tmp_path: Path, open_page: 
     stores.recorded(store, ["claude-code/tty_approve"])
     assert page.run().subheader[0].value == "1 row"
     assert asked(page).subheader[0].value == f"{open_analysis(store).runs.height} rows"
+
+
+def test_each_asking_is_a_read(tmp_path: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of the same statement; that the page is drawn again is none."""
+    read: list[tuple[str, str]] = []
+    monkeypatch.setattr(data.reading, "record", lambda _, __, how, what: read.append((how, what)))
+    store = stores.recorded(tmp_path / "data", ["claude-code/hook_deny"])
+    page = asked(open_page("sql", store, sql="SELECT run_id FROM runs")).run()
+    asked(page)
+    assert [each for each in read if each[0] == "sql page"] == [("sql page", "SELECT run_id FROM runs")] * 2
 
 
 def test_hostile_values_and_names_are_text(hostile: Path, open_page: OpenPage) -> None:

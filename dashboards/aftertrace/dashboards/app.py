@@ -69,6 +69,6 @@ else:
                 st.caption(f"Analysed {zones.moment(analysis.now_ns)}", help=zones.hint(analysis.now_ns))
             zones.switch()
             look_for_news(shown)
-        data.note_read(f"page {page.title}", named or "")
+        data.note_page(page.title, named or "")
         with drawn:
             page.run()

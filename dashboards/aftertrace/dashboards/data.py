@@ -35,6 +35,7 @@ __all__ = [
     "analysis",
     "comments",
     "is_empty",
+    "note_page",
     "note_read",
     "once",
     "pace",
@@ -61,15 +62,19 @@ def settings() -> launch.Settings:
 
 
 def note_read(how: str, what: str = "") -> None:
-    """Record a read, where that is asked for: once for each who looks, however often the page is drawn."""
-    noted: set[tuple[str, str]] = st.session_state.setdefault(_NOTED, set())
-    if (how, what) in noted:
-        return
-    noted.add((how, what))
+    """Record a read, where that is asked for."""
     try:
         reading.record(settings().data, settings().reads, how, what)
     except OSError as error:
         _log.warning("a read is not recorded: %s", error.strerror)
+
+
+def note_page(title: str, what: str = "") -> None:
+    """The same of a page: once for each who looks, however often it is drawn."""
+    noted: set[tuple[str, str]] = st.session_state.setdefault(_NOTED, set())
+    if (title, what) not in noted:
+        noted.add((title, what))
+        note_read(f"page {title}", what)
 
 
 def reads() -> pl.DataFrame:

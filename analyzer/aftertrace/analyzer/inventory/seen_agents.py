@@ -70,7 +70,7 @@ def seen(agents: pl.DataFrame, runs: pl.DataFrame, calls: pl.DataFrame, effects:
     agent without a name: nobody registered what nobody is told to have done.
     """
     named = agents.group_by(_MEMBER).agg(
-        *(pl.col(name).sort_by("first_ns", nulls_last=True).drop_nulls().first() for name in _WHERE),
+        *(pl.col(name).sort_by("first_ns", name, nulls_last=True).drop_nulls().first() for name in _WHERE),
         pl.col("first_ns").min(),
         pl.coalesce(pl.col("ended_at").cast(pl.Int64), "first_ns").max().alias("last_ns"),
         pl.col("model").drop_nulls().str.join(", ").alias("asked"),
