@@ -23,7 +23,7 @@ from aftertrace.tlog.merkle import EMPTY_ROOT
 from aftertrace.tlog.note import Note
 
 from .drain_samples import drain, send, traces
-from .forging import commit, entries_of, replaced, tell, with_value
+from .forging import commit, entries_of, replaced, tell, with_value, write_entries
 
 
 @pytest.fixture
@@ -57,6 +57,24 @@ def test_a_request_that_is_told_again_with_other_rows_is_named(layout: Layout, a
     report = verify(layout, asked)
     assert [(found.code, found.where) for found in report.findings] == [("told_again", "main/1")]
     assert (report.verdicts["integrity"], report.verdicts["authenticity"]) == ("broken", "holds")
+
+
+def test_a_request_that_is_told_as_of_another_day_than_its_rows_is_named(layout: Layout) -> None:
+    """From the first on, before anything was signed: no hold of days would keep it, and its term would be another."""
+    send(layout, traces(1), traces(2))
+    drain(layout)
+    told = [
+        msgspec.structs.replace(entry, day="2025-05-25") if isinstance(entry, Batch) else entry
+        for entry in entries_of(layout)
+    ]
+    write_entries(layout, told)
+    seal(layout)
+    report = verify(layout, Asked(patience_s=0))
+    differing = {f"{table} main/{seq}" for table in ("evidence", "spans", "events") for seq in (1, 2)}
+    found = [(each.code, each.where) for each in report.findings]
+    assert sorted(found) == [("rows_differ", where) for where in sorted(differing)]
+    assert {each.message for each in report.findings} == {"rows of 2025-11-25, expected those of 2025-05-25"}
+    assert (report.verdicts["integrity"], report.requests) == ("broken", 0)
 
 
 def test_a_request_that_is_told_again_as_it_was_is_sound(layout: Layout, asked: Asked) -> None:

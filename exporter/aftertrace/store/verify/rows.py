@@ -147,7 +147,7 @@ class Comparing:
         self.counts.evidence_bytes += told.record_bytes
         self.references.take(told.referred)
         for stretch in told.stretches:
-            self._stretch(table, stretch)
+            self._stretch(table, stretch, file.day)
         self._read_well(table, file, told)
 
     def _read_well(self, table: str, file: Live, told: Hashed) -> None:
@@ -189,8 +189,8 @@ class Comparing:
         for digest in sorted(self._named[table]):
             self._findings.add("origin_missing", f"{table} sha256:{digest.hex()}", "nowhere, and records name it")
 
-    def _stretch(self, table: str, stretch: Stretch) -> None:
-        """Compare the rows of a request in a file."""
+    def _stretch(self, table: str, stretch: Stretch, day: date) -> None:
+        """Compare the rows of a request in a file of a day."""
         request, erased = stretch.request, self._standing.erased
         count, root = stretch.count, stretch.root
         if stretch.places:
@@ -198,14 +198,14 @@ class Comparing:
             count, root = len(merged), root_of(merged)
             if there := erased.there(request, stretch.places):
                 self._there(table, request, there)
-        self._compare(table, stretch, self._slot(request), count, root)
+        self._compare(table, stretch, day, self._slot(request), count, root)
 
     def _slot(self, request: Request) -> Slot | None:
         receiver, seq = request
         expected = self._standing.receivers.get(receiver) if receiver is not None else None
         return None if expected is None or seq is None else expected.slot(seq)
 
-    def _compare(self, table: str, stretch: Stretch, slot: Slot | None, has: int, has_root: bytes) -> None:
+    def _compare(self, table: str, stretch: Stretch, day: date, slot: Slot | None, has: int, has_root: bytes) -> None:
         """Compare what a request has in a table, with the rows that were erased, of which some are there."""
         receiver, seq = stretch.request
         where = f"{table} {receiver}/{seq}"
@@ -221,7 +221,10 @@ class Comparing:
             self._there(table, stretch.request, has)
         is_right = (has, has_root) == (count, root)
         expected.saw(seq, slot, table, stretch.salt if table == "evidence" and is_right else None)
-        if is_right:
+        if is_right and day != slot.day:
+            # Rows say their own day, and the root is over that too; its entry told of another.
+            self._findings.add("rows_differ", where, f"rows of {day}, expected those of {slot.day}")
+        elif is_right:
             self.counts.rows += stretch.count
             if table == "evidence":
                 self.counts.requests += 1
