@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.ingest.dialects.recordings import make_span
 
 from aftertrace.analyzer.drafting.draft import of_call
-from aftertrace.analyzer.drafting.history import history_of
+from aftertrace.analyzer.drafting.history import History
 from aftertrace.analyzer.drafting.widths import Tried, described, narrowed
 from aftertrace.analyzer.expectations.argument_values import are_meant, text_of, values
 from aftertrace.analyzer.expectations.checks import check
@@ -152,7 +152,7 @@ FINE: Final = [sent(f"p{nth}@corp.example") for nth in range(4)]
 def drafted(*rows: dict[str, Any]) -> Tried:
     """What is drafted from the first call."""
     calls = calls_of(*rows)
-    history = history_of(calls, NO_RUNS)
+    history = History(lambda of_calls, of_runs: iter([(calls.filter(of_calls), NO_RUNS.filter(of_runs))]))
     return narrowed(of_call(calls.row(0, named=True), history), history, "r-1")
 
 

@@ -12,7 +12,7 @@ import polars as pl
 from aftertrace.analyzer.calls import near_misses
 from aftertrace.analyzer.comparison.compared import compared
 from aftertrace.analyzer.comparison.run_comparison import RunComparison
-from aftertrace.analyzer.configurations.changes import History, history, with_moved
+from aftertrace.analyzer.configurations.changes import ChangeHistory, history, with_moved
 from aftertrace.analyzer.configurations.in_force import changes_before
 from aftertrace.analyzer.configurations.measures import change_measures
 from aftertrace.analyzer.configurations.settled import settled
@@ -135,7 +135,7 @@ class Analysis:
         return versioned(settled(self.told.table("sightings")))
 
     @cached_property
-    def history(self) -> History:
+    def history(self) -> ChangeHistory:
         """The changes of configurations, and the runs that can be compared (`configuration_changes.history`)."""
         return history(self.versioned)
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from aftertrace.ingest.records import Span
+from aftertrace.semconv.canonical import is_unicode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -153,7 +154,7 @@ class _Found:
             self._going.update(dict.fromkeys(text for text, value in self._parsed if value == whole))
             self._going.update(dict.fromkeys(text for text in _spelled(whole) if self._is_large(text)))
         chosen = [
-            text for text in self._going if _is_unicode(text) and not any(text in staying for staying in self._staying)
+            text for text in self._going if is_unicode(text) and not any(text in staying for staying in self._staying)
         ]
         return sorted(chosen, key=len, reverse=True)
 
@@ -220,12 +221,3 @@ def _spelled(value: Any) -> Iterator[str]:
 
 def _utf8(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether it can be written in UTF-8: JSON may name halves of a character."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

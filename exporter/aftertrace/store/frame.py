@@ -39,6 +39,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
+from aftertrace.semconv.canonical import is_unicode
 from aftertrace.store.digest import KEY_BYTES
 from aftertrace.store.errors import Corrupt, Invalid
 from aftertrace.store.request import Prepared, Request, Signal
@@ -155,7 +156,7 @@ def check(request: Request, prepared: Prepared) -> None:
         ("credential", request.credential),
         ("policy", prepared.policy),
     ):
-        if len(text.encode("utf-8", "surrogatepass")) > 0xFFFF or not _is_unicode(text):
+        if len(text.encode("utf-8", "surrogatepass")) > 0xFFFF or not is_unicode(text):
             raise Invalid(f"append request: {name} is not Unicode text of 65,535 bytes at most; change it")
 
 
@@ -243,10 +244,6 @@ def decode(header: Header, body: bytes) -> Frame:
         )
     except UnicodeDecodeError:
         raise Corrupt("read frame: receiver, credential, source or policy is not UTF-8") from None
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _digest(prefix: bytes, body: bytes) -> bytes:

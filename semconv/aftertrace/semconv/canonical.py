@@ -77,6 +77,15 @@ def digest_json(value: object) -> str:
     return digest(canonical_json(value))
 
 
+def is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold a text: JSON may name half a character, and Python puts one for a byte that is no text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def parse_digest(text: str) -> tuple[str, str]:
     """Split a tagged digest into its algorithm and its lower-case hex digits.
 

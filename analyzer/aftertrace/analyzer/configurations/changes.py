@@ -33,7 +33,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class ChangeHistory:
     """The changes of all agents, by time, columns as in `SCHEMA` without what moved, and their moments."""
 
     changes: pl.DataFrame
@@ -49,7 +49,7 @@ class _Change:
     id: str
 
 
-def history(versioned: pl.DataFrame) -> History:
+def history(versioned: pl.DataFrame) -> ChangeHistory:
     """The changes in the settled and versioned sightings (`configurations.versioned`). A run that does not tell a part
     is passed over for that part: unknown against known is no change. So are runs without a time.
     """
@@ -65,7 +65,7 @@ def history(versioned: pl.DataFrame) -> History:
             moments.append(_moment(group, runs, start, end))
             rows += [_row(change, group, runs) for change in group]
     changes = pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("first_ns", "agent_name", "change_id")
-    return History(changes, tuple(moments))
+    return ChangeHistory(changes, tuple(moments))
 
 
 def _changes(agent: pl.DataFrame) -> list[_Change]:

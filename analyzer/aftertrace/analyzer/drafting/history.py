@@ -56,8 +56,3 @@ def history(analysis: Analysis) -> History:
             yield calls, runs
 
     return History(read)
-
-
-def history_of(calls: pl.DataFrame, runs: pl.DataFrame) -> History:
-    """Calls and runs that are at hand."""
-    return History(lambda of_calls, of_runs: iter([(calls.filter(of_calls), runs.filter(of_runs))]))

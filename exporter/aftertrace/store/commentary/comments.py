@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
+from aftertrace.semconv.canonical import is_unicode
 from aftertrace.store.errors import Corrupt, Invalid
 
 Kind: TypeAlias = Literal["note", "label", "event", "finding", "retraction"]
@@ -121,7 +122,7 @@ def _replacing(number: int, before: Sequence[Comment]) -> str | None:
 
 def _fault(comment: Comment) -> str | None:
     """What is wrong with it by itself."""
-    if not all(_is_unicode(text) for text in (comment.text, comment.author, *(each.id for each in comment.about))):
+    if not all(is_unicode(text) for text in (comment.text, comment.author, *(each.id for each in comment.about))):
         return "bytes that are no text, expected UTF-8"
     named = [comment.author, comment.account, *(subject.id for subject in comment.about)]
     if not comment.about:
@@ -144,12 +145,3 @@ def _fault(comment: Comment) -> str | None:
     if not is_time or not 0 <= as_of < _SIZE_AT_MOST:
         return "a time or size that is no number, expected one"
     return None if 0 <= comment.replaces < _SIZE_AT_MOST else "it replaces no number, expected one"
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether it is text: Python stands in for bytes of a command line that are none by half a character."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
