@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeAlias
 
+import msgspec
 import pyarrow as pa
 
 from aftertrace.store.ledger.acts import Recorded
@@ -25,10 +27,15 @@ class Erased:
     done: set[tuple[str, int, int]] = field(default_factory=set)
     """Receiver, seq and index of records that are gone."""
     _ordered: dict[str, list[Erasure]] = field(default_factory=dict)
+    _taken: list[Erasure] = field(default_factory=list)
+    """What is gone: of orders that are done, or of those that were withdrawn within a day."""
 
     def order(self, entry: Erasure) -> None:
         """Know what an entry has of the rows that it names."""
         self._ordered.setdefault(entry.id, []).append(entry)
+        self._know(entry)
+
+    def _know(self, entry: Erasure) -> None:
         for table, rows in entry.rows.items():
             of = self.leaves.setdefault(table, {})
             for row in rows:
@@ -37,6 +44,7 @@ class Erased:
     def finish(self, ident: str) -> None:
         """Know that all rows of an order are gone."""
         for entry in self._ordered.pop(ident, ()):
+            self._taken.append(entry)
             rows = (row for found in entry.rows.values() for row in found)
             self.done.update((entry.receiver, row.seq, row.index) for row in rows)
 
@@ -46,10 +54,17 @@ class Erased:
         back = [each for each in ordered if each.day >= entry.day]
         self._ordered[entry.id] = [each for each in ordered if each.day < entry.day]
         for each in back:
-            kept = set(each.rows) - (set(entry.gone) if each.day == entry.day else set())
-            for table in kept:
-                for row in each.rows[table]:
+            for table, rows in each.rows.items():
+                for row in rows:
                     self.leaves[table].get((each.receiver, row.seq), {}).pop((row.index, row.ordinal), None)
+            if each.day == entry.day:
+                gone = {table: rows for table, rows in each.rows.items() if table in entry.gone}
+                self._taken.append(msgspec.structs.replace(each, rows=gone))
+        # Another order may name some of it too, and have taken it, or take it yet.
+        days = {(each.receiver, each.day) for each in back}
+        for each in (*self._taken, *chain.from_iterable(self._ordered.values())):
+            if (each.receiver, each.day) in days:
+                self._know(each)
 
     def take(self, other: Erased) -> None:
         """Know what another ledger says too."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import IO, Final
@@ -122,8 +122,10 @@ class Expected:
                         yield seq + place, count
             seq += _READ_SLOTS
 
-    def mark(self, first: int, last: int, day: date, *, is_done: bool) -> int:
-        """Know that requests are to be destroyed, or are; returns how many of them are of another day."""
+    def mark(self, first: int, last: int, day: date, tables: Collection[str] = SEQUENCED, *, is_done: bool) -> int:
+        """Know that rows of requests in some tables are to be destroyed, or that all are; returns how many requests are
+        of another day.
+        """
         strange = 0
         seq = max(first, self._after_seq + 1)
         while seq <= min(last, self.last_seq):
@@ -131,17 +133,19 @@ class Expected:
             content = bytearray(os.pread(self._fd, _SLOT.size * slots, self._at(seq)))
             for start in range(0, len(content), _SLOT.size):
                 if content[start] == _KNOWN:
-                    content[start + _SEEN_AT] |= _ordered(SEQUENCED) | (_DESTROYED if is_done else 0)
+                    content[start + _SEEN_AT] |= _ordered(tables) | (_DESTROYED if is_done else 0)
                     strange += _SLOT.unpack_from(content, start)[2] != day.toordinal()
             os.pwrite(self._fd, content, self._at(seq))
             seq += slots
         return strange
 
-    def unmark(self, first: int, last: int, tables: Iterable[str]) -> None:
-        """Know that rows of requests in some tables are not to be destroyed."""
+    def unmark(self, first: int, last: int) -> None:
+        """Know that requests are not to be destroyed, unless they are already."""
         for seq in range(max(first, self._after_seq + 1), min(last, self.last_seq) + 1):
             at = self._at(seq) + _SEEN_AT
-            os.pwrite(self._fd, bytes([os.pread(self._fd, 1, at)[0] & ~_ordered(tables)]), at)
+            (seen,) = os.pread(self._fd, 1, at)
+            if not seen & _DESTROYED:
+                os.pwrite(self._fd, bytes([seen & ~_ordered(SEQUENCED)]), at)
 
     def is_lost(self, seq: int) -> bool:
         """Whether the ledger says that a request was lost before it was stored."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from itertools import chain
 
 from msgspec import UNSET, UnsetType
 
@@ -27,6 +28,8 @@ class _Placed:
     order: Order
     number: int
     where: str
+    tables: tuple[str, ...] = SEQUENCED
+    """Those of which its rows go."""
 
 
 @dataclass(slots=True)
@@ -45,6 +48,8 @@ class Orders:
     """Number of the last hold or release."""
     _open: dict[str, list[_Placed]] = field(default_factory=dict)
     """By id, what is to be destroyed, and is not yet."""
+    _partly: list[_Placed] = field(default_factory=list)
+    """Of orders that were withdrawn within a day, what was gone of it."""
     _known: list[_Placed] = field(default_factory=list)
     _withdrawn: dict[str, tuple[Withdrawn, str]] = field(default_factory=dict)
     """By id, orders that were carried out no further, and where that is said."""
@@ -94,12 +99,9 @@ class Orders:
             return
         if isinstance(order, Erasure):
             self.erased.order(order)
-        else:
-            day = date.fromisoformat(order.day)
-            strange = sum(expected.mark(first, last, day, is_done=False) for first, last in order.requests)
-            if strange:
-                message = f"destroys {strange} requests that are not of {order.day}"
-                findings.add("ledger_contradicts", placed.where, message)
+        elif strange := self._mark(placed, is_done=False):
+            message = f"destroys {strange} requests that are not of {order.day}"
+            findings.add("ledger_contradicts", placed.where, message)
         self._open.setdefault(order.id, []).append(placed)
         self._known.append(placed)
 
@@ -117,13 +119,21 @@ class Orders:
             return
         self._withdrawn[entry.id] = entry, where
         self.erased.withdraw(entry)
-        for placed in self._open[entry.id]:
-            order = placed.order
-            if isinstance(order, Retention) and order.day >= entry.day:
-                kept = set(SEQUENCED) - (set(entry.gone) if order.day == entry.day else set())
-                for first, last in order.requests:
-                    self.receivers[order.receiver].unmark(first, last, kept)
-        self._open[entry.id] = [placed for placed in self._open[entry.id] if placed.order.day < entry.day]
+        ordered = self._open[entry.id]
+        self._open[entry.id] = [placed for placed in ordered if placed.order.day < entry.day]
+        back = [placed for placed in ordered if placed.order.day >= entry.day]
+        self._partly += [
+            replace(placed, tables=entry.gone) for placed in back if entry.gone and placed.order.day == entry.day
+        ]
+        for placed in back:
+            if isinstance(placed.order, Retention):
+                for first, last in placed.order.requests:
+                    self.receivers[placed.order.receiver].unmark(first, last)
+        # Another order may name some of it too, and have taken it, or take it yet.
+        days = {(placed.order.receiver, placed.order.day) for placed in back}
+        for placed in (*self._partly, *chain.from_iterable(self._open.values())):
+            if (placed.order.receiver, placed.order.day) in days:
+                self._mark(placed, is_done=False)
 
     def _finish(self, entry: Retained, where: str, findings: Findings) -> None:
         self.erased.finish(entry.id)
@@ -134,9 +144,15 @@ class Orders:
                 for hold in self._later(placed):
                     message = f"destroyed of {order.day}, which hold {hold.id} kept by then"
                     findings.add("ledger_contradicts", where, message)
-            if isinstance(order, Retention):
-                for first, last in order.requests:
-                    self.receivers[order.receiver].mark(first, last, date.fromisoformat(order.day), is_done=True)
+            self._mark(placed, is_done=True)
+
+    def _mark(self, placed: _Placed, *, is_done: bool) -> int:
+        """Know of requests that retention takes; returns how many of them are of another day."""
+        order = placed.order
+        if not isinstance(order, Retention):
+            return 0
+        expected, day = self.receivers[order.receiver], date.fromisoformat(order.day)
+        return sum(expected.mark(first, last, day, placed.tables, is_done=is_done) for first, last in order.requests)
 
     def _later(self, placed: _Placed) -> Iterator[Hold]:
         """What holds that keeps some of an order, and came after it."""
