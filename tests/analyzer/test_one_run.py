@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,8 +19,10 @@ from polars.testing import assert_frame_equal
 
 from aftertrace.analyzer import Analysis, Filter, Invalid, analyse, open_analysis, open_run
 from aftertrace.analyzer.derived import newest
+from aftertrace.analyzer.derived.deriving import derive_all
 from aftertrace.analyzer.identity import connected, neighbours
 from aftertrace.analyzer.identity.found import Found, in_frames
+from aftertrace.store import key_file
 from aftertrace.store.folder import open_folder
 from aftertrace.store.schema import EVENTS, SPANS, TABLES
 from aftertrace.store.tables import TableWriter
@@ -256,6 +259,21 @@ def test_a_run_is_found_in_a_store_by_all_that_names_it(tmp_path: Path) -> None:
             assert_told_alike(told, expected, run_id)
             assert told.version == expected.version
     assert open_run(data, "last")[1] == expected.runs["run_id"][0]
+
+
+def test_a_run_is_found_by_the_index_of_what_is_kept(tmp_path: Path) -> None:
+    """No lookup file is asked for: without the index, ones that name nothing lead to no run."""
+    data = written(tmp_path / "data", stored(PROPOSED, COMPLETED, moved(PROPOSED, 60, **of("2", "s-2", call_id="c-2"))))
+    expected = open_analysis(data, now_ns=LATER_NS)
+    (*_, _) = derive_all(data)
+    for path in (data / "tables" / "_lookup").glob("*/*/*.parquet"):
+        path.write_bytes(key_file.made([], []))
+    for text in (*expected.runs["run_id"], *expected.runs["conversation_id"], "2" * 32):
+        told, run_id = open_run(data, text, now_ns=LATER_NS)
+        assert_told_alike(told, expected, run_id)
+    shutil.rmtree(data / "derived")
+    with pytest.raises(Invalid, match="not found"):
+        open_run(data, expected.runs["run_id"][0])
 
 
 @pytest.mark.parametrize("text", ["", "abc", "0123456789abcdef", "no such run", "%", "\x1b[2J"])

@@ -75,7 +75,8 @@ def open_run(
     """
     before = derived.read(Layout(data))
     pinned = Snapshot.of(data)
-    found, tables = in_store(pinned), tables_of(pinned)
+    state, tables = kept.current(before, pinned), tables_of(pinned)
+    found = in_store(pinned, None if state is None else state.indexes)
     if as_of_ns is not None:
         found = found.received_before(as_of_ns)
     own: Connected | None = None
@@ -92,7 +93,7 @@ def open_run(
     analysis = replace(
         _with(inventory, _analysed(alone, whole.version, whole.now_ns, as_of_ns)),
         told=Derivation(alone, whole.now_ns, own.identified),
-        beside=lambda: around(pinned, kept.current(before, pinned), whole.tables, whole.now_ns, as_of_ns),
+        beside=lambda: around(pinned, state, whole.tables, whole.now_ns, as_of_ns),
     )
     return analysis, analysis.resolve_run(text)
 

@@ -174,8 +174,7 @@ class Reader:
         for table in KEYED:
             # What one id leads to is read next, and all of it; a short beginning leads to much that is not.
             columns = TABLES[table].schema.names if len(beginning) >= run_names.NUMBER_CHARACTERS else run_names.COLUMNS
-            for path, day in _files(self._snapshot, table):
-                groups = key_file.parts_within(objects, key_of(table, path), [between])
+            for (path, day), groups in self._parts_of_runs(objects, table, between):
                 for rows in self._groups(table, path, day, groups, columns):
                     frame = pl.DataFrame(rows.select(run_names.COLUMNS)).filter(self._snapshot.within(table))
                     named = run_names.names(frame).filter(pl.col("run_id").str.starts_with(beginning))
@@ -209,6 +208,15 @@ class Reader:
             parts = key_file.parts_among(joined.entries, sought)
             yield from ((joined.files[at], parts[at]) for at in sorted(parts))
             yield from ((file, None) for file in joined.unknown)
+
+    def _parts_of_runs(
+        self, objects: Objects, table: str, between: tuple[int, int]
+    ) -> Iterable[tuple[tuple[str, date], set[int] | None]]:
+        """As `_parts_with`, for the runs whose numbers lie between two, both included."""
+        if between[0] == between[1]:
+            return self._parts_with(objects, table, {between[0]})
+        files = _files(self._snapshot, table)
+        return ((file, key_file.parts_within(objects, key_of(table, file[0]), [between])) for file in files)
 
     def _indexed(self, table: str, numbers: set[int]) -> dict[str, set[int]]:
         """By path of every file that the index of a table knows, which of its groups of rows may have some keys."""
