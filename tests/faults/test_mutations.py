@@ -1,4 +1,4 @@
-"""Any file of a store flipped, cut, lengthened, emptied, swapped or removed: verify tells of it, and of nothing else.
+"""Any file of a store flipped, cut, reordered, swapped, put back or removed: verify names it, and nothing else.
 
 `SEED` chooses the places; `make faults` goes through a thousand of them.
 """
@@ -6,162 +6,202 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
 
 import pytest
 from faults.amount import SEED, amount
-from tests.ingest.drain_samples import drain, logs, new_store, send, traces
+from faults.file_classes import CLASSES, OF_A_LAKE, FileClass, class_of
+from faults.whole_store import files_in, lake_store, whole_store
 
-from aftertrace.ingest.drain import DrainOptions
-from aftertrace.store import tables
+from aftertrace.cli import root
+from aftertrace.store import verify as verifying
+from aftertrace.store.commentary.log import read
 from aftertrace.store.errors import AftertraceError
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.verify import Asked, verify
 from aftertrace.tlog.keys import VerifierKey
 
-MUTATIONS: Final = amount(quick=60, usual=1000, full=10_000)
-KINDS: Final = ("flip", "cut", "lengthen", "empty", "swap", "remove")
-_CLASSES: Final = {
-    "evidence": "tables/evidence/received_date",
-    "spans": "tables/spans/received_date",
-    "events": "tables/events/received_date",
-    "resources": "tables/resources/received_date",
-    "scopes": "tables/scopes/received_date",
-    "lookups": "tables/_lookup",
-    "commits": "_delta_log/0",
-    "Delta's checkpoints": ".checkpoint.parquet",
-    "the WAL": ".wal",
-    "entries": "ledger/tile/entries",
-    "tiles": "ledger/tile/0",
-    "the checkpoint": "ledger/checkpoint",
-    "the key": "ledger/key",
-    "the sealer's": "sealer/",
-}
-_HARMLESS: Final = ("keys/", "lock", "FORMAT", "_last_checkpoint", "entries/000.p/")
-"""Secrets and locks are not evidence. What else is there helps readers: it is made again, or read elsewhere."""
-
-_UNSEEN: Final = {("the WAL", "lengthen"), ("Delta's checkpoints", "flip")}
-"""A WAL that is being written ends in part of a frame, too. Of a checkpoint of Delta's, what readers see is compared
-with the commits, and not the bytes: `test_verify` forges one."""
+MUTATIONS: Final = amount(quick=64, usual=1000, full=10_000)
+KINDS: Final = ("flip", "cut", "lengthen", "empty", "reorder", "swap", "roll back", "remove")
+RECORDED: Final = {"gap", "put_aside", "contents_destroyed", "derived_unverified", "key_rotated"}
+"""What is told of the store as it is: what was recorded when it happened."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """What is done to a file."""
+    """What is done to files of a class."""
 
+    of: str
+    """Of which class."""
     kind: str
     path: Path
-    other: Path
-    place: float
+    becomes: Mapping[Path, bytes | None]
+    """What each file of it holds then; None: it is gone."""
 
-    def __str__(self) -> str:
-        """For people."""
-        return f"{self.kind} {self.path.name} at {self.place:.3f}"
 
-    def apply(self) -> bool:
-        """Do it; whether anything is other than before."""
-        content, others = self.path.read_bytes(), self.other.read_bytes()
-        at = int(self.place * len(content))
-        if self.kind == "flip" and content:
-            changed = content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :]
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Knows the keys from elsewhere, as somebody who verifies does."""
+
+    ledger: VerifierKey
+    comments: VerifierKey | None
+    written: int
+    """How many comments there are."""
+
+    @classmethod
+    def of(cls, layout: Layout) -> Judge:
+        """With the keys of a store."""
+        commentary = read(layout)
+        return cls(VerifierKey.parse(layout.ledger_key.read_text().strip()), commentary.key, len(commentary.comments))
+
+    def said(self, layout: Layout) -> Counter[str]:
+        """What `verify` and `comment verify` have to say."""
+        found: Counter[str] = Counter()
+        try:
+            report = verify(layout, Asked(keys=(self.ledger,), patience_s=0))
+            found.update(each.code for each in report.findings)
+        except AftertraceError as refusal:
+            found[type(refusal).__name__] += 1
+        except Exception as crash:  # noqa: BLE001 (a traceback names nothing)
+            found[f"a traceback of {type(crash).__name__}"] += 1
+        try:
+            commentary = read(layout)
+            is_sound = commentary.key == self.comments and len(commentary.comments) >= self.written
+        except AftertraceError:
+            is_sound = False
+        if not is_sound or commentary.unsigned:
+            found["comments"] += 1
+        return found
+
+
+def put(files: Mapping[Path, bytes | None]) -> None:
+    """Let files hold this."""
+    for path, content in files.items():
+        if content is None:
+            path.unlink()
         else:
-            changed = {"cut": content[:at], "lengthen": content + b"\x01\x02\x03", "swap": others}.get(self.kind, b"")
-        if self.kind == "remove":
-            self.path.unlink()
-        else:
-            self.path.write_bytes(changed)
-        if self.kind == "swap":
-            self.other.write_bytes(content)
-        return self.kind == "remove" or changed != content
+            path.write_bytes(content)
 
 
-def live(layout: Layout) -> set[str]:
-    """Names of data files that readers see: those that a fold replaced stay for an hour, and nobody reads them."""
+def by_class(layout: Layout) -> dict[str, list[Path]]:
+    """The files of each class, of those of tables the ones that readers see: those that a fold replaced stay for an
+    hour, and nobody reads them.
+    """
     snapshot = Snapshot.of(layout.data)
-    return {path.rpartition("/")[2] for table in TABLES for path, _ in snapshot.files(table)}
+    seen = {path.rpartition("/")[2] for table in TABLES for path, _ in snapshot.files(table)}
+    found: dict[str, list[Path]] = {}
+    for path in files_in(layout):
+        kind = class_of(path.relative_to(layout.data).as_posix())
+        if kind is not None and (path.name in seen or "/received_date=" not in path.as_posix()):
+            found.setdefault(kind, []).append(path)
+    return found
 
 
-def class_of(path: Path, data: Path, seen: set[str]) -> str | None:
-    """Which class of files a file is of; None for those whose loss does no harm."""
-    name = path.relative_to(data).as_posix()
-    if any(part in name for part in _HARMLESS) or ("/received_date" in name and path.name not in seen):
-        return None
-    if ".checkpoint." in name and path != max(path.parent.glob("*.checkpoint.parquet")):
-        # Readers begin at the newest.
-        return None
-    return next(kind for kind, part in reversed(_CLASSES.items()) if part in name)
+def reordered(content: bytes, place: float) -> bytes:
+    """A line changes places with the next one; where there are no lines, two parts do."""
+    lines = content.splitlines(keepends=True)
+    if len(lines) > 1 and content.isascii():
+        at = int(place * (len(lines) - 1))
+        return b"".join([*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]])
+    at = int(place * len(content))
+    return content[at:] + content[:at]
 
 
-@pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory) -> Layout:
-    """A store with folded files, a checkpoint of Delta's, two receivers, and all of it signed."""
-    layout = new_store(tmp_path_factory.mktemp("ready") / "data")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "CHECKPOINT_EVERY", 3)
-        for number in range(1, 6):
-            send(layout, traces(number))
-            drain(layout, DrainOptions(fold_at=2))
-            seal(layout)
-        send(layout, logs(6), signal="logs", receiver="import")
-        drain(layout)
-        seal(layout)
-    return layout
+def becomes(kind: str, path: Path, other: Path, place: float) -> dict[Path, bytes | None]:
+    """What comes of a file, and of another one of its class."""
+    content = path.read_bytes()
+    at = int(place * len(content))
+    if kind == "swap":
+        return {path: other.read_bytes(), other: content}
+    changed = {
+        "flip": content[:at] + bytes([content[at] ^ 1 << at % 8]) + content[at + 1 :],
+        "cut": content[:at],
+        "lengthen": content + b"\x01\x02\x03",
+        "empty": b"",
+        "reorder": reordered(content, place),
+        "remove": None,
+    }
+    return {path: changed[kind]}
 
 
-def mutations(layout: Layout) -> Iterator[Mutation]:
-    """Each class of files in turn."""
+def mutations(layout: Layout, older: Mapping[Path, bytes], classes: Mapping[str, FileClass]) -> Iterator[Mutation]:
+    """Each kind for each class of files in turn, without an end, as far as it does harm and changes anything."""
     chosen = random.Random(SEED)
-    classes: dict[str, list[Path]] = {}
-    seen = live(layout)
-    for path in sorted(path for path in layout.data.rglob("*") if path.is_file() and path.stat().st_size):
-        found = class_of(path, layout.data, seen)
-        if found is not None:
-            classes.setdefault(found, []).append(path)
-    assert classes.keys() == _CLASSES.keys()
-    for number in range(MUTATIONS):
-        kind = KINDS[number // len(classes) % len(KINDS)]
-        paths = classes[list(classes)[number % len(classes)]]
-        path = chosen.choice(paths)
-        if (list(classes)[number % len(classes)], kind) in _UNSEEN:
-            continue
-        yield Mutation(kind, path, chosen.choice([each for each in paths if each != path] or [path]), chosen.random())
+    found = by_class(layout)
+    turns = [(of, kind) for kind in KINDS for of in classes if kind not in classes[of].untold]
+    chosen.shuffle(turns)
+    for of, kind in cycle(turns):
+        path = chosen.choice(found[of])
+        if kind == "roll back":
+            # All files of the class: of one alone most classes have no older form.
+            changed = {each: older.get(each) for each in found[of]}
+        else:
+            others = [each for each in found[of] if each != path]
+            changed = becomes(kind, path, chosen.choice(others or [path]), chosen.random())
+        if any(each.read_bytes() != content for each, content in changed.items()):
+            yield Mutation(of, kind, path, changed)
 
 
-def said(layout: Layout, key: VerifierKey) -> list[str]:
-    """What verify has to say."""
-    try:
-        report = verify(layout, Asked(keys=(key,), patience_s=0))
-    except AftertraceError as refusal:
-        return [type(refusal).__name__]
-    return [found.code for found in report.findings]
+def missed(layout: Layout, mutated: Iterable[Mutation], classes: Mapping[str, FileClass]) -> list[str]:
+    """What was not told of, or not named rightly; after each the store is put back as it was, and nothing is told."""
+    judge = Judge.of(layout)
+    sound = judge.said(layout)
+    found: list[str] = []
+    codes, kinds = Counter[str](), Counter[str]()
+    for mutation in mutated:
+        before = {path: path.read_bytes() for path in mutation.becomes}
+        put(mutation.becomes)
+        told = judge.said(layout) - sound
+        put(before)
+        codes.update(told.keys())
+        kinds[mutation.kind] += 1
+        if not told.keys() & classes[mutation.of].told:
+            where = mutation.path.relative_to(layout.data)
+            found.append(f"{mutation.of}, {mutation.kind}: {where}: {', '.join(told) or 'nothing told'}")
+    assert judge.said(layout) == sound
+    print(f"{kinds.total()} mutations of {len(classes)} classes: {dict(kinds)}; told: {dict(codes.most_common())}")
+    return found
 
 
 @pytest.mark.slow
-def test_every_mutation_is_told_of(ready: Layout, tmp_path: Path) -> None:
-    """And a store that is put back as it was has nothing to be told."""
-    key = VerifierKey.parse(ready.ledger_key.read_text().strip())
-    layout = Layout(tmp_path / "data")
-    shutil.copytree(ready.data, layout.data)
-    assert said(layout, key) == []
-    missed: list[str] = []
-    codes: Counter[str] = Counter()
-    for mutation in mutations(layout):
-        before = {path: path.read_bytes() for path in (mutation.path, mutation.other)}
-        if mutation.apply():
-            told = said(layout, key)
-            codes.update(set(told))
-            if not told:
-                missed.append(f"{mutation.path.relative_to(layout.data)}: {mutation}")
-        for path, content in before.items():
-            path.write_bytes(content)
-    print(f"{MUTATIONS} mutations: {dict(codes.most_common())}")
-    assert missed == [], "\n".join(missed)
-    assert said(layout, key) == []
+def test_every_mutation_is_told_of_and_named_rightly(tmp_path: Path) -> None:
+    """And a store that is put back as it was has nothing to be told but what was recorded."""
+    layout, older = whole_store(tmp_path / "data")
+    assert by_class(layout).keys() == CLASSES.keys()
+    assert Judge.of(layout).said(layout).keys() == RECORDED
+    mutated = islice(mutations(layout, older, CLASSES), MUTATIONS)
+    assert missed(layout, mutated, CLASSES) == []
+
+
+@pytest.mark.slow
+def test_what_only_a_shared_lake_has_is_told_of(tmp_path: Path) -> None:
+    """The holds in it, which others take from there."""
+    layout = lake_store(tmp_path)
+    assert by_class(layout).keys() > OF_A_LAKE.keys()
+    assert missed(layout, islice(mutations(layout, {}, OF_A_LAKE), 20), OF_A_LAKE) == []
+
+
+def test_a_judge_who_sees_nothing_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: with a verify that looks at no batch of reads, theirs are missed, and only theirs."""
+    layout, older = whole_store(tmp_path / "data")
+    monkeypatch.setattr(verifying, "check_reads", lambda *_: None)
+    chosen = (each for each in mutations(layout, older, CLASSES) if each.of in ("reads", "blobs"))
+    mutated = list(islice(chosen, 4))
+    assert len(missed(layout, mutated, CLASSES)) == sum(each.of == "reads" for each in mutated) > 0
+
+
+def test_a_store_that_was_made_by_commands_has_no_file_of_another_class(tmp_path: Path) -> None:
+    """That of the demo; and a file that nobody knows is named."""
+    assert root.run(["demo", "--once", "--folder", str(tmp_path / "demo")]) == 0
+    data = tmp_path / "demo" / "store"
+    names = {path.relative_to(data).as_posix() for path in data.rglob("*") if path.is_file()}
+    assert {class_of(name) for name in names} >= {"evidence", "tiles", "the WAL", None}
+    with pytest.raises(LookupError, match=r"tables/notes.txt: of no class of files"):
+        class_of("tables/notes.txt")

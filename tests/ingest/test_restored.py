@@ -25,8 +25,6 @@ from aftertrace.tlog.note import Note
 from .drain_samples import drain, send, traces
 from .forging import entries_of, replaced, sign, with_value, write_entries
 
-KEYS = bytes(range(32))
-"""Of the two records of a request, by which a repeat is known."""
 REFUSED = "tells request main/2 otherwise than before.*`aftertrace seal --restore` signs it and names it"
 
 
@@ -36,7 +34,6 @@ class Case:
 
     before: Callable[[pytest.MonkeyPatch], object]
     """As it was when they came."""
-    keys: bytes = b""
     lost: tuple[str, ...] = ()
     """What the restore lost besides, which `verify` names as missing."""
     rows: int = 10
@@ -50,9 +47,7 @@ def _old_frames(patch: pytest.MonkeyPatch) -> None:
 
 
 CASES = {
-    "a repeat whose first copy is gone": Case(
-        lambda _: None, KEYS, ("evidence main/1", "events main/1", "spans main/1"), 6
-    ),
+    "a repeat whose first copy is gone": Case(lambda _: None, ("evidence main/1", "events main/1", "spans main/1"), 6),
     "another dialect": Case(
         lambda patch: patch.setattr(dialects, "DIALECTS", dialects.DIALECTS[-1:]),
     ),
@@ -92,10 +87,10 @@ def test_whoever_put_tables_back_goes_on(layout: Layout, tmp_path: Path, name: s
     with pytest.MonkeyPatch.context() as patch:
         case.before(patch)
         if case.lost:
-            send(layout, traces(1), keys=case.keys)
+            send(layout, traces(2))
             drain(layout)
             shutil.rmtree(layout.wal("main"))
-        send(layout, traces(2), keys=case.keys)
+        send(layout, traces(2))
         drain(layout)
     seal(layout)
     kept = asked(layout)

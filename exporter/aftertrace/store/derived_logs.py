@@ -223,18 +223,19 @@ def statistics(path: Path) -> str:
 
     try:
         footer = pq.read_metadata(path)
-    except (OSError, pa.ArrowException) as error:
+        # A damaged one may be whole by its form, and of other columns.
+        at = footer.schema.names.index(BOUNDED)
+        bounds = [footer.row_group(group).column(at).statistics for group in range(footer.num_row_groups)]
+        told: dict[str, object] = {"numRecords": footer.num_rows}
+        if all(each is not None and each.has_min_max for each in bounds):
+            told["minValues"] = {BOUNDED: min(each.min for each in bounds)}
+            told["maxValues"] = {BOUNDED: max(each.max for each in bounds)}
+        return json.dumps(told)
+    except (OSError, pa.ArrowException, TypeError, ValueError) as error:
         raise Corrupt(
             f"read {path}: {type(error).__name__}, expected what was derived there; "
             "`aftertrace derive --anew` makes it again"
         ) from error
-    at = footer.schema.names.index(BOUNDED)
-    bounds = [footer.row_group(group).column(at).statistics for group in range(footer.num_row_groups)]
-    told: dict[str, object] = {"numRecords": footer.num_rows}
-    if all(each is not None and each.has_min_max for each in bounds):
-        told["minValues"] = {BOUNDED: min(each.min for each in bounds)}
-        told["maxValues"] = {BOUNDED: max(each.max for each in bounds)}
-    return json.dumps(told)
 
 
 def _checkpoint(layout: Layout, table: str, version: int) -> None:

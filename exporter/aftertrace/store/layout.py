@@ -19,6 +19,7 @@
     <data>/tables/                                        the lake; where several receivers share it, a link or a URL
     <data>/tables/LAKE                                    of a shared one: by which key its records are told apart
     <data>/tables/_receivers/<receiver>                   of a shared one: whose name that is
+    <data>/tables/_holds/<id>, <id>.released              of a shared one: what is held, and what no more
     <data>/tables/<table>/received_date=…/….parquet       rows, with `_delta_log/` beside them
     <data>/tables/_lookup/<table>/…                       which groups of rows of that file hold which ids
     <data>/derived/STATE                                  which files of derived tables count (`derived`)
@@ -40,6 +41,8 @@
     <data>/commentary/checkpoint, key                     what is signed of it, and the public key
     <data>/commentary/signer, lock                        the key that signs, mode 0600; held while one is added
     <data>/commentary/unsigned.<digest>                   lines that were found behind what was signed
+    <data>/reads/<id>.jsonl                               who read what, as the ledger has it (`reads`)
+    <data>/reads/new/<id>.json                            left by whoever read, for the drain to take
     <data>/acts/<id>.json                                 an act that the drain is to enter in the ledger
     <data>/acts/<id>.refused                              why it did not, until whoever asked has read it
     <data>/retention.json                                 when retention ran last by itself, and what came of it

@@ -6,6 +6,9 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from pathlib import Path
+
+import msgspec
 
 from aftertrace.store import durable
 from aftertrace.store.layout import Layout
@@ -46,12 +49,21 @@ def kept(layout: Layout) -> list[Finding]:
 
 def put_aside(layout: Layout) -> tuple[PutAside, ...]:
     """As `kept`, with the day of each."""
-    found = []
-    for path in sorted(layout.quarantine.glob("*.json")):
-        try:
-            finding = Finding(**json.loads(path.read_bytes()))
-        except (TypeError, ValueError):
-            message = "not a finding, expected one"
-            finding = Finding("quarantine_unreadable", "warning", f"quarantine/{path.name}", message)
-        found.append(PutAside(finding, datetime.fromtimestamp(path.stat().st_mtime, UTC).date()))
-    return tuple(found)
+    return tuple(
+        PutAside(_finding(path), datetime.fromtimestamp(path.stat().st_mtime, UTC).date())
+        for path in sorted(layout.quarantine.glob("*.json"))
+    )
+
+
+def named(layout: Layout, name: str) -> Finding | None:
+    """The finding that `keep` gave a name; None where there is none."""
+    path = layout.quarantine / f"{name}.json"
+    return _finding(path) if path.exists() else None
+
+
+def _finding(path: Path) -> Finding:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Finding)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        message = "not a finding, expected one"
+        return Finding("quarantine_unreadable", "warning", f"quarantine/{path.name}", message)

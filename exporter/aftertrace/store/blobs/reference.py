@@ -74,6 +74,11 @@ def found(text: str, key: bytes) -> Iterator[tuple[str, Reference]]:
                 continue
 
 
+def is_like(text: str) -> bool:
+    """Whether anything in a text has the form of a reference, whoever made it."""
+    return _FORM.search(text) is not None
+
+
 def _check(told: str, key: bytes) -> str:
     return _written(hashlib.blake2b(told.encode(), digest_size=_CHECK_BYTES, key=key, person=b"reference"))
 

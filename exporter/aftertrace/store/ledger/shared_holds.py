@@ -32,9 +32,27 @@ def publish(layout: Layout, entries: Sequence[object]) -> None:
     if layout.is_shared:
         for entry in entries:
             if isinstance(entry, Hold):
-                objects_of(layout).put(f"{_FOLDER}/{entry.id}", encoded(entry))
+                objects_of(layout).put(key_of(entry.id), encoded(entry))
             elif isinstance(entry, Release):
-                objects_of(layout).put(f"{_FOLDER}/{entry.hold}{_RELEASED}", encoded(entry))
+                objects_of(layout).put(f"{key_of(entry.hold)}{_RELEASED}", encoded(entry))
+
+
+def key_of(ident: str) -> str:
+    """Where a hold is in a lake, by its id."""
+    return f"{_FOLDER}/{ident}"
+
+
+def read(layout: Layout, ident: str) -> Hold:
+    """A hold in a lake, by its id.
+
+    Raises:
+        Corrupt: it is another, or none.
+        OSError: it is not there, or the lake cannot be reached.
+    """
+    found = _read(objects_of(layout).get(key_of(ident)), ident, ident)
+    if isinstance(found, Hold):
+        return found
+    raise _none(ident)
 
 
 def untaken(layout: Layout, known: Sequence[acts.Recorded]) -> Iterator[Hold | Release]:
@@ -71,7 +89,11 @@ def _read(content: bytes, ident: str, name: str) -> Hold | Release:
         return found
     if isinstance(found, Release) and found.hold == ident != name:
         return found
-    raise Corrupt(
+    raise _none(name)
+
+
+def _none(name: str) -> Corrupt:
+    return Corrupt(
         f"read {_FOLDER}/{name}: not a hold or a release of this id, expected one; put it back from a backup, or, if "
         "nobody knows it, remove it"
     )

@@ -29,6 +29,7 @@ from aftertrace.store.verify.frames import check_frames, check_put_aside
 from aftertrace.store.verify.hashing import ORIGINS, Request
 from aftertrace.store.verify.history import check_history
 from aftertrace.store.verify.kept_answers import check_kept
+from aftertrace.store.verify.lake_holds import check_holds
 from aftertrace.store.verify.reads import check_reads
 from aftertrace.store.verify.refused import check_refused
 from aftertrace.store.verify.report import Findings, LogReport, Report
@@ -136,6 +137,7 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
     check_put_aside(layout, recorded, findings)
     check_refused(layout, accounts[0].refused, findings)
     check_reads(layout, accounts[0].reads, findings)
+    check_holds(layout, accounts[0].orders.holds(), findings)
     tails = [signed.unsealed(log, findings) for log in logs]
     standing = Standing(
         receivers=receivers,
@@ -173,7 +175,8 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
             comparing.erased_whole(table)
             missing(table, required, standing, comparing.counts, findings)
     tell_apart(comparing.counts, findings)
-    comparing.references.check(accounts[0].orders.contents)
+    comparing.store_key.check()
+    comparing.references.check(accounts[0].orders.contents, is_whole=logs[0].is_whole)
     check_kept(layout, findings, lambda done: progress(read_bytes + done))
     kept_runs = asked.derived(findings) if asked.derived is not None else None
     if kept_runs is None and layout.derived_state.exists():

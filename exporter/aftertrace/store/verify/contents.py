@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 import pyarrow as pa
@@ -21,6 +23,16 @@ _TOLD_AT_MOST: Final = 100
 
 
 @dataclass(slots=True)
+class DestroyedDay:
+    """When contents that were received on a day were destroyed."""
+
+    ordered_on: date
+    """First."""
+    done_on: date | None = None
+    """Last; None: nothing is told as done."""
+
+
+@dataclass(slots=True)
 class DestroyedContents:
     """What a ledger says of contents that were destroyed, as names of references."""
 
@@ -28,17 +40,23 @@ class DestroyedContents:
     """They may be gone."""
     done: set[str] = field(default_factory=set)
     """They are."""
+    days: dict[str, DestroyedDay] = field(default_factory=dict)
+    """By day of receipt, as the ledger has it; of those of which something was ordered."""
     _by_order: dict[str, set[str]] = field(default_factory=dict)
 
-    def order(self, entry: ContentRetention) -> None:
-        """Know what an entry names."""
+    def order(self, entry: ContentRetention, ordered_on: date) -> None:
+        """Know what an entry names, which was made on a day in UTC."""
         names = {f"{entry.day}/{digest}" for digest in entry.blobs}
         self._by_order.setdefault(entry.id, set()).update(names)
         self.ordered |= names
+        self.days.setdefault(entry.day, DestroyedDay(ordered_on))
 
-    def finish(self, ident: str) -> None:
-        """Know that all of an order is gone."""
-        self.done |= self._by_order.pop(ident, set())
+    def finish(self, ident: str, done_on: date) -> None:
+        """Know that all of an order is gone, by an entry of a day in UTC."""
+        gone = self._by_order.pop(ident, set())
+        self.done |= gone
+        for day in {name.partition("/")[0] for name in gone}:
+            self.days[day].done_on = done_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +66,8 @@ class Referred:
     references: tuple[Reference, ...] = ()
     unchecked: str | None = None
     """Why that is not known; None where it is."""
+    has_likeness: bool = False
+    """Whether any text looks like a reference, whoever wrote it."""
 
 
 def referred(layout: Layout, evidence: pa.Table) -> Referred:
@@ -62,10 +82,11 @@ def referred(layout: Layout, evidence: pa.Table) -> Referred:
         return Referred()
     try:
         key = read_store_key(layout)
-    except Corrupt as damage:
-        return Referred(unchecked=str(damage))
-    told = {of.name: of for record in records for _, of in reference.found(record.decode("utf-8", "replace"), key)}
-    return Referred(tuple(told.values()))
+    except (Corrupt, PermissionError) as failure:
+        return Referred(unchecked=str(failure))
+    texts = [record.decode("utf-8", "replace") for record in records]
+    told = {of.name: of for text in texts for _, of in reference.found(text, key)}
+    return Referred(tuple(told.values()), has_likeness=any(map(reference.is_like, texts)))
 
 
 class References:
@@ -85,8 +106,10 @@ class References:
             self._findings.add("unchecked", self._layout.blobs.name, f"blobs are not looked at: {told.unchecked}")
             self._is_unchecked = True
 
-    def check(self, destroyed: DestroyedContents) -> None:
-        """Compare what is there with what is referred to, and with what was destroyed."""
+    def check(self, destroyed: DestroyedContents, *, is_whole: bool) -> None:
+        """Compare what is there with what is referred to, and with what was destroyed; `is_whole`: all that the ledger
+        has of that could be read.
+        """
         gone = 0
         missing: list[str] = []
         differing: list[str] = []
@@ -107,6 +130,24 @@ class References:
         self._tell("blob_differs", differing, "not the content that its record refers to")
         if gone:
             self._findings.add("contents_destroyed", "blobs", f"{gone} contents are destroyed, as the ledger says")
+
+        if is_whole:
+            self._check_days(destroyed.days)
+
+    def _check_days(self, days: Mapping[str, DestroyedDay]) -> None:
+        """What people are told of contents that are not there any more is what the ledger has."""
+        there = {path.stem for path in self._layout.blobs.glob("*.destroyed")}
+        for day in sorted(there | {day for day, told in days.items() if told.done_on is not None}):
+            of, where = days.get(day), f"blobs/{day}.destroyed"
+            try:
+                said = blobs.destroyed_on(self._layout, date.fromisoformat(day))
+            except ValueError:
+                said = None
+            if of is None:
+                self._findings.add("destroyed_differs", where, "contents of that day, and no order destroyed any")
+            elif said is None or not of.ordered_on <= said <= (of.done_on or said):
+                message = f"{said or 'no day'}, expected one from {of.ordered_on} to {of.done_on or 'now'}"
+                self._findings.add("destroyed_differs", where, f"contents are said to be destroyed on {message}")
 
     def _tell(self, code: str, names: list[str], message: str) -> None:
         for name in names[:_TOLD_AT_MOST]:

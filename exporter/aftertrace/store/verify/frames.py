@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from hashlib import sha256
 
+from aftertrace.store import quarantine
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.layout import Layout, segments
 from aftertrace.store.ledger.entries import Quarantine, text_of
@@ -13,6 +14,7 @@ from aftertrace.store.segment import opened, tail
 from aftertrace.store.verify.expected import Expected
 from aftertrace.store.verify.report import Findings
 from aftertrace.store.wal_reader import Damage, WalReader
+from aftertrace.verifier.verdicts import Finding
 
 
 def check_frames(
@@ -72,6 +74,7 @@ def check_put_aside(layout: Layout, recorded: Mapping[tuple[str, str], Quarantin
     """
     empty = text_of(sha256().digest())
     for entry in recorded.values():
+        _check_told(entry, quarantine.named(layout, entry.name), findings)
         if entry.digest == empty:
             continue
         where = f"quarantine/{entry.name}.bin"
@@ -82,3 +85,12 @@ def check_put_aside(layout: Layout, recorded: Mapping[tuple[str, str], Quarantin
             continue
         if text_of(sha256(content).digest()) != entry.digest:
             findings.add("quarantine_differs", where, "other bytes than were put aside")
+
+
+def _check_told(entry: Quarantine, told: Finding | None, findings: Findings) -> None:
+    """Compare what is said of it beside its bytes: by that `fsck` and the pages name it."""
+    where = f"quarantine/{entry.name}.json"
+    if told is None:
+        findings.add("quarantine_missing", where, "no file, expected what is known of it")
+    elif (told.code, told.where) != (entry.code, entry.where):
+        findings.add("quarantine_differs", where, f"tells of {told.code}, expected {entry.code} of {entry.where}")

@@ -24,6 +24,7 @@ from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
 from aftertrace.store.verify.contents import Referred, referred
 from aftertrace.store.verify.expected import Slots
+from aftertrace.store.verify.store_key import Sample, sampled
 from aftertrace.store.wire_keys import KEYED
 from aftertrace.tlog.merkle import root_of
 
@@ -88,6 +89,8 @@ class Hashed:
     """Digests of origins that it names, by their table."""
     referred: Referred = field(default_factory=Referred)
     """Blobs that its records refer to."""
+    sample: Sample | None = None
+    """A record that the store's key can be tried on."""
     origins: frozenset[bytes] = frozenset()
     """Digests of those that it has."""
     strange_origins: tuple[str, ...] = ()
@@ -167,6 +170,7 @@ def _rows(told: Hashed, piece: Piece, rows: pa.Table) -> None:
     if piece.table == "evidence":
         told.record_bytes = pc.sum(pc.binary_length(rows.column("record"))).as_py() or 0
         told.referred = referred(piece.layout, rows)
+        told.sample = sampled(piece.layout, rows)
         told.named = {
             origins: frozenset(map(digest_bytes, pc.unique(rows.column(column)).drop_null().to_pylist()))
             for origins, column in ORIGINS.items()

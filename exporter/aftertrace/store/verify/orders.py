@@ -72,6 +72,10 @@ class Orders:
         elif isinstance(entry, Retained):
             self._finish(entry, where, findings)
 
+    def holds(self) -> list[Hold]:
+        """What holds, after all entries."""
+        return [hold for _, hold in self._holds.values()]
+
     def tell(self, findings: Findings) -> None:
         """Tell what is gone, or is to go, after all entries."""
         for placed in self._known:
@@ -90,8 +94,8 @@ class Orders:
     def _order(self, placed: _Placed, findings: Findings, *, is_whole: bool) -> None:
         order, expected = placed.order, self.receivers.get(placed.order.receiver)
         upto = {} if expected is None else {order.receiver: expected.last_seq}
-        ordered_on = datetime.fromtimestamp(int(order.time_ns) / 1e9, UTC).date()
-        holds = [hold for _, hold in self._holds.values()]
+        ordered_on = _day_of(order)
+        holds = self.holds()
         last_hold = self._last_hold if is_whole else order.compared
         for what in contradictions(order, upto, holds, last_hold, ordered_on):
             findings.add("ledger_contradicts", placed.where, what)
@@ -106,10 +110,10 @@ class Orders:
         self._known.append(placed)
 
     def _order_contents(self, entry: ContentRetention, where: str, findings: Findings) -> None:
-        ordered_on = datetime.fromtimestamp(int(entry.time_ns) / 1e9, UTC).date()
-        for what in contents.contradictions(entry, held_days(hold for _, hold in self._holds.values()), ordered_on):
+        ordered_on = _day_of(entry)
+        for what in contents.contradictions(entry, held_days(self.holds()), ordered_on):
             findings.add("ledger_contradicts", where, what)
-        self.contents.order(entry)
+        self.contents.order(entry, ordered_on)
 
     def _withdraw(self, entry: Withdrawn, where: str, findings: Findings, *, is_whole: bool) -> None:
         if entry.id not in self._open or entry.hold not in self._holds:
@@ -137,7 +141,7 @@ class Orders:
 
     def _finish(self, entry: Retained, where: str, findings: Findings) -> None:
         self.erased.finish(entry.id)
-        self.contents.finish(entry.id)
+        self.contents.finish(entry.id, _day_of(entry))
         for placed in self._open.pop(entry.id, ()):
             order = placed.order
             if entry.id not in self._withdrawn:
@@ -159,6 +163,11 @@ class Orders:
         for number, hold in self._holds.values():
             if number > placed.number and keeps(hold, placed.order):
                 yield hold
+
+
+def _day_of(entry: Act) -> date:
+    """On which an entry was made, in UTC."""
+    return datetime.fromtimestamp(int(entry.time_ns) / 1e9, UTC).date()
 
 
 def _said(order: Order, gone: tuple[str, ...]) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from aftertrace.store.verify.expected import Expected, Slot
 from aftertrace.store.verify.hashing import ORIGINS, Hashed, Piece, Request, Stretch, hashed
 from aftertrace.store.verify.history import Live
 from aftertrace.store.verify.report import Findings
+from aftertrace.store.verify.store_key import StoreKey
 from aftertrace.tlog.merkle import root_of
 
 WORTH_BYTES: Final = 32 << 20
@@ -92,6 +93,7 @@ class Comparing:
         self._findings = findings
         self.counts = Counts()
         self.references = References(layout, findings)
+        self.store_key = StoreKey(layout, findings)
         self._named: dict[str, set[bytes]] = {table: set() for table in ORIGINS}
         """Digests of origins that evidence names and that were not found yet: few, as processes are beside records."""
         self._is_shared = readers is not None
@@ -136,6 +138,7 @@ class Comparing:
                 self._lost(table)
             return
         self.counts.files += 1
+        found_before = sum(self._findings.counts.values())
         if not told.is_as_committed:
             self._findings.add("file_digest", where, "bytes differ from those that were committed")
         for strange in told.strange_origins:
@@ -148,6 +151,8 @@ class Comparing:
         self.references.take(told.referred)
         for stretch in told.stretches:
             self._stretch(table, stretch, file.day)
+        if sum(self._findings.counts.values()) == found_before:
+            self.store_key.take(told.sample, told.referred)
         self._read_well(table, file, told)
 
     def _read_well(self, table: str, file: Live, told: Hashed) -> None:
