@@ -50,9 +50,9 @@ def text() -> str:
     seen: dict[str, list[set[str]]] = {}
     for path in (*sorted(frames.RECORDINGS.glob("*/*.otlp.jsonl")), *sorted(frames.LOGS.glob("*/*.json*"))):
         analysis = frames.of_files(path).analysis() if path.is_relative_to(frames.LOGS) else frames.told_of(path)
-        for emitter, run_ids in runs_by_emitter(analysis):
+        for emitter, runs in runs_by_emitter(analysis):
             mine = {
-                table: analysis.select(table).filter(pl.col("run_id").is_in(run_ids))
+                table: analysis.select(table).join(runs, on="run_id", how="semi")
                 for table in ("runs", "calls", "approvals")
             }
             seen.setdefault(emitter.name, []).append(

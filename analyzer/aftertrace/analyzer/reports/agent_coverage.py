@@ -67,11 +67,13 @@ class AgentCoverage:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """The runs of an agent that an emitter tells of, the newest first."""
+    """The runs of an agent that an emitter tells of."""
 
     emitter: Emitter
     agent: str | None
+    runs: int
     run_ids: list[str]
+    """The newest, the last one first."""
 
 
 def agent_coverage(
@@ -85,8 +87,8 @@ def agent_coverage(
         judged: how many runs of an agent are asked at most; fewer where there are many agents (`JUDGED_IN_ALL`).
         agents: how many agents are judged at most, those with the most runs.
     """
-    told = _told(analysis, wanted)
-    most = sorted(told, key=lambda each: (-len(each.run_ids), each.agent or "", each.emitter.name))
+    told = _told(analysis, wanted, judged)
+    most = sorted(told, key=lambda each: (-each.runs, each.agent or "", each.emitter.name))
     chosen, others = most[:agents], most[agents:]
     judged = min(judged, max(_LEAST_JUDGED, JUDGED_IN_ALL // max(1, len(chosen))))
     asked = [run_id for each in chosen for run_id in each.run_ids[:judged]]
@@ -97,20 +99,19 @@ def agent_coverage(
         _measured(rows),
         tuple(emitters[title] for title in sorted(emitters)),
         agents_left_out=len(others),
-        runs_left_out=sum(len(each.run_ids) for each in others),
+        runs_left_out=sum(each.runs for each in others),
     )
 
 
-def _told(analysis: Analysis, wanted: Filter) -> list[_Told]:
-    names = dict(analysis.columns("runs", ("run_id", "agent_name"), wanted).iter_rows())
-    told = []
-    for emitter, run_ids in runs_by_emitter(analysis):
-        of_agents: dict[str | None, list[str]] = {}
-        for run_id in run_ids:
-            if run_id in names:
-                of_agents.setdefault(names[run_id], []).append(run_id)
-        told += [_Told(emitter, agent, of_agent) for agent, of_agent in of_agents.items()]
-    return told
+def _told(analysis: Analysis, wanted: Filter, judged: int) -> list[_Told]:
+    newest = pl.col("run_id").head(judged).alias("run_ids")
+    return [
+        _Told(emitter, agent, runs, run_ids)
+        for emitter, of_emitter in runs_by_emitter(analysis, "agent_name", wanted=wanted)
+        for agent, runs, run_ids in of_emitter.group_by("agent_name", maintain_order=True)
+        .agg(pl.len().alias("runs"), newest)
+        .iter_rows()
+    ]
 
 
 def _rows(each: _Told, judged: list[Answers]) -> list[tuple[object, ...]]:
@@ -128,7 +129,7 @@ def _rows(each: _Told, judged: list[Answers]) -> list[tuple[object, ...]]:
             (
                 each.agent,
                 each.emitter.name,
-                len(each.run_ids),
+                each.runs,
                 len(answers),
                 question,
                 states["known"],

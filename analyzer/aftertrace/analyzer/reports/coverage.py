@@ -13,6 +13,7 @@ from aftertrace.analyzer.records.answers import emitter_of
 if TYPE_CHECKING:
     from aftertrace.analyzer.analysis import Analysis
     from aftertrace.analyzer.emitters.emitter import Emitter
+    from aftertrace.analyzer.reading.select import Filter
 
 JUDGED_RUNS: Final = 50
 """How many runs of an emitter are asked at most, the newest: what it sent long ago is no measure of its switches."""
@@ -56,39 +57,45 @@ def coverage(analysis: Analysis, *, judged: int = JUDGED_RUNS) -> tuple[Coverage
             undecided=pl.col("decided_by").is_null().sum(),
         )
     )
-    lacking = analysis.scan("runs", ("run_id", "missing")).select("run_id", incomplete=pl.col("missing") > 0)
-    counted, incomplete = analysis.collected(of_calls, lacking)
-    counts = incomplete.join(counted, on="run_id", how="left")
-    return tuple(_covered(analysis, emitter, run_ids, judged, counts) for emitter, run_ids in runs_by_emitter(analysis))
+    (counted,) = analysis.collected(of_calls)
+    return tuple(
+        _covered(analysis, emitter, runs.join(counted, on="run_id", how="left", maintain_order="left"), judged)
+        for emitter, runs in runs_by_emitter(analysis, "missing")
+    )
 
 
-def runs_by_emitter(analysis: Analysis) -> list[tuple[Emitter, list[str]]]:
-    """The runs of each emitter that has any, the newest first; emitters by title."""
-    runs: dict[str, tuple[Emitter, list[str]]] = {}
-    for run_id, service, scopes in analysis.columns("runs", ("run_id", "service_name", "scopes")).iter_rows():
-        emitter = emitter_of(service, scopes or [])
-        runs.setdefault(emitter.name, (emitter, []))[1].append(run_id)
-    return sorted(runs.values(), key=lambda each: each[0].title)
+def runs_by_emitter(
+    analysis: Analysis, *columns: str, wanted: Filter | None = None
+) -> list[tuple[Emitter, pl.DataFrame]]:
+    """The runs of each emitter that has any: `run_id` and other columns, the newest first; emitters by title."""
+    runs = analysis.columns("runs", ("run_id", "service_name", "scopes", *columns), wanted)
+    # Senders are few, and runs are many.
+    senders = runs.select("service_name", "scopes").unique()
+    emitters = [emitter_of(service, scopes or []) for service, scopes in senders.iter_rows()]
+    names = pl.Series("emitter", [emitter.name for emitter in emitters], pl.String)
+    told = runs.join(
+        senders.with_columns(names), on=senders.columns, how="left", nulls_equal=True, maintain_order="left"
+    )
+    parts = told.select("emitter", "run_id", *columns).partition_by("emitter", as_dict=True, include_key=False)
+    by_name = {emitter.name: emitter for emitter in emitters}
+    return sorted(((by_name[name], part) for (name,), part in parts.items()), key=lambda each: each[0].title)
 
 
-def _covered(analysis: Analysis, emitter: Emitter, run_ids: list[str], judged: int, counts: pl.DataFrame) -> Coverage:
+def _covered(analysis: Analysis, emitter: Emitter, runs: pl.DataFrame, judged: int) -> Coverage:
     known: Counter[str] = Counter()
     partial: Counter[str] = Counter()
-    for found in analysis.answers_of(run_ids[:judged]):
+    asked = runs["run_id"].head(judged).to_list()
+    for found in analysis.answers_of(asked):
         for answer in found.six:
             known[answer.question] += answer.state == "known"
             partial[answer.question] += answer.state == "partial"
-    mine = counts.filter(pl.col("run_id").is_in(pl.Series(run_ids).implode()))
-    calls, unresolved, undecided, incomplete = (
-        int(mine[name].sum()) for name in ("calls", "unresolved", "undecided", "incomplete")
-    )
     return Coverage(
         emitter=emitter,
-        runs=len(run_ids),
-        judged=len(run_ids[:judged]),
+        runs=runs.height,
+        judged=len(asked),
         told=tuple(Told(question, times, partial[question]) for question, times in known.items()),
-        calls=calls,
-        unresolved=unresolved,
-        undecided=undecided,
-        incomplete=incomplete,
+        calls=int(runs["calls"].sum()),
+        unresolved=int(runs["unresolved"].sum()),
+        undecided=int(runs["undecided"].sum()),
+        incomplete=int((runs["missing"] > 0).sum()),
     )
