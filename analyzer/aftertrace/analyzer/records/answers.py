@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -60,25 +60,48 @@ class Answers:
         return sum(answer.state == "known" for answer in self.six)
 
 
+_Row: TypeAlias = dict[str, Any]
+"""Of the rows of a run there are few, and many questions are asked of them: each would be a query."""
+_TOLD: Final = ("agent_name", "service_name", "model", "model_served", "system_prompt_digest", "user_id")
+"""What spans and events may tell of their run."""
+_SPANS: Final = ("run_id", "pointer", "start_ns", "scope_name", *_TOLD)
+_EVENTS: Final = ("run_id", "pointer", "time_ns", "scope_name", "event", "state", "decided_by", "attributes", *_TOLD)
+_CALLS: Final = (
+    "run_id",
+    "tool_name",
+    "outcome",
+    "proposed_at",
+    "approval_asked",
+    "approval",
+    "decided_by",
+    "reviewer",
+    "wait_ns",
+    "granted_by",
+    "granted_at",
+    "signals",
+    "permission_mode",
+)
+_EFFECTS: Final = ("operation", "system", "object_type", "object_id")
+
+
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    run: dict[str, Any]
-    calls: pl.DataFrame
-    events: pl.DataFrame
-    spans: pl.DataFrame
-    inferred: pl.DataFrame
+    run: _Row
+    calls: Sequence[_Row]
+    events: Sequence[_Row]
+    spans: Sequence[_Row]
+    inferred: Sequence[_Row]
     emitter: Emitter
 
     def answer(
-        self, question: str, state: State, value: str, rows: pl.DataFrame, switch_on: str | None = None
+        self, question: str, state: State, value: str, rows: Iterable[_Row], switch_on: str | None = None
     ) -> Answer:
         """`switch_on`: what would tell more, where that is no switch of the emitter."""
-        evidence = rows["pointer"].unique(maintain_order=True).head(EVIDENCE_ROWS).to_list() if rows.height else []
         return Answer(
             question,
             state,
             value[:VALUE_CHARACTERS],
-            tuple(evidence),
+            tuple(dict.fromkeys(row["pointer"] for row in rows))[:EVIDENCE_ROWS],
             None if state == "known" else switch_on or self._switch(question),
         )
 
@@ -100,26 +123,39 @@ def answers(
         effects: columns as in `schemas.EFFECTS`.
         identified: the events and spans.
     """
-    # Each frame is gone through once, however many the runs are.
-    inferred = effects.filter(pl.col("basis") == "inferred")
-    rows_of = [_by_run(frame, runs["run_id"]) for frame in (calls, identified.events, identified.spans, inferred)]
-    return tuple(_answered(row, *(of(row["run_id"]) for of in rows_of)) for row in runs.iter_rows(named=True))
+    inferred = effects.filter(pl.col("basis") == "inferred").select("run_id", *_EFFECTS, "first_ns", pointer="evidence")
+    is_input = pl.col("event") == "input.resolved"
+    events = identified.events.select(
+        *_EVENTS,
+        pl.when(is_input).then("content").alias("content"),
+        pl.when(is_input).then("content_digest").alias("content_digest"),
+        *left_out.modes(),
+    )
+    rows_of = [
+        _by_run(frame, runs["run_id"], *order)
+        for frame, order in (
+            (calls.select(_CALLS), ()),
+            (events, ("time_ns",)),
+            (identified.spans.select(_SPANS), ("start_ns",)),
+            (inferred, ("first_ns", "pointer")),
+        )
+    ]
+    return tuple(_answered(row, *(of.get(row["run_id"], ()) for of in rows_of)) for row in runs.iter_rows(named=True))
 
 
-def _by_run(frame: pl.DataFrame, run_ids: pl.Series) -> Callable[[str], pl.DataFrame]:
-    """What gives the rows of one of these runs."""
+def _by_run(frame: pl.DataFrame, run_ids: pl.Series, *order: str) -> dict[str, list[_Row]]:
+    """The rows of each of these runs that has any."""
     rows = frame.filter(pl.col("run_id").is_in(run_ids.implode()))
-    of_runs = {run_id: part for (run_id,), part in rows.partition_by("run_id", as_dict=True).items()}
-    none = frame.clear()
-    return lambda run_id: of_runs.get(run_id, none)
+    of_runs: dict[str, list[_Row]] = {}
+    for row in (rows.sort(order, maintain_order=True) if order else rows).iter_rows(named=True):
+        of_runs.setdefault(row["run_id"], []).append(row)
+    return of_runs
 
 
 def _answered(
-    run: dict[str, Any], calls: pl.DataFrame, events: pl.DataFrame, spans: pl.DataFrame, inferred: pl.DataFrame
+    run: _Row, calls: Sequence[_Row], events: Sequence[_Row], spans: Sequence[_Row], inferred: Sequence[_Row]
 ) -> Answers:
-    events, spans = events.sort("time_ns"), spans.sort("start_ns")
-    scopes = pl.concat([spans["scope_name"], events["scope_name"]]).drop_nulls().unique().sort().to_list()
-    inferred = inferred.sort("first_ns", "evidence")
+    scopes = sorted({row["scope_name"] for row in (*spans, *events)} - {None})
     subject = _Subject(run, calls, events, spans, inferred, emitter_of(run["service_name"], scopes))
     return Answers(
         run["run_id"],
@@ -170,11 +206,11 @@ def _model(subject: _Subject) -> Answer:
 def _system_prompt(subject: _Subject) -> Answer:
     told = _inputs_of(subject, "system_prompt")
     digest = subject.run["system_prompt_digest"]
-    if told.height and told["content"][0]:
-        if mode := left_out.mode_of(told["content"][0]):
+    if told and (text := told[0]["content"]):
+        if mode := left_out.mode_of(text):
             return subject.answer("system_prompt", "partial", left_out.said(mode), told, left_out.SWITCH)
-        digest = digest or told["content_digest"][0]
-        return subject.answer("system_prompt", "known", f"{_one_line(told['content'][0])} [{_short(digest)}]", told)
+        digest = digest or told[0]["content_digest"]
+        return subject.answer("system_prompt", "known", f"{_one_line(text)} [{_short(digest)}]", told)
     if digest:
         return subject.answer("system_prompt", "partial", f"digest {digest}", _having(subject, "system_prompt_digest"))
     return subject.answer("system_prompt", "unknown", "unknown", told)
@@ -182,20 +218,20 @@ def _system_prompt(subject: _Subject) -> Answer:
 
 def _inputs(subject: _Subject) -> Answer:
     told = _inputs_of(subject, "user_prompt")
-    texts = [text for text in told["content"].to_list() if text]
+    texts = [row["content"] for row in told if row["content"]]
     if texts and (mode := left_out.mode_of(texts[0])):
         return subject.answer("inputs", "partial", left_out.said(mode), told, left_out.SWITCH)
     if texts:
         more = f" (+{len(set(texts)) - 1} more)" if len(set(texts)) > 1 else ""
         return subject.answer("inputs", "known", _one_line(texts[0]) + more, told)
-    if told.height:
+    if told:
         return subject.answer("inputs", "partial", "an input is recorded without its text", told)
     return subject.answer("inputs", "unknown", "unknown", told)
 
 
 def _tools(subject: _Subject) -> Answer:
     calls, available = subject.calls, subject.run["tools_available"]
-    counts = Counter((row["tool_name"] or "?", row["outcome"]) for row in calls.iter_rows(named=True))
+    counts = Counter((row["tool_name"] or "?", row["outcome"]) for row in calls)
     ran = ", ".join(
         f"{tool}×{n}" for (tool, outcome), n in sorted(counts.items()) if outcome in ("executed", "failed", "modified")
     )
@@ -209,26 +245,26 @@ def _tools(subject: _Subject) -> Answer:
     s = "s" if missing > 1 else ""
     lost = (f"at least {missing} record{s} or event{s} missing, and calls may be",) if missing else ()
     value = "; ".join((listed, f"ran: {ran or 'none'}", f"did not run: {not_run or 'none seen'}", *lost))
-    rows = subject.events.filter(pl.col("event").is_in(("action.proposed", "tool.called")))
+    rows = _named(subject, "action.proposed", "tool.called")
     if mode := left_out.mode_in(rows):
         value += f"; arguments and results {left_out.said(mode)}, and edits of arguments may not be seen"
         return subject.answer("tools", "partial", value, rows, left_out.SWITCH)
-    proposals = calls["proposed_at"].is_not_null().any() if calls.height else False
-    if available is not None and (proposals or not calls.height) and not missing:
+    proposals = any(row["proposed_at"] is not None for row in calls)
+    if available is not None and (proposals or not calls) and not missing:
         return subject.answer("tools", "known", value, rows)
-    return subject.answer("tools", "partial" if calls.height or available is not None else "unknown", value, rows)
+    return subject.answer("tools", "partial" if calls or available is not None else "unknown", value, rows)
 
 
 def _reviewer(subject: _Subject) -> Answer:
-    asked = subject.calls.filter(pl.col("approval_asked"))
-    rows = subject.events.filter(pl.col("event").str.starts_with("approval.") | (pl.col("event") == "policy.evaluated"))
-    if not subject.calls.height:
+    asked = [row for row in subject.calls if row["approval_asked"]]
+    rows = [row for row in subject.events if row["event"].startswith("approval.") or row["event"] == "policy.evaluated"]
+    if not subject.calls:
         if subject.run["tools_available"] is None:
             return subject.answer("reviewer", "unknown", "no call is recorded", rows)
         return subject.answer("reviewer", "known", "no calls, nobody to ask", rows)
-    grants = [_grant(row) for row in subject.calls.iter_rows(named=True) if row["granted_by"]]
-    if not asked.height:
-        by = sorted({by for by in subject.calls["decided_by"].to_list() if by})
+    grants = [_grant(row) for row in subject.calls if row["granted_by"]]
+    if not asked:
+        by = sorted({row["decided_by"] for row in subject.calls if row["decided_by"]})
         if by:
             told = "; ".join((f"nobody was asked; decided by {', '.join(by)}", *grants))
             return subject.answer("reviewer", "known", told, rows)
@@ -236,16 +272,16 @@ def _reviewer(subject: _Subject) -> Answer:
             "reviewer", "unknown", "no decision is recorded; whether anybody was asked is unknown", rows
         )
     parts = []
-    for row in asked.iter_rows(named=True):
+    for row in asked:
         who = row["reviewer"] or _PARTIES.get(row["decided_by"], row["decided_by"] or "nobody yet")
         waited = f" after {row['wait_ns'] / 1e9:.1f} s" if row["wait_ns"] is not None else ""
         parts.append(f"{row['tool_name']}: {row['approval'] or row['outcome']} by {who}{waited}")
-    named = asked.filter(pl.col("decided_by").is_in(("human", "human_or_program")))
-    state: State = "known" if named["reviewer"].is_not_null().all() else "partial"
+    is_named = all(row["reviewer"] is not None for row in asked if row["decided_by"] in ("human", "human_or_program"))
+    state: State = "known" if is_named else "partial"
     return subject.answer("reviewer", state, "; ".join(dict.fromkeys((*parts, *grants))), rows)
 
 
-def _grant(row: dict[str, Any]) -> str:
+def _grant(row: _Row) -> str:
     """A standing grant that stood in for an answer: of what, by whom and when."""
     when = f" at {row['granted_at']:%Y-%m-%d %H:%M:%S} UTC" if row["granted_at"] is not None else ""
     return f"{row['tool_name']}: granted before by {row['granted_by']}{when}"
@@ -253,7 +289,7 @@ def _grant(row: dict[str, Any]) -> str:
 
 def _trigger(subject: _Subject) -> Answer:
     run, told = subject.run, _inputs_of(subject, "user_prompt")
-    began = subject.events.filter(pl.col("event") == "run.created")
+    began = _named(subject, "run.created")
     kind = " ".join(filter(None, (run["trigger"], run["trigger_id"])))
     by_run = f"run {run['parent_run_key']}" if run["parent_run_key"] else None
     user = f"user {run['user_id']}" if run["user_id"] else None
@@ -262,22 +298,19 @@ def _trigger(subject: _Subject) -> Answer:
         return subject.answer("trigger", "known", ", ".join(parts), began if kind else _having(subject, "user_id"))
     if kind:
         return subject.answer("trigger", "partial", f"{kind}; which one is unknown", began)
-    if told.height:
+    if told:
         return subject.answer("trigger", "partial", "a prompt; whose is unknown", told)
     return subject.answer("trigger", "unknown", "unknown", told)
 
 
 def _checks(subject: _Subject) -> Answer:
-    rows = subject.events.filter(pl.col("event").is_in(("policy.evaluated", "validation.passed", "validation.failed")))
-    failures = Counter(name for signals in subject.calls["signals"].to_list() for name in signals)
+    rows = _named(subject, "policy.evaluated", "validation.passed", "validation.failed")
+    failures = Counter(name for row in subject.calls for name in row["signals"])
     failures.update(subject.run["signals"])
     # A record that only repeats a decision, told by another of the same call, is marked with a weight.
-    said = rows.filter(pl.col("attributes").str.json_path_match("$.weight").is_null())
-    counts = Counter(
-        (row["decided_by"] or "?", row["state"] or row["event"])
-        for row in (said if said.height else rows).iter_rows(named=True)
-    )
-    passed = subject.calls["permission_mode"].drop_nulls().unique(maintain_order=True).to_list()
+    said = [row for row in rows if json.loads(row["attributes"] or "{}").get("weight") is None]
+    counts = Counter((row["decided_by"] or "?", row["state"] or row["event"]) for row in said or rows)
+    passed = dict.fromkeys(row["permission_mode"] for row in subject.calls if row["permission_mode"] is not None)
     parts = [f"{by} {state}×{n}" for (by, state), n in sorted(counts.items())]
     parts += [f"permission mode {', then '.join(passed)}"] if passed else []
     parts += [f"control failure: {name}×{n}" for name, n in sorted(failures.items())]
@@ -287,32 +320,34 @@ def _checks(subject: _Subject) -> Answer:
 
 
 def _effects(subject: _Subject) -> Answer:
-    rows = subject.events.filter(pl.col("event").is_in(("effect.applied", "effect.blocked")))
-    told = [f"{row['event'].removeprefix('effect.')} {_receipt(row)}" for row in rows.iter_rows(named=True)]
-    if subject.inferred.height:
-        parts = pl.concat_str("operation", "system", "object_type", "object_id", separator=" ", ignore_nulls=True)
-        told += [f"as its result tells: {text}" for text in subject.inferred.select(parts).to_series()]
-        rows = pl.concat([rows.select("pointer"), subject.inferred.select(pointer="evidence")])
-        return subject.answer("effects", "partial", "; ".join(dict.fromkeys(told)), rows)
-    if not rows.height:
+    rows = _named(subject, "effect.applied", "effect.blocked")
+    told = [f"{row['event'].removeprefix('effect.')} {_receipt(row)}" for row in rows]
+    if subject.inferred:
+        parts = ([row[name] for name in _EFFECTS if row[name] is not None] for row in subject.inferred)
+        told += [f"as its result tells: {' '.join(each)}" for each in parts]
+        return subject.answer("effects", "partial", "; ".join(dict.fromkeys(told)), (*rows, *subject.inferred))
+    if not rows:
         return subject.answer("effects", "unknown", "no receipt is recorded", rows)
     return subject.answer("effects", "known", "; ".join(dict.fromkeys(told)), rows)
 
 
-def _receipt(row: dict[str, Any]) -> str:
+def _receipt(row: _Row) -> str:
     """What a receipt names: the operation, the system, the object and where to see it."""
     told = json.loads(row["attributes"] or "{}")
     words = [told.get(f"effect_{part}") for part in ("operation", "system", "object_type", "object_id", "object_url")]
     return " ".join(str(word) for word in words if word) or str(told.get("input", "a change"))
 
 
-def _inputs_of(subject: _Subject, state: str) -> pl.DataFrame:
-    return subject.events.filter((pl.col("event") == "input.resolved") & (pl.col("state") == state))
+def _named(subject: _Subject, *names: str) -> list[_Row]:
+    return [row for row in subject.events if row["event"] in names]
 
 
-def _having(subject: _Subject, column: str) -> pl.DataFrame:
-    wanted = pl.col(column).is_not_null()
-    return pl.concat([subject.spans.filter(wanted).select("pointer"), subject.events.filter(wanted).select("pointer")])
+def _inputs_of(subject: _Subject, state: str) -> list[_Row]:
+    return [row for row in _named(subject, "input.resolved") if row["state"] == state]
+
+
+def _having(subject: _Subject, column: str) -> list[_Row]:
+    return [row for row in (*subject.spans, *subject.events) if row[column] is not None]
 
 
 def _one_line(text: str) -> str:

@@ -5,7 +5,8 @@ its own would bring back.
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import polars as pl
 
@@ -14,6 +15,8 @@ from aftertrace.store.marks import LEFT_OUT_MODE
 SWITCH: Final = "`redaction.capture` in aftertrace.toml, which leaves content out"
 """What to switch on to know it of later runs."""
 
+_MODES: Final = {"content_mode": "content", "arguments_mode": "arguments"}
+
 
 def mode_of(text: str) -> str | None:
     """In which mode all of a text was left out; None where something of it is told."""
@@ -21,13 +24,18 @@ def mode_of(text: str) -> str | None:
     return found.group(1) if found is not None and not re.sub(LEFT_OUT_MODE, "", text).strip() else None
 
 
-def mode_in(events: pl.DataFrame) -> str | None:
-    """In which mode content or arguments of some events were left out; None where none were."""
-    for column in ("content", "arguments"):
-        modes = events[column].str.extract(LEFT_OUT_MODE).drop_nulls()
-        if modes.len():
-            return str(modes[0])
-    return None
+def modes() -> tuple[pl.Expr, ...]:
+    """Columns with the mode in which content and arguments of events were left out; null where they were not."""
+    return tuple(pl.col(of).str.extract(LEFT_OUT_MODE).alias(name) for name, of in _MODES.items())
+
+
+def mode_in(events: Sequence[Mapping[str, Any]]) -> str | None:
+    """In which mode content or arguments of some events were left out; None where none were.
+
+    Args:
+        events: rows with the columns of `modes`.
+    """
+    return next((event[name] for name in _MODES for event in events if event[name] is not None), None)
 
 
 def said(mode: str) -> str:
