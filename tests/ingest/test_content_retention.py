@@ -164,6 +164,7 @@ def test_a_hold_of_a_source_stops_an_order_whatever_that_says(filled: Layout, na
     ident = apply(filled, chosen)
     refusal = acts.refusal(filled, ident)
     assert (len(there(filled)), refusal is None) == (left, left == 1)
+    assert codes(checked(filled)).keys() <= {"contents_destroyed"}
     assert refusal is None or "of source anonymous keeps some of it" in refusal
 
 

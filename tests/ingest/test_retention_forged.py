@@ -11,10 +11,10 @@ import pytest
 
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
-from aftertrace.store.ledger.entries import Act, Entry, Hold, Release, Retained, Retention, Withdrawn, text_of
+from aftertrace.store.ledger.entries import Act, Entry, Hold, Release, Retained, Retention, Tables, Withdrawn, text_of
 from aftertrace.store.ledger.sealer import seal
 
-from .drain_samples import drain, send, traces
+from .drain_samples import DAY_NS, NOON_NS, drain, send, traces
 from .forging import entries_of, rewrite, write_entries
 from .retaining import AT_ONCE, apply, asked, checked, codes, fill, plan
 
@@ -106,6 +106,10 @@ CONTRADICTIONS: dict[str, Callable[[], list[Entry]]] = {
         Withdrawn(**ACT, hold="1f" * 16, day="2025-11-25", gone=()),
     ],
     "no hold": lambda: [Release(**ACT, **SAID, hold="2f" * 16)],
+    "by a clock that was ahead": lambda: [
+        retention(time_ns=str(NOON_NS + 185 * DAY_NS)),
+        Tables(time_ns=str(NOON_NS + 3 * DAY_NS)),
+    ],
 }
 
 
@@ -141,14 +145,14 @@ def test_the_control_an_order_that_was_compared_with_what_is_held(filled: Layout
 
 
 def ordered(layout: Layout, *entries: Entry) -> None:
-    """Entries behind the last, with a time of now, and signed."""
+    """Entries behind the last, with its time where they have none, and signed."""
     for entry in entries:
         held = entries_of(layout)
         last = held[-1]
         is_act = isinstance(last, Act)
         told = msgspec.structs.replace(
             entry,
-            time_ns=last.time_ns,
+            time_ns=last.time_ns if entry.time_ns == "0" else entry.time_ns,
             upto=last.upto,
             versions=last.versions,
             last_act=len(held) - 1 if is_act else last.last_act,

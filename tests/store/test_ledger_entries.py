@@ -81,7 +81,9 @@ ENTRIES: list[Entry] = [
     ),
     Retained(**ACT, files=3, **STATE),
     Withdrawn(**ACT, hold="1f" * 16, day="2024-01-01", gone=("spans", "events"), **STATE),
-    ContentRetention(**ACT, **SAID, plan=DIGEST, term_days=30, day="2025-11-25", blobs=("a2" * 16, "b3" * 16), **STATE),
+    ContentRetention(
+        **ACT, **SAID, plan=DIGEST, term_days=30, day="2025-11-25", blobs=("a2" * 16, "b3" * 16), compared=3, **STATE
+    ),
     Erasure(
         **ACT,
         **SAID,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from datetime import date
 from typing import Annotated, Final
 
 import msgspec
@@ -31,6 +29,9 @@ class ContentRetention(Act, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Of receipt, in UTC, `YYYY-MM-DD`."""
     blobs: tuple[str, ...]
     """Digests of their contents, as references have them."""
+    compared: int | UnsetType = UNSET
+    """Number of the last hold or release then: of what held, none kept any of it. Not there where there was none. Who
+    sent what refers to them is told by the records, which stay."""
 
 
 class ContentsPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,19 +65,4 @@ class RetainingContents(
 def numbers(entry: ContentRetention) -> list[int]:
     """What of an entry must not be negative; -1 stands for what cannot be."""
     is_sound = 0 < len(entry.blobs) <= BLOBS and all(map(_BLOB.fullmatch, entry.blobs)) and is_day(entry.day)
-    return [0 if is_sound else -1, entry.term_days - 1]
-
-
-def contradictions(entry: ContentRetention, holds: Iterable[tuple[date, date]], ordered_on: date) -> Iterator[str]:
-    """What of an order goes against its own term, or what is held.
-
-    Args:
-        entry: of the order.
-        holds: first and last days of holds by days that hold.
-        ordered_on: the day on which it is entered, in UTC.
-    """
-    day = date.fromisoformat(entry.day)
-    if any(first <= day <= last for first, last in holds):
-        yield f"destroys contents of {entry.day}, which a hold keeps"
-    if (ordered_on - day).days <= entry.term_days:
-        yield f"destroys contents of {entry.day} before {entry.term_days} days were over"
+    return [0 if is_sound else -1, entry.term_days - 1, 0 if entry.compared is UNSET else entry.compared]

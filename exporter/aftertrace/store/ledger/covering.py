@@ -19,14 +19,13 @@ from typing import Final, TypeVar
 import msgspec
 import polars as pl
 import pyarrow as pa
-from msgspec import UnsetType
 
 from aftertrace.store import durable
 from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger import acts, clock, contents, read_batches, refused, rotating, shared_holds
+from aftertrace.store.ledger import acts, clock, read_batches, refused, rotating, shared_holds
 from aftertrace.store.ledger.batches import batches
 from aftertrace.store.ledger.claims import Claim
 from aftertrace.store.ledger.contents import ContentRetention
@@ -49,7 +48,7 @@ from aftertrace.store.ledger.entries import (
 )
 from aftertrace.store.ledger.leaves import SALT, leaves_of
 from aftertrace.store.ledger.log import LedgerLog
-from aftertrace.store.ledger.orders import Compare, Compared, Order, contradictions, held_days, sources_of
+from aftertrace.store.ledger.orders import AnyOrder, Compare, Compared, contradictions, sources_of
 from aftertrace.store.ledger.state import Act, CommitRange
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import collected
@@ -202,7 +201,7 @@ class Ledger:
         except Corrupt as damage:
             self.unread = str(damage)
 
-    def compare(self, orders: Sequence[Order | ContentRetention], holds: Sequence[Hold]) -> Compared | None:
+    def compare(self, orders: Sequence[AnyOrder], holds: Sequence[Hold]) -> Compared | None:
         """Orders with what is held, as `orders.Compare`."""
         return self._compare(orders, holds) if self.unread is None else Compared((), untold=self.unread)
 
@@ -210,7 +209,7 @@ class Ledger:
         """The entries of an act; why it must not be entered; None where nobody here can tell."""
         if isinstance(first := waiting.entries[0], Rotation) and not is_begun:
             return rotating.fault(self._layout, first, self.acts) or waiting.entries
-        asked = [entry for entry in waiting.entries if isinstance(entry, Order | ContentRetention)]
+        asked = [entry for entry in waiting.entries if isinstance(entry, AnyOrder)]
         if not asked:
             return waiting.entries
         self.take_over()
@@ -228,20 +227,15 @@ class Ledger:
         if found.keeps is not None:
             return f"hold {found.keeps.id} of {found.keeps.of} {found.keeps.name} keeps some of it; plan it again"
         told = [
-            order
+            msgspec.structs.replace(order, compared=last)
             if isinstance(order, ContentRetention)
             else msgspec.structs.replace(order, sources=sources_of(sources), compared=last)
             for order, sources in zip(asked, found.sources, strict=True)
         ]
-        faults = (what for order in told for what in self._faults(order, holds, last))
+        today = datetime.now(UTC).date()
+        faults = (what for order in told for what in contradictions(order, self._log.upto, holds, last, today))
         why = next((f"it {what}; see to the clock, and plan it again" for what in faults), None)
         return told if is_begun or why is None else why
-
-    def _faults(self, order: Order | ContentRetention, holds: Sequence[Hold], last: int | UnsetType) -> Iterator[str]:
-        today = datetime.now(UTC).date()
-        if isinstance(order, ContentRetention):
-            return contents.contradictions(order, held_days(holds), today)
-        return contradictions(order, self._log.upto, holds, last, today)
 
     def record(self, entries: Sequence[AnyAct]) -> None:
         """Add acts. Durable when this returns.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TypeAlias
 
 from msgspec import UNSET, UnsetType
@@ -12,9 +12,12 @@ from msgspec import UNSET, UnsetType
 from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.ledger.days import days_of
 from aftertrace.store.ledger.entries import SOURCES, Erasure, Hold, Retention
+from aftertrace.store.ledger.state import State
 from aftertrace.store.sources import tenant_of
 
 Order: TypeAlias = Retention | Erasure
+"""Of rows."""
+AnyOrder: TypeAlias = Order | ContentRetention
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Compared:
     """Why it could not be told of some hold."""
 
 
-Compare: TypeAlias = Callable[[Sequence[Order | ContentRetention], Sequence[Hold]], Compared | None]
+Compare: TypeAlias = Callable[[Sequence[AnyOrder], Sequence[Hold]], Compared | None]
 """Compares orders with holds; None where nobody here can tell what runs and agents hold, and it may matter."""
 
 
@@ -45,24 +48,37 @@ def sources_of(found: Sequence[str]) -> tuple[str, ...] | UnsetType:
     return tuple(found) if 0 < len(found) <= SOURCES else UNSET
 
 
-def keeps(hold: Hold, order: Order) -> bool:
-    """Whether a hold of days, a source or a tenant keeps some of what an order names, as that says itself."""
+def keeps(hold: Hold, order: AnyOrder) -> bool:
+    """Whether a hold of days, a source or a tenant keeps some of what an order names, as that says itself; one of
+    contents does not say who sent what refers to them.
+    """
     if hold.of == "days":
         held = days_of(hold.name)
         return held is not None and held[0] <= date.fromisoformat(order.day) <= held[1]
-    named = () if order.sources is UNSET else order.sources
+    return not isinstance(order, ContentRetention) and order.sources is not UNSET and is_of(hold, order.sources)
+
+
+def is_of(hold: Hold, sources: Collection[str]) -> bool:
+    """Whether a hold is of one of some sources, or of its tenant."""
     if hold.of == "source":
-        return hold.name in named
-    return hold.of == "tenant" and any(tenant_of(source) == hold.name for source in named)
+        return hold.name in sources
+    return hold.of == "tenant" and any(tenant_of(source) == hold.name for source in sources)
 
 
-def held_days(holds: Iterable[Hold]) -> list[tuple[date, date]]:
-    """First and last days of those holds that are by days."""
-    return [days for hold in holds if hold.of == "days" and (days := days_of(hold.name)) is not None]
+def is_early(order: AnyOrder, day: date) -> bool:
+    """Whether the term by which it was chosen was not over on a day."""
+    if isinstance(order, Erasure):
+        return False
+    return (day - date.fromisoformat(order.day)).days <= order.term_days
+
+
+def day_of(entry: State) -> date:
+    """The day on which it was entered, in UTC, by the clock that was."""
+    return datetime.fromtimestamp(int(entry.time_ns) / 1e9, UTC).date()
 
 
 def contradictions(
-    order: Order,
+    order: AnyOrder,
     upto: Mapping[str, int],
     holds: Iterable[Hold],
     last_hold: int | UnsetType,
@@ -77,12 +93,12 @@ def contradictions(
         last_hold: number of the last hold or release.
         ordered_on: the day on which it is entered, in UTC.
     """
-    day, last = date.fromisoformat(order.day), last_seq(order)
-    if last > upto.get(order.receiver, 0):
+    if not isinstance(order, ContentRetention) and (last := last_seq(order)) > upto.get(order.receiver, 0):
         yield f"destroys {order.receiver}/{last} or some of it, which was not stored yet"
-    is_early = isinstance(order, Retention) and (ordered_on - day).days <= order.term_days
-    if isinstance(order, Retention) and (is_early or order.term_days < order.floor_days):
+    if isinstance(order, Retention) and (is_early(order, ordered_on) or order.term_days < order.floor_days):
         yield f"destroys {order.day} before {order.term_days} days were over, of {order.floor_days} at least"
+    if isinstance(order, ContentRetention) and is_early(order, ordered_on):
+        yield f"destroys contents of {order.day} before {order.term_days} days were over"
     standing = list(holds)
     for hold in standing:
         if keeps(hold, order):

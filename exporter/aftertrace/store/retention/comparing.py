@@ -11,7 +11,7 @@ import polars as pl
 from aftertrace.store.errors import AftertraceError
 from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.ledger.entries import Hold
-from aftertrace.store.ledger.orders import Compared, Order, keeps
+from aftertrace.store.ledger.orders import AnyOrder, Compared, Order, keeps
 from aftertrace.store.retention.contents import kept
 from aftertrace.store.retention.plan import Held, is_held
 from aftertrace.store.retention.taking import taking
@@ -35,7 +35,7 @@ class Comparing:
         self._telling = telling
         self._key = key
 
-    def __call__(self, orders: Sequence[Order | ContentRetention], holds: Sequence[Hold]) -> Compared | None:
+    def __call__(self, orders: Sequence[AnyOrder], holds: Sequence[Hold]) -> Compared | None:
         """Whether any of some holds keeps any of what orders of one act name, as `orders.Compare`: they are all of
         rows or all of contents.
         """
@@ -46,7 +46,8 @@ class Comparing:
             told = list(self._telling(of_records)) if of_records and self._telling is not None else []
             told += [Held(hold.why, hold=hold) for hold in holds if hold.of not in ("run", "agent")]
             if contents := [order for order in orders if isinstance(order, ContentRetention)]:
-                return Compared(((),) * len(contents), self._keeping(contents, told))
+                keeping = next((hold for hold in holds for order in contents if keeps(hold, order)), None)
+                return Compared(((),) * len(contents), keeping or self._keeping(contents, told))
             return self._compared([order for order in orders if isinstance(order, Order)], holds, told)
         except AftertraceError as refusal:
             return Compared((), untold=str(refusal))

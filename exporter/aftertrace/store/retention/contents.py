@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,9 +23,10 @@ from msgspec import UNSET, UnsetType
 from aftertrace.store import durable
 from aftertrace.store.blobs import reference
 from aftertrace.store.blobs.sweeping import ASIDE, OPEN_DAYS
-from aftertrace.store.ledger import acts, files
+from aftertrace.store.ledger import files
 from aftertrace.store.ledger.contents import BLOBS, ContentRetention, ContentsPart, RetainingContents
 from aftertrace.store.ledger.entries import Retained, text_of
+from aftertrace.store.retention.keeping import Keeping
 from aftertrace.store.retention.plan import Held, is_held
 from aftertrace.store.retention.policy import FOR_EVER
 from aftertrace.store.schema import PARTITION
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from aftertrace.store.snapshot import Snapshot
 
 CONTENT_DAYS: Final = 30
+_LOOK_S: Final = 5.0
+"""How often is looked whether an order that waits can go on."""
 _log = logging.getLogger(__name__)
 
 
@@ -163,6 +168,9 @@ class DestroyingContents:
     def __init__(self, layout: Layout) -> None:
         """Of a store."""
         self._layout = layout
+        self._keeping = Keeping()
+        self._waited_s = -math.inf
+        """When an order waited the last time."""
 
     def go_on(self, ledger: Ledger) -> None:
         """Destroy what is ordered and signed. A crash in between leaves an order that is gone on with.
@@ -171,23 +179,26 @@ class DestroyingContents:
             OSError: the disk does not let it go.
         """
         orders = _pending(ledger.acts)
-        signed = files.signed_size(self._layout) if orders else 0
+        if not orders or time.monotonic() - self._waited_s < _LOOK_S:
+            return
+        signed = files.signed_size(self._layout)
         for ident, found in orders.items():
-            if found[-1].number >= signed or self._waits(found[0].number, ledger):
-                continue
             ordered = [each.act for each in found if isinstance(each.act, ContentRetention)]
+            if found[-1].number >= signed or self._waits(ident, ordered, ledger):
+                continue
             gone = sum(self._destroy(act) for act in ordered)
             for day in {date.fromisoformat(act.day) for act in ordered}:
                 self._close(day)
             ledger.record([Retained(id=ident, uid=ordered[0].uid, files=gone)])
             _log.info("destroyed contents that %s ordered", ident)
 
-    def _waits(self, number: int, ledger: Ledger) -> bool:
-        """Whether anything that was held since an entry holds, here or in a lake; or nobody can tell."""
-        if not acts.holds(each for each in ledger.acts if each.number > number):
-            ledger.take_over()
-        since = acts.holds(each for each in ledger.acts if each.number > number)
-        return bool(since) or ledger.unread is not None
+    def _waits(self, ident: str, ordered: Sequence[ContentRetention], ledger: Ledger) -> bool:
+        """Whether anything that is held, here or in a lake, keeps any of an order; or nobody can tell."""
+        found = self._keeping.of(ident, ordered, ledger)
+        if found is not None:
+            self._waited_s = time.monotonic()
+            _log.info("%s waits: %s", ident, found if isinstance(found, str) else f"hold {found.id} keeps some of it")
+        return found is not None
 
     def _destroy(self, act: ContentRetention) -> int:
         day, gone = date.fromisoformat(act.day), 0

@@ -30,7 +30,6 @@ from typing import Final
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-from msgspec import UnsetType
 
 from aftertrace.store import derived, durable, lock, parquet, spares, wal_reader
 from aftertrace.store.blobs.sweeping import Sweeping
@@ -39,12 +38,13 @@ from aftertrace.store.compaction import listed, vacuum
 from aftertrace.store.errors import Corrupt, Held
 from aftertrace.store.folder import read_store_key
 from aftertrace.store.layout import Layout, SegmentName, segments
-from aftertrace.store.ledger import acts, files
+from aftertrace.store.ledger import files
 from aftertrace.store.ledger.acts import Recorded
 from aftertrace.store.ledger.covering import Ledger
-from aftertrace.store.ledger.entries import Erasure, Retained, Retention, Withdrawn
+from aftertrace.store.ledger.entries import Erasure, Hold, Retained, Retention, Withdrawn
 from aftertrace.store.ledger.orders import Order, last_seq
 from aftertrace.store.objects import objects_of
+from aftertrace.store.retention.keeping import Keeping
 from aftertrace.store.retention.taking import Taking, taking
 from aftertrace.store.schema import PARTITION, TABLES
 from aftertrace.store.snapshot import collected
@@ -67,8 +67,7 @@ class Destroying:
         self._grace_s = grace_s
         self._taken: set[str] = set()
         """Orders whose rows no reader sees any more."""
-        self._free: dict[str, int | UnsetType] = {}
-        """By order, number of the last hold or release up to which nothing keeps any of it."""
+        self._keeping = Keeping()
         self._forgotten: set[str] = set()
         """Those of which nothing is left in what was derived."""
         self._files: dict[str, int] = {}
@@ -108,21 +107,15 @@ class Destroying:
 
     def _is_kept(self, ident: str, order: Ordered, tables: Mapping[str, TableWriter], ledger: Ledger) -> bool:
         """Whether a hold keeps any of an order, which is withdrawn then; or nobody can tell."""
-        ledger.take_over()
-        last, holds = acts.last_hold(ledger.acts), acts.holds(ledger.acts)
-        if ledger.unread is None and (not holds or self._free.get(ident, -1) == last):
-            return False
-        found = ledger.compare(order.entries, holds)
-        if found is None or found.untold is not None:
-            _log.warning("%s waits: %s", ident, "nobody here can tell what is held" if found is None else found.untold)
-            return True
-        if found.keeps is None:
-            self._free[ident] = last
-            return False
+        found = self._keeping.of(ident, order.entries, ledger)
+        if not isinstance(found, Hold):
+            if found is not None:
+                _log.warning("%s waits: %s", ident, found)
+            return found is not None
         day, gone = _reached(order.entries, tables)
-        ledger.record([Withdrawn(id=ident, uid=order.entries[0].uid, hold=found.keeps.id, day=day, gone=gone)])
+        ledger.record([Withdrawn(id=ident, uid=order.entries[0].uid, hold=found.id, day=day, gone=gone)])
         self._taken.discard(ident)
-        _log.warning("withdrew what %s ordered: hold %s keeps some of it", ident, found.keeps.id)
+        _log.warning("withdrew what %s ordered: hold %s keeps some of it", ident, found.id)
         return True
 
     def _take(self, ident: str, order: Ordered, tables: Mapping[str, TableWriter], ledger: Ledger) -> bool:

@@ -61,6 +61,7 @@ class Account:
             where = f"{self.name} entry {number}"
             if self._lost:
                 self._find_again(entry)
+            self.orders.heed(entry, findings)
             self._take(number, entry, where, findings)
             if (entry.upto, entry.versions, entry.last_act) != (self._upto, self._versions, self._last_act):
                 findings.add("ledger_contradicts", where, "does not say what the entries before it add up to")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -16,6 +16,8 @@ from aftertrace.store.errors import Corrupt
 from aftertrace.store.folder import read_store_key
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.contents import ContentRetention
+from aftertrace.store.ledger.entries import Hold, Retained
+from aftertrace.store.ledger.orders import day_of, is_of
 from aftertrace.store.verify.report import Findings
 
 _TOLD_AT_MOST: Final = 100
@@ -33,6 +35,18 @@ class DestroyedDay:
 
 
 @dataclass(slots=True)
+class _Ordered:
+    """What an entry names."""
+
+    where: str
+    day: str
+    """Of receipt."""
+    names: frozenset[str]
+    holds: dict[str, Hold]
+    """By id, what held when it was entered, and when it was done."""
+
+
+@dataclass(slots=True)
 class DestroyedContents:
     """What a ledger says of contents that were destroyed, as names of references."""
 
@@ -42,21 +56,26 @@ class DestroyedContents:
     """They are."""
     days: dict[str, DestroyedDay] = field(default_factory=dict)
     """By day of receipt, as the ledger has it; of those of which something was ordered."""
-    _by_order: dict[str, set[str]] = field(default_factory=dict)
+    entries: list[_Ordered] = field(default_factory=list)
+    _open: dict[str, list[_Ordered]] = field(default_factory=dict)
+    """By order, entries of those that are not done."""
 
-    def order(self, entry: ContentRetention, ordered_on: date) -> None:
-        """Know what an entry names, which was made on a day in UTC."""
-        names = {f"{entry.day}/{digest}" for digest in entry.blobs}
-        self._by_order.setdefault(entry.id, set()).update(names)
+    def order(self, entry: ContentRetention, where: str, holds: Iterable[Hold]) -> None:
+        """Know what an entry names, where it is, and what held then."""
+        names = frozenset(f"{entry.day}/{digest}" for digest in entry.blobs)
+        told = _Ordered(where, entry.day, names, {hold.id: hold for hold in holds})
+        self.entries.append(told)
+        self._open.setdefault(entry.id, []).append(told)
         self.ordered |= names
-        self.days.setdefault(entry.day, DestroyedDay(ordered_on))
+        self.days.setdefault(entry.day, DestroyedDay(day_of(entry)))
 
-    def finish(self, ident: str, done_on: date) -> None:
-        """Know that all of an order is gone, by an entry of a day in UTC."""
-        gone = self._by_order.pop(ident, set())
-        self.done |= gone
-        for day in {name.partition("/")[0] for name in gone}:
-            self.days[day].done_on = done_on
+    def finish(self, entry: Retained, holds: Iterable[Hold]) -> None:
+        """Know that all of an order is gone, and what held by then."""
+        held = {hold.id: hold for hold in holds}
+        for told in self._open.pop(entry.id, ()):
+            told.holds.update(held)
+            self.done |= told.names
+            self.days[told.day].done_on = day_of(entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +83,8 @@ class Referred:
     """What some records refer to."""
 
     references: tuple[Reference, ...] = ()
+    senders: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By name of a reference, who sent records that have it."""
     unchecked: str | None = None
     """Why that is not known; None where it is."""
     has_likeness: bool = False
@@ -77,16 +98,24 @@ def referred(layout: Layout, evidence: pa.Table) -> Referred:
     if not rows.num_rows:
         return Referred()
     rows = rows.filter(pc.is_in(rows.column("receiver"), pa.array(layout.receivers(), pa.string())))
-    records = rows.filter(pc.match_substring(rows.column("record"), BEGINS)).column("record").to_pylist()
-    if not records:
+    rows = rows.filter(pc.match_substring(rows.column("record"), BEGINS))
+    if not rows.num_rows:
         return Referred()
     try:
         key = read_store_key(layout)
     except (Corrupt, PermissionError) as failure:
         return Referred(unchecked=str(failure))
-    texts = [record.decode("utf-8", "replace") for record in records]
-    told = {of.name: of for text in texts for _, of in reference.found(text, key)}
-    return Referred(tuple(told.values()), has_likeness=any(map(reference.is_like, texts)))
+    told: dict[str, Reference] = {}
+    senders: dict[str, set[str]] = {}
+    has_likeness = False
+    for record, source in zip(*(rows.column(name).to_pylist() for name in ("record", "source")), strict=True):
+        text = record.decode("utf-8", "replace")
+        has_likeness = has_likeness or reference.is_like(text)
+        for _, of in reference.found(text, key):
+            told[of.name] = of
+            senders.setdefault(of.name, set()).add(source or "")
+    sent = {name: frozenset(found) for name, found in senders.items()}
+    return Referred(tuple(told.values()), sent, has_likeness=has_likeness)
 
 
 class References:
@@ -97,11 +126,14 @@ class References:
         self._layout = layout
         self._findings = findings
         self._found: dict[str, Reference] = {}
+        self._senders: dict[str, frozenset[str]] = {}
         self._is_unchecked = False
 
     def take(self, told: Referred) -> None:
         """Know what was found in a file."""
         self._found.update({of.name: of for of in told.references})
+        for name, senders in told.senders.items():
+            self._senders[name] = self._senders.get(name, frozenset()) | senders
         if told.unchecked is not None and not self._is_unchecked:
             self._findings.add("unchecked", self._layout.blobs.name, f"blobs are not looked at: {told.unchecked}")
             self._is_unchecked = True
@@ -130,9 +162,18 @@ class References:
         self._tell("blob_differs", differing, "not the content that its record refers to")
         if gone:
             self._findings.add("contents_destroyed", "blobs", f"{gone} contents are destroyed, as the ledger says")
-
+        self._check_held(destroyed)
         if is_whole:
             self._check_days(destroyed.days)
+
+    def _check_held(self, destroyed: DestroyedContents) -> None:
+        """Tell of orders for what a hold of a source or tenant keeps: the records that refer to it are there."""
+        for ordered in destroyed.entries:
+            named = [self._senders[name] for name in ordered.names & self._senders.keys()] if ordered.holds else []
+            for hold in ordered.holds.values():
+                if any(is_of(hold, senders) for senders in named):
+                    message = f"destroys contents that hold {hold.id} of {hold.of} {hold.name} keeps, as records tell"
+                    self._findings.add("ledger_contradicts", ordered.where, message)
 
     def _check_days(self, days: Mapping[str, DestroyedDay]) -> None:
         """What people are told of contents that are not there any more is what the ledger has."""

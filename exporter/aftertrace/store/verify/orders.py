@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date
 from itertools import chain
 
 from msgspec import UNSET, UnsetType
 
 from aftertrace.store.commits import SEQUENCED
-from aftertrace.store.ledger import contents
 from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.ledger.entries import Erasure, Hold, Release, Retained, Retention, Withdrawn
 from aftertrace.store.ledger.erased import Erased
-from aftertrace.store.ledger.orders import Order, contradictions, held_days, keeps, last_seq
-from aftertrace.store.ledger.state import Act
+from aftertrace.store.ledger.orders import AnyOrder, Order, contradictions, day_of, is_early, keeps, last_seq
+from aftertrace.store.ledger.state import Act, State
 from aftertrace.store.verify.contents import DestroyedContents
 from aftertrace.store.verify.expected import Expected
 from aftertrace.store.verify.report import Findings
@@ -25,7 +24,7 @@ from aftertrace.store.verify.report import Findings
 class _Placed:
     """An entry of an order, and its place."""
 
-    order: Order
+    order: AnyOrder
     number: int
     where: str
     tables: tuple[str, ...] = SEQUENCED
@@ -50,7 +49,12 @@ class Orders:
     """By id, what is to be destroyed, and is not yet."""
     _partly: list[_Placed] = field(default_factory=list)
     """Of orders that were withdrawn within a day, what was gone of it."""
-    _known: list[_Placed] = field(default_factory=list)
+    _known: list[tuple[Order, str]] = field(default_factory=list)
+    """Orders of rows, and where they are."""
+    _by_term: list[_Placed] = field(default_factory=list)
+    """What a term made over, by the time of its entry."""
+    _over_ns: int = 0
+    """The latest of these times."""
     _withdrawn: dict[str, tuple[Withdrawn, str]] = field(default_factory=dict)
     """By id, orders that were carried out no further, and where that is said."""
 
@@ -63,85 +67,96 @@ class Orders:
             self._last_hold = number
             if self._holds.pop(entry.hold, None) is None and is_whole:
                 findings.add("ledger_contradicts", where, f"releases {entry.hold}, which does not hold")
-        elif isinstance(entry, Retention | Erasure):
+        elif isinstance(entry, AnyOrder):
             self._order(_Placed(entry, number, where), findings, is_whole=is_whole)
-        elif isinstance(entry, ContentRetention):
-            self._order_contents(entry, where, findings)
         elif isinstance(entry, Withdrawn):
             self._withdraw(entry, where, findings, is_whole=is_whole)
         elif isinstance(entry, Retained):
             self._finish(entry, where, findings)
 
     def holds(self) -> list[Hold]:
-        """What holds, after all entries."""
+        """What holds, by all entries so far."""
         return [hold for _, hold in self._holds.values()]
+
+    def heed(self, entry: State, findings: Findings) -> None:
+        """Look at the time of an entry behind orders: one by which a term was not over contradicts them."""
+        if int(entry.time_ns) >= self._over_ns:
+            return
+        day = day_of(entry)
+        for placed in [placed for placed in self._by_term if is_early(placed.order, day)]:
+            message = f"destroys {placed.order.day} by a clock that was ahead: an entry behind it is of {day}"
+            findings.add("ledger_contradicts", placed.where, message)
+            self._by_term.remove(placed)
 
     def tell(self, findings: Findings) -> None:
         """Tell what is gone, or is to go, after all entries."""
-        for placed in self._known:
-            order, (back, _) = placed.order, self._withdrawn.get(placed.order.id, (None, ""))
+        for order, said in self._known:
+            back, _ = self._withdrawn.get(order.id, (None, ""))
             if back is not None and order.day > back.day:
                 continue
             gone = back.gone if back is not None and order.day == back.day else tuple(SEQUENCED)
             if gone:
                 code, what = _said(order, gone)
-                message = f"{what}, recorded in {placed.where}: {order.by}, {order.why}"
+                message = f"{what}, recorded in {said}: {order.by}, {order.why}"
                 findings.add(code, f"{order.receiver} {order.day}", message)
         for back, where in self._withdrawn.values():
             message = f"hold {back.hold} came: what it names of {back.day} and later stays, recorded in {where}"
             findings.add("withdrawn", f"order {back.id}", message)
 
     def _order(self, placed: _Placed, findings: Findings, *, is_whole: bool) -> None:
-        order, expected = placed.order, self.receivers.get(placed.order.receiver)
-        upto = {} if expected is None else {order.receiver: expected.last_seq}
-        ordered_on = _day_of(order)
+        order = placed.order
+        upto = {name: expected.last_seq for name, expected in self.receivers.items()}
         holds = self.holds()
         last_hold = self._last_hold if is_whole else order.compared
-        for what in contradictions(order, upto, holds, last_hold, ordered_on):
+        found = list(contradictions(order, upto, holds, last_hold, day_of(order)))
+        for what in found:
             findings.add("ledger_contradicts", placed.where, what)
-        if expected is None or last_seq(order) > expected.last_seq:
+        if not found and not isinstance(order, Erasure):
+            self._by_term.append(placed)
+            self._over_ns = max(self._over_ns, int(order.time_ns))
+        if isinstance(order, ContentRetention):
+            self.contents.order(order, placed.where, holds)
+        elif last_seq(order) > upto.get(order.receiver, 0):
             return
+        else:
+            self._known.append((order, placed.where))
         if isinstance(order, Erasure):
             self.erased.order(order)
         elif strange := self._mark(placed, is_done=False):
             message = f"destroys {strange} requests that are not of {order.day}"
             findings.add("ledger_contradicts", placed.where, message)
         self._open.setdefault(order.id, []).append(placed)
-        self._known.append(placed)
-
-    def _order_contents(self, entry: ContentRetention, where: str, findings: Findings) -> None:
-        ordered_on = _day_of(entry)
-        for what in contents.contradictions(entry, held_days(self.holds()), ordered_on):
-            findings.add("ledger_contradicts", where, what)
-        self.contents.order(entry, ordered_on)
 
     def _withdraw(self, entry: Withdrawn, where: str, findings: Findings, *, is_whole: bool) -> None:
-        if entry.id not in self._open or entry.hold not in self._holds:
+        ordered = self._open.get(entry.id, [])
+        # Contents wait for what holds.
+        is_of_rows = bool(ordered) and not any(isinstance(placed.order, ContentRetention) for placed in ordered)
+        if not is_of_rows or entry.hold not in self._holds:
             if is_whole:
                 message = f"withdraws {entry.id} for hold {entry.hold}, and one of them is none"
                 findings.add("ledger_contradicts", where, message)
             return
         self._withdrawn[entry.id] = entry, where
         self.erased.withdraw(entry)
-        ordered = self._open[entry.id]
         self._open[entry.id] = [placed for placed in ordered if placed.order.day < entry.day]
         back = [placed for placed in ordered if placed.order.day >= entry.day]
         self._partly += [
             replace(placed, tables=entry.gone) for placed in back if entry.gone and placed.order.day == entry.day
         ]
-        for placed in back:
-            if isinstance(placed.order, Retention):
-                for first, last in placed.order.requests:
-                    self.receivers[placed.order.receiver].unmark(first, last)
+        days = set()
+        for order in (placed.order for placed in back):
+            if isinstance(order, Retention):
+                days.add((order.receiver, order.day))
+                for first, last in order.requests:
+                    self.receivers[order.receiver].unmark(first, last)
         # Another order may name some of it too, and have taken it, or take it yet.
-        days = {(placed.order.receiver, placed.order.day) for placed in back}
         for placed in (*self._partly, *chain.from_iterable(self._open.values())):
-            if (placed.order.receiver, placed.order.day) in days:
+            if isinstance(order := placed.order, Retention) and (order.receiver, order.day) in days:
                 self._mark(placed, is_done=False)
 
     def _finish(self, entry: Retained, where: str, findings: Findings) -> None:
         self.erased.finish(entry.id)
-        self.contents.finish(entry.id, _day_of(entry))
+        self.contents.finish(entry, self.holds())
         for placed in self._open.pop(entry.id, ()):
             order = placed.order
             if entry.id not in self._withdrawn:
@@ -163,11 +178,6 @@ class Orders:
         for number, hold in self._holds.values():
             if number > placed.number and keeps(hold, placed.order):
                 yield hold
-
-
-def _day_of(entry: Act) -> date:
-    """On which an entry was made, in UTC."""
-    return datetime.fromtimestamp(int(entry.time_ns) / 1e9, UTC).date()
 
 
 def _said(order: Order, gone: tuple[str, ...]) -> tuple[str, str]:
