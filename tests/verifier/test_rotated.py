@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.conftest import command
 from tlog.go_program import CannotBuild, built
 
+from aftertrace.analyzer.packets import making
 from aftertrace.store.layout import Layout
 from aftertrace.tlog.checkpoint import Checkpoint
 from aftertrace.tlog.keys import SignerKey, VerifierKey
+from aftertrace.tlog.merkle import leaf_hash
 from aftertrace.tlog.note import Note
 from aftertrace.tlog.proof_file import ProofFile
 from aftertrace.verifier import layout
-from aftertrace.verifier.command import report_lines
+from aftertrace.verifier.command import main, report_lines
 from aftertrace.verifier.verify import PacketReport, verify_packet
 
 from .packed import MINE, Packed, codes, exported, rebagged, stored, unpacked, verdicts
@@ -137,3 +141,103 @@ def test_a_key_that_went_signs_no_packet(rotated: Rotated, tmp_path: Path) -> No
     rebagged(folder)
     report = verify_packet(folder, list(rotated.keys))
     assert ("key_retired" in codes(report), report.verdicts["authenticity"]) == (True, "broken")
+
+
+def making_then(do: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Something that is done when a packet is made, and its export is not entered."""
+    whole = making.make
+
+    def make(*arguments: Any) -> making.Made:
+        made = whole(*arguments)
+        do()
+        return made
+
+    monkeypatch.setattr(making, "make", make)
+
+
+def rotated_while(packet: Path, times: int, monkeypatch: pytest.MonkeyPatch) -> tuple[Packed, list[VerifierKey]]:
+    """A packet in the making of which another key took the place of one so many times; and all keys, in order."""
+    data = stored(packet.parent)
+    keys = [VerifierKey.parse((data / "ledger" / "key").read_text().strip())]
+
+    def rotate() -> None:
+        for _ in range(times):
+            ended = command("seal", "--data", data, "--rotate")
+            assert ended.code == 0, ended.err
+            keys.append(VerifierKey.parse((data / "ledger" / "key").read_text().strip()))
+
+    with monkeypatch.context() as patch:
+        making_then(rotate, patch)
+        return exported(data, packet, f"run-{MINE}"), keys
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_packet_in_the_making_of_which_another_key_came_verifies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Its checkpoint is of the old key, its receipt of the new one: entries in between lead there. It says which."""
+    packed, keys = rotated_while(tmp_path / "packet.zip", times, monkeypatch)
+    for known in ([keys[0]], keys):
+        report = verify_packet(packed.file, known)
+        assert (verdicts(report), found_in(report)) == (HOLD, ["key_rotated"] * times)
+        assert report.receipt is not None
+    assert main([str(packed.file), "--key", str(keys[0])]) == 0
+
+
+def test_a_receipt_of_another_key_than_the_entries_name_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the entry nobody is led; with it, neither to the old key nor to that of whoever forges."""
+    packed, (old, new) = rotated_while(tmp_path / "packet.zip", 1, monkeypatch)
+    folder = unpacked(packed.file, tmp_path)
+    receipt, (between,) = folder / layout.RECEIPT, folder.glob("receipt.*.rotation")
+    content, led = receipt.read_bytes(), between.read_bytes()
+    between.unlink()
+    assert codes(verify_packet(folder, [old])) == {"receipt_differs"}
+    # Who has the new key from elsewhere needs nobody to lead there.
+    assert codes(verify_packet(folder, [old, new])) == set()
+    between.write_bytes(led)
+    between.rename(folder / layout.receipt_rotation(ProofFile.parse(led).index + 1))
+    assert codes(verify_packet(folder, [old])) == {"receipt_differs"}
+    (moved,) = folder.glob("receipt.*.rotation")
+    moved.rename(between)
+    stranger = SignerKey(old.name, bytes(32))
+    proof, entry = ProofFile.parse(content), ProofFile.parse(led)
+    signed = Checkpoint.parse(proof.checkpoint.text).signed(stranger)
+    for path, each in ((receipt, proof), (between, entry)):
+        path.write_bytes(bytes(ProofFile(each.index, each.hashes, signed, each.extra)))
+    assert codes(verify_packet(folder, [old])) == {"receipt_differs"}
+
+
+def test_nobody_is_led_over_a_lost_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So there is no packet: made again, it is of one key."""
+    data = stored(tmp_path)
+
+    def lose() -> None:
+        (data / "sealer" / "key").unlink()
+        ended = command("seal", "--data", data, "--lost-key")
+        assert ended.code == 0, ended.err
+
+    with monkeypatch.context() as patch:
+        making_then(lose, patch)
+        ended = command("packet", f"run-{MINE}", "--data", data, "--out", tmp_path / "packet.zip")
+    assert ended.code != 0
+    assert "the key that signs was lost since it was begun; make it again" in ended.err
+    assert not (tmp_path / "packet.zip").exists()
+    packed = exported(data, tmp_path / "packet.zip", f"run-{MINE}")
+    assert codes(verify_packet(packed.file, [packed.key])) == {"key_lost"}
+
+
+def test_a_key_that_went_signs_no_receipt(rotated: Rotated, tmp_path: Path) -> None:
+    """Somebody has a copy of it: as of now, as of before it went, and for entries that another key has signed."""
+    folder = unpacked(rotated.after.file, tmp_path)
+    receipt = folder / layout.RECEIPT
+    proof = ProofFile.parse(receipt.read_bytes())
+    signed = Checkpoint.parse(proof.checkpoint.text)
+    receipt.write_bytes(bytes(ProofFile(proof.index, proof.hashes, signed.signed(rotated.old), proof.extra)))
+    for known in rotated.keys:
+        assert codes(verify_packet(folder, [known])) == {"key_retired"}
+    alone = Checkpoint(signed.origin, 1, leaf_hash(proof.extra or b"")).signed(rotated.old)
+    receipt.write_bytes(bytes(ProofFile(0, (), alone, proof.extra)))
+    for known in rotated.keys:
+        assert codes(verify_packet(folder, [known])) == {"receipt_differs"}

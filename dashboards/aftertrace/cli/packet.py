@@ -131,9 +131,12 @@ def packet(
         entered = _until(layout, lambda ledger: ledger.export(act, before.size))
         if entered is not None:
             ledger, index = entered
-            if ledger.key != before.key:
-                raise Unavailable("packet: another key signs since it was begun, expected one for all; make it again")
             bag.add(inside.RECEIPT, bytes(ledger.proof(index)))
+            # Another key may have come meanwhile: whoever has the packet is led to it, but not over one that was lost.
+            for number in (entry for entry in ledger.rotations() if entry >= made.entries):
+                bag.add(inside.receipt_rotation(number), bytes(ledger.proof(number)))
+                if ledger.is_break(number):
+                    raise Unavailable("packet: the key that signs was lost since it was begun; make it again")
         if target.suffix == ".zip":
             bag.write_archive(target)
         else:

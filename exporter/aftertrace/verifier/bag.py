@@ -58,7 +58,7 @@ def check(members: Members, findings: Findings) -> None:
     payload = _listed(members, layout.MANIFEST, findings)
     named = {**(payload or {}), **(tags or {})}
     for name in sorted(named.keys() | members.sizes.keys()):
-        if name in (layout.TAG_MANIFEST, layout.RECEIPT):
+        if name == layout.TAG_MANIFEST or layout.is_of_receipt(name):
             continue
         if name not in members.sizes:
             findings.add("file_missing", name, "no file, expected the one that the manifest names")

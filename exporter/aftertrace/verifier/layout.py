@@ -5,6 +5,7 @@
     bagit.txt, bag-info.txt, manifest-sha256.txt, tagmanifest-sha256.txt
     README.txt                              how to check it
     receipt.tlog-proof                      that its export is in the ledger; beside the manifests, since it names them
+    receipt.<entry>.rotation                an entry that names another key that signs, while the packet was made
     data/packet.json                        what it is, what it holds, and what it does not (`about`)
     data/index.html                         the page to begin with
     data/runs/<run>/record.html, .json      the run record: the page, and the same for programs
@@ -41,6 +42,7 @@ COUNTS: Final = "data/population/near-misses.json"
 _PROOF: Final = re.compile(r"data/ledgers/([1-9][0-9]{0,2})/([0-9]{12,19})\.tlog-proof", re.ASCII)
 _ROTATION: Final = re.compile(r"data/ledgers/([1-9][0-9]{0,2})/([0-9]{12,19})\.rotation", re.ASCII)
 _CONSISTENCY: Final = re.compile(r"data/ledgers/([1-9][0-9]{0,2})/([0-9]{12,19})\.consistency", re.ASCII)
+_RECEIPT_ROTATION: Final = re.compile(r"receipt\.([0-9]{12,19})\.rotation", re.ASCII)
 _OTHERS: Final = re.compile(
     r"data/(?:packet\.json|index\.html|configuration\.json|evidence/(?:evidence|spans|events|resources|scopes|requests)\.jsonl"
     r"|runs/[0-9a-f]{16}/(?:record\.html|record\.json|records\.txt)|ledgers/[1-9][0-9]{0,2}/(?:checkpoint|key)"
@@ -74,6 +76,11 @@ def rotation(number: int, index: int) -> str:
     return ledger(number, f"{index:012d}.rotation")
 
 
+def receipt_rotation(index: int) -> str:
+    """Where the proof of one is that came between the packet's checkpoint and its receipt."""
+    return f"receipt.{index:012d}.rotation"
+
+
 def consistency(number: int, size: int) -> str:
     """Where the proof is that a ledger goes on from its first entries."""
     return ledger(number, f"{size:012d}.consistency")
@@ -92,6 +99,17 @@ def proof_of(name: str) -> tuple[int, int] | None:
 def rotation_of(name: str) -> tuple[int, int] | None:
     """The inverse of `rotation`; None for another name."""
     return _parsed(_ROTATION, name)
+
+
+def receipt_rotation_of(name: str) -> int | None:
+    """The inverse of `receipt_rotation`; None for another name."""
+    match = _RECEIPT_ROTATION.fullmatch(name)
+    return int(match[1]) if match is not None and receipt_rotation(int(match[1])) == name else None
+
+
+def is_of_receipt(name: str) -> bool:
+    """Whether a file tells of the export, and so is in no manifest."""
+    return name == RECEIPT or receipt_rotation_of(name) is not None
 
 
 def consistency_of(name: str) -> tuple[int, int] | None:

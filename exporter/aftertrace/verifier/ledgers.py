@@ -116,8 +116,16 @@ def compare(members: Members, ledgers: Sequence[Ledger], kept: Sequence[tuple[st
             _compare(members, ledger, older, where, findings)
 
 
-def check_receipt(members: Members, ledgers: Sequence[Ledger], findings: Findings) -> int | None:
+def check_receipt(
+    members: Members, ledgers: Sequence[Ledger], keys: Sequence[VerifierKey], findings: Findings
+) -> int | None:
     """Look for the entry of the packet's own export: pages, answers and counts are signed by it alone.
+
+    Args:
+        members: of the packet.
+        ledgers: of it, as they were found.
+        keys: as for `open_ledger`.
+        findings: what speaks against it.
 
     Returns:
         The index of the entry; None where there is none.
@@ -129,16 +137,49 @@ def check_receipt(members: Members, ledgers: Sequence[Ledger], findings: Finding
         return None
     try:
         receipt = ProofFile.parse(content(members, where, MAX_BYTES))
-        origin = Checkpoint.parse(receipt.checkpoint.text).origin
-        keys = [ledger.keys[-1] for ledger in ledgers if ledger.keys and ledger.keys[-1].name == origin]
-        receipt.checkpoint.verified(*keys)
+        _check_signed(members, receipt, ledgers, keys, findings)
         exported = parse_export(_proven(receipt))
         if exported != sha256(content(members, layout.TAG_MANIFEST, MAX_BYTES)).digest():
             raise Invalid(f"tells of another packet than this, expected the digest of {layout.TAG_MANIFEST}")
+    except Retired as refusal:
+        findings.add("key_retired", where, str(refusal))
+        return None
     except Invalid as refusal:
         findings.add("receipt_differs", where, str(refusal))
         return None
     return receipt.index
+
+
+def _check_signed(
+    members: Members, receipt: ProofFile, ledgers: Sequence[Ledger], keys: Sequence[VerifierKey], findings: Findings
+) -> None:
+    """Check that a receipt is signed by the key in force at its size, to which that of its ledger leads.
+
+    Raises:
+        Retired: by one that had gone by then.
+        Invalid: by another one, or it is of another log, or of before the packet was made.
+    """
+    signed = Checkpoint.parse(receipt.checkpoint.text)
+    ledger = next((each for each in ledgers if each.checkpoint and each.checkpoint.origin == signed.origin), None)
+    if ledger is None or ledger.checkpoint is None:
+        raise Invalid(f"of the log {signed.origin}, expected that of the packet")
+    if receipt.index < ledger.checkpoint.size:
+        raise Invalid(f"proves entry {receipt.index}, expected one behind the {ledger.checkpoint.size} of the packet")
+    known = list(ledger.chain.rotated)
+    for name in sorted(members.sizes):
+        index = layout.receipt_rotation_of(name)
+        if index is not None:
+            proof = ProofFile.parse(content(members, name, MAX_BYTES))
+            if proof.index != index or bytes(proof.checkpoint) != bytes(receipt.checkpoint):
+                raise Invalid(
+                    f"{name} proves entry {proof.index}, expected {index} under the checkpoint of the receipt"
+                )
+            known.append(Rotated(index, parse_rotation(_proven(proof))))
+    chain = Chain(known)
+    chain.verified(receipt.checkpoint, signed.size, (*keys, *ledger.keys))
+    for entry, code, message in chain.told():
+        if entry >= ledger.checkpoint.size:
+            findings.add(code, layout.receipt_rotation(entry), message)
 
 
 def consistency_file(hashes: Sequence[bytes]) -> bytes:

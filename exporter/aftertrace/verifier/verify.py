@@ -115,7 +115,7 @@ def verify_packet(path: Path, keys: Sequence[VerifierKey] = (), kept: Sequence[t
     if about is not None:
         _check_about(members, about, compared, findings)
     _check_policies(members, compared, findings)
-    receipt = check_receipt(members, ledgers, findings)
+    receipt = check_receipt(members, ledgers, keys, findings)
     counts = compared.counts
     return PacketReport(
         about=about,

@@ -70,6 +70,8 @@ class Made:
     about: About
     digest: bytes
     """Of its last manifest."""
+    entries: int
+    """Of the store's own ledger, that are signed in it."""
 
 
 @dataclass(slots=True)
@@ -122,7 +124,7 @@ def make(bag: BagWriter, source: Source, asked: Asked) -> Made:
     checkpoints = tuple(" · ".join(str(ledger.checkpoint).split()) for ledger in ledgers)
     bag.add(layout.INDEX, html.written(page(about, gathered.sources, checkpoints)).encode())
     identifier = f"{asked.kind} {' '.join(run.run_id for run in about.runs[:3])}"
-    return Made(about, bag.finish(identifier, source.software))
+    return Made(about, bag.finish(identifier, source.software), ledgers[0].size)
 
 
 def _as_of(asked: Asked, ledgers: Sequence[Prover]) -> int:

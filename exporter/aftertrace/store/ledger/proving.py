@@ -25,6 +25,7 @@ from aftertrace.tlog.proof_file import ProofFile
 from aftertrace.tlog.proofs import prove_consistency, prove_inclusion
 from aftertrace.tlog.tiled import TiledTree
 from aftertrace.tlog.tiles import WIDTH, Bundle, entries_in, width_at
+from aftertrace.verifier import rotations
 
 _KEPT_BUNDLES: Final = 8
 
@@ -111,6 +112,18 @@ class Prover:
                 raise self._altered(f"entry {number} leads to a later act")
             number = act.last_act
         return found[::-1]
+
+    def is_break(self, number: int) -> bool:
+        """Whether an entry of `rotations` says that the key before it was lost.
+
+        Raises:
+            Corrupt: it is none, or not signed as it must be.
+        """
+        entry = self.entry(number)
+        try:
+            return rotations.Rotation.parse(entry.note if isinstance(entry, Rotation) else "").is_break
+        except Invalid as refusal:
+            raise self._altered(refusal) from None
 
     def proof(self, index: int) -> ProofFile:
         """The proof of an entry, with the entry in it.
