@@ -115,7 +115,12 @@ FORGINGS: dict[str, tuple[str, Change, str]] = {
     "when it was over": (
         "final",
         lambda rows: rows.with_columns(final_ns=pl.col("from_ns")),
-        "other times than those of its records",
+        "other times or tenants than those of its records",
+    ),
+    "on whose records it rests": (
+        "final",
+        lambda rows: rows.with_columns(tenants=pl.lit(["acme"])),
+        "other times or tenants than those of its records",
     ),
 }
 

@@ -49,13 +49,13 @@ HOSTILE: Final = (
 MARKER: Final = "attacker.example"
 
 
-def make(folder: Path, requests: Iterable[tuple[str, dict[str, Any]]]) -> Path:
-    """Bring requests (signal, OTLP JSON) the whole way into the tables of a store."""
+def make(folder: Path, requests: Iterable[tuple[str, dict[str, Any]]], source: str = "anonymous") -> Path:
+    """Bring requests (signal, OTLP JSON) of a source the whole way into the tables of a store."""
     layout = open_folder(folder)
     prepare = make_prepare(RedactionPolicy(), limits=Limits(), key=store_key(layout))
     with WalWriter(layout, "test") as writer:
         for number, (signal, body) in enumerate(requests):
-            request = Request(signal, "json", json.dumps(body).encode(), "anonymous", RECEIVED_NS + number)  # type: ignore[arg-type]
+            request = Request(signal, "json", json.dumps(body).encode(), source, RECEIVED_NS + number)  # type: ignore[arg-type]
             prepared = prepare(request)
             if prepared.store and prepared.records:
                 writer.append(request, prepared).result()
@@ -131,6 +131,27 @@ def weeks(folder: Path) -> Path:
             yield Ran(at=at, agent="sweeper", tools=("delete_rows", "read_order"), does="delete_rows", is_denied=True)
 
     return make(folder, ((signal, json.loads(body)) for signal, _, body in telemetry(ran())))
+
+
+SECRET: Final = "never shown to others"
+"""What stands in every text of the second tenant."""
+
+
+def of_tenants(folder: Path, *tenants: str) -> Path:
+    """A store of some tenants, each of which sent a week of the same agent in the same traces and under the same ids,
+    and two runs of its own; what the second one sent says so in every text of that, in prompts and in inputs.
+    """
+    for nth, tenant in enumerate(tenants):
+        told = f"{tenant} {SECRET}" if nth else tenant
+        prompt = f"{PROMPT}\nFor {told}."
+        runs = [
+            Ran(at=at, prompt=prompt, is_denied=number % 3 == 0, waited_s=5.0, receipts=number % 2)
+            for number, at in enumerate(days(7, runs=1))
+        ]
+        week = ((signal, json.loads(body.replace(b"Pay it.", told.encode()))) for signal, _, body in telemetry(runs))
+        own = [("logs", _attack(number, told)) for number in (nth, 10 + nth)]
+        make(folder, [*week, *own], f"{tenant}/agents")
+    return folder
 
 
 def edited(folder: Path) -> Path:

@@ -24,13 +24,19 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.quarantine import put_aside
 from aftertrace.store.refusals import refusals
 from aftertrace.store.snapshot import Snapshot
+from aftertrace.store.sources import tenant_of
 
 _MOST_OF_IT: Final = 0.4
 """Where a larger share of the records came since, to tell all runs from all records takes less: none is looked for."""
 
 
 def open_analysis(
-    data: Path, *, now_ns: int | None = None, as_of_ns: int | None = None, inventory: Inventory | None = None
+    data: Path,
+    *,
+    now_ns: int | None = None,
+    as_of_ns: int | None = None,
+    inventory: Inventory | None = None,
+    tenants: frozenset[str] | None = None,
 ) -> Analysis:
     """An analysis of the store in `data`, at the version its tables have now. An empty store has empty tables.
 
@@ -39,14 +45,15 @@ def open_analysis(
         now_ns: the time it is judged at.
         as_of_ns: only what had been received before then is looked at, and it is judged at that time.
         inventory: what people declared.
+        tenants: whose records are read: it tells what it would if nobody else had ever sent any. None: all.
     """
     before = derived.read(Layout(data))
-    pinned = Snapshot.of(data)
+    pinned = Snapshot.of(data, tenants)
     state = kept.current(before, pinned)
     if state is not None:
         new, every = counted(pinned, state.upto)
         state = None if new > _MOST_OF_IT * every else state
-    analysis = _with(inventory, _analysed(tables_of(pinned), _version(pinned), now_ns, as_of_ns))
+    analysis = _with(inventory, pinned, _analysed(tables_of(pinned), _version(pinned), now_ns, as_of_ns))
     return analysis if state is None else replace(analysis, told=Parted(pinned, state, analysis.now_ns, as_of_ns))
 
 
@@ -57,6 +64,7 @@ def open_run(
     now_ns: int | None = None,
     as_of_ns: int | None = None,
     inventory: Inventory | None = None,
+    tenants: frozenset[str] | None = None,
 ) -> tuple[Analysis, str]:
     """An analysis of what one run needs of the store in `data`, and the run's id; what it tells of that run is what
     `open_analysis` tells, but where ids that many calls have lead to more than is read (`places.PLACES_AT_MOST`). Of
@@ -68,13 +76,14 @@ def open_run(
         now_ns: the time it is judged at.
         as_of_ns: as for `open_analysis`.
         inventory: as for `open_analysis`.
+        tenants: as for `open_analysis`.
 
     Raises:
         Invalid: none or several runs answer to it.
         Corrupt: a file of a table is damaged or missing.
     """
     before = derived.read(Layout(data))
-    pinned = Snapshot.of(data)
+    pinned = Snapshot.of(data, tenants)
     state, tables = kept.current(before, pinned), tables_of(pinned)
     found = in_store(pinned, None if state is None else state.indexes)
     if as_of_ns is not None:
@@ -87,19 +96,21 @@ def open_run(
         own = newest(found)
     whole = _analysed(tables, _version(pinned), now_ns, as_of_ns)
     if own is None:
-        analysis = _with(inventory, whole)
+        analysis = _with(inventory, pinned, whole)
         return analysis, analysis.resolve_run(text)
     alone = replace(tables, spans=own.tables.spans, events=own.tables.events)
     analysis = replace(
-        _with(inventory, _analysed(alone, whole.version, whole.now_ns, as_of_ns)),
+        _with(inventory, pinned, _analysed(alone, whole.version, whole.now_ns, as_of_ns)),
         told=Derivation(alone, whole.now_ns, own.identified),
         beside=lambda: around(pinned, state, whole.tables, whole.now_ns, as_of_ns),
     )
     return analysis, analysis.resolve_run(text)
 
 
-def _with(inventory: Inventory | None, analysis: Analysis) -> Analysis:
-    return analysis if inventory is None else replace(analysis, inventory=inventory)
+def _with(inventory: Inventory | None, pinned: Snapshot, analysis: Analysis) -> Analysis:
+    if inventory is None:
+        return analysis
+    return replace(analysis, inventory=inventory if pinned.tenants is None else inventory.of_tenants(pinned.tenants))
 
 
 def _analysed(tables: Tables, version: str, now_ns: int | None, as_of_ns: int | None) -> Analysis:
@@ -117,10 +128,18 @@ def tables_of(pinned: Snapshot) -> Tables:
         spans,
         events,
         evidence,
-        lambda: Noted(refusals(layout), put_aside(layout)),
+        lambda: _noted(layout, pinned.tenants),
         resources,
         Shown(layout) if layout.blobs.is_dir() else None,
     )
+
+
+def _noted(layout: Layout, tenants: frozenset[str] | None) -> Noted:
+    refused = refusals(layout)
+    if tenants is None:
+        return Noted(refused, put_aside(layout))
+    # What is in the quarantine tells of no sender, or of whichever its frame does.
+    return Noted(tuple(each for each in refused if tenant_of(each.source) in tenants))
 
 
 def current_version(data: Path) -> str:
@@ -130,6 +149,8 @@ def current_version(data: Path) -> str:
 
 def _version(pinned: Snapshot) -> str:
     told = [f"{table}:{version}" for table, version in pinned.versions]
+    if pinned.tenants is not None:
+        told.append(f"tenants:{' '.join(sorted(pinned.tenants))}")
     # What was destroyed must not be shown from a cache.
     with suppress(OSError):
         told.append(f"blobs:{pinned.layout.blobs.stat().st_mtime_ns}")

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from aftertrace.store.objects import Objects
     from aftertrace.store.snapshot import Snapshot
 
+_OF_SNAPSHOT: Final = ("receiver", "seq", "source")
+"""What `Snapshot.within` looks at."""
 _CACHED_SNAPSHOTS: Final = 8
 _KEPT_GROUPS: Final = 32
 _MANY_KEYS: Final = 256
@@ -135,7 +137,7 @@ class Reader:
 
         schema, objects = TABLES[table].schema, objects_of(self._snapshot.layout)
         wanted = list(schema.names if columns is None else columns)
-        needed = [name for name in schema.names if name in {*wanted, *columns_of(table), "receiver", "seq"}]
+        needed = [name for name in schema.names if name in {*wanted, *columns_of(table), *_OF_SNAPSHOT}]
         parts = [pa.Table.from_batches([], pa.schema([schema.field(name) for name in needed]))]
         read: list[pa.Table] = []
         for (path, day), groups in self._parts_with(objects, table, self._numbers_of(keys)):

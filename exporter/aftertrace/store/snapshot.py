@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aftertrace.store import commits, lake
 from aftertrace.store.commits import Log
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import polars as pl
     from deltalake import DeltaTable
 
+_ORIGINS: Final = {"resources": "resource_digest", "scopes": "scope_digest"}
+"""Tables that name no source, and by which column of `evidence` their rows are of one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -34,11 +37,17 @@ class Snapshot:
     """By receiver: the last seq that every table has."""
     uneven: bool
     """Whether some table is ahead of another: a drain was between two commits, or was stopped there."""
+    tenants: frozenset[str] | None = None
+    """Whose records are read, by the names of their sources: all others are as if they had never come. None: all."""
     _opened: dict[str, DeltaTable] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def of(cls, data: Path) -> Snapshot:
+    def of(cls, data: Path, tenants: frozenset[str] | None = None) -> Snapshot:
         """Pin the newest version of every table. Needs no lock.
+
+        Args:
+            data: folder of the store.
+            tenants: whose records are read; None: all.
 
         Raises:
             Invalid: `data` holds no store.
@@ -60,6 +69,7 @@ class Snapshot:
             tuple((name, commit.version) for name, commit in newest.items() if commit),
             tuple(watermarks.items()),
             any(seqs != watermarks for seqs in stored),
+            tenants,
         )
 
     @property
@@ -110,13 +120,25 @@ class Snapshot:
                 return None
 
     def within(self, table: str) -> pl.Expr:
-        """Whether a row (`receiver`, `seq`) is up to what every table holds."""
+        """Whether a row (`receiver`, `seq`, `source`) is up to what every table holds, and of those whose records are
+        read.
+        """
         import polars as pl
 
         if not self.uneven or table not in commits.SEQUENCED:
-            return pl.lit(value=True)
+            return self._is_theirs(table)
         stored = [(pl.col("receiver") == receiver) & (pl.col("seq") <= seq) for receiver, seq in self.watermarks]
-        return pl.any_horizontal(stored)
+        return pl.any_horizontal(stored) & self._is_theirs(table)
+
+    def _is_theirs(self, table: str) -> pl.Expr:
+        """Whether a row is of whose records are read; of a table that names no source, every row."""
+        import polars as pl
+
+        if self.tenants is None or "source" not in TABLES[table].schema.names:
+            return pl.lit(value=True)
+        return pl.any_horizontal(
+            pl.lit(value=False), *(pl.col("source").str.starts_with(f"{tenant}/") for tenant in sorted(self.tenants))
+        ).fill_null(value=False)
 
     def scan(self, table: str, *, columns: Sequence[str] | None = None, whole: bool = False) -> pl.LazyFrame:
         """A table's rows, up to the watermark of each receiver; all that it has where the `whole` table is asked for.
@@ -143,6 +165,12 @@ class Snapshot:
             frame = frame.with_columns(**younger) if younger else frame
         if self.uneven and not whole:
             frame = frame.filter(self.within(table))
+        elif self.tenants is not None:
+            frame = frame.filter(self._is_theirs(table))
+        if self.tenants is not None and table in _ORIGINS:
+            # Two tenants may have one and the same; it is told by whoever sent something from there.
+            sent = self.scan("evidence", columns=[_ORIGINS[table]]).unique()
+            frame = frame.join(sent, left_on="digest", right_on=_ORIGINS[table], how="semi")
         return frame if columns is None else frame.select(columns)
 
     def _table(self, table: str) -> DeltaTable | None:

@@ -19,12 +19,23 @@ from aftertrace.store.wire_keys import wire_keys
 
 CLOSED_FOR_NS: Final = 5 * 60 * 10**9
 """What else is sent of a run that told its end comes within this, mostly: derived later, it is derived once."""
-FINALITY: Final = pl.Schema({"run_id": pl.String, "from_ns": pl.Int64, "final_ns": pl.Int64, "due_ns": pl.Int64})
+FINALITY: Final = pl.Schema(
+    {
+        "run_id": pl.String(),
+        "from_ns": pl.Int64(),
+        "final_ns": pl.Int64(),
+        "due_ns": pl.Int64(),
+        "tenants": pl.List(pl.String),
+    }
+)
+NO_TENANT: Final = ""
+"""The tenant of what a source sent that has none."""
 _JOINED: Final = ("call", "request", "mcp")
 
 
 def finality(told: Derivation, meant: pl.Series, leads: pl.DataFrame, now_ns: int) -> pl.DataFrame:
-    """When what is told of some runs became final (null: it is not), or else may next; columns as in `FINALITY`.
+    """When what is told of some runs became final (null: it is not), or else may next, and whose records it rests on;
+    columns as in `FINALITY`.
 
     Args:
         told: what is told of them.
@@ -33,19 +44,27 @@ def finality(told: Derivation, meant: pl.Series, leads: pl.DataFrame, now_ns: in
         now_ns: the time it was judged at.
     """
     received = pl.concat(
-        [frame.select("run_id", "received_ns") for frame in (told.identified.spans, told.identified.events)]
+        [frame.select("run_id", "received_ns", "tenant") for frame in (told.identified.spans, told.identified.events)]
     )
     waiting = told.calls.filter(pl.col("outcome") == "pending").select("run_id", is_pending=pl.lit(value=True)).unique()
     sure, wide = _joined_by(told, leads)
     runs = (
         received.filter(pl.col("run_id").is_in(meant.implode()))
         .group_by("run_id")
-        .agg(from_ns=pl.col("received_ns").min(), last_ns=pl.col("received_ns").max())
+        .agg(
+            from_ns=pl.col("received_ns").min(),
+            last_ns=pl.col("received_ns").max(),
+            tenants=pl.col("tenant").fill_null(NO_TENANT).unique(),
+        )
         .join(told.run_states.select("run_id", "is_closed"), on="run_id", how="left")
         .join(waiting, on="run_id", how="left")
         .join(_together(sure, "together"), on="run_id", how="left")
         .join(_together(wide, "beside"), on="run_id", how="left")
     )
+    tenants = runs.group_by("together").agg(
+        pl.col("tenants").explode(empty_as_null=False, keep_nulls=False).unique().sort()
+    )
+    runs = runs.drop("tenants").join(tenants, on="together", how="left", nulls_equal=True)
     whole = pl.col("together")
     last_ns = pl.col("last_ns").fill_null(0).max().over(whole)
     # Others may have been told otherwise before these came, though nothing of theirs waits for them.

@@ -22,8 +22,12 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot, streamed
 from aftertrace.store.wire_keys import KEYED
 
-FINAL: Final = pl.Schema({"run_id": pl.String, "from_ns": pl.Int64, "final_ns": pl.Int64})
-"""A run that is kept: when its first record was received, and from when on what is told of it is final."""
+FINAL: Final = pl.Schema(
+    {"run_id": pl.String(), "from_ns": pl.Int64(), "final_ns": pl.Int64(), "tenants": pl.List(pl.String)}
+)
+"""A run that is kept: when its first record was received, from when on what is told of it is final, and the tenants on
+whose records that rests.
+"""
 OPENED: Final = pl.Schema([*LEADS.items(), ("due_ns", pl.Int64())])
 """A run that is not kept yet, its keys, and when time alone may have made what is told of it final."""
 KEYS: Final = pl.Schema({"run_id": pl.String, "key": pl.String})

@@ -48,6 +48,8 @@ class Parted:
     def kept(self, name: str, parts: tuple[Part, ...]) -> pl.LazyFrame:
         """What is kept of such a table in some of the parts, and counts."""
         rows = kept.scan(self._layout, replace(self.state, parts=parts), name)
+        if self.pinned.tenants is not None:
+            rows = rows.filter(pl.col("run_id").is_in(self._by_tenant[0].implode()))
         return rows.filter(~pl.col("run_id").is_in(self.withdrawn.implode())) if self.withdrawn.len() else rows
 
     def live(self, name: str) -> pl.DataFrame:
@@ -130,15 +132,32 @@ class Parted:
         return kept.collected(self._layout, final)[0]
 
     @cached_property
+    def _by_tenant(self) -> tuple[pl.Series, pl.Series]:
+        """Of the runs that are kept, those that rest on records of whom is read alone; and those that rest on records
+        of others too, of which what is kept may tell.
+        """
+        theirs = pl.element().is_in(sorted(self.pinned.tenants or ()))
+        told = kept.scan(self._layout, self.state, "final").select(
+            "run_id",
+            are_all=pl.col("tenants").list.eval(theirs).list.all(),
+            is_any=pl.col("tenants").list.eval(theirs).list.any(),
+        )
+        (runs,) = kept.collected(self._layout, told)
+        return runs.filter("are_all")["run_id"], runs.filter("is_any", ~pl.col("are_all"))["run_id"]
+
+    @cached_property
     def _reached(self) -> tuple[pl.DataFrame, pl.Series]:
         """The keys of what has to be told from records, and which runs that are kept these lead to."""
         new = self._fresh()
         begun = self._untold if self.as_of_ns is None else self._untold.filter(pl.col("from_ns") < self.as_of_ns)
+        anew = begun["run_id"]
+        if self.pinned.tenants is not None:
+            anew = pl.concat([anew, self._by_tenant[1]]).unique()
         keys = pl.concat(
             [
                 self._leads.opened.select(SOUGHT.names()),
                 touched(self._found, new.rows) if any(frame.height for frame in new.rows.values()) else _NO_KEYS,
-                self._leads.of(begun["run_id"]).select(SOUGHT.names()) if begun.height else _NO_KEYS,
+                self._leads.of(anew).select(SOUGHT.names()) if anew.len() else _NO_KEYS,
             ]
         ).unique()
         return self._leads.reached(keys) if keys.height else (keys, pl.Series("run_id", [], pl.String))

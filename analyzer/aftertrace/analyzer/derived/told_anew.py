@@ -19,7 +19,7 @@ import polars as pl
 from aftertrace.analyzer.derived import kept, kept_columns, leads
 from aftertrace.analyzer.derived.derivation import Derivation
 from aftertrace.analyzer.derived.deriving import RECORDS_AT_MOST
-from aftertrace.analyzer.derived.finality import CLOSED_FOR_NS
+from aftertrace.analyzer.derived.finality import CLOSED_FOR_NS, NO_TENANT
 from aftertrace.analyzer.derived.fresh import fresh
 from aftertrace.analyzer.derived.parted import Parted
 from aftertrace.analyzer.derived.touched import COLUMNS, leads_of, touched
@@ -223,17 +223,22 @@ class _Comparing:
         self.told.update(runs)
         runs = runs.filter(~runs.is_in(self.of.withdrawn.implode()))
         received = pl.concat(
-            [frame.select("run_id", "received_ns") for frame in (told.identified.spans, told.identified.events)]
+            [
+                frame.select("run_id", "received_ns", "tenant")
+                for frame in (told.identified.spans, told.identified.events)
+            ]
         )
         times = received.group_by("run_id").agg(
-            told_from_ns=pl.col("received_ns").min(), told_last_ns=pl.col("received_ns").max()
+            told_from_ns=pl.col("received_ns").min(),
+            told_last_ns=pl.col("received_ns").max(),
+            told_tenants=pl.col("tenant").fill_null(NO_TENANT).unique(),
         )
         days = dict(times.select("run_id", pl.from_epoch("told_from_ns", "ns").dt.date()).iter_rows())
         are_kept = self.kept.filter(pl.col("run_id").is_in(runs.implode()))
         for run_id in runs.filter(~runs.is_in(are_kept["run_id"].implode())).sort():
             self._tell("final", run_id, "left out, expected what its records tell", days.get(run_id))
         for run_id in _ill_timed(are_kept, times):
-            self._tell("final", run_id, "other times than those of its records", days.get(run_id))
+            self._tell("final", run_id, "other times or tenants than those of its records", days.get(run_id))
         state = replace(self.of.state, parts=tuple(self.of.state.parts[n] for n in are_kept["part"].unique().sort()))
         both = are_kept["run_id"].unique()
         of_both = pl.col("run_id").is_in(both.implode())
@@ -267,11 +272,14 @@ def _begins_ns(day: date) -> int:
 
 
 def _ill_timed(final: pl.DataFrame, times: pl.DataFrame) -> list[str]:
-    """Runs that are kept as if they had begun at another time, or been final before they could be."""
+    """Runs that are kept as if they had begun at another time, been final before they could be, or rested on records of
+    fewer tenants.
+    """
     known = final.join(times, on="run_id", how="left")
     is_begun = pl.col("from_ns") == pl.col("told_from_ns")
     is_later = pl.col("final_ns") >= pl.col("told_last_ns") + CLOSED_FOR_NS
-    return known.filter(~(is_begun & is_later).fill_null(value=False))["run_id"].unique().sort().to_list()
+    is_of_them = pl.col("told_tenants").list.set_difference("tenants").list.len() == 0
+    return known.filter(~(is_begun & is_later & is_of_them).fill_null(value=False))["run_id"].unique().sort().to_list()
 
 
 def _in_order(rows: pl.DataFrame, table: str) -> pl.DataFrame:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -96,6 +96,15 @@ class Inventory:
 
     agents: tuple[DeclaredAgent, ...] = ()
     tools: tuple[DeclaredTool, ...] = ()
+
+    def of_tenants(self, tenants: Collection[str]) -> Inventory:
+        """Without the agents that are declared for other tenants."""
+        return replace(
+            self,
+            agents=tuple(
+                each for each in self.agents if each.tenant is None or any(fits(of, (each.tenant,)) for of in tenants)
+            ),
+        )
 
 
 NOTHING: Final = Inventory()

@@ -59,7 +59,13 @@ class Answer:
     took_s: float
 
 
-def ask(data: Path, text: str, inventory: Path | None = None, bounds: Bounds = DEFAULT) -> Answer:
+def ask(
+    data: Path,
+    text: str,
+    inventory: Path | None = None,
+    bounds: Bounds = DEFAULT,
+    tenants: frozenset[str] | None = None,
+) -> Answer:
     """Run one reading statement over a store as it is now.
 
     Args:
@@ -67,6 +73,7 @@ def ask(data: Path, text: str, inventory: Path | None = None, bounds: Bounds = D
         text: the statement.
         inventory: file of the declared inventory, if there is one.
         bounds: what it may take.
+        tenants: whose records it reads (`open_analysis`); None: all.
 
     Raises:
         Invalid: it is no reading statement, names what is not there, or takes more than it may.
@@ -77,6 +84,7 @@ def ask(data: Path, text: str, inventory: Path | None = None, bounds: Bounds = D
         *("--data", str(data), "--rows", str(bounds.rows)),
         *("--memory-bytes", str(bounds.memory_bytes), "--answer-bytes", str(bounds.answer_bytes)),
         *(["--inventory", str(inventory)] if inventory is not None else []),
+        *(["--tenants", json.dumps(sorted(tenants))] if tenants is not None else []),
     ]
     command = [sys.executable, "-P", "-m", __name__, *told]
     try:
@@ -104,6 +112,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = ArgumentParser(prog="sql")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--inventory", type=Path)
+    parser.add_argument("--tenants", type=lambda told: frozenset(json.loads(told)))
     for name in ("--rows", "--memory-bytes", "--answer-bytes"):
         parser.add_argument(name, type=int, required=True)
     given = parser.parse_args(arguments)
@@ -115,7 +124,7 @@ def main(arguments: Sequence[str]) -> None:
         inventory = declared.read(given.inventory) if given.inventory is not None else None
         # As finely as times are written, so that it can be asked for again.
         now_ns = time.time_ns() // 1000 * 1000
-        rows = open_analysis(given.data, now_ns=now_ns, inventory=inventory).sql(text)
+        rows = open_analysis(given.data, now_ns=now_ns, inventory=inventory, tenants=given.tenants).sql(text)
         some = rows.head(given.rows)
         if some.estimated_size() > given.answer_bytes:
             raise Invalid(
