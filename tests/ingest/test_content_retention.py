@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aftertrace.analyzer.opening import open_analysis
-from aftertrace.ingest.drain import DrainOptions
+from aftertrace.ingest.drain import Drain, DrainOptions
 from aftertrace.store import durable
 from aftertrace.store.blobs.sweeping import ASIDE
 from aftertrace.store.folder import open_folder, store_key
@@ -17,6 +17,7 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
 from aftertrace.store.ledger.entries import Hold, Retained
 from aftertrace.store.ledger.sealer import seal
+from aftertrace.store.retention import contents
 from aftertrace.store.retention.contents import ContentsPlan, planned_contents
 from aftertrace.store.retention.plan import Held
 from aftertrace.store.snapshot import Snapshot
@@ -183,6 +184,32 @@ def test_without_whoever_tells_what_a_run_is_an_order_waits(filled: Layout) -> N
         drain(filled, options)
         seal(filled)
     assert (acts.refusal(filled, ident), there(filled)) == (None, ["2025-11-25", "2025-11-26"])
+
+
+@pytest.mark.parametrize(("name", "is_kept"), [("anonymous", True), ("another", False)], ids=["its source", "another"])
+def test_an_order_waits_for_a_hold_that_keeps_some_of_it_and_for_no_other(
+    filled: Layout, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, name: str, is_kept: bool
+) -> None:
+    """Entered before it came; it says for which, once, and goes on when that is released."""
+    ident = apply(filled, turns=0)
+    drain(filled)
+    hold = acts.ask_hold(filled, "source", name, "ann", "case 7")
+    drain(filled)
+    seal(filled)
+    monkeypatch.setattr(contents, "_LOOK_S", 0)
+    with Drain(filled) as draining:
+        for _ in range(3):
+            draining.once()
+        kept = ["2025-11-25"] * 2 if is_kept else []
+        why = f"{ident} waits: hold {hold} of source anonymous keeps some of it"
+        told = [each for each in caplog.messages if "waits" in each]
+        assert (there(filled), told) == ([*kept, "2025-11-26"], [why] if is_kept else [])
+        acts.ask_release(filled, hold, "ann", "closed")
+        draining.once()
+        draining.once()
+    assert there(filled) == ["2025-11-26"]
+    seal(filled)
+    assert codes(checked(filled)).keys() == {"contents_destroyed"}
 
 
 def test_where_a_hold_of_the_lake_cannot_be_read_an_order_waits(tmp_path: Path) -> None:

@@ -171,6 +171,8 @@ class DestroyingContents:
         self._keeping = Keeping()
         self._waited_s = -math.inf
         """When an order waited the last time."""
+        self._said: dict[str, str] = {}
+        """By order, why it waits, as was said: once, however long it does."""
 
     def go_on(self, ledger: Ledger) -> None:
         """Destroy what is ordered and signed. A crash in between leaves an order that is gone on with.
@@ -195,10 +197,14 @@ class DestroyingContents:
     def _waits(self, ident: str, ordered: Sequence[ContentRetention], ledger: Ledger) -> bool:
         """Whether anything that is held, here or in a lake, keeps any of an order; or nobody can tell."""
         found = self._keeping.of(ident, ordered, ledger)
-        if found is not None:
-            self._waited_s = time.monotonic()
-            _log.info("%s waits: %s", ident, found if isinstance(found, str) else f"hold {found.id} keeps some of it")
-        return found is not None
+        if found is None:
+            return False
+        self._waited_s = time.monotonic()
+        why = found if isinstance(found, str) else f"hold {found.id} of {found.of} {found.name} keeps some of it"
+        if self._said.get(ident) != why:
+            self._said[ident] = why
+            _log.warning("%s waits: %s", ident, why)
+        return True
 
     def _destroy(self, act: ContentRetention) -> int:
         day, gone = date.fromisoformat(act.day), 0
