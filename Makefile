@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench faults live docs lock clean
+.PHONY: help demo test lint format bench pictures faults live docs lock clean
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -47,6 +47,9 @@ docs: $(VENV)/dev.stamp ## write semconv/REFERENCE.md, docs/REFERENCE.md, docs/E
 bench: $(VENV)/dev.stamp ## how fast, beside Phoenix, MLflow and the Collector, a quarter of an hour (ARGS='ours --json FILE')
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+pictures: $(VENV)/dev.stamp ## what each page of the dashboard looks like, light and dark, as .pictures/index.html; five minutes (ARGS='DATA --page Runs')
+	@$(BIN)/python -m benchmarks.pictures $(ARGS)
+
 faults: $(VENV)/dev.stamp ## kill -9, power cuts, failing and full disks: nothing acknowledged may be lost (ten minutes; FULL=1: hours)
 	@FAULTS=$(if $(FULL),full,usual) $(BIN)/python -m pytest -s tests/faults $(ARGS)
 
@@ -57,8 +60,8 @@ lock: $(VENV)/dev.stamp ## renew requirements/all.txt and requirements/dev.txt
 	@$(PIP) pip-tools
 	@PATH="$(abspath $(BIN)):$$PATH" requirements/lock.sh
 
-clean: ## remove .venv, the agents of `make live`, the peers of `make bench`, and what tools leave behind
-	@rm -rf $(VENV) .live .bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+clean: ## remove .venv, the agents of `make live`, the peers of `make bench`, pictures, and what tools leave behind
+	@rm -rf $(VENV) .live .bench .pictures build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
 
 $(VENV)/users.stamp: pyproject.toml requirements/all.txt
 	@test -n "$(PY)" || { echo "aftertrace needs Python 3.11 or newer and found none; say which: make PY=/path/to/python3.11"; exit 2; }

@@ -1,9 +1,8 @@
 """How long pages of the dashboard take over a store, in a headless Chromium, with what their own questions took.
 
-`python -m benchmarks.pages DATA [--page NAME] [--json FILE] [--pictures DIR]` serves the pages of a store on loopback,
+`python -m benchmarks.pages DATA [--page NAME] [--json FILE]` serves the pages of a store on loopback,
 opens each of them, and does on each what a reader does: another view, another tab. Figures are of the second time, when
 what this version of the store says is known; the first time is told beside them. A page is drawn when it stands still.
-With `--pictures`, each page is also stored as it looks, light and dark, 1280 and 1920 pixels wide.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final
 from urllib.error import URLError
 
 from tests.dashboards.browser import Browser, browser
@@ -34,9 +33,7 @@ PATIENCE_S: Final = 180.0
 PAINT_S: Final = 2.0
 """What the first paint of a page may take."""
 INTERACTION_S: Final = 0.5
-WIDTHS: Final = (1280, 1920)
-Scheme: TypeAlias = Literal["light", "dark"]
-_HEIGHT: Final = 1000
+_WIDTH, _HEIGHT = 1280, 1000
 _START_S: Final = 60.0
 _LOOK_S: Final = 0.02
 _BUSY: Final = (
@@ -131,7 +128,7 @@ def until_still(tab: Browser, began_s: float) -> tuple[float, float]:
 
 def measured(tab: Browser, address: str, page: Page) -> Iterator[Took]:
     """What a page takes, and each click on it."""
-    tab.call("Emulation.setDeviceMetricsOverride", width=WIDTHS[0], height=_HEIGHT, deviceScaleFactor=1, mobile=False)
+    tab.call("Emulation.setDeviceMetricsOverride", width=_WIDTH, height=_HEIGHT, deviceScaleFactor=1, mobile=False)
     times: list[tuple[float, float]] = []
     for _ in range(2):
         tab.call("Page.navigate", url="about:blank")
@@ -149,24 +146,13 @@ def measured(tab: Browser, address: str, page: Page) -> Iterator[Took]:
         yield Took(page.name, text, took_s, None, busy_s)
 
 
-def pictured(tab: Browser, address: str, page: Page, folder: Path) -> None:
-    """Store what a page looks like."""
-    for width in WIDTHS:
-        for scheme in get_args(Scheme):
-            tab.open(f"{address}/{page.address}", width=width, height=_HEIGHT, scheme=scheme)
-            tab.picture(folder / f"{page.name.lower().replace(' ', '_')}-{width}-{scheme}.png")
-
-
 def main(arguments: list[str]) -> None:
     """Measure, and print a row for each."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--page", action="append", help="only this one, such as Runs")
     parser.add_argument("--json", type=Path, help="keep the figures in this file")
-    parser.add_argument("--pictures", type=Path, help="store what pages look like in this folder")
     given = parser.parse_args(arguments)
-    if given.pictures:
-        given.pictures.mkdir(parents=True, exist_ok=True)
     rows: list[Took] = []
     with served(given.data) as address, tempfile.TemporaryDirectory() as folder, browser(Path(folder)) as tab:
         print("| page | | first time | again | of that the server | |\n|---|---|--:|--:|--:|---|")
@@ -181,8 +167,6 @@ def main(arguments: list[str]) -> None:
                 verdict = "met" if counted <= wanted else f"missed ({wanted:g} s)"
                 told = f"{took.first_s:.2f} s | {again} | {took.asked_s:.2f} s | {verdict}"
                 print(f"| {took.page} | {took.what} | {told} |", flush=True)
-            if given.pictures:
-                pictured(tab, address, page, given.pictures)
     if given.json:
         given.json.write_text(json.dumps([asdict(each) for each in rows], indent=1) + "\n")
 

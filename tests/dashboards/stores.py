@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from analyzer.weeks import MONDAY, PROMPT, Ran, days, telemetry
+from tests.analyzer.weeks import MONDAY, PROMPT, Ran, days, telemetry
 
 from aftertrace.ingest.drain import Drain
 from aftertrace.ingest.prepare import Limits, make_prepare
@@ -51,11 +51,21 @@ MARKER: Final = "attacker.example"
 
 def make(folder: Path, requests: Iterable[tuple[str, dict[str, Any]]], source: str = "anonymous") -> Path:
     """Bring requests (signal, OTLP JSON) of a source the whole way into the tables of a store."""
+    return received(
+        folder,
+        (
+            Request(signal, "json", json.dumps(body).encode(), source, RECEIVED_NS + number)  # type: ignore[arg-type]
+            for number, (signal, body) in enumerate(requests)
+        ),
+    )
+
+
+def received(folder: Path, requests: Iterable[Request]) -> Path:
+    """Bring requests the whole way into the tables of a store, each as of when it says that it came."""
     layout = open_folder(folder)
     prepare = make_prepare(RedactionPolicy(), limits=Limits(), key=store_key(layout))
     with WalWriter(layout, "test") as writer:
-        for number, (signal, body) in enumerate(requests):
-            request = Request(signal, "json", json.dumps(body).encode(), source, RECEIVED_NS + number)  # type: ignore[arg-type]
+        for request in requests:
             prepared = prepare(request)
             if prepared.store and prepared.records:
                 writer.append(request, prepared).result()
@@ -93,6 +103,28 @@ def uncontrolled(folder: Path) -> Path:
     return make(folder, [("logs", _logs(told, who, {"service.name": "shop"}, "shop", RECEIVED_NS))])
 
 
+def paid_by_two(folder: Path) -> Path:
+    """A store of two runs of two agents: both paid one order with one key, an hour apart."""
+
+    def of(run: str, agent: str, from_ns: int) -> dict[str, Any]:
+        call = {"gen_ai.tool.name": "pay", "gen_ai.tool.call.id": f"c-{run}"}
+        asked = {"gen_ai.tool.call.arguments": '{"order":7}'}
+        paid = {"system": "bank", "operation": "pay", "object.type": "order", "object.id": "7",
+                "idempotency_key": "k-7", "receipt.id": f"re-{run}"}  # fmt: skip
+        told: list[tuple[str, dict[str, Any]]] = [
+            ("run.created", {}),
+            ("action.proposed", {**call, **asked}),
+            ("tool.called", {**call, **asked, "aftertrace.tool.state": "completed"}),
+            ("effect.applied", {**call, **{f"aftertrace.effect.{part}": value for part, value in paid.items()}}),
+            ("run.completed", {}),
+        ]
+        who = {"aftertrace.run.id": run, "gen_ai.agent.name": agent}
+        return _logs(told, who, {"service.name": "shop"}, "shop", from_ns)
+
+    hour_ns = 3600 * 10**9
+    return make(folder, [("logs", of("r-1", "clerk", RECEIVED_NS)), ("logs", of("r-2", "boss", RECEIVED_NS + hour_ns))])
+
+
 def of_two_risks(folder: Path) -> Path:
     """A store of one run: a person refused two calls of one tool, each of another risk class."""
     person = {"aftertrace.actor.type": "human", "aftertrace.actor.id": "ana"}
@@ -115,22 +147,23 @@ def weeks(folder: Path) -> Path:
 
     On the last day a sweeper begins, whose deletions are refused; and the bank pays one order twice.
     """
+    return make(folder, ((signal, json.loads(body)) for signal, _, body in telemetry(two_weeks(MONDAY))))
 
-    def ran() -> Iterable[Ran]:
-        for nth, at in enumerate(days(14, runs=6)):
-            is_bolder = at >= MONDAY + timedelta(days=CHANGED_AFTER_DAYS)
-            yield Ran(
-                at=at,
-                prompt=PROMPT.replace("Be polite.", "Do not ask twice.") if is_bolder else PROMPT,
-                is_denied=nth % 2 == 0 if is_bolder else nth % 12 == 0,
-                waited_s=5.0 + nth % 7 if nth % 2 else None,
-                edited={"order": nth, "eur": 50} if nth == 31 else None,
-                receipts=2 if nth == 41 else 0,
-            )
-        for at in days(1, runs=2, start=MONDAY + timedelta(days=13, hours=6)):
-            yield Ran(at=at, agent="sweeper", tools=("delete_rows", "read_order"), does="delete_rows", is_denied=True)
 
-    return make(folder, ((signal, json.loads(body)) for signal, _, body in telemetry(ran())))
+def two_weeks(start: datetime) -> Iterator[Ran]:
+    """The runs of `weeks`, from a time on."""
+    for nth, at in enumerate(days(14, runs=6, start=start)):
+        is_bolder = at >= start + timedelta(days=CHANGED_AFTER_DAYS)
+        yield Ran(
+            at=at,
+            prompt=PROMPT.replace("Be polite.", "Do not ask twice.") if is_bolder else PROMPT,
+            is_denied=nth % 2 == 0 if is_bolder else nth % 12 == 0,
+            waited_s=5.0 + nth % 7 if nth % 2 else None,
+            edited={"order": nth, "eur": 50} if nth == 31 else None,
+            receipts=2 if nth == 41 else 0,
+        )
+    for at in days(1, runs=2, start=start + timedelta(days=13, hours=6)):
+        yield Ran(at=at, agent="sweeper", tools=("delete_rows", "read_order"), does="delete_rows", is_denied=True)
 
 
 SECRET: Final = "never shown to others"
