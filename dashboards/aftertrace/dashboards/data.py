@@ -49,6 +49,8 @@ __all__ = [
 T = TypeVar("T")
 REFRESH_S: Final = 2
 """How often an open page looks for a newer version of the store."""
+_READS_S: Final = 30.0
+"""How old what is told of reads may be."""
 _NOTED: Final = "noted_read"
 _log: Final = logging.getLogger("aftertrace.dashboard")
 _FIRST: Final = ("runs", "calls")
@@ -78,8 +80,19 @@ def note_page(title: str, what: str = "") -> None:
 
 
 def reads() -> pl.DataFrame:
-    """Who read what, the latest first: columns as in `reading.SCHEMA`. Raises `AftertraceError`."""
-    return reading.reads(settings().data)
+    """Who read what, the latest first, as of some seconds ago: columns as in `reading.SCHEMA`.
+
+    Raises:
+        AftertraceError: what is recorded is damaged.
+        OSError: it cannot be read.
+    """
+    return _read_by(str(settings().data))
+
+
+# All that is recorded is read for it, and no version says whether there is more: so that it is looked for now and then.
+@st.cache_resource(ttl=_READS_S, max_entries=2, show_spinner="Reading who read what …")
+def _read_by(data: str) -> pl.DataFrame:
+    return reading.reads(Path(data))
 
 
 def version() -> str | None:

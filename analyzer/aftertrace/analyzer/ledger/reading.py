@@ -6,6 +6,7 @@ import pwd
 import re
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -114,6 +115,7 @@ def _row(read: Read, entry: int | None) -> _Row:
     return at_ns, _account(read.uid), read.uid, read.by or None, read.how, read.what, entry
 
 
+@lru_cache(maxsize=1024)
 def _account(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
