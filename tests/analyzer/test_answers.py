@@ -50,7 +50,7 @@ after 4.0 s -> sign in, so that user.email is sent; the person at the terminal i
         system_prompt (known): [vendor text removed: 21557 chars sha256:15c8ef7464c7a188] [sha256:694246e37d9a]
         inputs (known): <current_datetime>2026-11-21T07:32:26.826+00:00</current_datetime> please tidy
         tools (known): available: 17; ran: bash×1; did not run: bash denied, create denied, no_such_tool unknown_tool
-        reviewer (known): create: denied by policy after 0.0 s
+        reviewer (known): create: denied by policy after 1 ms
         trigger (partial): a prompt; whose is unknown
         checks (known): policy deny×1
         effects (unknown): no receipt is recorded""",

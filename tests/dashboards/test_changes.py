@@ -10,6 +10,7 @@ from dashboards import stores
 from dashboards.conftest import OpenPage
 
 from aftertrace.analyzer import Analysis, Filter, open_analysis
+from aftertrace.analyzer.records.version_words import PARTS
 from aftertrace.analyzer.schemas.derived import DERIVED
 from aftertrace.dashboards.change_cards import measures, sides
 from aftertrace.dashboards.version_charts import versions
@@ -24,7 +25,7 @@ def test_a_change_is_shown_with_its_diff_and_what_moved(weeks: Path, after_weeks
     assert page.subheader[0].value == "1 change, 1 after which something moved"
     listed, moved = (each.value for each in page.dataframe[:2])
     assert listed[["agent_name", "part", "state", "moved"]].values.tolist() == [
-        ["clerk", "prompt", "replaced", "denials up, near misses up"]
+        ["clerk", "prompt changed", "replaced", "denials up, near misses up"]
     ]
     (diff,) = [each.value for each in page.code if each.value.startswith("@@")]
     assert diff.splitlines()[1:] == [
@@ -60,10 +61,18 @@ def test_the_chosen_change_is_the_one_in_the_address(recorded: Path, analysis: A
     agent = changes["agent_name"][0]
     narrowed = open_page("changes", recorded, agent=agent)
     listed = analysis.select("configuration_changes", Filter(agent=agent))
-    assert narrowed.dataframe[0].value["run"].to_list() == [
-        f"/run?run={run_id}"
-        for run_id in listed.sort("first_ns", "change_id", descending=[True, False])["first_run_id"]
-    ]
+    told = listed.sort("first_ns", "change_id", descending=[True, False])
+    assert narrowed.dataframe[0].value["part"].to_list() == [PARTS[part] for part in told["part"]]
+
+
+def test_what_moved_something_is_listed_alone_where_that_is_asked_for(
+    weeks: Path, after_weeks: int, recorded: Path, open_page: OpenPage
+) -> None:
+    """The address keeps it; where nothing moved there is nothing to choose."""
+    page = open_page("changes", weeks, which="something moved after it")
+    assert (page.dataframe[0].value["moved"] == "denials up, near misses up").all()
+    page = open_page("changes", recorded, which="something moved after it")
+    assert page.dataframe[0].value["moved"].isna().all()
 
 
 def test_where_nothing_was_changed_it_says_so(tmp_path: Path, open_page: OpenPage) -> None:
@@ -79,7 +88,7 @@ def test_tools_are_told_by_name_and_what_is_not_kept_by_its_digest() -> None:
     tools = {**empty, "part": "tools", "added": ["rm\u202e", "b"], "removed": ["a"]}
     assert sides(tools, {}) == ["- a", "+ rm\\u202e", "+ b"]
     prompt = {**empty, "part": "prompt", "before": "sha256:1", "after": None}
-    assert sides(prompt, {}) == ["- sha256:1", "+ not stated"]
+    assert sides(prompt, {}) == ["- sha256:1", "+ not told"]
 
 
 def test_a_measure_that_nobody_tells_has_no_numbers() -> None:

@@ -88,8 +88,28 @@ def test_a_rate_over_time_has_its_interval_and_the_changes_meanwhile() -> None:
         (129_600_000, 0.4, "4 of 10", "40.0 % (0.0–50.0 %)"),
     ]
     assert [row for row in drawn if "part" in row] == [
-        {"at": 90_000_000, "at0": "1970-01-02 01:00", "agent": "clerk", "part": "prompt", "moved": "denials up"}
+        {
+            "at": 90_000_000,
+            "at0": "1970-01-02 01:00",
+            "changes": 1,
+            "agent": "clerk",
+            "part": "prompt",
+            "moved": "denials up",
+        }
     ]
+
+
+def test_changes_that_are_too_near_to_be_seen_apart_share_a_mark() -> None:
+    """As many as there are, with some of their names; and an interval is drawn to its upper end."""
+    of_many = changes(0, HOUR_NS, HOUR_NS + 1, DAY_NS).with_columns(agent_name=pl.Series(["a", "b", "b", "c"]))
+    chart = trend_charts.rate(steps(1, 4), of_many, IN_UTC)
+    assert [(row["at"], row["changes"], row["agent"]) for row in rows_of(chart) if "part" in row] == [
+        (0, 1, "a"),
+        (3_600_000, 2, "b"),
+        (86_400_000, 1, "c"),
+    ]
+    scales = [layer["encoding"]["y"].get("scale", {}) for layer in chart.to_dict()["layer"] if "y" in layer["encoding"]]
+    assert {"domain": [0, 0.6]} in scales
 
 
 def test_waits_are_counted_in_steps_that_grow() -> None:
@@ -148,7 +168,7 @@ def test_a_rate_is_drawn_with_its_interval_and_what_it_counts() -> None:
     assert rows_of(charts.rates(rates, "tool_name")) == [
         {"group": "rm", "rate": 0.75, "low": 0.3, "high": 0.95, "counted": "≥ 3 of 4", "told": "75.0 % (30.0–95.0 %)"},
         {
-            "group": "not stated",
+            "group": "not told",
             "rate": 0.0,
             "low": 0.0,
             "high": 0.3,

@@ -208,7 +208,7 @@ def test_filters_outlive_a_look_at_it(recorded: Path, open_page: OpenPage) -> No
 
 def test_who_read_what_is_shown_where_it_is_recorded(signed: Path, open_page: OpenPage, monkeypatch: Any) -> None:
     """A page that is opened, once for each who looks; by default only what takes records out is."""
-    assert "No read is recorded" in " ".join(each.value for each in open_page("evidence", signed).text)
+    assert "No read is recorded" in " ".join(each.value for each in open_page("evidence", signed).caption)
     monkeypatch.setattr(data, "settings", lambda: launch.Settings(signed, "", "", reads="all"))
     page = open_page("evidence", signed).run()
     assert not page.exception

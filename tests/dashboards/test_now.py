@@ -90,6 +90,8 @@ def test_what_needs_eyes_comes_in_order_of_need(weeks: Path, after_weeks: int, o
         ("near_misses", "severity=high"),
         ("near_misses", "outcome=denied&risk=destructive"),
         ("changes", ""),
+        ("near_misses", "agent=clerk&tool=pay"),
+        ("agents", "about=tools"),
     ]
     next(each for each in page.button if each.label != "Clear all filters").click().run()
     assert page.query_params == {"show": "control failures"}

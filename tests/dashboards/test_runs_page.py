@@ -189,7 +189,7 @@ def test_tools_beyond_the_last_row_share_it() -> None:
     )  # fmt: skip
     run = dict.fromkeys(("state", "agent_name", "model", "started_at", "duration_ns", "cost_usd", "prompt"))
     rows = pl.DataFrame([{**run, "run_id": "r", "calls": 12, "near_misses": 12, "consequential": 0, "signals": []}])
-    drawing = fingerprints.drawn(rows, calls, {}, {}, are_large=True)
+    drawing = fingerprints.drawn(rows, calls, {}, {}, {}, are_large=True)
     assert drawing["runs"][0]["tools"] == [*(f"t{nth:02}" for nth in range(7)), "other tools"]
     assert [step["row"] for step in drawing["runs"][0]["steps"]] == [*range(7), *[7] * 5]
     assert drawing["legend"] == [{"dot": "hollow", "tone": "critical", "word": "refused"}]

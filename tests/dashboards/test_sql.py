@@ -58,7 +58,7 @@ def test_an_example_that_is_clicked_is_asked_and_stands_in_the_address(weeks: Pa
 def test_a_statement_in_an_address_is_not_run(recorded: Path, open_page: OpenPage) -> None:
     """Whoever opens a link reads it first; what was asked stays asked until the statement is another one."""
     page = open_page("sql", recorded, sql="SELECT 1 AS one")
-    assert [each.value for each in page.info] == ["Nothing was asked yet: read the statement, then Ask."]
+    assert [each.value for each in page.info] == ["This statement was not asked yet: read it, then Ask."]
     assert page.text_area[0].value == "SELECT 1 AS one"
     assert [each.value for each in page.subheader] == ["Tables"]
     assert [each.value for each in asked(page).subheader] == ["1 row", "Tables"]

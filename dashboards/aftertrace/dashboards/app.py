@@ -15,6 +15,7 @@ _FOLDER = Path(__file__).parent
 
 # The icon is a file of ours: a Material one would be fetched from another host.
 st.set_page_config(page_title="aftertrace", page_icon=str(_FOLDER / "mark.svg"), layout="wide")
+st.html(_FOLDER / "drawn" / "page.css")
 st.logo(str(_FOLDER / "logo.svg"), size="large")
 
 NOW = st.Page("views/now.py", title="Now", icon=":material/notifications:", default=True)

@@ -10,6 +10,7 @@ import polars as pl
 
 from aftertrace.analyzer.reports.failure_report import ACROSS
 from aftertrace.analyzer.reports.near_miss_figures import Figures
+from aftertrace.analyzer.reports.next_steps import Rows, Step
 from aftertrace.dashboards import marks
 from aftertrace.dashboards.marks import Mark
 from aftertrace.dashboards.plain import plain
@@ -35,6 +36,16 @@ NOW: Final = "views/now.py"
 NEAR_MISSES: Final = "views/near_misses.py"
 APPROVALS: Final = "views/approvals.py"
 CHANGES: Final = "views/changes.py"
+AGENTS: Final = "views/agents.py"
+_STEPS: Final[Mapping[Rows, tuple[str, Mapping[str, str]]]] = {
+    "failures": (NOW, {"show": "control failures"}),
+    "targets": (NEAR_MISSES, {"view": "targets"}),
+    "kinds": (NEAR_MISSES, {}),
+    "autonomy": (NEAR_MISSES, {"view": "autonomy"}),
+    "coverage": (AGENTS, {"about": "six questions"}),
+    "risks": (AGENTS, {"about": "tools"}),
+}
+"""Where the rows are that a step rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,13 @@ class Item:
     """Where its rows are."""
     query: Mapping[str, str] = field(default_factory=dict)
     """What to choose there, beside the filters in force."""
+
+
+def way_of(step: Step) -> tuple[str, dict[str, str]]:
+    """Where a step is taken: the page, and what to choose there beside the filters in force."""
+    page, query = _STEPS[step.rows]
+    about = {"agent": step.agent_name, "tool": step.tool_name}
+    return page, {**query, **{name: value for name, value in about.items() if value is not None}}
 
 
 def failures(figures: Figures) -> Iterator[Item]:
@@ -203,5 +221,5 @@ def _names(rows: pl.DataFrame, column: str, beside: str) -> str:
 def _named(names: list[str | None], word: str, times: int) -> str:
     shown = [plain(name.replace("_", " ") if word == "·" and place else name, most=_NAME_CHARACTERS)
              for place, name in enumerate(names) if name is not None]  # fmt: skip
-    text = f" {word} ".join(shown) or "not stated"
+    text = f" {word} ".join(shown) or "not told"
     return text if times == 1 else f"{text} ({times:,})"

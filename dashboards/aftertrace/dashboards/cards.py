@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import streamlit as st
 
-from aftertrace.analyzer.documents.document import Instant
+from aftertrace.analyzer.documents.document import Instant, line_text
+from aftertrace.analyzer.reports.next_steps import Step
 from aftertrace.dashboards import launch, zones
-from aftertrace.dashboards.attention import NOW, Item
+from aftertrace.dashboards.attention import NOW, Item, way_of
 from aftertrace.dashboards.marks import Mark
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import UNKNOWN, duration
@@ -19,24 +20,37 @@ _MOST_CHARACTERS: Final = 320
 
 def attention(item: Item) -> None:
     """Something to look at: its mark, how much of what, which, and the way to its rows."""
-    mark, told, way = st.columns([17, 81, 14], gap="small", vertical_alignment="center")
+    mark, told, way = st.columns([15, 84, 13], gap="small", vertical_alignment="center")
     with mark:
         badge(item.mark)
     with told, st.container(gap=None):
         st.markdown(f"**{item.title}**")
         st.text(item.detail)
-    if item.page == NOW:
+    with way:
+        _way(item.page, item.query, item.title)
+
+
+def next_step(nth: int, step: Step) -> None:
+    """Something to do: what and why, and the way to where it is done."""
+    told, way = st.columns([84, 18], gap="small", vertical_alignment="center")
+    told.text(f"{nth}. {plain(line_text(step.line), most=_MOST_CHARACTERS)}")
+    with way:
+        _way(*way_of(step), f"step {nth}")
+
+
+def _way(page: str, query: Mapping[str, str], key: str) -> None:
+    if page == NOW:
         # A link to the page one is on would be drawn as the page that is open.
-        way.button(
+        st.button(
             "Below",
             icon=":material/arrow_downward:",
             type="tertiary",
-            key=f"below {item.title}",
+            key=f"below {key}",
             on_click=st.session_state.update,
-            args=(dict(item.query),),
+            args=(dict(query),),
         )
     else:
-        way.page_link(item.page, label="Open", icon=":material/arrow_forward:", query_params=dict(item.query))
+        st.page_link(page, label="Open", icon=":material/arrow_forward:", query_params=dict(query))
 
 
 def calm(looked_at: str) -> None:

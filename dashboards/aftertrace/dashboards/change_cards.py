@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import polars as pl
 import streamlit as st
 
 from aftertrace.analyzer.configurations.changes import prompt_diff
+from aftertrace.analyzer.documents.lengths import length
 from aftertrace.analyzer.records.version_words import PARTS
 from aftertrace.dashboards import zones
 from aftertrace.dashboards.cards import badge, facts
@@ -26,7 +28,9 @@ _STATES: Final = {
 }
 _NAMES: Final = {"near_misses": "near misses", "approval_wait": "approval wait", "cost_usd": "cost"}
 _SHARES: Final = ("near_misses", "denials", "errors")
-_UNITS: Final = {"approval_wait": " s", "cost_usd": " US$"}
+_SECONDS: Final = "approval_wait"
+_UNITS: Final = {"cost_usd": " US$"}
+_DIGEST: Final = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _VERDICTS: Final = {
     "up": "up",
     "down": "down",
@@ -96,7 +100,8 @@ def sides(row: Mapping[str, Any], templates: Mapping[str, str | None]) -> list[s
     elif row["part"] == "prompt" and (made := _prompt(row, templates)):
         lines = made
     else:
-        lines = [f"- {row['before'] or UNSTATED.word}", f"+ {row['after'] or UNSTATED.word}"]
+        both = (("-", row["before"]), ("+", row["after"]))
+        lines = [f"{sign} " + _DIGEST.sub(r"\1…", value or UNSTATED.word) for sign, value in both]
     left = len(lines) - _MOST_LINES
     shown = [line[:1] + plain(line[1:], most=_MOST_CHARACTERS) for line in lines[:_MOST_LINES]]
     return [*shown, f"@@ {left:,} more lines"] if left > 0 else shown
@@ -134,7 +139,11 @@ def measures(looks: pl.DataFrame) -> pl.DataFrame:
 def _value(row: Mapping[str, Any], side: str) -> str | None:
     if row[side] is None:
         return None
-    return share(row[side]) if row["measure"] in _SHARES else f"{_amount(row[side])}{_UNITS.get(row['measure'], '')}"
+    if row["measure"] in _SHARES:
+        return share(row[side])
+    if row["measure"] == _SECONDS:
+        return length(row[side])
+    return f"{_amount(row[side])}{_UNITS.get(row['measure'], '')}"
 
 
 def _difference(row: Mapping[str, Any]) -> str | None:
@@ -143,7 +152,8 @@ def _difference(row: Mapping[str, Any]) -> str | None:
     if row["measure"] in _SHARES:
         by, low, high = (f"{100 * row[name]:+.1f}" for name in ("difference", "low", "high"))
         return f"{by} points ({low} to {high})"
-    by, low, high = (f"{'+' if row[name] > 0 else ''}{_amount(row[name])}" for name in ("difference", "low", "high"))
+    told = length if row["measure"] == _SECONDS else _amount
+    by, low, high = (f"{'+' if row[name] > 0 else ''}{told(row[name])}" for name in ("difference", "low", "high"))
     return f"{by}{_UNITS.get(row['measure'], '')} ({low} to {high})"
 
 

@@ -138,6 +138,6 @@ def waits(approvals: pl.DataFrame, height: int = 210) -> alt.Chart:
 def label(name: str | None) -> str:
     """A sender's name on an axis."""
     if name is None:
-        return "not stated"
+        return "not told"
     shown = plain(name)
     return shown if len(shown) <= _LABEL_CHARACTERS else shown[: _LABEL_CHARACTERS - 1] + "…"

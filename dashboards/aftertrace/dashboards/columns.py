@@ -13,6 +13,7 @@ from aftertrace.dashboards.marks import (
     HOLDS_COLOURS,
     OUTCOME_COLOURS,
     SEVERITY_COLOURS,
+    WAITING,
 )
 from aftertrace.dashboards.zones import Zone
 
@@ -22,7 +23,10 @@ _COLUMNS: Final[dict[str, Any]] = {
         "outcome", options=list(OUTCOME_COLOURS), color=list(OUTCOME_COLOURS.values()), width=130
     ),
     "decision": st.column_config.MultiselectColumn(
-        "decision", options=list(DECISION_COLOURS), color=list(DECISION_COLOURS.values()), width=96
+        "decision",
+        options=[WAITING.word, *DECISION_COLOURS],
+        color=[DECISION_COLOURS["pending"], *DECISION_COLOURS.values()],
+        width=96,
     ),
     "severity": st.column_config.MultiselectColumn(
         "severity",
@@ -33,7 +37,9 @@ _COLUMNS: Final[dict[str, Any]] = {
     ),
     "became": st.column_config.TextColumn("what became of it", width=140),
     "held_by": st.column_config.TextColumn("held by", width=116, help="the one control that stopped it"),
-    "times": st.column_config.TextColumn("times", width=60, help="near misses of this kind; ≥ marks a floor"),
+    "times": st.column_config.TextColumn(
+        "times", width=60, alignment="right", help="near misses of this kind; ≥ marks a floor"
+    ),
     "is_new": st.column_config.TextColumn("new", width=52, help="none of this kind in the period before"),
     "answers": st.column_config.NumberColumn("answers", width=64, help="requests that somebody answered"),
     "as_proposed_share": st.column_config.NumberColumn("approved as is (%)", format="%.1f", width=116),
@@ -64,9 +70,9 @@ _COLUMNS: Final[dict[str, Any]] = {
     "argument": st.column_config.TextColumn("argument", width=110),
     "target": st.column_config.TextColumn("target", width=240),
     "ran": st.column_config.NumberColumn("ran", width=50, help="calls that went through"),
-    "part": st.column_config.TextColumn("what was changed", width=120),
-    "before": st.column_config.TextColumn("before", width=150),
-    "after": st.column_config.TextColumn("after", width=150),
+    "part": st.column_config.TextColumn("what was changed", width=150),
+    "before": st.column_config.TextColumn("before", width=140),
+    "after": st.column_config.TextColumn("after", width=140),
     "moved": st.column_config.TextColumn("moved after it", width=150, help="measures that moved, q at most 5 %"),
     "day": st.column_config.DateColumn("day (UTC)", width=90),
     "kind": st.column_config.TextColumn("lost", width=180),
@@ -74,7 +80,9 @@ _COLUMNS: Final[dict[str, Any]] = {
     "lost": st.column_config.NumberColumn("how many", format="localized", width=84),
     "unit": st.column_config.TextColumn("of", width=84),
     "source": st.column_config.TextColumn("source", width=120, help="who sent it, as authenticated"),
-    "so_far": st.column_config.TextColumn("wait", width=88, help="how long the answer took, or is waited for so far"),
+    "so_far": st.column_config.TextColumn(
+        "wait", width=88, alignment="right", help="how long the answer took, or is waited for so far"
+    ),
     "measure": st.column_config.TextColumn("measure", width=110),
     "verdict": st.column_config.TextColumn("moved", width=110, help="up or down: q is at most 5 %"),
     "was": st.column_config.TextColumn("before", width=84),

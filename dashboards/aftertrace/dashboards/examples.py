@@ -36,7 +36,7 @@ EXAMPLES: Final = (
         "FROM runs\nGROUP BY agent_name, model\nORDER BY runs DESC, agent_name, model",
     ),
     Example(
-        "What was changed in systems of record",
+        "Changes in systems of record",
         "SELECT system, operation, object_type, state, COUNT(*) AS changes\nFROM effects\n"
         "GROUP BY system, operation, object_type, state\nORDER BY changes DESC, system, operation, object_type, state",
     ),

@@ -57,6 +57,7 @@ CALL_COLUMNS: Final = ("run_id", "ordinal", "first_ns", "call_key", *_OF_STEPS)
 def drawn(
     rows: pl.DataFrame,
     calls: pl.DataFrame,
+    failures: Mapping[str, int],
     snippets: Mapping[str, str],
     kept: Mapping[str, str],
     *,
@@ -68,6 +69,7 @@ def drawn(
     Args:
         rows: rows of `runs`, in their order.
         calls: the calls of these runs, with at least `CALL_COLUMNS`.
+        failures: in how many calls, effects and runs a control failed, by run.
         snippets: by run, where a text that was looked for stands.
         kept: what the address of each run says besides.
         are_large: whether fingerprints are drawn large, with the names of tools.
@@ -89,6 +91,7 @@ def drawn(
     told = [
         {
             **_run(row, by_run.get(row["run_id"]), rank, snippets, kept),
+            "failures": failures.get(row["run_id"], 0),
             "began": {"text": UNKNOWN} if at is None else instant_drawn(at, told_in, has_offset=has_offset),
         }
         for row, at in zip(rows.iter_rows(named=True), map(instant, rows["started_at"]), strict=True)
@@ -128,7 +131,6 @@ def _run(
         "calls": row["calls"],
         "near_misses": row["near_misses"],
         "consequential": row["consequential"],
-        "failures": len(row["signals"] or ()) + (0 if calls is None else int(calls["signals"].list.len().sum())),
         "cost": money(row["cost_usd"]) if row["cost_usd"] is not None else "",
         "told": plain(told, most=_PROMPT_CHARACTERS) if told else "",
         "found": run_id in snippets,

@@ -8,8 +8,9 @@ from typing import Final
 
 import polars as pl
 
+from aftertrace.analyzer.records.version_words import PARTS
 from aftertrace.analyzer.reports.near_miss_figures import KIND
-from aftertrace.dashboards.marks import SEVERITIES
+from aftertrace.dashboards.marks import DECISIONS, SEVERITIES
 from aftertrace.dashboards.tables import Layout, chip, first_at, risk, run_link, seconds
 
 _WORDS: Final = {level: mark.word for level, mark in enumerate(SEVERITIES)}
@@ -38,18 +39,19 @@ def with_kind_id(kinds: pl.DataFrame) -> pl.DataFrame:
     return kinds.with_columns(kind_id=pl.Series(ids, dtype=pl.String))
 
 
-def kinds(*, is_compared: bool) -> Layout:
+def kinds(*, is_compared: bool, leads_to_runs: bool = True) -> Layout:
     """Kinds of near misses in the order of the report: the worst first.
 
     Args:
         is_compared: whether there is a period before, so that it can be told which kinds are new.
+        leads_to_runs: whether each leads to its latest run; not where what stands beside the table does.
     """
     is_new = [pl.when(pl.col("is_new")).then(pl.lit("new")).alias("is_new")] if is_compared else []
-    latest = run_link(pl.col("run_ids").list.first())
+    latest = [run_link(pl.col("run_ids").list.first())] if leads_to_runs else []
     told: tuple[str | pl.Expr, ...] = (
         *(SEVERITY, _TIMES, "tool_name", "agent_name", _BECAME, "held_by", risk(), "runs"),
         *is_new,
-        *(_LAST, latest),
+        *(_LAST, *latest),
     )
     return Layout(columns=told, order=(), descending=())
 
@@ -57,20 +59,20 @@ def kinds(*, is_compared: bool) -> Layout:
 RANKED: Final = Layout(
     columns=(
         SEVERITY,
-        run_link(),
         chip("outcome"),
         "tool_name",
-        risk(),
-        "decided_by",
-        "held_by",
-        first_at(),
         "agent_name",
+        "decided_by",
+        first_at(),
+        risk(),
+        "held_by",
         "arguments",
         "reason",
         "reviewer",
         seconds("wait_ns", "wait_s"),
         "basis",
         "model",
+        run_link(),
     ),
     order=(),
     descending=(),
@@ -179,17 +181,22 @@ NEWCOMERS: Final = Layout(
 )
 """Agents that were never seen before, the newest first."""
 
+
+def _short(column: str) -> pl.Expr:
+    """A value in which a digest is told by how it begins."""
+    return pl.col(column).str.replace_all(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", "$1…").replace("", None)
+
+
 CHANGES: Final = Layout(
     columns=(
         pl.from_epoch(pl.col("first_ns"), time_unit="ns").dt.replace_time_zone("UTC").alias("changed"),
         "agent_name",
-        pl.col("part").str.replace_all("_", " ").alias("part"),
+        pl.col("part").replace_strict(PARTS, default=pl.col("part")).alias("part"),
         pl.col("moved").list.join(", ").str.replace_all("_", " ").replace("", None).alias("moved"),
         "state",
         "runs",
-        "before",
-        "after",
-        run_link("first_run_id"),
+        _short("before"),
+        _short("after"),
     ),
     order=("first_ns", "agent_name", "change_id"),
     descending=(True, False, False),
@@ -254,9 +261,10 @@ LOSSES: Final = Layout(
 COURSE: Final = Layout(columns=("at", "after_s", "what"), order=(), descending=())
 """What became of one approval, in its order."""
 
+_DECISION: Final = pl.col("decision").replace("pending", DECISIONS["pending"].word)
 QUEUE: Final = Layout(
     columns=(
-        chip("decision"),
+        pl.concat_list(_DECISION).alias("decision"),
         "tool_name",
         "agent_name",
         "so_far",
@@ -373,5 +381,15 @@ OFF_INVENTORY: Final = Layout(
 )
 """What is off the declared inventory, in the order of `aftertrace inventory check`."""
 
-COLUMNS: Final = Layout(columns=("column", "type", "meaning"), order=(), descending=())
+_IN_UTC: Final = r"^Datetime\(time_unit='(\w+)', time_zone='UTC'\)$"
+COLUMNS: Final = Layout(
+    columns=(
+        "column",
+        pl.col("type").str.replace(_IN_UTC, "Datetime in UTC ($1)"),
+        # A cell is text: marks of Markdown would be seen.
+        pl.col("meaning").str.replace_all("`", "", literal=True),
+    ),
+    order=(),
+    descending=(),
+)
 """The columns of a table that SQL reads."""

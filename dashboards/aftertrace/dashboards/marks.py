@@ -58,7 +58,7 @@ LOST: Final = Mark("lost", ":material/link_off:", "orange")
 DENIED: Final = Mark("denied", ":material/block:", "red")
 """What an item on the page Now is about."""
 
-UNSTATED: Final = Mark("not stated", ":material/help:", "gray")
+UNSTATED: Final = Mark("not told", ":material/help:", "gray")
 """Where a value is missing, or is none of ours."""
 
 DECLARED: Final = {

@@ -29,14 +29,18 @@ def of(
         kind_id: the kind in the address; one that is not there is passed over.
         between: the time in the address; what is none is passed over.
     """
-    found = {ANY: tuple(Filter(outcome=name) for name in outcomes)}
-    if len(outcomes) > 1:
-        found |= {name.replace("_", " "): (Filter(outcome=name),) for name in outcomes}
+    each = {name.replace("_", " "): (_near_misses(name),) for name in outcomes}
+    found = {ANY: tuple(_near_misses(name) for name in outcomes), **(each if len(each) > 1 else {})}
     for kind in kinds.filter(pl.col("kind_id") == (kind_id or "")).head(1).iter_rows(named=True):
         found[KIND_NAME] = (Filter(**{field: kind[name] for name, field in _FIELDS.items()}),)
     if between is not None and (ends := _read(between)) is not None:
         found[TIME] = (Filter(since_ns=ends[0], until_ns=ends[1]),)
     return found
+
+
+def _near_misses(outcome: str) -> Filter:
+    """Those of an outcome: what was cancelled is one where a person did that."""
+    return Filter(outcome=outcome, decided_by="human" if outcome == "cancelled" else None)
 
 
 def written(ends_ms: Sequence[float]) -> str:

@@ -20,7 +20,7 @@ from aftertrace.analyzer.inventory.checks import Checked
 from aftertrace.analyzer.populations.comparison import Choice, PopulationComparison
 from aftertrace.analyzer.reading.select import ALL
 from aftertrace.analyzer.records.run_record import RunRecord
-from aftertrace.analyzer.reports import near_miss_figures
+from aftertrace.analyzer.reports import failure_report, near_miss_figures
 from aftertrace.analyzer.reports.agent_coverage import AgentCoverage, agent_coverage
 from aftertrace.analyzer.reports.near_miss_figures import Figures
 from aftertrace.dashboards import data, run_list
@@ -72,16 +72,18 @@ def last_heard_ns(analysis: Analysis) -> int | None:
     return data.once(analysis, "last heard", asked)
 
 
-def of_runs(analysis: Analysis, run_ids: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows of `runs` of some runs, in their order, and their calls with `fingerprints.CALL_COLUMNS`."""
+def of_runs(analysis: Analysis, run_ids: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, int]]:
+    """Rows of `runs` of some runs, in their order; their calls with `fingerprints.CALL_COLUMNS`; and in how many calls,
+    effects and runs a control failed, by run.
+    """
 
-    def asked() -> tuple[pl.DataFrame, pl.DataFrame]:
+    def asked() -> tuple[pl.DataFrame, pl.DataFrame, dict[str, int]]:
         only = pl.col("run_id").is_in(list(run_ids))
         rows = pl.DataFrame({"run_id": list(run_ids)}, schema={"run_id": pl.String}).join(
             analysis.select("runs", only=only), on="run_id", how="inner", maintain_order="left"
         )
         (calls,) = analysis.collected(analysis.scan("calls", CALL_COLUMNS, only=only))
-        return rows, calls
+        return rows, calls, failure_report.by_run(analysis, run_ids)
 
     return data.once(analysis, f"runs {' '.join(run_ids)}", asked)
 

@@ -193,8 +193,13 @@ def show(
 
 
 def height_pixels(rows: int, tallest: int = _TALLEST_PIXELS) -> int:
-    """How high a table of so many rows is; from a height on it scrolls."""
-    return min(tallest, ROW_PIXELS * rows + _HEAD_PIXELS)
+    """How high a table of so many rows is; from a height on it scrolls, and half a row at its end says so."""
+    whole = ROW_PIXELS * rows + _HEAD_PIXELS
+    return (
+        whole
+        if whole <= tallest
+        else (tallest - _HEAD_PIXELS) // ROW_PIXELS * ROW_PIXELS - ROW_PIXELS // 2 + _HEAD_PIXELS
+    )
 
 
 def _cell(value: str) -> str:

@@ -17,8 +17,10 @@ _ACCENT: Final = "#5a74d6"
 _MUTED: Final = "#7f8fa6"
 _MARKER: Final = "#8c6bd1"
 _MOST_LABELS: Final = 7
-_MOST_MARKERS: Final = 40
-"""Changes that are marked, the latest: more are no longer seen apart."""
+_MOST_MARKERS: Final = 50
+"""So many marks side by side are seen apart: changes that are nearer share one."""
+_MOST_NAMED: Final = 3
+"""Of the changes that share a mark, so many agents, parts and measures are named."""
 _MOST_BARS: Final = 100
 """So many of the narrowest bars would fill the chart."""
 _MS: Final = 1_000_000
@@ -130,8 +132,10 @@ def rate(trend: pl.DataFrame, changes: pl.DataFrame, zone: Zone, height: int = 2
     ]
     base = alt.Chart(rows.hstack(begin).hstack(end)).encode(x=_time(trend, zone, "middle"), tooltip=tooltip)
     axis = alt.Axis(format="%", tickCount=5)
+    # To the next tenth above all of it: a scale that finds its own end cuts the upper ends off.
+    top = min(1.0, math.ceil(10 * (rows["high"].max() or 0.1) + 0.01) / 10)  # type: ignore[operator]
     whisker = base.mark_rule(strokeWidth=2, color=_MUTED, opacity=0.6).encode(
-        y=alt.Y("low:Q", title=None, axis=axis, scale=alt.Scale(domainMin=0, nice=True)), y2="high:Q"
+        y=alt.Y("low:Q", title=None, axis=axis, scale=alt.Scale(domain=[0, top])), y2="high:Q"
     )
     line = base.mark_line(color=_ACCENT, strokeWidth=1.5, opacity=0.5).encode(y="rate:Q")
     time = alt.selection_interval(name="time", encodings=["x"])
@@ -178,24 +182,29 @@ def _in_zones(at_ms: pl.Series, zone: Zone) -> tuple[pl.DataFrame, list[alt.Tool
 
 
 def _marked(changes: pl.DataFrame, trend: pl.DataFrame, zone: Zone) -> list[alt.Chart]:
-    """A rule where something was changed, with a mark at its top."""
+    """A rule where something was changed, with a mark at its top; what is too near to be seen apart shares one."""
     begin_ms, end_ms = _ends(trend)
+    at_ms = pl.col("first_ns") // _MS
+    near = (at_ms - begin_ms) * _MOST_MARKERS // max(1, end_ms - begin_ms)
+    timed = changes.filter(at_ms.is_between(begin_ms, end_ms)).sort("first_ns")
     rows: list[dict[str, Any]] = [
         {
-            "at": row["first_ns"] // _MS,
-            "agent": label(row["agent_name"]),
-            "part": row["part"].replace("_", " "),
-            "moved": ", ".join(row["moved"]).replace("_", " ") or "nothing known",
+            "at": some["first_ns"][0] // _MS,
+            "changes": some.height,
+            "agent": _some([label(name) for name in some["agent_name"]]),
+            "part": _some([part.replace("_", " ") for part in some["part"]]),
+            "moved": _some([name.replace("_", " ") for moved in some["moved"] for name in moved]) or "nothing known",
         }
-        for row in changes.sort("first_ns", descending=True).head(_MOST_MARKERS).iter_rows(named=True)
-        if begin_ms <= row["first_ns"] // _MS <= end_ms
+        for _, some in timed.group_by(near.alias("near"), maintain_order=True)
     ]
     if not rows:
         return []
-    frame = pl.DataFrame(rows, schema={"at": pl.Int64, "agent": pl.String, "part": pl.String, "moved": pl.String})
+    texts = dict.fromkeys(("agent", "part", "moved"), pl.String)
+    frame = pl.DataFrame(rows, schema={"at": pl.Int64, "changes": pl.Int64, **texts})
     times, told = _in_zones(frame["at"], zone)
     tooltip = [
         *told,
+        alt.Tooltip("changes:Q", title="changes here"),
         alt.Tooltip("agent:N"),
         alt.Tooltip("part:N", title="what was changed"),
         alt.Tooltip("moved:N", title="moved after it"),
@@ -206,6 +215,13 @@ def _marked(changes: pl.DataFrame, trend: pl.DataFrame, zone: Zone) -> list[alt.
         y=alt.value(0)
     )
     return [rule, point]
+
+
+def _some(names: list[str]) -> str:
+    """The first of some names, each once."""
+    each = list(dict.fromkeys(names))
+    left = len(each) - _MOST_NAMED
+    return ", ".join(each[:_MOST_NAMED]) + (f" and {left:,} more" if left > 0 else "")
 
 
 def _ends(trend: pl.DataFrame) -> tuple[int, int]:

@@ -171,6 +171,15 @@ def across(told: Derivation | Parted, run_id: str) -> pl.DataFrame:
     return pl.concat([mine, _by_others(found, own, run_id)]).sort("first_ns", "signal", "call_key", nulls_last=True)
 
 
+def between(told: Derivation | Parted, run_ids: Sequence[str]) -> pl.DataFrame:
+    """What some runs and others show together, where the later one is one of these; columns as in `SCHEMA`.
+
+    Only effects on what they changed are read of other runs.
+    """
+    mine = pl.col("run_id").is_in(list(run_ids))
+    return _told(_of_several(told, told.some("effects", mine))).filter(mine)
+
+
 def _by_others(found: pl.DataFrame, own: pl.DataFrame, run_id: str) -> pl.DataFrame:
     """Findings of other runs that rest on an effect of this one, as findings of this one."""
     whose = ("call_key", "tool_call_id", "tool_name", "agent_name", "conversation_id")

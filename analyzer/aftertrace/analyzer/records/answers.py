@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 import polars as pl
 
+from aftertrace.analyzer.documents.lengths import length
 from aftertrace.analyzer.emitters.emitter import Emitter, Question
 from aftertrace.analyzer.emitters.registry import EMITTERS
 from aftertrace.analyzer.identity.identity import Identified
@@ -274,7 +275,7 @@ def _reviewer(subject: _Subject) -> Answer:
     parts = []
     for row in asked:
         who = row["reviewer"] or _PARTIES.get(row["decided_by"], row["decided_by"] or "nobody yet")
-        waited = f" after {row['wait_ns'] / 1e9:.1f} s" if row["wait_ns"] is not None else ""
+        waited = f" after {length(row['wait_ns'] / 1e9)}" if row["wait_ns"] is not None else ""
         parts.append(f"{row['tool_name']}: {row['approval'] or row['outcome']} by {who}{waited}")
     is_named = all(row["reviewer"] is not None for row in asked if row["decided_by"] in ("human", "human_or_program"))
     state: State = "known" if is_named else "partial"

@@ -14,7 +14,7 @@ from aftertrace.analyzer.calls.controls import FAILURES
 from aftertrace.analyzer.documents.document import Block, Code, Line, Part, Table, moment
 from aftertrace.analyzer.documents.visible import visible
 from aftertrace.analyzer.documents.words import name_of
-from aftertrace.analyzer.effects.findings import KINDS
+from aftertrace.analyzer.effects.findings import KINDS, between
 from aftertrace.analyzer.effects.table import SIGNALS
 from aftertrace.analyzer.runs.table import SIGNALS as RUN_SIGNALS
 
@@ -84,6 +84,21 @@ def told_of(analysis: Analysis, filter: Filter | None) -> Told:  # noqa: A002  #
         runs.sort("first_ns", "run_id", descending=[True, False]),
         analysis.select("effect_findings", filter),
     )
+
+
+def by_run(analysis: Analysis, run_ids: Sequence[str]) -> dict[str, int]:
+    """In how many calls, effects and runs a control failed, for each of some runs: `Told.failures`, run by run."""
+    only = pl.col("run_id").is_in(list(run_ids))
+    found = analysis.collected(
+        *(
+            analysis.scan(table, ("run_id", "signals"), only=only).filter(pl.col("signals").list.len() > 0)
+            for table in ("calls", "effects", "runs")
+        )
+    )
+    if analysis.of_all is not None:
+        found.append(between(analysis.of_all, run_ids).filter(ACROSS))
+    counted = pl.concat([frame.select("run_id") for frame in found]).group_by("run_id").len()
+    return dict(counted.iter_rows())
 
 
 def control_failures(told: Told) -> Part | None:

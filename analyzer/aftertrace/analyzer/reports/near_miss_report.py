@@ -226,7 +226,8 @@ def _top(figures: Figures) -> tuple[Block, ...]:
 
 
 def _steps(figures: Figures) -> Part:
-    lines = next_steps(figures) or ("Nothing stands out. Look again when the next period is closed.",)
+    steps = tuple(step.line for step in next_steps(figures))
+    lines = steps or ("Nothing stands out. Look again when the next period is closed.",)
     return Part("What to do next", (Points(lines, ordered=True),), on_new_page=True)
 
 

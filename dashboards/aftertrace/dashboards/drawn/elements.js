@@ -48,6 +48,19 @@ function drawLine(pieces, into) {
   return into;
 }
 
+// A short text stays on one line, however narrow its column; a digest is told by how it begins, the whole of it to whoever hovers.
+const SHORT_CHARACTERS = 20;
+const DIGEST = /sha256:[0-9a-f]{64}/g;
+
+function tableCell(pieces, kind) {
+  const whole = pieces.map((piece) => piece.text ?? "").join("");
+  const told = pieces.map((piece) => ({ ...piece, text: piece.text?.replace(DIGEST, (digest) => `${digest.slice(0, 19)}…`) }));
+  const cell = drawLine(told, make("td", kind));
+  if (cell.textContent !== whole) cell.title = whole;
+  if (cell.textContent.length <= SHORT_CHARACTERS) cell.classList.add("at-unbroken");
+  return cell;
+}
+
 const DRAWN = {
   paragraph: (block) => drawLine(block.line, make("p", "")),
   points: (block) => {
@@ -83,7 +96,7 @@ const DRAWN = {
     const body = make("tbody", "");
     for (const row of block.rows) {
       const line = make("tr", "");
-      row.forEach((cell, at) => line.appendChild(drawLine(cell, make("td", kind(block.columns[at])))));
+      row.forEach((cell, at) => line.appendChild(tableCell(cell, kind(block.columns[at]))));
       body.appendChild(line);
     }
     table.append(top, body);
@@ -143,7 +156,22 @@ const DRAWN = {
   },
 };
 
+// Many folded parts after each other stand side by side.
+const FOLDED_BESIDE = 6;
+
 function drawBlocks(blocks, into) {
-  for (const block of blocks) into.appendChild(DRAWN[block.is](block));
+  for (let at = 0; at < blocks.length; ) {
+    let end = at;
+    while (end < blocks.length && blocks[end].is === "folded") end += 1;
+    if (end - at > FOLDED_BESIDE) {
+      const beside = make("div", "at-beside");
+      for (const block of blocks.slice(at, end)) beside.appendChild(DRAWN.folded(block));
+      into.appendChild(beside);
+      at = end;
+    } else {
+      into.appendChild(DRAWN[blocks[at].is](blocks[at]));
+      at += 1;
+    }
+  }
   return into;
 }

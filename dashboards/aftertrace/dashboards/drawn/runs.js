@@ -67,7 +67,7 @@ function list({ runs, zone }, open) {
     ["calls", "at-number", ""],
     ["near misses", "at-number", "one control away from happening"],
     ["conseq.", "at-number", "near misses of tools whose risk is above read"],
-    ["failures", "at-number", "calls that a control should have held, and records that contradict each other; the saved view Findings also has what effects and other runs tell"],
+    ["failures", "at-number", "calls, effects and runs of which a control failed, counted as on the page Now"],
     [told, "", ""],
   ]) {
     const cell = make("th", kind, name);
@@ -93,7 +93,7 @@ function list({ runs, zone }, open) {
     words.appendChild(make("bdi", "", run.told));
     words.title = run.told;
     row.append(
-      id, how, make("td", "at-name", run.agent), make("td", "at-name at-quiet", run.model),
+      id, how, make("td", "at-name", run.agent), make("td", "at-name at-quiet", run.model || "–"),
       drawLine([run.began], make("td", "at-unbroken")), make("td", "at-number", run.lasted), steps,
       number(run.calls), number(run.near_misses, "high"), number(run.consequential, "critical"), number(run.failures, "critical"),
       words,
@@ -148,8 +148,8 @@ function print(run, open) {
   const left = run.calls - run.steps.length;
   const words = [counted(run.calls, "call", "calls"), counted(run.near_misses, "near miss", "near misses"), run.lasted];
   if (left > 0) words.push(`${NUMBERS.format(left)} steps more`);
-  const line = make("p", "at-quiet", `${words.filter(Boolean).join(" · ")} · `);
-  card.appendChild(drawLine([run.began], line));
+  card.appendChild(make("p", "at-quiet at-unbroken", words.filter(Boolean).join(" · ")));
+  card.appendChild(drawLine([run.began], make("p", "at-quiet at-unbroken")));
   return card;
 }
 

@@ -32,7 +32,7 @@ st.subheader(f"{count(approvals.height, 'request')}, {total['pending']:,} waitin
 if approvals.is_empty() and past.is_empty():
     nothing_matches()
     st.stop()
-told_decisions = ("granted", "modified", "rejected", "expired", "cancelled", "pending")
+told_decisions = ("granted", "modified", "rejected", "expired", "cancelled")
 st.caption(" · ".join(f"{total[name]:,} {name}" for name in told_decisions))
 
 longest = attention.longest_wait_ns(approvals.filter(_QUEUES["waiting"]), analysis.now_ns)
@@ -102,8 +102,8 @@ if not approvals.is_empty():
     by = ["reviewer", "reviewer_identity", "decided_by"]
     tables.show(reviews(approvals.lazy().filter(~_QUEUES["waiting"]), by).collect(), layouts.REVIEWERS, key="reviewers")
     st.caption(
-        "An override edits or refuses. Who approves all but nothing, in seconds, many in an hour, may not look: what "
-        "is odd about single approvals is marked."
+        "An override edits or refuses. Whoever approves almost everything, within seconds and many in an hour, may not "
+        "look: odd counts the signals of that."
     )
     st.subheader("How long answers took", anchor=False)
     if approvals["wait_ns"].count():

@@ -12,6 +12,8 @@ from aftertrace.dashboards.choosing import chosen_row
 from aftertrace.dashboards.quantities import count
 from aftertrace.dashboards.version_charts import versions
 
+_ALL, _MOVED = "all", "something moved after it"
+
 analysis = data.analysis()
 chosen = filters.chosen()
 changes = questions.changes(analysis, chosen)
@@ -36,6 +38,18 @@ if configurations.is_empty():
 if changes.is_empty():
     st.success("Nothing is known to have been changed in these agents.", icon=":material/check_circle:")
 else:
+    which = st.segmented_control(
+        "Show",
+        [_ALL, _MOVED],
+        default=_ALL,
+        required=True,
+        key="which",
+        bind="query-params",
+        label_visibility="collapsed",
+        disabled=moved.is_empty(),
+    )
+    if which == _MOVED and not moved.is_empty():
+        changes = moved
     listed, detail = st.columns([3, 2], gap="medium")
     with listed:
         row = chosen_row(
@@ -43,7 +57,7 @@ else:
             layouts.CHANGES,
             by="change_id",
             name="change",
-            version=f"{analysis.version} {chosen!r}",
+            version=f"{analysis.version} {chosen!r} {which}",
             tallest=560,
         )
     sides = analysis.configurations.filter(
@@ -53,7 +67,10 @@ else:
         change(row, dict(sides.select("configuration_id", "template").iter_rows()))
     after = looks.filter(pl.col("change_id") == row["change_id"])
     st.subheader("What moved after it", anchor=False)
-    tables.show(measures(after), layouts.MEASURES, key="measures")
+    if (after["verdict"] == "not_told").all():
+        st.caption("Nothing can be held against it: that takes runs that tell a measure on both sides of the change.")
+    else:
+        tables.show(measures(after), layouts.MEASURES, key="measures")
 
 st.subheader("Configurations over time", anchor=False)
 if configurations["first_ns"].count():

@@ -54,8 +54,40 @@ def show_verification(*, was_running: bool) -> None:
         st.warning("It could not be verified.", icon=":material/warning:")
         st.code(plain_lines(last.refusal), language=None, wrap_lines=True)
     else:
-        st.text("Reads every row, file and request against the ledger that was signed, in a process of its own.")
-        st.text("Months of records take minutes; other pages go on meanwhile.")
+        st.caption(
+            "Reads every row, file and request against the ledger that was signed, in a process of its own. Months of "
+            "records take minutes; other pages go on meanwhile."
+        )
+
+
+def show_losses() -> None:
+    """What never came."""
+    st.subheader("What was lost on the way", anchor=False)
+    try:
+        losses = data.analysis().losses
+    except data.AftertraceError as error:
+        st.text(plain(f"It cannot be told: {error}", most=600))
+        return
+    if losses.is_empty():
+        st.success("Nothing is known to be lost on the way.", icon=":material/check_circle:")
+        return
+    st.caption(f"{count(losses.height, 'row')}, by kind, source and day. The same at a terminal: `aftertrace losses`")
+    tables.show(losses, layouts.LOSSES, key="losses", tallest=320)
+
+
+def show_reads() -> None:
+    """Who looked at what is stored."""
+    st.subheader("Who read what", anchor=False)
+    try:
+        read = data.reads()
+    except (data.AftertraceError, OSError) as error:
+        st.text(plain(f"It cannot be told: {error}", most=600))
+        return
+    if read.is_empty():
+        st.caption("No read is recorded. `reads.record` in aftertrace.toml says which are; packets always are.")
+        return
+    st.caption(f"{count(read.height, 'read')}, the latest first. The same at a terminal: `aftertrace reads`")
+    tables.show(read, layouts.READS, key="reads", tallest=320)
 
 
 show_standing()
@@ -71,34 +103,10 @@ with verify:
         )
         st.button("Verify now", icon=":material/verified:", type="primary", on_click=begin, disabled=last.is_running)
     show_verification(was_running=last.is_running)
+    show_losses()
+    show_reads()
 with keep:
     try:
         evidence_cards.keeping(ledger_standing(settings.data, settings.anchor), str(settings.data))
     except data.AftertraceError as error:
         st.text(plain(f"What is signed cannot be read: {error}", most=600))
-
-st.subheader("What was lost on the way", anchor=False)
-try:
-    losses = data.analysis().losses
-except data.AftertraceError as error:
-    st.text(plain(f"It cannot be told: {error}", most=600))
-else:
-    if losses.is_empty():
-        st.success("Nothing is known to be lost on the way.", icon=":material/check_circle:")
-    else:
-        st.caption(
-            f"{count(losses.height, 'row')}, by kind, source and day. The same at a terminal: `aftertrace losses`"
-        )
-        tables.show(losses, layouts.LOSSES, key="losses")
-
-st.subheader("Who read what", anchor=False)
-try:
-    read = data.reads()
-except (data.AftertraceError, OSError) as error:
-    st.text(plain(f"It cannot be told: {error}", most=600))
-else:
-    if read.is_empty():
-        st.text("No read is recorded. reads.record says which are; packets always are.")
-    else:
-        st.caption(f"{count(read.height, 'read')}, the latest first. The same at a terminal: `aftertrace reads`")
-        tables.show(read, layouts.READS, key="reads")

@@ -145,7 +145,7 @@ elif view == "kinds":
     with listed:
         kind = chosen_row(
             layouts.with_kind_id(kinds),
-            layouts.kinds(is_compared=figures.before is not None),
+            layouts.kinds(is_compared=figures.before is not None, leads_to_runs=False),
             by="kind_id",
             name="kind",
             version=version,

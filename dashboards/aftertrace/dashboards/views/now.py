@@ -5,7 +5,6 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from aftertrace.analyzer.documents.document import line_text
 from aftertrace.analyzer.reports.failure_report import ACROSS
 from aftertrace.analyzer.reports.next_steps import next_steps
 from aftertrace.dashboards import (
@@ -25,6 +24,7 @@ from aftertrace.dashboards.quantities import DAY_NS, HOUR_NS, count, duration, i
 
 _LATELY_NS = 7 * DAY_NS  # What counts as new where no time is chosen.
 _MOST_ITEMS = 10
+_MOST_STEPS = 5
 _FAILURES = "control failures"
 
 analysis = data.analysis()
@@ -72,9 +72,9 @@ with over_time:
     steps = next_steps(figures)
     if steps:
         st.subheader("What to do next", anchor=False)
-        with st.container(gap="xsmall"):
-            for nth, step in enumerate(steps[:5], start=1):
-                st.text(f"{nth}. {plain(line_text(step), most=320)}")
+        with st.container(border=True, gap="xsmall"):
+            for nth, step in enumerate(steps[:_MOST_STEPS], start=1):
+                cards.next_step(nth, step)
 
 since_ns = chosen.since_ns if chosen.since_ns is not None else (analysis.now_ns - _LATELY_NS) // HOUR_NS * HOUR_NS
 newcomers = questions.newcomers(analysis, since_ns, chosen)

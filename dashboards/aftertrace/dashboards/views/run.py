@@ -89,7 +89,7 @@ def go_to(other: str | None) -> None:
 
 with head, st.container(horizontal=True, vertical_alignment="center", gap="small"):
     badge(RUN_STATES.get(run["state"], UNSTATED))
-    st.text(plain(" ".join(filter(None, (run["agent_name"] or "agent not stated", run["agent_version"]))), most=48))
+    st.text(plain(" ".join(filter(None, (run["agent_name"] or "agent not told", run["agent_version"]))), most=48))
     st.code(run_id, language=None, width="content")
     with st.popover("Share", icon=":material/share:", type="tertiary"):
         st.caption("A link to what is shown now")

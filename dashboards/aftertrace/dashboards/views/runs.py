@@ -71,10 +71,11 @@ if pages > 1:
         end = min(begin + at_once, len(listed.run_ids))
         st.caption(f"{begin + 1:,} to {end:,} of {count(len(listed.run_ids), 'run')}")
 run_ids = listed.run_ids[begin : begin + at_once]
-rows, calls = questions.of_runs(analysis, run_ids)
+rows, calls, failures = questions.of_runs(analysis, run_ids)
 with ways:
     opened = drawings.runs(
-        fingerprints.drawn(rows, calls, listed.snippets, kept, are_large=shown_as == "Fingerprints"), key="runs"
+        fingerprints.drawn(rows, calls, failures, listed.snippets, kept, are_large=shown_as == "Fingerprints"),
+        key="runs",
     )
 if opened is not None:
     st.switch_page("views/run.py", query_params=run_query(opened, kept))

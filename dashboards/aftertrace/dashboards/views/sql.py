@@ -1,6 +1,7 @@
 """Ask in SQL: one reading statement over the documented tables, its rows, and the same as files.
 
-A statement in an address is shown and not run: whoever sent the link would decide what this machine computes.
+A statement in an address is shown and not run: whoever sent the link would decide what this machine computes. One that
+was asked here before is asked anew where a reader goes back to it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ filters.keep()
 
 def ask() -> None:
     """Run what the box holds, anew: the store may have more by now."""
-    st.session_state[_ASKED] = st.session_state["sql"]
+    st.session_state.setdefault(_ASKED, set()).add(st.session_state["sql"])
     st.session_state.pop(_ANSWER, None)
 
 
@@ -60,8 +61,8 @@ with told:
         for example in some:
             column.button(example.words, key=example.words, on_click=begin_with, args=(example.text,), width="stretch")
 
-if text and text.strip() and st.session_state.get(_ASKED) != text:
-    st.info("Nothing was asked yet: read the statement, then Ask.", icon=":material/play_arrow:")
+if text and text.strip() and text not in st.session_state.get(_ASKED, ()):
+    st.info("This statement was not asked yet: read it, then Ask.", icon=":material/play_arrow:")
 elif text and text.strip():
     kept = st.session_state.get(_ANSWER)
     if kept is None or kept[0] != text:
