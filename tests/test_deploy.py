@@ -69,6 +69,21 @@ def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_systemd_takes_what_readers_need(tmp_path: Path) -> None:
+    """The lines of the README stand commented in the unit, and are such as there can be."""
+    text = (DEPLOY / "README.md").read_text().partition("### With accounts that only read")[2]
+    lines = text.partition("[Service]\n")[2].partition("```")[0].splitlines()
+    told = UNIT.read_text().replace(PROGRAM, "/bin/true")
+    assert (len(lines), [line for line in lines if f"\n#{line}\n" not in told]) == (3, [])
+    for line in lines:
+        told = told.replace(f"#{line}\n", f"{line}\n")
+    unit = tmp_path / UNIT.name
+    unit.write_text(told)
+    ended = analyze("verify", unit)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"g {lines[0].partition('=')[2]} -" in (DEPLOY / "aftertrace.sysusers").read_text().splitlines()
+
+
 def test_a_directive_that_nobody_knows_would_be_seen(tmp_path: Path) -> None:
     """Control."""
     unit = tmp_path / UNIT.name

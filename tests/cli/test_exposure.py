@@ -43,7 +43,7 @@ def test_a_store_as_it_is_made_is_closed(closed: Layout) -> None:
         ("ledger/checkpoint", 0o646, "write"),
         ("tables/spans", 0o777, "write"),
         ("wal", 0o777, "write"),
-        (".", 0o777, "write"),
+        (".", 0o733, "write"),
     ],
 )
 def test_what_is_open_is_told_by_path(closed: Layout, path: str, mode: int, may: str) -> None:
@@ -51,6 +51,14 @@ def test_what_is_open_is_told_by_path(closed: Layout, path: str, mode: int, may:
     (closed.data / path).chmod(mode)
     assert list(exposures(closed, STRANGER)) == [Exposure(path, may, "agents")]
     assert Exposure(path, may, "others") in exposures(closed, "")
+
+
+def test_agents_that_may_read_the_store_are_told(closed: Layout) -> None:
+    """They would see what other agents did; where it is not known who they are, a group that reads is no alarm."""
+    closed.data.chmod(0o755)
+    assert list(exposures(closed, STRANGER)) == [Exposure(".", "read", "agents")]
+    closed.data.chmod(0o750)
+    assert (exposures(closed, STRANGER), exposures(closed, "")) == ((), ())
 
 
 def test_the_owner_of_the_store_may_do_all(closed: Layout) -> None:

@@ -60,7 +60,7 @@ def test_the_store_stays_as_it_was_but_for_the_entry(aftertrace: Command, data: 
     entry = ledger.entry(before)
     assert (ledger.size, type(entry).__name__, getattr(entry, "uid", None)) == (before + 1, "Export", os.getuid())
     assert aftertrace("verify", "--data", data, "--key", data / "ledger" / "key").code == 0
-    assert list((data / "acts").iterdir()) == []
+    assert list((data / "reads" / "new").iterdir()) == []
 
 
 def test_an_incident_is_a_file(aftertrace: Command, data: Path, tmp_path: Path) -> None:

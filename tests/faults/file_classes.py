@@ -116,7 +116,7 @@ HARMLESS: Final[dict[str, str]] = {
     rf"tables/LAKE|tables/_receivers/{_NAME}": "whose key it has, whose names those are: who has others does not start",
     rf"tables/_holds/{_HEX}\.released": "where it is not there, others go on to hold",
     rf"acts/{_HEX}\.(json|refused)": "asked for, and not entered yet",
-    rf"reads/new/{_HEX}\.json": "left, and not entered yet",
+    rf"reads/new/{_HEX}\.(json|export)": "left, and not entered yet",
     r"retention\.json": "when retention ran last by itself: the ledger has what it did",
     r"ledger/witnessed": "a checkpoint for whoever knows the witnesses: `aftertrace verify --checkpoint` compares it",
 }

@@ -17,7 +17,7 @@ from aftertrace.store.commentary.comments import Comment, Subject
 from aftertrace.store.commentary.log import add
 from aftertrace.store.folder import open_folder, store_key
 from aftertrace.store.layout import Layout, segments
-from aftertrace.store.ledger import acts, rotating
+from aftertrace.store.ledger import acts, exports, rotating
 from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.refusals import RefusalLog
 from aftertrace.store.retention.contents import planned_contents
@@ -101,7 +101,7 @@ def _damage(layout: Layout) -> None:
 def _packets(layout: Layout) -> None:
     """So many were made that a bundle of entries is full."""
     for number in range(PACKETS):
-        acts.ask_export(layout, "run", 1, number.to_bytes(32, "big"))
+        exports.ask(layout, "run", 1, number.to_bytes(32, "big"))
     turn(layout)
 
 

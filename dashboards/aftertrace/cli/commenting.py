@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import sys
 import time
 from collections import Counter
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from aftertrace.cli import formats, gate, settings
+from aftertrace.cli.account import account
 from aftertrace.cli.filters import Instant
 from aftertrace.cli.output import output_options
 from aftertrace.store.errors import Corrupt, Invalid
@@ -209,11 +208,11 @@ def _add(
     from aftertrace.store.commentary.log import add as add_comment
 
     layout = gate.open_store(data, settings.current())
-    account = _account()
+    by = account()
     made = Comment(
         time_ns=str(time.time_ns()),
-        author=author if author is not None else account,
-        account=account,
+        author=author if author is not None else by,
+        account=by,
         kind=kind,
         about=about,
         text=_without_secrets(layout, text.strip()),
@@ -307,12 +306,3 @@ def _compare(commentary: Commentary, key: VerifierKey, where: str, note: Note) -
         raise Invalid(f"read --checkpoint {where}: {refusal}; give a copy of commentary/checkpoint") from None
     if kept.size > len(commentary.comments) or commentary.root(kept.size) != kept.root:
         raise Corrupt(f"verify comments: not those of {where}: some were changed, moved or taken away since")
-
-
-def _account() -> str:
-    """Name of the account that runs this, as the operating system knows it."""
-    number = os.getuid()
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"uid {number}"

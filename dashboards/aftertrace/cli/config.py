@@ -48,6 +48,9 @@ class StoreSection:
     agents_user: str = ""
     """The account that agents run under, by name or number: `aftertrace status` warns of what of the store it may
     write, and of keys that it may read. Empty: it warns of what groups and others may."""
+    readers: str = ""
+    """The group whose members may read the store and write nothing of it, by name or number; `aftertrace serve` sees to
+    that when it starts, `aftertrace readers` by hand. Empty: nobody but the account that `serve` runs as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,20 +251,7 @@ class Config:
     telemetry: TelemetrySection = field(default_factory=TelemetrySection)
 
 
-SECTIONS: Final[Mapping[str, type[Any]]] = {
-    "store": StoreSection,
-    "receiver": ReceiverSection,
-    "redaction": RedactionSection,
-    "drain": DrainSection,
-    "derive": DeriveSection,
-    "dashboard": DashboardSection,
-    "inventory": InventorySection,
-    "ledger": LedgerSection,
-    "retention": RetentionSection,
-    "reads": ReadsSection,
-    "log": LogSection,
-    "telemetry": TelemetrySection,
-}
+SECTIONS: Final[Mapping[str, type[Any]]] = get_type_hints(Config)
 
 _Section = TypeVar("_Section")
 

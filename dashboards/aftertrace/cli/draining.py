@@ -129,12 +129,22 @@ def until_entered(layout: Layout, ident: str) -> None:
     """
     from aftertrace.store.ledger import acts
 
-    while acts.is_waiting(layout, ident):
+    turn_while(layout, lambda: acts.is_waiting(layout, ident))
+    if why := acts.refusal(layout, ident):
+        raise Invalid(f"enter in the ledger: refused: {why}")
+
+
+def turn_while(layout: Layout, is_waiting: Callable[[], bool]) -> None:
+    """Return when something does not wait any more for the drain, whoever drains: a running `serve`, or this call.
+
+    Raises:
+        Unavailable: the disk takes nothing.
+        Corrupt: the ledger or a table is damaged.
+    """
+    while is_waiting():
         if not turn(layout):
             # Somebody else drains, and will come to it.
             time.sleep(_LOCK_POLL_S)
-    if why := acts.refusal(layout, ident):
-        raise Invalid(f"enter in the ledger: refused: {why}")
 
 
 def turn(layout: Layout) -> bool:

@@ -7,6 +7,7 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -52,11 +53,26 @@ def exposures(layout: Layout, agents_user: str) -> tuple[Exposure, ...]:
 
 def _found(layout: Layout, account: _Account | None) -> Iterator[Exposure]:
     data = layout.data
-    folders = (data, layout.wal_folder, layout.tables_folder, layout.ledger, layout.sealer, layout.store_key.parent)
+    folders: tuple[Path, ...] = (
+        data,
+        layout.wal_folder,
+        layout.tables_folder,
+        layout.ledger,
+        layout.sealer,
+        layout.store_key.parent,
+    )
+    folders += layout.derived, layout.acts, layout.reads, layout.commentary
     secrets = (layout.sealer_key, layout.sealer_next, layout.store_key, layout.sources)
     asked: list[tuple[Path, May]] = [(path, "write") for path in (*folders, *layout.tables_folder.glob("[a-z]*"))]
+    if account is not None:
+        # A group that may read is no alarm, unless agents are in it.
+        asked.append((data, "read"))
     asked += [(path, may) for path in secrets for may in _BITS]
     asked += [(path, "write") for path in (layout.checkpoint, layout.ledger_key, layout.sealer_signed)]
+    with suppress(OSError):
+        if not layout.reads_new.stat().st_mode & stat.S_ISVTX:
+            # With that bit it is a drop box: each may put something in, and take nothing of others out.
+            asked.append((layout.reads_new, "write"))
     for path, may in asked:
         try:
             found = path.stat()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from aftertrace.cli import formats, settings
+from aftertrace.cli.account import account
 from aftertrace.cli.held import unmatched
 from aftertrace.cli.output import form_option
 from aftertrace.store.errors import Invalid
@@ -41,7 +41,7 @@ def told(command: _Function) -> _Function:
 
 def who(by: str | None) -> str:
     """Who orders an act."""
-    return by or getpass.getuser()
+    return by or account()
 
 
 @hold.command("add", short_help="Hold a run, an agent, a tenant, a source, or days.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from dataclasses import asdict, replace
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from aftertrace.cli import settings
-from aftertrace.cli.draining import until_entered
+from aftertrace.cli import serving, settings
+from aftertrace.cli.draining import turn_while
 from aftertrace.cli.filters import filter_options
 from aftertrace.cli.reporting import Calendar
 from aftertrace.store.errors import Invalid, Unavailable
@@ -30,6 +31,8 @@ Found = TypeVar("Found")
 
 PATIENCE_S: Final = 10.0
 """How long the sealer may take: it is a second behind at most."""
+ENTERED_PATIENCE_S: Final = 60.0
+"""How long whoever cannot store waits for a running `serve` to do it: it may have much to store."""
 _POLL_S: Final = 0.1
 _DIR: Final = click.Path(exists=True, file_okay=False, path_type=Path)
 _FILE: Final = click.Path(exists=True, path_type=Path)
@@ -112,7 +115,7 @@ def packet(
     from aftertrace.analyzer.documents.words import count
     from aftertrace.analyzer.packets.bag_writer import BagWriter
     from aftertrace.analyzer.packets.making import make
-    from aftertrace.store.ledger import acts
+    from aftertrace.store.ledger import exports
     from aftertrace.store.ledger.proving import Prover
     from aftertrace.verifier import layout as inside
 
@@ -126,8 +129,8 @@ def packet(
     with tempfile.TemporaryDirectory(prefix=".aftertrace-packet-", dir=target.absolute().parent) as scratch:
         bag = BagWriter(Path(scratch))
         made = make(bag, source, asked)
-        act = acts.ask_export(layout, made.about.kind, len(made.about.runs), made.digest)
-        until_entered(layout, act)
+        act = exports.ask(layout, made.about.kind, len(made.about.runs), made.digest)
+        _until_taken(layout, lambda: exports.is_waiting(layout, act))
         entered = _until(layout, lambda ledger: ledger.export(act, before.size))
         if entered is not None:
             ledger, index = entered
@@ -144,7 +147,11 @@ def packet(
     about = made.about
     click.echo(f"{target}: {count(len(about.runs), 'run')}, {count(about.counts['evidence'], 'record')}")
     if entered is None:
-        click.echo("note: its export is not signed yet, so it has no receipt; see `aftertrace verify`", err=True)
+        click.echo(
+            "note: its export is not signed yet, so it has no receipt; see whether `aftertrace serve` runs, and "
+            "`aftertrace verify`",
+            err=True,
+        )
 
 
 def _asked(
@@ -199,6 +206,16 @@ def _signed(data: Path) -> Layout:
     if _until(layout, signed) is None:
         click.echo("note: not all that is stored is signed; run `aftertrace verify` to see why", err=True)
     return layout
+
+
+def _until_taken(layout: Layout, is_waiting: Callable[[], bool]) -> None:
+    """Return when the drain has taken what was left for it, or does not come to it for an account that only reads."""
+    if os.access(layout.data, os.W_OK):
+        turn_while(layout, is_waiting)
+        return
+    deadline = time.monotonic() + ENTERED_PATIENCE_S
+    while is_waiting() and time.monotonic() < deadline and serving.find(layout.data) is not None:
+        time.sleep(_POLL_S)
 
 
 def _until(layout: Layout, look: Callable[[Prover], Found | None]) -> tuple[Prover, Found] | None:

@@ -135,7 +135,7 @@ def _tell_late(data: Path, period: Period) -> None:
             "--as-of now counts them",
             err=True,
         )
-    if waiting := sum(log.waiting for log in standing(Layout(data)).logs):
+    if waiting := standing(Layout(data)).waiting:
         click.echo(
             f"note: {waiting:,} requests wait in the log and do not count yet; see `aftertrace status`", err=True
         )

@@ -60,6 +60,7 @@ _COMMANDS: Final = {
     "verify": "verifying:verify",
     "packet": "packet:packet",
     "reads": "reads:reads",
+    "readers": "readers:readers",
     "hold": "holding:hold",
     "retention": "scheduling:retention",
     "erase": "erasing:erase",

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from aftertrace.cli import gate, logs, page, rlimits, scheduling, serving, settings, terms
+from aftertrace.cli import gate, logs, page, readers, rlimits, scheduling, serving, settings, terms
 from aftertrace.cli.addresses import Address, Places, settle
 from aftertrace.cli.children import Child
 from aftertrace.cli.config import Config
@@ -125,6 +125,7 @@ def run(
     receiver_config = gate.receiver_for(config, places.http, places.grpc)
     data = data.absolute()
     layout = open_folder(data)
+    readers.settle(layout, config.store.readers)
     if config.receiver.require_token and not credentials(layout):
         _log.warning("every request needs a token and there is none yet: aftertrace source add NAME")
     children: list[Child] = []

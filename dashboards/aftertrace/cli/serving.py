@@ -40,7 +40,17 @@ def find(data: Path) -> Serving | None:
     """Where the store is served now; None if nobody does, also where a killed process left its word behind."""
     try:
         serving = Serving(**json.loads((data / _FILE).read_text(encoding="utf-8")))
-        os.kill(serving.process_id, 0)
+        if not _is_alive(serving.process_id, (data / _FILE).stat().st_uid):
+            return None
     except (OSError, ValueError, TypeError):
         return None
     return serving
+
+
+def _is_alive(process_id: int, uid: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except PermissionError:
+        # It is another account's: that of whoever left word, or one that has got its number since.
+        return uid != os.geteuid()
+    return True

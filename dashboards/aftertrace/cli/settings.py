@@ -129,7 +129,17 @@ def readable(data: Path) -> Path:
     return data
 
 
+def keep_readable(data: Path) -> None:
+    """Have what this process makes be as the store's readers need it, where it has readers."""
+    from aftertrace.store.readers import UMASK, group_of
+
+    if group_of(Layout(data)) is not None:
+        os.umask(UMASK)
+
+
 def _data(_context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path:
     # Also where `--data` is given: a file with a misspelt key must not look as if it were in force.
     configured = Path(current().store.data)
-    return value if value is not None else configured
+    data = value if value is not None else configured
+    keep_readable(data)
+    return data

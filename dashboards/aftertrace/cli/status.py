@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from aftertrace.cli import formats, serving, settings
+from aftertrace.cli import formats, readers, serving, settings
 from aftertrace.cli.exposure import Exposure, exposures
 from aftertrace.cli.output import form_option
 from aftertrace.dashboards.plain import plain
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aftertrace.cli.serving import Serving
     from aftertrace.store.refusals import Refusals
     from aftertrace.store.retention.runs import Run
-    from aftertrace.store.standing import Standing
+    from aftertrace.store.standing import LogStanding, Standing
 
 _LABEL_CELLS = 13
 
@@ -57,6 +57,8 @@ class Status:
     refused: Sequence[Refusals]
     losses: Sequence[Loss]
     retention: Retaining
+    readers: str | None
+    """The group whose members may read the store and write nothing of it; None: there is none."""
     exposures: Sequence[Exposure]
     """What of the store is open to those who should not have it."""
 
@@ -118,7 +120,8 @@ def look(data: Path) -> Status:
     lost = _summed(open_analysis(data).losses)
     retaining = Retaining(last(layout), len(pending(acts.recorded(layout))))
     sources = arrivals(Snapshot.of(data))
-    return Status(serving.find(data), standing(layout), sources, refused, lost, retaining, opened)
+    group, now = readers.named(layout), serving.find(data)
+    return Status(now, standing(layout), sources, refused, lost, retaining, group, opened)
 
 
 def _summed(losses: pl.DataFrame) -> list[Loss]:
@@ -142,8 +145,7 @@ def _lines(found: Status) -> Iterator[str]:
     else:
         yield _line("serving", " ".join(filter(None, (now.http, now.grpc, now.dashboard))))
     for log in found.store.logs:
-        state = f"{log.waiting:,} requests wait" if log.waiting else "all in the tables"
-        yield _line("log", f"{log.receiver}: {log.accepted_seq:,} accepted, {state}; {size(log.log_bytes)} on disk")
+        yield _line("log", f"{log.receiver}: {_kept_up(log)}; {size(log.log_bytes)} on disk")
     yield _line("disk", f"{size(found.store.free_bytes)} free")
     kept = found.store.quarantined
     yield _line("quarantine", f"{kept} findings; see `aftertrace fsck`" if kept else "empty")
@@ -156,9 +158,18 @@ def _lines(found: Status) -> Iterator[str]:
     )
     yield _line("refused", f"{told}, since {found.refused[0].day}" if told else "nothing")
     yield _line("retention", _retained(found.retention))
+    if found.readers is not None:
+        yield _line("readers", f"members of {plain(found.readers)} may read it")
     for open_to in found.exposures:
         who = "the account that agents run under" if open_to.who == "agents" else open_to.who
         yield _line("exposed", f"{plain(open_to.path)}: {who} may {open_to.may} it; see to its owner and mode")
+
+
+def _kept_up(log: LogStanding) -> str:
+    if log.accepted_seq is None:
+        return f"{log.stored_seq:,} in the tables; what waits this account may not read"
+    state = f"{log.waiting:,} requests wait" if log.waiting else "all in the tables"
+    return f"{log.accepted_seq:,} accepted, {state}"
 
 
 def _retained(found: Retaining) -> str:

@@ -23,7 +23,6 @@ _SEVERITIES: Final[Mapping[str, Tone]] = {"error": "critical", "warning": "high"
 
 def headlines(now: LedgerStanding, last: Verification, now_ns: int) -> None:
     """How it stands, in a row of numbers."""
-    waiting = sum(log.waiting for log in now.store.logs)
     behind = f"{count(now.unsealed, 'entry')} not signed yet"
     signed = "never" if now.signed_at_ns is None else duration(max(0, now_ns - now.signed_at_ns))
     signed_at = "run aftertrace seal" if now.signed_at_ns is None else zones.moment(now.signed_at_ns)
@@ -32,12 +31,7 @@ def headlines(now: LedgerStanding, last: Verification, now_ns: int) -> None:
         ("Signed entries", f"{now.signed:,}", behind if now.unsealed else "all that there are", None),
         ("Since it was signed", signed, signed_at, zones.hint(now.signed_at_ns)),
         ("Kept elsewhere", *_kept(now)),
-        (
-            "Requests waiting",
-            f"{waiting:,}",
-            "in the log, not in the tables yet" if waiting else "all in the tables",
-            None,
-        ),
+        ("Requests waiting", *_waiting(now.store.waiting), None),
         ("Put aside", f"{aside:,}", "findings; aftertrace fsck tells them" if aside else "nothing", None),
         ("Last verified", *_verified(last, now_ns), zones.hint(last.ended_ns)),
     )
@@ -52,6 +46,12 @@ def headlines(now: LedgerStanding, last: Verification, now_ns: int) -> None:
             height="stretch",
             help=hint,
         )
+
+
+def _waiting(requests: int | None) -> tuple[str, str]:
+    if requests is None:
+        return "not told", "this account may not read the log"
+    return f"{requests:,}", "in the log, not in the tables yet" if requests else "all in the tables"
 
 
 def _kept(now: LedgerStanding) -> tuple[str, str, str | None]:

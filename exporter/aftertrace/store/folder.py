@@ -43,12 +43,23 @@ def open_folder(data: Path, tables: str | None = None) -> Layout:
             lake.join(layout, tables)
         durable.create_file(layout.marker, _MARKER)
     check_format(layout)
+    refuse_reader(layout)
     if layout.marker.read_bytes() != _MARKER:
         # Before anything is written that an older aftertrace would take for damage.
         durable.write_file(layout.marker, _MARKER)
     if tables is not None:
         lake.join(layout, tables)
     return layout
+
+
+def refuse_reader(layout: Layout) -> None:
+    """Refuse an account that may not write to a store of another one. Raises `Invalid`."""
+    owner = layout.data.stat().st_uid
+    if owner != os.geteuid() and not os.access(layout.data, os.W_OK):
+        raise Invalid(
+            f"write to {layout.data}: uid {os.geteuid()} may only read it, expected uid {owner}, which it belongs to; "
+            "run this as that account"
+        )
 
 
 def _refuse_escaped(data: Path) -> None:

@@ -122,7 +122,7 @@ def claim(layout: Layout, receiver: str) -> None:
         else:
             # First here: a crash between the two leaves a name that this WAL can still take. And it is known as claimed
             # only when it is: what was claimed is never claimed anew.
-            durable.create_file(wanted, f"{os.urandom(_CLAIM_BYTES).hex()}\n".encode())
+            durable.create_file(wanted, f"{os.urandom(_CLAIM_BYTES).hex()}\n".encode(), mode=0o600)
             is_own = objects.create(key, wanted.read_bytes()) or objects.get(key) == wanted.read_bytes()
             if is_own:
                 durable.move(wanted, own)

@@ -42,7 +42,7 @@
     <data>/commentary/signer, lock                        the key that signs, mode 0600; held while one is added
     <data>/commentary/unsigned.<digest>                   lines that were found behind what was signed
     <data>/reads/<id>.jsonl                               who read what, as the ledger has it (`reads`)
-    <data>/reads/new/<id>.json                            left by whoever read, for the drain to take
+    <data>/reads/new/<id>.json, <id>.export               left by whoever read or made a packet, for the drain to take
     <data>/acts/<id>.json                                 an act that the drain is to enter in the ledger
     <data>/acts/<id>.refused                              why it did not, until whoever asked has read it
     <data>/retention.json                                 when retention ran last by itself, and what came of it
@@ -53,7 +53,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -70,6 +70,12 @@ NAME_CHARACTERS: Final = 32
 """How long the name of a receiver may be."""
 _RECEIVER: Final = re.compile(rf"[a-z0-9][a-z0-9_-]{{0,{NAME_CHARACTERS - 1}}}")
 _SEGMENT: Final = re.compile(r"(\d{20})\.(\d{4})\.wal")
+_FOR_READERS: Final = frozenset(
+    {
+        "FORMAT", "acts", "blobs", "commentary", "derived", "ledger", "quarantine", "reads", "refused",
+        "retention.json", "serving.json", "tables", "wal",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +304,21 @@ class SegmentName:
         """The inverse of `str()`; None for any other file."""
         match = _SEGMENT.fullmatch(name)
         return cls(int(match[1]), int(match[2])) if match else None
+
+
+def is_for_readers(parts: Sequence[str]) -> bool:
+    """Whether a path is for those who may read a store and not write to it (`readers`). What this does not know is not.
+
+    Args:
+        parts: of the path, below the data folder.
+    """
+    first, name = parts[0], parts[-1]
+    if first not in _FOR_READERS or name == "lock" or name.endswith(".new") or parts == ("commentary", "signer"):
+        return False
+    if first == "wal":
+        # Which receivers there are; the requests of each have a salt and digests that tables have once they are stored.
+        return len(parts) <= 2
+    return first != "blobs" or len(parts) == 1 or name.endswith(".destroyed")
 
 
 def segments(folder: Path) -> list[Path]:

@@ -1,4 +1,7 @@
-"""Locks between processes: a file that one process at a time holds. The system lets go of it when the holder ends."""
+"""Locks between processes: a file that one process at a time holds. The system lets go of it when the holder ends.
+
+Whoever may open the file may hold it, if only to read: so it is the account's alone that writes to the store.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ class Lock:
             Unavailable: the file cannot be opened for writing, as on a read-only file system.
         """
         try:
-            self._fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o644)
+            self._fd = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as error:
             way_out = "free disk space" if error.errno == errno.ENOSPC else "make the folder writable"
             raise Unavailable(f"lock {path}: {error.strerror}, expected to write there; {way_out}") from error

@@ -84,16 +84,38 @@ def leave(layout: Layout, *, how: str, what: str, at_ns: int, by: str = "") -> N
         OSError: the folder is not there, or takes nothing of this account.
     """
     told = Read(at_ns=str(at_ns), how=how, what=what[:WHAT_CHARACTERS], by=by)
-    path = layout.reads_new / f"{secrets.token_hex(_ID_BYTES)}.json"
+    put(layout, f"{secrets.token_hex(_ID_BYTES)}.json", msgspec.json.encode(told))
+
+
+def put(layout: Layout, name: str, content: bytes) -> None:
+    """Put a file into the drop box, whole. Whoever may only put files there cannot sync its folder, and does not.
+
+    Raises:
+        OSError: the folder is not there, or takes nothing of this account.
+    """
+    path = layout.reads_new / name
     draft = path.with_suffix(".new")
     fd = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
     try:
         # Readable by the drain, whichever account it runs as and whatever the umask of this one.
         os.fchmod(fd, 0o644)
-        durable.write_all(fd, msgspec.json.encode(told), 0)
+        durable.write_all(fd, content, 0)
     finally:
         os.close(fd)
     draft.rename(path)
+
+
+def content_of(path: Path) -> tuple[bytes, int] | None:
+    """What a file of the drop box holds, as far as it is looked at, and the account that left it, as the file system
+    has it; None for anything but a file with this one name.
+
+    A link, or another name of a file, may be that of one which this account may read or somebody else wrote.
+    """
+    with suppress(OSError), os.fdopen(os.open(path, _FLAGS), "rb") as file:
+        found = os.fstat(file.fileno())
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+            return file.read(_MOST_BYTES + 1), found.st_uid
+    return None
 
 
 def gather(layout: Layout, last: str | None) -> Batch | None:
@@ -157,13 +179,10 @@ def of_batch(layout: Layout, ident: str) -> tuple[Read, ...]:
 
 
 def _left(path: Path, ident: str) -> Read | None:
-    # Another one than a file: a link to what this account may read, or what would be waited for.
-    with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        with os.fdopen(os.open(path, _FLAGS), "rb") as file:
-            found = os.fstat(file.fileno())
-            content = file.read(_MOST_BYTES + 1)
-        told = _LEFT.decode(content)
-        is_sound = stat.S_ISREG(found.st_mode) and told.at_ns.isascii() and told.at_ns.isdecimal()
-        if is_sound and len(told.what) <= WHAT_CHARACTERS and max(map(len, (told.how, told.by, told.at_ns))) <= 256:
-            return msgspec.structs.replace(told, uid=found.st_uid, id=ident)
+    left = content_of(path)
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        told = _LEFT.decode(b"" if left is None else left[0])
+        is_sound = told.at_ns.isascii() and told.at_ns.isdecimal() and len(told.what) <= WHAT_CHARACTERS
+        if left is not None and is_sound and max(map(len, (told.how, told.by, told.at_ns))) <= 256:
+            return msgspec.structs.replace(told, uid=left[1], id=ident)
     return None

@@ -86,7 +86,7 @@ class OpenSegment:
         # The WAL's lock is held, so a draft of this name is left from a crash.
         draft.unlink(missing_ok=True)
         spare = spares.take(folder, draft, length_bytes)
-        self._fd = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o644) if spare is None else spare
+        self._fd = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600) if spare is None else spare
         try:
             if spare is None:
                 durable.reserve(self._fd, length_bytes)

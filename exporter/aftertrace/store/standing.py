@@ -17,17 +17,17 @@ class LogStanding:
     """How one receiver's write-ahead log stands."""
 
     receiver: str
-    accepted_seq: int
-    """Requests that were accepted since the store was made."""
+    accepted_seq: int | None
+    """Requests that were accepted since the store was made; None: this account may not read the log."""
     stored_seq: int
     """How many of them every table has."""
     log_bytes: int
     """Length of the log on disk, with the space that its last segment reserves."""
 
     @property
-    def waiting(self) -> int:
-        """Accepted requests that are not in the tables yet."""
-        return max(self.accepted_seq - self.stored_seq, 0)
+    def waiting(self) -> int | None:
+        """Accepted requests that are not in the tables yet; None: this account may not read the log."""
+        return None if self.accepted_seq is None else max(self.accepted_seq - self.stored_seq, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,12 @@ class Standing:
     """Of the disk that the store is on."""
     quarantined: int
     """Findings in the quarantine."""
+
+    @property
+    def waiting(self) -> int | None:
+        """Accepted requests of all logs that are not in the tables yet; None: this account may not read them."""
+        told = [log.waiting for log in self.logs]
+        return None if None in told else sum(filter(None, told))
 
 
 def standing(layout: Layout) -> Standing:
@@ -54,6 +60,10 @@ def standing(layout: Layout) -> Standing:
     for receiver in layout.receivers():
         folder = layout.wal(receiver)
         stored_seq = stored.get(receiver, 0)
-        accepted_seq = max(tail(folder, receiver).seq, stored_seq)
+        accepted_seq: int | None
+        try:
+            accepted_seq = max(tail(folder, receiver).seq, stored_seq)
+        except PermissionError:
+            accepted_seq = None
         logs.append(LogStanding(receiver, accepted_seq, stored_seq, backlog_bytes(folder)))
     return Standing(tuple(logs), shutil.disk_usage(layout.data).free, len(kept(layout)))

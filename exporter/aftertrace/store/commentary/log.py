@@ -86,7 +86,7 @@ def add(layout: Layout, comment: Comment) -> int:
         Unavailable: the disk does not take it.
     """
     try:
-        durable.make_folder(layout.commentary, mode=0o700)
+        durable.make_folder(layout.commentary, mode=0o750)
         with held(layout.commentary / "lock", "adds a comment"):
             return _added(layout, comment)
     except OSError as error:

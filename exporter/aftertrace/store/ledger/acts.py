@@ -1,4 +1,5 @@
-"""Acts that somebody asks the drain to enter in the ledger: it alone appends, and the sealer alone signs.
+"""Acts that somebody asks the drain to enter in the ledger: it alone appends, and the sealer alone signs. Whoever may
+write to this folder may order what the ledger has them do; what those ask who may only read, `exports` has.
 
 Whoever acts writes a file, `acts/<id>.json`, and looks for the entry with its id. The drain enters it with its next
 turn and then removes the file: after a crash between the two it knows the id. Who asked is what the file system says,
@@ -19,7 +20,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from aftertrace.store import durable, quarantine
+from aftertrace.store import durable, folder, quarantine
 from aftertrace.store.errors import Corrupt, Invalid
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
@@ -31,16 +32,13 @@ from aftertrace.store.ledger.entries import (
     Entry,
     ErasedRow,
     Erasure,
-    Export,
     HeldBy,
     Hold,
-    Of,
     Release,
     Retention,
     Rotation,
     decoded,
     encoded,
-    text_of,
 )
 from aftertrace.store.ledger.state import Act
 from aftertrace.tlog.tiles import WIDTH, Bundle
@@ -51,13 +49,6 @@ _MOST_BYTES: Final = 64 << 20
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NAME: Final = re.compile(r"[0-9a-f]{32}\.json")
 _REFUSED: Final = ".refused"
-_DIGEST: Final = r"^[A-Za-z0-9+/]{43}=$"
-
-
-class _AskedExport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="export"):
-    of: Of
-    runs: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
-    digest: Annotated[str, msgspec.Meta(pattern=_DIGEST)]
 
 
 class _AskedHold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="hold"):
@@ -122,7 +113,7 @@ class Erasing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     parts: Annotated[tuple[ErasedPart, ...], msgspec.Meta(min_length=1)]
 
 
-_Asked: TypeAlias = _AskedExport | _AskedHold | _AskedRelease | _AskedRotation | Retaining | Erasing | RetainingContents
+_Asked: TypeAlias = _AskedHold | _AskedRelease | _AskedRotation | Retaining | Erasing | RetainingContents
 
 
 _ORDERS: Final = (Retaining, Erasing, RetainingContents)
@@ -147,18 +138,6 @@ class Recorded:
 
     number: int
     act: AnyAct
-
-
-def ask_export(layout: Layout, of: Of, runs: int, digest: bytes) -> str:
-    """Ask for the entry of a packet with this digest. Durable when it returns.
-
-    Returns:
-        The id that the entry will have.
-
-    Raises:
-        OSError: the folder does not take it.
-    """
-    return _ask(layout, _AskedExport(of, runs, text_of(digest)))
 
 
 def ask_hold(layout: Layout, of: HeldBy, name: str, by: str, why: str) -> str:
@@ -196,6 +175,7 @@ def _ask(layout: Layout, asked: _Asked) -> str:
             f"ask {layout.data}: a text is empty or has more than {TEXT_CHARACTERS} characters, or days are none, "
             "expected who, why and what; say it shorter"
         )
+    folder.refuse_reader(layout)
     durable.make_folder(layout.acts)
     durable.write_file(layout.acts / f"{ident}.json", msgspec.json.encode(asked))
     return ident
@@ -267,8 +247,6 @@ def _read(layout: Layout, path: Path) -> Waiting | None:
 
 def _entries(asked: _Asked, ident: str, uid: int) -> tuple[AnyAct, ...]:
     """The entries that an act becomes."""
-    if isinstance(asked, _AskedExport):
-        return (Export(id=ident, uid=uid, of=asked.of, runs=asked.runs, digest=asked.digest),)
     if isinstance(asked, _AskedHold):
         return (Hold(id=ident, uid=uid, of=asked.of, name=asked.name, by=asked.by, why=asked.why),)
     if isinstance(asked, _AskedRelease):

@@ -25,7 +25,7 @@ from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger import acts, clock, read_batches, refused, rotating, shared_holds
+from aftertrace.store.ledger import acts, clock, exports, read_batches, refused, rotating, shared_holds
 from aftertrace.store.ledger.batches import batches
 from aftertrace.store.ledger.claims import Claim
 from aftertrace.store.ledger.contents import ContentRetention
@@ -177,6 +177,9 @@ class Ledger:
             self.record(entries[entered:])
             shared_holds.publish(self._layout, entries)
             durable.remove(each.path)
+        for export, left in list(exports.untaken(self._layout, self.acts)):
+            self.record([export])
+            durable.remove(left)
         if time.monotonic() - self._looked_s >= _LOOK_EVERY_S:
             self._looked_s = time.monotonic()
             self.record(list(refused.untold(self._layout, self.acts, datetime.now(UTC).date().isoformat())))

@@ -277,7 +277,7 @@ def _left_log(layout: Layout, receiver: str, last_seq: int, stored_seq: int) -> 
             WalWriter(layout, receiver, WalOptions()).close()
         except Held:
             if not layout.wal_anew(receiver).exists():
-                durable.write_file(layout.wal_anew(receiver), b"")
+                durable.write_file(layout.wal_anew(receiver), b"", mode=0o600)
     wal_reader.retire(layout, receiver, stored_seq)
     return _begins(segments(folder)[:1]) > last_seq
 

@@ -142,7 +142,8 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
     standing = Standing(
         receivers=receivers,
         tail={receiver: seq for tail in tails for entry in tail for receiver, seq in entry.upto.items()},
-        waiting=waiting,
+        waiting=waiting.frames,
+        unread=waiting.unread,
         is_whole=all(log.is_whole for log in logs),
         # Whoever makes a link of the folder must not make rows that nobody sent those of somebody else.
         own=frozenset(layout.receivers()) if layout.is_shared and not accounts[0].is_alone else None,
@@ -190,7 +191,7 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
         rows=counts.rows,
         files=counts.files,
         uncovered=counts.uncovered,
-        waiting=sum(last - first + 1 for first, last in waiting.values()),
+        waiting=sum(last - first + 1 for first, last in waiting.frames.values()),
         evidence_bytes=counts.evidence_bytes,
         kept_runs=kept_runs,
         findings=findings.listed(),

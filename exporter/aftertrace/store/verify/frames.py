@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from aftertrace.store import quarantine
@@ -17,37 +18,63 @@ from aftertrace.store.wal_reader import Damage, WalReader
 from aftertrace.verifier.verdicts import Finding
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What the WALs of a data folder have that the ledger does not."""
+
+    frames: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """First and last seq of them, by receiver."""
+    unread: set[str] = field(default_factory=set)
+    """Receivers whose WAL this account may not read."""
+
+
 def check_frames(
     layout: Layout,
     receivers: Mapping[str, Expected],
     recorded: Mapping[tuple[str, str], Quarantine],
     findings: Findings,
-) -> dict[str, tuple[int, int]]:
-    """Compare the frames of every WAL of a data folder.
+) -> Waiting:
+    """Compare the frames of every WAL of a data folder that this account may read.
 
     Returns:
-        First and last seq of the frames behind what the ledger has, by receiver.
+        What is behind what the ledger has.
 
     Raises:
         OSError: a WAL cannot be read.
     """
-    waiting: dict[str, tuple[int, int]] = {}
+    waiting = Waiting()
     for receiver in sorted({*layout.receivers(), *receivers}):
-        reader, expected = WalReader(layout, receiver), receivers.get(receiver)
-        _check_segments(layout, receiver, expected, findings)
-        for item in reader.poll():
-            if isinstance(item, Damage):
-                found = item.finding
-                if found.severity == "error" and (found.code, found.where) not in recorded:
-                    findings.add("frame_damaged", found.where, f"{found.code}: {found.message}")
-                continue
-            slot = expected.slot(item.seq) if expected is not None else None
-            if slot is not None and slot.digest != item.digest:
-                findings.add("frame_differs", f"wal/{receiver}/{item.seq}", "another request than the ledger has")
-            elif expected is None or item.seq > expected.last_seq:
-                waiting[receiver] = waiting.get(receiver, (item.seq, 0))[0], item.seq
-        reader.close()
+        try:
+            _check_wal(layout, receiver, receivers.get(receiver), recorded, findings, waiting)
+        except PermissionError:
+            message = "this account may not read it: verify as the one that the store belongs to compares it"
+            findings.add("wal_unread", f"wal/{receiver}", message)
+            waiting.unread.add(receiver)
     return waiting
+
+
+def _check_wal(
+    layout: Layout,
+    receiver: str,
+    expected: Expected | None,
+    recorded: Mapping[tuple[str, str], Quarantine],
+    findings: Findings,
+    waiting: Waiting,
+) -> None:
+    _check_segments(layout, receiver, expected, findings)
+    reader = WalReader(layout, receiver)
+    for item in reader.poll():
+        if isinstance(item, Damage):
+            found = item.finding
+            if found.severity == "error" and (found.code, found.where) not in recorded:
+                findings.add("frame_damaged", found.where, f"{found.code}: {found.message}")
+            continue
+        slot = expected.slot(item.seq) if expected is not None else None
+        if slot is not None and slot.digest != item.digest:
+            findings.add("frame_differs", f"wal/{receiver}/{item.seq}", "another request than the ledger has")
+        elif expected is None or item.seq > expected.last_seq:
+            waiting.frames[receiver] = waiting.frames.get(receiver, (item.seq, 0))[0], item.seq
+    reader.close()
 
 
 def _check_segments(layout: Layout, receiver: str, expected: Expected | None, findings: Findings) -> None:

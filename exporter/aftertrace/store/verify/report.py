@@ -65,6 +65,7 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "ledger_torn": ("integrity", "info"),
     "derived_differs": ("integrity", "error"),
     "derived_unverified": ("integrity", "info"),
+    "wal_unread": ("integrity", "info"),
     "receiver_twice": ("integrity", "error"),
     "store_key_differs": ("integrity", "error"),
     "blob_differs": ("integrity", "error"),

@@ -35,6 +35,8 @@ class Standing:
     """Up to which seq entries speak of a receiver that are not signed."""
     waiting: Mapping[str, tuple[int, int]]
     """First and last seq of the frames that a receiver's WAL has behind the ledger."""
+    unread: Collection[str]
+    """Receivers whose WAL this account may not read."""
     is_whole: bool
     """Whether all entries could be read."""
     own: Collection[str] | None
@@ -279,6 +281,8 @@ class Comparing:
             self.counts.set_apart("receiver_uncovered", table, receiver, seq, count)
         elif expected is None:
             self._findings.add("receiver_unknown", where, f"no ledger speaks of {receiver}, expected it")
+        elif receiver in standing.unread:
+            self._findings.add("unchecked", where, f"behind {expected.last_seq}, and the WAL cannot be read")
         else:
             last = expected.last_seq
             self._findings.add("unledgered", where, f"behind {last}, the last that the ledger has, and not in the WAL")
