@@ -164,7 +164,7 @@ def _write_records(bag: BagWriter, source: Source, runs: Sequence[ToldRun], ledg
             for table, lines in each.lines.items():
                 of[table].writelines(lines)
                 gathered.counts[table] += len(lines)
-            gathered.counts.update(requests=1, withheld=each.withheld)
+            gathered.counts.update(requests=1, withheld=each.withheld, otherwise=each.is_otherwise)
             gathered.policies.update(filter(None, each.records["policy_digest"]))
             gathered.sources.update(source or "not told" for source in each.records["source"])
             for table, column in ORIGINS.items():
@@ -237,6 +237,12 @@ def _missing(gathered: _Gathered) -> list[Missing]:
     found = [
         Missing("requests of which nothing is proven", why, count) for why, count in sorted(gathered.unproven.items())
     ]
+    if otherwise := gathered.counts["otherwise"]:
+        why = (
+            "restored_otherwise: tables were put back from a backup, and `aftertrace seal --restore` signed other rows "
+            "than before; they are as they have been since"
+        )
+        found.append(Missing("requests of which nothing proves that their rows are as they were", why, otherwise))
     if withheld := gathered.counts["withheld"]:
         why = "they are of other runs, or nothing was read from them: of these the packet has hashes alone"
         found.append(Missing("records that came in the same requests", why, withheld))

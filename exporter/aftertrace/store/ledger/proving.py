@@ -5,7 +5,7 @@ All is read through the tree that was signed: what is proven here is proven agai
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,8 @@ from aftertrace.tlog.tiles import WIDTH, Bundle, entries_in, width_at
 from aftertrace.verifier import rotations
 
 _KEPT_BUNDLES: Final = 8
+_RESTORED: Final = b'"kind":"restored"'
+"""Stands in an entry that says that tables were put back, and in no other: quotes within texts are escaped."""
 
 
 class Prover:
@@ -54,6 +56,8 @@ class Prover:
             raise Corrupt(f"read {folder}: {refusal}; run `aftertrace verify`") from None
         except OSError as failure:
             raise Unavailable(f"read {folder}: {failure}; see to its permissions") from failure
+        self._searched_from = self.checkpoint.size
+        self._again: dict[tuple[str, int], list[tuple[int, FrameEntry]]] = {}
         self._bundle = lru_cache(_KEPT_BUNDLES)(self._read_bundle)
 
     @property
@@ -74,15 +78,16 @@ class Prover:
         return self.entry(self.size - 1) if self.size else None
 
     def told(self, receiver: str, seq: int) -> Iterator[tuple[int, FrameEntry]]:
-        """The entries that tell of a request, the first one first; a store that was put back tells of some again.
+        """The entries that tell of a request, the first one first: tables that were put back are told of again.
 
         Raises:
             Corrupt: an entry is not the one that was signed.
         """
-        for index in range(self._first(receiver, seq), self.size):
-            entry = self.entry(index)
-            if isinstance(entry, Batch) and entry.receiver == receiver:
-                yield from ((index, frame) for frame in entry.frames if frame.seq == seq)
+        first = self._first(receiver, seq)
+        entry = self.entry(first) if first < self.size else None
+        if isinstance(entry, Batch) and entry.receiver == receiver:
+            yield from ((first, frame) for frame in entry.frames if frame.seq == seq)
+        yield from self._told_again(first).get((receiver, seq), ())
 
     def export(self, ident: str, after: int) -> int | None:
         """The index of the entry of an export, behind some first entries; None where it is not signed yet.
@@ -162,6 +167,29 @@ class Prover:
             else:
                 high = middle
         return low
+
+    def _told_again(self, first: int) -> Mapping[tuple[str, int], Sequence[tuple[int, FrameEntry]]]:
+        """By receiver and seq, the entries behind a first one that tell of a request once more: there are such only
+        behind one by which tables were put back. Entries are searched for that, and read behind it.
+        """
+        if first < self._searched_from:
+            found = (number for number in range(first, self._searched_from) if _RESTORED in self._content(number))
+            restored = next(found, None)
+            self._searched_from = first
+            if restored is not None:
+                self._again = self._read_again(restored)
+        return self._again
+
+    def _read_again(self, restored: int) -> dict[tuple[str, int], list[tuple[int, FrameEntry]]]:
+        again: dict[tuple[str, int], list[tuple[int, FrameEntry]]] = {}
+        upto = self.entry(restored).upto
+        for number in range(restored + 1, self.size):
+            entry = self.entry(number)
+            if isinstance(entry, Batch):
+                for frame in (each for each in entry.frames if each.seq <= upto.get(entry.receiver, 0)):
+                    again.setdefault((entry.receiver, frame.seq), []).append((number, frame))
+            upto = entry.upto
+        return again
 
     def _content(self, index: int) -> bytes:
         return self._bundle(index // WIDTH)[index % WIDTH]

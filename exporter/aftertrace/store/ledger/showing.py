@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 REQUESTS_AT_ONCE: Final = 200
 """Requests whose rows are read together."""
+_BEFORE: Final = "it was stored before the ledger began"
+_OTHERS: Final = "its rows are others than the ledger has: run `aftertrace verify`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Shown:
     """Column by column, the rows of `evidence` that are shown, without the records themselves."""
     withheld: int
     """Records of the request that are not shown."""
+    is_otherwise: bool = False
+    """Whether an entry has other rows of the request, from before tables were put back."""
 
 
 def shown(snapshot: Snapshot, records: pl.DataFrame, ledgers: Sequence[Prover]) -> Iterator[Shown]:
@@ -80,7 +84,7 @@ def _shown(
         for name, part in parts.items():
             own = list(leaves_of(name, part, [salt] * part.num_rows))
             leaves[name], positions[name] = erased.merged(name, (receiver, int(str(seq))), places_of(part), own)
-        place, why = _place(receiver, int(str(seq)), leaves, ledgers)
+        place, why, is_otherwise = _place(receiver, int(str(seq)), leaves, ledgers)
         lines: dict[str, list[str]] = {}
         hashes: dict[str, list[bytes]] = {}
         for name, part in parts.items():
@@ -98,26 +102,32 @@ def _shown(
             lines,
             mine.to_pydict(),
             found.num_rows - mine.num_rows,
+            is_otherwise,
         )
 
 
 def _place(
     receiver: str, seq: int, leaves: Mapping[str, Sequence[bytes]], ledgers: Sequence[Prover]
-) -> tuple[tuple[int, int] | None, str | None]:
-    """Number of the ledger and index of the entry that has these rows; or why there is none."""
+) -> tuple[tuple[int, int] | None, str | None, bool]:
+    """Number of the ledger and index of the entry that has these rows, or why there is none; and whether another entry
+    before has others. What the last one tells counts.
+    """
     why = "no ledger that was given speaks of it"
     for number, ledger in enumerate(ledgers, 1):
         last = ledger.last()
         if last is None or receiver not in last.upto:
             continue
         if last.upto[receiver] < seq:
-            return None, "it was not signed yet when the packet was made"
-        why = "it was stored before the ledger began"
-        for index, frame in ledger.told(receiver, seq):
-            if all(_is_of(frame, name, leaves[name]) for name in SHOWN):
-                return (number, index), None
-            why = "its rows are others than the ledger has: run `aftertrace verify`"
-    return None, why
+            return None, "it was not signed yet when the packet was made", False
+        told = [
+            (index, all(_is_of(frame, name, leaves[name]) for name in SHOWN))
+            for index, frame in ledger.told(receiver, seq)
+        ]
+        if told and told[-1][1]:
+            first = next(index for index, is_so in told if is_so)
+            return (number, first), None, not all(is_so for _, is_so in told)
+        why = _OTHERS if told else _BEFORE
+    return None, why, False
 
 
 def _is_of(frame: FrameEntry, table: str, leaves: Sequence[bytes]) -> bool:
