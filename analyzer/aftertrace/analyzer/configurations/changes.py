@@ -58,12 +58,11 @@ def history(versioned: pl.DataFrame) -> ChangeHistory:
     for agent in versioned.filter(pl.col("first_ns").is_not_null()).partition_by(ROLE, maintain_order=True):
         found = _changes(agent)
         groups = _groups(found)
-        runs = agent.rows(named=True)
         for nth, group in enumerate(groups):
             start = groups[nth - 1][-1].takeover.at if nth else 0
-            end = groups[nth + 1][0].takeover.at if nth + 1 < len(groups) else len(runs)
-            moments.append(_moment(group, runs, start, end))
-            rows += [_row(change, group, runs) for change in group]
+            end = groups[nth + 1][0].takeover.at if nth + 1 < len(groups) else agent.height
+            moments.append(_moment(group, agent, start, end))
+            rows += [_row(change, group, agent) for change in group]
     changes = pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("first_ns", "agent_name", "change_id")
     return ChangeHistory(changes, tuple(moments))
 
@@ -74,6 +73,8 @@ def _changes(agent: pl.DataFrame) -> list[_Change]:
     run_ids = agent["run_id"].to_list()
     found: list[_Change] = []
     for part in PARTS:
+        if agent[part].drop_nulls().n_unique() < 2:
+            continue
         told = [(at, value) for at, value in enumerate(agent[part].to_list()) if value is not None]
         at = [position for position, _ in told]
         for takeover in takeovers([value for _, value in told]):
@@ -101,7 +102,7 @@ def _groups(found: list[_Change]) -> list[list[_Change]]:
     return groups
 
 
-def _moment(group: list[_Change], runs: list[dict[str, Any]], start: int, end: int) -> Moment:
+def _moment(group: list[_Change], runs: pl.DataFrame, start: int, end: int) -> Moment:
     """The runs from the moment before to the one after, by what they have: those with all that is new, and those with
     nothing of it. Runs with a part of it, and later ones that tell nothing, are on no side.
     """
@@ -111,18 +112,19 @@ def _moment(group: list[_Change], runs: list[dict[str, Any]], start: int, end: i
         new.setdefault(change.part, set()).add(change.takeover.value)
     before: list[str] = []
     after: list[str] = []
-    for at in range(start, end):
-        told = [runs[at][part] in values for part, values in new.items() if runs[at][part] is not None]
+    between = runs[start:end].select("run_id", *new)
+    for at, (run_id, *parts) in enumerate(between.iter_rows(), start):
+        told = [part in values for part, values in zip(parts, new.values(), strict=True) if part is not None]
         if at >= began and told and all(told):
-            after.append(runs[at]["run_id"])
+            after.append(run_id)
         elif not any(told) and (at < began or told):
-            before.append(runs[at]["run_id"])
-    return Moment(tuple(change.id for change in group), runs[0]["agent_name"], tuple(before), tuple(after))
+            before.append(run_id)
+    return Moment(tuple(change.id for change in group), runs["agent_name"][0], tuple(before), tuple(after))
 
 
-def _row(change: _Change, group: list[_Change], runs: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(change: _Change, group: list[_Change], runs: pl.DataFrame) -> dict[str, Any]:
     part, takeover = change.part, change.takeover
-    first, last = runs[takeover.at], runs[takeover.last_before]
+    first, last = (runs.row(at, named=True) for at in (takeover.at, takeover.last_before))
     added, removed = _differences(part, last, first)
     return {
         **{name: first[name] for name in ROLE},
@@ -138,7 +140,7 @@ def _row(change: _Change, group: list[_Change], runs: list[dict[str, Any]]) -> d
         "state": takeover.state,
         "runs": takeover.runs,
         "overlap_runs": takeover.overlap,
-        "overlap_until": runs[takeover.last_old]["first_ns"] if takeover.overlap else None,
+        "overlap_until": runs["first_ns"][takeover.last_old] if takeover.overlap else None,
         "moved": [],
         "with_parts": sorted({other.part for other in group} - {part}),
         "version_before": last["version"],

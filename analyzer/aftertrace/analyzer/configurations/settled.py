@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import polars as pl
 
@@ -43,6 +43,8 @@ _MANY_MODELS: Final = 64
 _STEADY_SHARE: Final = 0.9
 _ANOTHER_SHARE: Final = 0.2
 _GAP: Final = "\x00"
+_Told = TypeVar("_Told")
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def _settled(agent: pl.DataFrame) -> pl.DataFrame:
         "set_apart": [each.set_apart if each else () for each in templates],
         "settings": [each and each.settings for each in templates],
         "system_prompt_digest": told["prompt_digest"],
-        "tools": [None if each is None else json.dumps(each) for each in tools],
+        "tools": _each(tools, json.dumps),
         "tool_names": tools,
         "tool_schemas": _steady_digests(told["tools_digest"], times),
     }
@@ -104,46 +106,59 @@ _COMPARED: Final = (
 
 def _shared(values: pl.Series) -> list[Any]:
     """The values, and each that differs once in memory: of months of runs most are alike."""
-    known: dict[Any, Any] = {}
-    return [known.setdefault(_key(value), value) for (value,) in values.to_frame().iter_rows()]
+    column = pl.DataFrame({"value": values})
+    different = column.unique(maintain_order=True)
+    at = column.join(different.with_row_index("at"), on="value", how="left", nulls_equal=True, maintain_order="left")
+    known = different["value"].to_list()
+    return [known[place] for place in at["at"].to_list()]
+
+
+def _each(told: Sequence[_Told | None], make: Callable[[_Told], _Made]) -> list[_Made | None]:
+    """What is made of each value that is told, once of each object."""
+    objects = _objects(told)
+    made = {key: None if value is None else make(value) for key, value in objects.items()}
+    return list(map(made.__getitem__, map(id, told)))
 
 
 def _column(name: str, values: Sequence[Any]) -> pl.Series:
-    """A column of such values, in which texts that are alike are there once too."""
-    keys = [_key(value) for value in values]
-    known = dict(zip(keys, values, strict=True))
-    places = {key: place for place, key in enumerate(known)}
-    return pl.Series(name, list(known.values()), dtype=SCHEMA[name]).gather([places[key] for key in keys])
+    """A column of such values, each object of which is there once too."""
+    objects = _objects(values)
+    places = {key: place for place, key in enumerate(objects)}
+    known = pl.Series(name, list(objects.values()), dtype=SCHEMA[name])
+    return known.gather(list(map(places.__getitem__, map(id, values))))
 
 
-def _key(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _objects(values: Sequence[_Told]) -> dict[int, _Told]:
+    """By its identity each object that is among some."""
+    return dict(zip(map(id, values), values, strict=True))
 
 
 def models(told: Sequence[list[str] | None]) -> list[str | None]:
     """The models of each run as one text. A run of several is of the one that came last, where most runs have one; else
     a run that used fewer is of those that used more.
     """
-    known = [tuple(each) for each in told if each]
+    of_runs = _each(told, tuple)
+    known = [each for each in of_runs if each]
     if 2 * sum(len(each) == 1 for each in known) >= len(known):
         came = {name: at for at, each in reversed(list(enumerate(known))) for name in each}
-        return [max(each, key=lambda name: (came[name], name)) if each else None for each in told]
+        return _each(of_runs, lambda each: max(each, key=lambda name: (came[name], name)) if each else None)
     often = Counter(known)
 
     def rank(models: tuple[str, ...]) -> tuple[int, int, tuple[str, ...]]:
         return len(models), often[models], models
 
     if len(often) > _MANY_MODELS:
-        return [", ".join(each) if each else None for each in told]
+        return _each(of_runs, lambda each: ", ".join(each) or None)
     most = {each: max((other for other in often if set(each) <= set(other)), key=rank) for each in often}
-    return [", ".join(most[tuple(each)]) if each else None for each in told]
+    return _each(of_runs, lambda each: ", ".join(most[each]) if each else None)
 
 
 def steady(told: Sequence[Sequence[str] | None]) -> list[list[str] | None]:
     """The lists as they are; where they differ from run to run, what is in nearly all runs between its own."""
-    known = [tuple(each) for each in told if each is not None]
+    of_runs = _each(told, tuple)
+    known = [each for each in of_runs if each is not None]
     if not _flickers(known):
-        return [None if each is None else list(each) for each in told]
+        return _each(of_runs, list)
     at: dict[str, list[int]] = {}
     for position, each in enumerate(known):
         for item in set(each):
@@ -153,7 +168,7 @@ def steady(told: Sequence[Sequence[str] | None]) -> list[list[str] | None]:
         for item, found in at.items()
         if len(found) >= FEW_RUNS and len(found) >= _STEADY_SHARE * (found[-1] - found[0] + 1)
     }
-    return [None if each is None else [item for item in each if item in kept] for each in told]
+    return _each(of_runs, lambda each: [item for item in each if item in kept])
 
 
 def _flickers(told: Sequence[object]) -> bool:
