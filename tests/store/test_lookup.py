@@ -156,7 +156,7 @@ def test_a_lookup_file_that_is_lost_or_damaged_loses_no_row(stored: Layout, dama
     assert found(stored, "spans", ("trace", "t1")) == [1, 3]
     where = str(path.relative_to(stored.data))
     assert [(finding.code, finding.where) for finding in of_lookups(stored)] == [("lookup_missing", where)]
-    assert repair(stored) == 1
+    assert repair(stored).lookups == 1
     assert of_lookups(stored) == []
     assert path.read_bytes() == content
 
@@ -171,7 +171,7 @@ def test_fsck_sees_a_lookup_file_that_hides_a_row(stored: Layout) -> None:
     path.write_bytes(key_file.made([], []))
     assert found(stored, "spans", ("trace", "t2")) == []
     assert [finding.code for finding in of_lookups(stored)] == ["lookup_differs"]
-    assert repair(stored) == 1
+    assert repair(stored).lookups == 1
     assert of_lookups(stored) == []
 
 

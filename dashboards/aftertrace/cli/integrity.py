@@ -16,10 +16,14 @@ EXIT_FINDINGS = 1
 
 @click.command(short_help="Check what is stored.")
 @form_option(("table", "json"), "How to write findings.")
-@click.option("--repair", is_flag=True, help="First make lookup files again that are missing or wrong.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="First make lookup files again that are missing or wrong; remove what is there twice.",
+)
 @settings.data_option
 def fsck(data: Path, form: formats.Format, repair: bool) -> int:
-    """Check the store: write-ahead log, tables and evidence against each other.
+    """Check the store: write-ahead log, tables, evidence, large contents and reads against each other.
 
     Exits with 1 if anything is damaged or missing; what is normal after a crash is only told. Nothing is changed,
     and with `--repair` nothing but files that can be made again from others.
@@ -31,7 +35,9 @@ def fsck(data: Path, form: formats.Format, repair: bool) -> int:
 
     layout = Layout(settings.existing(data))
     if repair:
-        sys.stderr.write(f"{plain(str(data))}: {checks.repair(layout)} lookup files made again\n")
+        done = checks.repair(layout)
+        removed = f", {done.reads} batches of reads removed" if done.reads else ""
+        sys.stderr.write(f"{plain(str(data))}: {done.lookups} lookup files made again{removed}\n")
     findings = checks.fsck(layout)
     frame = pl.DataFrame(
         [(finding.severity, finding.code, finding.where, finding.message) for finding in findings],

@@ -8,7 +8,7 @@ that whoever has the same content from now on writes a new one, and looked for o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from aftertrace.store import durable
 from aftertrace.store.blobs import reference
-from aftertrace.store.blobs.reference import BEGINS
+from aftertrace.store.blobs.reference import BEGINS, Reference
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
 from aftertrace.store.schema import PARTITION
@@ -102,24 +102,41 @@ class Sweeping:
 
     def _needed(self, day: date) -> set[str]:
         """Digests that records of a day refer to: in WALs first, since frames go from there into the table."""
-        digests: set[str] = set()
-        for text in (*self._waiting(), *self._stored(day)):
-            digests.update(of.digest for _, of in reference.found(text, self._key) if of.day == day)
+        digests = {of.digest for of in waiting(self._layout, self._key) if of.day == day}
+        digests.update(digest for digest, _ in referred(self._evidence(), self._key, None, day))
         return digests
 
-    def _waiting(self) -> Iterator[str]:
-        for receiver in self._layout.receivers():
-            reader = WalReader(self._layout, receiver)
-            try:
-                for found in reader.poll():
-                    if isinstance(found, Frame) and found.redactions:
-                        yield found.payload.decode("utf-8", "replace")
-            finally:
-                reader.close()
 
-    def _stored(self, day: date) -> Iterator[str]:
-        rows = self._evidence().filter(pl.col(PARTITION) == day, pl.col("redactions") > 0).select("record")
-        for part in rows.collect_batches(chunk_size=_RECORDS):
-            records = part["record"].to_arrow().cast(pa.large_binary())
-            for record in records.filter(pc.match_substring(records, BEGINS)).to_pylist():
-                yield record.decode("utf-8", "replace")
+def waiting(layout: Layout, key: bytes) -> Iterator[Reference]:
+    """What frames refer to that are still in the WALs of a store, by its secret."""
+    for receiver in layout.receivers():
+        reader = WalReader(layout, receiver)
+        try:
+            for found in reader.poll():
+                if isinstance(found, Frame) and found.redactions:
+                    text = found.payload.decode("utf-8", "replace")
+                    yield from (of for _, of in reference.found(text, key))
+        finally:
+            reader.close()
+
+
+def referred(
+    evidence: pl.LazyFrame, key: bytes, receivers: Sequence[str] | None, day: date
+) -> Iterator[tuple[str, Reference]]:
+    """What rows of `evidence` of a day refer to, by digest.
+
+    Args:
+        evidence: all rows.
+        key: the store's secret.
+        receivers: whose; None: of all.
+        day: of receipt.
+    """
+    rows = evidence.filter(pl.col(PARTITION) == day, pl.col("redactions") > 0)
+    if receivers is not None:
+        rows = rows.filter(pl.col("receiver").is_in(receivers))
+    for part in rows.select("record").collect_batches(chunk_size=_RECORDS):
+        records = part["record"].to_arrow().cast(pa.large_binary())
+        for record in records.filter(pc.match_substring(records, BEGINS)).to_pylist():
+            for _, of in reference.found(record.decode("utf-8", "replace"), key):
+                if of.day == day:
+                    yield of.digest, of

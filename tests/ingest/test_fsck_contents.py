@@ -1,0 +1,165 @@
+"""fsck of what lies beside the tables: large contents with their keys, and batches of reads."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from aftertrace.store import reads
+from aftertrace.store.folder import store_key
+from aftertrace.store.fsck import Repaired, fsck, repair
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger import acts
+from aftertrace.store.ledger.sealer import seal
+from aftertrace.store.retention.contents import planned_contents
+from aftertrace.store.snapshot import Snapshot
+
+from .drain_samples import DAY_NS, NOON_NS, drain, new_store
+from .forging import flip
+from .referring import refer, spans_of, tool_call
+
+OVER, DAY = date(2025, 11, 25), date(2025, 11, 26)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """Contents of two days, of which those of the first are destroyed by their term; and two batches of reads."""
+    layout = new_store(tmp_path_factory.mktemp("made") / "data")
+    for number in range(2):
+        contents = [spans_of(tool_call(1, f"{number}{each}, " * 90), trace=number * 2 + each) for each in (1, 2)]
+        refer(layout, *contents, received_ns=NOON_NS + number * DAY_NS)
+        drain(layout)
+        reads.leave(layout, how="sql", what=f"select {number}", at_ns=number)
+        drain(layout)
+    last = acts.last_hold(acts.recorded(layout))
+    plan = planned_contents(Snapshot.of(layout.data), store_key(layout), 30, (), date(2025, 12, 26), last)
+    acts.ask_to_destroy(layout, plan.order("ann", "over", datetime.now(UTC).date()))
+    for _ in range(2):
+        drain(layout)
+        seal(layout)
+    return layout
+
+
+@pytest.fixture
+def layout(made: Layout, tmp_path: Path) -> Layout:
+    """A copy, to be damaged: its files are an hour and a day old."""
+    layout = Layout(tmp_path / "data")
+    shutil.copytree(made.data, layout.data)
+    return layout
+
+
+def found(layout: Layout) -> list[tuple[str, str, str]]:
+    """What fsck finds."""
+    return [(each.severity, each.code, each.where) for each in fsck(layout)]
+
+
+def blobs_of(layout: Layout) -> list[Path]:
+    """The files, in order."""
+    return sorted(layout.blobs.rglob("*.blob"))
+
+
+def aged(path: Path, content: bytes = b"left") -> Path:
+    """A file that has been there for a day."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (0, 0))
+    return path
+
+
+def test_a_sound_store_has_nothing_to_tell(layout: Layout) -> None:
+    """Contents that an order destroyed are no loss."""
+    assert [path.parent.name for path in blobs_of(layout)] == [DAY.isoformat()] * 2
+    assert found(layout) == []
+
+
+def test_contents_that_are_gone_or_others_are_named(layout: Layout) -> None:
+    """Each for itself; without their key, all at once."""
+    first, second = blobs_of(layout)
+    flip(first, 333)
+    second.unlink()
+    assert found(layout) == [
+        ("error", "blob_differs", f"blobs/{DAY}/{first.stem}"),
+        ("error", "blob_missing", f"blobs/{DAY}/{second.stem}"),
+    ]
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"short")])
+def test_a_key_that_is_gone_or_none_is_named_once(layout: Layout, change: Callable[[Path], object]) -> None:
+    """Whatever number of contents it is of."""
+    change(layout.blob_key(DAY))
+    assert found(layout) == [("error", "blob_key", f"keys/blobs/{DAY}.key")]
+
+
+def test_where_all_contents_are_gone_with_their_folders_it_is_told(layout: Layout) -> None:
+    """Those that no order destroyed."""
+    shutil.rmtree(layout.blobs)
+    shutil.rmtree(layout.blob_key(DAY).parent)
+    assert [(code, where.rpartition("/")[0]) for _, code, where in found(layout)] == [
+        ("blob_missing", f"blobs/{DAY}")
+    ] * 2
+
+
+def test_what_nothing_refers_to_is_counted(layout: Layout) -> None:
+    """Once it has been there for a while, and no frame that waits has it; so is a key of nothing."""
+    folder = layout.blobs_of(DAY)
+    (folder / f"{'b' * 32}.blob").write_bytes(b"about to be referred to")
+    assert found(layout) == []
+    for name in (f"{'a' * 32}.blob", f"{'c' * 32}.going", ".draft.new"):
+        aged(folder / name)
+    aged(layout.blob_key(date(2025, 11, 1)), bytes(32))
+    refer(layout, spans_of(tool_call(9, "waits, " * 90), trace=9), received_ns=NOON_NS + DAY_NS)
+    for path in blobs_of(layout):
+        os.utime(path, (0, 0))
+    os.utime(folder / f"{'b' * 32}.blob")
+    unused = [each for each in fsck(layout) if each.code == "blob_unused"]
+    assert [(each.where, each.message.partition(" that")[0]) for each in unused] == [
+        (f"blobs/{DAY}", "3 files of 12 bytes"),
+        ("keys/blobs/2025-11-01.key", "a key of a day"),
+    ]
+
+
+def test_batches_of_reads_that_are_gone_or_others_are_named(layout: Layout) -> None:
+    """And put back, nothing is."""
+    first, second = sorted(layout.reads.glob("*.jsonl"))
+    content = first.read_bytes()
+    first.write_bytes(content.replace(b"select", b"delete"))
+    second.rename(layout.data / "elsewhere")
+    assert sorted(found(layout)) == sorted(
+        [("error", "reads_differ", f"reads/{first.name}"), ("error", "reads_missing", f"reads/{second.name}")]
+    )
+    first.write_bytes(content)
+    (layout.data / "elsewhere").rename(second)
+    assert found(layout) == []
+
+
+def test_a_batch_that_a_crash_left_goes_where_others_have_it(layout: Layout) -> None:
+    """And stays where any of its reads is nowhere else; one that is being entered is nobody's to remove."""
+    first, second = sorted(layout.reads.glob("*.jsonl"))
+    twice = aged(layout.reads / f"{'a' * 32}.jsonl", first.read_bytes() + second.read_bytes())
+    other = first.read_bytes().replace(b'"id":"', b'"id":"f')
+    alone = aged(layout.reads / f"{'b' * 32}.jsonl", other)
+    aged(layout.reads_new / "strange", b"{}")
+    left = [
+        ("info", "reads_left", f"reads/{twice.name}"),
+        ("info", "reads_left", f"reads/{alone.name}"),
+        ("info", "reads_left", "reads/new"),
+    ]
+    assert found(layout) == left
+    assert repair(layout) == Repaired(lookups=0, reads=1)
+    assert found(layout) == left[1:]
+    assert repair(layout) == Repaired(lookups=0, reads=0)
+
+
+def test_without_a_ledger_to_be_read_nothing_is_removed(layout: Layout) -> None:
+    """Nobody can tell what was entered."""
+    (first, *_) = layout.reads.glob("*.jsonl")
+    aged(layout.reads / f"{'a' * 32}.jsonl", first.read_bytes())
+    (entries,) = layout.ledger.rglob("*.open")
+    entries.write_bytes(entries.read_bytes().replace(b'"kind"', b'"kinx"'))
+    assert ("warning", "unchecked", "reads") in found(layout)
+    assert repair(layout).reads == 0
