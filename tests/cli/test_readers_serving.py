@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,9 +16,10 @@ import pytest
 
 from aftertrace.analyzer.ledger.reading import reads as shown
 from aftertrace.cli.exposure import Exposure, exposures
+from aftertrace.store.errors import Invalid
 from aftertrace.store.folder import open_folder as opened
 from aftertrace.store.layout import Layout, is_for_readers
-from aftertrace.store.readers import admit, dismiss, group_of
+from aftertrace.store.readers import UMASK, admit, dismiss, group_of
 
 from .accounts import GROUP, OTHER, READER, WRITER, Account, open_folder
 from .conftest import RECORDINGS, STORED, Command
@@ -191,6 +193,31 @@ def test_a_group_that_is_not_there_is_refused(data: Path, aftertrace: Command, m
         ),
         before,
     )
+
+
+def test_a_unit_that_may_set_no_group_bit_begins_in_a_folder_that_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the one of `deploy/` does with `RestrictSUIDSGID`. Where a store is there already, it says what to do."""
+
+    def denied(fd: int, mode: int, real: Callable[[int, int], None] = os.fchmod) -> None:
+        if mode & stat.S_ISGID:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        real(fd, mode)
+
+    before = os.umask(UMASK)
+    try:
+        (tmp_path / "fresh").mkdir()
+        (tmp_path / "fresh").chmod(0o2750)
+        fresh, there = Layout(tmp_path / "fresh"), opened(tmp_path / "there")
+        monkeypatch.setattr(os, "fchmod", denied)
+        opened(fresh.data)
+        assert (admit(fresh, os.getgid()), admit(fresh, os.getgid()), group_of(fresh)) == (1, 0, os.getgid())
+        with pytest.raises(Invalid, match="run `aftertrace readers` as root"):
+            admit(there, os.getgid())
+        assert group_of(there) is None
+    finally:
+        os.umask(before)
 
 
 def test_status_takes_readers_for_no_alarm(tmp_path: Path) -> None:

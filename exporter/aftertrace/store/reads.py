@@ -47,7 +47,9 @@ class Read(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     what: str
     """Which run, id or statement; may be empty."""
     by: str = ""
-    """Who, where somebody had signed in; empty: the account is all that is known."""
+    """Who, where somebody had signed in; empty: the account is all that is known. Of another account than the one that
+    serves pages it would be a claim, and is not taken.
+    """
     uid: int = -1
     """The account, as the file system has it; -1: it is not taken yet."""
     id: str = ""
@@ -156,10 +158,11 @@ def waiting(layout: Layout) -> Iterator[tuple[Path, Read | None]]:
         OSError: the folder cannot be read.
     """
     with suppress(FileNotFoundError), os.scandir(layout.reads_new) as found:
+        serves = layout.reads_new.stat().st_uid
         left = (each for each in found if _NAME.fullmatch(each.name) and not each.is_dir(follow_symlinks=False))
         for each in islice(left, _BATCH_FILES):
             path = Path(each.path)
-            yield path, _left(path, path.stem)
+            yield path, _left(path, path.stem, serves)
 
 
 def of_batch(layout: Layout, ident: str) -> tuple[Read, ...]:
@@ -178,11 +181,11 @@ def of_batch(layout: Layout, ident: str) -> tuple[Read, ...]:
         raise Corrupt(f"read {path}: {error}, expected a read in each line; restore it from a backup") from None
 
 
-def _left(path: Path, ident: str) -> Read | None:
+def _left(path: Path, ident: str, serves: int) -> Read | None:
     left = content_of(path)
     with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         told = _LEFT.decode(b"" if left is None else left[0])
         is_sound = told.at_ns.isascii() and told.at_ns.isdecimal() and len(told.what) <= WHAT_CHARACTERS
         if left is not None and is_sound and max(map(len, (told.how, told.by, told.at_ns))) <= 256:
-            return msgspec.structs.replace(told, uid=left[1], id=ident)
+            return msgspec.structs.replace(told, uid=left[1], id=ident, by=told.by if left[1] == serves else "")
     return None
