@@ -61,6 +61,9 @@ def test_what_was_taken_and_what_was_lost_is_told(aftertrace: Command, tmp_path:
         "conflicts": 1,
         "redacted": 3,
     }
+    assert found["redacted"]["rules"] == {"password-field": 3}
+    line = next(line for line in aftertrace("status", "--data", data).out.splitlines() if line.startswith("redacted"))
+    assert line == "redacted     3 values in 3 requests: password-field 3"
     (refused,) = found["refused"]
     assert {**refused, "day": None} == {
         "day": None,
@@ -108,7 +111,7 @@ def test_an_empty_store_has_lost_nothing(aftertrace: Command, tmp_path: Path) ->
     assert aftertrace("status", "--data", tmp_path / "none").err.startswith("error: open ")
     aftertrace("source", "add", "ci", "--data", tmp_path / "data")
     ended = aftertrace("status", "--data", tmp_path / "data")
-    assert (ended.code, ended.out.splitlines()[-2:]) == (
+    assert (ended.code, ended.out.splitlines()[-3:]) == (
         0,
-        ["refused      nothing", "retention    not run by itself; see `retention.every_hours`"],
+        ["refused      nothing", "redacted     nothing", "retention    not run by itself; see `retention.every_hours`"],
     )

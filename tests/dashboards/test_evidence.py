@@ -197,6 +197,16 @@ def test_losses_are_those_of_the_command_line(
     assert "Nothing was signed yet." in " ".join(each.value for each in page.text)
 
 
+def test_what_was_redacted_is_that_of_the_command_line(
+    recorded: Path, open_page: OpenPage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To the letter."""
+    assert root.run(["status", "--data", str(recorded)]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("redacted")]
+    said = line.removeprefix("redacted").strip()
+    assert said[:1].upper() + said[1:] in [each.value for each in open_page("evidence", recorded).text]
+
+
 def test_filters_outlive_a_look_at_it(recorded: Path, open_page: OpenPage) -> None:
     """It filters nothing, and the next page does as before."""
     page = open_page("runs", recorded, agent="dbbot")

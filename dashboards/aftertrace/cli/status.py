@@ -22,6 +22,7 @@ from aftertrace.dashboards.quantities import size
 if TYPE_CHECKING:
     import polars as pl
 
+    from aftertrace.analyzer.ledger.redactions import Redactions
     from aftertrace.cli.arrivals import Arrivals
     from aftertrace.cli.serving import Serving
     from aftertrace.store.refusals import Refusals
@@ -56,6 +57,8 @@ class Status:
     sources: Sequence[Arrivals]
     refused: Sequence[Refusals]
     losses: Sequence[Loss]
+    redacted: Redactions
+    """By rule, what redaction replaced lately."""
     retention: Retaining
     readers: str | None
     """The group whose members may read the store and write nothing of it; None: there is none."""
@@ -82,6 +85,9 @@ def status(data: Path, form: Literal["text", "json"]) -> None:
     Lost is what was refused, what lies in the quarantine, what senders dropped by their own limits or sampled away, and
     spans that others name and that never came; `aftertrace losses` tells it by day. What was accepted and waits in the
     log is not lost.
+
+    Redacted is what redaction replaced in the newest requests, by rule: those of thirty days, and ten thousand records
+    of them at most.
     """
     found = look(settings.existing(data))
     if form == "json":
@@ -103,6 +109,7 @@ def look(data: Path) -> Status:
         Corrupt: a stored file is damaged or missing.
     """
     from aftertrace.analyzer import open_analysis
+    from aftertrace.analyzer.ledger.redactions import redactions
     from aftertrace.cli.arrivals import arrivals
     from aftertrace.store.layout import Layout
     from aftertrace.store.ledger import acts
@@ -119,9 +126,9 @@ def look(data: Path) -> Status:
     # What people declared is not asked: where that cannot be read, the state of the store can.
     lost = _summed(open_analysis(data).losses)
     retaining = Retaining(last(layout), len(pending(acts.recorded(layout))))
-    sources = arrivals(Snapshot.of(data))
+    sources, redacted = arrivals(Snapshot.of(data)), redactions(data)
     group, now = readers.named(layout), serving.find(data)
-    return Status(now, standing(layout), sources, refused, lost, retaining, group, opened)
+    return Status(now, standing(layout), sources, refused, lost, redacted, retaining, group, opened)
 
 
 def _summed(losses: pl.DataFrame) -> list[Loss]:
@@ -139,6 +146,8 @@ def _summed(losses: pl.DataFrame) -> list[Loss]:
 
 
 def _lines(found: Status) -> Iterator[str]:
+    from aftertrace.analyzer.ledger import words
+
     now = found.serving
     if now is None:
         yield _line("serving", "nobody; `aftertrace serve` receives")
@@ -157,6 +166,7 @@ def _lines(found: Status) -> Iterator[str]:
         for (http_status, source), requests in sorted(refused.items())
     )
     yield _line("refused", f"{told}, since {found.refused[0].day}" if told else "nothing")
+    yield _line("redacted", plain(words.redacted(found.redacted)))
     yield _line("retention", _retained(found.retention))
     if found.readers is not None:
         yield _line("readers", f"members of {plain(found.readers)} may read it")

@@ -21,6 +21,7 @@ from aftertrace.analyzer import AftertraceError, Analysis, Filter, Invalid, curr
 from aftertrace.analyzer.documents import html
 from aftertrace.analyzer.inventory import declared as declarations
 from aftertrace.analyzer.ledger import reading
+from aftertrace.analyzer.ledger.redactions import Redactions, redactions
 from aftertrace.analyzer.reading import commentary
 from aftertrace.analyzer.records import record_document
 from aftertrace.dashboards import launch
@@ -93,6 +94,12 @@ def reads() -> pl.DataFrame:
 @st.cache_resource(ttl=_READS_S, max_entries=2, show_spinner="Reading who read what …")
 def _read_by(data: str) -> pl.DataFrame:
     return reading.reads(Path(data))
+
+
+def redacted() -> Redactions:
+    """What redaction replaced lately, by rule. Raises `AftertraceError`."""
+    folder = settings().data
+    return once(analysis(), "redactions", lambda: redactions(folder))
 
 
 def version() -> str | None:

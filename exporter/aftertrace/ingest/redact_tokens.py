@@ -19,12 +19,10 @@ from typing import Any, Final
 
 import re2
 
-from aftertrace.store.marks import DRAWN, LEFT_OUT, LEFT_OUT_DIGEST
+from aftertrace.store.marks import DRAWN, LEFT_OUT, LEFT_OUT_DIGEST, REDACTION_NOTE
 
 ERROR: Final = b"[[redaction-error]]"
-NOTE: Final = "aftertrace.redaction.rules"
-"""Attribute of a record, resource or scope that was changed: names of rules in order, each with how often it fired, as
-in `github 1, password-field 2`. Where `evidence.redactions` is 0, its sender says so itself."""
+NOTE: Final = REDACTION_NOTE
 READING: Final = "aftertrace.redaction.reading"
 """Attribute of a record whose content was left out: what was read of it before (`ingest.readings`)."""
 _CHARACTERS: Final = 10

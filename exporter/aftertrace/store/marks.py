@@ -21,6 +21,10 @@ LEFT_OUT_WHOLE: Final = (
 """A pattern of arguments, or of a digest of them, that are left out whole, and known by a keyed digest."""
 DRAWN: Final = r"(\[\[redacted:[a-z0-9-]+:random)-[a-z2-7]{10}"
 """A pattern of what was drawn for a secret, without its end; all but the group differs each time."""
+REDACTION_NOTE: Final = "aftertrace.redaction.rules"
+"""Attribute of a record, resource or scope that was changed, behind those that were sent: names of rules in order, each
+with how often it fired, as in `github 1, password-field 2`. Where `evidence.redactions` is 0, its sender says so.
+"""
 
 _WHOLE: Final = re.compile(LEFT_OUT_WHOLE)
 _DRAWN: Final = re.compile(DRAWN)

@@ -6,6 +6,7 @@ import time
 
 import streamlit as st
 
+from aftertrace.analyzer.ledger import words
 from aftertrace.analyzer.ledger.standing import ledger_standing
 from aftertrace.dashboards import data, evidence_cards, filters, layouts, tables, verifying, zones
 from aftertrace.dashboards.plain import plain, plain_lines
@@ -75,6 +76,18 @@ def show_losses() -> None:
     tables.show(losses, layouts.LOSSES, key="losses", tallest=320)
 
 
+def show_redacted() -> None:
+    """What was replaced before anything was stored."""
+    st.subheader("What was redacted", anchor=False)
+    try:
+        told = words.redacted(data.redacted())
+    except data.AftertraceError as error:
+        st.text(plain(f"It cannot be told: {error}", most=600))
+        return
+    st.text(plain(told[:1].upper() + told[1:]))
+    st.caption("By rule, of the newest requests. The same at a terminal: `aftertrace status`")
+
+
 def show_reads() -> None:
     """Who looked at what is stored."""
     st.subheader("Who read what", anchor=False)
@@ -104,6 +117,7 @@ with verify:
         st.button("Verify now", icon=":material/verified:", type="primary", on_click=begin, disabled=last.is_running)
     show_verification(was_running=last.is_running)
     show_losses()
+    show_redacted()
     show_reads()
 with keep:
     try:
