@@ -35,6 +35,7 @@ WRITING = (
     ("hold", "add", "--days", "2026-01-01", "--why", "case 7"),
     ("serve", "--no-dashboard", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"),
 )
+OF_THE_OWNER = (("fsck",), ("source", "list"), ("derive",), ("seal",))
 TRY_ALL = """
 import fcntl, os, sys
 done, top = [], sys.argv[1]
@@ -155,6 +156,10 @@ def test_commands_that_write_say_whose_they_are(read: Layout) -> None:
         code, out, err = READER.aftertrace(*command, "--data", read.data)
         message = f"error: write to {read.data}: uid {READER.uid} may only read it, expected uid {WRITER.uid}, "
         assert (command, code, out, err.startswith(message)) == (command, 2, "", True)
+    for command in OF_THE_OWNER:
+        code, out, err = READER.aftertrace(*command, "--data", read.data)
+        assert (command, code, out) == (command, 2, "")
+        assert err.endswith("Permission denied; run this as the account that it belongs to\n")
 
 
 def test_keys_and_what_waits_stay_the_owners(read: Layout) -> None:

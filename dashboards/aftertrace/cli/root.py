@@ -151,7 +151,8 @@ def run(arguments: Sequence[str]) -> int:
             return _ended(str(error), 2)
         if error.filename is None:
             _abandon_output()
-        return _ended(f"{error.filename or 'input or output'}: {error.strerror}", 2)
+        way_out = "; run this as the account that it belongs to" if isinstance(error, PermissionError) else ""
+        return _ended(f"{error.filename or 'input or output'}: {error.strerror}{way_out}", 2)
     return code if isinstance(code, int) else 0
 
 
