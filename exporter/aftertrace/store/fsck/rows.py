@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from typing import Final
 
 import polars as pl
 
-from aftertrace.store import commits
 from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.digest import origin_digest, record_key
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.folder import read_store_key
+from aftertrace.store.fsck.destroyed import Destroyed
 from aftertrace.store.layout import Layout
 from aftertrace.store.quarantine import kept
 from aftertrace.store.snapshot import Snapshot
@@ -32,7 +33,7 @@ def check_rows(layout: Layout, snapshot: Snapshot, unsound: set[str]) -> list[Fi
     if "evidence" in unsound:
         return _unchecked("evidence")
     unread = _unread(layout)
-    gone = destroyed(snapshot)
+    gone = Destroyed.of(snapshot, "evidence")
     findings = [*_frames(snapshot, gone), *_duplicates(snapshot, gone), *_same_ids(snapshot, gone)]
     if not {"resources", "scopes"} & unsound:
         findings += _keys(layout, snapshot)
@@ -44,27 +45,7 @@ def check_rows(layout: Layout, snapshot: Snapshot, unsound: set[str]) -> list[Fi
     return findings
 
 
-def destroyed(snapshot: Snapshot) -> pl.DataFrame:
-    """`receiver`, `seq` of requests of which rows were taken away on purpose, and how many of them were `erased` one by
-    one.
-    """
-    whole, single = _taken(snapshot, "evidence")
-    found = pl.concat([whole.with_columns(erased=pl.lit(0)), single.select("receiver", "seq", erased=pl.lit(1))])
-    return found.group_by("receiver", "seq").agg(pl.col("erased").sum())
-
-
-def _taken(snapshot: Snapshot, table: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """`receiver`, `seq` of requests that were taken out of a table whole; `receiver`, `seq`, `index` of records."""
-    version = dict(snapshot.versions).get(table, -1)
-    told = commits.history(commits.log_of(snapshot.layout, table), version)
-    whole = [(receiver, first, last + 1) for receiver, found in told.destroyed.items() for first, last in found]
-    single = [(receiver, *place) for receiver, found in told.erased.items() for place in set(found)]
-    ends = pl.DataFrame(whole, schema={"receiver": pl.String, "first": pl.Int64, "end": pl.Int64}, orient="row")
-    seqs = ends.select("receiver", seq=pl.int_ranges("first", "end")).explode("seq").drop_nulls()
-    return seqs, pl.DataFrame(single, schema={"receiver": pl.String, "seq": pl.Int64, "index": pl.Int32}, orient="row")
-
-
-def _frames(snapshot: Snapshot, gone: pl.DataFrame) -> Iterator[Finding]:
+def _frames(snapshot: Snapshot, gone: Destroyed) -> Iterator[Finding]:
     """Every seq up to the watermark is there, with all its records, unless retention took it."""
     frames = (
         snapshot.scan("evidence")
@@ -76,7 +57,7 @@ def _frames(snapshot: Snapshot, gone: pl.DataFrame) -> Iterator[Finding]:
             last=pl.col("index").max(),
         )
         .collect()
-        .join(gone, on=["receiver", "seq"], how="left")
+        .join(gone.erased(), on=["receiver", "seq"], how="left")
         .with_columns(pl.col("erased").fill_null(0))
     )
     whole = (
@@ -89,14 +70,14 @@ def _frames(snapshot: Snapshot, gone: pl.DataFrame) -> Iterator[Finding]:
     ):
         yield Finding("evidence_rows", "error", f"evidence {receiver}/{seq}", f"{rows} records, expected {expected}")
     for receiver, stored_seq in snapshot.watermarks:
-        present = frames.filter(pl.col("receiver") == receiver).select("seq")
-        wanted = pl.DataFrame({"seq": pl.int_range(1, stored_seq + 1, dtype=pl.Int64, eager=True)})
-        missing = wanted.join(present, on="seq", how="anti").with_columns(receiver=pl.lit(receiver))
-        missing = missing.join(gone, on=["receiver", "seq"], how="anti")
-        yield from _places("evidence_missing", missing, "no rows, expected those of an accepted request")
+        missing = gone.missing(receiver, frames.filter(pl.col("receiver") == receiver)["seq"], stored_seq)
+        seqs = islice(chain.from_iterable(range(first, last + 1) for first, last in missing), _REPORTED)
+        named = [f"evidence {receiver}/{seq}" for seq in seqs]
+        count = sum(last - first + 1 for first, last in missing)
+        yield from _told("evidence_missing", named, count, "no rows, expected those of an accepted request")
 
 
-def _duplicates(snapshot: Snapshot, gone: pl.DataFrame) -> Iterator[Finding]:
+def _duplicates(snapshot: Snapshot, gone: Destroyed) -> Iterator[Finding]:
     """What is called a duplicate says the same as a record that is there: by its bytes, or by its id."""
     columns = [*_PLACE, "record_key", "record_id", "duplicate_of"]
     strange = snapshot.scan("evidence", columns=columns).filter(pl.col("duplicate_of").is_not_null())
@@ -109,14 +90,14 @@ def _duplicates(snapshot: Snapshot, gone: pl.DataFrame) -> Iterator[Finding]:
     yield from _places("duplicate_of", found.select(_PLACE), "no first copy of its bytes or id, expected one")
 
 
-def _still(column: str, rows: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
+def _still(column: str, rows: pl.DataFrame, gone: Destroyed) -> pl.DataFrame:
     """Rows whose place in a column is not of a request that retention took away."""
     parts = pl.col(column).str.split("/").list
     of = rows.with_columns(_receiver=parts.get(0), _seq=parts.get(1).cast(pl.Int64, strict=False))
-    return of.join(gone, left_on=["_receiver", "_seq"], right_on=["receiver", "seq"], how="anti")
+    return gone.without(of, "_receiver", "_seq")
 
 
-def _same_ids(snapshot: Snapshot, gone: pl.DataFrame) -> Iterator[Finding]:
+def _same_ids(snapshot: Snapshot, gone: Destroyed) -> Iterator[Finding]:
     """What is said to be another record of an id has that id; and which of them contradict each other."""
     columns = [*_PLACE, "record_id", "flags"]
     evidence, known = (
@@ -176,8 +157,8 @@ def _spans(layout: Layout, snapshot: Snapshot, unread: set[str]) -> Iterator[Fin
     counted = snapshot.scan("spans").group_by(_PLACE).agg(rows=pl.len())
     lacking = wanted.join(counted, on=_PLACE, how="anti").collect()
     # Of an order that a hold caught, or a crash, evidence may be there and its spans not.
-    requests, records = _taken(snapshot, "spans")
-    lacking = lacking.join(requests, on=["receiver", "seq"], how="anti").join(records, on=_PLACE, how="anti")
+    gone = Destroyed.of(snapshot, "spans")
+    lacking = gone.outside(lacking).join(gone.records, on=_PLACE, how="anti")
     # What no dialect could read is told of in the quarantine of its receiver: of others nobody here can tell.
     own = layout.own(lacking["receiver"].unique())
     missing = _without(lacking.filter(pl.col("receiver").is_in(list(own))), unread)
@@ -224,9 +205,15 @@ def _without(places: pl.DataFrame, unread: set[str]) -> pl.DataFrame:
 def _places(code: str, places: pl.DataFrame, message: str, table: str = "evidence") -> Iterator[Finding]:
     names = [name for name in _PLACE if name in places.columns]
     found = places.select(names).unique().sort(names).rows()
-    for number, place in enumerate(found[:_REPORTED], start=1):
-        more = f"; and {len(found) - _REPORTED} more" if number == _REPORTED < len(found) else ""
-        yield Finding(code, "error", f"{table} {'/'.join(map(str, place))}", message + more)
+    named = [f"{table} {'/'.join(map(str, place))}" for place in found[:_REPORTED]]
+    yield from _told(code, named, len(found), message)
+
+
+def _told(code: str, named: Sequence[str], count: int, message: str) -> Iterator[Finding]:
+    """The first places, with how many there are in all at the last of them."""
+    for number, where in enumerate(named, start=1):
+        more = f"; and {count - _REPORTED} more" if number == _REPORTED < count else ""
+        yield Finding(code, "error", where, message + more)
 
 
 def _frame(places: list[tuple[str, int, int]]) -> pl.DataFrame:

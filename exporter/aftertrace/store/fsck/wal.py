@@ -10,7 +10,7 @@ import polars as pl
 from aftertrace.store import frame
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.frame import Frame
-from aftertrace.store.fsck.rows import destroyed
+from aftertrace.store.fsck.destroyed import Destroyed
 from aftertrace.store.layout import Layout, SegmentName, segments
 from aftertrace.store.segment import SegmentHeader, opened, tail
 from aftertrace.store.snapshot import Snapshot
@@ -122,8 +122,8 @@ def _against_evidence(receiver: str, frames: pl.DataFrame, snapshot: Snapshot) -
         .unique()
         .collect()
     )
-    gone = destroyed(snapshot).filter(pl.col("receiver") == receiver)
-    for seq in frames.join(evidence, on="seq", how="anti").join(gone, on="seq", how="anti")["seq"]:
+    lacking = frames.join(evidence, on="seq", how="anti").select("seq", receiver=pl.lit(receiver))
+    for seq in Destroyed.of(snapshot, "evidence").without(lacking)["seq"]:
         yield Finding("evidence_missing", "error", f"evidence {receiver}/{seq}", "no rows, but its frame is in the WAL")
     differing = evidence.join(frames, on="seq", how="semi").join(frames, on=list(_FRAME), how="anti")
     for seq in differing["seq"].unique().sort():
