@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ from dashboards.conftest import OpenPage
 
 from aftertrace.analyzer import Analysis, Filter, open_analysis
 from aftertrace.analyzer.calls.reviews import reviews
+from aftertrace.dashboards.addresses import call_query
 from aftertrace.dashboards.approval_cards import course
 from aftertrace.dashboards.quantities import count, duration, interval, share
 
@@ -50,9 +52,9 @@ def test_those_that_wait_come_first_with_how_long_and_what_was_shown(
     decisions = [each[0] for each in page.dataframe[0].value["decision"]]
     waiting = decisions.count("waiting")
     assert (waiting > 0, decisions[:waiting]) == (True, ["waiting"] * waiting)
-    assert page.dataframe[0].value["so_far"][0] not in ("unknown", "0 ms")
+    assert page.dataframe[0].value["so_far"][0] not in ("not told", "0 ms")
     longest = analysis.approvals.filter(decision="pending").sort("first_ns", "call_key")
-    assert page.get("page_link")[-1].proto.query_string == f"run={longest['run_id'][0]}"
+    assert page.get("page_link")[-1].proto.query_string == urlencode(call_query(longest.row(0, named=True)))
     assert longest["arguments"][0] in [each.value for each in page.code]
 
 
@@ -87,7 +89,7 @@ def test_the_chosen_request_is_the_one_in_the_address(recorded: Path, analysis: 
         "over: modified",
     ]
     assert told["after_s"].is_monotonic_increasing
-    assert page.get("page_link")[-1].proto.query_string == f"run={edited['run_id']}"
+    assert page.get("page_link")[-1].proto.query_string == urlencode(call_query(edited))
 
 
 def test_calls_that_ran_past_a_control_are_listed(tmp_path: Path, open_page: OpenPage) -> None:

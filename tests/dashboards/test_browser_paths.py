@@ -8,11 +8,17 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from analyzer.weeks import MONDAY, telemetry
+from dashboards import stores
 from dashboards.browser import Browser, browser, chromium
 from dashboards.test_browser import serve
 
 from aftertrace.analyzer import open_analysis
 from aftertrace.analyzer.documents.severity import weighed
+from aftertrace.dashboards.examples import EXAMPLES
+from aftertrace.store.layout import Layout
+from aftertrace.store.ledger.sealer import Sealer
+from aftertrace.store.request import Request
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,9 +29,16 @@ _HEAD_PIXELS = 32
 
 
 @pytest.fixture(scope="module")
-def address(weeks: Path) -> Iterator[str]:
-    """Address of the pages over two weeks."""
-    yield from serve(weeks)
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the pages over the same two weeks, which came at their end, and are signed."""
+    came = (
+        Request(signal, encoding, body, "anonymous", stores.WEEKS_NS)
+        for signal, encoding, body in telemetry(stores.two_weeks(MONDAY))
+    )
+    signed = stores.received(tmp_path_factory.mktemp("signed") / "data", came)
+    with Sealer(Layout(signed)) as sealer:
+        sealer.seal()
+    yield from serve(signed)
 
 
 @pytest.fixture(scope="module")
@@ -131,3 +144,91 @@ def test_a_browser_that_comes_back_is_told_what_was_changed_since(address: str, 
     for _ in range(2):
         tab.open(f"{address}/", width=1280, height=1100)
         assert "1 change in agents, 1 since your last visit" in tab.text()
+
+
+def test_a_next_step_leads_to_where_it_is_taken(address: str, tab: Browser) -> None:
+    """The near misses of the tool and agent that it names."""
+    tab.open(f"{address}/", width=1280, height=1100)
+    assert "What to do next" in tab.text()
+    steps = "[...document.querySelectorAll('[data-testid=stPageLink] a')].map(each => each.search)"
+    assert "?agent=clerk&tool=pay" in tab.evaluate(steps)
+
+
+def test_a_change_leads_to_the_runs_after_it_and_back(address: str, weeks: Path, tab: Browser) -> None:
+    """As many as were held against those before; a run that is opened from there knows its neighbours."""
+    (moment,) = open_analysis(weeks).history.moments
+    (change_id,) = moment.change_ids
+    tab.open(f"{address}/changes", width=1280, height=1100)
+    click(tab, "[data-testid=stPageLink] a", f"{len(moment.after)} runs after it")
+    assert query(tab) == {"after": [change_id]}
+    assert f"{len(moment.after)} runs" in tab.text()
+    click(tab, ".at-run-id", "")
+    assert query(tab)["from"] == [f"after={change_id}"]
+    assert f"1 of {len(moment.after)}" in tab.text()
+    tab.open(f"{address}/runs?after={change_id}", width=1280, height=1100)
+    click(tab, "[data-testid=stPageLink] a", "The change")
+    assert query(tab) == {"change": [change_id]}
+    tab.open(f"{address}/runs?after={change_id}", width=1280, height=1100)
+    click(tab, "button", "All runs")
+    assert query(tab) == {}
+    assert "86 runs" in tab.text()
+
+
+def test_an_approval_leads_to_all_that_its_reviewer_answered(address: str, weeks: Path, tab: Browser) -> None:
+    """As the filter of the reviewer, whichever queue it was opened from."""
+    tab.open(f"{address}/approvals?queue=edited", width=1280, height=1100)
+    click(tab, "button", "All this reviewer answered")
+    assert query(tab) == {"reviewer": ["ann"]}
+    told = open_analysis(weeks).approvals.filter(reviewer="ann").height
+    assert f"{told} requests" in tab.text()
+
+
+def test_a_near_miss_leads_to_its_call_to_its_evidence_and_to_a_packet(address: str, tab: Browser) -> None:
+    """The call is open and chosen on the page of its run; the packet is made there, and can be taken away."""
+    tab.open(f"{address}/near_misses?severity=critical", width=1280, height=1200)
+    click(tab, "[data-testid=stPageLink] a", "Open the run")
+    (call_id,) = query(tab)["call_id"]
+    chosen = "document.querySelector('.at-call.at-chosen')"
+    assert tab.evaluate(f"{chosen}.open") is True
+    said = str(tab.evaluate(f"{chosen}.innerText"))
+    assert f"id {call_id}" in said
+    assert "evidence:" in said
+    click(tab, "[role=tab]", "Record")
+    assert "Whether what is stored is what was written" in tab.text()
+    click(tab, "button", "Share or export")
+    assert f"{address}/run?" in tab.text()
+    click(tab, "button", "Make the packet")
+    deadline = time.monotonic() + _ANSWER_S
+    made = "[...document.querySelectorAll('button')].some(each => each.innerText.trim().endsWith('Packet'))"
+    while not tab.evaluate(made) and time.monotonic() < deadline:
+        tab.settle()
+    assert tab.evaluate(made) is True
+
+
+def test_what_is_different_about_some_leads_to_the_rows_behind_it(address: str, tab: Browser) -> None:
+    """A population is chosen, a value in the table of what it has more often, and its calls are listed."""
+    tab.open(f"{address}/near_misses?view=what+is+different", width=1280, height=1400)
+    assert "More frequent among them" in tab.text()
+    left, top, _, _ = corner(tab, "[data-testid=stDataFrame] canvas")
+    for kind in ("mousePressed", "mouseReleased"):
+        press(tab, kind, left + 16, top + _HEAD_PIXELS + 0.5 * _ROW_PIXELS)
+    deadline = time.monotonic() + _ANSWER_S
+    while "finding" not in query(tab) and time.monotonic() < deadline:
+        tab.settle()
+    tab.settle()
+    assert "calls behind it" in tab.text()
+
+
+def test_a_statement_that_was_asked_is_answered_again_by_the_back_button(address: str, tab: Browser) -> None:
+    """Nobody has to ask it twice, and the page does not say that it was not asked."""
+    tab.open(f"{address}/sql", width=1280, height=1100)
+    first, second = EXAMPLES[0], EXAMPLES[1]
+    for each in (first, second):
+        click(tab, "button", each.words)
+        assert query(tab)["sql"] == [each.text]
+    tab.evaluate("history.back()")
+    tab.settle()
+    assert query(tab)["sql"] == [first.text]
+    assert tab.evaluate("document.querySelector('textarea').value") == first.text
+    assert "not asked yet" not in tab.text()
+    assert " rows" in tab.text()

@@ -49,7 +49,9 @@ def test_a_change_is_shown_with_its_diff_and_what_moved(weeks: Path, after_weeks
     assert moved.shape[0] == looks.height
     links = [each.proto.query_string for each in page.get("page_link")]
     before, first = change["last_run_before"], change["first_run_id"]
-    assert links == [f"run={before}", f"run={first}", f"a={before}&b={first}"]
+    (moment,) = analysis.history.moments
+    assert page.get("page_link")[0].proto.label == f"{len(moment.after)} runs after it"
+    assert links == [f"after={change['change_id']}", f"run={before}", f"run={first}", f"a={before}&b={first}"]
 
 
 def test_the_chosen_change_is_the_one_in_the_address(recorded: Path, analysis: Analysis, open_page: OpenPage) -> None:

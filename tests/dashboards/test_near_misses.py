@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from pathlib import Path
 from shutil import which
+from urllib.parse import urlencode
 
 import polars as pl
 import pyarrow as pa
@@ -28,6 +29,7 @@ from aftertrace.analyzer.populations.comparison import Choice
 from aftertrace.analyzer.reports import near_miss_figures
 from aftertrace.analyzer.reports.near_miss_figures import Figures
 from aftertrace.dashboards import layouts, populations, tables
+from aftertrace.dashboards.addresses import call_query
 from aftertrace.dashboards.near_miss_cards import typed
 from aftertrace.dashboards.quantities import count, interval, share
 
@@ -77,15 +79,15 @@ def test_the_chosen_row_is_the_one_in_the_address(recorded: Path, analysis: Anal
     near = figures_of(analysis).near
     last = near.row(near.height - 1, named=True)
     page = open_page("near_misses", recorded, view="one by one", call=last["call_key"])
-    assert page.get("page_link")[-1].proto.query_string == f"run={last['run_id']}"
+    assert page.get("page_link")[-1].proto.query_string == urlencode(call_query(last))
     gone = open_page("near_misses", recorded, view="one by one", call="gone")
-    assert gone.get("page_link")[-1].proto.query_string == f"run={near['run_id'][0]}"
+    assert gone.get("page_link")[-1].proto.query_string == urlencode(call_query(near.row(0, named=True)))
     kinds = layouts.with_kind_id(figures_of(analysis).kinds)
     kind = kinds.row(kinds.height - 1, named=True)
     shown = open_page("near_misses", recorded, kind=kind["kind_id"])
     names = ("agent_name", "tool_name", "outcome", "decided_by")
     of_kind = near.filter(*(pl.col(name).eq_missing(pl.lit(kind[name])) for name in names))
-    assert shown.get("page_link")[-1].proto.query_string == f"run={of_kind['run_id'][0]}"
+    assert shown.get("page_link")[-1].proto.query_string == urlencode(call_query(of_kind.row(0, named=True)))
 
 
 @pytest.mark.parametrize("query", [{"severity": "medium"}, {"risk": "write"}, {"severity": "critical"}], ids=str)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from aftertrace.analyzer.calls.reviews import SIGNALS
 from aftertrace.dashboards import tables
+from aftertrace.dashboards.addresses import call_query
 from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.layouts import COURSE
 from aftertrace.dashboards.marks import DECISIONS, UNSTATED
@@ -72,9 +73,19 @@ def approval(row: Mapping[str, Any], course_of_it: pl.DataFrame, now_ns: int) ->
             st.code(_text(row["approved_arguments"]), language=None, wrap_lines=True)
         if is_pending:
             st.caption("It is answered where it was asked; this page only reads.")
-        st.page_link(
-            "views/run.py", label="Open the run", icon=":material/arrow_forward:", query_params={"run": row["run_id"]}
-        )
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.page_link(
+                "views/run.py", label="Open the run", icon=":material/arrow_forward:", query_params=call_query(row)
+            )
+            if row["reviewer"] is not None and st.session_state.get("reviewer") != row["reviewer"]:
+                # The page is this one: a link to it would be drawn as the page that is open.
+                st.button(
+                    "All this reviewer answered",
+                    icon=":material/how_to_reg:",
+                    type="tertiary",
+                    on_click=st.session_state.update,
+                    args=({"reviewer": row["reviewer"], "queue": "all"},),
+                )
 
 
 def course(row: Mapping[str, Any], call: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:

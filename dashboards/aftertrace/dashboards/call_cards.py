@@ -61,6 +61,11 @@ def number_in(text: str) -> int | None:
     return int(text) if _NUMBER.fullmatch(text) else None
 
 
+def number_of(calls: Sequence[Call], call_id: str | None) -> int | None:
+    """The number of the call that its sender gave this id; None where there is none."""
+    return next((call.number for call in calls if call_id and call.call_id == call_id), None)
+
+
 def dot(outcome: str | None) -> str:
     """How a call is drawn: `filled` where it ran, `half` where that is not known, `hollow` where it did not run."""
     return "filled" if outcome in _RAN else "half" if outcome in _PENDING else "hollow"

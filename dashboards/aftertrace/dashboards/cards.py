@@ -9,7 +9,7 @@ import streamlit as st
 
 from aftertrace.analyzer.documents.document import Instant, line_text
 from aftertrace.analyzer.reports.next_steps import Step
-from aftertrace.dashboards import launch, zones
+from aftertrace.dashboards import filters, launch, zones
 from aftertrace.dashboards.attention import NOW, Item, way_of
 from aftertrace.dashboards.marks import Mark
 from aftertrace.dashboards.plain import plain
@@ -110,5 +110,8 @@ def empty_store(settings: launch.Settings) -> None:
 
 
 def nothing_matches() -> None:
-    """What a table says when the filters leave no row."""
-    st.info("Nothing matches these filters.", icon=":material/filter_alt_off:")
+    """What a table says when the filters leave no row, and the way back."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.info("Nothing matches these filters.", icon=":material/filter_alt_off:")
+        if filters.is_any_set():
+            st.button("Clear them", key="clear_here", icon=":material/close:", on_click=filters.clear)

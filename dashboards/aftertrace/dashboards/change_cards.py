@@ -17,6 +17,7 @@ from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.marks import CHANGED, UNSTATED
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count, instant, share
+from aftertrace.dashboards.run_list import AFTER
 
 _MOST_LINES: Final = 400
 _MOST_CHARACTERS: Final = 2_000
@@ -40,12 +41,13 @@ _VERDICTS: Final = {
 }
 
 
-def change(row: Mapping[str, Any], templates: Mapping[str, str | None]) -> None:
+def change(row: Mapping[str, Any], templates: Mapping[str, str | None], runs_after: int) -> None:
     """A change in full: what was changed, since when and how.
 
     Args:
         row: columns as in `schemas.CONFIGURATION_CHANGES`.
         templates: prompts without what differs from run to run, by configuration.
+        runs_after: how many runs after it are held against those before.
     """
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -65,6 +67,13 @@ def change(row: Mapping[str, Any], templates: Mapping[str, str | None]) -> None:
             st.code(f"aftertrace changes --diff {row['change_id'][:8]}", language=None)
         runs = (("Last run before", row["last_run_before"]), ("First run with it", row["first_run_id"]))
         with st.container(horizontal=True, gap="small"):
+            if runs_after:
+                st.page_link(
+                    "views/runs.py",
+                    label=f"{count(runs_after, 'run')} after it",
+                    icon=":material/list_alt:",
+                    query_params={AFTER: row["change_id"]},
+                )
             for label, run_id in runs:
                 if run_id is not None:
                     st.page_link(

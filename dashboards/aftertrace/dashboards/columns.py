@@ -160,10 +160,10 @@ _COLUMNS: Final[dict[str, Any]] = {
     "identity": st.column_config.TextColumn("identity", width=96, help="how sure the name is"),
     "requests": st.column_config.NumberColumn("requests", width=70),
     "expired": st.column_config.NumberColumn("expired", width=66),
-    "busiest_hour": st.column_config.NumberColumn("busiest hour", width=92, help="most requests within sixty minutes"),
+    "busiest_hour": st.column_config.NumberColumn("busiest hour", width=86, help="most requests within sixty minutes"),
     "signals": st.column_config.NumberColumn("odd", width=54, help="signals that an approval was no review"),
-    "median_wait_s": st.column_config.NumberColumn("median wait (s)", format="%.1f", width=104),
-    "p90_wait_s": st.column_config.NumberColumn("90 % within (s)", format="%.1f", width=104),
+    "median_wait_s": st.column_config.NumberColumn("median wait (s)", format="%.1f", width=98),
+    "p90_wait_s": st.column_config.NumberColumn("90 % within (s)", format="%.1f", width=98),
     "approved": st.column_config.ProgressColumn(
         "approved (%)", format="%.1f", min_value=0, max_value=100, width=120, help="granted or edited, of the answers"
     ),

@@ -74,7 +74,7 @@ def bar(analysis: Analysis) -> None:
     with more.popover(f"More ({set_here})" if set_here else "More", icon=":material/tune:", width="stretch"):
         for facet in hidden:
             _choice(facet, values[facet.key])
-        st.button("Clear all filters", icon=":material/filter_alt_off:", on_click=_clear, width="stretch")
+        st.button("Clear all filters", icon=":material/filter_alt_off:", on_click=clear, width="stretch")
 
 
 def _choice(facet: Facet, values: list[str]) -> None:
@@ -96,7 +96,13 @@ def keep() -> None:
             st.session_state[key] = st.session_state[key]
 
 
-def _clear() -> None:
+def is_any_set() -> bool:
+    """Whether a filter narrows the page."""
+    return any(st.session_state.get(key) is not None for key in KEYS)
+
+
+def clear() -> None:
+    """Let everything through again."""
     for key in KEYS:
         st.session_state[key] = None
 

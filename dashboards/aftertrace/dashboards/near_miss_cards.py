@@ -14,6 +14,7 @@ from aftertrace.analyzer.drafting.trial import KINDS_OF_HITS
 from aftertrace.analyzer.drafting.widths import Tried, described
 from aftertrace.analyzer.expectations.rule_texts import written
 from aftertrace.dashboards import questions, tables
+from aftertrace.dashboards.addresses import call_query
 from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.data import Analysis, Invalid
 from aftertrace.dashboards.layouts import WIDTHS
@@ -66,7 +67,7 @@ def near_miss(analysis: Analysis, row: Mapping[str, Any], more: str | None = Non
                 "views/run.py",
                 label="Open the run",
                 icon=":material/arrow_forward:",
-                query_params={"run": row["run_id"]},
+                query_params=call_query(row),
             )
 
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from aftertrace.analyzer.documents.document import Instant
 
-UNKNOWN: Final = "unknown"
+UNKNOWN: Final = "not told"
+"""What stands where the telemetry tells no number."""
 
 _KILO: Final = 1000
 _MILLISECOND_NS: Final = 1_000_000

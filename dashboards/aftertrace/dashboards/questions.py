@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 
@@ -93,6 +93,16 @@ def changes(analysis: Analysis, chosen: Filter) -> pl.DataFrame:
     return data.once(
         analysis, f"changes {chosen!r}", lambda: analysis.select("configuration_changes", chosen).reverse()
     )
+
+
+def change(analysis: Analysis, change_id: str) -> dict[str, Any] | None:
+    """A change by its id, columns as in `schemas.CONFIGURATION_CHANGES`; None where there is none."""
+    found = data.once(
+        analysis,
+        f"change {change_id}",
+        lambda: analysis.select("configuration_changes", only=pl.col("change_id") == change_id).to_dicts(),
+    )
+    return found[0] if found else None
 
 
 def comparison(analysis: Analysis, choice: Choice) -> PopulationComparison:

@@ -109,7 +109,9 @@ ORDERS: Final = {
 }
 """By what a list is ordered: columns of `runs`, by what people and addresses call the order."""
 NEWEST: Final = "newest first"
-KEYS: Final = (*filters.KEYS, "saved", "q", "order")
+AFTER: Final = "after"
+"""Key in the address of a change: the runs after it that are held against those before (`analysis.history`)."""
+KEYS: Final = (*filters.KEYS, "saved", "q", "order", AFTER)
 """What of an address says which list it is."""
 SHAPES: Final = ("List", "Fingerprints")
 """How runs are shown."""
@@ -145,7 +147,8 @@ def listed(analysis: Analysis, values: Mapping[str, Any], wanted: Filter) -> Lis
 
     Args:
         analysis: the store.
-        values: `saved`, `q` and `order`, as an address has them; what it has not, or what is none, narrows nothing.
+        values: `saved`, `q`, `order` and `after`, as an address has them; what it has not, or what is none, narrows
+            nothing.
         wanted: the filter.
 
     Raises:
@@ -155,6 +158,8 @@ def listed(analysis: Analysis, values: Mapping[str, Any], wanted: Filter) -> Lis
     view = VIEWS.get(values.get("saved") or "")
     if view is not None:
         rows = rows.filter(pl.col("run_id").is_in(view.runs(analysis, wanted).implode()))
+    if (after := runs_after(analysis, values.get(AFTER))) is not None:
+        rows = rows.filter(pl.col("run_id").is_in(after))
     snippets: dict[str, str] = {}
     if text := values.get("q"):
         found = analysis.finds([text], wanted)
@@ -169,6 +174,13 @@ def listed(analysis: Analysis, values: Mapping[str, Any], wanted: Filter) -> Lis
         {name: int(rows[name].sum()) for name in SUMS},
         snippets,
     )
+
+
+def runs_after(analysis: Analysis, change_id: str | None) -> tuple[str, ...] | None:
+    """The runs after a change that are held against those before it; None where there is no such change."""
+    if not change_id:
+        return None
+    return next((moment.after for moment in analysis.history.moments if change_id in moment.change_ids), None)
 
 
 def neighbours(listed: Listed, run_id: str) -> tuple[str | None, str | None]:

@@ -33,7 +33,7 @@ _GAP_SHARE: Final = 0.04
 _DETAIL_CHARACTERS: Final = 4_000
 _NAME_CHARACTERS: Final = 60
 _PLACES: Final = 8
-_REFUSED: Final = ("rejected", "refused", "deny", "denied", "blocked", "failed", "expired", "cancelled")
+_REFUSED: Final = ("rejected", "refused", "deny", "denied", "blocked", "expired", "cancelled")
 
 
 def drawn(record: RunRecord, chosen: str | None = None, zone: Zone | None = None) -> Drawn | None:

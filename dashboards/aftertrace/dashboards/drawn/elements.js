@@ -52,11 +52,16 @@ function drawLine(pieces, into) {
 const SHORT_CHARACTERS = 20;
 const DIGEST = /sha256:[0-9a-f]{64}/g;
 
-function tableCell(pieces, kind) {
+function shortened(pieces, into) {
   const whole = pieces.map((piece) => piece.text ?? "").join("");
   const told = pieces.map((piece) => ({ ...piece, text: piece.text?.replace(DIGEST, (digest) => `${digest.slice(0, 19)}…`) }));
-  const cell = drawLine(told, make("td", kind));
-  if (cell.textContent !== whole) cell.title = whole;
+  drawLine(told, into);
+  if (into.textContent !== whole) into.title = whole;
+  return into;
+}
+
+function tableCell(pieces, kind) {
+  const cell = shortened(pieces, make("td", kind));
   if (cell.textContent.length <= SHORT_CHARACTERS) cell.classList.add("at-unbroken");
   return cell;
 }
@@ -73,7 +78,7 @@ const DRAWN = {
     for (const fact of block.facts) {
       const cell = make("div", "");
       cell.appendChild(make("dt", "", fact.name));
-      cell.appendChild(drawLine(fact.value, make("dd", "")));
+      cell.appendChild(shortened(fact.value, make("dd", "")));
       list.appendChild(cell);
     }
     return list;

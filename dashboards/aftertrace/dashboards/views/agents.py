@@ -54,7 +54,7 @@ if about == _OFF:
 elif about == _TOOLS:
     used = questions.used_tools(analysis, chosen)
     if used.is_empty():
-        nothing_matches()
+        st.caption("No call of a tool is on record.")
     else:
         tables.show(used, layouts.USED_TOOLS, key="tools")
         st.caption(

@@ -76,7 +76,7 @@ else:
         so_far=waited_ns.map_elements(duration, return_dtype=pl.String)
     )
     if rows.is_empty():
-        nothing_matches()
+        st.caption(f"None of the {count(approvals.height, 'request')} is {queue}.")
     else:
         listed, beside = st.columns([3, 2], gap="medium")
         with listed:

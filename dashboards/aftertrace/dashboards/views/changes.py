@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from aftertrace.dashboards import data, filters, layouts, questions, tables, zones
+from aftertrace.dashboards import data, filters, layouts, questions, run_list, tables, zones
 from aftertrace.dashboards.cards import nothing_matches
 from aftertrace.dashboards.change_cards import change, measures
 from aftertrace.dashboards.choosing import chosen_row
@@ -64,7 +64,8 @@ else:
         pl.col("configuration_id").is_in([row["configuration_before"], row["configuration_after"]])
     )
     with detail:
-        change(row, dict(sides.select("configuration_id", "template").iter_rows()))
+        runs_after = len(run_list.runs_after(analysis, row["change_id"]) or ())
+        change(row, dict(sides.select("configuration_id", "template").iter_rows()), runs_after)
     after = looks.filter(pl.col("change_id") == row["change_id"])
     st.subheader("What moved after it", anchor=False)
     if (after["verdict"] == "not_told").all():

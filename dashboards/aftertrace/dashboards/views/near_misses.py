@@ -47,8 +47,22 @@ st.caption(
     f"{share(overall.rate.share)} of {count(overall.calls, 'call')} (95 % Wilson interval "
     f"{interval(overall.rate.low, overall.rate.high)}{floor}). Beside them, never in the rate: {beside}."
 )
-if figures.near.is_empty():
+
+
+def show_floors() -> None:
+    """Why counts may be too low."""
+    if figures.floors:
+        with st.expander(f"What may be missing: {count(len(figures.floors), 'reason')}", icon=":material/help:"):
+            for each in figures.floors:
+                st.text(plain(f"{each.quantity} {each.brief}.", most=600))
+
+
+if not overall.calls:
     nothing_matches()
+    st.stop()
+if figures.near.is_empty():
+    st.success(f"No near miss is on record among {count(overall.calls, 'call')}.", icon=":material/check_circle:")
+    show_floors()
     st.stop()
 
 
@@ -139,7 +153,7 @@ kinds = figures.kinds.join(near.select(KIND), on=KIND, how="semi", nulls_equal=T
 version = f"{analysis.version} {chosen!r} {severities} {risks}"
 
 if near.is_empty():
-    nothing_matches()
+    st.info("No near miss is of this severity and risk.", icon=":material/filter_alt_off:")
 elif view == "kinds":
     listed, detail = st.columns([3, 2], gap="medium")
     with listed:
@@ -205,10 +219,7 @@ else:
         st.info("There is nothing to hold them against.", icon=":material/compare_arrows:")
         st.code(plain_lines(str(error)), language=None, wrap_lines=True)
 
-if figures.floors:
-    with st.expander(f"What may be missing: {count(len(figures.floors), 'reason')}", icon=":material/help:"):
-        for each in figures.floors:
-            st.text(plain(f"{each.quantity} {each.brief}.", most=600))
+show_floors()
 st.caption(
     "Severity is what the tool can do times how close the call came. The same as a document: "
     "`aftertrace report near-misses`"

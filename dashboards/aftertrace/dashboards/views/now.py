@@ -170,7 +170,7 @@ elif show == "inventory" and off is not None:
 elif show == "losses" and lost is not None:
     tables.show(lost, layouts.LOSSES, key="losses")
 elif figures.kinds.is_empty():
-    cards.nothing_matches()
+    st.caption(f"No near miss is on record among {count(now.calls, 'call')}.")
 else:
     tables.show(figures.kinds, layouts.kinds(is_compared=before is not None), key="kinds")
 drawings.visit()

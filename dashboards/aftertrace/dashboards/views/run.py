@@ -20,7 +20,7 @@ from aftertrace.dashboards import (
     timeline,
     zones,
 )
-from aftertrace.dashboards.addresses import FROM, kept_in
+from aftertrace.dashboards.addresses import CALL_ID, FROM, kept_in
 from aftertrace.dashboards.attention import CHANGES
 from aftertrace.dashboards.blocks import drawn
 from aftertrace.dashboards.cards import badge, facts
@@ -57,7 +57,8 @@ links = run_blocks.addresses(record, kept)
 
 def open_call(number: int | None) -> None:
     """Write the chosen call into the address."""
-    st.query_params.pop("call", None)
+    for name in ("call", CALL_ID):
+        st.query_params.pop(name, None)
     if number is not None:
         st.query_params["call"] = str(number)
 
@@ -76,13 +77,14 @@ def open_event(event: str | None) -> None:
 def address() -> str:
     """Address of the page as it is now, for somebody who sees the same server."""
     now = {**dict(st.query_params.items()), "run": run_id}
-    return f"{(st.context.url or '').rstrip('/')}/run?{urlencode(now)}"
+    # With the name of the page where a reader came to it by its address, and without where by another page.
+    return f"{(st.context.url or '').rstrip('/').removesuffix('/run')}/run?{urlencode(now)}"
 
 
 def go_to(other: str | None) -> None:
     """Open another run in the place of this one."""
     st.session_state["run"] = other
-    for name in ("call", "event", "calls_page"):
+    for name in ("call", CALL_ID, "event", "calls_page"):
         st.query_params.pop(name, None)
         st.session_state.pop(name, None)
 
@@ -91,7 +93,7 @@ with head, st.container(horizontal=True, vertical_alignment="center", gap="small
     badge(RUN_STATES.get(run["state"], UNSTATED))
     st.text(plain(" ".join(filter(None, (run["agent_name"] or "agent not told", run["agent_version"]))), most=48))
     st.code(run_id, language=None, width="content")
-    with st.popover("Share", icon=":material/share:", type="tertiary"):
+    with st.popover("Share or export", icon=":material/share:", type="tertiary"):
         st.caption("A link to what is shown now")
         st.code(address(), language=None, wrap_lines=True)
         st.caption("The same on the command line")
@@ -159,7 +161,9 @@ if opened["Calls"].open:
         if not record.calls:
             st.text("No tool call was seen in this run.")
         else:
-            number = call_cards.number_in(st.query_params.get("call", ""))
+            number = call_cards.number_in(st.query_params.get("call", "")) or call_cards.number_of(
+                record.calls, st.query_params.get(CALL_ID)
+            )
             pages = -(-len(record.calls) // call_cards.CALLS_AT_ONCE)
             page = 1
             if pages > 1:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
-from aftertrace.dashboards import data, drawings, filters, fingerprints, questions, run_list
+from aftertrace.analyzer.records.version_words import PARTS
+from aftertrace.dashboards import data, drawings, filters, fingerprints, questions, run_list, zones
 from aftertrace.dashboards.addresses import run_query
 from aftertrace.dashboards.cards import nothing_matches
+from aftertrace.dashboards.marks import UNSTATED
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count
 
+_NAME_CHARACTERS = 60
+
 analysis = data.analysis()
 wanted = filters.chosen()
+
+
+def forget_change() -> None:
+    """Narrow the list to no change any more."""
+    st.query_params.pop(run_list.AFTER, None)
+
 
 search, order, shape = st.columns([6, 2, 3], vertical_alignment="center", gap="small")
 search.text_input(
@@ -41,13 +51,26 @@ st.pills(
     label_visibility="collapsed",
     help="Runs that somebody looks for again and again",
 )
-kept = run_list.kept(st.session_state.to_dict())
+kept = run_list.kept({**st.session_state.to_dict(), run_list.AFTER: st.query_params.get(run_list.AFTER)})
 try:
     listed = questions.listed(analysis, kept, wanted)
 except data.Invalid as error:
     st.warning("This cannot be looked for.", icon=":material/search_off:")
     st.code(plain(str(error)), language=None, wrap_lines=True)
     st.stop()
+
+after = kept.get(run_list.AFTER)
+change = None if after is None else questions.change(analysis, after)
+if change is not None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        whose = plain(change["agent_name"] or UNSTATED.word, most=_NAME_CHARACTERS)
+        st.text(
+            f"After a change of {whose}: {PARTS[change['part']]}, {zones.moment(change['first_ns'])}", width="content"
+        )
+        st.page_link(
+            "views/changes.py", label="The change", icon=":material/difference:", query_params={"change": str(after)}
+        )
+        st.button("All runs", icon=":material/close:", type="tertiary", on_click=forget_change)
 
 if not listed.run_ids:
     nothing_matches()
