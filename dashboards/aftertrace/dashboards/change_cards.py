@@ -47,7 +47,7 @@ def change(row: Mapping[str, Any], templates: Mapping[str, str | None], runs_aft
     Args:
         row: columns as in `schemas.CONFIGURATION_CHANGES`.
         templates: prompts without what differs from run to run, by configuration.
-        runs_after: how many runs after it are held against those before.
+        runs_after: how many runs after it have what is new, up to the next one.
     """
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):

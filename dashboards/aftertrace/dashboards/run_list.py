@@ -110,7 +110,7 @@ ORDERS: Final = {
 """By what a list is ordered: columns of `runs`, by what people and addresses call the order."""
 NEWEST: Final = "newest first"
 AFTER: Final = "after"
-"""Key in the address of a change: the runs after it that are held against those before (`analysis.history`)."""
+"""Key in the address of a change: the runs after it, up to the next one (`analysis.history`)."""
 KEYS: Final = (*filters.KEYS, "saved", "q", "order", AFTER)
 """What of an address says which list it is."""
 SHAPES: Final = ("List", "Fingerprints")
@@ -177,7 +177,7 @@ def listed(analysis: Analysis, values: Mapping[str, Any], wanted: Filter) -> Lis
 
 
 def runs_after(analysis: Analysis, change_id: str | None) -> tuple[str, ...] | None:
-    """The runs after a change that are held against those before it; None where there is no such change."""
+    """The runs after a change that have what is new, up to the next one; None where there is no such change."""
     if not change_id:
         return None
     return next((moment.after for moment in analysis.history.moments if change_id in moment.change_ids), None)
