@@ -38,9 +38,11 @@ class Sample:
 def sampled(layout: Layout, evidence: pa.Table) -> Sample | None:
     """The first such record of this data folder in rows of `evidence`; None where there is none."""
     own = pc.is_in(evidence.column("receiver"), pa.array(layout.receivers(), pa.string()))
-    first = evidence.filter(pc.and_(own, pc.equal(evidence.column("redactions"), 0))).select(_COLUMNS).slice(0, 1)
-    found = first.to_pylist()
-    return Sample(**found[0]) if found and None not in found[0].values() else None
+    at = pc.index(pc.and_(own, pc.equal(evidence.column("redactions"), 0)), pa.scalar(True)).as_py()
+    if at < 0:
+        return None
+    (row,) = evidence.select(_COLUMNS).slice(at, 1).to_pylist()
+    return None if None in row.values() else Sample(**row)
 
 
 class StoreKey:
