@@ -191,7 +191,7 @@ def test_what_only_a_shared_lake_has_is_told_of(tmp_path: Path) -> None:
 def test_a_judge_who_sees_nothing_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control: with a verify that looks at no batch of reads, theirs are missed, and only theirs."""
     layout, older = whole_store(tmp_path / "data")
-    monkeypatch.setattr(verifying, "check_reads", lambda *_: None)
+    monkeypatch.setattr(verifying, "check_reads", lambda *_, **__: None)
     chosen = (each for each in mutations(layout, older, CLASSES) if each.of in ("reads", "blobs"))
     mutated = list(islice(chosen, 4))
     assert len(missed(layout, mutated, CLASSES)) == sum(each.of == "reads" for each in mutated) > 0

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from aftertrace.analyzer.ledger.reading import reads as shown
 from aftertrace.store import reads
+from aftertrace.store.errors import Unavailable
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger.entries import Reads
+from aftertrace.store.ledger.covering import Ledger
+from aftertrace.store.ledger.entries import AnyAct, Reads, text_of
 from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.verify import Asked, verify
 
 from .drain_samples import drain, send, traces
 from .forging import entries_of
+from .test_retention_forged import ordered
 
 
 def leave(layout: Layout, what: str, at_ns: int) -> None:
@@ -96,6 +103,110 @@ def test_a_crash_between_entry_and_removal_enters_nothing_twice(
     leave(layout, "select 1", 1)
     drain(layout)
     assert [each.reads for each in batches(layout)] == [1, 1]
+
+
+def crashed(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The batch is written, and its entry is not: a crash came in between."""
+    whole = Ledger.record
+
+    def crash(ledger: Ledger, entries: Sequence[AnyAct]) -> None:
+        if any(isinstance(entry, Reads) for entry in entries):
+            raise OSError("a crash")
+        whole(ledger, entries)
+
+    with monkeypatch.context() as crashing:
+        crashing.setattr(Ledger, "record", crash)
+        with pytest.raises(Unavailable):
+            drain(layout)
+
+
+def aged(layout: Layout) -> None:
+    """All batches are of some minutes ago: none is about to be entered."""
+    for path in layout.reads.glob("*.jsonl"):
+        os.utime(path, (1, 1), follow_symlinks=False)
+
+
+def test_a_batch_that_a_crash_left_without_an_entry_is_entered(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the next drain, as it is, and what is in it is not taken once more; until then it is named."""
+    send(layout, traces(1))
+    drain(layout)
+    leave(layout, "select 1", 1)
+    crashed(layout, monkeypatch)
+    (path,) = layout.reads.glob("*.jsonl")
+    assert (batches(layout), found(layout)) == ([], {})
+    aged(layout)
+    assert found(layout) == {"reads_uncovered": f"reads/{path.name}"}
+    leave(layout, "select 2", 2)
+    drain(layout)
+    assert [(each.id == path.stem, each.reads) for each in batches(layout)] == [(True, 1), (False, 1)]
+    assert list(layout.reads_new.iterdir()) == []
+    assert shown(layout.data)["what"].to_list() == ["select 2", "select 1"]
+    assert found(layout) == {}
+
+
+def test_a_batch_whose_reads_were_all_entered_since_is_not_entered(layout: Layout) -> None:
+    """As an aftertrace left it that took what was left once more; nor one that has them otherwise."""
+    send(layout, traces(1))
+    drain(layout)
+    leave(layout, "select 1", 1)
+    (left,) = layout.reads_new.iterdir()
+    drain(layout)
+    (entry,) = batches(layout)
+    content = (layout.reads / f"{entry.id}.jsonl").read_bytes()
+    (layout.reads / f"{'0' * 32}.jsonl").write_bytes(content)
+    (layout.reads / f"{'1' * 32}.jsonl").write_bytes(content.replace(b"select 1", b"select 9"))
+    drain(layout)
+    assert batches(layout) == [entry]
+    assert left.exists() is False
+    aged(layout)
+    seal(layout)
+    named = [each.where for each in verify(layout, Asked(patience_s=0)).findings if each.code == "reads_uncovered"]
+    assert named == [f"reads/{ident * 32}.jsonl" for ident in "01"]
+
+
+def test_reads_that_are_newer_than_a_ledger_that_was_put_back_are_entered_again(read: Layout, tmp_path: Path) -> None:
+    """A backup of `ledger/` and `sealer/` is older than `reads/`: nothing of what was read since is uncovered."""
+    seal(read)
+    for folder in (read.ledger, read.sealer):
+        shutil.copytree(folder, tmp_path / folder.name)
+    leave(read, "select 3", 3)
+    drain(read)
+    before, last = batches(read)
+    for folder in (read.ledger, read.sealer):
+        shutil.rmtree(folder)
+        shutil.copytree(tmp_path / folder.name, folder)
+    assert batches(read) == [before]
+    aged(read)
+    assert found(read) == {"reads_uncovered": f"reads/{last.id}.jsonl"}
+    drain(read)
+    told = [(each.id, each.reads, each.digest) for each in batches(read)]
+    assert told == [(each.id, each.reads, each.digest) for each in (before, last)]
+    assert found(read) == {}
+
+
+def test_what_is_no_batch_is_not_entered_and_is_named(read: Layout) -> None:
+    """Somebody may have put anything there."""
+    for number, content in enumerate((b"", b"{}\n", b'{"at_ns":"1","how":"sql","what":""}\n', b"\xff")):
+        (read.reads / f"{number:032x}.jsonl").write_bytes(content)
+    (read.reads / f"{4:032x}.jsonl").symlink_to(read.store_key)
+    aged(read)
+    before = batches(read)
+    drain(read)
+    assert batches(read) == before
+    seal(read)
+    named = [each.where for each in verify(read, Asked(patience_s=0)).findings if each.code == "reads_uncovered"]
+    assert named == [f"reads/{number:032x}.jsonl" for number in range(5)]
+
+
+def test_a_batch_that_is_told_again_otherwise_is_named(read: Layout) -> None:
+    """Whoever can act as the drain changes the file, and enters its new digest."""
+    (entry,) = batches(read)
+    path = read.reads / f"{entry.id}.jsonl"
+    path.write_text(path.read_text().replace("select 1", "select 9"))
+    number = len(entries_of(read))
+    digest = text_of(sha256(path.read_bytes()).digest())
+    ordered(read, msgspec.structs.replace(entry, digest=digest))
+    assert found(read) == {"ledger_contradicts": f"ledger entry {number}", "reads_differ": f"reads/{path.name}"}
 
 
 def test_what_is_no_read_is_never_entered(layout: Layout) -> None:

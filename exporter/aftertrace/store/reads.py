@@ -6,7 +6,8 @@ it, enters the digest of the file in the ledger under this id, and removes what 
 leaves its reads and cannot change them once they are taken; in `reads/new/`, which can be made sticky, nobody changes
 those of others.
 
-After a crash between the entry and the removal, what the last batch has already is not taken again.
+After a crash between the entry and the removal, what the last batch has already is not taken again. A batch that has
+no entry, since a crash came before it or the ledger was put back from before, is entered as it is.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -34,6 +35,7 @@ _BATCH_FILES: Final = 10_000
 _MOST_BYTES: Final = 64 << 10
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NAME: Final = re.compile(r"[0-9a-f]{32}\.json")
+_BATCH_NAME: Final = re.compile(r"[0-9a-f]{32}\.jsonl")
 _ID_BYTES: Final = 16
 
 
@@ -143,12 +145,66 @@ def gather(layout: Layout, last: str | None) -> Batch | None:
             taken[path] = read
     if not taken:
         return None
-    content = b"".join(
-        msgspec.json.encode(read) + b"\n" for read in sorted(taken.values(), key=lambda read: read.at_ns)
-    )
+    content = _written(sorted(taken.values(), key=lambda read: read.at_ns))
     ident = secrets.token_hex(_ID_BYTES)
     durable.write_file(layout.reads / f"{ident}.jsonl", content, mode=0o640)
     return Batch(ident, len(taken), content, tuple(taken))
+
+
+def batches(layout: Layout) -> list[str]:
+    """The ids of the batches that are there, entered or not.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    with suppress(FileNotFoundError), os.scandir(layout.reads) as found:
+        return sorted(each.name.partition(".")[0] for each in found if _BATCH_NAME.fullmatch(each.name))
+    return []
+
+
+def unentered(layout: Layout, entered: Collection[str]) -> Iterator[Batch]:
+    """Batches that no entry tells of, but what is none, or has reads that were entered otherwise, or those alone.
+
+    Args:
+        layout: of the store.
+        entered: ids of those that an entry tells of.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    known: dict[str, Read] | None = None
+    for ident in batches(layout):
+        path = layout.reads / f"{ident}.jsonl"
+        if ident in entered or not (found := _whole(path)):
+            continue
+        if known is None:
+            known = {read.id: read for read in _entered(layout, entered)}
+        is_otherwise = any(known.get(read.id, read) != read for read in found)
+        if not is_otherwise and any(read.id not in known for read in found):
+            left = tuple(place for place, read in waiting(layout) if read in found)
+            yield Batch(ident, len(found), _written(found), left)
+
+
+def _entered(layout: Layout, entered: Iterable[str]) -> Iterator[Read]:
+    for ident in entered:
+        with suppress(OSError, Corrupt):
+            yield from of_batch(layout, ident)
+
+
+def _whole(path: Path) -> tuple[Read, ...]:
+    """The reads of a batch; none where it is not written as batches are."""
+    with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        with os.fdopen(os.open(path, _FLAGS), "rb") as file:
+            content = file.read() if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+        found = tuple(_LEFT.decode(line) for line in content.splitlines())
+        are_taken = all(read.uid >= 0 and _NAME.fullmatch(f"{read.id}.json") for read in found)
+        if are_taken and _written(found) == content:
+            return found
+    return ()
+
+
+def _written(found: Iterable[Read]) -> bytes:
+    return b"".join(msgspec.json.encode(read) + b"\n" for read in found)
 
 
 def waiting(layout: Layout) -> Iterator[tuple[Path, Read | None]]:

@@ -43,7 +43,7 @@ def check_reads(layout: Layout) -> Iterator[Finding]:
             yield Finding("reads_differ", "error", where, "other reads than were entered; put it back from a backup")
     for ident in sorted(there.keys() - entered.keys()):
         if _is_old(there[ident]):
-            message = "no entry tells of it: a crash came between; `fsck --repair` removes it if others have all"
+            message = "no entry tells of it: the drain enters it; if others have all, `fsck --repair` removes it"
             yield Finding("reads_left", "info", f"{layout.reads.name}/{ident}.jsonl", message)
     late = [path for path in layout.reads_new.glob("*") if _is_old(path)]
     if late:

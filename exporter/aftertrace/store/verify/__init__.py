@@ -20,6 +20,7 @@ from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.folder import check_format
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
+from aftertrace.store.ledger.entries import Reads
 from aftertrace.store.schema import TABLES
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.verify import signed
@@ -136,9 +137,10 @@ def _verified(layout: Layout, asked: Asked, progress: Callable[[int], object], o
     waiting = check_frames(layout, accounts[0].receivers, recorded, findings)
     check_put_aside(layout, recorded, findings)
     check_refused(layout, accounts[0].refused, findings)
-    check_reads(layout, accounts[0].reads, findings)
-    check_holds(layout, accounts[0].orders.holds(), findings)
     tails = [signed.unsealed(log, findings) for log in logs]
+    unsigned = [entry.id for entry in tails[0] if isinstance(entry, Reads)]
+    check_reads(layout, accounts[0].reads, unsigned, findings, is_whole=logs[0].is_whole)
+    check_holds(layout, accounts[0].orders.holds(), findings)
     standing = Standing(
         receivers=receivers,
         tail={receiver: seq for tail in tails for entry in tail for receiver, seq in entry.upto.items()},

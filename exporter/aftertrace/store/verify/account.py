@@ -93,11 +93,14 @@ class Account:
         elif isinstance(entry, Restored):
             self._restored(entry, where, findings)
         elif isinstance(entry, Reads):
-            self.reads[entry.id] = entry.digest
+            if self.reads.setdefault(entry.id, entry.digest) != entry.digest:
+                findings.add("ledger_contradicts", where, f"tells of reads {entry.id} otherwise than an entry before")
         elif isinstance(entry, Refusal):
             counted = self.refused.setdefault(entry.receiver, {})
             for source, signal, status, requests in entry.refused:
-                counted[Refusals(entry.day, source, signal, status, 0)] = requests
+                kind = Refusals(entry.day, source, signal, status, 0)
+                # They only grow, whatever an entry says that comes later.
+                counted[kind] = max(requests, counted.get(kind, 0))
         elif isinstance(entry, Act):
             self.orders.take(number, entry, where, findings, is_whole=not self._has_lost)
         for table, commits in entry.commits.items():

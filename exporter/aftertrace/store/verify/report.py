@@ -53,6 +53,7 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "refusals_missing": ("completeness", "warning"),
     "reads_differ": ("integrity", "error"),
     "reads_missing": ("completeness", "warning"),
+    "reads_uncovered": ("integrity", "warning"),
     "hold_differs": ("integrity", "error"),
     "hold_missing": ("completeness", "error"),
     "restored": ("completeness", "warning"),
