@@ -161,7 +161,7 @@ def test_a_restore_is_one_command_that_says_what_it_does(aftertrace: Command, da
     assert (refused.code, "`aftertrace seal --restore`" in refused.err) == (1, True)
     done = aftertrace("seal", "--data", data, "--restore")
     assert done.code == 0
-    assert done.out.startswith("sealer/signed covered 3 entries, and ledger/checkpoint 4, which the same key signed")
+    assert done.out.startswith("sealer/signed covered 3 entries, and ledger/checkpoint 4, which its key signed")
     done = aftertrace("seal", "--data", data, "--restore")
     assert (done.code, done.out.partition(":")[0]) == (0, "nothing to restore")
     assert aftertrace("verify", "--data", data, "--key", data.with_name("key")).code == 0

@@ -111,7 +111,7 @@ def _restored(data: Path) -> list[str]:
     except OSError as error:
         raise Unavailable(f"restore sealer of {data}: {error}; free disk space, or see to its permissions") from error
     said = (
-        f"sealer/signed covered {before:,} entries, and ledger/checkpoint {now:,}, which the same key signed and which "
+        f"sealer/signed covered {before:,} entries, and ledger/checkpoint {now:,}, which its key signed and which "
         "begins with those: the sealer goes on from there"
     )
     return [said] if before != now else []

@@ -116,7 +116,7 @@ def check(layout: Layout, key: SignerKey) -> None:
     Raises:
         Corrupt: it has: `sealer/` was put back from before that.
     """
-    following, known = _read(layout.sealer_next), tuple[Recorded, ...]()
+    following, known = next_key(layout), tuple[Recorded, ...]()
     with suppress(Corrupt, OSError):
         # Damage is for whoever verifies: what is signed is compared anyway.
         known = acts.recorded(layout)
@@ -137,7 +137,7 @@ def lost(layout: Layout) -> tuple[SignerKey, VerifierKey] | None:
         Corrupt: the ledger or the key is damaged.
         OSError: it cannot be read.
     """
-    following = _read(layout.sealer_next)
+    following = next_key(layout)
     if following is None or layout.sealer_key.exists():
         return None
     for each in acts.recorded(layout):
@@ -156,7 +156,7 @@ def signers(layout: Layout, key: SignerKey, entry: Entry) -> tuple[SignerKey, ..
     """
     if not isinstance(entry, Rotation):
         return (key,)
-    told, following = _told(entry), _read(layout.sealer_next)
+    told, following = _told(entry), next_key(layout)
     if told is not None and following is not None and told.after == following.verifier:
         if not told.is_break and told.before == key.verifier:
             return key, following
@@ -171,12 +171,22 @@ def signers(layout: Layout, key: SignerKey, entry: Entry) -> tuple[SignerKey, ..
 def finish(layout: Layout, key: SignerKey, entry: Entry | None) -> SignerKey:
     """Behind the last entry that is signed: put the next key in its place, if it is in force now; the key that is."""
     told = _told(entry) if isinstance(entry, Rotation) else None
-    following = _read(layout.sealer_next) if told is not None else None
+    following = next_key(layout) if told is not None else None
     if following is None or told is None or told.after != following.verifier:
         return key
-    durable.write_file(layout.ledger_key, f"{following.verifier}\n".encode())
-    durable.move(layout.sealer_next, layout.sealer_key)
+    put_in_place(layout, following)
     return following
+
+
+def put_in_place(layout: Layout, key: SignerKey) -> None:
+    """Put the next key in the place of the one that signed before. Raises `OSError` where the disk does not take it."""
+    durable.write_file(layout.ledger_key, f"{key.verifier}\n".encode())
+    durable.move(layout.sealer_next, layout.sealer_key)
+
+
+def next_key(layout: Layout) -> SignerKey | None:
+    """The key that will sign, or does by now where `sealer/` was put back; None where none was made."""
+    return _read(layout.sealer_next)
 
 
 def _adopt(layout: Layout, *keys: VerifierKey) -> None:

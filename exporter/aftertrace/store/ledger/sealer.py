@@ -176,9 +176,11 @@ class Sealer:
 
     def _check_shown(self, size: int, gone: Iterable[VerifierKey]) -> None:
         """Refuse to go on from less than was shown: what is in `sealer/` was put back from an older copy."""
+        following = rotating.next_key(self._layout)
+        also = [*gone, *([] if following is None else [following.verifier])]
         try:
             note = Note.parse(self._layout.checkpoint.read_bytes())
-            shown = opened(note, self._key.name, self._key.verifier, *gone)
+            shown = opened(note, self._key.name, self._key.verifier, *also)
         except (OSError, Invalid):
             return
         if shown.size > size:
@@ -265,8 +267,8 @@ class Sealer:
 def restore(layout: Layout) -> tuple[int, int]:
     """After a backup was put back: let the sealer go on from `ledger/checkpoint`, which may be newer than its own note.
 
-    It was signed with the same key, and the entries that it covers begin with those of the note: so nothing is taken
-    back. Anything else is left as it is.
+    It was signed with the same key, or with the next one that is in `sealer/` and takes its place then; and the entries
+    that it covers begin with those of the note: so nothing is taken back. Anything else is left as it is.
 
     Returns:
         How many entries the note covered, and how many it covers now.
@@ -278,14 +280,16 @@ def restore(layout: Layout) -> tuple[int, int]:
     """
     with held(layout.sealer_lock, "seals this store"):
         try:
-            key = signer_key.read(layout.sealer_key)
+            key, following = signer_key.read(layout.sealer_key), rotating.next_key(layout)
+            rotating.check(layout, key)
+            known = [each.verifier for each in (key, following) if each is not None]
             noted, content = (path.read_bytes() for path in (layout.sealer_signed, layout.checkpoint))
-            before, shown = (opened(Note.parse(each), key.name, key.verifier) for each in (noted, content))
-            if shown.size <= before.size:
-                return before.size, before.size
-            tree = TiledTree(shown.size, shown.root, lambda tile: files.read_tile(layout.ledger, tile))
-            proof = prove_consistency(before.size, shown.size, tree.node)
-            verify_consistency(before.size, before.root, shown.size, shown.root, proof)
+            before, shown = (opened(Note.parse(each), key.name, *known) for each in (noted, content))
+            if shown.size > before.size:
+                tree = TiledTree(shown.size, shown.root, lambda tile: files.read_tile(layout.ledger, tile))
+                proof = prove_consistency(before.size, shown.size, tree.node)
+                verify_consistency(before.size, before.root, shown.size, shown.root, proof)
+                noted = content
         except FileNotFoundError as error:
             raise Corrupt(
                 f"restore sealer: no {error.filename}, expected sealer/ and ledger/ of one store; copy both from one "
@@ -295,8 +299,10 @@ def restore(layout: Layout) -> tuple[int, int]:
             raise Corrupt(
                 f"restore sealer: {refusal}; sealer/ and ledger/ do not go together, copy both from one backup"
             ) from None
-        durable.write_file(layout.sealer_signed, content)
-        return before.size, shown.size
+        _keep(layout.sealer_signed, noted)
+        if following is not None and not _has_signed(key, noted):
+            rotating.put_in_place(layout, following)
+        return before.size, max(before.size, shown.size)
 
 
 def seal(layout: Layout) -> None:
@@ -370,6 +376,14 @@ def _parts(entries: list[bytes]) -> Iterator[list[bytes]]:
         if number == len(entries) or isinstance(decoded(entry), Rotation):
             yield entries[start:number]
             start = number
+
+
+def _has_signed(key: SignerKey, noted: bytes) -> bool:
+    try:
+        Note.parse(noted).verified(key.verifier)
+    except Invalid:
+        return False
+    return True
 
 
 def _keep(path: Path, content: bytes) -> None:
