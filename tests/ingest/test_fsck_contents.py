@@ -138,15 +138,19 @@ def test_batches_of_reads_that_are_gone_or_others_are_named(layout: Layout) -> N
 
 
 def test_a_batch_that_a_crash_left_goes_where_others_have_it(layout: Layout) -> None:
-    """And stays where any of its reads is nowhere else; one that is being entered is nobody's to remove."""
+    """And stays where any of its reads is nowhere else, or told otherwise, or where it is damaged."""
     first, second = sorted(layout.reads.glob("*.jsonl"))
     twice = aged(layout.reads / f"{'a' * 32}.jsonl", first.read_bytes() + second.read_bytes())
     other = first.read_bytes().replace(b'"id":"', b'"id":"f')
     alone = aged(layout.reads / f"{'b' * 32}.jsonl", other)
+    otherwise = aged(layout.reads / f"{'c' * 32}.jsonl", first.read_bytes().replace(b"select", b"delete"))
+    damaged = aged(layout.reads / f"{'d' * 32}.jsonl", b"no read")
     aged(layout.reads_new / "strange", b"{}")
     left = [
         ("info", "reads_left", f"reads/{twice.name}"),
         ("info", "reads_left", f"reads/{alone.name}"),
+        ("info", "reads_left", f"reads/{otherwise.name}"),
+        ("info", "reads_left", f"reads/{damaged.name}"),
         ("info", "reads_left", "reads/new"),
     ]
     assert found(layout) == left

@@ -14,6 +14,7 @@ from aftertrace.store.errors import Corrupt
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
 from aftertrace.store.ledger.entries import Reads, text_of
+from aftertrace.store.reads import Read
 from aftertrace.verifier.verdicts import Finding
 
 _LEFT_S: Final = 3600.0
@@ -63,16 +64,14 @@ def repair_reads(layout: Layout) -> int:
     there = {path.stem: path for path in layout.reads.glob("*.jsonl")}
     try:
         entered = _entered(layout)
-        left = {path: _ids(layout, ident) for ident, path in there.items() if ident not in entered}
     except Corrupt:
         return 0
-    if not left:
-        return 0
-    for ident in entered:
-        with suppress(Corrupt):
-            known = _ids(layout, ident)
-            left = {path: ids - known for path, ids in left.items()}
-    gone = [path for path, ids in left.items() if not ids]
+    # Told otherwise than they were entered, they stay: somebody has to look at them.
+    left = {path: found for ident, path in there.items() if ident not in entered and (found := _in(layout, ident))}
+    for ident in entered if left else ():
+        known = _in(layout, ident)
+        left = {path: found - known for path, found in left.items()}
+    gone = [path for path, found in left.items() if not found]
     for path in gone:
         durable.remove(path)
     return len(gone)
@@ -84,8 +83,11 @@ def _entered(layout: Layout) -> dict[str, str]:
     return {act.id: act.digest for act in found if isinstance(act, Reads)}
 
 
-def _ids(layout: Layout, ident: str) -> set[str]:
-    return {read.id for read in reads.of_batch(layout, ident)}
+def _in(layout: Layout, ident: str) -> set[Read]:
+    """The reads of a batch; none where it is damaged."""
+    with suppress(Corrupt):
+        return set(reads.of_batch(layout, ident))
+    return set()
 
 
 def _is_old(path: Path) -> bool:
