@@ -133,6 +133,11 @@ CONTROLS: dict[str, Callable[[Layout], list[Entry]]] = {
         Release(**{**ACT, "id": "3f" * 16}, **SAID, hold="1f" * 16),
         Retained(**ACT, files=2),
     ],
+    "by a clock that was set back by hours": lambda layout: [
+        order(layout, time_ns=str(NOON_NS + 31 * DAY_NS)),
+        Tables(time_ns=str(NOON_NS + 30 * DAY_NS)),
+        Retained(**ACT, files=2, time_ns=str(NOON_NS + 31 * DAY_NS)),
+    ],
     "by a clock that was right": lambda layout: [
         order(layout, time_ns=str(NOON_NS + 31 * DAY_NS)),
         Tables(time_ns=str(NOON_NS + 31 * DAY_NS)),
