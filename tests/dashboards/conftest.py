@@ -43,6 +43,12 @@ def said(drawing: Any) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def pages_are_on_loopback() -> None:
+    """As those that `launch` starts are unless somebody wants it otherwise."""
+    st.config.set_option("server.address", launch.LOOPBACK)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def components_are_looked_for_once() -> Iterator[None]:
     """Streamlit reads the metadata of every installed package for each page that is opened in a test; in a server it
     does so once.

@@ -146,7 +146,7 @@ def test_an_answer_stays_until_it_is_asked_for_again(tmp_path: Path, open_page: 
 def test_each_asking_is_a_read(tmp_path: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also of the same statement; that the page is drawn again is none."""
     read: list[tuple[str, str]] = []
-    monkeypatch.setattr(data.reading, "record", lambda _, __, how, what: read.append((how, what)))
+    monkeypatch.setattr(data.reading, "record", lambda _, __, how, what, _by: read.append((how, what)))
     store = stores.recorded(tmp_path / "data", ["claude-code/hook_deny"])
     page = asked(open_page("sql", store, sql="SELECT run_id FROM runs")).run()
     asked(page)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar, cast, get_type_hints
 
+from aftertrace.cli.access import AccessSection
 from aftertrace.store.errors import Invalid
 
 FILE_NAME: Final = "aftertrace.toml"
@@ -155,7 +156,11 @@ class DashboardSection:
     enabled: bool = True
     """Whether `aftertrace serve` starts it."""
     address: str = "127.0.0.1:8501"
-    """Address of the page; port 0 takes any free one."""
+    """Address of the page; port 0 takes any free one. Beyond loopback people sign in (`access`), and it speaks TLS."""
+    tls_certificate: str = ""
+    """PEM file of the page's certificate and its chain."""
+    tls_key: str = ""
+    """PEM file of the certificate's key, without a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +214,8 @@ class ReadsSection:
     """Which reads of the store are recorded: who, what and when (`aftertrace reads`)."""
 
     record: str = "evidence"
-    """`evidence`: what takes stored records out (`records`, `sql`, and the page SQL; packets are entered in the ledger
-    in any case); `all`: runs that are opened too (`run`, and each page); or `nothing`."""
+    """`evidence`: what takes stored records out (`records`, `sql`, and on pages SQL and packets; each packet is
+    entered in the ledger in any case); `all`: runs that are opened too (`run`, and each page); or `nothing`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +248,7 @@ class Config:
     drain: DrainSection = field(default_factory=DrainSection)
     derive: DeriveSection = field(default_factory=DeriveSection)
     dashboard: DashboardSection = field(default_factory=DashboardSection)
+    access: AccessSection = field(default_factory=AccessSection)
     inventory: InventorySection = field(default_factory=InventorySection)
     ledger: LedgerSection = field(default_factory=LedgerSection)
     retention: RetentionSection = field(default_factory=RetentionSection)
@@ -277,19 +283,23 @@ def load(path: Path | None, environment: Mapping[str, str]) -> Config:
 
 def _from_folder(config: Config, folder: Path) -> Config:
     """Relative paths in the file count from its folder."""
-    receiver = config.receiver
+    receiver, dashboard, access = config.receiver, config.dashboard, config.access
     return replace(
         config,
-        store=replace(
-            config.store,
-            data=str(folder / config.store.data),
-            tables=_located(config.store.tables, folder),
-        ),
+        store=replace(config.store, data=str(folder / config.store.data), tables=_located(config.store.tables, folder)),
         receiver=replace(
             receiver,
             tls_certificate=receiver.tls_certificate and str(folder / receiver.tls_certificate),
             tls_key=receiver.tls_key and str(folder / receiver.tls_key),
             tls_client_ca=receiver.tls_client_ca and str(folder / receiver.tls_client_ca),
+        ),
+        dashboard=replace(
+            dashboard,
+            tls_certificate=dashboard.tls_certificate and str(folder / dashboard.tls_certificate),
+            tls_key=dashboard.tls_key and str(folder / dashboard.tls_key),
+        ),
+        access=replace(
+            access, client_secret_file=access.client_secret_file and str(folder / access.client_secret_file)
         ),
         inventory=replace(config.inventory, file=config.inventory.file and str(folder / config.inventory.file)),
         ledger=replace(config.ledger, anchor=config.ledger.anchor and str(folder / config.ledger.anchor)),

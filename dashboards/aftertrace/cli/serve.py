@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from aftertrace.cli import gate, logs, page, readers, rlimits, scheduling, serving, settings, terms
+from aftertrace.cli import access, gate, logs, page, readers, rlimits, scheduling, serving, settings, terms
 from aftertrace.cli.addresses import Address, Places, settle
 from aftertrace.cli.children import Child
 from aftertrace.cli.config import Config
@@ -69,7 +69,8 @@ def serve(
     """Receive telemetry, store it, and show it.
 
     Takes OTLP over gRPC and HTTP, and says in one line on standard output when it is ready. It listens on loopback;
-    elsewhere only with TLS and tokens (receiver.tls_certificate, tls_key, require_token). Port 0 takes any free port; a
+    elsewhere only with TLS and tokens (receiver.tls_certificate, tls_key, require_token), and the pages with TLS and
+    people who sign in (dashboard.tls_certificate, tls_key, access.issuer). Port 0 takes any free port; a
     default port that is busy gives way to the next free one. Ctrl-C or SIGTERM ends it: what was accepted is stored
     first. SIGHUP, where it does not come from a terminal, reads certificates, quotas, cors_origins and the
     rules of redaction anew.
@@ -123,6 +124,7 @@ def run(
     # What it cannot be is told now, and not by every page.
     is_recorded(config.reads.record, "")
     receiver_config = gate.receiver_for(config, places.http, places.grpc)
+    looking = None if places.dashboard is None else access.access_for(config, places.dashboard)
     data = data.absolute()
     layout = open_folder(data)
     readers.settle(layout, config.store.readers)
@@ -161,9 +163,9 @@ def run(
             process_id=os.getpid(),
             http=f"{scheme}://{replace(places.http, port=receiver.http_port)}",
             grpc=f"{scheme}://{replace(places.grpc, port=receiver.grpc_port)}",
-            dashboard=f"http://{pages}" if pages is not None else None,
+            dashboard=None if pages is None else f"{'https' if config.dashboard.tls_key else 'http'}://{pages}",
         )
-        if pages is not None:
+        if pages is not None and now.dashboard is not None:
             declared = Path(config.inventory.file).absolute() if config.inventory.file else None
             anchor = Path(config.ledger.anchor).absolute() if config.ledger.anchor else None
             http, grpc = _host_and_port(now.http), _host_and_port(now.grpc)
@@ -174,11 +176,13 @@ def run(
                 grpc=grpc,
                 inventory=declared,
                 anchor=anchor,
-                config=settings.told_file(),
+                configured=settings.told_file(),
                 reads=config.reads.record,
+                access=looking,
+                tls=access.tls_for(config.dashboard),
             )
             children.append(_started(shown, open_things, _PAGE_PATIENCE_S))
-            page.wait_until_shown(shown, pages, patience_s=_PAGE_START_S)
+            page.wait_until_shown(shown, now.dashboard, patience_s=_PAGE_START_S)
         serving.announce(data, now)
         open_things.callback(serving.withdraw, data)
         ready(now)

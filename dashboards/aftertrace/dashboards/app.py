@@ -6,8 +6,10 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
-from aftertrace.dashboards import data, filters, packing, zones
+from aftertrace.dashboards import data, filters, packing, signing_in, zones
+from aftertrace.dashboards.access import Person
 from aftertrace.dashboards.cards import empty_store
 from aftertrace.dashboards.plain import plain_lines
 
@@ -18,26 +20,58 @@ st.set_page_config(page_title="aftertrace", page_icon=str(_FOLDER / "mark.svg"),
 st.html(_FOLDER / "drawn" / "page.css")
 st.logo(str(_FOLDER / "logo.svg"), size="large")
 
-NOW = st.Page("views/now.py", title="Now", icon=":material/notifications:", default=True)
-RUNS = st.Page("views/runs.py", title="Runs", icon=":material/list_alt:")
-RUN = st.Page("views/run.py", title="Run", icon=":material/footprint:")
-NEAR_MISSES = st.Page("views/near_misses.py", title="Near misses", icon=":material/block:")
-APPROVALS = st.Page("views/approvals.py", title="Approvals", icon=":material/how_to_reg:")
-CHANGES = st.Page("views/changes.py", title="Changes", icon=":material/difference:")
-AGENTS = st.Page("views/agents.py", title="Agents", icon=":material/smart_toy:")
-COMPARE = st.Page("views/compare.py", title="Compare", icon=":material/compare_arrows:")
-EVIDENCE = st.Page("views/evidence.py", title="Evidence", icon=":material/verified_user:")
-SQL = st.Page("views/sql.py", title="SQL", icon=":material/database:")
+who = signing_in.person()
+# What of `access.MAY` a page is about, by its title, where it is about more than figures, names and outcomes.
+_OF = {
+    **dict.fromkeys(("Run", "Approvals", "Changes", "Compare"), "contents"),
+    "Evidence": "evidence",
+    "SQL": "sql",
+}
+
+
+def page_of(name: str, title: str, icon: str) -> StreamlitPage:
+    """A page; the way to it is left out where it is not for whoever looks."""
+    is_theirs = who is not None and who.may(_OF.get(title, ""))
+    return st.Page(
+        f"views/{name}.py",
+        title=title,
+        icon=f":material/{icon}:",
+        default=name == "now",
+        visibility="visible" if is_theirs else "hidden",
+    )
+
+
+NOW = page_of("now", "Now", "notifications")
+RUNS = page_of("runs", "Runs", "list_alt")
+RUN = page_of("run", "Run", "footprint")
+NEAR_MISSES = page_of("near_misses", "Near misses", "block")
+APPROVALS = page_of("approvals", "Approvals", "how_to_reg")
+CHANGES = page_of("changes", "Changes", "difference")
+AGENTS = page_of("agents", "Agents", "smart_toy")
+COMPARE = page_of("compare", "Compare", "compare_arrows")
+EVIDENCE = page_of("evidence", "Evidence", "verified_user")
+SQL = page_of("sql", "SQL", "database")
 
 
 @st.fragment(run_every=data.REFRESH_S)
-def look_for_news(shown: str | None) -> None:
-    """Draw the page again when the store has moved on; what is chosen stays."""
-    if data.version() != shown:
+def look_for_news(shown: str | None, who: Person) -> None:
+    """Draw the page again when the store has moved on, or somebody's sign-in is over; what is chosen stays."""
+    if data.version() != shown or signing_in.person() != who:
         st.rerun()
 
 
 page = st.navigation([NOW, NEAR_MISSES, RUNS, RUN, APPROVALS, CHANGES, AGENTS, COMPARE, EVIDENCE, SQL], position="top")
+if who is None:
+    signing_in.turned_away()
+    st.stop()
+if st.session_state.setdefault("looking", who) != who:
+    # What one was answered is not shown to another who signs in after them.
+    st.session_state.clear()
+if not who.may(_OF.get(page.title, "")):
+    st.subheader(f"{page.title}: not for you as {who.role}", anchor=False)
+    st.text("Ask whoever runs aftertrace in your organisation for another role, or for all tenants.")
+    signing_in.signed_in(who)
+    st.stop()
 shown = data.version()
 if page != RUN:
     st.session_state.pop(packing.KEY, None)
@@ -54,11 +88,11 @@ try:
 except data.AftertraceError as error:
     st.error("The store cannot be read. This page tries again by itself.", icon=":material/error:")
     st.code(plain_lines(str(error)), language=None, wrap_lines=True)
-    look_for_news(shown)
+    look_for_news(shown, who)
 else:
     if analysis is not None and data.is_empty(analysis):
         empty_store(data.settings())
-        look_for_news(shown)
+        look_for_news(shown, who)
     else:
         is_filtered = analysis is not None and page not in (RUN, EVIDENCE, SQL)
         if analysis is not None and is_filtered:
@@ -69,7 +103,8 @@ else:
             if analysis is not None and is_filtered:
                 st.caption(f"Analysed {zones.moment(analysis.now_ns)}", help=zones.hint(analysis.now_ns))
             zones.switch()
-            look_for_news(shown)
+            signing_in.signed_in(who)
+            look_for_news(shown, who)
         data.note_page(page.title, named or "")
         with drawn:
             page.run()

@@ -22,9 +22,11 @@ from aftertrace.analyzer.documents import html
 from aftertrace.analyzer.inventory import declared as declarations
 from aftertrace.analyzer.ledger import reading
 from aftertrace.analyzer.ledger.redactions import Redactions, redactions
+from aftertrace.analyzer.querying import bounded
 from aftertrace.analyzer.reading import commentary
 from aftertrace.analyzer.records import record_document
-from aftertrace.dashboards import launch
+from aftertrace.dashboards import contents, launch, packing, signing_in
+from aftertrace.dashboards.access import Person
 
 __all__ = [
     "REFRESH_S",
@@ -33,13 +35,17 @@ __all__ = [
     "Filter",
     "Invalid",
     "Pace",
+    "allow",
     "analysis",
+    "answer",
     "comments",
     "is_empty",
     "note_page",
     "note_read",
     "once",
     "pace",
+    "packet",
+    "person",
     "reads",
     "record_page",
     "run",
@@ -64,10 +70,32 @@ def settings() -> launch.Settings:
     return launch.settings(sys.argv[1:])
 
 
+def person() -> Person:
+    """Who looks: whatever is read of the store is read for them.
+
+    Raises:
+        Invalid: nobody has signed in for whom the pages are.
+    """
+    who = signing_in.person()
+    if who is None:
+        raise Invalid("look at pages: nobody has signed in for whom they are, expected that; sign in")
+    return who
+
+
+def allow(what: str) -> Person:
+    """Who looks, if their role includes something of `access.MAY`. Raises `Invalid`."""
+    who = person()
+    if not who.may(what):
+        raise Invalid(
+            f"{what}: not for you as {who.role}, expected a role, and tenants, that it is for; ask whoever gives them"
+        )
+    return who
+
+
 def note_read(how: str, what: str = "") -> None:
-    """Record a read, where that is asked for."""
+    """Record a read, and who had signed in, where that is asked for."""
     try:
-        reading.record(settings().data, settings().reads, how, what)
+        reading.record(settings().data, settings().reads, how, what, person().by)
     except OSError as error:
         _log.warning("a read is not recorded: %s", error.strerror)
 
@@ -80,6 +108,20 @@ def note_page(title: str, what: str = "") -> None:
         note_read(f"page {title}", what)
 
 
+def answer(text: str) -> bounded.Answer:
+    """What a statement in SQL gives, of whose records whoever asks may see. Raises `AftertraceError`."""
+    who = allow("sql")
+    note_read("sql page", text)
+    return bounded.ask(settings().data, text, settings().inventory, bounded.DEFAULT, who.tenants)
+
+
+def packet(run_id: str) -> packing.Packed:
+    """The packet of a run. Raises `AftertraceError`."""
+    allow("packets")
+    note_read("packet page", run_id)
+    return packing.packed(settings().data, run_id)
+
+
 def reads() -> pl.DataFrame:
     """Who read what, the latest first, as of some seconds ago: columns as in `reading.SCHEMA`.
 
@@ -87,6 +129,7 @@ def reads() -> pl.DataFrame:
         AftertraceError: what is recorded is damaged.
         OSError: it cannot be read.
     """
+    allow("evidence")
     return _read_by(str(settings().data))
 
 
@@ -98,6 +141,7 @@ def _read_by(data: str) -> pl.DataFrame:
 
 def redacted() -> Redactions:
     """What redaction replaced lately, by rule. Raises `AftertraceError`."""
+    allow("evidence")
     folder = settings().data
     return once(analysis(), "redactions", lambda: redactions(folder))
 
@@ -122,7 +166,7 @@ def analysis() -> Analysis:
         AftertraceError: the store cannot be read.
     """
     data, inventory = str(settings().data), _inventory()
-    return _opened(data, _key(data, inventory), inventory)
+    return _opened(data, _key(data, inventory), inventory, _bound(person()))
 
 
 def is_empty(analysis: Analysis) -> bool:
@@ -134,10 +178,21 @@ def _has_nothing(analysis: Analysis) -> bool:
     return not any(rows.height for rows in analysis.collected(*(analysis.scan(t, ("run_id",)).head(1) for t in _FIRST)))
 
 
-def once(analysis: Analysis, question: str, ask: Callable[[], T]) -> T:
-    """What is asked of one version of the store: answered once for everybody who asks it."""
+def once(analysis: Analysis, question: str, ask: Callable[[], T], *, has_contents: bool = True) -> T:
+    """What is asked of one version of the store: answered once for everybody who asks it, and given without contents
+    to those who see none.
+
+    Args:
+        analysis: what is asked.
+        question: what tells it from all others.
+        ask: gives the answer.
+        has_contents: whether contents may be in it.
+
+    Raises:
+        Invalid: contents are all that is asked for, and whoever looks sees none.
+    """
     answer: T = _answered(f"{analysis.version} {analysis.now_ns} {hash(analysis.inventory)}", question, ask)
-    return answer
+    return contents.without(answer) if has_contents and not person().may("contents") else answer
 
 
 @st.cache_resource(max_entries=64, show_spinner="Reading the store …")
@@ -161,7 +216,7 @@ def run(text: str) -> tuple[Analysis, str]:
         AftertraceError: the store cannot be read.
     """
     data, inventory = str(settings().data), _inventory()
-    return _opened_run(data, _key(data, inventory), inventory, text)
+    return _opened_run(data, _key(data, inventory), inventory, _bound(allow("contents")), text)
 
 
 def comments(run_id: str) -> pl.DataFrame:
@@ -171,7 +226,20 @@ def comments(run_id: str) -> pl.DataFrame:
         AftertraceError: it cannot be read, or is not as it was signed.
     """
     is_said = pl.col("replaced_by").is_null() & (pl.col("kind") != "retraction")
+    if allow("contents").tenants is not None:
+        # Who wrote of runs of others beside this one wrote for those who see them.
+        (own,) = analysis().collected(analysis().scan("runs", ("run_id",)))
+        is_said &= pl.col("runs").list.eval(pl.element().is_in(own["run_id"].implode())).list.all()
     return commentary.comments(settings().data).filter(is_said, pl.col("runs").list.contains(run_id))
+
+
+def _bound(who: Person) -> tuple[str, ...] | None:
+    """The tenants whose runs somebody sees, as a key of what is kept."""
+    return None if who.tenants is None else tuple(sorted(who.tenants))
+
+
+def _tenants(bound: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if bound is None else frozenset(bound)
 
 
 def _inventory() -> str | None:
@@ -210,10 +278,10 @@ def _key(data: str, inventory: str | None) -> str:
     return f"{current_version(Path(data))} {time.time_ns() // _JUDGED_NS} {written}"
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the store …")
-def _opened(data: str, key: str, inventory: str | None) -> Analysis:
+@st.cache_resource(max_entries=8, show_spinner="Reading the store …")
+def _opened(data: str, key: str, inventory: str | None, bound: tuple[str, ...] | None) -> Analysis:
     began_s = time.monotonic()
-    opened = open_analysis(Path(data), now_ns=_now_ns(), inventory=_declared(inventory))
+    opened = open_analysis(Path(data), now_ns=_now_ns(), inventory=_declared(inventory), tenants=_tenants(bound))
     # The derived tables are made when they are first asked for.
     _has_nothing(opened)
     now_s = time.monotonic()
@@ -227,9 +295,10 @@ def _opened_run(
     data: str,
     key: str,  # noqa: ARG001  # the version that is kept
     inventory: str | None,
+    bound: tuple[str, ...] | None,
     text: str,
 ) -> tuple[Analysis, str]:
-    return open_run(Path(data), text, now_ns=_now_ns(), inventory=_declared(inventory))
+    return open_run(Path(data), text, now_ns=_now_ns(), inventory=_declared(inventory), tenants=_tenants(bound))
 
 
 def _now_ns() -> int:

@@ -1,16 +1,20 @@
-"""How the dashboard is started: as a process of its own, on loopback, telling nobody.
+"""How the dashboard is started: as a process of its own, on loopback, or where people sign in; telling nobody.
 
 Nothing here imports Streamlit, so that a program that only starts the pages stays light.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
+
+from aftertrace.dashboards.access import Access
 
 LOOPBACK: Final = "127.0.0.1"
 _FOLDER: Final = Path(__file__).parent
@@ -32,6 +36,26 @@ class Settings:
     """Where copies of what is signed are kept, if anywhere."""
     reads: str = "nothing"
     """Which reads are recorded, as `reads.record` says."""
+    access: Access | None = None
+    """Who may look; None: whoever reaches the pages on loopback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What the pages show to browsers."""
+
+    certificate: Path
+    """PEM file of the certificate and its chain."""
+    key: Path
+    """PEM file of its key."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def settings(arguments: Sequence[str]) -> Settings:
@@ -43,8 +67,10 @@ def settings(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--inventory", type=Path, help="file of the declared inventory")
     parser.add_argument("--anchor", type=Path, help="folder where copies of the ledger's checkpoint are kept")
     parser.add_argument("--reads", default="nothing", help="which reads are recorded")
+    parser.add_argument("--access", type=Access.read, help="who may look, as `Access.written` gives it")
     parsed = parser.parse_args(arguments)
-    return Settings(parsed.data, parsed.http, parsed.grpc, parsed.inventory, parsed.anchor, parsed.reads)
+    told = (parsed.data, parsed.http, parsed.grpc, parsed.inventory, parsed.anchor, parsed.reads, parsed.access)
+    return Settings(*told)
 
 
 def arguments(
@@ -57,6 +83,8 @@ def arguments(
     inventory: Path | None = None,
     anchor: Path | None = None,
     reads: str | None = None,
+    access: Access | None = None,
+    tls: Tls | None = None,
 ) -> list[str]:
     """Arguments of `streamlit` that serve the pages of one store.
 
@@ -69,9 +97,18 @@ def arguments(
         inventory: file of the declared inventory, if there is one.
         anchor: folder where copies of the ledger's checkpoint are kept, if there is one.
         reads: which reads are recorded, as `reads.record` says; None: none.
+        access: who may look; None: whoever reaches them.
+        tls: what they show; None: they speak in the clear.
     """
-    given = (("--http", http), ("--grpc", grpc), ("--inventory", inventory), ("--anchor", anchor), ("--reads", reads))
+    given = (
+        *(("--http", http), ("--grpc", grpc), ("--inventory", inventory), ("--anchor", anchor), ("--reads", reads)),
+        ("--access", None if access is None else access.written()),
+    )
     told = [text for name, value in given if value for text in (name, str(value))]
+    options = [] if tls is None else [f"--server.sslCertFile={tls.certificate}", f"--server.sslKeyFile={tls.key}"]
+    if access is not None:
+        # A proxy in front of the pages has another name than they.
+        options.append(f"--browser.serverAddress={urlsplit(access.url).hostname}")
     return [
         "run",
         str(_FOLDER / "app.py"),
@@ -88,6 +125,9 @@ def arguments(
         "--client.showErrorDetails=none",
         # Nor does a page lead to other hosts.
         "--client.showErrorLinks=false",
+        # Programs ask the analyzer; what drives pages for them knows no sign-in.
+        "--server.enableAgentApi=false",
+        *options,
         f"--theme.base={_FOLDER / 'theme.toml'}",
         "--",
         "--data",

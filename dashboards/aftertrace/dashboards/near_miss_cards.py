@@ -13,7 +13,7 @@ from aftertrace.analyzer.documents.severity import HOLDINGS
 from aftertrace.analyzer.drafting.trial import KINDS_OF_HITS
 from aftertrace.analyzer.drafting.widths import Tried, described
 from aftertrace.analyzer.expectations.rule_texts import written
-from aftertrace.dashboards import questions, tables
+from aftertrace.dashboards import data, questions, tables
 from aftertrace.dashboards.addresses import call_query
 from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.data import Analysis, Invalid
@@ -52,6 +52,8 @@ def near_miss(analysis: Analysis, row: Mapping[str, Any], more: str | None = Non
         facts([("When", instant(row["first_ns"])), ("Reviewer", row["reviewer"] or UNSTATED.word)])
         if row["wait_ns"] is not None:
             facts([("Wait for the decision", duration(row["wait_ns"]))])
+        if not data.person().may("contents"):
+            return
         if row["reason"]:
             st.caption("Reason given")
             st.code(_text(row["reason"]), language=None, wrap_lines=True)

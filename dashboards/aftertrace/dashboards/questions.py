@@ -127,8 +127,15 @@ def draft(analysis: Analysis, call_key: str) -> Tried:
 
 
 def listed(analysis: Analysis, kept: Mapping[str, str], chosen: Filter) -> Listed:
-    """The runs of a list (`run_list.listed`). Raises `Invalid` where the text that is looked for is too short."""
-    return data.once(analysis, f"listed {kept} {chosen!r}", lambda: run_list.listed(analysis, kept, chosen))
+    """The runs of a list (`run_list.listed`).
+
+    Raises:
+        Invalid: the text that is looked for is too short, or not to be looked for by whoever looks.
+    """
+    if kept.get("q"):
+        data.allow("contents")
+    question = f"listed {kept} {chosen!r}"
+    return data.once(analysis, question, lambda: run_list.listed(analysis, kept, chosen), has_contents=False)
 
 
 def checked(analysis: Analysis, chosen: Filter) -> Checked:

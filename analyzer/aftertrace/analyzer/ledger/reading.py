@@ -45,8 +45,8 @@ _VALUE: Final = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 NOTHING, EVIDENCE, ALL = "nothing", "evidence", "all"
-_EVIDENCE: Final = frozenset(("records", "sql", "sql page"))
-"""What takes stored records out; packets are entered in the ledger by themselves."""
+_EVIDENCE: Final = frozenset(("records", "sql", "sql page", "packet page"))
+"""What takes stored records out; packets are entered in the ledger by themselves, without who had signed in."""
 _Row = tuple[int, str, int, str | None, str, str, int | None]
 
 

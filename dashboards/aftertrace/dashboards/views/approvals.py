@@ -22,6 +22,7 @@ _QUEUES = {
     "expired": pl.col("decision").is_in(("expired", "cancelled")),
 }
 
+data.allow("contents")
 analysis = data.analysis()
 chosen = filters.chosen()
 approvals = questions.selected(analysis, "approvals", chosen)

@@ -14,6 +14,7 @@ from aftertrace.dashboards.version_charts import versions
 
 _ALL, _MOVED = "all", "something moved after it"
 
+data.allow("contents")
 analysis = data.analysis()
 chosen = filters.chosen()
 changes = questions.changes(analysis, chosen)

@@ -16,6 +16,7 @@ from aftertrace.dashboards.plain import plain, plain_lines
 
 _RUNS, _POPULATIONS = "two runs", "populations"
 
+data.allow("contents")
 analysis = data.analysis()
 chosen = filters.chosen()
 

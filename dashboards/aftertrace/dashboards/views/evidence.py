@@ -15,6 +15,7 @@ from aftertrace.dashboards.quantities import count
 _EVERY_S = 2.0
 _EVERY_WHILE_VERIFYING_S = 0.5
 
+data.allow("evidence")
 settings = data.settings()
 last = verifying.of(str(settings.data))
 filters.keep()

@@ -32,7 +32,8 @@ from aftertrace.dashboards.quantities import count, interval, share
 
 _GROUPS = {"tool": "tool_name", "agent": "agent_name", "model": "model", "decider": "decided_by", "risk": "risk"}
 _BESIDE = ("unresolved", "unknown_tool", "invalid_arguments", "failed")
-_VIEWS = ("kinds", "one by one", "targets", "autonomy", "what is different")
+_VIEWS = ("kinds", "one by one", "autonomy", "targets", "what is different")
+_OF_FIGURES = _VIEWS[:3]  # Those that need no contents.
 _TALLEST = 560
 
 analysis = data.analysis()
@@ -113,7 +114,7 @@ with by_group:
 with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
     view = st.segmented_control(
         "Show",
-        _VIEWS,
+        _VIEWS if data.person().may("contents") else _OF_FIGURES,
         default="kinds",
         required=True,
         key="view",

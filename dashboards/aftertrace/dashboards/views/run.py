@@ -112,9 +112,9 @@ with head, st.container(horizontal=True, vertical_alignment="center", gap="small
             "ledger"
         )
         st.code(f"aftertrace packet {run_id}", language=None)
-        if st.button("Make the packet", icon=":material/inventory_2:"):
+        if data.person().may("packets") and st.button("Make the packet", icon=":material/inventory_2:"):
             with st.spinner("Making the packet …"):
-                st.session_state[packing.KEY] = packing.packed(data.settings().data, run_id)
+                st.session_state[packing.KEY] = data.packet(run_id)
         made = st.session_state.get(packing.KEY)
         if made is not None and made.run_id != run_id:
             del st.session_state[packing.KEY]

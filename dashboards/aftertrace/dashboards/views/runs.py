@@ -31,6 +31,7 @@ search.text_input(
     placeholder="search arguments, results, inputs, reasons, receipts, ids",
     icon=":material/search:",
     label_visibility="collapsed",
+    disabled=not data.person().may("contents"),
 )
 order.selectbox("Order", list(run_list.ORDERS), key="order", bind="query-params", label_visibility="collapsed")
 shape.segmented_control(

@@ -21,7 +21,6 @@ _ANSWER = "sql_answer"
 _ASKED = "sql_asked"
 _MOST_PARTS = 400
 
-settings = data.settings()
 bounds = bounded.DEFAULT
 filters.keep()
 
@@ -66,10 +65,9 @@ if text and text.strip() and text not in st.session_state.get(_ASKED, ()):
 elif text and text.strip():
     kept = st.session_state.get(_ANSWER)
     if kept is None or kept[0] != text:
-        data.note_read("sql page", text)
         with st.spinner("Asking …"):
             try:
-                kept = (text, bounded.ask(settings.data, text, settings.inventory, bounds), None)
+                kept = (text, data.answer(text), None)
             except data.AftertraceError as error:
                 kept = (text, None, str(error))
         # Kept for the one who asked: the page is drawn again whenever the store has moved on.
