@@ -56,7 +56,17 @@ def test_a_folder_of_an_older_version_becomes_one_of_this(tmp_path: Path) -> Non
     assert layout.marker.read_text() == "aftertrace store 4\n"
 
 
-@pytest.mark.parametrize("content", ["aftertrace store 5\n", "something else\n", "", "aftertrace store x\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "aftertrace store 5\n",
+        "something else\n",
+        "",
+        "aftertrace store x\n",
+        "aftertrace store 0\n",
+        "aftertrace store 4",
+    ],
+)
 def test_a_folder_of_another_kind_or_version_is_refused(tmp_path: Path, content: str) -> None:
     """Reading it could only go wrong."""
     (tmp_path / "FORMAT").write_text(content)

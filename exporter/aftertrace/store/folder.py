@@ -14,6 +14,7 @@ from aftertrace.store.layout import FORMAT_VERSION, Layout
 KEY_BYTES: Final = 32
 _PREFIX: Final = "aftertrace store "
 _ESCAPED: Final = re.compile("%[0-9A-Fa-f]{2}")
+_TOLD: Final = re.compile(rf"{_PREFIX}([1-9][0-9]{{0,8}})\n", re.ASCII)
 _MARKER: Final = f"{_PREFIX}{FORMAT_VERSION}\n".encode()
 
 
@@ -80,10 +81,11 @@ def check_format(layout: Layout) -> None:
         text = layout.marker.read_text("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError):
         raise Invalid(f"open {layout.data}: no store, expected a file FORMAT; choose another --data") from None
-    version = text.removeprefix(_PREFIX).strip()
-    if not text.startswith(_PREFIX) or not version.isdecimal():
-        raise Invalid(f"open {layout.data}: FORMAT is not a store's, expected {_PREFIX}N; choose another --data")
-    if int(version) > FORMAT_VERSION:
+    told = _TOLD.fullmatch(text)
+    if told is None:
+        raise Invalid(f"open {layout.data}: FORMAT is not a store's, expected a line {_PREFIX}N; choose another --data")
+    version = int(told[1])
+    if version > FORMAT_VERSION:
         raise Invalid(
             f"open {layout.data}: store version {version}, expected {FORMAT_VERSION} at most; use a newer aftertrace"
         )
