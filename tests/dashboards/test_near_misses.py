@@ -25,6 +25,7 @@ from aftertrace.analyzer.drafting import draft as control_draft
 from aftertrace.analyzer.drafting import history as control_history
 from aftertrace.analyzer.drafting import widths as control_widths
 from aftertrace.analyzer.expectations.rule_texts import written
+from aftertrace.analyzer.populations import words
 from aftertrace.analyzer.populations.comparison import Choice
 from aftertrace.analyzer.reports import near_miss_figures
 from aftertrace.analyzer.reports.near_miss_figures import Figures
@@ -243,3 +244,17 @@ def test_a_kind_has_the_same_id_in_any_store() -> None:
     kind = pl.DataFrame([{"agent_name": "a", "tool_name": None, "outcome": "denied", "decided_by": "human"}])
     assert layouts.with_kind_id(kind)["kind_id"].to_list() == ["f3c3a3e1"]
     assert tables.MOST_ROWS == 1000
+
+
+def test_any_near_miss_is_what_people_cancelled_and_every_other_outcome(analysis: Analysis) -> None:
+    """It is told as it is, and not as a command, which would ask of every outcome that a person decided."""
+    any_of_them = populations.of(["denied", "cancelled"], layouts.with_kind_id(figures_of(analysis).kinds), None, None)
+    chosen = any_of_them[populations.ANY]
+    assert chosen == (Filter(outcome="denied"), Filter(outcome="cancelled", decided_by="human"))
+    assert words.said(chosen) == "outcome=denied or (outcome=cancelled and decided-by=human)"
+    found = analysis.compare(Choice(of="calls", chosen=chosen))
+    assert words.command(found) is None
+    of_two = analysis.compare(Choice(of="calls", chosen=(Filter(outcome="denied"), Filter(outcome="modified"))))
+    assert str(words.command(of_two)).startswith(
+        "aftertrace compare --where outcome=denied --where outcome=modified --as-of "
+    )

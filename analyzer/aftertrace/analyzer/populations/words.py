@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aftertrace.analyzer.documents.periods import instant
 from aftertrace.analyzer.documents.row_links import can_be_typed
 from aftertrace.analyzer.documents.words import count
-from aftertrace.analyzer.reading.select import Filter
+from aftertrace.analyzer.reading.select import Filter, either
 from aftertrace.analyzer.statistics.lift_sums import FEWEST_RUNS
 from aftertrace.analyzer.statistics.lifts import RARE_BELOW, name_of
 
@@ -141,8 +141,10 @@ def q_of(row: dict[str, Any]) -> str:
 
 
 def command(found: PopulationComparison, *more: str) -> str | None:
-    """The command that makes this comparison again; None where a value of it cannot be typed."""
+    """The command that makes this comparison again; None where it cannot be typed."""
     choice = found.choice
+    if not (_is_typed(choice.chosen) and _is_typed(choice.others)):
+        return None
     clauses = [
         (option, clause)
         for option, filters in (("--where", choice.chosen), ("--against", choice.others))
@@ -159,13 +161,27 @@ def command(found: PopulationComparison, *more: str) -> str | None:
 
 def said(filters: Sequence[Filter], *, whole: bool = False) -> str:
     """What filters let through, as it is typed: ``outcome=denied or expired and tool=pay``; long values cut, if not
-    asked for whole.
+    asked for whole. What cannot be typed is told one by one: ``outcome=denied or (outcome=cancelled and tool=pay)``.
     """
+    if not _is_typed(filters):
+        each = (said((one,), whole=whole) for one in filters)
+        return " or ".join(f"({one})" if " and " in one else one for one in each)
     values: dict[str, list[str]] = {}
     for clause in _clauses(filters):
         name, _, value = clause.partition("=")
         values.setdefault(name, []).append(value if whole else _cut(value))
     return " and ".join(f"{name}={' or '.join(each)}" for name, each in values.items())
+
+
+def _is_typed(filters: Sequence[Filter]) -> bool:
+    """Whether clauses say what filters do: each value of a field goes with each value of the others."""
+    clauses = dict.fromkeys(
+        (item.name, getattr(each, item.name))
+        for item in fields(Filter)
+        for each in filters
+        if getattr(each, item.name) is not None
+    )
+    return len(filters) < 2 or set(either(list(clauses))) == set(filters)
 
 
 def _clauses(filters: Sequence[Filter]) -> list[str]:
