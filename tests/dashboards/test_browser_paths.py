@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -56,11 +56,19 @@ def query(tab: Browser) -> dict[str, list[str]]:
     return parse_qs(urlsplit(str(tab.evaluate("location.href"))).query)
 
 
+def until(tab: Browser, holds: Callable[[], object]) -> bool:
+    """Wait until something holds: on a busy machine a page stands still for a moment before it answers."""
+    deadline = time.monotonic() + _ANSWER_S
+    while not holds() and time.monotonic() < deadline:
+        tab.settle()
+    return bool(holds())
+
+
 def click(tab: Browser, selector: str, text: str) -> None:
-    """Click what a selector finds, with a text in it."""
-    tab.evaluate(
-        f"[...document.querySelectorAll('{selector}')].find(each => each.innerText.includes('{text}')).click()"
-    )
+    """Click what a selector finds, with a text in it, as soon as it is there."""
+    found = f"[...document.querySelectorAll('{selector}')].find(each => each.innerText.includes('{text}'))"
+    assert until(tab, lambda: tab.evaluate(f"{found} !== undefined")), text
+    tab.evaluate(f"{found}.click()")
     tab.settle()
 
 
@@ -71,6 +79,7 @@ def press(tab: Browser, kind: str, x: float, y: float, buttons: int = 1) -> None
 
 def corner(tab: Browser, selector: str) -> tuple[float, float, float, float]:
     """Left, top, width and height of what a selector finds first."""
+    assert until(tab, lambda: tab.evaluate(f"document.querySelector('{selector}') !== null")), selector
     found = f"document.querySelector('{selector}').getBoundingClientRect()"
     left, top, width, height = (tab.evaluate(f"{found}.{side}") for side in ("x", "y", "width", "height"))
     return left, top, width, height
@@ -80,14 +89,14 @@ def test_what_needs_eyes_leads_to_its_rows_with_the_filter_in_force(address: str
     """The near misses of a severity, of one agent alone; the first page comes back with the back button."""
     tab.open(f"{address}/?agent=sweeper", width=1280, height=1100)
     click(tab, "[data-testid=stPageLink] a", "Open")
-    assert query(tab) == {"agent": ["sweeper"], "severity": ["high"]}
+    assert until(tab, lambda: query(tab) == {"agent": ["sweeper"], "severity": ["high"]})
     analysis = open_analysis(weeks)
     near = weighed(analysis.near_misses().lazy(), analysis.decisions.lazy()).collect()
     high = near.filter(agent_name="sweeper", severity=2).height
-    assert f"{high} near misses of this kind in {high} runs" in tab.text()
+    assert until(tab, lambda: f"{high} near misses of this kind in {high} runs" in tab.text())
     tab.evaluate("history.back()")
     tab.settle()
-    assert "What needs eyes" in tab.text()
+    assert until(tab, lambda: "What needs eyes" in tab.text())
 
 
 def test_a_chosen_row_and_a_dragged_time_stand_in_the_address(address: str, tab: Browser) -> None:
@@ -97,6 +106,7 @@ def test_a_chosen_row_and_a_dragged_time_stand_in_the_address(address: str, tab:
     for kind in ("mousePressed", "mouseReleased"):
         press(tab, kind, left + 16, top + _HEAD_PIXELS + 1.5 * _ROW_PIXELS)
     tab.settle()
+    assert until(tab, lambda: "kind" in query(tab))
     (kind_id,) = query(tab)["kind"]
     told = tab.text()
     tab.open(f"{address}/near_misses?kind={kind_id}", width=1280, height=1200)
@@ -110,15 +120,12 @@ def test_a_chosen_row_and_a_dragged_time_stand_in_the_address(address: str, tab:
     for step in range(1, 9):
         press(tab, "mouseMoved", begin + (end - begin) * step / 8, middle)
     press(tab, "mouseReleased", end, middle)
-    # On a busy machine the page stands still for a moment before it answers.
-    deadline = time.monotonic() + _ANSWER_S
-    while "view" not in query(tab) and time.monotonic() < deadline:
-        tab.settle()
+    assert until(tab, lambda: "view" in query(tab))
     tab.settle()
     chosen = query(tab)
     assert chosen["view"] == ["what is different"]
     assert chosen["between"][0].startswith("2026-11-0")
-    assert "with since=2026-11-0" in tab.text()
+    assert until(tab, lambda: "with since=2026-11-0" in tab.text())
 
 
 def test_a_near_miss_leads_to_a_drafted_control(address: str, tab: Browser) -> None:
@@ -143,13 +150,13 @@ def test_a_browser_that_comes_back_is_told_what_was_changed_since(address: str, 
     tab.evaluate("localStorage.setItem('aftertrace-visit', '1000'); sessionStorage.clear()")
     for _ in range(2):
         tab.open(f"{address}/", width=1280, height=1100)
-        assert "1 change in agents, 1 since your last visit" in tab.text()
+        assert until(tab, lambda: "1 change in agents, 1 since your last visit" in tab.text())
 
 
 def test_a_next_step_leads_to_where_it_is_taken(address: str, tab: Browser) -> None:
     """The near misses of the tool and agent that it names."""
     tab.open(f"{address}/", width=1280, height=1100)
-    assert "What to do next" in tab.text()
+    assert until(tab, lambda: "What to do next" in tab.text())
     steps = "[...document.querySelectorAll('[data-testid=stPageLink] a')].map(each => each.search)"
     assert "?agent=clerk&tool=pay" in tab.evaluate(steps)
 
@@ -160,33 +167,34 @@ def test_a_change_leads_to_the_runs_after_it_and_back(address: str, weeks: Path,
     (change_id,) = moment.change_ids
     tab.open(f"{address}/changes", width=1280, height=1100)
     click(tab, "[data-testid=stPageLink] a", f"{len(moment.after)} runs after it")
-    assert query(tab) == {"after": [change_id]}
-    assert f"{len(moment.after)} runs" in tab.text()
+    assert until(tab, lambda: query(tab) == {"after": [change_id]})
+    assert until(tab, lambda: f"{len(moment.after)} runs" in tab.text())
     click(tab, ".at-run-id", "")
-    assert query(tab)["from"] == [f"after={change_id}"]
-    assert f"1 of {len(moment.after)}" in tab.text()
+    assert until(tab, lambda: query(tab).get("from") == [f"after={change_id}"])
+    assert until(tab, lambda: f"1 of {len(moment.after)}" in tab.text())
     tab.open(f"{address}/runs?after={change_id}", width=1280, height=1100)
     click(tab, "[data-testid=stPageLink] a", "The change")
-    assert query(tab) == {"change": [change_id]}
+    assert until(tab, lambda: query(tab) == {"change": [change_id]})
     tab.open(f"{address}/runs?after={change_id}", width=1280, height=1100)
     click(tab, "button", "All runs")
-    assert query(tab) == {}
-    assert "86 runs" in tab.text()
+    assert until(tab, lambda: query(tab) == {})
+    assert until(tab, lambda: "86 runs" in tab.text())
 
 
 def test_an_approval_leads_to_all_that_its_reviewer_answered(address: str, weeks: Path, tab: Browser) -> None:
     """As the filter of the reviewer, whichever queue it was opened from."""
     tab.open(f"{address}/approvals?queue=edited", width=1280, height=1100)
     click(tab, "button", "All this reviewer answered")
-    assert query(tab) == {"reviewer": ["ann"]}
+    assert until(tab, lambda: query(tab) == {"reviewer": ["ann"]})
     told = open_analysis(weeks).approvals.filter(reviewer="ann").height
-    assert f"{told} requests" in tab.text()
+    assert until(tab, lambda: f"{told} requests" in tab.text())
 
 
 def test_a_near_miss_leads_to_its_call_to_its_evidence_and_to_a_packet(address: str, tab: Browser) -> None:
     """The call is open and chosen on the page of its run; the packet is made there, and can be taken away."""
     tab.open(f"{address}/near_misses?severity=critical", width=1280, height=1200)
     click(tab, "[data-testid=stPageLink] a", "Open the run")
+    assert until(tab, lambda: "call_id" in query(tab))
     (call_id,) = query(tab)["call_id"]
     chosen = "document.querySelector('.at-call.at-chosen')"
     assert tab.evaluate(f"{chosen}.open") is True
@@ -194,29 +202,23 @@ def test_a_near_miss_leads_to_its_call_to_its_evidence_and_to_a_packet(address: 
     assert f"id {call_id}" in said
     assert "evidence:" in said
     click(tab, "[role=tab]", "Record")
-    assert "Whether what is stored is what was written" in tab.text()
+    assert until(tab, lambda: "Whether what is stored is what was written" in tab.text())
     click(tab, "button", "Share or export")
-    assert f"{address}/run?" in tab.text()
+    assert until(tab, lambda: f"{address}/run?" in tab.text())
     click(tab, "button", "Make the packet")
-    deadline = time.monotonic() + _ANSWER_S
     made = "[...document.querySelectorAll('button')].some(each => each.innerText.trim().endsWith('Packet'))"
-    while not tab.evaluate(made) and time.monotonic() < deadline:
-        tab.settle()
-    assert tab.evaluate(made) is True
+    assert until(tab, lambda: tab.evaluate(made))
 
 
 def test_what_is_different_about_some_leads_to_the_rows_behind_it(address: str, tab: Browser) -> None:
     """A population is chosen, a value in the table of what it has more often, and its calls are listed."""
     tab.open(f"{address}/near_misses?view=what+is+different", width=1280, height=1400)
-    assert "More frequent among them" in tab.text()
+    assert until(tab, lambda: "More frequent among them" in tab.text())
     left, top, _, _ = corner(tab, "[data-testid=stDataFrame] canvas")
     for kind in ("mousePressed", "mouseReleased"):
         press(tab, kind, left + 16, top + _HEAD_PIXELS + 0.5 * _ROW_PIXELS)
-    deadline = time.monotonic() + _ANSWER_S
-    while "finding" not in query(tab) and time.monotonic() < deadline:
-        tab.settle()
-    tab.settle()
-    assert "calls behind it" in tab.text()
+    assert until(tab, lambda: "finding" in query(tab))
+    assert until(tab, lambda: "calls behind it" in tab.text())
 
 
 def test_a_statement_that_was_asked_is_answered_again_by_the_back_button(address: str, tab: Browser) -> None:
@@ -225,10 +227,10 @@ def test_a_statement_that_was_asked_is_answered_again_by_the_back_button(address
     first, second = EXAMPLES[0], EXAMPLES[1]
     for each in (first, second):
         click(tab, "button", each.words)
-        assert query(tab)["sql"] == [each.text]
+        assert until(tab, lambda text=each.text: query(tab).get("sql") == [text])
     tab.evaluate("history.back()")
     tab.settle()
-    assert query(tab)["sql"] == [first.text]
+    assert until(tab, lambda: query(tab).get("sql") == [first.text])
     assert tab.evaluate("document.querySelector('textarea').value") == first.text
     assert "not asked yet" not in tab.text()
-    assert " rows" in tab.text()
+    assert until(tab, lambda: " rows" in tab.text())

@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from aftertrace.analyzer.configurations.changes import prompt_diff
+from aftertrace.analyzer.configurations.changes import Moment, prompt_diff
 from aftertrace.analyzer.documents.lengths import length
 from aftertrace.analyzer.records.version_words import PARTS
 from aftertrace.dashboards import zones
@@ -41,13 +41,13 @@ _VERDICTS: Final = {
 }
 
 
-def change(row: Mapping[str, Any], templates: Mapping[str, str | None], runs_after: int) -> None:
+def change(row: Mapping[str, Any], templates: Mapping[str, str | None], moment: Moment | None) -> None:
     """A change in full: what was changed, since when and how.
 
     Args:
         row: columns as in `schemas.CONFIGURATION_CHANGES`.
         templates: prompts without what differs from run to run, by configuration.
-        runs_after: how many runs after it have what is new, up to the next one.
+        moment: it and what was changed at about the same run, with the runs on both sides.
     """
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -67,10 +67,10 @@ def change(row: Mapping[str, Any], templates: Mapping[str, str | None], runs_aft
             st.code(f"aftertrace changes --diff {row['change_id'][:8]}", language=None)
         runs = (("Last run before", row["last_run_before"]), ("First run with it", row["first_run_id"]))
         with st.container(horizontal=True, gap="small"):
-            if runs_after:
+            if moment is not None and moment.after:
                 st.page_link(
                     "views/runs.py",
-                    label=f"{count(runs_after, 'run')} after it",
+                    label=f"{count(len(moment.after), 'run')} after {'these' if len(moment.change_ids) > 1 else 'it'}",
                     icon=":material/list_alt:",
                     query_params={AFTER: row["change_id"]},
                 )

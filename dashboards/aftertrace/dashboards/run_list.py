@@ -12,6 +12,7 @@ from typing import Any, Final
 import polars as pl
 
 from aftertrace.analyzer import Analysis, Filter
+from aftertrace.analyzer.configurations.changes import Moment
 from aftertrace.dashboards import filters
 
 _RAN: Final = ("executed", "failed", "modified")
@@ -158,8 +159,8 @@ def listed(analysis: Analysis, values: Mapping[str, Any], wanted: Filter) -> Lis
     view = VIEWS.get(values.get("saved") or "")
     if view is not None:
         rows = rows.filter(pl.col("run_id").is_in(view.runs(analysis, wanted).implode()))
-    if (after := runs_after(analysis, values.get(AFTER))) is not None:
-        rows = rows.filter(pl.col("run_id").is_in(after))
+    if (changed := moment(analysis, values.get(AFTER))) is not None:
+        rows = rows.filter(pl.col("run_id").is_in(changed.after))
     snippets: dict[str, str] = {}
     if text := values.get("q"):
         found = analysis.finds([text], wanted)
@@ -176,11 +177,11 @@ def listed(analysis: Analysis, values: Mapping[str, Any], wanted: Filter) -> Lis
     )
 
 
-def runs_after(analysis: Analysis, change_id: str | None) -> tuple[str, ...] | None:
-    """The runs after a change that have what is new, up to the next one; None where there is no such change."""
+def moment(analysis: Analysis, change_id: str | None) -> Moment | None:
+    """A change with those at about the same run, and the runs on both sides; None where there is no such change."""
     if not change_id:
         return None
-    return next((moment.after for moment in analysis.history.moments if change_id in moment.change_ids), None)
+    return next((each for each in analysis.history.moments if change_id in each.change_ids), None)
 
 
 def neighbours(listed: Listed, run_id: str) -> tuple[str | None, str | None]:

@@ -65,8 +65,8 @@ else:
         pl.col("configuration_id").is_in([row["configuration_before"], row["configuration_after"]])
     )
     with detail:
-        runs_after = len(run_list.runs_after(analysis, row["change_id"]) or ())
-        change(row, dict(sides.select("configuration_id", "template").iter_rows()), runs_after)
+        templates = dict(sides.select("configuration_id", "template").iter_rows())
+        change(row, templates, run_list.moment(analysis, row["change_id"]))
     after = looks.filter(pl.col("change_id") == row["change_id"])
     st.subheader("What moved after it", anchor=False)
     if (after["verdict"] == "not_told").all():

@@ -65,8 +65,11 @@ change = None if after is None else questions.change(analysis, after)
 if change is not None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         whose = plain(change["agent_name"] or UNSTATED.word, most=_NAME_CHARACTERS)
+        beside = len(changed.change_ids) - 1 if (changed := run_list.moment(analysis, after)) is not None else 0
+        more = f", and {count(beside, 'change')} at about the same run" if beside else ""
         st.text(
-            f"After a change of {whose}: {PARTS[change['part']]}, {zones.moment(change['first_ns'])}", width="content"
+            f"After a change of {whose}: {PARTS[change['part']]}, {zones.moment(change['first_ns'])}{more}",
+            width="content",
         )
         st.page_link(
             "views/changes.py", label="The change", icon=":material/difference:", query_params={"change": str(after)}
