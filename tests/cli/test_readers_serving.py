@@ -160,9 +160,23 @@ def test_a_lake_is_for_the_same_readers(place: Path, aftertrace: Command, monkey
     question = ("sql", "select count(*) as n from runs", "--data", data)
     assert (READER.aftertrace(*question)[0], OTHER.aftertrace(*question)[0]) == (0, 2)
     assert READER.aftertrace("verify", "--key", data / "ledger" / "key", "--data", data)[0] == 0
+    (lake / "_receivers" / "there").touch()
+    told = aftertrace("readers", "--data", data)
+    assert told.code == 2
+    assert f"let others read {lake}: 'there' of another data folder stores in it too" in told.err
+    (lake / "_receivers" / "there").unlink()
     monkeypatch.delenv("AFTERTRACE_STORE_READERS")
     assert aftertrace("readers", "--data", data).code == 0
     assert stat.filemode(lake.stat().st_mode) == "drwx------"
+
+
+def test_a_group_that_somebody_gave_a_folder_by_hand_is_left_alone(place: Path, aftertrace: Command) -> None:
+    """Though its modes are those of a store with readers."""
+    data = place / "data"
+    assert WRITER.aftertrace("import", RECORDINGS / f"{STORED[0]}.jsonl", "--data", data)[0] == 0
+    data.chmod(0o2750)
+    assert aftertrace("readers", "--data", data).code == 0
+    assert (stat.filemode(data.stat().st_mode), group_of(Layout(data))) == ("drwxr-s---", None)
 
 
 def test_root_is_not_led_elsewhere(place: Path, aftertrace: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,17 @@ def uncontrolled(folder: Path) -> Path:
     return make(folder, [("logs", _logs(told, who, {"service.name": "shop"}, "shop", RECEIVED_NS))])
 
 
+def lossy(folder: Path) -> Path:
+    """A store of one run, whose sender dropped attributes of its records."""
+    told: list[tuple[str, dict[str, Any]]] = [("run.created", {}), ("run.completed", {})]
+    who = {"aftertrace.run.id": "r-1", "gen_ai.agent.name": "clerk"}
+    request = _logs(told, who, {"service.name": "shop"}, "shop", RECEIVED_NS)
+    records = request["resourceLogs"][0]["scopeLogs"][0]["logRecords"]
+    for dropped, record in enumerate(records, start=3):
+        record["droppedAttributesCount"] = dropped
+    return make(folder, [("logs", request)])
+
+
 def paid_by_two(folder: Path) -> Path:
     """A store of two runs of two agents: both paid one order with one key, an hour apart."""
 

@@ -16,7 +16,7 @@ from aftertrace.cli import root
 from aftertrace.dashboards import data, run_list
 from aftertrace.dashboards.quantities import count, interval, share
 
-STORES = ("recorded", "weeks", "uncontrolled")
+STORES = ("recorded", "weeks", "uncontrolled", "lossy")
 DENIED = "outcome=denied"
 
 
@@ -29,8 +29,9 @@ def after_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path, recorded: Path, weeks: Path) -> Path:
     """A store."""
-    if request.param == "uncontrolled":
-        return stores.uncontrolled(tmp_path / "data")
+    if request.param in ("uncontrolled", "lossy"):
+        make = stores.lossy if request.param == "lossy" else stores.uncontrolled
+        return make(tmp_path / "data")
     return recorded if request.param == "recorded" else weeks
 
 
@@ -127,7 +128,7 @@ def test_approvals_are_those_of_the_command(
 
 
 def test_agents_changes_and_losses_are_those_of_the_commands(
-    store: Path, open_page: OpenPage, capsys: pytest.CaptureFixture[str]
+    store: Path, open_page: OpenPage, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
 ) -> None:
     """Agent by agent; how many changes there are, and after how many something moved; how much was lost."""
     agents, changes = told(capsys, store, "agents"), told(capsys, store, "changes")
@@ -142,7 +143,9 @@ def test_agents_changes_and_losses_are_those_of_the_commands(
     lost = told(capsys, store, "losses")
     page = open_page("evidence", store)
     rows = [each.value for each in page.dataframe if "lost" in each.value]
-    assert sum(int(each["lost"].sum()) for each in rows) == sum(each["count"] for each in lost)
+    counts = [each["count"] for each in lost]
+    assert sorted(count for each in rows for count in each["lost"].tolist()) == sorted(counts)
+    assert bool(counts) == ("lossy" in request.node.callspec.id)
 
 
 def test_a_population_is_as_many_as_it_is_called(

@@ -54,10 +54,12 @@ def gid_of(group: str) -> int:
 def group_of(layout: Layout) -> int | None:
     """The number of the group whose members may read a store; None: nobody but its owner, as far as this made it."""
     try:
-        found = layout.data.stat()
+        found, dropped = layout.data.stat(), layout.reads_new.stat()
     except OSError:
         return None
-    return found.st_gid if stat.S_IMODE(found.st_mode) == _FOLDER else None
+    # Somebody may have given the folder these modes by hand: nobody gives that one them by chance.
+    is_so = stat.S_IMODE(found.st_mode) == _FOLDER and _is_so(dropped, found.st_gid, _DROP_BOX)
+    return found.st_gid if is_so else None
 
 
 def admit(layout: Layout, gid: int) -> int:
@@ -67,9 +69,14 @@ def admit(layout: Layout, gid: int) -> int:
         How many files and folders had another group or mode.
 
     Raises:
-        Invalid: this account may not do that.
+        Invalid: this account may not do that, or other data folders share the lake.
         OSError: the disk does not take it.
     """
+    if others := _others(layout):
+        raise Invalid(
+            f"let others read {layout.tables_folder.resolve()}: {others[0]!r} of another data folder stores in it too, "
+            "expected a lake of this folder alone; give the lake to the group by hand, or leave store.readers empty"
+        )
     durable.make_folder(layout.reads_new)
     changed = sum(_changed(layout, lambda parts, found: _admitted(parts, found, gid)))
     # Last: until then nobody gets in, and a walk that was stopped is begun anew.
@@ -94,10 +101,10 @@ def _admitted(parts: tuple[str, ...], found: os.stat_result, gid: int) -> tuple[
 
 def _changed(layout: Layout, wanted: _Mode) -> Iterator[bool]:
     """Each path of a store that is a file or folder: whether it was changed. The data folder itself is not among them,
-    and the lake is, where that is another folder.
+    and the lake is, where that is another folder, and of nobody else.
     """
     yield from _walked(layout.data, (), wanted)
-    if layout.tables_folder.is_symlink():
+    if layout.tables_folder.is_symlink() and not _others(layout):
         lake = layout.tables_folder.resolve()
         yield from _walked(lake, ("tables",), wanted)
         fd = os.open(lake, _OPEN | os.O_DIRECTORY)
@@ -105,6 +112,17 @@ def _changed(layout: Layout, wanted: _Mode) -> Iterator[bool]:
             yield _set(fd, lake, ("tables",), wanted)
         finally:
             os.close(fd)
+
+
+def _others(layout: Layout) -> list[str]:
+    """Receivers of other data folders that have joined the lake, where that is a folder."""
+    if not layout.tables_folder.is_symlink():
+        return []
+    try:
+        joined = {each.name for each in (layout.tables_folder / "_receivers").iterdir()}
+    except FileNotFoundError:
+        return []
+    return sorted(joined.difference(layout.receivers()))
 
 
 def _walked(top: Path, above: tuple[str, ...], wanted: _Mode) -> Iterator[bool]:

@@ -210,8 +210,22 @@ def collected(*frames: pl.LazyFrame, streaming: bool = False) -> list[pl.DataFra
     """
     import polars as pl
 
-    try:
+    with _reading():
         return streamed(*frames) if streaming else pl.collect_all(frames)
+
+
+def batches(frame: pl.LazyFrame, rows: int) -> Iterator[pl.DataFrame]:
+    """The rows of a lazy frame over stored tables, so many at a time and in no order. Raises as `collected`."""
+    with _reading():
+        yield from frame.collect_batches(chunk_size=rows)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    import polars as pl
+
+    try:
+        yield
     except (ConnectionError, TimeoutError) as error:
         raise Unavailable("read tables: their place cannot be reached; try again", 1.0) from error
     # The Parquet reader of Polars panics at a file that was cut off.

@@ -24,12 +24,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from aftertrace.store.marks import REDACTION_NOTE
 from aftertrace.store.schema import PARTITION
-from aftertrace.store.snapshot import Snapshot, collected
+from aftertrace.store.snapshot import Snapshot, batches, collected
 
 DAYS: Final = timedelta(days=30)
 """Of receipt, up to the newest one: what came before is not looked at."""
 RECORDS: Final = 10_000
 """So many records are read at most, the newest."""
+_AT_ONCE: Final = 100
 _PLACE: Final = ["receiver", "seq"]
 _KINDS: Final[dict[str, Any]] = {"traces": Span, "logs": LogRecord, "metrics": Metric}
 _ORIGINS: Final[dict[str, Any]] = {"resources": Resource, "scopes": InstrumentationScope}
@@ -58,6 +59,7 @@ class _Request:
     """What is known of a request."""
 
     redactions: int
+    received_ns: int
     hits: Counter[str] = field(default_factory=Counter)
     origins: set[tuple[str, str]] = field(default_factory=set)
     """Tables and digests of what its records came with."""
@@ -83,8 +85,8 @@ def redactions(data: Path) -> Redactions:
         *_PLACE, "received_ns", "signal", "record", "resource_digest", "scope_digest", "redactions"
     )
     older = changed.filter((pl.col(PARTITION) <= first_day) | (pl.col("received_ns") < since_ns)).head(1)
-    rows, before = collected(read, older.select("seq"))
-    found = _requests(rows)
+    (before,) = collected(older.select("seq"))
+    found = _requests(read)
     notes = dict(_notes_of_origins(snapshot, found.values()))
     rules: Counter[str] = Counter()
     for request in found.values():
@@ -94,7 +96,7 @@ def redactions(data: Path) -> Redactions:
             rules += request.hits
     values = sum(request.redactions for request in found.values())
     told = dict(sorted(rules.items(), key=lambda each: (-each[1], each[0])))
-    begun: Any = rows["received_ns"].min()
+    begun = min((request.received_ns for request in found.values()), default=None)
     return Redactions(len(found), values, told, values - rules.total(), begun, is_all=before.is_empty())
 
 
@@ -106,12 +108,14 @@ def _since_ns(times: pl.Series) -> int:
     return int(later[0] if later.len() else times[0])
 
 
-def _requests(rows: pl.DataFrame) -> dict[tuple[str, int], _Request]:
+def _requests(rows: pl.LazyFrame) -> dict[tuple[str, int], _Request]:
     found: dict[tuple[str, int], _Request] = {}
-    for receiver, seq, _, signal, record, resource, scope, count in rows.iter_rows():
-        request = found.setdefault((receiver, seq), _Request(count))
-        request.hits += _hits(_KINDS[signal], "metadata" if signal == "metrics" else "attributes", record)
-        request.origins |= {("resources", resource), ("scopes", scope)}
+    # A record may hold all that a model was told: a few are in memory at a time.
+    for part in batches(rows, _AT_ONCE):
+        for receiver, seq, received_ns, signal, record, resource, scope, count in part.iter_rows():
+            request = found.setdefault((receiver, seq), _Request(count, received_ns))
+            request.hits += _hits(_KINDS[signal], "metadata" if signal == "metrics" else "attributes", record)
+            request.origins |= {("resources", resource), ("scopes", scope)}
     return found
 
 
