@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.ingest.drain_samples import drain
 
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger import acts
+from aftertrace.store.ledger import acts, exports
 
 from .conftest import Command
 
@@ -96,3 +97,22 @@ def test_a_hold_that_is_none_is_not_released(aftertrace: Command, data: Path) ->
     for ident in ("ffff", ""):
         done = aftertrace("hold", "release", "--data", data, ident, *BY)
         assert (done.code, "expected one" in done.err) == (2, True)
+
+
+def test_a_hold_is_told_of_by_its_own_entry_alone(
+    aftertrace: Command, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that went without one holds nothing; nor does another entry with its id, as a packet's could be."""
+    aftertrace("hold", "add", "--data", data, "--tenant", "acme", *BY)
+    (hold,) = held(aftertrace, data)
+    layout = Layout(data)
+    for name in ("ask_hold", "ask_release"):
+        monkeypatch.setattr(acts, name, lambda *_: "0" * 32)
+        what = ("add", "--tenant", "acme") if name == "ask_hold" else ("release", hold["hold"])
+        done = aftertrace("hold", *what, "--data", data, *BY)
+        assert (done.code, done.out, "not entered, expected its entry" in done.err) == (1, "", True)
+    ident = exports.ask(layout, "run", 1, bytes(32))
+    drain(layout)
+    monkeypatch.setattr(acts, "ask_hold", lambda *_: ident)
+    assert aftertrace("hold", "add", "--data", data, "--tenant", "acme", *BY).code == 1
+    assert held(aftertrace, data) == [hold]

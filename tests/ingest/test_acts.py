@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from aftertrace.ingest.drain import Drain
 from aftertrace.store import durable
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger import exports
-from aftertrace.store.ledger.entries import Export, text_of
+from aftertrace.store.ledger import acts, exports
+from aftertrace.store.ledger.entries import Export, Hold, text_of
 from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.quarantine import kept
 from aftertrace.store.verify import Asked, verify
@@ -45,18 +49,84 @@ def test_a_crash_before_its_file_is_removed_enters_nothing_twice(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next drain knows the id."""
+    send(layout, traces(1))
+    drain(layout)
     exports.ask(layout, "period", 20, DIGEST)
 
-    def crash(_: Path) -> None:
+    def crash(_: Path, *, missing_ok: bool = False) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as crashing:
-        crashing.setattr(durable, "remove", crash)
+        crashing.setattr(Path, "unlink", crash)
         with pytest.raises(KeyboardInterrupt):
             drain(layout)
     assert len(list(layout.reads_new.iterdir())) == 1
     drain(layout)
     assert (len(entered(layout)), list(layout.reads_new.iterdir())) == (1, [])
+
+
+def test_an_export_takes_nothing_from_an_act_by_its_id(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may only read sees the names of acts, and chooses that of an export: while the drain is between its look
+    at acts and that at exports, and while an act is still being written. Both come whole into the ledger.
+    """
+    send(layout, traces(1))
+    export = b'{"of":"run","runs":1,"digest":"' + text_of(DIGEST).encode() + b'"}'
+    draft = "e" * 32
+    asked: list[str] = []
+    listed = acts.waiting
+
+    def busy(of: Layout) -> Iterator[acts.Waiting]:
+        yield from list(listed(of))
+        if not asked:
+            asked.append(acts.ask_hold(of, "tenant", "acme", "ana", "case 7"))
+            (of.acts / f".{draft}.json.1.00.new").touch()
+            for ident in (asked[0], draft):
+                (of.reads_new / f"{ident}.export").write_bytes(export)
+
+    layout.reads_new.mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(acts, "waiting", busy)
+    with Drain(layout) as draining:
+        draining.once()
+    told = [(type(each.act), each.act.id) for each in acts.recorded(layout)]
+    assert (told, list(layout.reads_new.iterdir())) == ([(Hold, asked[0])], [])
+    # Nor later, when its file is gone; the control: with an id of its own it is entered.
+    for ident in (asked[0], "f" * 32):
+        (layout.reads_new / f"{ident}.export").write_bytes(export)
+    drain(layout)
+    assert [(type(each.act), each.act.id) for each in acts.recorded(layout)] == [*told, (Export, "f" * 32)]
+
+
+def test_an_act_is_entered_beside_an_export_with_its_id(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a ledger of an aftertrace that took such exports: what counts are entries of what was asked for."""
+    send(layout, traces(1))
+    ident = exports.ask(layout, "run", 1, DIGEST)
+    drain(layout)
+    with monkeypatch.context() as chosen:
+        chosen.setattr(secrets, "token_hex", lambda _: ident)
+        assert acts.ask_hold(layout, "tenant", "acme", "ana", "case 7") == ident
+    drain(layout)
+    drain(layout)
+    assert [(type(each.act), each.act.id) for each in acts.recorded(layout)] == [(Export, ident), (Hold, ident)]
+
+
+def test_exports_are_entered_together_and_so_many_a_minute(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many an account leaves that may only read, the drain syncs once for them, and then stores on."""
+    send(layout, traces(1))
+    drain(layout)
+    now = [1000.0]
+    monkeypatch.setattr(exports, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    synced: list[int] = []
+    sync = durable.sync_data
+    with Drain(layout) as draining:
+        for number in range(305):
+            exports.ask(layout, "run", 1, hashlib.sha256(str(number).encode()).digest())
+        monkeypatch.setattr(durable, "sync_data", lambda fd: (synced.append(fd), sync(fd)))
+        for later_s, expected in ((0.0, 300), (59.0, 300), (1.0, 305)):
+            now[0] += later_s
+            draining.once()
+            assert len(acts.recorded(layout)) == expected
+    # Of two bundles of entries, and of the open one.
+    assert len(synced) == 3
 
 
 @pytest.mark.parametrize(

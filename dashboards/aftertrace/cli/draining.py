@@ -16,11 +16,12 @@ import click
 from aftertrace.cli import logs, settings
 from aftertrace.cli.children import when_parent_ends
 from aftertrace.cli.held import telling
-from aftertrace.store.errors import Held, Invalid, Unavailable
+from aftertrace.store.errors import Corrupt, Held, Invalid, Unavailable
 
 if TYPE_CHECKING:
     from aftertrace.ingest.drain import Drain, DrainOptions
     from aftertrace.store.layout import Layout
+    from aftertrace.store.ledger.entries import AnyAct
 
 _LOCK_PATIENCE_S: Final = 30.0
 """A process that was killed lets go of its locks at once; one that ends in order may need this long."""
@@ -119,19 +120,29 @@ def until_stored(layout: Layout, receiver: str, seq: int, waiting: Callable[[], 
             time.sleep(_LOCK_POLL_S)
 
 
-def until_entered(layout: Layout, ident: str) -> None:
+def until_entered(layout: Layout, ident: str, *kinds: type[AnyAct]) -> None:
     """Return when an act that somebody asked for is in the ledger, and signed unless a running `serve` does that.
+
+    Args:
+        layout: of the store.
+        ident: its id.
+        kinds: what it becomes: another entry with this id is not what was asked for.
 
     Raises:
         Invalid: it was refused.
         Unavailable: the disk takes nothing; the act waits.
-        Corrupt: the ledger or a table is damaged.
+        Corrupt: the ledger or a table is damaged, or the act went without an entry.
     """
     from aftertrace.store.ledger import acts
 
     turn_while(layout, lambda: acts.is_waiting(layout, ident))
     if why := acts.refusal(layout, ident):
         raise Invalid(f"enter in the ledger: refused: {why}")
+    if not acts.entered(acts.recorded(layout), ident, kinds):
+        raise Corrupt(
+            f"enter in the ledger: {layout.acts / ident}.json is gone and not entered, expected its entry; "
+            "see what `aftertrace verify` tells, and ask for it again"
+        )
 
 
 def turn_while(layout: Layout, is_waiting: Callable[[], bool]) -> None:

@@ -69,6 +69,7 @@ def add(
     """
     from aftertrace.cli.draining import until_entered
     from aftertrace.store.ledger import acts
+    from aftertrace.store.ledger.entries import Hold
 
     named: dict[HeldBy, str | None] = {"run": run, "agent": agent, "tenant": tenant, "source": source, "days": days}
     given = [(of, name) for of, name in named.items() if name]
@@ -81,7 +82,7 @@ def add(
     elif of == "days":
         name = _days(name)
     ident = acts.ask_hold(layout, of, name, who(by), why)
-    until_entered(layout, ident)
+    until_entered(layout, ident, Hold)
     if layout.is_shared:
         click.echo("it holds what other receivers of the lake stored, too: they look before anything goes", err=True)
     if nothing := unmatched(settings.readable(data), of, name):
@@ -115,12 +116,13 @@ def release(data: Path, ident: str, why: str, by: str | None) -> None:
     """Let the hold with the id HOLD, or with an id that begins so, hold no more."""
     from aftertrace.cli.draining import until_entered
     from aftertrace.store.ledger import acts
+    from aftertrace.store.ledger.entries import Release
 
     layout = _layout(data)
     found = [each.id for each in acts.holds(acts.recorded(layout)) if ident and each.id.startswith(ident)]
     if len(found) != 1:
         raise Invalid(f"hold release {ident!r}: {len(found)} holds, expected one; see `aftertrace hold list`")
-    until_entered(layout, acts.ask_release(layout, found[0], who(by), why))
+    until_entered(layout, acts.ask_release(layout, found[0], who(by), why), Release)
 
 
 def _layout(data: Path) -> Layout:

@@ -118,9 +118,10 @@ def carry_out(layout: Layout, asked: Retaining | Erasing | RetainingContents, wh
     from aftertrace.store.ledger import acts
     from aftertrace.store.ledger.entries import Retained, Withdrawn
     from aftertrace.store.ledger.files import signed_size
+    from aftertrace.store.retention.certificate import ORDERS
 
     ident = acts.ask_to_destroy(layout, asked)
-    until_entered(layout, ident)
+    until_entered(layout, ident, *ORDERS)
     deadline = time.monotonic() + _PATIENCE_S
     while not (done := _became(layout, ident)) and time.monotonic() <= deadline:
         if not turn(layout):

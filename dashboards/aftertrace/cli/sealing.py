@@ -123,13 +123,14 @@ def _rotated(data: Path, *, is_lost: bool) -> str:
     from aftertrace.store.folder import check_format
     from aftertrace.store.layout import Layout
     from aftertrace.store.ledger import rotating, sealer
+    from aftertrace.store.ledger.entries import Rotation
 
     layout = Layout(data)
     check_format(layout)
     try:
         asked = rotating.ask(layout, is_lost=is_lost)
         if asked.act is not None:
-            until_entered(layout, asked.act)
+            until_entered(layout, asked.act, Rotation)
         deadline = time.monotonic() + _PATIENCE_S
         while layout.sealer_next.exists() and time.monotonic() < deadline:
             # Where a `serve` runs, its sealer does it.

@@ -48,6 +48,7 @@ _MOST_BYTES: Final = 64 << 20
 """What is to be destroyed is named by stretches of requests, of each day."""
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NAME: Final = re.compile(r"[0-9a-f]{32}\.json")
+_ID: Final = re.compile(r"[0-9a-f]{32}")
 _REFUSED: Final = ".refused"
 
 
@@ -312,6 +313,22 @@ def recorded(layout: Layout) -> tuple[Recorded, ...]:
         found.append(Recorded(number, act))
         number = act.last_act
     return tuple(reversed(found))
+
+
+def entered(known: Iterable[Recorded], ident: str, kinds: tuple[type[AnyAct], ...]) -> list[Recorded]:
+    """The entries of an act, by its id and what it became: an export has the id that its file was given."""
+    return [each for each in known if each.act.id == ident and isinstance(each.act, kinds)]
+
+
+def asked(layout: Layout) -> set[str]:
+    """The ids of acts in the folder, those that are still being written and those that were refused too.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    with suppress(FileNotFoundError):
+        return {ident[0] for path in layout.acts.iterdir() if (ident := _ID.search(path.name))}
+    return set()
 
 
 def last_hold(known: Iterable[Recorded]) -> int | UnsetType:

@@ -111,6 +111,7 @@ class Ledger:
         self._claims = {name: Claim(table, self._log.versions.get(name)) for name, table in tables.items()}
         self.acts = list(acts.recorded(layout))
         """All that were entered, in order."""
+        self._exports = exports.Exports(layout)
         self._looked_s = self._gathered_s = -math.inf
         self._known = {_identity(entry) for entry in self._log.recent if isinstance(entry, Quarantine)}
 
@@ -166,7 +167,7 @@ class Ledger:
         if time.monotonic() - self._shared_s >= _LOOK_EVERY_S:
             self.take_over()
         for each in list(acts.waiting(self._layout)):
-            entered = sum(known.act.id == each.entries[0].id for known in self.acts)
+            entered = len(acts.entered(self.acts, each.entries[0].id, (type(each.entries[0]),)))
             entries = self._checked(each, is_begun=entered > 0)
             if entries is None:
                 # A drain that can tell what is held comes to it.
@@ -177,9 +178,10 @@ class Ledger:
             self.record(entries[entered:])
             shared_holds.publish(self._layout, entries)
             durable.remove(each.path)
-        for export, left in list(exports.untaken(self._layout, self.acts)):
-            self.record([export])
-            durable.remove(left)
+        made = self._exports.untaken(self.acts)
+        self.record(list(made.values()))
+        for left in made:
+            left.unlink(missing_ok=True)
         if time.monotonic() - self._looked_s >= _LOOK_EVERY_S:
             self._looked_s = time.monotonic()
             self.record(list(refused.untold(self._layout, self.acts, datetime.now(UTC).date().isoformat())))

@@ -2,15 +2,18 @@
 
 A file `reads/new/<id>.export` becomes the entry with this id at the drain's next turn, and is removed: after a crash
 between the two the drain knows the id. Who made the packet is what the file system says, not what the file does. So an
-account that may only read can have its export entered, and nothing else.
+account that may only read can have its export entered, and nothing else: whoever leaves a file chooses the id, and with
+that of somebody else's act it would be taken for that. Such a file goes.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -20,13 +23,15 @@ import msgspec
 
 from aftertrace.store import durable, reads
 from aftertrace.store.layout import Layout
+from aftertrace.store.ledger import acts
 from aftertrace.store.ledger.acts import Recorded
 from aftertrace.store.ledger.entries import ACT_BYTES, Export, Of, text_of
 
 _SUFFIX: Final = ".export"
 _NAME: Final = re.compile(rf"[0-9a-f]{{{2 * ACT_BYTES}}}\{_SUFFIX}")
-_AT_ONCE: Final = 1000
-"""Of one turn of the drain."""
+_MOST_A_MINUTE: Final = 300
+"""Each is an entry for ever."""
+_MINUTE_S: Final = 60.0
 
 
 class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,21 +63,41 @@ def is_waiting(layout: Layout, ident: str) -> bool:
     return (layout.reads_new / f"{ident}{_SUFFIX}").exists()
 
 
-def untaken(layout: Layout, known: Sequence[Recorded]) -> Iterator[tuple[Export, Path]]:
-    """The exports that wait, in no order; each with the file that is to be removed once it is entered.
+class Exports:
+    """The exports that wait, as one drain takes them: so many a minute at most, whoever leaves how many."""
 
-    Raises:
-        OSError: the folder cannot be read.
-    """
-    with suppress(FileNotFoundError), os.scandir(layout.reads_new) as found:
-        left = (each for each in found if _NAME.fullmatch(each.name) and not each.is_dir(follow_symlinks=False))
-        for each in islice(left, _AT_ONCE):
-            path = Path(each.path)
-            entry = _entry(path)
-            if entry is None or any(entry.id == other.act.id for other in known):
+    def __init__(self, layout: Layout) -> None:
+        """Nothing is looked at yet."""
+        self._layout = layout
+        self._since_s = -math.inf
+        self._looks = 0
+
+    def untaken(self, known: Sequence[Recorded]) -> dict[Path, Export]:
+        """The entries that wait, in no order, by the files that are to be removed once they are in. What is to become
+        none is removed now.
+
+        Raises:
+            OSError: a folder cannot be read.
+        """
+        if time.monotonic() - self._since_s >= _MINUTE_S:
+            self._since_s, self._looks = time.monotonic(), _MOST_A_MINUTE
+        left: list[Path] = []
+        with suppress(FileNotFoundError), os.scandir(self._layout.reads_new) as found:
+            files = (each for each in found if _NAME.fullmatch(each.name) and not each.is_dir(follow_symlinks=False))
+            left += (Path(each.path) for each in islice(files, self._looks))
+        self._looks -= len(left)
+        if not left:
+            return {}
+        # After what was left: whoever took an id from there left it since.
+        others = acts.asked(self._layout) | {each.act.id for each in known}
+        taken: dict[Path, Export] = {}
+        for path in left:
+            entry = None if path.stem in others else _entry(path)
+            if entry is None:
                 path.unlink(missing_ok=True)
             else:
-                yield entry, path
+                taken[path] = entry
+        return taken
 
 
 def _entry(path: Path) -> Export | None:
