@@ -76,10 +76,11 @@ def refer(
     received_ns: int = NOON_NS,
     receiver: str = "main",
     capture: str = "by-reference",
+    source: str = "anonymous",
 ) -> None:
     """Write requests into a WAL, with what they refer to."""
     prepare = preparing(layout, capture)
     with WalWriter(layout, receiver, SMALL) as writer:
         for payload in payloads:
-            request = Request("traces", "protobuf", payload, "anonymous", received_ns)
+            request = Request("traces", "protobuf", payload, source, received_ns)
             writer.append(request, prepare(request)).result(5)

@@ -232,6 +232,15 @@ def test_equal_contents_of_two_days_have_keys_of_their_own(tmp_path: Path) -> No
     assert blobs[0].read_bytes() != blobs[1].read_bytes()
 
 
+def test_the_day_of_a_content_is_that_of_its_record(tmp_path: Path) -> None:
+    """To the last nanosecond: by another one nothing would need it."""
+    layout = new_store(tmp_path / "data")
+    refer(layout, spans_of(called(1)), received_ns=NOON_NS + DAY_NS // 2 - 1)
+    drain(layout)
+    (day,) = stored(layout)["evidence"]["received_date"]
+    assert [path.parent.name for path in layout.blobs.rglob("*.blob")] == [day.isoformat()]
+
+
 def test_a_reference_that_a_sender_writes_is_text(tmp_path: Path) -> None:
     """Nobody without the store's key can make one."""
     layout = new_store(tmp_path / "data")

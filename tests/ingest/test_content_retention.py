@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +14,20 @@ import pytest
 from aftertrace.analyzer.opening import open_analysis
 from aftertrace.ingest.drain import Drain, DrainOptions
 from aftertrace.store import durable
+from aftertrace.store.blobs import reference
 from aftertrace.store.blobs.sweeping import ASIDE
 from aftertrace.store.folder import open_folder, store_key
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
-from aftertrace.store.ledger.entries import Hold, Retained
+from aftertrace.store.ledger.covering import Ledger
+from aftertrace.store.ledger.entries import AnyAct, Hold, Retained
 from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.retention import contents
 from aftertrace.store.retention.contents import ContentsPlan, planned_contents
 from aftertrace.store.retention.plan import Held
 from aftertrace.store.snapshot import Snapshot
 
+from . import retaining
 from .canaries import files_with
 from .drain_samples import DAY_NS, NOON_NS, drain, new_store, stored
 from .referring import ASKED, refer, spans_of
@@ -169,6 +175,37 @@ def test_a_hold_of_a_source_stops_an_order_whatever_that_says(filled: Layout, na
     assert refusal is None or "of source anonymous keeps some of it" in refusal
 
 
+def _pasted(layout: Layout, day: int) -> None:
+    """A sender puts the references of all records so far into a record of their own, so many days after the first."""
+    records = stored(layout)["evidence"]["record"].to_list()
+    key = store_key(layout)
+    found = [text for record in records for text, _ in reference.found(record.decode("utf-8", "replace"), key)]
+    notes = {f"note {number}": text for number, text in enumerate(found)}
+    body = spans_of({**called(9, "own, " * 80), **notes}, trace=9)
+    refer(layout, body, received_ns=NOON_NS + day * DAY_NS, source="b/two")
+    drain(layout)
+    seal(layout)
+
+
+def test_a_reference_that_is_put_into_a_record_of_another_day_needs_nothing(filled: Layout) -> None:
+    """What holds of who did that keeps none of the contents, for the drain and for whoever verifies."""
+    _pasted(filled, 1)
+    acts.ask_hold(filled, "source", "b/two", "ann", "case 7")
+    drain(filled)
+    (hold,) = acts.holds(acts.recorded(filled))
+    ident = apply(filled, plan(filled, (Held("case 7", hold=hold),)))
+    assert (acts.refusal(filled, ident), set(there(filled))) == (None, {"2025-11-26"})
+    assert codes(checked(filled)) == {"contents_destroyed": {"blobs"}}
+
+
+def test_nor_is_it_missed_once_the_records_of_its_day_are_destroyed(filled: Layout) -> None:
+    """Although it stands in one that is kept for longer."""
+    _pasted(filled, 2)
+    retaining.apply(filled)
+    assert there(filled) == ["2025-11-27"]
+    assert codes(checked(filled)).keys() == {"destroyed"}
+
+
 def test_without_whoever_tells_what_a_run_is_an_order_waits(filled: Layout) -> None:
     """As one of records does; and with them, what a run refers to stays."""
     acts.ask_hold(filled, "run", "r1", "ann", "case 7")
@@ -289,6 +326,58 @@ def test_a_crash_at_any_step_is_gone_on_from(filled: Layout, monkeypatch: pytest
     assert there(filled) == ["2025-11-26"]
     assert codes(checked(filled)) == {"contents_destroyed": {"blobs"}}
     assert [each.act.files for each in acts.recorded(filled) if isinstance(each.act, Retained)] in ([0], [1])
+
+
+class Clock(datetime):
+    """That of the drain where it destroys, some days from now."""
+
+    days = 0
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Clock:
+        """Then."""
+        return cls.fromtimestamp(time.time() + cls.days * 86_400, tz)
+
+
+@pytest.mark.parametrize("later", ["ordered since", "ordered before"])
+def test_a_crash_in_another_order_of_the_day_differs_from_nothing(
+    filled: Layout, monkeypatch: pytest.MonkeyPatch, later: str
+) -> None:
+    """It had said already that contents went that day, days after the first order was done."""
+    whole = plan(filled)
+    (day,) = whole.going
+    one, two = (replace(whole, going=(replace(day, blobs=(digest,)),)) for digest in day.blobs)
+    monkeypatch.setattr(contents, "datetime", Clock)
+    if later == "ordered since":
+        apply(filled, one)
+        asked = [two]
+    else:
+        asked = [one, two]
+    for each in asked:
+        apply(filled, each, turns=0)
+        drain(filled)
+    seal(filled)
+    record, crashes = Ledger.record, iter([True] if later == "ordered since" else [False, True])
+
+    def crash(ledger: Ledger, entries: Sequence[AnyAct]) -> None:
+        if any(isinstance(entry, Retained) for entry in entries):
+            if next(crashes):
+                raise Crash
+            Clock.days = 3
+        record(ledger, entries)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "record", crash)
+        patched.setattr(Clock, "days", 3 if later == "ordered since" else 0)
+        with pytest.raises(Crash):
+            drain(filled)
+        seal(filled)
+        said = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
+        assert (there(filled), filled.blobs_destroyed(FIRST).read_text()) == (["2025-11-26"], said)
+        assert codes(checked(filled)) == {"contents_destroyed": {"blobs"}}
+        # The control: nothing was ordered by then.
+        filled.blobs_destroyed(FIRST).write_text("2025-11-30")
+        assert codes(checked(filled)).keys() == {"contents_destroyed", "destroyed_differs"}
 
 
 def test_blobs_that_were_put_back_are_told(filled: Layout) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from aftertrace.store.blobs import blobs
+from aftertrace.store.blobs import blobs, reference
 from aftertrace.store.blobs.sweeping import Sweeping
 from aftertrace.store.folder import store_key
 from aftertrace.store.layout import Layout
@@ -22,7 +22,7 @@ from aftertrace.store.request import Request
 from aftertrace.store.retention.erasing import erased
 from aftertrace.store.snapshot import Snapshot
 
-from .drain_samples import DAY_NS, NOON_NS, drain, new_store
+from .drain_samples import DAY_NS, NOON_NS, drain, new_store, stored
 from .referring import preparing, refer, spans_of
 from .referring import tool_call as called
 from .retaining import AT_ONCE, apply, checked, codes
@@ -104,6 +104,16 @@ def test_what_waits_in_the_wal_is_needed(filled: Layout) -> None:
     refer(filled, spans_of(called(4, "waits, " * 60), trace=4))
     assert sweeping(filled).sweep(DAY) == (0, False)
     assert there(filled) == 3
+
+
+def test_what_waits_with_a_reference_to_another_day_needs_nothing(filled: Layout) -> None:
+    """A sender has it from a record; put into one each day, it would keep the content for ever."""
+    record = stored(filled)["evidence"].sort("seq", "index")["record"][0]
+    ((text, _),) = reference.found(record.decode("utf-8", "replace"), store_key(filled))
+    refer(filled, spans_of({**called(4, SHARED), "note": text}, trace=4), received_ns=NOON_NS + DAY_NS)
+    erase(filled, ("main", 1, 0))
+    days = sorted(path.parent.name for path in filled.blobs.rglob("*.blob"))
+    assert days == ["2025-11-25", "2025-11-26"]
 
 
 def test_a_blob_that_nothing_refers_to_goes_when_it_is_old(filled: Layout) -> None:

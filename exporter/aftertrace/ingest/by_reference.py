@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -27,6 +26,7 @@ from aftertrace.store.blobs.blobs import Content
 from aftertrace.store.blobs.reference import BEGINS, SPELLINGS, Reference
 from aftertrace.store.digest import tagged
 from aftertrace.store.errors import Corrupt, Unavailable
+from aftertrace.store.frame import received_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -75,7 +75,7 @@ class Taking:
         """
         if request.signal == "metrics":
             return []
-        day = datetime.fromtimestamp(request.received_ns / 1e9, UTC).date()
+        day = received_on(request.received_ns)
         taken: list[Content] = []
         for origin, record in records_in(message):
             if record.ByteSize() >= self._at_least:

@@ -98,8 +98,8 @@ class Frame:
 
     @property
     def received_date(self) -> date:
-        """Day of receipt in UTC; the first or last day there is for a clock that is beyond."""
-        return _date(_EPOCH_DAY + self.received_ns // _DAY_NS)
+        """Day of receipt, as `received_on` has it."""
+        return received_on(self.received_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,5 +253,10 @@ def _digest(prefix: bytes, body: bytes) -> bytes:
 
 
 @lru_cache(maxsize=16)
+def received_on(received_ns: int) -> date:
+    """Day of receipt in UTC; the first or last day there is for a clock that is beyond."""
+    return _date(_EPOCH_DAY + received_ns // _DAY_NS)
+
+
 def _date(ordinal: int) -> date:
     return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))

@@ -108,14 +108,14 @@ class Sweeping:
 
 
 def waiting(layout: Layout, key: bytes) -> Iterator[Reference]:
-    """What frames refer to that are still in the WALs of a store, by its secret."""
+    """What frames that are still in the WALs of a store refer to, of their own days, by its secret."""
     for receiver in layout.receivers():
         reader = WalReader(layout, receiver)
         try:
             for found in reader.poll():
                 if isinstance(found, Frame) and found.redactions:
                     text = found.payload.decode("utf-8", "replace")
-                    yield from (of for _, of in reference.found(text, key))
+                    yield from (of for _, of in reference.found(text, key) if of.day == found.received_date)
         finally:
             reader.close()
 

@@ -32,6 +32,8 @@ class DestroyedDay:
     """First."""
     done_on: date | None = None
     """Last; None: nothing is told as done."""
+    pending: int = 0
+    """Entries of it that are not done: what they name may go on any day until they are."""
 
 
 @dataclass(slots=True)
@@ -67,7 +69,7 @@ class DestroyedContents:
         self.entries.append(told)
         self._open.setdefault(entry.id, []).append(told)
         self.ordered |= names
-        self.days.setdefault(entry.day, DestroyedDay(day_of(entry)))
+        self.days.setdefault(entry.day, DestroyedDay(day_of(entry))).pending += 1
 
     def finish(self, entry: Retained, holds: Iterable[Hold]) -> None:
         """Know that all of an order is gone, and what held by then."""
@@ -75,7 +77,9 @@ class DestroyedContents:
         for told in self._open.pop(entry.id, ()):
             told.holds.update(held)
             self.done |= told.names
-            self.days[told.day].done_on = day_of(entry)
+            of = self.days[told.day]
+            of.done_on = day_of(entry)
+            of.pending -= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +91,16 @@ class Referred:
     """By name of a reference, who sent records that have it."""
     unchecked: str | None = None
     """Why that is not known; None where it is."""
+    has_made: bool = False
+    """Whether any reference was made with the store's key, to a content of whatever day."""
     has_likeness: bool = False
     """Whether any text looks like a reference, whoever wrote it."""
 
 
-def referred(layout: Layout, evidence: pa.Table) -> Referred:
-    """The references in rows of `evidence` of this data folder."""
+def referred(layout: Layout, evidence: pa.Table, day: date) -> Referred:
+    """The references in rows of `evidence` of this data folder and a day, each to a content of that day: one that a
+    sender has from a record of another day, and put into theirs, needs nothing of that.
+    """
     # Where nothing was replaced in a request, whatever looks like one is its sender's.
     rows = evidence.filter(pc.greater(evidence.column("redactions"), 0))
     if not rows.num_rows:
@@ -107,15 +115,18 @@ def referred(layout: Layout, evidence: pa.Table) -> Referred:
         return Referred(unchecked=str(failure))
     told: dict[str, Reference] = {}
     senders: dict[str, set[str]] = {}
-    has_likeness = False
+    has_made = has_likeness = False
     for record, source in zip(*(rows.column(name).to_pylist() for name in ("record", "source")), strict=True):
         text = record.decode("utf-8", "replace")
         has_likeness = has_likeness or reference.is_like(text)
         for _, of in reference.found(text, key):
-            told[of.name] = of
-            senders.setdefault(of.name, set()).add(source or "")
-    sent = {name: frozenset(found) for name, found in senders.items()}
-    return Referred(tuple(told.values()), sent, has_likeness=has_likeness)
+            has_made = True
+            if of.day == day:
+                told[of.name] = of
+                senders.setdefault(of.name, set()).add(source or "")
+    shared: dict[frozenset[str], frozenset[str]] = {}
+    sent = {name: shared.setdefault(each := frozenset(found), each) for name, found in senders.items()}
+    return Referred(tuple(told.values()), sent, has_made=has_made, has_likeness=has_likeness)
 
 
 class References:
@@ -186,8 +197,10 @@ class References:
                 said = None
             if of is None:
                 self._findings.add("destroyed_differs", where, "contents of that day, and no order destroyed any")
-            elif said is None or not of.ordered_on <= said <= (of.done_on or said):
-                message = f"{said or 'no day'}, expected one from {of.ordered_on} to {of.done_on or 'now'}"
+                continue
+            last = None if of.pending else of.done_on
+            if said is None or not of.ordered_on <= said <= (last or said):
+                message = f"{said or 'no day'}, expected one from {of.ordered_on} to {last or 'now'}"
                 self._findings.add("destroyed_differs", where, f"contents are said to be destroyed on {message}")
 
     def _tell(self, code: str, names: list[str], message: str) -> None:

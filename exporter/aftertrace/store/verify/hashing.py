@@ -169,7 +169,7 @@ def _rows(told: Hashed, piece: Piece, rows: pa.Table) -> None:
     )
     if piece.table == "evidence":
         told.record_bytes = pc.sum(pc.binary_length(rows.column("record"))).as_py() or 0
-        told.referred = referred(piece.layout, rows)
+        told.referred = referred(piece.layout, rows, piece.day)
         told.sample = sampled(piece.layout, rows)
         told.named = {
             origins: frozenset(map(digest_bytes, pc.unique(rows.column(column)).drop_null().to_pylist()))

@@ -59,7 +59,7 @@ class StoreKey:
 
     def take(self, sample: Sample | None, referred: Referred) -> None:
         """Know what was found in a file whose rows are those that were stored."""
-        self._has_made |= bool(referred.references)
+        self._has_made |= referred.has_made
         self._has_likeness |= referred.has_likeness
         if sample is not None and len(self._samples) < _SAMPLES:
             self._samples.append(sample)
