@@ -15,8 +15,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -26,6 +25,7 @@ from typing import Final
 import msgspec
 
 from aftertrace.store import durable
+from aftertrace.store.dropped import look
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.layout import Layout
 
@@ -33,7 +33,7 @@ WHAT_CHARACTERS: Final = 500
 """How much is kept of what was read: of a statement in SQL its beginning."""
 _BATCH_FILES: Final = 10_000
 _MOST_BYTES: Final = 64 << 10
-_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_BATCHES_AT_ONCE: Final = 200
 _NAME: Final = re.compile(r"[0-9a-f]{32}\.json")
 _BATCH_NAME: Final = re.compile(r"[0-9a-f]{32}\.jsonl")
 _ID_BYTES: Final = 16
@@ -114,12 +114,12 @@ def content_of(path: Path) -> tuple[bytes, int] | None:
     has it; None for anything but a file with this one name.
 
     A link, or another name of a file, may be that of one which this account may read or somebody else wrote.
+
+    Raises:
+        OSError: it could not be looked at now.
     """
-    with suppress(OSError), os.fdopen(os.open(path, _FLAGS), "rb") as file:
-        found = os.fstat(file.fileno())
-        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
-            return file.read(_MOST_BYTES + 1), found.st_uid
-    return None
+    found = look(path, _MOST_BYTES + 1)
+    return (found.content, found.uid) if found is not None and found.names == 1 else None
 
 
 def gather(layout: Layout, last: str | None) -> Batch | None:
@@ -162,27 +162,47 @@ def batches(layout: Layout) -> list[str]:
     return []
 
 
-def unentered(layout: Layout, entered: Collection[str]) -> Iterator[Batch]:
-    """Batches that no entry tells of, but what is none, or has reads that were entered otherwise, or those alone.
+class Unentered:
+    """The batches that no entry tells of, as one drain comes to them: each is judged once, and some at a time."""
 
-    Args:
-        layout: of the store.
-        entered: ids of those that an entry tells of.
+    def __init__(self, layout: Layout) -> None:
+        """None is judged yet."""
+        self._layout = layout
+        self._judged: set[str] = set()
+        self._known: dict[str, Read] | None = None
+        """All that are entered, by id, while there are batches to judge."""
+        self.is_over = True
+        """Whether all that were there are judged. Until then nothing that was left is to be taken: they may have it."""
 
-    Raises:
-        OSError: a folder cannot be read.
-    """
-    known: dict[str, Read] | None = None
-    for ident in batches(layout):
-        path = layout.reads / f"{ident}.jsonl"
-        if ident in entered or not (found := _whole(path)):
-            continue
-        if known is None:
-            known = {read.id: read for read in _entered(layout, entered)}
-        is_otherwise = any(known.get(read.id, read) != read for read in found)
-        if not is_otherwise and any(read.id not in known for read in found):
-            left = tuple(place for place, read in waiting(layout) if read in found)
-            yield Batch(ident, len(found), _written(found), left)
+    def untaken(self, entered: Collection[str]) -> list[Batch]:
+        """Some that are to be entered: but what is no batch, or has reads that were entered otherwise, or those alone.
+
+        Args:
+            entered: ids of those that an entry tells of.
+
+        Raises:
+            OSError: a folder, or a file, cannot be read.
+        """
+        there = (ident for ident in batches(self._layout) if ident not in entered and ident not in self._judged)
+        fresh = {ident: _whole(self._layout.reads / f"{ident}.jsonl") for ident in islice(there, _BATCHES_AT_ONCE)}
+        if self._known is None and any(fresh.values()):
+            self._known = {read.id: read for read in _entered(self._layout, entered)}
+        known = {} if self._known is None else self._known
+        taken: dict[str, Sequence[Read]] = {}
+        for ident, found in fresh.items():
+            is_otherwise = any(known.get(read.id, read) != read for read in found)
+            if not is_otherwise and any(read.id not in known for read in found):
+                known |= {read.id: read for read in found}
+                taken[ident] = found
+        left = {read: path for path, read in waiting(self._layout) if read is not None} if taken else {}
+        self._judged.update(fresh)
+        self.is_over = len(fresh) < _BATCHES_AT_ONCE
+        if self.is_over:
+            self._known = None
+        return [
+            Batch(ident, len(found), _written(found), tuple(left[read] for read in found if read in left))
+            for ident, found in taken.items()
+        ]
 
 
 def _entered(layout: Layout, entered: Iterable[str]) -> Iterator[Read]:
@@ -193,9 +213,9 @@ def _entered(layout: Layout, entered: Iterable[str]) -> Iterator[Read]:
 
 def _whole(path: Path) -> tuple[Read, ...]:
     """The reads of a batch; none where it is not written as batches are."""
-    with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        with os.fdopen(os.open(path, _FLAGS), "rb") as file:
-            content = file.read() if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
+    there = look(path)
+    content = b"" if there is None else there.content
+    with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         found = tuple(_LEFT.decode(line) for line in content.splitlines())
         are_taken = all(read.uid >= 0 and _NAME.fullmatch(f"{read.id}.json") for read in found)
         if are_taken and _written(found) == content:
@@ -211,7 +231,7 @@ def waiting(layout: Layout) -> Iterator[tuple[Path, Read | None]]:
     """What was left and is not taken yet, in no order; None for a file that tells of no read.
 
     Raises:
-        OSError: the folder cannot be read.
+        OSError: the folder, or a file, cannot be read.
     """
     with suppress(FileNotFoundError), os.scandir(layout.reads_new) as found:
         serves = layout.reads_new.stat().st_uid

@@ -21,6 +21,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from aftertrace.store import durable, folder, quarantine
+from aftertrace.store.dropped import look
 from aftertrace.store.errors import Corrupt, Invalid
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import files
@@ -46,7 +47,6 @@ from aftertrace.verifier.verdicts import Finding
 
 _MOST_BYTES: Final = 64 << 20
 """What is to be destroyed is named by stretches of requests, of each day."""
-_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NAME: Final = re.compile(r"[0-9a-f]{32}\.json")
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 _REFUSED: Final = ".refused"
@@ -218,8 +218,8 @@ def waiting(layout: Layout) -> Iterator[Waiting]:
     Raises:
         OSError: the disk fails.
     """
-    with suppress(FileNotFoundError):
-        for found in os.scandir(layout.acts):
+    with suppress(FileNotFoundError), os.scandir(layout.acts) as listed:
+        for found in listed:
             if _NAME.fullmatch(found.name) and not found.is_dir(follow_symlinks=False):
                 path = Path(found.path)
                 if (found_there := _read(layout, path)) is not None:
@@ -227,11 +227,8 @@ def waiting(layout: Layout) -> Iterator[Waiting]:
 
 
 def _read(layout: Layout, path: Path) -> Waiting | None:
-    content, uid = b"", -1
-    # Another one than a file: a link to what this account may read, or what would be waited for.
-    with suppress(OSError), os.fdopen(os.open(path, _FLAGS), "rb") as file:
-        uid = os.fstat(file.fileno()).st_uid
-        content = file.read(_MOST_BYTES + 1)
+    found = look(path, _MOST_BYTES + 1)
+    content, uid = (b"", -1) if found is None else (found.content, found.uid)
     try:
         asked = _DECODER.decode(content)
         entries = _entries(asked, path.stem, uid)

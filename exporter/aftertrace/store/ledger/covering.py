@@ -20,7 +20,7 @@ import msgspec
 import polars as pl
 import pyarrow as pa
 
-from aftertrace.store import durable
+from aftertrace.store import durable, reads
 from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.frame import Frame
@@ -112,6 +112,7 @@ class Ledger:
         self.acts = list(acts.recorded(layout))
         """All that were entered, in order."""
         self._exports = exports.Exports(layout)
+        self._unentered = reads.Unentered(layout)
         self._looked_s = self._gathered_s = -math.inf
         self._known = {_identity(entry) for entry in self._log.recent if isinstance(entry, Quarantine)}
 
@@ -186,10 +187,12 @@ class Ledger:
             self._looked_s = time.monotonic()
             self.record(list(refused.untold(self._layout, self.acts, datetime.now(UTC).date().isoformat())))
         if time.monotonic() - self._gathered_s >= _GATHER_EVERY_S:
-            self._gathered_s = time.monotonic()
-            for entry, batch in read_batches.untaken(self._layout, self.acts):
-                self.record([entry])
-                batch.clear()
+            for told, done in read_batches.untaken(self._layout, self._unentered, self.acts):
+                self.record(told)
+                for batch in done:
+                    batch.clear()
+            if self._unentered.is_over:
+                self._gathered_s = time.monotonic()
         if any(claim.is_due for claim in self._claims.values()):
             self._append([Tables()])
 

@@ -12,19 +12,25 @@ from aftertrace.store.ledger.acts import Recorded
 from aftertrace.store.ledger.entries import Reads, text_of
 
 
-def untaken(layout: Layout, known: Sequence[Recorded]) -> Iterator[tuple[Reads, reads.Batch]]:
-    """The entries of batches that have none, and of what was left since the last one, if anything was; once one is in,
-    its batch is to be cleared before the next one is asked for.
+def untaken(
+    layout: Layout, unentered: reads.Unentered, known: Sequence[Recorded]
+) -> Iterator[tuple[list[Reads], list[reads.Batch]]]:
+    """The entries of batches that have none, and of what was left since the last one, if anything was. Once some are
+    in, their batches are to be cleared before the next are asked for.
 
     Raises:
         OSError: the disk does not take it.
     """
     entered = [each.act.id for each in known if isinstance(each.act, Reads)]
-    for batch in reads.unentered(layout, frozenset(entered)):
-        yield _entry(batch), batch
-    fresh = reads.gather(layout, entered[-1] if entered else None)
+    found = unentered.untaken(frozenset(entered))
+    yield [_entry(batch) for batch in found if not batch.left], []
+    # What was left is looked for in the last batch alone: after a crash no other may have some of it.
+    for batch in found:
+        if batch.left:
+            yield [_entry(batch)], [batch]
+    fresh = reads.gather(layout, entered[-1] if entered else None) if unentered.is_over else None
     if fresh is not None:
-        yield _entry(fresh), fresh
+        yield [_entry(fresh)], [fresh]
 
 
 def _entry(batch: reads.Batch) -> Reads:
