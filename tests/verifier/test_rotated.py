@@ -209,6 +209,19 @@ def test_a_receipt_of_another_key_than_the_entries_name_is_named(
     assert codes(verify_packet(folder, [old])) == {"receipt_differs"}
 
 
+def test_what_leads_to_no_receipt_is_a_file_too_many(rotated: Rotated, tmp_path: Path) -> None:
+    """Somebody took the receipt away, and put a page by a name that is in no manifest: nothing proves it."""
+    folder = unpacked(rotated.after.file, tmp_path)
+    (folder / layout.RECEIPT).unlink()
+    keys = list(rotated.keys)
+    assert "bag_altered" not in codes(verify_packet(folder, keys))
+    strange = layout.receipt_rotation(7)
+    (folder / strange).write_bytes(b"<h1>All is well</h1>")
+    report = verify_packet(folder, keys)
+    assert [each.where for each in report.findings if each.code == "bag_altered"] == [strange]
+    assert report.verdicts["integrity"] == "broken"
+
+
 def test_nobody_is_led_over_a_lost_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So there is no packet: made again, it is of one key."""
     data = stored(tmp_path)

@@ -57,8 +57,10 @@ def check(members: Members, findings: Findings) -> None:
         findings.add("bag_altered", layout.TAG_MANIFEST, f"names other files, expected {', '.join(layout.TAGS)}")
     payload = _listed(members, layout.MANIFEST, findings)
     named = {**(payload or {}), **(tags or {})}
+    has_receipt = layout.RECEIPT in members.sizes
     for name in sorted(named.keys() | members.sizes.keys()):
-        if name == layout.TAG_MANIFEST or layout.is_of_receipt(name):
+        # What leads to the receipt is proven with it, and so with none by nothing.
+        if name == layout.TAG_MANIFEST or (has_receipt and layout.is_of_receipt(name)):
             continue
         if name not in members.sizes:
             findings.add("file_missing", name, "no file, expected the one that the manifest names")
