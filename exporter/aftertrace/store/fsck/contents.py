@@ -15,7 +15,7 @@ from aftertrace.store.blobs.sweeping import ASIDE, referred, waiting
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.folder import read_store_key
 from aftertrace.store.layout import Layout
-from aftertrace.store.ledger import acts
+from aftertrace.store.ledger import acts, files
 from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.verifier.verdicts import Finding
@@ -36,12 +36,54 @@ def check_contents(layout: Layout, snapshot: Snapshot, unsound: set[str]) -> Ite
         # `rows` tells of a key that is damaged.
         yield Finding("unchecked", "warning", layout.blobs.name, f"blobs are not looked at: {failure}")
         return
+    orders = _Orders(layout)
     stored = {day for _, day in snapshot.files("evidence")}
     for day in sorted(stored | set(_days(layout.blobs)) | set(_days(layout.blob_key(date.min).parent))):
         found = dict(referred(snapshot.scan("evidence"), key, layout.receivers(), day)) if day in stored else {}
         yield from _key(layout, day, found)
-        yield from _lost(layout, day, found, key)
+        yield from _lost(layout, day, found, key, orders)
         yield from _left(layout, day, found, key)
+    if orders.is_unread:
+        message = (
+            "contents are not there, and the ledger cannot be read, which says whether they were destroyed; "
+            "run `aftertrace verify`"
+        )
+        yield Finding("unchecked", "warning", layout.blobs.name, message)
+
+
+class _Orders:
+    """What orders have destroyed of contents, or will: read where it is needed first, and anew where it has grown."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._size = 0
+        """Entries of the ledger when it was read."""
+        self._digests: dict[str, set[str]] = {}
+        """By day."""
+        self.is_unread = False
+        """Whether it was needed and could not be read."""
+
+    def without(self, day: date, digests: set[str]) -> set[str]:
+        """Those of contents of a day that none names; none where that cannot be told."""
+        left = digests - self._digests.get(day.isoformat(), set())
+        if not left or self.is_unread:
+            return set()
+        try:
+            # Another order may have come meanwhile.
+            size = files.size_of(self._layout.ledger)
+            if size != self._size:
+                self._read()
+                self._size = size
+        except (Corrupt, OSError):
+            self.is_unread = True
+            return set()
+        return left - self._digests.get(day.isoformat(), set())
+
+    def _read(self) -> None:
+        self._digests = {}
+        for each in acts.recorded(self._layout):
+            if isinstance(each.act, ContentRetention):
+                self._digests.setdefault(each.act.day, set()).update(each.act.blobs)
 
 
 def _key(layout: Layout, day: date, found: dict[str, Reference]) -> Iterator[Finding]:
@@ -60,7 +102,7 @@ def _key(layout: Layout, day: date, found: dict[str, Reference]) -> Iterator[Fin
         yield Finding("blob_unused", "info", where, "a key of a day that has no blobs: nothing needs it")
 
 
-def _lost(layout: Layout, day: date, found: dict[str, Reference], key: bytes) -> Iterator[Finding]:
+def _lost(layout: Layout, day: date, found: dict[str, Reference], key: bytes, orders: _Orders) -> Iterator[Finding]:
     missing: set[str] = set()
     differing: set[str] = set()
     for digest, of in found.items():
@@ -73,11 +115,11 @@ def _lost(layout: Layout, day: date, found: dict[str, Reference], key: bytes) ->
             # One finding tells of a key that is damaged.
             if _has_whole_key(layout, day):
                 differing.add(digest)
+    # Whatever went on purpose is ordered, or its record is gone by now.
+    missing = orders.without(day, missing)
     if missing:
-        # Whatever went on purpose meanwhile is ordered, or its record is gone.
         now = dict(referred(Snapshot.of(layout.data).scan("evidence"), key, layout.receivers(), day))
         missing &= now.keys()
-        missing -= _ordered(layout, day)
     yield from _places("blob_missing", day, missing, "no blob, expected the content of a record; no order destroyed it")
     yield from _places("blob_differs", day, differing, "not the content that its record refers to")
 
@@ -123,16 +165,6 @@ def _has_whole_key(layout: Layout, day: date) -> bool:
     with suppress(FileNotFoundError):
         return layout.blob_key(day).stat().st_size == blobs.KEY_BYTES
     return False
-
-
-def _ordered(layout: Layout, day: date) -> set[str]:
-    """Digests of contents of a day that orders have destroyed, or will; none where the ledger cannot be read."""
-    try:
-        known = acts.recorded(layout)
-    except (Corrupt, OSError):
-        return set()
-    found = (each.act for each in known if isinstance(each.act, ContentRetention))
-    return {digest for act in found if act.day == day.isoformat() for digest in act.blobs}
 
 
 def _places(code: str, day: date, digests: set[str], message: str) -> Iterator[Finding]:

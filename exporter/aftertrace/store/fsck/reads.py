@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -15,10 +15,21 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
 from aftertrace.store.ledger.entries import Reads, text_of
 from aftertrace.store.reads import Read
-from aftertrace.verifier.verdicts import Finding
+from aftertrace.store.told_reads import Standing, standing
+from aftertrace.verifier.verdicts import Finding, Severity
 
 _LEFT_S: Final = 3600.0
 """What was left for so long and is not taken yet, no drain takes."""
+_STANDING: Final[Mapping[Standing, tuple[str, Severity, str]]] = {
+    "new": ("reads_left", "info", "no entry tells of it: the drain enters it, if it is written as batches are"),
+    "known": ("reads_left", "info", "no entry tells of it, and others have all of it: `fsck --repair` removes it"),
+    "none": ("reads_left", "info", "no entry tells of it, and it holds no reads: nothing enters or removes it"),
+    "otherwise": (
+        "reads_otherwise",
+        "warning",
+        "no entry tells of it, and it tells of reads otherwise than they were entered: keep it; see who may write there",
+    ),
+}
 
 
 def check_reads(layout: Layout) -> Iterator[Finding]:
@@ -42,10 +53,10 @@ def check_reads(layout: Layout) -> Iterator[Finding]:
             continue
         if text_of(sha256(content).digest()) != digest:
             yield Finding("reads_differ", "error", where, "other reads than were entered; put it back from a backup")
-    for ident in sorted(there.keys() - entered.keys()):
-        if _is_old(there[ident]):
-            message = "no entry tells of it: the drain enters it; if others have all, `fsck --repair` removes it"
-            yield Finding("reads_left", "info", f"{layout.reads.name}/{ident}.jsonl", message)
+    left = [ident for ident in sorted(there.keys() - entered.keys()) if _is_old(there[ident])]
+    for ident, is_what in standing(layout, left, entered).items():
+        code, severity, message = _STANDING[is_what]
+        yield Finding(code, severity, f"{layout.reads.name}/{ident}.jsonl", message)
     late = [path for path in layout.reads_new.glob("*") if _is_old(path)]
     if late:
         message = f"{len(late):,} files that no drain has taken: none runs, or they tell of no read"

@@ -11,10 +11,17 @@ from typing import Final
 from aftertrace.store import reads
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.entries import text_of
+from aftertrace.store.told_reads import Standing, standing
 from aftertrace.store.verify.report import Findings
 
 _ENTERED_WITHIN_S: Final = 60.0
 """The drain enters a batch as soon as it is written; so young a file is not missed in the ledger."""
+_LEFT: Final[Mapping[Standing, str]] = {
+    "new": ": the drain enters it, if it is written as batches are; or it was made up",
+    "known": ", and others have all of it: `aftertrace fsck --repair` removes it",
+    "none": ", and it holds no reads: nothing enters or removes it",
+    "otherwise": ", and it tells of reads otherwise than they were entered: keep it, and see who may write there",
+}
 
 
 def check_reads(
@@ -41,10 +48,12 @@ def check_reads(
             continue
         if text_of(sha256(content).digest()) != digest:
             findings.add("reads_differ", where, "other reads than were entered")
-    for ident in reads.batches(layout) if is_whole else ():
-        if ident not in told and ident not in tail and not _is_young(layout.reads / f"{ident}.jsonl"):
-            message = "no entry tells of it: the drain enters it, or `fsck` says what it is; or it was made up"
-            findings.add("reads_uncovered", f"reads/{ident}.jsonl", message)
+    entered = told.keys() | set(tail)
+    left = [ident for ident in reads.batches(layout) if ident not in entered] if is_whole else []
+    old = [ident for ident in left if not _is_young(layout.reads / f"{ident}.jsonl")]
+    for ident, is_what in standing(layout, old, entered).items():
+        code = "reads_otherwise" if is_what == "otherwise" else "reads_uncovered"
+        findings.add(code, f"reads/{ident}.jsonl", f"no entry tells of it{_LEFT[is_what]}")
 
 
 def _is_young(path: Path) -> bool:

@@ -54,6 +54,7 @@ CODES: Final[dict[str, tuple[Question, Severity]]] = {
     "reads_differ": ("integrity", "error"),
     "reads_missing": ("completeness", "warning"),
     "reads_uncovered": ("integrity", "warning"),
+    "reads_otherwise": ("integrity", "warning"),
     "hold_differs": ("integrity", "error"),
     "hold_missing": ("completeness", "error"),
     "restored": ("completeness", "warning"),
