@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -58,7 +58,8 @@ class DestroyedContents:
     """They are."""
     days: dict[str, DestroyedDay] = field(default_factory=dict)
     """By day of receipt, as the ledger has it; of those of which something was ordered."""
-    entries: list[_Ordered] = field(default_factory=list)
+    held: list[_Ordered] = field(default_factory=list)
+    """Entries that are done, and something held by then: of others nothing is compared any more."""
     _open: dict[str, list[_Ordered]] = field(default_factory=dict)
     """By order, entries of those that are not done."""
 
@@ -66,7 +67,6 @@ class DestroyedContents:
         """Know what an entry names, where it is, and what held then."""
         names = frozenset(f"{entry.day}/{digest}" for digest in entry.blobs)
         told = _Ordered(where, entry.day, names, {hold.id: hold for hold in holds})
-        self.entries.append(told)
         self._open.setdefault(entry.id, []).append(told)
         self.ordered |= names
         self.days.setdefault(entry.day, DestroyedDay(day_of(entry))).pending += 1
@@ -76,10 +76,17 @@ class DestroyedContents:
         held = {hold.id: hold for hold in holds}
         for told in self._open.pop(entry.id, ()):
             told.holds.update(held)
+            if told.holds:
+                self.held.append(told)
             self.done |= told.names
             of = self.days[told.day]
             of.done_on = day_of(entry)
             of.pending -= 1
+
+    def entries(self) -> Iterator[_Ordered]:
+        """Those under which something held when they were entered, or done."""
+        yield from self.held
+        yield from (told for found in self._open.values() for told in found if told.holds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +145,16 @@ class References:
         self._findings = findings
         self._found: dict[str, Reference] = {}
         self._senders: dict[str, frozenset[str]] = {}
+        self._shared: dict[frozenset[str], frozenset[str]] = {}
+        """Each of those once: there are few."""
         self._is_unchecked = False
 
     def take(self, told: Referred) -> None:
         """Know what was found in a file."""
         self._found.update({of.name: of for of in told.references})
         for name, senders in told.senders.items():
-            self._senders[name] = self._senders.get(name, frozenset()) | senders
+            joined = self._senders.get(name, frozenset()) | senders
+            self._senders[name] = self._shared.setdefault(joined, joined)
         if told.unchecked is not None and not self._is_unchecked:
             self._findings.add("unchecked", self._layout.blobs.name, f"blobs are not looked at: {told.unchecked}")
             self._is_unchecked = True
@@ -179,8 +189,8 @@ class References:
 
     def _check_held(self, destroyed: DestroyedContents) -> None:
         """Tell of orders for what a hold of a source or tenant keeps: the records that refer to it are there."""
-        for ordered in destroyed.entries:
-            named = [self._senders[name] for name in ordered.names & self._senders.keys()] if ordered.holds else []
+        for ordered in destroyed.entries():
+            named = {self._senders[name] for name in ordered.names & self._senders.keys()}
             for hold in ordered.holds.values():
                 if any(is_of(hold, senders) for senders in named):
                     message = f"destroys contents that hold {hold.id} of {hold.of} {hold.name} keeps, as records tell"

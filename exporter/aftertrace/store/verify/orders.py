@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
+from heapq import heappop, heappush
 from itertools import chain
+from typing import Final, NamedTuple
 
 from msgspec import UNSET, UnsetType
 
@@ -13,11 +15,26 @@ from aftertrace.store.commits import SEQUENCED
 from aftertrace.store.ledger.contents import ContentRetention
 from aftertrace.store.ledger.entries import Erasure, Hold, Release, Retained, Retention, Withdrawn
 from aftertrace.store.ledger.erased import Erased
-from aftertrace.store.ledger.orders import AnyOrder, Order, contradictions, day_of, is_early, keeps, last_seq
+from aftertrace.store.ledger.orders import AnyOrder, Order, contradictions, day_of, keeps, last_seq
 from aftertrace.store.ledger.state import Act, State
 from aftertrace.store.verify.contents import DestroyedContents
 from aftertrace.store.verify.expected import Expected
 from aftertrace.store.verify.report import Findings
+
+_DAY_NS: Final = 86_400 * 10**9
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+
+
+class _Term(NamedTuple):
+    """A term that was over when an order of it was entered. The one that was over last comes first."""
+
+    negative_over_ns: int
+    """When the day began at the end of which it was over."""
+    number: int
+    """Of the entry."""
+    day: str
+    """Of receipt, of what is destroyed."""
+    where: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +68,8 @@ class Orders:
     """Of orders that were withdrawn within a day, what was gone of it."""
     _known: list[tuple[Order, str]] = field(default_factory=list)
     """Orders of rows, and where they are."""
-    _by_term: list[_Placed] = field(default_factory=list)
-    """What a term made over, by the time of its entry."""
-    _over_ns: int = 0
-    """The latest of these times."""
+    _terms: list[_Term] = field(default_factory=list)
+    """A heap."""
     _withdrawn: dict[str, tuple[Withdrawn, str]] = field(default_factory=dict)
     """By id, orders that were carried out no further, and where that is said."""
 
@@ -80,14 +95,12 @@ class Orders:
 
     def heed(self, entry: State, findings: Findings) -> None:
         """Look at the time of an entry behind orders: one by which a term was not over contradicts them."""
-        if int(entry.time_ns) >= self._over_ns:
-            return
-        day = day_of(entry)
-        # Clocks are set back a little, around midnight too.
-        for placed in [placed for placed in self._by_term if is_early(placed.order, day + timedelta(days=1))]:
-            message = f"destroys {placed.order.day} by a clock that was ahead: an entry behind it is of {day}"
-            findings.add("ledger_contradicts", placed.where, message)
-            self._by_term.remove(placed)
+        time_ns = int(entry.time_ns)
+        # Clocks are set back a little, around midnight too: a day before the term was over tells, not its last one.
+        while self._terms and time_ns < -self._terms[0].negative_over_ns:
+            told = heappop(self._terms)
+            message = f"destroys {told.day} by a clock that was ahead: an entry behind it is of {day_of(entry)}"
+            findings.add("ledger_contradicts", told.where, message)
 
     def tell(self, findings: Findings) -> None:
         """Tell what is gone, or is to go, after all entries."""
@@ -113,8 +126,8 @@ class Orders:
         for what in found:
             findings.add("ledger_contradicts", placed.where, what)
         if not found and not isinstance(order, Erasure):
-            self._by_term.append(placed)
-            self._over_ns = max(self._over_ns, int(order.time_ns))
+            over = date.fromisoformat(order.day).toordinal() + order.term_days - _EPOCH_DAY
+            heappush(self._terms, _Term(-over * _DAY_NS, placed.number, order.day, placed.where))
         if isinstance(order, ContentRetention):
             self.contents.order(order, placed.where, holds)
         elif last_seq(order) > upto.get(order.receiver, 0):
