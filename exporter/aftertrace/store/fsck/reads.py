@@ -27,7 +27,7 @@ _STANDING: Final[Mapping[Standing, tuple[str, Severity, str]]] = {
     "otherwise": (
         "reads_otherwise",
         "warning",
-        "no entry tells of it, and it tells of reads otherwise than they were entered: keep it; see who may write there",
+        "no entry tells of it, and it tells of reads otherwise than they were entered: keep it, see who may write",
     ),
 }
 
