@@ -120,13 +120,22 @@ def test_the_secret_is_read_where_it_stands_and_told_to_nobody(section: AccessSe
         assert "s3cr3t" not in str(refused.value)
 
 
-def test_the_pages_are_told_who_may_look(section: AccessSection) -> None:
+def test_the_pages_are_told_who_may_look(section: AccessSection, monkeypatch: pytest.MonkeyPatch) -> None:
     """What they are started with gives the same again."""
     access = access_for(Config(access=section), LOOPBACK)
     assert access is not None
     assert Access.read(access.written()) == access
     command = launch.arguments(Path("data"), access=access, tls=tls_for(TLS))
-    assert launch.settings(command[command.index("--") + 1 :]).access == access
+    # Every account of the machine may read the command line.
+    assert not [each for each in command if "groups" in each or access.issuer in each]
+    told = command[command.index("--") + 1 :]
+    for name, value in launch.environment(access).items():
+        monkeypatch.setenv(name, value)
+    assert launch.settings(told).access == access
+    monkeypatch.delenv(launch.ACCESS)
+    # Whoever leaves that out shows nothing to anybody.
+    with pytest.raises(SystemExit):
+        launch.settings(told)
     assert "--browser.serverAddress=audit.example.com" in command
     assert f"--server.sslKeyFile={Path('page.key').absolute()}" in command
 

@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from aftertrace.analyzer.ledger import reading, verification
 from aftertrace.analyzer.ledger.standing import ledger_standing
 from aftertrace.cli import root
-from aftertrace.dashboards import data, launch, verifying
+from aftertrace.dashboards import data, launch, signing_in, verifying
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.sealer import Sealer
 
@@ -102,6 +102,29 @@ def test_verdicts_are_those_of_the_command_line(
     assert metrics(page)["Last verified"][0] == f"{3 if with_key else 2} of 3 hold"
     words = set(said(drawn(page, "document")[0]))
     assert any(f"{told['records']} records of {told['requests']} requests" in each for each in words)
+
+
+def test_a_button_of_an_open_page_does_nothing_once_the_sign_in_is_over(
+    signed: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Buttons are heard before anything is drawn again."""
+    page = open_page("evidence", signed)
+    last = verifying.of(str(signed))
+    with monkeypatch.context() as over:
+        over.setattr(signing_in, "person", lambda: None)
+        next(each for each in page.button if each.label == "Verify now").click().run()
+    assert last.began_ns is None
+    stopped: list[object] = []
+    monkeypatch.setattr(verifying.Verification, "stop", lambda self: stopped.append(self))  # noqa: PLW0108  # a method
+    last.began_ns = 1
+    page = open_page("evidence", signed, is_first=False)
+    with monkeypatch.context() as over:
+        over.setattr(signing_in, "person", lambda: None)
+        next(each for each in page.button if each.label == "Stop").click().run()
+    assert stopped == []
+    page = open_page("evidence", signed, is_first=False)
+    next(each for each in page.button if each.label == "Stop").click().run()
+    assert stopped == [last]
 
 
 def test_a_byte_that_was_changed_is_found(signed: Path, open_page: OpenPage) -> None:

@@ -77,7 +77,7 @@ def child(
         access=access,
         tls=tls,
     )
-    environment = launch.environment() | ({} if configured is None else {"AFTERTRACE_CONFIG": str(configured)})
+    environment = launch.environment(access) | ({} if configured is None else {"AFTERTRACE_CONFIG": str(configured)})
     return Child("dashboard", ["-P", "-m", "aftertrace.cli.page", *told], environment)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from aftertrace.semconv.canonical import is_unicode
+
 Role: TypeAlias = Literal["viewer", "reviewer", "auditor"]
 MAY: Final[Mapping[Role, frozenset[str]]] = {
     "viewer": frozenset(),
@@ -23,8 +25,10 @@ whole store holds, and who read what of it.
 """
 _OF_THE_STORE: Final = frozenset({"packets", "evidence"})
 """What tells of all tenants: the ledger, and the policies and declarations that are in a packet."""
-BY_CHARACTERS: Final = 256
-"""So much of who signed in is kept with a read: issuer and subject come first."""
+SUBJECT_CHARACTERS: Final = 255
+"""The longest subject that OpenID Connect lets a provider give."""
+BY_CHARACTERS: Final = 512
+"""So much of who signed in is kept with a read: issuer and subject come first, and are whole."""
 ALL_TENANTS: Final = "*"
 _ANY: Final = re.compile(r"\\\*")
 
@@ -34,7 +38,8 @@ class Person:
     """Who looks."""
 
     by: str
-    """As reads are recorded: issuer, subject, and the e-mail address that the token tells. Empty: nobody signs in."""
+    """As reads are recorded: issuer, subject, and the e-mail address that the provider has verified. Empty:
+    nobody signs in."""
     role: Role
     tenants: frozenset[str] | None = None
     """Whose runs they see; None: all."""
@@ -85,10 +90,14 @@ class Access:
 
     def is_current(self, claims: Mapping[str, Any], now_s: float) -> bool:
         """Whether somebody has signed in with this provider, and that still counts."""
-        issued_s = claims.get("iat")
+        issued_s, meant, subject = claims.get("iat"), claims.get("aud"), claims.get("sub")
         return (
             claims.get("iss") == self.issuer
-            and bool(claims.get("sub"))
+            # That these pages were sent it (`azp`) makes a token for others none for them.
+            and self.client_id in (meant if isinstance(meant, list) else [meant])
+            and isinstance(subject, str)
+            and 0 < len(subject) <= SUBJECT_CHARACTERS
+            and is_unicode(subject)
             and isinstance(issued_s, int | float)
             and now_s < issued_s + self.session_hours * 3600
         )
@@ -104,8 +113,8 @@ class Access:
         tenants = self._tenants(claims)
         if role is None or tenants == frozenset():
             return None
-        email = claims.get("email")
-        named = f" ({email})" if isinstance(email, str) else ""
+        email = claims.get("email") if claims.get("email_verified") is True else None
+        named = f" ({email})" if isinstance(email, str) and is_unicode(email) else ""
         return Person(f"{self.issuer} {claims['sub']}{named}"[:BY_CHARACTERS], role, tenants)
 
     def _tenants(self, claims: Mapping[str, Any]) -> frozenset[str] | None:

@@ -18,7 +18,20 @@ T = TypeVar("T")
 COLUMNS: Final = frozenset(
     (
         *("arguments", "executed_arguments", "approved_arguments", "edits", "deviations"),
-        *("reason", "shown", "prompt", "template", "added", "removed", "what", "object", "object_url", "detail"),
+        *(
+            "reason",
+            "shown",
+            "prompt",
+            "template",
+            "added",
+            "removed",
+            "what",
+            "object",
+            "object_id",
+            "object_url",
+            "detail",
+        ),
+        *("receipt_id", "idempotency_key"),
     )
 )
 """Columns, of all tables, that hold texts and values which agents, tools and people gave."""

@@ -76,7 +76,10 @@ def person() -> Person:
     Raises:
         Invalid: nobody has signed in for whom the pages are.
     """
-    who = signing_in.person()
+    return _known(signing_in.person())
+
+
+def _known(who: Person | None) -> Person:
     if who is None:
         raise Invalid("look at pages: nobody has signed in for whom they are, expected that; sign in")
     return who
@@ -84,7 +87,11 @@ def person() -> Person:
 
 def allow(what: str) -> Person:
     """Who looks, if their role includes something of `access.MAY`. Raises `Invalid`."""
-    who = person()
+    return _allowed(signing_in.person(), what)
+
+
+def _allowed(looks: Person | None, what: str) -> Person:
+    who = _known(looks)
     if not who.may(what):
         raise Invalid(
             f"{what}: not for you as {who.role}, expected a role, and tenants, that it is for; ask whoever gives them"
@@ -154,9 +161,18 @@ def version() -> str | None:
         return None
 
 
-def record_page(analysis: Analysis, run_id: str) -> str:
-    """A run as one HTML file: what `aftertrace run ID --format html` writes."""
-    return html.written(record_document.document(analysis.record(run_id)))
+def record_page(analysis: Analysis, run_id: str) -> Callable[[], str]:
+    """What gives a run as one HTML file, as `aftertrace run ID --format html` writes it: to whoever looks now, for as
+    long as their sign-in counts. It can be called where no page is drawn. Raises `Invalid`.
+    """
+    allow("contents")
+    who = signing_in.later()
+
+    def written() -> str:
+        _allowed(who(), "contents")
+        return html.written(record_document.document(analysis.record(run_id)))
+
+    return written
 
 
 def analysis() -> Analysis:

@@ -6,6 +6,7 @@ Nothing here imports Streamlit, so that a program that only starts the pages sta
 from __future__ import annotations
 
 import ipaddress
+import os
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -17,6 +18,8 @@ from urllib.parse import urlsplit
 from aftertrace.dashboards.access import Access
 
 LOOPBACK: Final = "127.0.0.1"
+ACCESS: Final = "AFTERTRACE_PAGES_ACCESS"
+"""Variable of the environment that tells who may look: every account of the machine may read a command line."""
 _FOLDER: Final = Path(__file__).parent
 
 
@@ -59,7 +62,7 @@ def is_loopback(host: str) -> bool:
 
 
 def settings(arguments: Sequence[str]) -> Settings:
-    """Read what stands after ``--`` on the command line of `streamlit run`."""
+    """Read what stands after ``--`` on the command line of `streamlit run`; and `ACCESS`, where that says so."""
     parser = ArgumentParser(prog="aftertrace dashboard", description="Pages over the store of aftertrace.")
     parser.add_argument("--data", type=Path, default=Path("aftertrace-data"), help="folder of the store")
     parser.add_argument("--http", default="127.0.0.1:4318", help="where the receiver takes OTLP/HTTP")
@@ -67,10 +70,12 @@ def settings(arguments: Sequence[str]) -> Settings:
     parser.add_argument("--inventory", type=Path, help="file of the declared inventory")
     parser.add_argument("--anchor", type=Path, help="folder where copies of the ledger's checkpoint are kept")
     parser.add_argument("--reads", default="nothing", help="which reads are recorded")
-    parser.add_argument("--access", type=Access.read, help="who may look, as `Access.written` gives it")
+    parser.add_argument("--access", action="store_true", help=f"people sign in, of whom {ACCESS} tells who may look")
     parsed = parser.parse_args(arguments)
-    told = (parsed.data, parsed.http, parsed.grpc, parsed.inventory, parsed.anchor, parsed.reads, parsed.access)
-    return Settings(*told)
+    if parsed.access and ACCESS not in os.environ:
+        parser.error(f"--access needs {ACCESS} in the environment: start the pages by `aftertrace serve`")
+    access = Access.read(os.environ[ACCESS]) if parsed.access else None
+    return Settings(parsed.data, parsed.http, parsed.grpc, parsed.inventory, parsed.anchor, parsed.reads, access)
 
 
 def arguments(
@@ -97,14 +102,12 @@ def arguments(
         inventory: file of the declared inventory, if there is one.
         anchor: folder where copies of the ledger's checkpoint are kept, if there is one.
         reads: which reads are recorded, as `reads.record` says; None: none.
-        access: who may look; None: whoever reaches them.
+        access: who may look, which `environment` hands over; None: whoever reaches them.
         tls: what they show; None: they speak in the clear.
     """
-    given = (
-        *(("--http", http), ("--grpc", grpc), ("--inventory", inventory), ("--anchor", anchor), ("--reads", reads)),
-        ("--access", None if access is None else access.written()),
-    )
+    given = (("--http", http), ("--grpc", grpc), ("--inventory", inventory), ("--anchor", anchor), ("--reads", reads))
     told = [text for name, value in given if value for text in (name, str(value))]
+    told += [] if access is None else ["--access"]
     options = [] if tls is None else [f"--server.sslCertFile={tls.certificate}", f"--server.sslKeyFile={tls.key}"]
     if access is not None:
         # A proxy in front of the pages has another name than they.
@@ -127,6 +130,11 @@ def arguments(
         "--client.showErrorLinks=false",
         # Programs ask the analyzer; what drives pages for them knows no sign-in.
         "--server.enableAgentApi=false",
+        # Nothing is uploaded to the pages; what were, nobody who sends it had to sign in for.
+        "--server.maxUploadSize=0",
+        # A file of the working directory turns off no check, and lets no header say who looks.
+        "--server.enableXsrfProtection=true",
+        "--server.trustedUserHeaders={}",
         *options,
         f"--theme.base={_FOLDER / 'theme.toml'}",
         "--",
@@ -152,6 +160,7 @@ def command(
     return [sys.executable, "-P", "-m", "streamlit", *told]
 
 
-def environment() -> dict[str, str]:
-    """What the process needs in its environment besides what it inherits."""
-    return {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false", "PYTHONUNBUFFERED": "1"}
+def environment(access: Access | None = None) -> dict[str, str]:
+    """What the process needs in its environment besides what it inherits; `access` as for `arguments`."""
+    told = {} if access is None else {ACCESS: access.written()}
+    return {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false", "PYTHONUNBUFFERED": "1", **told}

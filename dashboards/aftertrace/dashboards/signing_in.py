@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -20,11 +20,16 @@ from aftertrace.dashboards.plain import plain
 
 def person() -> Person | None:
     """Who looks; None where nobody has signed in for whom the pages are."""
-    access = _access()
+    return later()()
+
+
+def later() -> Callable[[], Person | None]:
+    """What tells the same of whoever looks now whenever it is asked, also where no page is drawn."""
+    access, claims = _access(), _claims()
     if access is None:
-        return ANYBODY if launch.is_loopback(st.get_option("server.address") or "") else None
-    claims = _claims()
-    return access.person(claims) if access.is_current(claims, time.time()) else None
+        anybody = ANYBODY if launch.is_loopback(st.get_option("server.address") or "") else None
+        return lambda: anybody
+    return lambda: access.person(claims) if access.is_current(claims, time.time()) else None
 
 
 def turned_away() -> None:

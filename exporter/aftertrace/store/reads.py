@@ -31,6 +31,8 @@ from aftertrace.store.layout import Layout
 
 WHAT_CHARACTERS: Final = 500
 """How much is kept of what was read: of a statement in SQL its beginning."""
+BY_CHARACTERS: Final = 512
+"""The most that is taken of who had signed in."""
 _BATCH_FILES: Final = 10_000
 _MOST_BYTES: Final = 64 << 10
 _BATCHES_AT_ONCE: Final = 200
@@ -262,6 +264,7 @@ def _left(path: Path, ident: str, serves: int) -> Read | None:
     with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         told = _LEFT.decode(b"" if left is None else left[0])
         is_sound = told.at_ns.isascii() and told.at_ns.isdecimal() and len(told.what) <= WHAT_CHARACTERS
-        if left is not None and is_sound and max(map(len, (told.how, told.by, told.at_ns))) <= 256:
+        is_short = max(map(len, (told.how, told.at_ns))) <= 256 and len(told.by) <= BY_CHARACTERS
+        if left is not None and is_sound and is_short:
             return msgspec.structs.replace(told, uid=left[1], id=ident, by=told.by if left[1] == serves else "")
     return None

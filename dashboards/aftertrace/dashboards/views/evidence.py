@@ -23,12 +23,21 @@ filters.keep()
 
 def begin() -> None:
     """Verify, with the key that was given."""
+    data.allow("evidence")
     last.begin(settings.data, settings.anchor, st.session_state["key"] or "")
 
 
+def stop() -> None:
+    """End what goes on."""
+    data.allow("evidence")
+    last.stop()
+
+
+# A part is drawn again, and a button is heard, without what stands above: each asks who looks.
 @st.fragment(run_every=_EVERY_S)
 def show_standing() -> None:
     """How the ledger stands now."""
+    data.allow("evidence")
     now_ns = time.time_ns()
     try:
         evidence_cards.headlines(ledger_standing(settings.data, settings.anchor), last, now_ns)
@@ -40,9 +49,10 @@ def show_standing() -> None:
 @st.fragment(run_every=_EVERY_WHILE_VERIFYING_S if last.is_running else None)
 def show_verification(*, was_running: bool) -> None:
     """How far it is, or what it found."""
+    data.allow("evidence")
     if last.is_running and last.began_ns is not None:
         evidence_cards.going_on(last.progress, last.began_ns, time.time_ns())
-        st.button("Stop", icon=":material/stop_circle:", on_click=last.stop)
+        st.button("Stop", icon=":material/stop_circle:", on_click=stop)
         return
     if was_running:
         # What it found is drawn without looking again every half second.

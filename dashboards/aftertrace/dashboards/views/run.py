@@ -101,7 +101,7 @@ with head, st.container(horizontal=True, vertical_alignment="center", gap="small
         st.caption("All of it as one file that prints well, to attach to an incident")
         st.download_button(
             "Run record, as one file",
-            lambda: data.record_page(analysis, run_id),
+            data.record_page(analysis, run_id),
             file_name=f"run-{run_id}.html",
             mime="text/html",
             icon=":material/download:",
