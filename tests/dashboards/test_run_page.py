@@ -198,7 +198,7 @@ def test_a_run_can_be_taken_along_as_one_file(recorded: Path, analysis: Analysis
     page = open_page("run", recorded, run=run_id)
     (button,) = page.get("download_button")
     assert button.proto.label == "Run record, as one file"
-    written = data.record_page(analysis, run_id)
+    written = data.record_page(analysis, run_id)()
     assert written.startswith("<!doctype html>")
     assert run_id in written
 
