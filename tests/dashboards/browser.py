@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 _START_S = 40.0
 _SETTLE_S = 0.8
+_ANSWER_S = 30.0
 """How long a page must look the same before it counts as drawn."""
 
 
@@ -89,6 +90,14 @@ class Browser:
     def picture(self, path: Path) -> None:
         """Store what the page looks like as PNG."""
         path.write_bytes(base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"]))
+
+
+def until(tab: Browser, holds: Callable[[], object]) -> bool:
+    """Wait until something holds: on a busy machine a page stands still for a moment before it answers."""
+    deadline = time.monotonic() + _ANSWER_S
+    while not holds() and time.monotonic() < deadline:
+        tab.settle()
+    return bool(holds())
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.error import URLError
 
 import pytest
-from dashboards.browser import Browser, browser, chromium
+from dashboards.browser import Browser, browser, chromium, until
 
 from aftertrace.dashboards import launch
 
@@ -156,7 +156,7 @@ def test_what_is_chosen_is_in_the_address_and_comes_back_with_it(recorded_addres
     assert "event=" in address
     tab.open("about:blank", width=1280, height=900)
     tab.open(address, width=1280, height=900)
-    assert tab.evaluate("document.querySelector('.at-detail').innerText") == told
+    assert until(tab, lambda: tab.evaluate("document.querySelector('.at-detail')?.innerText") == told)
     assert tab.evaluate("document.querySelectorAll('.at-event.at-chosen[aria-current=true]').length") == 1
     opened = clicked(tab, ".at-detail button", "Open call")
     number = opened.split("call=")[1].split("&")[0]

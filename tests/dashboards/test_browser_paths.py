@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from analyzer.weeks import MONDAY, telemetry
 from dashboards import stores
-from dashboards.browser import Browser, browser, chromium
+from dashboards.browser import Browser, browser, chromium, until
 from dashboards.test_browser import serve
 
 from aftertrace.analyzer import open_analysis
@@ -48,20 +47,9 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield opened
 
 
-_ANSWER_S = 30.0
-
-
 def query(tab: Browser) -> dict[str, list[str]]:
     """What stands behind the page in the address."""
     return parse_qs(urlsplit(str(tab.evaluate("location.href"))).query)
-
-
-def until(tab: Browser, holds: Callable[[], object]) -> bool:
-    """Wait until something holds: on a busy machine a page stands still for a moment before it answers."""
-    deadline = time.monotonic() + _ANSWER_S
-    while not holds() and time.monotonic() < deadline:
-        tab.settle()
-    return bool(holds())
 
 
 def click(tab: Browser, selector: str, text: str) -> None:
