@@ -52,6 +52,16 @@ def read(layout: Layout) -> Layout:
     return layout
 
 
+def test_of_long_texts_the_beginning_is_kept(layout: Layout) -> None:
+    """What was asked, and who had signed in: neither is refused, and the entry is no longer than a read may be."""
+    send(layout, traces(1))
+    drain(layout)
+    reads.leave(layout, how="page", what="w" * 9_999, at_ns=1, by="b" * 9_999)
+    drain(layout)
+    (entry,) = batches(layout)
+    assert [(each.what, each.by) for each in reads.of_batch(layout, entry.id)] == [("w" * 500, "b" * 512)]
+
+
 def test_reads_are_entered_once_with_their_account(read: Layout) -> None:
     """In order of their times; what is left later is in a batch of its own, and before that in none."""
     (entry,) = batches(read)

@@ -53,15 +53,18 @@ def exposures(layout: Layout, agents_user: str) -> tuple[Exposure, ...]:
 
 def _found(layout: Layout, account: _Account | None) -> Iterator[Exposure]:
     data = layout.data
-    folders: tuple[Path, ...] = (
+    folders = (
         data,
         layout.wal_folder,
         layout.tables_folder,
         layout.ledger,
         layout.sealer,
         layout.store_key.parent,
+        layout.derived,
+        layout.acts,
+        layout.reads,
+        layout.commentary,
     )
-    folders += layout.derived, layout.acts, layout.reads, layout.commentary
     secrets = (layout.sealer_key, layout.sealer_next, layout.store_key, layout.sources)
     asked: list[tuple[Path, May]] = [(path, "write") for path in (*folders, *layout.tables_folder.glob("[a-z]*"))]
     if account is not None:

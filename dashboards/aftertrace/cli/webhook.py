@@ -10,7 +10,6 @@ import binascii
 import hashlib
 import hmac
 import http.client
-import ipaddress
 import os
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 import click
 
 from aftertrace.cli.posting import post
+from aftertrace.dashboards.launch import is_loopback
 from aftertrace.store.errors import Invalid, Unavailable
 
 SECRET_VARIABLE: Final = "AFTERTRACE_WEBHOOK_SECRET"  # noqa: S105  # the name of it
@@ -66,7 +66,7 @@ class Webhook:
         sendable = url.isascii() and url.isprintable() and " " not in url
         if parts.scheme not in ("http", "https") or not parts.hostname or not sendable or parts.username is not None:
             raise Invalid("--webhook: expected a URL such as https://example.com/hook, without a user in it")
-        if parts.scheme == "http" and not plain_http and not _is_loopback(parts.hostname):
+        if parts.scheme == "http" and not plain_http and not is_loopback(parts.hostname):
             raise Invalid(
                 f"--webhook: http to {parts.hostname}, expected https, since anybody on the way could read it; "
                 "--webhook-plain sends it all the same"
@@ -166,10 +166,3 @@ def secret_of(file: Path | None, variable: str | None) -> bytes | None:
     if not key:
         raise Invalid(f"read {where}: nothing follows whsec_, expected the secret as it was given")
     return key
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -27,8 +27,6 @@ _OF_THE_STORE: Final = frozenset({"packets", "evidence"})
 """What tells of all tenants: the ledger, and the policies and declarations that are in a packet."""
 SUBJECT_CHARACTERS: Final = 255
 """The longest subject that OpenID Connect lets a provider give."""
-BY_CHARACTERS: Final = 512
-"""So much of who signed in is kept with a read: issuer and subject come first, and are whole."""
 ALL_TENANTS: Final = "*"
 _ANY: Final = re.compile(r"\\\*")
 
@@ -115,7 +113,7 @@ class Access:
             return None
         email = claims.get("email") if claims.get("email_verified") is True else None
         named = f" ({email})" if isinstance(email, str) and is_unicode(email) else ""
-        return Person(f"{self.issuer} {claims['sub']}{named}"[:BY_CHARACTERS], role, tenants)
+        return Person(f"{self.issuer} {claims['sub']}{named}", role, tenants)
 
     def _tenants(self, claims: Mapping[str, Any]) -> frozenset[str] | None:
         if not self.tenants:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from aftertrace.analyzer.records.version_words import PARTS
 from aftertrace.dashboards import zones
 from aftertrace.dashboards.cards import badge, facts
 from aftertrace.dashboards.marks import CHANGED, UNSTATED
-from aftertrace.dashboards.plain import plain
+from aftertrace.dashboards.plain import DIGEST, plain
 from aftertrace.dashboards.quantities import count, instant, share
 from aftertrace.dashboards.run_list import AFTER
 
@@ -31,7 +30,6 @@ _NAMES: Final = {"near_misses": "near misses", "approval_wait": "approval wait",
 _SHARES: Final = ("near_misses", "denials", "errors")
 _SECONDS: Final = "approval_wait"
 _UNITS: Final = {"cost_usd": " US$"}
-_DIGEST: Final = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _VERDICTS: Final = {
     "up": "up",
     "down": "down",
@@ -110,7 +108,7 @@ def sides(row: Mapping[str, Any], templates: Mapping[str, str | None]) -> list[s
         lines = made
     else:
         both = (("-", row["before"]), ("+", row["after"]))
-        lines = [f"{sign} " + _DIGEST.sub(r"\1…", value or UNSTATED.word) for sign, value in both]
+        lines = [f"{sign} " + DIGEST.sub(r"\1…", value or UNSTATED.word) for sign, value in both]
     left = len(lines) - _MOST_LINES
     shown = [line[:1] + plain(line[1:], most=_MOST_CHARACTERS) for line in lines[:_MOST_LINES]]
     return [*shown, f"@@ {left:,} more lines"] if left > 0 else shown

@@ -17,20 +17,8 @@ from aftertrace.analyzer.reports.near_miss_figures import Figures
 T = TypeVar("T")
 COLUMNS: Final = frozenset(
     (
-        *("arguments", "executed_arguments", "approved_arguments", "edits", "deviations"),
-        *(
-            "reason",
-            "shown",
-            "prompt",
-            "template",
-            "added",
-            "removed",
-            "what",
-            "object",
-            "object_id",
-            "object_url",
-            "detail",
-        ),
+        *("arguments", "executed_arguments", "approved_arguments", "edits", "deviations", "reason", "shown", "prompt"),
+        *("template", "added", "removed", "what", "object", "object_id", "object_url", "detail"),
         *("receipt_id", "idempotency_key"),
     )
 )

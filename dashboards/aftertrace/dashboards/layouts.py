@@ -11,6 +11,7 @@ import polars as pl
 from aftertrace.analyzer.records.version_words import PARTS
 from aftertrace.analyzer.reports.near_miss_figures import KIND
 from aftertrace.dashboards.marks import DECISIONS, SEVERITIES
+from aftertrace.dashboards.plain import DIGEST
 from aftertrace.dashboards.tables import Layout, chip, first_at, risk, run_link, seconds
 
 _WORDS: Final = {level: mark.word for level, mark in enumerate(SEVERITIES)}
@@ -184,7 +185,7 @@ NEWCOMERS: Final = Layout(
 
 def _short(column: str) -> pl.Expr:
     """A value in which a digest is told by how it begins."""
-    return pl.col(column).str.replace_all(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}", "$1…").replace("", None)
+    return pl.col(column).str.replace_all(DIGEST.pattern, "$1…").replace("", None)
 
 
 CHANGES: Final = Layout(

@@ -14,6 +14,8 @@ from typing import Final
 from aftertrace.semconv.unseen import is_unseen
 
 _SUSPECT: Final = re.compile(r"[^ -~]")
+DIGEST: Final = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+"""A digest, whose first group is as much of it as tells it from others."""
 _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 

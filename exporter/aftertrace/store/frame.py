@@ -252,11 +252,11 @@ def _digest(prefix: bytes, body: bytes) -> bytes:
     return digest.digest()
 
 
-@lru_cache(maxsize=16)
 def received_on(received_ns: int) -> date:
     """Day of receipt in UTC; the first or last day there is for a clock that is beyond."""
     return _date(_EPOCH_DAY + received_ns // _DAY_NS)
 
 
+@lru_cache(maxsize=16)
 def _date(ordinal: int) -> date:
     return date.fromordinal(min(max(ordinal, date.min.toordinal()), date.max.toordinal()))

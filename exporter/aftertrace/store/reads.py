@@ -32,7 +32,7 @@ from aftertrace.store.layout import Layout
 WHAT_CHARACTERS: Final = 500
 """How much is kept of what was read: of a statement in SQL its beginning."""
 BY_CHARACTERS: Final = 512
-"""The most that is taken of who had signed in."""
+"""How much is kept of who had signed in: the provider and whom it knows come first."""
 _BATCH_FILES: Final = 10_000
 _MOST_BYTES: Final = 64 << 10
 _BATCHES_AT_ONCE: Final = 200
@@ -89,7 +89,7 @@ def leave(layout: Layout, *, how: str, what: str, at_ns: int, by: str = "") -> N
     Raises:
         OSError: the folder is not there, or takes nothing of this account.
     """
-    told = Read(at_ns=str(at_ns), how=how, what=what[:WHAT_CHARACTERS], by=by)
+    told = Read(at_ns=str(at_ns), how=how, what=what[:WHAT_CHARACTERS], by=by[:BY_CHARACTERS])
     put(layout, f"{secrets.token_hex(_ID_BYTES)}.json", msgspec.json.encode(told))
 
 

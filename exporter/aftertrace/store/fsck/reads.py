@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from aftertrace.store import durable, reads
+from aftertrace.store import durable
 from aftertrace.store.errors import Corrupt
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
 from aftertrace.store.ledger.entries import Reads, text_of
-from aftertrace.store.reads import Read
 from aftertrace.store.told_reads import Standing, standing
 from aftertrace.verifier.verdicts import Finding, Severity
 
@@ -78,11 +76,8 @@ def repair_reads(layout: Layout) -> int:
     except Corrupt:
         return 0
     # Told otherwise than they were entered, they stay: somebody has to look at them.
-    left = {path: found for ident, path in there.items() if ident not in entered and (found := _in(layout, ident))}
-    for ident in entered if left else ():
-        known = _in(layout, ident)
-        left = {path: found - known for path, found in left.items()}
-    gone = [path for path, found in left.items() if not found]
+    found = standing(layout, sorted(there.keys() - entered.keys()), entered)
+    gone = [there[ident] for ident, is_what in found.items() if is_what == "known"]
     for path in gone:
         durable.remove(path)
     return len(gone)
@@ -92,13 +87,6 @@ def _entered(layout: Layout) -> dict[str, str]:
     """By id of a batch, its digest."""
     found = (each.act for each in acts.recorded(layout))
     return {act.id: act.digest for act in found if isinstance(act, Reads)}
-
-
-def _in(layout: Layout, ident: str) -> set[Read]:
-    """The reads of a batch; none where it is damaged."""
-    with suppress(Corrupt):
-        return set(reads.of_batch(layout, ident))
-    return set()
 
 
 def _is_old(path: Path) -> bool:
