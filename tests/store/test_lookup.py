@@ -251,12 +251,12 @@ def test_a_key_file_names_every_part_with_a_key(
             key_file.made([number_of(kind, key) for kind, key, _ in keys], [part for *_, part in keys])
             for keys in files
         ]
-        for content, parts in zip(contents, expected, strict=True):
-            path = Path(name) / "keys"
+        for number, (content, parts) in enumerate(zip(contents, expected, strict=True)):
+            path = Path(name) / f"{number}.keys"
             path.write_bytes(content)
             assert key_file.is_whole(content)
             assert key_file.parts_with(Folder(path.parent), path.name, numbers) == parts
-            path.unlink()
+            assert key_file.parts_at(path, numbers) == parts
         joined = key_file.joined(map(key_file.entries_of, contents))
         among = key_file.parts_among(joined, pl.Series(list(numbers), dtype=pl.UInt32))
         assert among == {at: parts for at, parts in enumerate(expected) if parts}

@@ -19,7 +19,7 @@ import os
 import sys
 from array import array
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -108,32 +108,50 @@ def parts_within(objects: Objects, key: str, ranges: Collection[tuple[int, int]]
     try:
         with objects.open(key) as file:
             head = _head(objects, key, objects.changed_ns(key))
-            if head is None:
-                return None
-            parts: set[int] = set()
-            by_bucket: dict[int, list[tuple[int, int]]] = {}
-            for low, high in ranges:
-                for bucket in range(low >> (32 - head.bits), (high >> (32 - head.bits)) + 1):
-                    by_bucket.setdefault(bucket, []).append((low, high))
-            for bucket, wanted in by_bucket.items():
-                start = head.ends[bucket - 1] if bucket else 0
-                file.seek(head.bytes_before + start * _ENTRY_BYTES)
-                content = file.read((head.ends[bucket] - start) * _ENTRY_BYTES)
-                if crc32(content) != head.checksums[bucket]:
-                    return None
-                parts.update(_found(content, wanted))
-            return parts
+
+            def read(size: int, at: int) -> bytes:
+                file.seek(at)
+                return file.read(size)
+
+            return None if head is None else _within(head, ranges, read)
     except OSError:
         return None
 
 
-def _found(content: bytes, wanted: Iterable[tuple[int, int]]) -> Iterable[int]:
-    values = array("Q", content)
-    if sys.byteorder == "big":
-        values.byteswap()
-    for low, high in wanted:
-        for value in values[bisect_left(values, low << 32) : bisect_left(values, (high + 1) << 32)]:
-            yield value & _LOW
+def parts_at(path: Path, numbers: Iterable[int]) -> set[int] | None:
+    """As `parts_with`, of a file on this machine that never changes."""
+    try:
+        head = _head_at(path)
+        if head is None:
+            return None
+        with path.open("rb", buffering=0) as file:
+            ranges = ((number, number) for number in numbers)
+            return _within(head, ranges, lambda size, at: os.pread(file.fileno(), size, at))
+    except OSError:
+        return None
+
+
+def _within(head: _Head, ranges: Iterable[tuple[int, int]], read: Callable[[int, int], bytes]) -> set[int] | None:
+    """What is below the numbers in any of some ranges; `read` gives so many bytes from a place on."""
+    by_bucket: dict[int, list[tuple[int, int]]] = {}
+    for low, high in ranges:
+        for bucket in range(low >> (32 - head.bits), (high >> (32 - head.bits)) + 1):
+            by_bucket.setdefault(bucket, []).append((low, high))
+    found: set[int] = set()
+    for bucket, wanted in sorted(by_bucket.items()):
+        start = head.ends[bucket - 1] if bucket else 0
+        content = read((head.ends[bucket] - start) * _ENTRY_BYTES, head.bytes_before + start * _ENTRY_BYTES)
+        if crc32(content) != head.checksums[bucket]:
+            return None
+        values = array("Q", content)
+        if sys.byteorder == "big":
+            values.byteswap()
+        for low, high in wanted:
+            at = bisect_left(values, low << 32)
+            while at < len(values) and values[at] >> 32 <= high:
+                found.add(values[at] & _LOW)
+                at += 1
+    return found
 
 
 def entries_of(content: bytes) -> pl.Series:
@@ -142,33 +160,8 @@ def entries_of(content: bytes) -> pl.Series:
     return _entries(b"" if head is None else content[head.bytes_before :])
 
 
-def entries_near(path: Path, numbers: Iterable[int]) -> pl.Series | None:
-    """The entries of every bucket that would have any of some numbers; None where the file is missing or damaged.
-
-    Args:
-        path: a file on this machine that never changes.
-        numbers: of keys.
-    """
-    try:
-        head = _head_at(path)
-        if head is None:
-            return None
-        found = []
-        with path.open("rb", buffering=0) as file:
-            for bucket in sorted({number >> (32 - head.bits) for number in numbers}):
-                start = head.ends[bucket - 1] if bucket else 0
-                size = (head.ends[bucket] - start) * _ENTRY_BYTES
-                content = os.pread(file.fileno(), size, head.bytes_before + start * _ENTRY_BYTES)
-                if crc32(content) != head.checksums[bucket]:
-                    return None
-                found.append(content)
-        return _entries(b"".join(found))
-    except OSError:
-        return None
-
-
 def is_there(path: Path) -> bool:
-    """Whether a file is there, begins as it was made, and is as long: cheap, and `entries_near` finds the rest."""
+    """Whether a file is there, begins as it was made, and is as long: cheap, and `parts_at` finds the rest."""
     try:
         head = _head_at(path)
         return head is not None and path.stat().st_size == head.bytes_before + head.ends[-1] * _ENTRY_BYTES

@@ -61,16 +61,17 @@ def places(folder: Path, levels: Iterable[Level], numbers: Sequence[int]) -> dic
     Returns:
         None where a level is missing or damaged.
     """
-    import polars as pl
-
     found: dict[str, set[int]] = {}
-    sought = pl.Series(numbers, dtype=pl.UInt32)
     for level in levels:
-        entries = key_file.entries_near(folder / level.path, numbers)
-        if entries is None or not _is_of(entries, level):
+        parts = key_file.parts_at(folder / level.path, numbers)
+        if parts is None:
             return None
-        for at, parts in key_file.parts_among(entries, sought).items():
-            found.setdefault(level.of[at], set()).update(parts)
+        for each in parts:
+            at = each >> key_file.PART_BITS
+            if at >= len(level.of):
+                # Which files a level is of is told elsewhere than in it.
+                return None
+            found.setdefault(level.of[at], set()).add(each & _PART)
     return found
 
 

@@ -21,10 +21,10 @@ from aftertrace.store import key_file, key_index, parquet, run_names
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.objects import objects_of
 from aftertrace.store.schema import TABLES
-from aftertrace.store.wire_keys import KEYED, columns_of, wire_keys
+from aftertrace.store.wire_keys import KEYED, KINDS, columns_of, wire_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     import polars as pl
@@ -102,6 +102,21 @@ class _Joined:
     """Data files whose own are missing or damaged."""
 
 
+@dataclass(slots=True)
+class _Kept:
+    """A group of rows with all their columns, and their wire keys as soon as any is asked for."""
+
+    table: str
+    rows: pa.Table
+    _keys: pl.DataFrame | None = None
+
+    def with_any(self, keys: pl.DataFrame) -> pa.Table:
+        """Those that have any of some keys."""
+        if self._keys is None:
+            self._keys = _wire_keys(self.table, self.rows)
+        return _those(self.rows, self._keys, keys)
+
+
 class Reader:
     """Reads rows of one version by their keys, and keeps the groups of rows that it read last: questions about one run
     come back to them.
@@ -116,7 +131,7 @@ class Reader:
         """
         self._snapshot = snapshot
         self._indexes = dict(indexes or {})
-        self._kept: OrderedDict[tuple[str, str, int], pa.Table] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str, int], _Kept] = OrderedDict()
         self._joined: dict[str, list[_Joined]] = {}
         """By table, its lookup files, where they were read whole."""
         self._asked: tuple[pl.DataFrame, set[int]] | None = None
@@ -141,8 +156,11 @@ class Reader:
         parts = [pa.Table.from_batches([], pa.schema([schema.field(name) for name in needed]))]
         read: list[pa.Table] = []
         for (path, day), groups in self._parts_with(objects, table, self._numbers_of(keys)):
-            for rows in self._groups(table, path, day, groups, needed):
-                read.append(rows)
+            for group in self._groups(table, path, day, groups, needed):
+                if isinstance(group, _Kept):
+                    parts.append(group.with_any(keys).select(needed))
+                    continue
+                read.append(group)
                 # Of small files many at once: a query takes a while, however few rows it is about.
                 if sum(each.num_rows for each in read) >= parquet.ROW_GROUP_ROWS:
                     parts.append(_with_any(table, keys, read))
@@ -177,15 +195,15 @@ class Reader:
             # What one id leads to is read next, and all of it; a short beginning leads to much that is not.
             columns = TABLES[table].schema.names if len(beginning) >= run_names.NUMBER_CHARACTERS else run_names.COLUMNS
             for (path, day), groups in self._parts_of_runs(objects, table, between):
-                for rows in self._groups(table, path, day, groups, columns):
+                for group in self._groups(table, path, day, groups, columns):
+                    rows = group.rows if isinstance(group, _Kept) else group
                     frame = pl.DataFrame(rows.select(run_names.COLUMNS)).filter(self._snapshot.within(table))
-                    named = run_names.names(frame).filter(pl.col("run_id").str.starts_with(beginning))
-                    found.append(named.select("kind", "key"))
+                    found.append(run_names.names(frame, beginning).select("kind", "key"))
         return pl.concat(found).unique(maintain_order=True)
 
     def whole(self, table: str, path: str, day: date, columns: Sequence[str]) -> pa.Table:
         """All rows of a file. Errors as of `rows_with`."""
-        return pa.concat_tables(self._groups(table, path, day, None, columns))
+        return pa.concat_tables(self._read(table, path, day, None, columns).values())
 
     def _parts_with(
         self, objects: Objects, table: str, numbers: set[int]
@@ -246,24 +264,25 @@ class Reader:
 
     def _groups(
         self, table: str, path: str, day: date, groups: set[int] | None, columns: Sequence[str]
-    ) -> list[pa.Table]:
+    ) -> list[pa.Table | _Kept]:
         """Groups of rows of a file; all of it where it is not known which."""
-        if groups is not None and not groups:
-            return []
-        schema = TABLES[table].schema
-        kept = {group: rows for group in groups or () if (rows := self._kept.get((table, path, group))) is not None}
-        found = [rows.select(columns) for rows in kept.values()]
-        if groups is not None and len(kept) == len(groups):
-            return found
+        if groups is None:
+            return list(self._read(table, path, day, None, columns).values())
+        kept = {group: rows for group in groups if (rows := self._kept.get((table, path, group))) is not None}
+        others = sorted(groups - kept.keys())
+        read = self._read(table, path, day, others, columns) if others else {}
+        if list(columns) != TABLES[table].schema.names:
+            return [*kept.values(), *read.values()]
+        new = {group: _Kept(table, rows) for group, rows in read.items()}
+        self._keep({(table, path, group): new[group] for group in others if group in new})
+        return [*kept.values(), *new.values()]
+
+    def _read(
+        self, table: str, path: str, day: date, groups: list[int] | None, columns: Sequence[str]
+    ) -> dict[int, pa.Table]:
         try:
             with objects_of(self._snapshot.layout).open(f"{table}/{path}") as file:
-                read = parquet.read_groups(
-                    file,
-                    day,
-                    schema,
-                    columns=columns,
-                    row_groups=None if groups is None else sorted(groups - kept.keys()),
-                )
+                return parquet.read_groups(file, day, TABLES[table].schema, columns=columns, row_groups=groups)
         except ConnectionError as error:
             raise Unavailable(f"read {table}/{path}: its place cannot be reached; try again", 1.0) from error
         except (OSError, pa.ArrowException) as error:
@@ -271,11 +290,8 @@ class Reader:
                 f"read {table}/{path}: {type(error).__name__}, expected the file as it was committed; "
                 "run `aftertrace fsck`"
             ) from error
-        if groups is not None and list(columns) == schema.names:
-            self._keep({(table, path, group): rows for group, rows in read.items() if group in groups})
-        return [*found, *read.values()]
 
-    def _keep(self, groups: dict[tuple[str, str, int], pa.Table]) -> None:
+    def _keep(self, groups: dict[tuple[str, str, int], _Kept]) -> None:
         self._kept.update(groups)
         while len(self._kept) > _KEPT_GROUPS:
             self._kept.popitem(last=False)
@@ -283,11 +299,22 @@ class Reader:
 
 def _with_any(table: str, keys: pl.DataFrame, parts: Sequence[pa.Table]) -> pa.Table:
     """Of some rows those that have any of some keys."""
+    rows = pa.concat_tables(parts)
+    return _those(rows, _wire_keys(table, rows, set(keys["kind"])), keys)
+
+
+def _wire_keys(table: str, rows: pa.Table, kinds: Collection[str] = KINDS) -> pl.DataFrame:
     import polars as pl
 
-    rows = pa.concat_tables(parts)
-    of_rows = wire_keys(pl.DataFrame(rows.select(columns_of(table))), set(keys["kind"]))
-    return rows.take(of_rows.join(keys, on=["kind", "key"], how="semi")["row"].unique().sort().to_arrow())
+    return wire_keys(pl.DataFrame(rows.select(columns_of(table))), kinds)
+
+
+def _those(rows: pa.Table, of_rows: pl.DataFrame, keys: pl.DataFrame) -> pa.Table:
+    import polars as pl
+
+    # To look for few keys among many rows' is quicker so than by a join.
+    near = of_rows.filter(pl.col("key").is_in(keys["key"].implode()))
+    return rows.take(near.join(keys, on=["kind", "key"], how="semi")["row"].unique().sort().to_arrow())
 
 
 def rows_with(

@@ -22,7 +22,8 @@ NUMBER_CHARACTERS: Final = 8
 """So many hexadecimal digits of a run's id are its number in a lookup file: a range of them is a beginning of ids."""
 _REMEMBERED: Final = 8_192
 """So many runs are asked for again soon: by the events of their spans, and by what comes next of them."""
-COLUMNS: Final = (*POINTER, *OWNER, "trace_id", "run_key", "conversation_id", "turn_id")
+_NAMING: Final = ("trace_id", "run_key", "conversation_id")
+COLUMNS: Final = (*POINTER, *OWNER, *_NAMING, "turn_id")
 """What `names` reads of a row."""
 
 
@@ -100,29 +101,32 @@ def nodes(rows: pl.DataFrame) -> pl.LazyFrame:
     return told.unpivot(index="row", variable_name="of", value_name="node").drop_nulls("node")
 
 
-def names(rows: pl.DataFrame) -> pl.DataFrame:
-    """What the run of each row may be called, alone or with others.
+def names(rows: pl.DataFrame, beginning: str = "") -> pl.DataFrame:
+    """What the runs of some rows may be called, alone or with others.
 
     Args:
         rows: rows of `spans` or `events`, with `COLUMNS` at least.
+        beginning: that of the ids that are asked for, in lower-case hexadecimal digits.
 
     Returns:
-        `row` (position in `rows`), `run_id`, and `kind` and `key` of the wire key that leads to the run; each once for
-        rows that follow one another.
+        `run_id`, and `kind` and `key` of the wire key that leads to the run.
     """
     import polars as pl
 
-    told = nodes(rows).collect()
-    distinct = told.select("node").unique()
-    ids = pl.Series("run_id", [name_of(node) for node in distinct["node"]], dtype=pl.String)
+    # Rows of one run differ in where they point to, which names those alone that nothing else does.
+    is_named = pl.any_horizontal(pl.col(name).is_not_null() for name in _NAMING)
+    placeless = (pl.when(~is_named).then(name).alias(name) for name in POINTER)
+    distinct = rows.select(*OWNER, *_NAMING, "turn_id", *placeless).unique()
+    told = nodes(distinct).collect()
+    ids = {node: name_of(node) for node in told["node"].unique().to_list()}
+    called = [(node, run_id) for node, run_id in ids.items() if run_id.startswith(beginning)]
     is_run, is_trace = pl.col("of") == "run", pl.col("of").is_in(["trace", "part"])
     is_threaded = pl.col("conversation_id").is_not_null()
     place = pl.when(is_threaded).then(pl.lit("conversation")).otherwise(pl.lit("record"))
     return (
-        told.join(distinct.with_columns(ids), on="node", how="inner")
-        .join(rows.select(COLUMNS).with_row_index("row"), on="row", how="inner")
+        told.join(pl.DataFrame(called, {"node": pl.String, "run_id": pl.String}, orient="row"), on="node", how="inner")
+        .join(distinct.with_row_index("row"), on="row", how="inner")
         .select(
-            "row",
             "run_id",
             kind=pl.when(is_run).then(pl.lit("run")).when(is_trace).then(pl.lit("trace")).otherwise(place),
             key=pl.when(is_run)

@@ -15,6 +15,7 @@ traces are followed at once, and after some more the whole store is read.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,14 +41,20 @@ ROUNDS_AT_MOST: Final = 8
 """When they were analysed so often, and more keys were found each time, all records of the store are read."""
 
 _HEXADECIMAL: Final = re.compile("[0-9a-f]{1,16}")
+_NO_ROWS: Final = {"spans": pl.DataFrame(schema=SPANS), "events": pl.DataFrame(schema=EVENTS)}
 _POINTER: Final = ("receiver", "seq", "index")
 _RECORD: Final = {"spans": _POINTER, "events": (*_POINTER, "ordinal")}
 _LEADING: Final = ("trace", "link", "conversation", "run", "record")
 """Kinds of keys that lead to more records of a run."""
 _OF_LINKS: Final = ("trace", "link")
 """Kinds of keys by which a trace is found, and what links to it."""
+_TURNED: Final = dict(zip(_OF_LINKS, reversed(_OF_LINKS), strict=True))
 _OF_ONE_SENDER: Final = ("conversation", "run")
 """Kinds of keys that two sources may both use."""
+
+
+_Key = tuple[str, str, str | None]
+"""A kind of wire key, the key, and the source that it is of; None: of any. Few at a time, so no frame of them."""
 
 
 @dataclass(slots=True)
@@ -55,48 +62,79 @@ class _Gathered:
     """Rows that were found so far, and what was looked for."""
 
     found: Found
-    rows: dict[str, pl.DataFrame] = field(
-        default_factory=lambda: {"spans": pl.DataFrame(schema=SPANS), "events": pl.DataFrame(schema=EVENTS)}
-    )
-    asked: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SOUGHT))
+    rows: dict[str, pl.DataFrame] = field(default_factory=_NO_ROWS.copy)
+    _asked: set[_Key] = field(default_factory=set)
+    _keyed: dict[str, tuple[int, _Keyed]] = field(default_factory=dict)
 
     @property
     def height(self) -> int:
         """How many rows there are; none is ever taken away."""
         return sum(rows.height for rows in self.rows.values())
 
-    def ask(self, keys: pl.DataFrame) -> None:
-        """Find the rows with keys (columns as in `SOUGHT`) that were not asked for yet."""
-        new = _unlike(keys, self.asked)
-        if not new.height:
+    def ask(self, keys: set[_Key]) -> None:
+        """Find the rows with keys that were not asked for yet."""
+        new = _unlike(keys, self._asked)
+        if not new:
             return
-        self.asked = pl.concat([self.asked, new])
-        wanted = new.select("kind", "key").unique()
+        self._asked |= new
+        wanted = pl.DataFrame(sorted({each[:2] for each in new}), schema=KEYS, orient="row")
         for table in self.rows:
             rows = self.found.by(table, wanted, None)
-            owners = rows.with_row_index("row").select("row", of="source")
-            hits = (
-                wire_keys(rows, set(new["kind"]))
-                .join(new, on=["kind", "key"], how="inner")
-                .join(owners, on="row", how="inner")
-                .filter(pl.col("source").is_null() | (pl.col("source") == pl.col("of")).fill_null(value=False))
-            )
-            self.add(table, rows[hits["row"].unique().sort()])
+            is_of_any = all(source is None for _, _, source in new)
+            self.add(table, rows if is_of_any else rows[_keyed(rows).rows_with(new)])
 
-    def ask_traces(self, rows: pl.DataFrame) -> None:
-        """Find the whole traces of some rows."""
-        self.ask(rows.select(kind=pl.lit("trace"), key="trace_id", source=pl.lit(None, pl.String)))
+    def ask_traces(self, trace_ids: pl.Series) -> None:
+        """Find whole traces."""
+        self.ask({("trace", trace_id, None) for trace_id in trace_ids.unique().drop_nulls()})
 
     def add(self, table: str, rows: pl.DataFrame) -> None:
         """Rows, each once."""
+        if not rows.height:
+            return
         before = self.rows[table]
         new = rows.select(before.columns).join(before, on=_RECORD[table], how="anti", maintain_order="left")
+        if not new.height:
+            return
         once = new.select(_RECORD[table]).with_row_index("row").unique(_RECORD[table], keep="first")["row"]
         self.rows[table] = pl.concat([before, new if once.len() == new.height else new[once.sort()]])
+
+    def near(self, table: str, core: set[_Key]) -> list[int]:
+        """Which rows of a table have a key of the core."""
+        rows = self.rows[table]
+        height, keyed = self._keyed.get(table, (-1, None))
+        if keyed is None or height != rows.height:
+            keyed = _keyed(rows)
+            self._keyed[table] = rows.height, keyed
+        return keyed.rows_with(core)
 
     def tables(self) -> Tables:
         """What the analyzer reads."""
         return Tables(self.rows["spans"].lazy(), self.rows["events"].lazy())
+
+
+@dataclass(frozen=True, slots=True)
+class _Keyed:
+    """By kind and key, the rows that have it, of each source."""
+
+    rows: dict[tuple[str, str], list[tuple[str | None, list[int]]]]
+
+    def rows_with(self, keys: set[_Key]) -> list[int]:
+        """The rows that have any of some keys, in order."""
+        found: set[int] = set()
+        for kind, key, source in keys:
+            for of, rows in self.rows.get((kind, key), ()):
+                if source is None or source == of:
+                    found.update(rows)
+        return sorted(found)
+
+
+def _keyed(rows: pl.DataFrame) -> _Keyed:
+    keys = wire_keys(rows, _LEADING)
+    of_keys = keys.with_columns(source=rows["source"].gather(keys["row"])).group_by("kind", "key", "source").agg("row")
+    found: dict[tuple[str, str], list[tuple[str | None, list[int]]]] = {}
+    for kind, key, source, having in of_keys.iter_rows():
+        found.setdefault((kind, key), []).append((source, having))
+    return _Keyed(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +179,10 @@ def connected(found: Found, wanted: Sought) -> Connected:
     Raises:
         Corrupt: a stored file is damaged or missing.
     """
-    core = pl.concat([wanted.keys, wanted.leads]).select("kind", "key", source=pl.lit(None, pl.String)).unique()
+    core: set[_Key] = {(kind, key, None) for keys in (wanted.keys, wanted.leads) for kind, key in keys.iter_rows()}
     gathered = _Gathered(found)
     gathered.ask(core)
-    core = pl.concat([core, _unlike(_certain(gathered.rows), core)])
+    core |= _unlike(_certain(gathered.rows), core)
     told: Connected | None = None
     height = 0
     for rounds in range(1, ROUNDS_AT_MOST + 1):
@@ -156,54 +194,47 @@ def connected(found: Found, wanted: Sought) -> Connected:
         height = gathered.height
         identified = identify(gathered.tables())
         meant = _meant(identified, wanted)
-        told = Connected(identified, meant["run_id"], gathered.tables())
-        more = _unlike(
-            keys_of(
-                identified.spans.join(meant, on="run_id", how="semi"),
-                identified.events.join(meant, on="run_id", how="semi"),
-            ),
-            core,
-        )
-        if not more.height:
+        told = Connected(identified, meant, gathered.tables())
+        is_meant = pl.col("run_id").is_in(meant.implode())
+        own = keys_of(identified.spans.filter(is_meant), identified.events.filter(is_meant))
+        more = _unlike(set(own.iter_rows()), core)
+        if not more:
             return told
-        core = pl.concat([core, more])
+        core |= more
         if rounds == LINKS_AFTER:
-            core = pl.concat([core, _unlike(_linked(found, core), core)])
+            core |= _unlike(_linked(found, core), core)
     everything = Tables(found.all("spans"), found.all("events"))
     identified = identify(everything)
-    return Connected(identified, _meant(identified, wanted)["run_id"], everything)
+    return Connected(identified, _meant(identified, wanted), everything)
 
 
-def _linked(found: Found, core: pl.DataFrame) -> pl.DataFrame:
-    """The keys of the traces that links join with those of the core; columns as in `SOUGHT`."""
-    traces = sorted(linked(found, core.filter(pl.col("kind") == "trace")["key"]))
-    keys = {kind: pl.DataFrame({"kind": kind, "key": traces, "source": None}, schema=SOUGHT) for kind in _OF_LINKS}
-    return pl.concat(keys.values())
+def _linked(found: Found, core: set[_Key]) -> set[_Key]:
+    """The keys of the traces that links join with those of the core."""
+    traces = linked(found, (key for kind, key, _ in core if kind == "trace"))
+    return {(kind, trace, None) for kind in _OF_LINKS for trace in traces}
 
 
-def _certain(rows: dict[str, pl.DataFrame]) -> pl.DataFrame:
+def _certain(rows: dict[str, pl.DataFrame]) -> set[_Key]:
     """The keys of the rows that the seeds led to, where all of one conversation at most: those are of the runs that
     are meant, before anything is known of runs.
     """
-    conversations = pl.concat([frame.select("conversation_id") for frame in rows.values()]).drop_nulls().unique()
-    return keys_of(rows["spans"], rows["events"]) if conversations.height <= 1 else pl.DataFrame(schema=SOUGHT)
+    conversations = pl.concat([frame["conversation_id"] for frame in rows.values()]).drop_nulls()
+    return set(keys_of(rows["spans"], rows["events"]).iter_rows()) if conversations.n_unique() <= 1 else set()
 
 
-def _gather_beside(gathered: _Gathered, core: pl.DataFrame) -> None:
+def _gather_beside(gathered: _Gathered, core: set[_Key]) -> None:
     """Make the traces whole that the core passes through, and add what tells of the same calls and requests."""
-    for rows in gathered.rows.values():
-        gathered.ask_traces(rows[_near(rows, core)])
-    near = {table: _near(rows, core) for table, rows in gathered.rows.items()}
-    traces = pl.concat([rows[near[table]].select("trace_id") for table, rows in gathered.rows.items()])
-    traces = traces.drop_nulls().unique()
+    gathered.ask_traces(_traces_near(gathered, core))
+    traces = _traces_near(gathered, core)
     events = gathered.rows["events"]
-    untold = _of_traces(events, traces, pl.col("conversation_id").is_null())
-    mattering = events[pl.concat([near["events"], untold]).unique(maintain_order=True)]
+    is_untold = events["trace_id"].is_in(traces) & events["conversation_id"].is_null()
+    near = gathered.near("events", core)
+    mattering = events[list(dict.fromkeys([*near, *is_untold.arg_true()]))]
     elsewhere = neighbours.by_ids(gathered.found, mattering, events)
     _gather_places(gathered, elsewhere)
     # What another sender tells there of the same calls may be a copy of a run that lies in yet another place.
-    events, passed = gathered.rows["events"], pl.concat([traces, elsewhere.select("trace_id")]).unique()
-    beside = events[_of_traces(events, passed, neighbours.IS_COPY)]
+    events, passed = gathered.rows["events"], pl.concat([traces, elsewhere["trace_id"].drop_nulls()])
+    beside = events.filter(neighbours.IS_COPY & pl.col("trace_id").is_in(passed.implode()))
     if beside.height:
         loose = elsewhere.filter(pl.col("trace_id").is_null())
         mattering = pl.concat([mattering, beside, loose]).unique(_RECORD["events"], maintain_order=True)
@@ -212,68 +243,75 @@ def _gather_beside(gathered: _Gathered, core: pl.DataFrame) -> None:
         gathered.add(table, retelling)
 
 
-def _of_traces(rows: pl.DataFrame, traces: pl.DataFrame, which: pl.Expr) -> pl.Series:
-    """Which rows of some traces are such ones."""
-    of = rows.lazy().with_row_index("row").filter(which).select("row", "trace_id")
-    return of.join(traces.lazy(), on="trace_id", how="semi", maintain_order="left").collect()["row"]
+def _traces_near(gathered: _Gathered, core: set[_Key]) -> pl.Series:
+    """The traces of the rows that have a key of the core."""
+    of_tables = (rows["trace_id"].gather(gathered.near(table, core)) for table, rows in gathered.rows.items())
+    return pl.concat(list(of_tables)).drop_nulls().unique()
 
 
 def _gather_places(gathered: _Gathered, beside: pl.DataFrame) -> None:
     """Add events, and the whole traces of those that lie in one."""
-    gathered.ask_traces(beside)
+    gathered.ask_traces(beside["trace_id"])
     gathered.add("events", beside.filter(pl.col("trace_id").is_null()))
 
 
-def _near(rows: pl.DataFrame, core: pl.DataFrame) -> pl.Series:
-    """Which rows have a key of the core."""
-    keys = wire_keys(rows, set(core["kind"])).join(core, on=["kind", "key"], how="inner")
-    owners = rows.with_row_index("row").select("row", of="source")
-    is_own = pl.col("source").is_null() | (pl.col("source") == pl.col("of")).fill_null(value=False)
-    return keys.join(owners, on="row", how="inner").filter(is_own)["row"].unique().sort()
-
-
-def _meant(identified: Identified, wanted: Sought) -> pl.DataFrame:
+def _meant(identified: Identified, wanted: Sought) -> pl.Series:
     """`run_id` of the runs that were asked for, and of those that set them to work, up to the first."""
-    runs, led = _with_any(identified, wanted.keys), _with_any(identified, wanted.leads)
-    called = led.filter(pl.col("run_id").str.starts_with(wanted.beginning or ""))
-    runs = pl.concat([runs, called]).unique() if runs.height or called.height else led
-    above = _set_to_work(identified)
-    while True:
-        more = (
-            above.join(runs, on="run_id", how="semi").select(run_id="by").unique().join(runs, on="run_id", how="anti")
-        )
-        if not more.height:
-            return runs
-        runs = pl.concat([runs, more])
+    of_keys, of_leads = _with_any(identified, wanted.keys, wanted.leads)
+    beginning = wanted.beginning or ""
+    runs = of_keys | {run_id for run_id in of_leads if run_id.startswith(beginning)} or of_leads
+    above: dict[str, set[str]] = {}
+    for run_id, by in _set_to_work(identified).iter_rows():
+        above.setdefault(run_id, set()).add(by)
+    more = runs
+    while more:
+        more = {by for run_id in more for by in above.get(run_id, ())} - runs
+        runs |= more
+    return pl.Series("run_id", sorted(runs), dtype=pl.String)
 
 
-def _with_any(identified: Identified, keys: pl.DataFrame) -> pl.DataFrame:
-    """`run_id` of the runs with a record that has any of some keys."""
-    frames = (identified.spans, identified.events)
-    hits = [
-        frame[wire_keys(frame, set(keys["kind"])).join(keys, on=["kind", "key"], how="semi")["row"].unique().sort()]
-        for frame in frames
-    ]
-    return pl.concat([frame.select("run_id") for frame in hits]).unique()
+def _with_any(identified: Identified, *of: pl.DataFrame) -> list[set[str]]:
+    """`run_id` of the runs with a record that has any of some keys, for each of several frames of keys."""
+    kinds = {kind for keys in of for kind in keys["kind"].unique()}
+    having = pl.concat(
+        [
+            keys.with_columns(run_id=frame["run_id"].gather(keys["row"]))
+            for frame in (identified.spans, identified.events)
+            for keys in (wire_keys(frame, kinds),)
+        ]
+    )
+    return [set(having.join(keys, on=["kind", "key"], how="semi")["run_id"].unique()) for keys in of]
 
 
 def _set_to_work(identified: Identified) -> pl.DataFrame:
     """`run_id`, `by`: runs, and those that their records lie in or that they say have started them."""
+    found = [*_nested(identified), *_named(identified)]
+    both = pl.concat([pl.DataFrame(schema={"run_id": pl.String, "by": pl.String}), *found])
+    return both.filter(pl.col("run_id") != pl.col("by")).unique()
+
+
+def _nested(identified: Identified) -> Iterator[pl.DataFrame]:
     spans = identified.spans.select("trace_id", "span_id", "parent_span_id", "run_id")
     events = identified.events.select("trace_id", "span_id", "run_id")
     # Within a run nothing is set to work.
     of_runs = pl.concat([frame.select("trace_id", "run_id") for frame in (spans, events)]).drop_nulls().unique()
+    if of_runs["trace_id"].n_unique() == of_runs.height:
+        return
     several = of_runs.group_by("trace_id").len().filter(pl.col("len") > 1)
     spans, events = (frame.join(several, on="trace_id", how="semi") for frame in (spans, events))
     above = spans.select("trace_id", "span_id", by="run_id").drop_nulls().unique()
     under = spans.select("trace_id", "run_id", span_id="parent_span_id")
     nested = pl.concat([under, events.select(under.columns)]).join(above, on=["trace_id", "span_id"], how="inner")
-    named = (
-        identified.events.filter(_NAMES_PARENT).select("run_id", "source", run_key=_PARENT_RUN).drop_nulls("run_key")
-    )
+    yield nested.select("run_id", "by")
+
+
+def _named(identified: Identified) -> Iterator[pl.DataFrame]:
+    naming = identified.events.filter(_NAMES_PARENT)
+    if not naming.height:
+        return
+    named = naming.select("run_id", "source", run_key=_PARENT_RUN).drop_nulls("run_key").unique()
     of_key = identified.events.select("source", "run_key", by="run_id").drop_nulls().unique()
-    told = named.unique().join(of_key, on=["source", "run_key"], how="inner").select("run_id", "by")
-    return pl.concat([nested.select("run_id", "by"), told]).filter(pl.col("run_id") != pl.col("by")).unique()
+    yield named.join(of_key, on=["source", "run_key"], how="inner").select("run_id", "by")
 
 
 _NAMES_PARENT: Final = pl.col("attributes").str.contains('"run_parent_id":', literal=True)
@@ -291,24 +329,21 @@ def keys_of(spans: pl.DataFrame, events: pl.DataFrame, *of: str) -> pl.DataFrame
     Returns:
         `of`, and columns as in `SOUGHT`; each row once.
     """
-    nobody, names = pl.lit(None, pl.String).alias("source"), [*of, *SOUGHT]
+    names = [*of, *SOUGHT]
+    nobody = pl.lit(None, pl.String)
     keys = []
     for rows in (spans, events):
         told = _telling(rows, of)
-        of_rows = wire_keys(told, _LEADING).join(
-            told.with_row_index("row").select("row", "source", *of), on="row", how="inner"
-        )
-        traces = of_rows.filter(pl.col("kind") == "trace")
-        keys += [
-            of_rows.filter(pl.col("kind").is_in(_OF_ONE_SENDER)).select(names),
-            of_rows.filter(pl.col("kind") == "record").with_columns(nobody).select(names),
-            traces.with_columns(nobody).select(names),
-            # What links to its traces, and what they link to.
-            traces.with_columns(nobody, kind=pl.lit("link")).select(names),
-            of_rows.filter(pl.col("kind") == "link").with_columns(nobody, kind=pl.lit("trace")).select(names),
-        ]
-    keys.append(events.filter(_NAMES_PARENT).select(*of, kind=pl.lit("run"), key=_PARENT_RUN, source="source"))
-    return pl.concat(keys).drop_nulls(["kind", "key"]).unique()
+        at = wire_keys(told, _LEADING)
+        of_rows = at.with_columns(told[name].gather(at["row"]) for name in (*of, "source"))
+        of_sender = of_rows.filter(pl.col("kind").is_in(_OF_ONE_SENDER))
+        of_any = of_rows.filter(~pl.col("kind").is_in(_OF_ONE_SENDER)).with_columns(source=nobody)
+        # What links to its traces, and what they link to.
+        linking = of_any.filter(pl.col("kind") != "record").with_columns(kind=pl.col("kind").replace(_TURNED))
+        keys += [frame.select(names) for frame in (of_sender, of_any.filter(pl.col("kind") != "link"), linking)]
+    if (naming := events.filter(_NAMES_PARENT)).height:
+        keys.append(naming.select(*of, kind=pl.lit("run"), key=_PARENT_RUN, source="source").drop_nulls("key"))
+    return pl.concat(keys).unique()
 
 
 def _telling(rows: pl.DataFrame, of: tuple[str, ...]) -> pl.DataFrame:
@@ -319,12 +354,6 @@ def _telling(rows: pl.DataFrame, of: tuple[str, ...]) -> pl.DataFrame:
     return rows.select("source", *of, *ids, *pointer).unique()
 
 
-def _unlike(keys: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """Keys that are not among the known, each once; a key of any source stands for that of each."""
-    anybody = known.filter(pl.col("source").is_null())
-    return (
-        keys.drop_nulls(["kind", "key"])
-        .unique()
-        .join(anybody, on=["kind", "key"], how="anti")
-        .join(known, on=SOUGHT.names(), how="anti", nulls_equal=True)
-    )
+def _unlike(keys: set[_Key], known: set[_Key]) -> set[_Key]:
+    """Keys that are not among the known; a key of any source stands for that of each."""
+    return {each for each in keys if each not in known and (*each[:2], None) not in known}

@@ -61,7 +61,6 @@ def in_frames(tables: Tables) -> Found:
         return rows if columns is None else rows.select(columns)
 
     def of_runs(beginning: str) -> pl.DataFrame:
-        named = pl.concat([names(frame) for frame in frames.values()])
-        return named.filter(pl.col("run_id").str.starts_with(beginning)).select("kind", "key").unique()
+        return pl.concat([names(frame, beginning).select("kind", "key") for frame in frames.values()]).unique()
 
     return Found(by, lambda table: frames[table].lazy(), of_runs)

@@ -92,7 +92,7 @@ def identify(tables: Tables) -> Identified:
     conversations = _trace_conversations(spans, events, strange)
     conversations = pl.concat([conversations, _continued(events, conversations)])
     spans, events = (_with_thread(frame, conversations, strange) for frame in (spans, events))
-    events = in_turns(events.sort(*EVENT_ORDER), spans)
+    events = in_turns(events, spans)
     keyed = pl.concat([_keys(spans), _keys(events)]).unique()
     edges = pl.concat([keyed.select("first", "second").drop_nulls(), _links(spans), _resumed(events)]).unique()
     nodes = pl.concat([keyed.select(node="first"), keyed.select(node="second")]).drop_nulls().unique().sort("node")
@@ -108,6 +108,8 @@ def identify(tables: Tables) -> Identified:
 def _with_above(spans: pl.DataFrame, column: str) -> pl.DataFrame:
     """A span that does not tell its agent, or its conversation, has that of the nearest one above it that does."""
     for _ in range(LEVELS_ABOVE):
+        if not spans[column].null_count():
+            break
         above = _told(spans, column).rename({"span_id": "parent_span_id"})
         wanting = spans.filter(pl.col(column).is_null())
         if not wanting.join(above, on=["trace_id", "parent_span_id"], how="semi").height:
@@ -122,6 +124,8 @@ def _with_above(spans: pl.DataFrame, column: str) -> pl.DataFrame:
 
 def _with_span(events: pl.DataFrame, spans: pl.DataFrame, column: str) -> pl.DataFrame:
     """An event that does not tell its agent, or its conversation, has that of its span."""
+    if not events[column].null_count():
+        return events
     return (
         events.join(_told(spans, column), on=["trace_id", "span_id"], how="left")
         .with_columns(pl.coalesce(column, "told").alias(column))

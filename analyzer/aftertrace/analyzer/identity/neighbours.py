@@ -45,6 +45,8 @@ def by_ids(found: Found, events: pl.DataFrame, read: pl.DataFrame) -> pl.DataFra
         return events.clear()
     theirs = places(found.by("events", keys, NARROW)).join(ours.select(OF).unique(), on=OF, how="semi")
     theirs = theirs.join(ours, on=[*OF, "place"], how="anti")
+    if not theirs.height:
+        return events.clear()
     # A call goes on, or is told again, within a day, unless nothing else can have its id.
     ends = ours.group_by(OF).agg(of_from_ns=pl.col("from_ns").min(), of_to_ns=pl.col("to_ns").max())
     gap_ns = pl.max_horizontal(pl.col("from_ns") - pl.col("of_to_ns"), pl.col("of_from_ns") - pl.col("to_ns"))
@@ -70,6 +72,8 @@ def enclosing(found: Found, events: pl.DataFrame) -> pl.DataFrame:
     Nothing but source, tool and time leads there: the runs of a day are read.
     """
     told = events.filter(IS_COPY & pl.col("tool_name").is_not_null()).with_columns(tail=_TAIL)
+    if not told.height:
+        return events.clear()
     known = events.filter(_RAN & ~IS_COPY).with_columns(tail=_TAIL)
     told = told.join(known, on=["trace_id", "tail"], how="anti").drop_nulls("time_ns")
     if not told.height:
@@ -119,6 +123,8 @@ def _last_before(told: pl.DataFrame, ran: pl.DataFrame) -> pl.DataFrame:
 
 def retelling(found: Found, rows: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """Rows of records that the flags of some rows name, and that are not among them."""
+    if all(frame["flags"].null_count() == frame.height for frame in rows.values()):
+        return {}
     place = pl.concat_str(_POINTER, separator="/")
     here = pl.concat([frame.select(place=place) for frame in rows.values()])
     named = pl.concat(

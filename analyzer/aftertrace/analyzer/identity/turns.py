@@ -29,7 +29,7 @@ def in_turns(events: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
         )
         .join(turns, on=["thread", "part"], how="anti")
         .join(turns, on="thread", how="semi")
-        .sort("time_ns", "row")
+        .sort("time_ns")
     )
     if not strays.height:
         return events

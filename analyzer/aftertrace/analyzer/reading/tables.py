@@ -22,6 +22,10 @@ EVIDENCE: Final = pl.Schema(schema.EVIDENCE)
 RESOURCES: Final = pl.Schema(schema.RESOURCES)
 
 
+_NO_EVIDENCE: Final = pl.LazyFrame(schema=EVIDENCE)
+_NO_RESOURCES: Final = pl.LazyFrame(schema=RESOURCES)
+
+
 @dataclass(frozen=True, slots=True)
 class Noted:
     """What is told of losses beside the tables."""
@@ -46,11 +50,11 @@ class Tables:
     """Columns of `store.schema.SPANS`."""
     events: pl.LazyFrame
     """Columns of `store.schema.EVENTS`."""
-    evidence: pl.LazyFrame = field(default_factory=lambda: pl.LazyFrame(schema=EVIDENCE))
+    evidence: pl.LazyFrame = field(default_factory=lambda: _NO_EVIDENCE)
     """Columns of `store.schema.EVIDENCE`; for losses, and for which resource sent a record."""
     noted: Callable[[], Noted] = Noted
     """Reads what was noted: for losses alone."""
-    resources: pl.LazyFrame = field(default_factory=lambda: pl.LazyFrame(schema=RESOURCES))
+    resources: pl.LazyFrame = field(default_factory=lambda: _NO_RESOURCES)
     """Columns of `store.schema.RESOURCES`: what sent something, whenever it was seen first."""
     shown: Callable[[str], str] | None = None
     """A text with how large contents begin that it refers to; None where none are kept apart."""
