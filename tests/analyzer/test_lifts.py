@@ -61,19 +61,19 @@ def telling_of(rows: Iterable[tuple[int, bool, str, str | None]]) -> tuple[Telli
 
 def looked(telling: Telling, sides: Sequence[pl.DataFrame]) -> Lifts:
     """What is told of sides whose rows are looked at some after others, none of a run in two of them."""
-    parts = [
-        Telling(
-            telling.values.join(each, on="row", how="semi"),
-            telling.keys,
-            telling.known.join(each, on="row", how="semi"),
-        )
-        for each in sides
-    ]
-    often = common_added(common(part, each) for part, each in zip(parts, sides, strict=True))
+    parts = [Telling(_numbered(telling.values, each), telling.keys, _numbered(telling.known, each)) for each in sides]
+    sides = [each.drop("row").with_row_index("row") for each in sides]
+    often = common_added(one for part, each in zip(parts, sides, strict=True) for one in common([part], each))
     enough = often.filter(is_enough())["mark"]
     sums = added(summed([among(part, enough)], each) for part, each in zip(parts, sides, strict=True))
     sizes = dict(pl.concat(sides).group_by("is_chosen").agg(pl.len()).iter_rows())
     return lifts(sums, sizes, ("first", "second"), often.height - enough.len())
+
+
+def _numbered(told: pl.DataFrame, side: pl.DataFrame) -> pl.DataFrame:
+    """What the rows of a side alone tell, each by its position there."""
+    at = side.select("row").with_row_index("at")
+    return told.join(at, on="row").with_columns(row="at").drop("at")
 
 
 def told(found: Lifts, *columns: str) -> list[tuple[Any, ...]]:

@@ -160,10 +160,12 @@ class Told:
         is_list = told.schema["value"] == pl.List
         each = told.explode("value", empty_as_null=False, keep_nulls=True) if is_list else told
         each = _scoped(each, name).with_columns(pl.col("value").cast(pl.String))
-        keys = each.select("scope", "within", "value").unique().with_row_index("key")
-        numbered = each.join(keys, on=["scope", "within", "value"], nulls_equal=True).select("row", "key")
+        # The scope is told by these.
+        differing = ["within", "value"] if name == "configuration" else ["value"]
+        keys = each.select("scope", "within", "value").unique(differing).with_row_index("key")
+        numbered = each.join(keys, on=differing, nulls_equal=True).select("row", "key")
         return Telling(
-            numbered.unique().cast(TOLD),
+            (numbered.unique() if is_list else numbered).cast(TOLD),
             keys.with_columns(attribute=pl.lit(name), argument=pl.lit(None)).select(KEYS.names()).cast(KEYS),
             _scoped(told, name).select(KNOWN.names()).cast(KNOWN),
         )

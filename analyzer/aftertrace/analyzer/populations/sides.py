@@ -101,7 +101,7 @@ def overview(analysis: Analysis, choice: Choice) -> Overview:
         telling = told_of(share, choice.of, each.rows, count_untold=choice.count_untold)
         for name, tells in telling.sides().items():
             told.setdefault(name, set()).update(tells)
-        often += [common(one, each.rows) for one in telling.tellings(left_out(choice))]
+        often += common(telling.tellings(left_out(choice)), each.rows)
         if sum(frame.height for frame in often[1:]) > max(_ROWS_TOGETHER, often[0].height):
             often = [common_added(often)]
         if choice.of == "calls":
@@ -120,22 +120,30 @@ def sums(analysis: Analysis, choice: Choice, seen: Overview) -> tuple[Sums, tupl
         choice: which are held against which.
         seen: what the first look told.
     """
-    told, of_arguments, targets, not_looked_at = NO_SUMS, NO_SUMS, pl.DataFrame(schema=_TARGETS), 0
+    told, of_arguments = [NO_SUMS], [NO_SUMS]
+    targets, not_looked_at = pl.DataFrame(schema=_TARGETS), 0
     for share in analysis.shares():
         rows = _sides(share, choice).rows
-        told = added([told, summed(_tellings(share, choice, seen, rows), rows)])
+        told = _together([*told, summed(_tellings(share, choice, seen, rows), rows)])
         if choice.of == "calls":
             arguments = arguments_of(rows, seen.upto)
             targets = pl.concat([targets, arguments.target_tools()]).unique()
             not_looked_at += arguments.left_out
-            of_arguments = added([of_arguments, summed(arguments.tellings(left_out(choice)), rows)])
-    of_arguments = of_several_tools(of_arguments, targets)
+            of_arguments = _together([*of_arguments, summed(arguments.tellings(left_out(choice)), rows)])
+    arguments_told = of_several_tools(added(of_arguments), targets)
     untold = [name for name, sides in seen.told.items() if len(sides) < 2]
     if choice.of == "calls":
-        sides = of_arguments.values.group_by("attribute").agg(pl.col("chosen_of", "others_of").sum())
+        sides = arguments_told.values.group_by("attribute").agg(pl.col("chosen_of", "others_of").sum())
         both = sides.filter((pl.col("chosen_of") > 0) & (pl.col("others_of") > 0))["attribute"].to_list()
         untold += [name for name in ARGUMENT_ATTRIBUTES if name not in both]
-    return added([told, of_arguments]), tuple(untold), not_looked_at
+    return added([*told, arguments_told]), tuple(untold), not_looked_at
+
+
+def _together(some: list[Sums]) -> list[Sums]:
+    """Sums that are to be added, the first of them of all before, as soon as the others are as much as that."""
+    if sum(each.values.height for each in some[1:]) <= max(_ROWS_TOGETHER, some[0].values.height):
+        return some
+    return [added(some)]
 
 
 _TARGETS: Final = pl.Schema({"value": pl.String(), "tool": pl.String()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +21,8 @@ KEYS: Final = pl.Schema({"key": pl.UInt32(), "scope": pl.String(), **dict.fromke
 KNOWN: Final = pl.Schema({"row": pl.UInt32(), "scope": pl.String()})
 """One row per row and scope that it tells."""
 SIDES: Final = pl.Schema({"row": pl.UInt32(), "id": pl.String(), "run_id": pl.String(), "is_chosen": pl.Boolean()})
-"""One row per row that is compared, by its number, and what it is known by; rows of one run hang together."""
+"""One row per row that is compared, by its number, which is its position, and what it is known by; rows of one run
+hang together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,22 @@ def is_enough() -> pl.Expr:
     return (pl.col("rows") >= FEWEST_ROWS) & (pl.col("runs") >= FEWEST_RUNS)
 
 
-def common(telling: Telling, sides: pl.DataFrame) -> pl.DataFrame:
-    """How common each value is, columns as in `COMMON`."""
-    seen = telling.values.join(sides.select("row", "run_id"), on="row").group_by("key")
-    often = seen.agg(pl.len().alias("rows"), pl.col("run_id").n_unique().alias("runs"))
-    return (
-        telling.keys.select("key", mark=_mark())
-        .join(often, on="key")
-        .select(pl.col(name).cast(kind) for name, kind in COMMON.items())
-    )
+def common(tellings: Iterable[Telling], sides: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """How common each value is that some rows tell, columns as in `COMMON`; parameters as of `summed`."""
+    runs = _runs(sides)
+    for telling in tellings:
+        seen = telling.values.select("key", run_id=runs.gather(telling.values["row"])).group_by("key")
+        often = seen.agg(pl.len().alias("rows"), pl.col("run_id").n_unique().alias("runs"))
+        yield (
+            telling.keys.select("key", mark=_mark())
+            .join(often, on="key")
+            .select(pl.col(name).cast(kind) for name, kind in COMMON.items())
+        )
+
+
+def _runs(sides: pl.DataFrame) -> pl.Series:
+    """The run of each row, in the order of their ids: to compare numbers is quicker than to compare texts."""
+    return sides["run_id"].cast(pl.Enum(sides["run_id"].unique().sort()))
 
 
 def common_added(some: Iterable[pl.DataFrame]) -> pl.DataFrame:
@@ -110,17 +118,17 @@ def summed(tellings: Iterable[Telling], sides: pl.DataFrame) -> Sums:
         tellings: what they tell; those that count among the same rows name the same scopes.
         sides: columns as in `SIDES`.
     """
-    each = [NO_SUMS, *(_summed(telling, sides) for telling in tellings)]
+    rows = sides.select(
+        "is_chosen", run_id=_runs(sides), first_mark=pl.col("id").hash(1), second_mark=pl.col("id").hash(2)
+    )
+    each = [NO_SUMS, *(_summed(telling, rows) for telling in tellings)]
     return Sums(pl.concat(one.values for one in each), pl.concat(one.scopes for one in each).unique("scope"))
 
 
-def _summed(telling: Telling, sides: pl.DataFrame) -> Sums:
+def _summed(telling: Telling, rows: pl.DataFrame) -> Sums:
     t, o = pl.col("t"), pl.col("o")
-    sides = sides.select(
-        "row", "run_id", "is_chosen", first_mark=pl.col("id").hash(1), second_mark=pl.col("id").hash(2)
-    )
-    seen = telling.values.join(sides, on="row")
-    known = telling.known.join(sides.select("row", "run_id", "is_chosen"), on="row")
+    seen = telling.values.with_columns(rows[telling.values["row"]])
+    known = telling.known.with_columns(rows.select("run_id", "is_chosen")[telling.known["row"]])
     totals = known.group_by("scope", "is_chosen", "run_id").agg(pl.len().cast(pl.Int64).alias("t"))
     scopes = totals.group_by("scope", "is_chosen").agg(
         pl.len().alias("runs"), t.sum().alias("total"), (t * t).sum().alias("total_total")
