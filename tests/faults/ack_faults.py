@@ -6,7 +6,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Final
 
-from faults.disk import KILL, TEAR, Fault, calls, variables
+from faults.disk import KILL, TEAR, Fault, Met, calls, variables
 from faults.found import compare
 from faults.kill import spans
 from faults.load import Grpc, Http, NoAnswer
@@ -53,10 +53,10 @@ def acked_calls(before: Path | None, forks: Forks, scratch: Path) -> list[Call]:
     assert deliver(serve) == set(REQUESTS)
     assert serve.end().code == 0
     shutil.rmtree(data)
-    return calls(log)
+    return calls(log, data)
 
 
-def judge(before: Path | None, fault: Fault, forks: Forks, scratch: Path) -> list[str]:
+def judge(before: Path | None, fault: Fault, forks: Forks, scratch: Path) -> Met:
     """Meet a fault in `serve`, start again without it, store everything, and say what is wrong then."""
     data, once = scratch / "data", scratch / "fault.came"
     once.unlink(missing_ok=True)
@@ -66,14 +66,16 @@ def judge(before: Path | None, fault: Fault, forks: Forks, scratch: Path) -> lis
     acknowledged = deliver(serve)
     goes_on = serve.ended() is None
     struck = serve.end()
-    wrong = [] if once.exists() else ["the fault did not come"]
+    site = calls(once, data)[0].site if once.exists() else None
+    wrong = [] if site else ["the fault did not come"]
     if fault.kind in (KILL, TEAR):
         wrong += [] if struck.code == -9 else [f"not killed: {struck}"]
     elif goes_on and acknowledged != set(REQUESTS):
         wrong.append(f"it goes on and took {len(acknowledged)} of {len(REQUESTS)} requests: {struck}")
     elif not (struck.code == 0 or (struck.code in (2, 75) and "error: " in struck.said)):
         wrong.append(f"it ended: {struck}")
-    no_fault = variables(data, process="serve")
+    # The drain that stores what was taken is not what is tried here: readers of its own would take longer than it.
+    no_fault = {**variables(data, process="serve"), "AFTERTRACE_DRAIN_PROCESSES": "1"}
     serve = forks.start(_serve(data), no_fault)
     # What got its OK is not sent again: it is there, or it is lost.
     resent = deliver(serve, [of for of in REQUESTS if of not in acknowledged])
@@ -85,7 +87,7 @@ def judge(before: Path | None, fault: Fault, forks: Forks, scratch: Path) -> lis
     sent = spans(REQUESTS if before is None else (*EARLIER, *REQUESTS))
     wrong += compare(data, sent, sent)
     shutil.rmtree(data)
-    return [f"{fault}: {each}" for each in wrong]
+    return Met(fault, site, wrong)
 
 
 def deliver(serve: Running, requests: Sequence[RequestId] = REQUESTS) -> set[RequestId]:

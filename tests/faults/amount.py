@@ -14,6 +14,8 @@ Case = TypeVar("Case")
 SEED: Final = int(os.environ.get("SEED", "1"))
 """Chooses instants and selections."""
 _AMOUNT: Final = os.environ.get("FAULTS", "quick")
+IS_WHOLE: Final = _AMOUNT == "full"
+"""Whether all of it is to run."""
 
 
 def amount(quick: int, usual: int, full: int) -> int:

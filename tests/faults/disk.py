@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ _TAKES_SPACE: Final = frozenset(
 )
 
 
+_ID: Final = re.compile(r"[0-9a-f]{8,}|\d+")
+
+
 class CannotBuild(Exception):
     """There is no compiler, or it does not take the source; the message says which."""
 
@@ -34,6 +38,12 @@ class Call:
 
     name: str
     path: Path
+    """From the folder that is on the failing disk."""
+
+    @property
+    def site(self) -> str:
+        """What it does to which kind of file, in words that are the same in every run."""
+        return f"{self.name} {_ID.sub('N', str(self.path))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,20 @@ class Fault:
         """A word for people."""
         kind = {EIO: "EIO", ENOSPC: "ENOSPC"}.get(self.kind, self.kind)
         return f"{kind} at call {self.at}" + (f" and {self.count - 1} more" if self.count > 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What came of a fault."""
+
+    fault: Fault
+    site: str | None
+    """Of the call that failed first; None if the fault did not come."""
+    wrong: list[str]
+
+    def __str__(self) -> str:
+        """A word for people, on what is wrong."""
+        return "\n".join(f"{self.fault}, {self.site}: {each}" for each in self.wrong)
 
 
 def build(folder: Path) -> Path:
@@ -78,7 +102,7 @@ def variables(
         data: the folder that is on the failing disk.
         process: an argument of the process that it is to fail: `serve` or `drain`.
         fault: what goes wrong; nothing if not given.
-        once: a file that is made when it does; where it is there, nothing goes wrong any more.
+        once: a file that gets a line for the call when it does; where it is there, nothing goes wrong any more.
         log: a file that gets a line for each call.
     """
     found = {"FAULT_UNDER": str(data), "FAULT_IN": process, "FAULT_AT": "0"}
@@ -87,10 +111,10 @@ def variables(
     return found | {"FAULT_ONCE": str(once or ""), "FAULT_LOG": str(log or "")}
 
 
-def calls(log: Path) -> list[Call]:
-    """What a log tells, in order."""
+def calls(log: Path, data: Path) -> list[Call]:
+    """What a log tells of a folder, in order."""
     lines = (line.partition(" ") for line in log.read_text().splitlines())
-    return [Call(name, Path(path)) for name, _, path in lines]
+    return [Call(name, Path(path).relative_to(data)) for name, _, path in lines]
 
 
 def faults(made: Sequence[Call], *, lasting: int = 0) -> list[Fault]:

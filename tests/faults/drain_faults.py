@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from faults.disk import KILL, TEAR, Fault, calls, variables
+from faults.disk import KILL, TEAR, Fault, Met, calls, variables
 from faults.found import compare
 from faults.kill import spans
 from faults.payload import RequestId, request
@@ -80,10 +80,10 @@ def drained_calls(waiting: Waiting, forks: Forks, scratch: Path) -> list[Call]:
     log.unlink(missing_ok=True)
     assert forks.run(["drain", "--data", str(case)], variables(case, process="drain", log=log)).code == 0
     shutil.rmtree(case)
-    return calls(log)
+    return calls(log, case)
 
 
-def judge(waiting: Waiting, fault: Fault, forks: Forks, scratch: Path) -> list[str]:
+def judge(waiting: Waiting, fault: Fault, forks: Forks, scratch: Path) -> Met:
     """Drain a copy with a fault, drain it again without, and say what is wrong with it then."""
     case, once = scratch / "case", scratch / "fault.came"
     once.unlink(missing_ok=True)
@@ -92,7 +92,8 @@ def judge(waiting: Waiting, fault: Fault, forks: Forks, scratch: Path) -> list[s
     struck = forks.run(drain, variables(case, process="drain", fault=fault, once=once))
     again = forks.run(drain, variables(case, process="drain"))
     checked = forks.run(["fsck", "--data", str(case)], variables(case, process="drain"))
-    wrong = [] if once.exists() else ["the fault did not come"]
+    site = calls(once, case)[0].site if once.exists() else None
+    wrong = [] if site else ["the fault did not come"]
     if fault.kind in (KILL, TEAR):
         wrong += [] if struck.code == -9 else [f"not killed: {struck}"]
     elif struck.code not in (0, 75) or (struck.code and "error: " not in struck.said):
@@ -102,4 +103,4 @@ def judge(waiting: Waiting, fault: Fault, forks: Forks, scratch: Path) -> list[s
     wrong += [f"a defect: {ended.said}" for ended in (struck, again, checked) if ended.is_defect]
     wrong += compare(case, spans(waiting.acknowledged), spans(waiting.acknowledged))
     shutil.rmtree(case)
-    return [f"{fault}: {each}" for each in wrong]
+    return Met(fault, site, wrong)

@@ -4,7 +4,7 @@
    FAULT_KIND is an error number, or KILL (the process dies before the call), or TEAR (it dies with half of what it was
    to write written). FAULT_IN is an argument that the process must have been started with. FAULT_ONCE names a file
    that is made when the fault comes: a process that finds it has none. FAULT_LOG names a file that gets a line for
-   each call, with its name and path.
+   each call, with its name and path; FAULT_ONCE gets that of the first call that fails.
 */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -92,9 +92,14 @@ static int fate(const char *name, int fd, const char *path) {
     errno = saved;
     if (!on || strncmp(on, under, under_length) || (on[under_length] && on[under_length] != '/')) return SOUND;
     long number = ++calls;
-    if (log_fd >= 0) syscall(SYS_write, log_fd, line, snprintf(line, sizeof line, "%s %s\n", name, on));
+    int length = snprintf(line, sizeof line, "%s %s\n", name, on);
+    if (log_fd >= 0) syscall(SYS_write, log_fd, line, length);
     if (!at || number < at || number >= at + count) return SOUND;
-    if (*once && number == at) syscall(SYS_close, plain_open(once, O_WRONLY | O_CREAT));
+    if (*once && number == at) {
+        int fd = plain_open(once, O_WRONLY | O_CREAT);
+        syscall(SYS_write, fd, line, length);
+        syscall(SYS_close, fd);
+    }
     if (kind == KILL) die();
     return kind;
 }

@@ -28,8 +28,12 @@ LIMIT_S: Final = 120.0
 _ADDRESS: Final = re.compile(r"127\.0\.0\.1:(\d+)")
 _LOADED: Final = (
     "deltalake",
+    # Where it is installed, PyArrow loads it as soon as it looks at a value.
+    "pandas",
     "polars",
     "pyarrow.parquet",
+    "aftertrace.cli.draining",
+    "aftertrace.cli.serve",
     "aftertrace.ingest.drain",
     "aftertrace.receiver.server",
     "aftertrace.store.fsck",
