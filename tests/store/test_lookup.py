@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -116,8 +117,12 @@ def test_an_event_is_found_by_the_mcp_request_that_it_names(layout: Layout) -> N
     assert found(layout, "events", ("mcp", "s/8")) == [2]
 
 
-def test_a_reader_gives_the_same_again_from_what_it_kept(stored: Layout) -> None:
-    """Rows, and rows in fewer columns, also when their files are gone."""
+@pytest.mark.parametrize("many_rows", [1, 4_096])
+def test_a_reader_gives_the_same_again_from_what_it_kept(
+    many_rows: int, stored: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows, and rows in fewer columns, also when their files are gone; from groups that are asked together or not."""
+    monkeypatch.setattr(lookup, "_MANY_ROWS", many_rows)
     reader = lookup.Reader(Snapshot.of(stored.data))
     keys = pl.DataFrame({"kind": ["trace"], "key": ["t1"]})
     once = reader.rows_with("spans", keys)
@@ -127,6 +132,33 @@ def test_a_reader_gives_the_same_again_from_what_it_kept(stored: Layout) -> None
     assert reader.rows_with("spans", keys, ["seq", "name"]).equals(once.select("seq", "name"))
     with pytest.raises(Corrupt, match="FileNotFoundError"):
         found(stored, "spans", ("trace", "t1"))
+
+
+@pytest.mark.parametrize(("many_rows", "queries"), [(4_096, [1, 1]), (1, [12, 0])])
+def test_small_files_are_asked_together(
+    many_rows: int, queries: list[int], layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query for all of them, and not one for each; the wire keys of large groups are told once."""
+    table = TableWriter(layout, "spans")
+    for seq in range(1, 13):
+        table.append(spans({"seq": seq, "conversation_id": "talk"}), "main", seq)
+    even(layout, 12)
+    asked: list[int] = []
+    wire_keys = lookup._wire_keys
+
+    def told(table: str, rows: pa.Table, *kinds: Any) -> pl.DataFrame:
+        asked.append(rows.num_rows)
+        return wire_keys(table, rows, *kinds)
+
+    monkeypatch.setattr(lookup, "_wire_keys", told)
+    monkeypatch.setattr(lookup, "_MANY_ROWS", many_rows)
+    reader, keys = lookup.Reader(Snapshot.of(layout.data)), pl.DataFrame({"kind": ["conversation"], "key": ["talk"]})
+    found = []
+    for _ in range(2):
+        asked.clear()
+        assert sorted(reader.rows_with("spans", keys)["seq"]) == list(range(1, 13))
+        found.append(len(asked))
+    assert found == queries
 
 
 def test_rows_that_not_every_table_has_are_not_found(stored: Layout) -> None:

@@ -38,6 +38,8 @@ _OF_SNAPSHOT: Final = ("receiver", "seq", "source")
 """What `Snapshot.within` looks at."""
 _CACHED_SNAPSHOTS: Final = 8
 _KEPT_GROUPS: Final = 32
+_MANY_ROWS: Final = parquet.ROW_GROUP_ROWS // 2
+"""A group of so many rows is asked by itself, and its wire keys are kept; smaller ones are asked together."""
 _MANY_KEYS: Final = 256
 """For more keys than this, lookup files are read whole, once: most of their buckets are asked for."""
 _DRAFT_S: Final = 60.0
@@ -104,17 +106,17 @@ class _Joined:
 
 @dataclass(slots=True)
 class _Kept:
-    """A group of rows with all their columns, and their wire keys as soon as any is asked for."""
+    """A group of rows with all their columns, and their wire keys as soon as it is asked for any by itself."""
 
     table: str
     rows: pa.Table
     _keys: pl.DataFrame | None = None
 
-    def with_any(self, keys: pl.DataFrame) -> pa.Table:
-        """Those that have any of some keys."""
+    def with_any(self, keys: pl.DataFrame, columns: Sequence[str]) -> pa.Table:
+        """Those that have any of some keys, with some columns."""
         if self._keys is None:
             self._keys = _wire_keys(self.table, self.rows)
-        return _those(self.rows, self._keys, keys)
+        return _those(self.rows.select(columns), self._keys, keys)
 
 
 class Reader:
@@ -157,10 +159,10 @@ class Reader:
         read: list[pa.Table] = []
         for (path, day), groups in self._parts_with(objects, table, self._numbers_of(keys)):
             for group in self._groups(table, path, day, groups, needed):
-                if isinstance(group, _Kept):
-                    parts.append(group.with_any(keys).select(needed))
+                if isinstance(group, _Kept) and group.rows.num_rows >= _MANY_ROWS:
+                    parts.append(group.with_any(keys, needed))
                     continue
-                read.append(group)
+                read.append(group.rows.select(needed) if isinstance(group, _Kept) else group)
                 # Of small files many at once: a query takes a while, however few rows it is about.
                 if sum(each.num_rows for each in read) >= parquet.ROW_GROUP_ROWS:
                     parts.append(_with_any(table, keys, read))

@@ -227,7 +227,7 @@ def _gather_beside(gathered: _Gathered, core: set[_Key]) -> None:
     gathered.ask_traces(_traces_near(gathered, core))
     traces = _traces_near(gathered, core)
     events = gathered.rows["events"]
-    is_untold = events["trace_id"].is_in(traces) & events["conversation_id"].is_null()
+    is_untold = events["trace_id"].is_in(traces.implode()) & events["conversation_id"].is_null()
     near = gathered.near("events", core)
     mattering = events[list(dict.fromkeys([*near, *is_untold.arg_true()]))]
     elsewhere = neighbours.by_ids(gathered.found, mattering, events)
