@@ -1,8 +1,8 @@
 """Requests to measure with: agent spans of about 2 KB and 20 attributes, made from a seed.
 
 A request is a template whose ids are replaced, so that making the next one costs almost nothing beside sending it,
-and so that no two requests share a trace or a span id: some systems keep one span of an id. Words are drawn from a
-made-up vocabulary; real text compresses otherwise.
+and so that no two requests share a trace, a span, a conversation or a call: some systems keep one span of an id. Words
+are drawn from a made-up vocabulary; real text compresses otherwise.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ LONG_SHARE: Final = 0.12
 _EPOCH_NS: Final = 1_790_000_000 * 10**9
 _TRACE_ID: Final = struct.Struct(">8sII")
 _MARK: Final = b"\xf1BENCH\xf2\xf3"
+_NUMBER: Final = "<number>"
+"""Stands in the ids of conversations, calls and answers for the request's number: what comes again would be one
+conversation that never ends."""
 _SPAN_ID_BYTES: Final = 18
 """From the start of a span's trace id to that of its span id, in protobuf: a tag and a length lie between."""
 
@@ -47,7 +50,7 @@ class Template:
 
     def request(self, number: int) -> Request:
         """The request of that number: its bytes and its trace ids, which no other number has."""
-        content = bytearray(self.content)
+        content = bytearray(self.content.replace(_NUMBER.encode(), b"%08x" % _spread(number)))
         ids = [_TRACE_ID.pack(b"aftbench", number, trace) for trace in range(TRACES)]
         own = struct.pack(">I", number)
         for index, offset in enumerate(self.offsets):
@@ -104,19 +107,19 @@ def _span(rng: random.Random, words: list[str], index: int, trace: int) -> Span:
     texts = {
         "gen_ai.operation.name": kind,
         "gen_ai.provider.name": "openai",
-        "gen_ai.agent.name": rng.choice(words),
+        "gen_ai.agent.name": words[trace],
         "gen_ai.agent.id": f"asst_{rng.randbytes(8).hex()}",
-        "gen_ai.conversation.id": f"conv_{rng.randbytes(8).hex()}",
+        "gen_ai.conversation.id": f"conv_{_NUMBER}{_spread(trace):08x}",
         "gen_ai.request.model": "gpt-5.2",
         "gen_ai.response.model": "gpt-5.2-2026-08-07",
-        "gen_ai.response.id": f"resp_{rng.randbytes(12).hex()}",
+        "gen_ai.response.id": f"resp_{_NUMBER}{rng.randbytes(8).hex()}",
         "user.id": f"user-{rng.randint(1, 5000)}",
-        "session.id": rng.randbytes(16).hex(),
+        "session.id": f"{_NUMBER}{_spread(trace):08x}{_spread(~trace):08x}{_spread(trace + TRACES):08x}",
     }
     if kind == "execute_tool":
         texts |= {
             "gen_ai.tool.name": rng.choice(words),
-            "gen_ai.tool.call.id": f"call_{rng.randbytes(9).hex()}",
+            "gen_ai.tool.call.id": f"call_{_NUMBER}{rng.randbytes(5).hex()}",
             "gen_ai.tool.call.arguments": f'{{"query": "{_text(rng, words, 25)}"}}',
             "gen_ai.tool.call.result": _text(rng, words, 80),
         }
@@ -134,6 +137,11 @@ def _span(rng: random.Random, words: list[str], index: int, trace: int) -> Span:
     span.attributes.add(key="gen_ai.request.temperature").value.double_value = rng.random()
     span.attributes.add(key="gen_ai.response.finish_reasons").value.array_value.values.add().string_value = "stop"
     return span
+
+
+def _spread(number: int) -> int:
+    """Another number for each one below 2^32, whose digits look like those of ids."""
+    return number * 0x9E3779B1 + 0x85EBCA6B & 0xFFFFFFFF
 
 
 def _distinct(rng: random.Random, index: int) -> bytes:
