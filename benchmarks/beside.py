@@ -80,7 +80,7 @@ def measure(
             system=system.name,
             acknowledged=acknowledged,
             acknowledged_s=sent.ended - sent.began,
-            counted=counted - before,
+            counted=max(0, counted - before),
             counted_s=counted_at - sent.began,
             refused=sent.refused,
             failed=dict(sent.failed),
