@@ -14,6 +14,8 @@ from .agent import Agent, Installation
 LIMIT_S: Final = 900.0
 """For one installation."""
 _DONE: Final = "installed.txt"
+_STALLED: Final = "--fetch-timeout=60000"
+"""A connection that gives nothing for a minute is tried anew: npm waits five, and then the whole may be over."""
 
 
 class Skipped(Exception):
@@ -59,7 +61,8 @@ def _name(installation: Installation) -> str:
 
 def _commands(installation: Installation, folder: Path) -> list[list[str]]:
     if installation.maker == "npm":
-        return [["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", *installation.packages]]
+        install = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", _STALLED]
+        return [[*install, *installation.packages]]
     python = str(folder / "bin" / "python")
     return [
         [installation.python or sys.executable, "-m", "venv", str(folder)],

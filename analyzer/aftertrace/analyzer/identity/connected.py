@@ -154,8 +154,8 @@ class Sought:
     """Which runs are meant."""
 
     keys: pl.DataFrame
-    """Every run with a record that has any of these (columns as in `found.KEYS`): traces, links, conversations, explicit
-    run ids and records, but not the ids of calls or requests."""
+    """Every run with a record that has any of these (columns as in `found.KEYS`): traces, links, conversations, run
+    ids that were sent, and records, but not the ids of calls or requests."""
     beginning: str | None = None
     """Every run whose id begins so."""
     leads: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=KEYS))
