@@ -22,7 +22,7 @@ from benchmarks.systems import Collector, Missing, Mlflow, Phoenix, Running, Sys
 OURS: Final = "aftertrace"
 SYSTEMS: Final[tuple[Callable[[], System], ...]] = (Collector, Mlflow, Phoenix)
 QUIET_S: Final = 30.0
-"""Nothing more arrives if nothing did for so long."""
+"""Nothing more arrives if something did, and then nothing for so long."""
 LOOK_S: Final = 2.0
 WARM_TRIES: Final = 10
 
@@ -176,7 +176,9 @@ def _warm(running: Running, distinct: Iterator[Request]) -> int:
 def _settled(running: Running, expected: int, deadline: float) -> tuple[int, float]:
     """How many spans are counted in the end, and when the last of them was."""
     counted, counted_at = running.count(), time.perf_counter()
-    while counted < expected and (now := time.perf_counter()) < deadline and now - counted_at < QUIET_S:
+    while counted < expected and (now := time.perf_counter()) < deadline:
+        if counted and now - counted_at >= QUIET_S:
+            break
         time.sleep(LOOK_S)
         if (more := running.count()) > counted:
             counted, counted_at = more, time.perf_counter()
