@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
 from tests.ingest.drain_samples import DAY_NS, NOON_NS, drain, logs, new_store, send, traces
 from tests.ingest.forging import flip
-from tests.ingest.referring import refer, spans_of, tool_call
+from tests.ingest.referring import order_contents, refer, spans_of, tool_call
 
 from aftertrace.analyzer.derived.deriving import derive
 from aftertrace.ingest.drain import DrainOptions
 from aftertrace.store import reads, tables
 from aftertrace.store.commentary.comments import Comment, Subject
 from aftertrace.store.commentary.log import add
-from aftertrace.store.folder import open_folder, store_key
+from aftertrace.store.folder import open_folder
 from aftertrace.store.layout import Layout, segments
 from aftertrace.store.ledger import acts, exports, rotating
 from aftertrace.store.ledger.sealer import seal
 from aftertrace.store.refusals import RefusalLog
-from aftertrace.store.retention.contents import planned_contents
-from aftertrace.store.snapshot import Snapshot
 
 OLD, NEW = date(2025, 11, 25), date(2025, 11, 26)
 """Days of contents: those of the first are destroyed by their term."""
@@ -82,9 +80,7 @@ def _contents(layout: Layout) -> None:
         told = (spans_of(tool_call(1, each), trace=70 + 2 * number + at) for at, each in enumerate(results))
         refer(layout, *told, received_ns=NOON_NS + (day - OLD).days * DAY_NS)
         turn(layout)
-    last = acts.last_hold(acts.recorded(layout))
-    plan = planned_contents(Snapshot.of(layout.data), store_key(layout), 30, (), date(2025, 12, 26), last)
-    acts.ask_to_destroy(layout, plan.order("ann", "over", datetime.now(UTC).date()))
+    order_contents(layout, date(2025, 12, 26))
     for _ in range(2):
         turn(layout)
 

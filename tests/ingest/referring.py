@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -12,7 +13,10 @@ from aftertrace.ingest.prepare import Limits, make_prepare
 from aftertrace.ingest.redaction_policy import make_policy
 from aftertrace.store.folder import store_key
 from aftertrace.store.layout import Layout
+from aftertrace.store.ledger import acts
 from aftertrace.store.request import Prepare, Request
+from aftertrace.store.retention.contents import planned_contents
+from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.wal import WalWriter
 
 from .drain_samples import NOON_NS, SMALL
@@ -84,3 +88,10 @@ def refer(
         for payload in payloads:
             request = Request("traces", "protobuf", payload, source, received_ns)
             writer.append(request, prepare(request)).result(5)
+
+
+def order_contents(layout: Layout, day: date) -> None:
+    """Ask that contents whose term of thirty days is over on a day are destroyed: the drain does it."""
+    last = acts.last_hold(acts.recorded(layout))
+    plan = planned_contents(Snapshot.of(layout.data), store_key(layout), 30, (), day, last)
+    acts.ask_to_destroy(layout, plan.order("ann", "over", datetime.now(UTC).date()))

@@ -5,24 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from aftertrace.store import reads
-from aftertrace.store.folder import store_key
 from aftertrace.store.fsck import Repaired, fsck, repair
 from aftertrace.store.fsck.contents import check_contents
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger import acts
 from aftertrace.store.ledger.sealer import seal
-from aftertrace.store.retention.contents import planned_contents
 from aftertrace.store.snapshot import Snapshot
 
 from .drain_samples import DAY_NS, NOON_NS, drain, new_store
 from .forging import flip
-from .referring import refer, spans_of, tool_call
+from .referring import order_contents, refer, spans_of, tool_call
 
 OVER, DAY = date(2025, 11, 25), date(2025, 11, 26)
 
@@ -37,9 +35,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Layout:
         drain(layout)
         reads.leave(layout, how="sql", what=f"select {number}", at_ns=number)
         drain(layout)
-    last = acts.last_hold(acts.recorded(layout))
-    plan = planned_contents(Snapshot.of(layout.data), store_key(layout), 30, (), date(2025, 12, 26), last)
-    acts.ask_to_destroy(layout, plan.order("ann", "over", datetime.now(UTC).date()))
+    order_contents(layout, date(2025, 12, 26))
     for _ in range(2):
         drain(layout)
         seal(layout)
@@ -111,9 +107,7 @@ def test_what_orders_have_destroyed_is_read_once(tmp_path: Path, monkeypatch: py
     for day in range(3):
         refer(layout, spans_of(tool_call(1, f"{day}, " * 150), trace=day + 1), received_ns=NOON_NS + day * DAY_NS)
         drain(layout)
-    last = acts.last_hold(acts.recorded(layout))
-    plan = planned_contents(Snapshot.of(layout.data), store_key(layout), 30, (), date(2026, 12, 26), last)
-    acts.ask_to_destroy(layout, plan.order("ann", "over", datetime.now(UTC).date()))
+    order_contents(layout, date(2026, 12, 26))
     for _ in range(2):
         drain(layout)
         seal(layout)
@@ -133,9 +127,7 @@ def test_an_order_that_came_while_other_days_were_looked_at_is_known(layout: Lay
     days = check_contents(layout, Snapshot.of(layout.data), set())
     aged(layout.blobs_of(OVER) / f"{'a' * 32}.blob")
     assert [(each.code, each.where) for each in (next(days),)] == [("blob_unused", f"blobs/{OVER}")]
-    last = acts.last_hold(acts.recorded(layout))
-    plan = planned_contents(Snapshot.of(layout.data), store_key(layout), 30, (), date(2025, 12, 27), last)
-    acts.ask_to_destroy(layout, plan.order("ann", "over", datetime.now(UTC).date()))
+    order_contents(layout, date(2025, 12, 27))
     for _ in range(2):
         drain(layout)
         seal(layout)
