@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from aftertrace.ingest.dialects import messages
 from aftertrace.ingest.dialects.events import Event
 from aftertrace.ingest.dialects.messages import REPLAYED_MESSAGES
+from aftertrace.semconv.canonical import digest_json
 
 from .recordings import values
 
@@ -207,6 +208,13 @@ def test_a_digest_is_of_the_value_and_not_of_its_spelling() -> None:
     """Also for values that are not canonical JSON."""
     assert messages.value_digest('{"b": 1, "a": 2}') == messages.value_digest({"a": 2, "b": 1})
     assert messages.value_digest([float("nan")]) != messages.value_digest([float("inf")])
+
+
+@given(st.text() | st.text(st.characters(max_codepoint=0x9F)))
+def test_the_digest_of_a_text_is_that_of_its_canonical_form(content: str) -> None:
+    """Of every text, however it is escaped; of half a character, which has no such form, it is told apart."""
+    assert messages.value_digest(f"so: {content}") == digest_json(f"so: {content}")
+    assert messages.value_digest("so: \ud800") not in (None, messages.value_digest("so: \udfff"))
 
 
 def test_the_chat_completions_form_is_read() -> None:

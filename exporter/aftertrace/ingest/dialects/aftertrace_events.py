@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, messages, permission_modes
 from aftertrace.ingest.dialects.events import Event, Identity, Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import duration_ns, has_prefix
 from aftertrace.ingest.records import Log, Record, Span
 from aftertrace.ingest.redact_tokens import NOTE
@@ -57,6 +58,11 @@ _ELSEWHERE: Final = frozenset(
     )
 )
 """Content that has a column of its own."""
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.has_events or not outline.is_span or outline.has_prefix(_PREFIX)
 
 
 def read(record: Record) -> Reading | None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from aftertrace.ingest.dialects import ai_sdk_messages, messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
 from aftertrace.ingest.dialects.genai import ABORTED_RULE, is_aborted
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import text
 from aftertrace.ingest.records import Record, Span
 
@@ -48,6 +49,11 @@ _USERS: Final = ("userid",)
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]")
 _ERROR: Final = 2
 _INVALID: Final = ("AI_InvalidToolInputError", "AI_TypeValidationError", "AI_InvalidToolArgumentsError")
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.is_span and outline.has_any("ai.operationId")
 
 
 def read(record: Record) -> Reading | None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import anthropic_content, message_log, messages, text_calls
 from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import mapping, text
 from aftertrace.ingest.records import Log, Record
 
@@ -24,6 +25,11 @@ READS: Final = (
     ("message user: content text; request: system", "input.resolved"),
     ("request: model, tools; response: model, usage", "model, tool_names, model_served, input_tokens, output_tokens"),
 )  # fmt: skip
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope == SCOPE and not outline.is_span
 
 
 def read(record: Record) -> Reading | None:

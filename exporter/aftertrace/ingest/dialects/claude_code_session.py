@@ -13,6 +13,7 @@ from aftertrace.ingest.dialects import messages, permission_modes
 from aftertrace.ingest.dialects.anthropic_content import answered, proposed
 from aftertrace.ingest.dialects.claude_code_decisions import UNANSWERED_ASK, decision, entrypoint
 from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import flag, mapping, text
 from aftertrace.ingest.records import Log, Record
 
@@ -47,6 +48,11 @@ _INTERRUPTED: Final = "[Request interrupted by user"
 _ABORTED: Final = ("Permission prompt was aborted", _INTERRUPTED, "Request was aborted")
 _NO_PROMPT: Final = (_INTERRUPTED, "<command-", "<local-command-", "<bash-", "Caveat: The messages below")
 """What a user entry begins with when no person asks the model anything: interruptions, and commands of the product."""
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope == SCOPE and not outline.is_span
 
 
 def read(record: Record) -> Reading | None:

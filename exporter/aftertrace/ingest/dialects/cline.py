@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import flag, text
 from aftertrace.ingest.records import Log, Record
 
@@ -32,6 +33,11 @@ _SCOPE: Final = "cline"
 _MODEL_CALLS: Final = {"task.conversation_turn": "source", "task.tokens": "agentKind"}
 """Events that may tell the tokens of a model call, and what they carry then: the extension counts the same in both."""
 _RUNS: Final = {"task.created": "run.created", "task.completed": "run.completed"}
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope == _SCOPE and not outline.is_span
 
 
 def read(record: Record) -> Reading | None:

@@ -14,6 +14,7 @@ from typing import Final
 
 from aftertrace.ingest.dialects import codex_logs, codex_spans
 from aftertrace.ingest.dialects.events import Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import text
 from aftertrace.ingest.records import Log, Record, Span
 
@@ -51,6 +52,13 @@ _AGENT: Final = "codex"
 _MAIN_AGENT: Final = "/root"
 _ID_CHARACTERS: Final = 36
 """Of a conversation's id; `thread.id` may also be the number of a thread of the operating system."""
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    if outline.is_span:
+        return outline.scope == outline.service and outline.has_any("code.module.name", "target")
+    return outline.scope.startswith(_SCOPE)
 
 
 def read(record: Record) -> Reading | None:

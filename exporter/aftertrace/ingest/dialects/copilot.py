@@ -17,6 +17,7 @@ from typing import Final
 
 from aftertrace.ingest.dialects import genai, messages, refusals, text_calls
 from aftertrace.ingest.dialects.events import Decider, Event, Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import elapsed_ns, text
 from aftertrace.ingest.records import Record, Span
 
@@ -56,6 +57,11 @@ _DENIERS: Final[dict[str, Decider]] = {
     "denied-by-content-exclusion-policy": "policy",
     "denied-by-permission-request-hook": "hook",
 }
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope.startswith(_SCOPE) or outline.service == _SERVICE
 
 
 def read(record: Record) -> Reading | None:

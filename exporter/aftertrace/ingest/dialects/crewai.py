@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, message_forms, messages, openinference, refusals
 from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import mapping, text
 from aftertrace.ingest.records import Record, Span
 
@@ -50,6 +51,11 @@ _OTHER: Final = re.compile(r"[^a-z0-9]+")
 _QUOTES: Final = str.maketrans("", "", "'\"")
 _LONGEST: Final = 64
 _VERDICTS: Final = {True: "allow", False: "deny"}
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope in (_SCOPE, _OPENINFERENCE) and outline.is_span
 
 
 def read(record: Record) -> Reading | None:

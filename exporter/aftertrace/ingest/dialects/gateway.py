@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, mcp, messages, verdicts
 from aftertrace.ingest.dialects.events import Decider, Event, Reading
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import mapping, text
 from aftertrace.ingest.records import Log, Record, Span
 
@@ -40,6 +41,11 @@ _INPUT_KEYS: Final = frozenset((*verdicts.METHOD_KEYS, *verdicts.PATH_KEYS, *ver
 _TOOL_METHODS: Final = ("tools/call", "call_tool")
 
 _RAN: Final = ("completed", "failed", "started")
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return not outline.is_span or outline.has_any(*verdicts.ANY)
 
 
 def read(record: Record) -> Reading | None:

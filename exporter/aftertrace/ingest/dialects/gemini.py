@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import gemini_logs, gemini_qwen, gemini_spans
 from aftertrace.ingest.dialects.events import Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import flag, text
 from aftertrace.ingest.records import Log, Record, Span
 
@@ -46,6 +47,11 @@ READS: Final = (
 _GEMINI: Final = "gemini-cli"
 _QWEN: Final = "qwen-code"
 _PREFIXES: Final = ("gemini_cli.", "qwen-code.")
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope in (_GEMINI, _QWEN)
 
 
 def read(record: Record) -> Reading | None:

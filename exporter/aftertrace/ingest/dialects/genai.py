@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import messages, span_messages, text_calls
 from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import associated, associated_conversation, mapping
 from aftertrace.ingest.records import Log, Record, Span
 
@@ -58,6 +59,11 @@ _FINISHED: Final = "gen_ai.execute_tool.duration"
 """What AI SDK 7 adds to a tool's span once the tool has ended, well or not."""
 ABORTED_RULE: Final = "aborted"
 """Rule of a tool that an `AbortSignal` of JavaScript ended: its agent's, or one of the tool's own with a time limit."""
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return not outline.is_span or outline.has_prefix("gen_ai.")
 
 
 def read(record: Record) -> Reading | None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, messages
 from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import mapping
 from aftertrace.ingest.records import Record, Span
 
@@ -38,6 +39,11 @@ _NO_TOOL: Final = "BaseTool"
 """The type that stands for a tool that does not exist."""
 _OWN_WORDS: Final = "text:adk_"
 _ROLES: Final = {"model": "assistant"}
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope == _SCOPE and outline.is_span
 
 
 def read(record: Record) -> Reading | None:

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias
 
 from aftertrace.ingest.dialects import genai
 from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.records import Record, Span
 
 NAME: Final = "goose"
@@ -31,6 +32,11 @@ _UNRUN: Final[dict[str, State]] = {
     "final_output_not_defined": "unknown_tool",
 }
 """Types of error of calls that never ran."""
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope == _SCOPE and outline.is_span
 
 
 def read(record: Record) -> Reading | None:

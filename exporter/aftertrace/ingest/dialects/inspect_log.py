@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import messages
 from aftertrace.ingest.dialects.events import Decider, Event, Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import mapping, text
 from aftertrace.ingest.records import Log, Record
 
@@ -43,6 +44,11 @@ _HUMAN: Final = "human"
 _REJECTED: Final = ("reject", "terminate")
 _UNKNOWN_TOOL: Final = " not found"
 _POLICY: Final[dict[Any, str]] = {"approve": "allow", "escalate": "ask"}
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope == SCOPE and not outline.is_span
 
 
 def read(record: Record) -> Reading | None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, message_forms, messages
 from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import mapping, text
 from aftertrace.ingest.records import Record, Span
 
@@ -31,6 +32,11 @@ _INNER: Final = "MCPToolExecutor.call_tool"
 """A TOOL span under that of the action, for the same call."""
 _MODEL_KEYS: Final = ("gen_ai.input.messages", "gen_ai.output.messages")
 _ERROR: Final = 2
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.is_span and outline.has_any("lmnr.span.path", "lmnr.span.type")
 
 
 def read(record: Record) -> Reading | None:

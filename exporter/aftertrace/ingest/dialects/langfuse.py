@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import message_forms, messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import mapping, text
 from aftertrace.ingest.records import Record, Span
 
@@ -34,6 +35,11 @@ READS: Final = (
 
 _ID_KEYS: Final = ("gen_ai.tool.call.id", "tool_call.id", "tool_call_id")
 _NAME_KEYS: Final = ("gen_ai.tool.name", "tool.name")
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope == SCOPE and outline.is_span
 
 
 def read(record: Record) -> Reading | None:

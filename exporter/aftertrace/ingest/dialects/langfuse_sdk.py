@@ -10,6 +10,7 @@ from typing import Final
 
 from aftertrace.ingest.dialects import langfuse, messages
 from aftertrace.ingest.dialects.events import Reading
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.records import Record, Span
 
 NAME: Final = "langfuse-sdk"
@@ -36,6 +37,11 @@ _FIELDS: Final = {
 }
 """Fields of an exported observation, and the attributes that hold them here."""
 _LOADED: Final = ("usageDetails", "costDetails")
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope == _SCOPE and outline.is_span
 
 
 def read(record: Record) -> Reading | None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, interrupts, langgraph, message_forms, messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import mapping, text
 from aftertrace.ingest.records import Log, Record, Span
 
@@ -34,6 +35,11 @@ _TRACEBACK: Final = "Traceback (most recent call last)"
 _ERROR_CHARACTERS: Final = 4000
 _AGENTS_SDK: Final = "openai-agents"
 """Part of `ls_integration` where LangSmith traces the OpenAI Agents SDK."""
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.is_span and outline.has_any("langsmith.span.kind")
 
 
 def read(record: Record) -> Reading | None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, handoffs, message_forms, messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import flag, mapping, text
 from aftertrace.ingest.records import Log, Record, Span
 
@@ -28,6 +29,11 @@ READS: Final = (
 _SCOPE: Final = "logfire.openai_agents"
 _PENDING: Final = "pending_span"
 """Logfire announces a span that has only begun by a second one: it states nothing of its own."""
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope == _SCOPE and outline.is_span
 
 
 def read(record: Record) -> Reading | None:

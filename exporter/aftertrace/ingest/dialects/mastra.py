@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import ai_sdk_messages, genai, messages
 from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import text
 from aftertrace.ingest.records import Record, Span
 
@@ -47,6 +48,11 @@ _NO_INPUT: Final = "Tool input validation failed"
 _ABORTED: Final = re.compile(r"(The|This) operation was aborted\b")
 """Message of JavaScript's `AbortError`, whose name Mastra does not send."""
 _ANSWER: Final = re.compile(r"\[tool-result: ([^\]\s]{1,200})\]")
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.is_span and outline.has_any("mastra.span.type")
 
 
 def read(record: Record) -> Reading | None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, messages, verdicts
 from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import text
 from aftertrace.ingest.records import Record, Span
 
@@ -40,6 +41,11 @@ _SDK: Final = "mcp-python-sdk"
 _REFUSALS: Final = ("401", "403", "AuthorizationError", "InsufficientScopeError")
 """Types of error by which a server refuses: a status of HTTP, an exception of FastMCP."""
 _NAMED: Final = re.compile(r"(?:MCP send )?tools/call (.{1,256})", re.DOTALL)
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.is_span and outline.has_any("mcp.method.name", "rpc.method")
 
 
 def read(record: Record) -> Reading | None:

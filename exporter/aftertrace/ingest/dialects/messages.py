@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -76,16 +75,16 @@ def messages(value: Any) -> list[dict[str, Any]]:
     return [message for message in loaded if isinstance(message, dict)]
 
 
-def parts(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def parts(message: dict[str, Any]) -> list[dict[str, Any]]:
     """The parts of a message; a bare `content` text counts as a text part.
 
     What is marked `builtin` (Pydantic AI 1) was called and run by the model's provider, and is left out.
     """
     listed = message.get("parts")
     if isinstance(listed, list):
-        yield from (part for part in listed if isinstance(part, dict) and part.get("builtin") is not True)
-    elif isinstance(message.get("content"), str):
-        yield {"type": "text", "content": message["content"]}
+        return [part for part in listed if isinstance(part, dict) and part.get("builtin") is not True]
+    content = message.get("content")
+    return [{"type": "text", "content": content}] if isinstance(content, str) else []
 
 
 def proposals(value: Any, *, state: str = "proposed") -> list[Event]:
@@ -329,7 +328,8 @@ def repeated_digest(value: Any) -> str | None:
 
 def _digest(loaded: Any) -> str:
     try:
-        return digest_json(loaded)
+        # A text is the same by RFC 8785 and as msgspec writes it, which takes a quarter of the time.
+        return digest(msgspec.json.encode(loaded)) if type(loaded) is str else digest_json(loaded)
     except ValueError:
         # Not canonical JSON (NaN, an integer beyond 2^53): the bytes of a plain rendering still tell two values apart.
         return digest(json.dumps(loaded, sort_keys=True, default=repr).encode("utf-8", "surrogatepass"))

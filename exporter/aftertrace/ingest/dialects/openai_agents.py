@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, handoffs, messages
 from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import flag, mapping, text
 from aftertrace.ingest.records import Record, Span
 
@@ -33,6 +34,11 @@ _RENDERED: Final = ("ResponseFunctionToolCall(", "{'")
 """How an object of the Responses API begins, and a message of the chat completions."""
 _RENDERED_CHARACTERS: Final = 65_536
 _ERROR: Final = 2
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope in (_SCOPE, _OLD_SCOPE) and outline.is_span
 
 
 def read(record: Record) -> Reading | None:

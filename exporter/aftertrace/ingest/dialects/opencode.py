@@ -17,6 +17,7 @@ from typing import Final
 
 from aftertrace.ingest.dialects import ai_sdk, messages, refusals
 from aftertrace.ingest.dialects.events import Decider, Event, Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import elapsed_ns, flag, mapping, text
 from aftertrace.ingest.records import Record, Span
 
@@ -44,6 +45,11 @@ _INTERRUPTED: Final = "All fibers interrupted"
 _REJECTIONS: Final = ("PermissionRejectedError", "PermissionCorrectedError")
 _DENIED: Final = "PermissionDeniedError"
 _FEEDBACK: Final = "with the following feedback: "
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return _SCOPE in (outline.scope, outline.service)
 
 
 def read(record: Record) -> Reading | None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import handoffs, interrupts, langgraph, messages, smolagents, text_calls
 from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import associated_conversation, mapping
 from aftertrace.ingest.records import Log, Record, Span
 
@@ -63,6 +64,11 @@ _TOOL_NOT_FOUND: Final = re.compile(r"Tool not found: \{'tool_name': '([^'\n]{1,
 EXPORT: Final = "aftertrace.import.phoenix"
 """Scope of spans that `aftertrace import` makes of what Phoenix exports, which does not keep the instrumentation's."""
 _HANDOFF: Final = re.compile(r"handoff to (.{1,200})")
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.is_span and outline.has_any("openinference.span.kind")
 
 
 def read(record: Record) -> Reading | None:

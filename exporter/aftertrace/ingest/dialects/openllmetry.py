@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, handoffs, langgraph, message_forms, messages, openllmetry_messages
 from aftertrace.ingest.dialects.events import Event, Reading, Who
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import associated, has_prefix, mapping, text
 from aftertrace.ingest.records import Log, Record, Span
 
@@ -42,6 +43,15 @@ _KIND: Final = "traceloop.span.kind"
 _OWN: Final = (_KIND, "llm.request.type", "gen_ai.prompt.0.role", "gen_ai.completion.0.role")
 """Attributes that its instrumentations alone write, on a decorated function or a flattened model call."""
 _OPERATIONS: Final = {"workflow": "invoke_agent", "agent": "invoke_agent", "tool": "execute_tool"}
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.is_span and (
+        outline.has_any(*_OWN)
+        or outline.scope == _AGENTS_SDK
+        or (outline.scope.startswith(_SCOPES) and any(map(outline.has_prefix, _TRACED)))
+    )
 
 
 def read(record: Record) -> Reading | None:
@@ -111,7 +121,7 @@ def _model_call(span: Span, who: Who, *, agents_sdk: bool) -> list[Event]:
         who.tools_digest = messages.value_digest(who.tool_names)
     told = attributes.get("gen_ai.system_instructions")
     system = messages.instructions_text(told) or message_forms.instructions([
-        {"role": message.get("role"), "parts": list(messages.parts(message))} for message in given[:1]
+        {"role": message.get("role"), "parts": messages.parts(message)} for message in given[:1]
     ])  # fmt: skip
     who.system_prompt_digest = who.system_prompt_digest or messages.instructions_digest(system)
     read = {"gen_ai.input.messages": given, "gen_ai.output.messages": made, "gen_ai.system_instructions": system}

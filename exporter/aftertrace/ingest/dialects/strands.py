@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, messages, span_messages
 from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.span_messages import DETAILS, GIVEN, INSTRUCTIONS, MADE
 from aftertrace.ingest.dialects.values import text
 from aftertrace.ingest.records import Record, Span
@@ -48,6 +49,11 @@ _CANCELLED_BY_HOOK: Final = "tool cancelled by user"
 _CANCELLED: Final = "Tool execution cancelled"
 """What each open call is answered when the agent itself is stopped."""
 _INVALID: Final = "Validation failed for input parameters:"
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return outline.scope in _SCOPES and outline.is_span
 
 
 def read(record: Record) -> Reading | None:

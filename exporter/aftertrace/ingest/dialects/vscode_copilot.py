@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from aftertrace.ingest.dialects import genai, messages, refusals
 from aftertrace.ingest.dialects.events import Event, Reading
+from aftertrace.ingest.dialects.outline import Outline
 from aftertrace.ingest.dialects.values import mapping, text
 from aftertrace.ingest.records import Record, Span
 
@@ -36,6 +37,15 @@ _COPY: Final = "__vscode-"
 """What VS Code appends to the id of a call."""
 _VERDICTS: Final = ("allow", "deny", "ask")
 _ERROR: Final = 2
+
+
+def may_read(outline: Outline) -> bool:
+    """Whether records of an outline may be of this dialect."""
+    return (
+        outline.is_span
+        and outline.has_any("gen_ai.operation.name")
+        and (outline.scope == _SCOPE or outline.has_any(*_SESSIONS))
+    )
 
 
 def read(record: Record) -> Reading | None:
