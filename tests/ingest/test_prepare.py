@@ -20,6 +20,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from aftertrace.ingest.prepare import Limits, make_prepare
 from aftertrace.ingest.redaction_policy import RedactionPolicy
+from aftertrace.ingest.wire import split
 from aftertrace.store.errors import Invalid, TooLarge
 from aftertrace.store.request import Encoding, Prepared, Request, Signal
 
@@ -173,13 +174,50 @@ def test_caps_let_through_what_reaches_them_and_refuse_what_passes_them(fits: An
             small(Request("traces", encoding, body, "anonymous", 1))
 
 
-def test_two_million_empty_spans_are_refused_before_they_take_memory() -> None:
-    """Empty spans make a decoder allocate most per byte: they are counted first, and no further than the cap."""
-    spans = b"\x12\x00" * 2_000_000
-    scoped = b"\x12" + varint(len(spans)) + spans
-    body = b"\x0a" + varint(len(scoped)) + scoped
+EMPTY = {"resources": (b"", b"\x0a\x00"), "scopes": (b"\x0a", b"\x12\x00"), "spans": (b"\x0a\x12", b"\x12\x00")}
+"""What may be empty: the tags above it, and it."""
+
+
+def many_empty(what: str, number: int) -> bytes:
+    """A request of nothing else."""
+    above, unit = EMPTY[what]
+    body = unit * number
+    for tag in reversed(above):
+        body = bytes([tag]) + varint(len(body)) + body
+    return body
+
+
+@pytest.mark.parametrize(("what", "most"), [("resources", 20_000), ("scopes", 19_999), ("spans", 10_000)])
+def test_what_is_empty_counts_as_well(what: str, most: int) -> None:
+    """Records to their cap; resources and scopes together to twice as many. None of them has an id, which is told of
+    those alone that are not too many.
+    """
     with pytest.raises(TooLarge, match="more than 10000 records"):
-        PREPARE(request("traces", body))
+        PREPARE(request("traces", many_empty(what, most + 1)))
+    if what == "spans":
+        with pytest.raises(Invalid, match="none of its spans has a trace or span id"):
+            PREPARE(request("traces", many_empty(what, most)))
+    else:
+        assert PREPARE(request("traces", many_empty(what, most))).records == 0
+
+
+@pytest.mark.parametrize("what", EMPTY)
+def test_two_million_empty_messages_are_refused_before_they_take_memory(what: str) -> None:
+    """They make a decoder allocate most per byte: they are counted before there is one."""
+    with pytest.raises(TooLarge, match="more than 500000 attributes and other parts"):
+        PREPARE(request("traces", many_empty(what, 2_000_000)))
+
+
+@given(requests)
+@settings(max_examples=150, deadline=None)
+def test_records_are_counted_as_they_are_split(pair: tuple[Any, Any]) -> None:
+    """The drain finds as many as were told of."""
+    signal, message = pair
+    try:
+        kept = PREPARE(Request(signal, "protobuf", message.SerializeToString(), "anonymous", 1))
+    except Invalid:
+        return
+    assert kept.records == len(list(split(kept.payload, signal)))
 
 
 def varint(value: int) -> bytes:

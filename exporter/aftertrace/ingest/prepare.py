@@ -19,7 +19,7 @@ from aftertrace.ingest import bindings, otlp_json, parts
 from aftertrace.ingest.by_reference import RULE, Taking
 from aftertrace.ingest.redact import Redactor
 from aftertrace.ingest.redaction_policy import RedactionPolicy
-from aftertrace.ingest.wire import count, split
+from aftertrace.ingest.wire import split
 from aftertrace.store.digest import record_key
 from aftertrace.store.errors import Invalid, TooLarge
 from aftertrace.store.request import Prepared
@@ -91,7 +91,8 @@ def make_prepare(policy: RedactionPolicy, *, limits: Limits, store_metrics: bool
 
     def prepare(request: Request) -> Prepared:
         signal = request.signal
-        message, received, records = _decode(request, limits)
+        message, received = _decode(request, limits)
+        records = _records(message, signal, limits)
         _hold_to(message, signal, limits)
         payload, keys = received, b""
         hits: Counter[str] = Counter()
@@ -119,9 +120,10 @@ def make_prepare(policy: RedactionPolicy, *, limits: Limits, store_metrics: bool
     return prepare
 
 
-def _decode(request: Request, limits: Limits) -> tuple[Message, bytes, int]:
-    """The request as a message, as the protobuf bytes it is kept as where nothing is redacted, and its records."""
+def _decode(request: Request, limits: Limits) -> tuple[Message, bytes]:
+    """The request as a message, and as the protobuf bytes it is kept as where nothing is redacted."""
     signal = request.signal
+    kind = otlp_json.REQUESTS[signal]
     try:
         if request.encoding == "json":
             if parts.too_many_values(request.body, _VALUES_PER_PART * limits.max_parts):
@@ -130,15 +132,9 @@ def _decode(request: Request, limits: Limits) -> tuple[Message, bytes, int]:
         else:
             payload = request.body
         # Before decoding, since a message in memory is up to 88 times larger than on the wire.
-        records = count(payload, signal, limits.max_records)
-        if records > limits.max_records:
-            raise TooLarge(
-                f"prepare {signal} request: more than {limits.max_records} records, make the sender's batches smaller"
-            )
-        kind = otlp_json.REQUESTS[signal]
         if parts.too_many(payload, kind.DESCRIPTOR, limits.max_parts):
             raise _crowded(signal, limits)
-        return kind.FromString(payload), payload, records
+        return kind.FromString(payload), payload
     except (DecodeError, EncodeError) as error:
         hint = "logs go to /v1/logs and metrics to /v1/metrics" if signal == "traces" else "check the endpoint"
         raise Invalid(
@@ -151,6 +147,25 @@ def _crowded(signal: Signal, limits: Limits) -> TooLarge:
         f"prepare {signal} request: more than {limits.max_parts} attributes and other parts, make the sender's batches "
         "smaller"
     )
+
+
+def _records(message: Any, signal: Signal, limits: Limits) -> int:
+    """How many records a request holds.
+
+    It is refused over their cap, and where resources and scopes, which may be empty, are more than two for each record
+    that there may be: so no loop here and in what follows is longer than that.
+    """
+    groups, scopes, records = _LEVELS[signal]
+    most = limits.max_records
+    found, places = 0, len(getattr(message, groups))
+    for group in getattr(message, groups):
+        places += len(getattr(group, scopes))
+        if places > 2 * most or found > most:
+            break
+        found += sum(map(len, map(attrgetter(records), getattr(group, scopes))))
+    if places > 2 * most or found > most:
+        raise TooLarge(f"prepare {signal} request: more than {most} records, make the sender's batches smaller")
+    return found
 
 
 def _hold_to(message: Any, signal: Signal, limits: Limits) -> None:

@@ -46,38 +46,14 @@ def split(payload: bytes, signal: Signal) -> Iterator[Slice]:
     """Every span, log record or metric of a request, in wire order. Raises `Invalid` where the wire format is
     broken.
     """
-    for resource_start, resource_end in _members(payload, 0, len(payload), signal, 1):
+    for number, resource_start, resource_end in _fields(payload, 0, len(payload), signal):
+        if number != 1:
+            continue
         resource, resource_schema_url, scopes = _parts(payload, resource_start, resource_end, signal)
         for scope_start, scope_end in scopes:
             scope, scope_schema_url, records = _parts(payload, scope_start, scope_end, signal)
             for start, end in records:
                 yield Slice(resource, resource_schema_url, scope, scope_schema_url, payload[start:end])
-
-
-def count(payload: bytes, signal: Signal, at_most: int | None = None) -> int:
-    """How many records `split` would yield, without keeping any. Raises `Invalid` as `split` does.
-
-    With `at_most`, counting ends one above it: enough to know that a request is over a cap. It also ends there where
-    resources and scopes, which may be empty, are more than two for each record that there may be.
-    """
-    total = places = 0
-    for resource_start, resource_end in _members(payload, 0, len(payload), signal, 1):
-        places += 1
-        for scope_start, scope_end in _members(payload, resource_start, resource_end, signal, 2):
-            places += 1
-            for _ in _members(payload, scope_start, scope_end, signal, 2):
-                total += 1
-                if total - 1 == at_most:
-                    return total
-            if at_most is not None and places > 2 * at_most:
-                break
-        if at_most is not None and places > 2 * at_most:
-            return at_most + 1
-    return total
-
-
-def _members(data: bytes, start: int, end: int, signal: Signal, number: int) -> Iterator[tuple[int, int]]:
-    return ((first, last) for found, first, last in _fields(data, start, end, signal) if found == number)
 
 
 def _parts(data: bytes, start: int, end: int, signal: Signal) -> tuple[bytes, str, list[tuple[int, int]]]:
