@@ -21,7 +21,9 @@ from aftertrace.analyzer.reading.tables import EVIDENCE, Noted
 from aftertrace.ingest import files
 from aftertrace.ingest.batch import Known, read_batch
 from aftertrace.ingest.duplicates import DuplicateWindow
+from aftertrace.ingest.opened import Opened
 from aftertrace.ingest.prepare import Limits, make_prepare
+from aftertrace.ingest.readers import Readers
 from aftertrace.ingest.redaction_policy import RedactionPolicy
 from aftertrace.ingest.same_ids import SameIds
 from aftertrace.store import schema
@@ -77,7 +79,9 @@ def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]], policy: Reda
     )
     stored = {name: [schema.TABLES[name].schema.empty_table()] for name in ("spans", "events", "evidence")}
     for some in _batches(_frames(prepare, requests)):
-        batch = read_batch("main", some, _KEY, known, {})
+        opened = Opened("main", _KEY, Readers(0))
+        opened.add(some)
+        batch = read_batch(opened, known, {})
         tellings |= {item.place: item.telling for item in batch.items}
         assert batch.findings == []
         for table, found in stored.items():

@@ -18,7 +18,7 @@ from aftertrace.analyzer.identity.run_states import QUIET_NS
 from aftertrace.analyzer.reading.tables import Noted, Tables
 from aftertrace.analyzer.runs.losses import SCHEMA, losses
 from aftertrace.analyzer.schemas.losses import KINDS
-from aftertrace.ingest import batch
+from aftertrace.ingest import opened
 from aftertrace.ingest.redaction_policy import make_policy
 from aftertrace.store.quarantine import PutAside
 from aftertrace.store.refusals import Refusals
@@ -148,12 +148,12 @@ def test_a_span_told_twice_lost_what_its_fuller_telling_says() -> None:
     assert told(frames.tables()) == {"dropped_attributes": (3, "attributes", "at_least")}
 
 
-@pytest.mark.parametrize("room", [20, batch.EVENTS_PER_REQUEST], ids=["cut", "control"])
+@pytest.mark.parametrize("room", [20, opened.EVENTS_PER_REQUEST], ids=["cut", "control"])
 def test_calls_that_have_no_rows_are_lost_and_missing_from_their_run(
     monkeypatch: pytest.MonkeyPatch, room: int
 ) -> None:
     """A span that tells of fifty calls, sent twice, where a request may have twenty rows."""
-    monkeypatch.setattr(batch, "EVENTS_PER_REQUEST", room)
+    monkeypatch.setattr(opened, "EVENTS_PER_REQUEST", room)
     calls = [{"type": "tool_call", "id": f"call_{number}", "name": "pay", "arguments": {}} for number in range(50)]
     whole = span(1)
     for key, value in (

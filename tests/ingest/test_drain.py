@@ -17,7 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as SpanMessage
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from polars.testing import assert_frame_equal
 
-from aftertrace.ingest import batch, reading, rows
+from aftertrace.ingest import opened, reading, rows
 from aftertrace.ingest.catching_up import catch_up
 from aftertrace.ingest.drain import Drain, DrainOptions
 from aftertrace.ingest.records import Span
@@ -255,7 +255,7 @@ def test_a_request_spreads_into_so_many_events_and_is_kept_whole(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record that tells of too many for its bytes says how many have no rows; those beside it have all of theirs."""
-    monkeypatch.setattr(batch, "EVENTS_PER_REQUEST", 20)
+    monkeypatch.setattr(opened, "EVENTS_PER_REQUEST", 20)
     spans = [chat(1, 40), chat(2, 4), chat(3, 40)]
     sent = TracesData()
     sent.resource_spans.add().scope_spans.add().spans.extend(spans)

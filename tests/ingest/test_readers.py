@@ -17,10 +17,9 @@ import pytest
 from tests.cli.served import gone
 from tests.ingest.drain_samples import NOON_NS, logs, traces
 
-from aftertrace.ingest.batch import in_this_process
 from aftertrace.ingest.items import items_of
 from aftertrace.ingest.readers import WORTH_STRETCHES, Readers
-from aftertrace.ingest.reading import Read, Source
+from aftertrace.ingest.reading import Read, Source, read
 from aftertrace.store.frame import Frame
 
 PATIENCE_S = 60.0
@@ -56,14 +55,14 @@ def told(reads: Iterator[Read]) -> list[object]:
 def warmed(readers: Readers, count: int = 2) -> None:
     """Have so many readers ready: until then this process reads alone."""
     deadline = time.monotonic() + PATIENCE_S
-    while sum(reader.is_ready for reader in readers.processes._readers) < count:
+    while sum(reader.is_ready for reader in readers._readers) < count:
         assert time.monotonic() < deadline
         told(readers(STRETCHES))
 
 
 def test_several_processes_read_what_one_reads(readers: Readers) -> None:
     """In the same order, with flags, rows, and what could not be read."""
-    alone = told(in_this_process(STRETCHES))
+    alone = told(map(read, STRETCHES))
     assert alone[0][:1] == (['["continues:main/1/0"]', None, None],)  # type: ignore[index] # a tuple
     assert told(readers(STRETCHES)) == alone
     warmed(readers)
@@ -75,12 +74,12 @@ def test_what_a_reader_was_given_when_it_ended_is_read_again(
 ) -> None:
     """One that is stopped holds a stretch for as long as it lives; the next call has as many readers as before."""
     warmed(readers)
-    victim = readers.processes._readers[0].process
+    victim = readers._readers[0].process
     victim.send_signal(signal.SIGSTOP)
     killing = threading.Timer(0.2, victim.kill)
     killing.start()
     with caplog.at_level(logging.WARNING):
-        assert told(readers(STRETCHES)) == told(in_this_process(STRETCHES))
+        assert told(readers(STRETCHES)) == told(map(read, STRETCHES))
     killing.join()
     assert caplog.messages == ["a reader ended with exit code -9; what it was given is done again"]
     warmed(readers)
@@ -90,10 +89,10 @@ def test_a_drain_goes_on_alone_when_no_reader_stays(readers: Readers, monkeypatc
     """As where memory is short: they are not started for ever."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
     for _ in range(4):
-        assert told(readers(STRETCHES)) == told(in_this_process(STRETCHES))
-        for reader in readers.processes._readers:
-            reader.process.wait(PATIENCE_S)
-    assert readers.processes._readers == []
+        assert told(readers(STRETCHES)) == told(map(read, STRETCHES))
+        for reader in list(readers._readers):
+            reader.thread.join(PATIENCE_S)
+    assert readers._readers == []
 
 
 def test_a_drain_goes_on_alone_where_no_reader_can_start(
@@ -107,7 +106,7 @@ def test_a_drain_goes_on_alone_where_no_reader_can_start(
     monkeypatch.setattr(subprocess, "Popen", full)
     open_before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(8):
-        assert told(readers(STRETCHES)) == told(in_this_process(STRETCHES))
+        assert told(readers(STRETCHES)) == told(map(read, STRETCHES))
     assert len(list(Path("/proc/self/fd").iterdir())) == open_before
     assert set(caplog.messages) == {"a reader did not start: Resource temporarily unavailable; it goes on without it"}
     assert len(caplog.messages) == 5
@@ -123,11 +122,26 @@ def test_what_an_interrupted_turn_left_is_no_answer_of_the_next(
         raise OSError(errno.EIO, "input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(readers.processes, "_work", fail)
+        broken.setattr(readers, "_work", fail)
         with pytest.raises(OSError, match="input/output"):
-            readers(STRETCHES)
+            told(readers(STRETCHES))
     few = STRETCHES[1:WORTH_STRETCHES]
-    assert told(readers(few)) == told(in_this_process(few))
+    assert told(readers(few)) == told(map(read, few))
+
+
+def test_what_has_begun_is_read_before_anybody_asks(readers: Readers) -> None:
+    """Without readers it is when somebody does; also of what was forgotten, which no reader begins with any more."""
+    warmed(readers)
+    alone = Readers(0)
+    begun, waiting = ([each.begin(stretch) for stretch in STRETCHES] for each in (readers, alone))
+    deadline = time.monotonic() + PATIENCE_S
+    while not all(each.told for each in begun):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert [each.told for each in waiting] == [[] for _ in STRETCHES]
+    alone.forget()
+    expected = told(map(read, STRETCHES))
+    assert (told(iter(readers.finish(begun))), told(iter(alone.finish(waiting)))) == (expected, expected)
 
 
 def test_readers_end_with_the_process_that_started_them() -> None:
@@ -137,7 +151,7 @@ import time
 from tests.ingest import test_readers
 readers = test_readers.Readers(1)
 test_readers.warmed(readers, 1)
-print(readers.processes._readers[0].process.pid, flush=True)
+print(readers._readers[0].process.pid, flush=True)
 time.sleep(60)
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
@@ -151,5 +165,5 @@ time.sleep(60)
 def test_few_records_start_nothing() -> None:
     """A request now and then is read where it is."""
     idle = Readers(2)
-    assert told(idle(STRETCHES[: WORTH_STRETCHES - 1])) == told(in_this_process(STRETCHES[: WORTH_STRETCHES - 1]))
-    assert idle.processes._readers == []
+    assert told(idle(STRETCHES[: WORTH_STRETCHES - 1])) == told(map(read, STRETCHES[: WORTH_STRETCHES - 1]))
+    assert idle._readers == []

@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.served import gone
@@ -16,7 +17,7 @@ from aftertrace.store import lookup
 from aftertrace.store.errors import Unavailable
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.sealer import seal
-from aftertrace.store.processes import Processes
+from aftertrace.store.processes import Begun, Processes, _Reader
 from aftertrace.store.verify import Asked, rows, verify
 from aftertrace.store.verify.hashing import Hashed, Piece
 
@@ -24,7 +25,6 @@ from .drain_samples import drain, logs, new_store, send, traces
 from .forging import files_of, flip, rewrite, with_value
 from .test_erasure import erase
 
-PATIENCE_S = 60.0
 FILES = 6
 """Of each table."""
 Change = Callable[[Layout], object]
@@ -54,22 +54,21 @@ def held(ready: Layout, tmp_path: Path) -> Layout:
 
 @pytest.fixture
 def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
-    """Waits until readers are ready, so that they get something to do; id of the process and file of each piece."""
+    """Waits for readers that are starting, and leaves all to them; id of the process and file of each piece."""
     pieces: list[tuple[int, str]] = []
-    start, give = Processes._start, Processes._give
+    take, oldest = Processes._take, Processes._oldest
 
-    def started(self: Processes[Piece, Hashed]) -> None:
-        start(self)
-        for reader in self._readers:
-            if not reader.is_ready:
-                assert reader.pipe.poll(PATIENCE_S)
+    def taken(self: Processes[Piece, Hashed], reader: _Reader[Piece, Hashed]) -> Begun[Piece, Hashed] | None:
+        begun = take(self, reader)
+        if begun is not None:
+            pieces.append((reader.process.pid, f"{begun.piece.table}/{begun.piece.path}"))
+        return begun
 
-    def gave(self: Processes[Piece, Hashed], reader, waiting) -> None:  # type: ignore[no-untyped-def] # as the original
-        pieces.append((reader.process.pid, f"{waiting[0][1].table}/{waiting[0][1].path}"))
-        give(self, reader, waiting)
+    def left(self: Processes[Piece, Hashed], *arguments: Any) -> Begun[Piece, Hashed] | None:
+        return None if self._readers else oldest(self, *arguments)
 
-    monkeypatch.setattr(Processes, "_start", started)
-    monkeypatch.setattr(Processes, "_give", gave)
+    monkeypatch.setattr(Processes, "_take", taken)
+    monkeypatch.setattr(Processes, "_oldest", left)
     return pieces
 
 

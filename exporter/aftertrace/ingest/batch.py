@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aftertrace.ingest.by_reference import Apart
 from aftertrace.ingest.dialects import FAULTS
 from aftertrace.ingest.duplicates import DuplicateWindow
-from aftertrace.ingest.items import Item, by_day, items_of
+from aftertrace.ingest.items import Item, by_day
+from aftertrace.ingest.opened import Opened, Stretch
 from aftertrace.ingest.places import Place, text
-from aftertrace.ingest.reading import Read, Source, read
 from aftertrace.ingest.record_ids import identity
-from aftertrace.ingest.rows import EVENTS_PER_RECORD, EVENTS_PER_REQUEST
 from aftertrace.ingest.same_ids import SameIds, Told
 from aftertrace.ingest.tellings import Telling
-from aftertrace.store.errors import Invalid
-from aftertrace.store.frame import SALT_BYTES, Frame
+from aftertrace.store.frame import SALT_BYTES
 from aftertrace.store.schema import TABLES
 from aftertrace.verifier.verdicts import Finding
 
 Row: TypeAlias = dict[str, Any]
-Reading: TypeAlias = Callable[[Iterable[Sequence[Source]]], Iterator[Read]]
-"""What reads stretches of records, in order: this process, or several (`ingest.readers`)."""
-
-STRETCH_RECORDS: Final = 512
-"""How many records are read at a time. What is made of them stays in the processor's caches: of eight times as many,
-each takes half as long again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,67 +86,46 @@ class Settled:
     """Its flags that tell of another record of its id."""
 
 
-def in_this_process(stretches: Iterable[Sequence[Source]]) -> Iterator[Read]:
-    """The simplest way."""
-    return map(read, stretches)
-
-
-def nothing_apart(record: bytes) -> tuple[Apart, ...]:  # noqa: ARG001
-    """Records that refer to nothing."""
-    return ()
-
-
-def read_batch(
-    receiver: str,
-    frames: Sequence[Frame],
-    key: bytes,
-    known: Known,
-    settled: Mapping[Place, Settled],
-    reading: Reading = in_this_process,
-    apart: Callable[[bytes], tuple[Apart, ...]] = nothing_apart,
-) -> Batch:
-    """Split frames into records, find those that came before, and read the others.
+def read_batch(opened: Opened, known: Known, settled: Mapping[Place, Settled]) -> Batch:
+    """Find the records that came before, and read the others.
 
     Args:
-        receiver: whose frames these are.
-        frames: in order.
-        key: the store's secret.
+        opened: the frames. It is used up.
         known: what came before.
         settled: what `evidence` says of those of these records that a crash left in it alone: it is said again.
-        reading: what reads the records.
-        apart: what a record refers to.
 
     Raises:
         OSError: the disk does not take what is kept of them.
     """
-    items: list[Item] = []
-    findings: list[tuple[Finding, bytes]] = []
-    for frame in frames:
-        try:
-            found = list(items_of(receiver, frame, key))
-        except Invalid as error:
-            # `prepare` refuses what cannot be split, so the fault is ours: the frame is kept and told of.
-            findings.append((_finding("frame_unreadable", receiver, frame.seq, str(error)), frame.payload))
-            continue
-        if len(found) != frame.records:
-            message = f"{len(found)} records, expected {frame.records}"
-            findings.append((_finding("record_count", receiver, frame.seq, message), frame.payload))
-        items += found
+    items = opened.items
     _mark_duplicates(items, known.copies, settled)
-    readable, unread = _identified(items, key)
+    readable, unread = _identified(items, opened.key)
     _mark_same_ids(readable, known.ids, settled)
-    fresh = [item for item in readable if item.duplicate_of is None]
-    stretches = [fresh[start : start + STRETCH_RECORDS] for start in range(0, len(fresh), STRETCH_RECORDS)]
+    stretches = _fresh(opened, {item.place for item, _ in unread})
     spans, events = [TABLES["spans"].schema.empty_table()], [TABLES["events"].schema.empty_table()]
-    sources = ([_source(item, apart) for item in part] for part in stretches)
-    for stretch, made in zip(stretches, reading(sources), strict=True):
-        for item, flags in zip(stretch, made.flags, strict=True):
+    reads = opened.readers.finish([stretch.reading for stretch in stretches])
+    for stretch, made in zip(stretches, reads, strict=True):
+        for item, flags in zip(stretch.items, made.flags, strict=True):
             item.flags = flags
-        unread += [(stretch[position], fault) for position, fault in made.unread]
+        unread += [(stretch.items[position], fault) for position, fault in made.unread]
         spans.append(made.spans)
         events.append(made.events)
-    findings += [(finding, b"") for finding in _unreadable(receiver, unread)]
-    return Batch(receiver, frames[-1].seq, items, pa.concat_tables(spans), pa.concat_tables(events), findings)
+    findings = opened.findings + [(finding, b"") for finding in _unreadable(opened.receiver, unread)]
+    return Batch(opened.receiver, opened.last_seq, items, pa.concat_tables(spans), pa.concat_tables(events), findings)
+
+
+def _fresh(opened: Opened, unread: set[Place]) -> list[Stretch]:
+    """The records that are to be read. Where one of a stretch is a copy, or something is known of it that was not known
+    when its reading began, that is begun anew.
+    """
+    stretches: list[Stretch] = []
+    for stretch in opened.stretches():
+        fresh = [item for item in stretch.items if item.duplicate_of is None and item.place not in unread]
+        if len(fresh) == len(stretch.items) and not any(item.relations for item in fresh):
+            stretches.append(stretch)
+        elif fresh:
+            stretches.append(opened.begin(fresh))
+    return stretches
 
 
 def origin_rows(batch: Batch, table: str) -> dict[str, Row]:
@@ -210,24 +180,6 @@ def _mark_same_ids(items: Sequence[Item], ids: SameIds, settled: Mapping[Place, 
                 item.relations = (related.flag,)
 
 
-def _source(item: Item, apart: Callable[[bytes], tuple[Apart, ...]]) -> Source:
-    part = item.slice
-    # By what the request alone says, so that a replay cuts where the first time did, whatever is read beside it.
-    share = EVENTS_PER_REQUEST * len(part.record) // len(item.frame.payload)
-    return Source(
-        item.pointer,
-        item.tenant,
-        item.frame.signal,
-        part.resource,
-        part.scope,
-        part.record,
-        item.relations,
-        max(EVENTS_PER_RECORD, share),
-        # Where nothing was replaced, its sender says so itself.
-        apart(part.record) if item.frame.redactions else (),
-    )
-
-
 def _evidence(items: Sequence[Item]) -> pa.Table:
     schema = TABLES["evidence"].schema
     if not items:
@@ -268,7 +220,3 @@ def _unreadable(receiver: str, unread: Sequence[tuple[Item, str]]) -> list[Findi
         Finding("record_unreadable", "warning", f"evidence {receiver}/{seq}/{','.join(found)}", f"raised {fault}")
         for (seq, fault), found in indexes.items()
     ]
-
-
-def _finding(code: str, receiver: str, seq: int, message: str) -> Finding:
-    return Finding(code, "error", f"evidence {receiver}/{seq}", message)

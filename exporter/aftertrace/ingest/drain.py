@@ -40,6 +40,7 @@ from aftertrace.ingest.by_reference import GivingBack
 from aftertrace.ingest.drain_report import DrainReport
 from aftertrace.ingest.evidence import Evidence
 from aftertrace.ingest.folding import Folding
+from aftertrace.ingest.opened import Collected, Opened
 from aftertrace.ingest.readers import Readers
 from aftertrace.store import folder, lake, quarantine, wal_reader
 from aftertrace.store.commits import SEQUENCED, Commit
@@ -120,6 +121,8 @@ class Drain:
         self._blobs = GivingBack(layout, self._key)
         self._before = self._known_before()
         self._readers = Readers(self._options.readers)
+        self._ahead: dict[str, Collected] = {}
+        """Of receivers, what comes after that which is being stored."""
         self._logs: dict[str, WalReader] = {}
         self._folding = Folding(layout, self._options.fold_at)
         self._destroying = Destroying(layout, self._options.grace_s)
@@ -137,9 +140,9 @@ class Drain:
         report = DrainReport()
         called_ns = time.time_ns()
         for receiver in self._layout.receivers():
-            while found := self._collect(receiver):
-                report.add(self._store(receiver, found))
-                if any(isinstance(item, Frame) and item.received_ns > called_ns for item in found):
+            while (collected := self._collect(receiver)).found:
+                report.add(self._store(receiver, collected))
+                if any(frame.received_ns > called_ns for frame in collected.frames()):
                     break
         with self._starting_over("small files"):
             self._folding.finish(self._tables)
@@ -157,12 +160,12 @@ class Drain:
             try:
                 idle = True
                 for receiver in self._layout.receivers():
-                    if found := self._collect(receiver):
+                    if (collected := self._collect(receiver)).found:
                         idle = False
-                        if _payload_bytes(found) < self._options.batch_bytes:
+                        if collected.payload_bytes < self._options.batch_bytes:
                             stop.wait(self._options.linger_s)
-                            found += self._collect(receiver)
-                        report.add(self._store(receiver, found))
+                            self._collect_more(receiver, collected)
+                        report.add(self._store(receiver, collected))
                 with self._starting_over("small files"):
                     self._folding.go_on(self._tables)
                     self._settle()
@@ -210,25 +213,26 @@ class Drain:
         stored_seq = min(self._tables[name].last_seq(receiver) for name in SEQUENCED)
         return min(stored_seq, self._ledger.covered_seq(receiver))
 
-    def _collect(self, receiver: str) -> list[Frame | Damage]:
-        """What can be read now, up to the bytes of one batch."""
+    def _collect(self, receiver: str) -> Collected:
+        """What can be read now, up to the bytes of one batch. Its reading has begun."""
+        collected = self._ahead.pop(receiver, None)
+        if collected is None:
+            collected = Collected(Opened(receiver, self._key, self._readers, self._blobs.of))
+        self._collect_more(receiver, collected)
+        return collected
+
+    def _collect_more(self, receiver: str, collected: Collected) -> None:
+        """The same, as far as there is room in the batch."""
         if not self._tables:
             self._open_tables()
         if receiver not in self._logs:
             self._logs[receiver] = WalReader(self._layout, receiver, self.stored_seq(receiver))
-        found: list[Frame | Damage] = []
-        taken_bytes = 0
         with self._starting_over(receiver):
-            for item in self._logs[receiver].poll():
-                found.append(item)
-                taken_bytes += _payload_bytes([item])
-                if taken_bytes >= self._options.batch_bytes:
-                    break
-        return found
+            collected.take(self._logs[receiver].poll(), self._options.batch_bytes)
 
-    def _store(self, receiver: str, found: list[Frame | Damage]) -> DrainReport:
+    def _store(self, receiver: str, collected: Collected) -> DrainReport:
         with self._starting_over(receiver):
-            return self._turn(receiver, found)
+            return self._turn(receiver, collected)
 
     @contextmanager
     def _starting_over(self, receiver: str) -> Iterator[None]:
@@ -242,6 +246,8 @@ class Drain:
             for log in self._logs.values():
                 log.close()
             self._logs.clear()
+            self._ahead.clear()
+            self._readers.forget()
             if self._tables:
                 self._ledger.close()
             self._tables.clear()
@@ -267,19 +273,21 @@ class Drain:
         except (OSError, DeltaError) as error:
             raise Unavailable(f"open tables: {error}; free disk space, or see to their place", 1.0) from error
 
-    def _turn(self, receiver: str, found: list[Frame | Damage]) -> DrainReport:
+    def _turn(self, receiver: str, collected: Collected) -> DrainReport:
         self._logs[receiver].sync()
-        frames = [item for item in found if isinstance(item, Frame)]
+        frames = collected.frames()
         report = DrainReport(frames=len(frames))
         self._ledger.begin(receiver)
-        for item in found:
+        for item in collected.found:
             if isinstance(item, Damage):
                 self._put_aside(report, item.finding, item.content())
         written: dict[str, Written] = {}
         if frames:
-            batch = self._read(receiver, frames, report)
+            batch = self._read(collected.opened, frames, report)
+            # Readers go on while this is stored.
+            self._ahead[receiver] = self._collect(receiver)
             while not self._store_rows(batch, report, written):
-                batch = self._read(receiver, frames, report)
+                batch = self._read(collected.opened_anew(), frames, report)
             self._before.keep()
             report.records = len(batch.items)
             report.duplicates = sum(item.duplicate_of is not None for item in batch.items)
@@ -288,14 +296,14 @@ class Drain:
         wal_reader.retire(self._layout, receiver, self.stored_seq(receiver))
         return report
 
-    def _read(self, receiver: str, frames: list[Frame], report: DrainReport) -> Batch:
+    def _read(self, opened: Opened, frames: list[Frame], report: DrainReport) -> Batch:
         """What frames become, knowing all that is in `evidence`."""
         self._know_others()
-        evidence = self._tables["evidence"]
+        evidence, receiver = self._tables["evidence"], opened.receiver
         first_seq = frames[0].seq
         stored_seq = min(frames[-1].seq, evidence.last_seq(receiver))
         settled = self._evidence.settled(receiver, first_seq, stored_seq) if first_seq <= stored_seq else {}
-        batch = read_batch(receiver, frames, self._key, self._before, settled, self._readers, self._blobs.of)
+        batch = read_batch(opened, self._before, settled)
         for finding, content in batch.findings:
             self._put_aside(report, finding, content)
         self._store_origins(batch)
@@ -390,7 +398,3 @@ def _stored_digests(table: TableWriter) -> dict[str, None]:
         _log.warning("%s: %s", table.name, damage)
         return {}
     return dict.fromkeys(stored["digest"].to_list())
-
-
-def _payload_bytes(found: list[Frame | Damage]) -> int:
-    return sum(len(item.payload) for item in found if isinstance(item, Frame))

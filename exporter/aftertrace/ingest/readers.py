@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, TypeAlias
 
 from aftertrace.ingest.reading import Read, Source, read
 from aftertrace.store import processes
 
 WORTH_STRETCHES: Final = 4
-"""With fewer to read, the first reader would start when all is done."""
+"""With fewer that wait, the first reader would start when all is done."""
+
+Reading: TypeAlias = processes.Begun[Sequence[Source], Read]
+"""A stretch of records whose reading has begun."""
 
 
-class Readers:
+class Readers(processes.Processes[Sequence[Source], Read]):
     """Up to `count` readers, started when there is something to share. With none of them, this process reads."""
 
     def __init__(self, count: int) -> None:
         """Start nothing yet."""
-        self.processes = processes.Processes("aftertrace.ingest.readers", read, count, worth=WORTH_STRETCHES)
-
-    def __call__(self, stretches: Iterable[Sequence[Source]]) -> Iterator[Read]:
-        """What was read of each stretch, in order, when all are read."""
-        return iter(list(self.processes(stretches)))
-
-    def close(self) -> None:
-        """End the readers."""
-        self.processes.close()
+        super().__init__("aftertrace.ingest.readers", read, count, worth=WORTH_STRETCHES)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 A reader is a process that gets pieces of work through a pipe and sends back what came of each. It keeps nothing between
 two of them, and ends with whoever started it, also where that is killed: then the other end of its pipe is closed.
+
+Of each reader a thread of this process gives it the oldest piece that waits. Whoever needs what came of a piece that
+still waits does it itself: so with no reader, or with slow ones, the work is done all the same.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe, wait
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Pipe
 from typing import Final, Generic, TypeVar
 
 from aftertrace.store import memory
@@ -45,16 +49,29 @@ def spare_cores() -> int:
 
 
 @dataclass(slots=True, eq=False)
-class _Reader(Generic[_Piece]):
+class Begun(Generic[_Piece, _Told]):
+    """A piece that waits, is being worked on, or is done."""
+
+    piece: _Piece
+    told: list[_Told] = field(default_factory=list)
+    """What came of it; empty until it is done."""
+
+
+@dataclass(slots=True, eq=False)
+class _Reader(Generic[_Piece, _Told]):
     process: subprocess.Popen[bytes]
     pipe: Connection
     is_ready: bool = False
-    given: tuple[int, _Piece] | None = None
+    given: Begun[_Piece, _Told] | None = None
     """What it works on now: never more than one piece, so that nobody writes into a pipe that nobody empties."""
+    thread: threading.Thread = field(init=False)
 
 
 class Processes(Generic[_Piece, _Told]):
-    """Up to `count` readers, started when there is something to share. With none of them, this process does all."""
+    """Up to `count` readers, started when there is something to share. With none of them, this process does all.
+
+    One thread uses it.
+    """
 
     def __init__(
         self, module: str, work: Callable[[_Piece], _Told], count: int, *, worth: int = 1, files: Sequence[int] = ()
@@ -65,7 +82,7 @@ class Processes(Generic[_Piece, _Told]):
             module: run as a reader; it calls `serve` with the same `work`.
             work: makes of a piece what is to be told of it; both can be pickled.
             count: of readers.
-            worth: with fewer pieces than this, none is started.
+            worth: while fewer pieces than this wait, none is started.
             files: open ones that readers have under the same numbers.
         """
         self._module = module
@@ -74,67 +91,99 @@ class Processes(Generic[_Piece, _Told]):
         self._worth = worth
         self._files = files
         self._ended = 0
-        self._readers: list[_Reader[_Piece]] = []
+        self._readers: list[_Reader[_Piece, _Told]] = []
+        self._waiting: deque[Begun[_Piece, _Told]] = deque()
+        self._changed = threading.Condition()
+        """Of `_waiting`, `_ended`, `_readers` and all that was begun."""
+        self._closing = False
+
+    def begin(self, piece: _Piece) -> Begun[_Piece, _Told]:
+        """Have a piece worked on as soon as a reader is free. It can be forgotten."""
+        begun: Begun[_Piece, _Told] = Begun(piece)
+        with self._changed:
+            self._waiting.append(begun)
+            self._changed.notify_all()
+            if len(self._waiting) >= self._worth:
+                self._start()
+        return begun
+
+    def finish(self, begun: Sequence[Begun[_Piece, _Told]]) -> list[_Told]:
+        """What came of pieces, in order, when all are done. This process works on them too."""
+        for each in begun:
+            self._finish(each, begun)
+        return [each.told[0] for each in begun]
+
+    def forget(self) -> None:
+        """Have no reader begin with what waits: most likely nobody asks for it any more."""
+        with self._changed:
+            self._waiting.clear()
 
     def __call__(self, pieces: Iterable[_Piece]) -> Iterator[_Told]:
-        """What came of each piece, in order, as soon as it is there.
-
-        This process works too, and what was given to a reader that ended is done again.
-        """
-        for reader in [reader for reader in self._readers if reader.given is not None]:
-            # The last turn was interrupted: nobody waits for what is still being done of it.
-            self._forget(reader)
-        coming = enumerate(pieces)
-        waiting: deque[tuple[int, _Piece]] = deque()
-        done: dict[int, _Told] = {}
-        told = 0
-        while True:
-            while (begun := told + len(waiting) + len(done) + self._many_given()) < told + AHEAD:
-                piece = next(coming, None)
-                if piece is None:
-                    break
-                waiting.append(piece)
-            if begun == told:
-                return
-            if begun >= self._worth:
-                self._start()
-            self._collect(waiting, done, is_idle=not waiting and told not in done)
-            for reader in list(self._readers):
-                # The last one is done here: to send it away would be to wait for it.
-                if reader.is_ready and reader.given is None and len(waiting) > 1:
-                    self._give(reader, waiting)
-            if waiting and told not in done:
-                position, piece_here = waiting.popleft()
-                done[position] = self._work(piece_here)
-            while told in done:
-                yield done.pop(told)
-                told += 1
+        """What came of each piece, in order, as soon as it is there. Pieces are taken as they are needed."""
+        begun: deque[Begun[_Piece, _Told]] = deque()
+        try:
+            for piece in pieces:
+                begun.append(self.begin(piece))
+                if len(begun) == AHEAD:
+                    yield self._first(begun)
+            while begun:
+                yield self._first(begun)
+        finally:
+            # Where it was interrupted, nobody waits for the others.
+            self.forget()
 
     def close(self) -> None:
         """End the readers."""
-        for reader in self._readers:
-            reader.pipe.close()
-        for reader in self._readers:
-            try:
-                reader.process.wait(_PATIENCE_S)
-            except subprocess.TimeoutExpired:
+        with self._changed:
+            self._closing = True
+            self._waiting.clear()
+            self._changed.notify_all()
+            readers = list(self._readers)
+        for reader in readers:
+            reader.thread.join(_PATIENCE_S)
+            if reader.thread.is_alive():
                 reader.process.kill()
-                reader.process.wait()
-        self._readers.clear()
+                reader.thread.join()
+        self._closing = False
 
-    def _many_given(self) -> int:
-        return sum(reader.given is not None for reader in self._readers)
+    def _first(self, begun: deque[Begun[_Piece, _Told]]) -> _Told:
+        self._finish(begun[0], begun)
+        return begun.popleft().told[0]
+
+    def _finish(self, needed: Begun[_Piece, _Told], among: Iterable[Begun[_Piece, _Told]]) -> None:
+        """Return when one is done; work on others as long as a reader works on it."""
+        while not needed.told:
+            with self._changed:
+                mine = self._oldest(needed, among)
+                if mine is None:
+                    self._changed.wait_for(lambda: needed.told or needed in self._waiting)
+            if mine is not None:
+                mine.told.append(self._work(mine.piece))
+
+    def _oldest(
+        self, needed: Begun[_Piece, _Told], among: Iterable[Begun[_Piece, _Told]]
+    ) -> Begun[_Piece, _Told] | None:
+        """Take the first that waits; or what is needed, where it was forgotten."""
+        found = next((each for each in among if each in self._waiting), None)
+        if found is not None:
+            self._waiting.remove(found)
+        elif not needed.told and all(reader.given is not needed for reader in self._readers):
+            found = needed
+        return found
 
     def _start(self) -> None:
         while len(self._readers) < self._count and self._ended < _RESTARTS:
             try:
-                self._readers.append(self._started())
+                reader = self._started()
             except OSError as error:
                 self._ended += 1
                 _log.warning("a reader did not start: %s; it goes on without it", error.strerror)
                 break
+            self._readers.append(reader)
+            reader.thread = threading.Thread(target=self._give, args=(reader,), name="reader", daemon=True)
+            reader.thread.start()
 
-    def _started(self) -> _Reader[_Piece]:
+    def _started(self) -> _Reader[_Piece, _Told]:
         """A new reader. Raises `OSError` where the system has no room for a process."""
         mine, its = Pipe()
         try:
@@ -152,41 +201,38 @@ class Processes(Generic[_Piece, _Told]):
             its.close()
         return _Reader(process, mine)
 
-    def _collect(self, waiting: deque[tuple[int, _Piece]], done: dict[int, _Told], *, is_idle: bool) -> None:
-        """Take what readers have ready; where nothing else is to be done, wait for one."""
-        asked = {reader.pipe: reader for reader in self._readers if reader.given is not None or not reader.is_ready}
-        if is_idle:
-            asked = {pipe: reader for pipe, reader in asked.items() if reader.given is not None}
-        for pipe in wait(list(asked), None if is_idle else 0):
-            reader = asked[pipe]  # type: ignore[index] # what was asked for
-            try:
-                answer = reader.pipe.recv()
-            except _GONE:
-                self._lost(reader, waiting)
-                continue
-            if reader.given is not None:
-                done[reader.given[0]] = answer
-            reader.is_ready, reader.given = True, None
-
-    def _give(self, reader: _Reader[_Piece], waiting: deque[tuple[int, _Piece]]) -> None:
-        reader.given = waiting.popleft()
+    def _give(self, reader: _Reader[_Piece, _Told]) -> None:
+        """The thread of a reader: give it what waits, one piece after the other, and take what comes of it."""
         try:
-            reader.pipe.send(reader.given[1])
+            reader.pipe.recv()
+            reader.is_ready = True
+            while (begun := self._take(reader)) is not None:
+                reader.pipe.send(begun.piece)
+                told = reader.pipe.recv()
+                with self._changed:
+                    begun.told.append(told)
+                    reader.given = None
+                    self._changed.notify_all()
         except _GONE:
-            self._lost(reader, waiting)
+            reader.process.kill()
+            _log.warning("a reader ended with exit code %s; what it was given is done again", reader.process.wait())
+        finally:
+            # Whatever it was: nobody may wait for this reader for ever.
+            with self._changed:
+                self._ended += not self._closing
+                self._readers.remove(reader)
+                if reader.given is not None:
+                    self._waiting.appendleft(reader.given)
+                self._changed.notify_all()
+            reader.pipe.close()
+            reader.process.wait()
 
-    def _lost(self, reader: _Reader[_Piece], waiting: deque[tuple[int, _Piece]]) -> None:
-        if reader.given is not None:
-            waiting.appendleft(reader.given)
-        self._forget(reader)
-        self._ended += 1
-        _log.warning("a reader ended with exit code %s; what it was given is done again", reader.process.returncode)
-
-    def _forget(self, reader: _Reader[_Piece]) -> None:
-        self._readers.remove(reader)
-        reader.pipe.close()
-        reader.process.kill()
-        reader.process.wait()
+    def _take(self, reader: _Reader[_Piece, _Told]) -> Begun[_Piece, _Told] | None:
+        """Give a reader the oldest piece, once there is one; None when all is to end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closing)
+            reader.given = None if self._closing else self._waiting.popleft()
+            return reader.given
 
 
 def serve(work: Callable[[_Piece], _Told], arguments: Sequence[str]) -> None:

@@ -19,14 +19,14 @@ if "serve" in sys.orig_argv:
     _defaults(WalOptions, segment_bytes=_SEGMENT_BYTES)
 
 if "drain" in sys.orig_argv:
-    from aftertrace.ingest import batch
+    from aftertrace.ingest import opened
     from aftertrace.ingest.drain import DrainOptions
     from aftertrace.store import compaction, spares, tables, wal_reader
 
     _defaults(DrainOptions, batch_bytes=512 << 10, linger_s=0.1, fold_at=1)
     tables.CHECKPOINT_EVERY = 4
     # Enough of them in a turn that its readers have work.
-    batch.STRETCH_RECORDS = 64
+    opened.STRETCH_RECORDS = 64
     # Replaced files go while the test runs, and not under its readers.
     compaction.vacuum.__defaults__ = (None, 10.0, None)
     wal_reader.retire.__defaults__ = (_SEGMENT_BYTES,)

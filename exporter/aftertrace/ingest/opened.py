@@ -1,0 +1,157 @@
+"""Frames on their way into the tables: split into records, whose reading begins before their turn has come.
+
+What a record gives depends on nothing but the record, so that readers are at work while the drain stores what came
+before. Only where it turns out to be a copy, or to have the id of another, is it left out or read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from aftertrace.ingest.by_reference import Apart
+from aftertrace.ingest.items import Item, items_of
+from aftertrace.ingest.readers import Readers, Reading
+from aftertrace.ingest.reading import Source
+from aftertrace.ingest.rows import EVENTS_PER_RECORD, EVENTS_PER_REQUEST
+from aftertrace.store.errors import Invalid
+from aftertrace.store.frame import Frame
+from aftertrace.store.wal_reader import Damage
+from aftertrace.verifier.verdicts import Finding
+
+STRETCH_RECORDS: Final = 512
+"""How many records are read at a time. What is made of them stays in the processor's caches: of eight times as many,
+each takes half as long again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Records that are read at a time."""
+
+    items: list[Item]
+    reading: Reading
+
+
+def nothing_apart(record: bytes) -> tuple[Apart, ...]:  # noqa: ARG001
+    """Records that refer to nothing."""
+    return ()
+
+
+class Opened:
+    """Frames of one receiver, in order."""
+
+    def __init__(
+        self, receiver: str, key: bytes, readers: Readers, apart: Callable[[bytes], tuple[Apart, ...]] = nothing_apart
+    ) -> None:
+        """None yet.
+
+        Args:
+            receiver: whose frames these are.
+            key: the store's secret.
+            readers: what reads the records.
+            apart: what a record refers to.
+        """
+        self.receiver = receiver
+        self.key = key
+        self.readers = readers
+        self.last_seq = 0
+        self.items: list[Item] = []
+        self.findings: list[tuple[Finding, bytes]] = []
+        """Frames that are not as they should be, with what is to be put aside."""
+        self.apart = apart
+        self._begun: list[Stretch] = []
+        self._rest: list[Item] = []
+        """Too few for a stretch: what comes next may fill it."""
+
+    def add(self, frames: Iterable[Frame]) -> None:
+        """Split more frames, and begin to read their records.
+
+        Raises:
+            Unavailable: what a record refers to cannot be read now.
+        """
+        for frame in frames:
+            self.last_seq = frame.seq
+            items = self._split(frame)
+            self.items += items
+            if frame.signal != "metrics":
+                self._rest += items
+            while len(self._rest) >= STRETCH_RECORDS:
+                self._begun.append(self.begin(self._rest[:STRETCH_RECORDS]))
+                del self._rest[:STRETCH_RECORDS]
+
+    def begin(self, items: Sequence[Item]) -> Stretch:
+        """Begin to read some records, by what is known of them now."""
+        return Stretch(list(items), self.readers.begin([_source(item, self.apart) for item in items]))
+
+    def stretches(self) -> list[Stretch]:
+        """All records that are to be read, in order."""
+        if self._rest:
+            self._begun.append(self.begin(self._rest))
+            self._rest = []
+        return self._begun
+
+    def _split(self, frame: Frame) -> list[Item]:
+        try:
+            found = list(items_of(self.receiver, frame, self.key))
+        except Invalid as error:
+            # `prepare` refuses what cannot be split, so the fault is ours: the frame is kept and told of.
+            self._set_aside("frame_unreadable", frame, str(error))
+            return []
+        if len(found) != frame.records:
+            self._set_aside("record_count", frame, f"{len(found)} records, expected {frame.records}")
+        return found
+
+    def _set_aside(self, code: str, frame: Frame, message: str) -> None:
+        finding = Finding(code, "error", f"evidence {self.receiver}/{frame.seq}", message)
+        self.findings.append((finding, frame.payload))
+
+
+@dataclass(slots=True)
+class Collected:
+    """What was read from a WAL for one batch, in order."""
+
+    opened: Opened
+    """The frames of it."""
+    found: list[Frame | Damage] = field(default_factory=list)
+    payload_bytes: int = 0
+
+    def take(self, items: Iterable[Frame | Damage], at_most_bytes: int) -> None:
+        """Take more, until there are so many bytes of payload. Raises `Unavailable` as `Opened.add` does."""
+        if self.payload_bytes >= at_most_bytes:
+            return
+        for item in items:
+            self.found.append(item)
+            if isinstance(item, Frame):
+                self.payload_bytes += len(item.payload)
+                self.opened.add([item])
+            if self.payload_bytes >= at_most_bytes:
+                return
+
+    def opened_anew(self) -> Opened:
+        """The frames, with nothing known of their records. Raises `Unavailable` as `Opened.add` does."""
+        opened = Opened(self.opened.receiver, self.opened.key, self.opened.readers, self.opened.apart)
+        opened.add(self.frames())
+        return opened
+
+    def frames(self) -> list[Frame]:
+        """Without what is damaged."""
+        return [item for item in self.found if isinstance(item, Frame)]
+
+
+def _source(item: Item, apart: Callable[[bytes], tuple[Apart, ...]]) -> Source:
+    part = item.slice
+    # By what the request alone says, so that a replay cuts where the first time did, whatever is read beside it.
+    share = EVENTS_PER_REQUEST * len(part.record) // len(item.frame.payload)
+    return Source(
+        item.pointer,
+        item.tenant,
+        item.frame.signal,
+        part.resource,
+        part.scope,
+        part.record,
+        item.relations,
+        max(EVENTS_PER_RECORD, share),
+        # Where nothing was replaced, its sender says so itself.
+        apart(part.record) if item.frame.redactions else (),
+    )
