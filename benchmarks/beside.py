@@ -93,7 +93,8 @@ def measure(
 
 def ours(figures: Figures) -> Outcome:
     """The same of aftertrace, from the part of its run in which tables keep up."""
-    part, cpu_us = figures.sustained, figures.receiver_cpu_us_per_span + figures.drain_cpu_us_per_span
+    part = figures.sustained
+    cpu_us = figures.receiver_cpu_us_per_span + figures.drain_cpu_us_per_span + figures.others_cpu_us_per_span
     return Outcome(
         system=OURS,
         acknowledged=part.spans,
@@ -103,7 +104,7 @@ def ours(figures: Figures) -> Outcome:
         refused=part.refused,
         failed={},
         disk_bytes=int(figures.bytes_per_span * part.spans),
-        peak_bytes=int(1e6 * (figures.receiver_peak_mb + figures.drain_peak_mb)),
+        peak_bytes=int(1e6 * (figures.receiver_peak_mb + figures.drain_peak_mb + figures.others_peak_mb)),
         processes=figures.processes,
         cpu_s=cpu_us * part.spans / 1e6,
     )

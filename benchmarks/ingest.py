@@ -74,8 +74,11 @@ class Figures:
     receiver_peak_mb: float
     drain_peak_mb: float
     """With the readers that it started."""
+    others_peak_mb: float
+    """Of what seals and derives."""
     receiver_cpu_us_per_span: float
     drain_cpu_us_per_span: float
+    others_cpu_us_per_span: float
     processes: int
     """The most that were there at once."""
     bytes_per_span: float
@@ -121,8 +124,10 @@ def measure(scratch: Path, durations: Durations, clients: int) -> Figures:
         half=half,
         receiver_peak_mb=peak_bytes["receiver"] / 1e6,
         drain_peak_mb=peak_bytes["drain"] / 1e6,
+        others_peak_mb=peak_bytes["others"] / 1e6,
         receiver_cpu_us_per_span=1e6 * cpu_s["receiver"] / spans,
         drain_cpu_us_per_span=1e6 * cpu_s["drain"] / spans,
+        others_cpu_us_per_span=1e6 * cpu_s["others"] / spans,
         processes=served.meter.most_processes,
         bytes_per_span=held.live_bytes / spans,
         evidence_bytes_per_span=held.evidence_bytes / spans,

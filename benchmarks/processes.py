@@ -45,6 +45,13 @@ def children(process_id: int) -> list[int]:
     return sorted(listed)
 
 
+def arguments(process_id: int) -> list[str]:
+    """The command that a process was started with; empty once it is gone."""
+    with suppress(*_GONE):
+        return Path(f"/proc/{process_id}/cmdline").read_text().split("\0")
+    return []
+
+
 def end(process: subprocess.Popen[Any], within_s: float) -> None:
     """End a process by SIGTERM, and what is left of it and of all that it started after so long by SIGKILL."""
     started = {process_id: _born(process_id) for process_id in tree(process.pid)}

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Final, Self
 
-from benchmarks.processes import Meter, Roles, children, end, tree
+from benchmarks.processes import Meter, Roles, arguments, children, end, tree
 
 _READY: Final = re.compile(r"ready .*?http=http://127\.0\.0\.1:(\d+).*?grpc=\S*?:(\d+)")
 _STOP_LIMIT_S: Final = 90.0
@@ -23,7 +23,7 @@ class Served:
         self.http_port = 0
         self.grpc_port = 0
         self.meter = Meter(self._roles)
-        """Of the receiver, and of the drain with the readers that it started."""
+        """Of the receiver, of the drain with the readers that it started, and of the others: what seals and derives."""
         self._scratch = scratch
 
     def __enter__(self) -> Self:
@@ -60,5 +60,11 @@ class Served:
 
     def _roles(self) -> Roles:
         of = self._process.pid
-        # Without pages there is one child, the drain; what reads for it is below it.
-        return {"receiver": [of], "drain": [each for child in children(of) for each in tree(child)]}
+        started = {child: tree(child) for child in children(of)}
+        drains = {child for child in started if "drain" in arguments(child)}
+        return {
+            "receiver": [of],
+            # What reads for it is below it.
+            "drain": [each for child in drains for each in started[child]],
+            "others": [each for child in started.keys() - drains for each in started[child]],
+        }

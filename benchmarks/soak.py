@@ -1,8 +1,8 @@
 """Does it stay as it is? `python -m benchmarks.soak --minutes 30` sends at half the saturating rate, and looks.
 
-First a burst says what that rate is. Then each minute: memory of the receiver and of
-the drain with its readers, latencies, small files in the fullest partition, disk. A least-squares line through the
-minutes says whether memory or latency grew; the first quarter is left out, since processes fill their caches in it.
+First a burst says what that rate is. Then each minute: memory of the receiver, of the drain with its readers, and of
+the others, latencies, small files in the fullest partition, disk. A least-squares line through the minutes says whether
+memory or latency grew; the first quarter is left out, since processes fill their caches in it.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class Minute:
 
     receiver_mb: float
     drain_mb: float
+    others_mb: float
+    """Of what seals and derives."""
     p50_ms: float
     p99_ms: float
     queryable_p99_s: float
@@ -61,7 +63,8 @@ def faults(minutes: Sequence[Minute]) -> list[str]:
     """What did not stay as it should; nothing where all is well. At least four minutes."""
     late = minutes[len(minutes) // 4 :]
     found = []
-    for name, share in (("receiver_mb", MEMORY_SHARE), ("drain_mb", MEMORY_SHARE), ("p50_ms", LATENCY_SHARE)):
+    memory = dict.fromkeys(("receiver_mb", "drain_mb", "others_mb"), MEMORY_SHARE)
+    for name, share in (memory | {"p50_ms": LATENCY_SHARE}).items():
         line = trend([getattr(minute, name) for minute in late])
         if line.grows(share):
             found.append(f"{name} grew by {line.growth:.1f} ± {line.error:.1f} from a mean of {line.mean:.1f}")
@@ -100,6 +103,7 @@ def soak(scratch: Path, *, minutes: int, step_s: float, clients: int, rate: floa
                 Minute(
                     receiver_mb=memory["receiver"] / 1e6,
                     drain_mb=memory["drain"] / 1e6,
+                    others_mb=memory["others"] / 1e6,
                     p50_ms=1000 * quantile(latencies_s, 0.5),
                     p99_ms=1000 * quantile(latencies_s, 0.99),
                     queryable_p99_s=quantile(waits, 0.99) if waits else 0.0,

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.processes import Meter, children, end, tree
+from benchmarks.processes import Meter, arguments, children, end, tree
 
 STARTS_ANOTHER = """
 import subprocess, sys
@@ -25,6 +25,7 @@ def test_a_tree_is_seen_metered_and_ended_whole() -> None:
     try:
         assert tree(process.pid) == [process.pid, child]
         assert children(process.pid) == [child]
+        assert arguments(process.pid)[:2] == [sys.executable, "-c"]
         assert process.pid in children(os.getpid())
         meter = Meter(lambda: {"all": tree(process.pid)})
         seen = meter.look()
@@ -34,5 +35,5 @@ def test_a_tree_is_seen_metered_and_ended_whole() -> None:
     finally:
         end(process, 0)
         process.stdout.close()
-    assert tree(process.pid) == []
+    assert (tree(process.pid), arguments(process.pid)) == ([], [])
     assert not Path(f"/proc/{child}").exists() or Path(f"/proc/{child}/stat").read_text().split()[2] == "Z"

@@ -17,6 +17,7 @@ def minutes(count: int = 30) -> list[Minute]:
         Minute(
             receiver_mb=100 + WOBBLE[number % 6],
             drain_mb=500 + 10 * WOBBLE[number % 6],
+            others_mb=300 + 5 * WOBBLE[number % 6],
             p50_ms=8 + WOBBLE[number % 6] / 2,
             p99_ms=30 + WOBBLE[number % 6],
             queryable_p99_s=1.5,

@@ -26,8 +26,10 @@ FIGURES = Figures(
     half=PHASE,
     receiver_peak_mb=100.0,
     drain_peak_mb=400.0,
+    others_peak_mb=300.0,
     receiver_cpu_us_per_span=20.0,
     drain_cpu_us_per_span=150.0,
+    others_cpu_us_per_span=80.0,
     processes=3,
     bytes_per_span=1_500.0,
     evidence_bytes_per_span=860.0,
@@ -54,7 +56,7 @@ def test_systems_are_shown_side_by_side() -> None:
     """What was acknowledged and is not there is a loss, whatever it was faster than."""
     none = replace(PEER, system="Phoenix 1", counted=0, failed={})
     assert [line.split() for line in table([ours(FIGURES), PEER, none])[1:]] == [
-        ["aftertrace", "6,000", "5,900", "1.00", "x", "0", "0", "0", "1,500", "500", "3", "170"],
+        ["aftertrace", "6,000", "5,900", "1.00", "x", "0", "0", "0", "1,500", "800", "3", "250"],
         ["MLflow", "1", "1,000", "590", "10.00", "x", "1,000", "2", "3", "500", "5,000", "2,000", "15", "1,000"],
         ["Phoenix", "1", "1,000", "0", "-", "60,000", "2", "0", "-", "2,000", "15", "-"],
     ]
