@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ingest.dialects.recordings import make_span
+from tests.ingest.dialects.recordings import make_span, whole_rows
 
 from aftertrace.analyzer.drafting.draft import of_call
 from aftertrace.analyzer.drafting.history import History
@@ -19,7 +19,7 @@ from aftertrace.analyzer.expectations.checks import check
 from aftertrace.analyzer.expectations.patterns import literal
 from aftertrace.analyzer.expectations.rules import Argument, parsed
 from aftertrace.analyzer.schemas.derived import DERIVED
-from aftertrace.ingest.rows import ARGUMENTS_CHARACTERS, rows_of
+from aftertrace.ingest.rows import ARGUMENTS_CHARACTERS
 from aftertrace.store.errors import Invalid
 
 NO_RUNS: Final = pl.DataFrame(schema=DERIVED["runs"].schema)
@@ -80,7 +80,7 @@ def stored_arguments(**arguments: str) -> str:
     """Arguments as ingest writes them to the row of a call."""
     told = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "send"}
     attributes = {**told, "gen_ai.tool.call.arguments": json.dumps(arguments)}
-    (event,) = rows_of(make_span("execute_tool send", attributes)).events
+    _, (event,) = whole_rows(make_span("execute_tool send", attributes))
     return str(event["arguments"])
 
 

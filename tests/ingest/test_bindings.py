@@ -22,7 +22,7 @@ from aftertrace.ingest import records
 from aftertrace.ingest.prepare import Limits, make_prepare
 from aftertrace.ingest.redact_tokens import NOTE, READING
 from aftertrace.ingest.redaction_policy import Keys, RedactionPolicy, make_policy
-from aftertrace.ingest.rows import rows_of
+from aftertrace.ingest.rows import WHO, rows_of
 from aftertrace.ingest.wire import split
 from aftertrace.store.errors import Forbidden
 from aftertrace.store.request import Request, Signal
@@ -57,7 +57,8 @@ def named(body: bytes, signal: Signal) -> Iterator[str]:
     """The agents that rows of the tables would name, or their services."""
     decode: Any = records.span if signal == "traces" else records.log
     for part in split(body, signal):
-        who = rows_of(decode(part.record, records.origin(part.resource, part.scope))).who
+        rows = rows_of(decode(part.record, records.origin(part.resource, part.scope)))
+        who = dict(zip(WHO, rows.who, strict=True))
         yield from filter(None, [who["agent_name"] or who["service_name"]])
 
 

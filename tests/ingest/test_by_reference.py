@@ -22,7 +22,6 @@ from aftertrace.ingest import otlp_json, records
 from aftertrace.ingest.by_reference import RULE, Apart, GivingBack, Taking, whole
 from aftertrace.ingest.carried import records_in
 from aftertrace.ingest.redact_tokens import NOTE
-from aftertrace.ingest.rows import rows_of
 from aftertrace.ingest.wire import split
 from aftertrace.store import durable
 from aftertrace.store.blobs import reference
@@ -32,6 +31,7 @@ from aftertrace.store.folder import store_key
 from aftertrace.store.request import Request
 
 from .canaries import files_with
+from .dialects.recordings import whole_rows
 from .drain_samples import DAY_NS, NOON_NS, drain, new_store, stored
 from .referring import ANSWER, ASKED, AT_LEAST, CANARY, PROMPT, RESULT, conversation, preparing, refer, spans_of
 from .referring import tool_call as called
@@ -130,7 +130,7 @@ def test_a_content_goes_wherever_its_record_has_it() -> None:
 
 def told(span: Span, apart: Sequence[Apart] = ()) -> list[dict[str, Any]]:
     """Rows of events, without what may be kept apart."""
-    rows = rows_of(records.span(span.SerializeToString(), records.Origin(resource={})), apart=apart).events
+    _, rows = whole_rows(records.span(span.SerializeToString(), records.Origin(resource={})), apart=apart)
     return [{name: row[name] for name in row if name not in ("content", "content_digest", "reason")} for row in rows]
 
 

@@ -16,8 +16,9 @@ from aftertrace.ingest import carried, records
 from aftertrace.ingest.prepare import Limits, make_prepare
 from aftertrace.ingest.redact_tokens import READING, Tokens
 from aftertrace.ingest.redaction_policy import Capture, make_policy
-from aftertrace.ingest.rows import rows_of
 from aftertrace.store.request import Request
+
+from .dialects.recordings import whole_rows
 
 KEY = b"k" * 32
 CANARY = "the canary sings hunter2"
@@ -52,7 +53,7 @@ def decoded(span: Span) -> records.Span:
 def events(span: Span) -> list[dict[str, Any]]:
     """What rows of `events` say of it."""
     columns = ("event", "state", "tool_name", "call_id", "decided_by", "rule", "arguments", "reason")
-    return [{name: row[name] for name in columns if row[name] is not None} for row in rows_of(decoded(span)).events]
+    return [{name: row[name] for name in columns if row[name] is not None} for row in whole_rows(decoded(span))[1]]
 
 
 REJECTED = {
@@ -79,11 +80,11 @@ def test_digests_tell_which_arguments_are_equal() -> None:
     stands = json.dumps({"aftertrace.cut": {"begins": "", "digest": mark}}, separators=(",", ":"))
     for arguments in (ASKED, json.dumps(ASKED), dict(reversed(ASKED.items()))):
         span = kept(told("c-1", answer="done", arguments=arguments), "digest-only")
-        (echoed, answered) = rows_of(decoded(span)).events
+        _, (echoed, answered) = whole_rows(decoded(span))
         assert (echoed["arguments"], answered["state"]) == (stands, "answered")
         assert CANARY.encode() not in span.SerializeToString()
     other = kept(told("c-1", arguments={**ASKED, "amount": 901}), "digest-only")
-    assert rows_of(decoded(other)).events[0]["arguments_digest"] != echoed["arguments_digest"]
+    assert whole_rows(decoded(other))[1][0]["arguments_digest"] != echoed["arguments_digest"]
     assert events(kept(told("c-1", arguments={}), "digest-only"))[0] == {**ECHOED, "arguments": "{}"}
 
 
@@ -92,7 +93,7 @@ def test_what_is_drawn_for_a_secret_makes_no_arguments_differ() -> None:
     card = {"card": "4111 1111 1111 1111"}
     for mode in ("full", "digest-only"):
         spans = [kept(told("c-1", arguments=card), mode, rules_on=["card"]) for _ in range(2)]
-        first, second = (rows_of(decoded(span)).events[0]["arguments_digest"] for span in spans)
+        first, second = (whole_rows(decoded(span))[1][0]["arguments_digest"] for span in spans)
         assert (first, len({span.SerializeToString() for span in spans})) == (second, 2 if mode == "full" else 1)
 
 
@@ -130,7 +131,7 @@ def test_events_beyond_the_room_are_counted_as_cut() -> None:
     written = json.dumps([{"role": "assistant", "parts": calls}])
     span = kept({"gen_ai.operation.name": "chat", "gen_ai.output.messages": written}, "digest-only")
     record = decoded(span)
-    found = len(rows_of(record).events)
+    found = len(whole_rows(record)[1])
     assert record.flags == ["left_out:1000", f"cut_events:{1_000 - found}"]
     assert (found < 1_000, len(record.carried or "") < 2.1 * len(written) + 4096) == (True, True)
 
@@ -174,7 +175,7 @@ def test_whatever_messages_hold_the_same_is_told_of_their_calls(given_: Any, mad
     attributes = {**about, "gen_ai.output.messages": json.dumps(made)}
     told = []
     for each in ("full", mode):
-        rows = rows_of(decoded(kept(attributes, each))).events
+        _, rows = whole_rows(decoded(kept(attributes, each)))
         told.append([{name: row[name] for name in STATED} for row in rows])
     assert told[1] == told[0]
 

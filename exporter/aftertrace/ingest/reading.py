@@ -16,7 +16,7 @@ from aftertrace.ingest import records
 from aftertrace.ingest.by_reference import Apart, whole
 from aftertrace.ingest.dialects import FAULTS
 from aftertrace.ingest.items import Pointer
-from aftertrace.ingest.rows import Row, Rows, flags_column, rows_of
+from aftertrace.ingest.rows import EVENT, SPAN, WHO, Row, Rows, flags_column, rows_of
 from aftertrace.store.request import Signal
 from aftertrace.store.schema import TABLES
 
@@ -122,26 +122,25 @@ def _tables(sources: Sequence[Source], made: _Made) -> _Tables:
     """The rows of `spans` and of `events`. What the rows of a record share is made a column once."""
     given = [(position, rows) for position, rows in made if rows.span is not None or rows.events]
     frames = [(*sources[position].pointer, sources[position].tenant) for position, _ in given]
-    shared = _columns(_FRAME, frames) | _columns_of([rows.who for _, rows in given])
+    shared = _columns(_FRAME, frames) | _columns(WHO, [rows.who for _, rows in given])
     spans = [(place, rows.span) for place, (_, rows) in enumerate(given) if rows.span is not None]
     events = [(place, event) for place, (_, rows) in enumerate(given) for event in rows.events]
-    return _table("spans", shared, spans), _table("events", shared, events)
+    return _table("spans", shared, SPAN, spans), _table("events", shared, EVENT, events)
 
 
-def _table(name: str, shared: dict[str, pa.Array], rows: Sequence[tuple[int, Row]]) -> pa.Table:
-    """A table of rows, each with the place of what it shares."""
+def _table(name: str, shared: dict[str, pa.Array], columns: Sequence[str], rows: Sequence[tuple[int, Row]]) -> pa.Table:
+    """A table of rows of some columns, each with the place of what it shares."""
     schema = TABLES[name].schema
     if not rows:
         return schema.empty_table()
-    own = _columns_of([row for _, row in rows])
+    own = _columns(columns, [row for _, row in rows])
     of_record = pa.RecordBatch.from_pydict({column: shared[column] for column in schema.names if column not in own})
-    of_row = of_record.take(pa.array([place for place, _ in rows], pa.int32()))
+    places = [place for place, _ in rows]
+    # Nearly always each record is one span.
+    is_each = places == list(range(of_record.num_rows))
+    of_row = of_record if is_each else of_record.take(pa.array(places, pa.int32()))
     arrays = [own[column] if column in own else of_row.column(column) for column in schema.names]
     return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _columns_of(rows: Sequence[Row]) -> dict[str, pa.Array]:
-    return _columns(rows[0], [row.values() for row in rows]) if rows else {}
 
 
 def _columns(names: Iterable[str], rows: Sequence[Iterable[Any]]) -> dict[str, pa.Array]:

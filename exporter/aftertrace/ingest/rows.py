@@ -52,19 +52,86 @@ _MARK_CHARACTERS: Final = 16
 _NUMBERS: Final = frozenset((bool, int, float))
 
 
-Row: TypeAlias = dict[str, Any]
-"""Values by column. Those of one kind have their columns in the same order."""
+Row: TypeAlias = tuple[Any, ...]
+"""Values in the order of their columns."""
+WHO: Final = (
+    "service_name",
+    "service_version",
+    "environment",
+    "dialect",
+    "scope_name",
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "run_key",
+    "conversation_id",
+    "turn_id",
+    "agent_name",
+    "agent_id",
+    "agent_version",
+    "model",
+    "model_served",
+    "user_id",
+    "tool_name",
+    "call_id",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "system_prompt_digest",
+    "tool_names",
+    "tools_digest",
+)
+"""Columns that all rows of a record share, but where an event has its own."""
+_TOOL_NAME, _CALL_ID = WHO.index("tool_name"), WHO.index("call_id")
+SPAN: Final = (
+    "name",
+    "kind",
+    "start_ns",
+    "end_ns",
+    "status",
+    "status_message",
+    "operation",
+    "links",
+    "attributes",
+    "flags",
+)
+"""Further columns of its row of `spans`."""
+EVENT: Final = (
+    "tool_name",
+    "call_id",
+    "ordinal",
+    "event",
+    "state",
+    "time_ns",
+    "end_ns",
+    "position",
+    "group",
+    "basis",
+    "decided_by",
+    "decider",
+    "identity",
+    "wait_ns",
+    "reason",
+    "arguments",
+    "arguments_digest",
+    "content",
+    "content_digest",
+    "rule",
+    "attributes",
+    "flags",
+)
+"""Further columns of each of its rows of `events`, and its own of those that they share."""
 
 
 class Rows(NamedTuple):
     """What a record gives."""
 
     who: Row
-    """Columns that all of its rows share, but where an event has its own."""
+    """Of the columns `WHO`."""
     span: Row | None
-    """Further columns of its row of `spans`; None for a log record."""
+    """Of the columns `SPAN`; None for a log record."""
     events: list[Row]
-    """Further columns of each of its rows of `events`."""
+    """Each of the columns `EVENT`."""
 
 
 def rows_of(record: Record, events_at_most: int = EVENTS_PER_REQUEST, apart: Sequence[by_reference.Apart] = ()) -> Rows:
@@ -90,77 +157,77 @@ def rows_of(record: Record, events_at_most: int = EVENTS_PER_REQUEST, apart: Seq
 
 def _who_columns(record: Record, reading: Reading) -> Row:
     who, resource = reading.who, record.origin.resource
-    return {
-        "service_name": _text(resource.get("service.name")),
-        "service_version": _text(resource.get("service.version")),
-        "environment": _text(resource.get("deployment.environment.name", resource.get("deployment.environment"))),
-        "dialect": reading.dialect,
-        "scope_name": _text(record.origin.scope_name),
-        "trace_id": record.trace_id,
-        "span_id": record.span_id,
-        "parent_span_id": record.parent_span_id if isinstance(record, Span) else None,
-        "run_key": _text(who.run_key),
-        "conversation_id": _text(who.conversation_id),
-        "turn_id": _text(who.turn_id),
-        "agent_name": _text(who.agent_name),
-        "agent_id": _text(who.agent_id),
-        "agent_version": _text(who.agent_version),
-        "model": _text(who.model),
-        "model_served": _text(who.model_served),
-        "user_id": _text(who.user_id) or _text(resource.get("user.id")) or _text(resource.get("enduser.id")),
-        "tool_name": _text(who.tool_name),
-        "call_id": _text(who.call_id),
-        "input_tokens": whole(who.input_tokens),
-        "output_tokens": whole(who.output_tokens),
-        "cost_usd": number(who.cost_usd),
-        "system_prompt_digest": who.system_prompt_digest,
-        "tool_names": None if who.tool_names is None else _tool_names(who.tool_names),
-        "tools_digest": who.tools_digest,
-    }
+    return (
+        _text(resource.get("service.name")),
+        _text(resource.get("service.version")),
+        _text(resource.get("deployment.environment.name", resource.get("deployment.environment"))),
+        reading.dialect,
+        _text(record.origin.scope_name),
+        record.trace_id,
+        record.span_id,
+        record.parent_span_id if isinstance(record, Span) else None,
+        _text(who.run_key),
+        _text(who.conversation_id),
+        _text(who.turn_id),
+        _text(who.agent_name),
+        _text(who.agent_id),
+        _text(who.agent_version),
+        _text(who.model),
+        _text(who.model_served),
+        _text(who.user_id) or _text(resource.get("user.id")) or _text(resource.get("enduser.id")),
+        _text(who.tool_name),
+        _text(who.call_id),
+        whole(who.input_tokens),
+        whole(who.output_tokens),
+        number(who.cost_usd),
+        who.system_prompt_digest,
+        None if who.tool_names is None else _tool_names(who.tool_names),
+        who.tools_digest,
+    )
 
 
 def _span_row(span: Span, reading: Reading, flagged: str | None, apart: Sequence[by_reference.Apart]) -> Row:
-    return {
-        "name": span.name,
-        "kind": span.kind if 0 <= span.kind <= 127 else 0,
-        "start_ns": span.start_ns,
-        "end_ns": span.end_ns,
-        "status": _STATUS.get(span.status, "unset"),
-        "status_message": by_reference.without(span.status_message, apart)[:STATUS_CHARACTERS] or None,
-        "operation": reading.operation,
-        "links": _json(span.links) if span.links else None,
-        "attributes": _json(short(span.attributes)),
-        "flags": flagged,
-    }
+    return (
+        span.name,
+        span.kind if 0 <= span.kind <= 127 else 0,
+        span.start_ns,
+        span.end_ns,
+        _STATUS.get(span.status, "unset"),
+        by_reference.without(span.status_message, apart)[:STATUS_CHARACTERS] or None,
+        reading.operation,
+        _json(span.links) if span.links else None,
+        _json(short(span.attributes)),
+        flagged,
+    )
 
 
 def _event_row(record: Record, event: Event, ordinal: int, who: Row, flagged: str | None) -> Row:
     arguments, arguments_digest = _arguments(event)
     time_ns = event.time_ns or (record.start_ns if isinstance(record, Span) else record.time_ns)
-    return {
-        "tool_name": _text(event.tool_name) or who["tool_name"],
-        "call_id": _text(event.call_id) or who["call_id"],
-        "ordinal": ordinal,
-        "event": event.event,
-        "state": event.state,
-        "time_ns": time_ns,
-        "end_ns": event.end_ns,
-        "position": event.position,
-        "group": _text(event.group),
-        "basis": event.basis,
-        "decided_by": event.decided_by,
-        "decider": _text(event.decider),
-        "identity": event.identity,
-        "wait_ns": event.wait_ns,
-        "reason": None if event.reason is None or _is_untold(event.reason) else event.reason[:REASON_CHARACTERS],
-        "arguments": arguments,
-        "arguments_digest": arguments_digest,
-        "content": None if event.content is None else content_text(event.content)[:REASON_CHARACTERS],
-        "content_digest": event.content_digest or _content_digest(event.content),
-        "rule": event.rule,
-        "attributes": _attributes(event),
-        "flags": flagged,
-    }
+    return (
+        _text(event.tool_name) or who[_TOOL_NAME],
+        _text(event.call_id) or who[_CALL_ID],
+        ordinal,
+        event.event,
+        event.state,
+        time_ns,
+        event.end_ns,
+        event.position,
+        _text(event.group),
+        event.basis,
+        event.decided_by,
+        _text(event.decider),
+        event.identity,
+        event.wait_ns,
+        None if event.reason is None or _is_untold(event.reason) else event.reason[:REASON_CHARACTERS],
+        arguments,
+        arguments_digest,
+        None if event.content is None else content_text(event.content)[:REASON_CHARACTERS],
+        event.content_digest or _content_digest(event.content),
+        event.rule,
+        _attributes(event),
+        flagged,
+    )
 
 
 def _attributes(event: Event) -> str | None:

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from aftertrace.ingest import records
 from aftertrace.ingest.records import Log, Origin, Record, Span, SpanEvent
-from aftertrace.ingest.rows import Row, rows_of
+from aftertrace.ingest.rows import EVENT, SPAN, WHO, rows_of
 
 RECORDINGS = Path(__file__).parents[2] / "testdata" / "otlp"
 CASES = sorted((path.parent.name, path.name.removesuffix(".truth.json")) for path in RECORDINGS.glob("*/*.truth.json"))
@@ -56,10 +56,12 @@ def read_truth(emitter: str, case: str) -> dict[str, Any]:
     return truth
 
 
-def whole_rows(record: Record) -> tuple[Row | None, list[Row]]:
-    """The row of `spans` and the rows of `events` that a record gives, each with what they share."""
-    who, span, events = rows_of(record)
-    return None if span is None else {**who, **span}, [{**who, **event} for event in events]
+def whole_rows(record: Record, **more: Any) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """The row of `spans` and the rows of `events` that a record gives, by column, each with what they share."""
+    rows = rows_of(record, **more)
+    who = dict(zip(WHO, rows.who, strict=True))
+    span = None if rows.span is None else {**who, **dict(zip(SPAN, rows.span, strict=True))}
+    return span, [{**who, **dict(zip(EVENT, event, strict=True))} for event in rows.events]
 
 
 def named(found: list[Record], name: str) -> list[Record]:
