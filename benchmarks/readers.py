@@ -29,6 +29,7 @@ class Watch:
         """When each trace was first found, by trace id."""
         self._folder = data / "tables" / "spans"
         self._files: set[str] = set()
+        self._table: DeltaTable | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -59,7 +60,12 @@ class Watch:
 
     def _look(self) -> None:
         now = time.perf_counter()
-        files = set(DeltaTable(self._folder).file_uris())
+        # Held, as by a reader that stays: to open it takes longer the longer its log is.
+        if self._table is None:
+            self._table = DeltaTable(self._folder)
+        else:
+            self._table.update_incremental()
+        files = set(self._table.file_uris())
         for file in files - self._files:
             found = pl.read_parquet(file, columns=["trace_id"], hive_partitioning=False)["trace_id"]
             for trace in found.unique():
