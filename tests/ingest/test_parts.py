@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,9 +105,11 @@ def test_nesting_ends_at_the_same_depth_in_both_encodings(*, lists: bool) -> Non
 
 def inside(tags: bytes, wire: bytes) -> bytes:
     """Messages in one another, by the tags of their fields from the outside in."""
+    heads, size_bytes = [wire], len(wire)
     for tag in reversed(tags):
-        wire = bytes([tag]) + varint(len(wire)) + wire
-    return wire
+        heads.append(bytes([tag]) + varint(size_bytes))
+        size_bytes += len(heads[-1])
+    return b"".join(reversed(heads))
 
 
 FLOODS: dict[str, tuple[bytes, bytes]] = {
@@ -138,6 +142,34 @@ def test_a_flood_of_nothing_is_refused_before_it_is_decoded(flood: str) -> None:
     before = resident_bytes()
     assert verdict(preparing(Limits()), "traces", body, "protobuf") == "TooLarge"
     assert resident_bytes() - before < 64 * MIB
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_smaller_flood_is_counted_level_by_level(flood: str) -> None:
+    """Not one part is missed, wherever they stand."""
+    tags, unit = FLOODS[flood]
+    wire, kind = inside(tags, unit * 1_000), REQUESTS["traces"].DESCRIPTOR
+    parts = parts_of(REQUESTS["traces"].FromString(wire))
+    assert (too_many(wire, kind, parts), too_many(wire, kind, parts - 1)) == (False, True)
+    assert too_many(wire, kind, parts // 2)
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_reading_the_levels_of_a_flood_takes_bounded_memory(flood: str) -> None:
+    """As large a one as is read so."""
+    tags, unit = FLOODS[flood]
+    body = inside(tags, unit * (2_900_000 // sum(byte & 7 == 2 for byte in unit)))
+    before = resident_bytes()
+    assert verdict(preparing(Limits()), "traces", body, "protobuf") == "TooLarge"
+    assert resident_bytes() - before < 64 * MIB
+
+
+def test_what_is_deeper_than_a_decoder_goes_is_not_followed() -> None:
+    """Each level would be read, and copied, for itself."""
+    body = inside(b"\x0a\x12\x12\x4a\x12" + b"\x2a\x0a" * 20_000 + b"\x0a", b"b" * 2 * MIB)
+    began_s = time.process_time()
+    assert verdict(preparing(Limits()), "traces", body, "protobuf") == "Invalid"
+    assert time.process_time() - began_s < 2
 
 
 def test_the_test_above_would_see_a_decoder_at_work() -> None:
@@ -210,18 +242,28 @@ def test_parts_are_counted_as_a_decoder_makes_them(pair: tuple[Signal, Any]) -> 
     assert parts == 0 or too_many(wire, kind, parts - 1)
 
 
+@given(requests, st.data())
+def test_damaged_bytes_are_counted_or_refused_as_a_decoder_refuses_them(pair: tuple[Signal, Any], data: Any) -> None:
+    """What counting refuses is nothing that a decoder takes, and what a decoder takes is counted."""
+    signal, message = pair
+    wire, kind = bytearray(message.SerializeToString()), REQUESTS[signal]
+    for _ in range(data.draw(st.integers(0, 2)) if wire else 0):
+        wire[data.draw(st.integers(0, len(wire) - 1))] = data.draw(st.integers(0, 255))
+    _agree(bytes(wire), kind, data.draw(st.integers(0, 20)))
+
+
 @given(st.binary(max_size=200), st.integers(0, 20))
 def test_whatever_stands_in_the_bytes_counting_ends(wire: bytes, at_most: int) -> None:
     """Also where it is no protobuf."""
-    kind = REQUESTS["traces"].DESCRIPTOR
-    assert too_many(wire, kind, at_most) in (False, True)
-    found = _decoded(REQUESTS["traces"].FromString, wire)
-    if found is not None and parts_of(found) > at_most:
-        assert too_many(wire, kind, at_most)
+    _agree(wire, REQUESTS["traces"], at_most)
 
 
-def _decoded(decode: Callable[[bytes], Any], wire: bytes) -> Any:
+def _agree(wire: bytes, kind: Any, at_most: int) -> None:
     try:
-        return decode(wire)
-    except Exception:  # noqa: BLE001 - whatever the library says of it
-        return None
+        found = kind.FromString(wire)
+    except DecodeError:
+        with suppress(DecodeError):
+            too_many(wire, kind.DESCRIPTOR, at_most)
+        return
+    # One that is merged was counted as often as it stands there.
+    assert too_many(wire, kind.DESCRIPTOR, at_most) or parts_of(found) <= at_most
