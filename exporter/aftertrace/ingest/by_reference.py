@@ -169,7 +169,10 @@ def keep_apart(reading: Reading, apart: Sequence[Apart]) -> None:
 
 def without(text: str, apart: Sequence[Apart]) -> str:
     """A text; or, where it has a part of a content, the reference to that."""
-    return next((each.plain for each in apart if _has_part_of(text, each.text)), text)
+    for each in apart:
+        if _has_part_of(text, each.text):
+            return each.plain
+    return text
 
 
 def _keep_content_apart(event: Event, apart: Sequence[Apart]) -> None:

@@ -102,7 +102,7 @@ def value(any_value: common_pb2.AnyValue) -> Any:
     if kind is None or kind == "string_value_strindex":
         return None
     if kind == "array_value":
-        return [value(item) for item in any_value.array_value.values]
+        return [item.string_value or value(item) for item in any_value.array_value.values]
     if kind == "kvlist_value":
         return {item.key: value(item.value) for item in any_value.kvlist_value.values}
     return getattr(any_value, kind)
@@ -181,18 +181,20 @@ def span(record: bytes, of: Origin) -> Span:
     if message.flags & _PARENT_IS_REMOTE == _PARENT_IS_REMOTE:
         flags.append("remote_parent")
     counts = message.dropped_attributes_count, message.dropped_events_count, message.dropped_links_count
-    if any(counts) or message.events or message.links:
+    # Each look at a field makes an object: nearly all spans have neither of these.
+    events, links = message.events or (), message.links or ()
+    if events or links or any(counts):
         flags += dropped(
             attributes=counts[0],
             events=counts[1],
             links=counts[2],
-            event_attributes=sum(event.dropped_attributes_count for event in message.events),
-            link_attributes=sum(link.dropped_attributes_count for link in message.links),
+            event_attributes=sum(event.dropped_attributes_count for event in events),
+            link_attributes=sum(link.dropped_attributes_count for link in links),
         )
     flags += of.flags
     if message.trace_state:
         flags += sampled(sampling.of_trace_state(message.trace_state))
-    attributes = _attributes(message.attributes)
+    attributes, status = _attributes(message.attributes), message.status
     flags += left_out(attributes)
     carried = attributes.pop(READING, None)
     return Span(
@@ -204,14 +206,14 @@ def span(record: bytes, of: Origin) -> Span:
         kind=message.kind,
         start_ns=start_ns,
         end_ns=end_ns,
-        status=message.status.code,
-        status_message=message.status.message,
+        status=status.code,
+        status_message=status.message,
         attributes=attributes,
         events=[
             SpanEvent(event.name, min(event.time_unix_nano, MAX_TIME_NS), _attributes(event.attributes))
-            for event in message.events
+            for event in events
         ],
-        links=[(link.trace_id.hex(), link.span_id.hex()) for link in message.links],
+        links=[(link.trace_id.hex(), link.span_id.hex()) for link in links],
         flags=flags,
         carried=carried,
     )

@@ -232,7 +232,7 @@ def _event_row(record: Record, event: Event, ordinal: int, who: Row, flagged: st
 
 def _attributes(event: Event) -> str | None:
     """Short attributes of an event; of a system prompt that is kept in part also what tells it from others."""
-    told = short(event.attributes)
+    told = short(event.attributes) if event.attributes else {}
     if event.event == "input.resolved" and event.state == "system_prompt" and event.content is not None:
         # Of these names nothing is taken from a sender: a prompt could be told as another.
         told = {name: value for name, value in told.items() if name not in ("template_digest", "template_values")}
@@ -284,6 +284,8 @@ def _cut(text: str) -> str:
 
 
 def _text(value: Any) -> str | None:
+    if value is None:
+        return None
     if type(value) is str:
         return (value if len(value) <= TEXT_CHARACTERS else _cut(value)) or None
     return str(value) if type(value) in (int, float) else None

@@ -113,7 +113,7 @@ def answers(value: Any) -> list[Event]:
     before it, and read only in the last turn, where a repetition cannot be taken for a second answer.
     """
     listed = messages(value)
-    last_assistant = max((i for i, m in enumerate(listed) if m.get("role") == "assistant"), default=-1)
+    last_assistant = next((i for i in range(len(listed) - 1, -1, -1) if listed[i].get("role") == "assistant"), -1)
     calls: list[_Call] = []
     found: list[Event] = []
     for index, message in enumerate(listed):
@@ -359,7 +359,7 @@ def instructions_text(value: Any) -> str | None:
 
 def instructions_digest(value: Any) -> str | None:
     """Tagged digest of the system prompt's text, the same however the emitter wraps it."""
-    return repeated_digest(instructions_text(value))
+    return None if value is None else repeated_digest(instructions_text(value))
 
 
 def _call(part: dict[str, Any], position: int, message: int) -> _Call:

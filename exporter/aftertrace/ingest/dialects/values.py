@@ -66,7 +66,7 @@ def elapsed_ns(start_ns: int, end_ns: int) -> int | None:
 
 def whole(value: Any) -> int | None:
     """A whole number, also where the sender wrote it as text (`"66"`); None for anything else."""
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     if isinstance(value, str):
         try:
@@ -80,7 +80,7 @@ def whole(value: Any) -> int | None:
 
 def number(value: Any) -> float | None:
     """A number, also where the sender wrote it as text; None for anything else."""
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     try:
         return float(value) if isinstance(value, int | float | str) else None
