@@ -7,6 +7,7 @@ agent's tool encloses (`copies`); a record tells another whole (`retold`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -78,7 +79,7 @@ def enclosing(found: Found, events: pl.DataFrame) -> pl.DataFrame:
     told = told.join(known, on=["trace_id", "tail"], how="anti").drop_nulls("time_ns")
     if not told.height:
         return events.clear()
-    ran = _of_tools(found, told, _ENCLOSES, -ENCLOSED_WITHIN_NS, 0)
+    ran = _of_tools(found, told, _ENCLOSES, events.columns, -ENCLOSED_WITHIN_NS, 0)
     met = _last_before(told, ran)
     return ran.join(met.select(_BEGUN), left_on=_RUN, right_on=_BEGUN, how="semi").select(events.columns)
 
@@ -90,14 +91,20 @@ def enclosed(found: Found, events: pl.DataFrame) -> pl.DataFrame:
     ours = events.filter(_ENCLOSES & pl.col("tool_name").is_not_null()).with_columns(tail=_TAIL)
     if not ours.height:
         return events.clear()
-    both = _of_tools(found, ours, IS_COPY | _ENCLOSES, 0, ENCLOSED_WITHIN_NS)
-    met = _last_before(both.filter(IS_COPY), both.filter(_ENCLOSES))
+    told = _of_tools(found, ours, IS_COPY, events.columns, 0, ENCLOSED_WITHIN_NS)
+    # Most senders have no end of a connection that tells, and all that ran is much.
+    if not told.height:
+        return events.clear()
+    met = _last_before(told, _of_tools(found, ours, _ENCLOSES, (), 0, ENCLOSED_WITHIN_NS))
     return met.join(ours.select(_RUN), left_on=_BEGUN, right_on=_RUN, how="semi").select(events.columns)
 
 
-def _of_tools(found: Found, of: pl.DataFrame, which: pl.Expr, before_ns: int, after_ns: int) -> pl.DataFrame:
+def _of_tools(
+    found: Found, of: pl.DataFrame, which: pl.Expr, columns: Sequence[str], before_ns: int, after_ns: int
+) -> pl.DataFrame:
     """Events that hold what is asked, of the sources and tools of some, between the first and the last of these and
-    that much before or after; with `tail`, the tool as both ends of a connection name it.
+    that much before or after: some columns, and those of `_RUN` with `tail`, the tool as both ends of a connection name
+    it.
     """
     from_ns, to_ns = of.select(pl.col("time_ns").min() + before_ns, to=pl.col("time_ns").max() + after_ns).row(0)
     (rows,) = collected(
@@ -106,6 +113,7 @@ def _of_tools(found: Found, of: pl.DataFrame, which: pl.Expr, before_ns: int, af
         .filter(which)
         .with_columns(tail=_TAIL)
         .filter(pl.col("tail").is_in(of["tail"].unique().implode()))
+        .select(list(dict.fromkeys((*columns, *_RUN))))
     )
     return rows
 
