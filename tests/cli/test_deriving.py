@@ -8,16 +8,22 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from aftertrace.analyzer.derived import deriving as steps
-from aftertrace.cli import deriving
+from aftertrace.cli import deriving, draining
 from aftertrace.cli.children import Child
+from aftertrace.store import waiting
 from aftertrace.store.errors import Corrupt, Unavailable
 from aftertrace.store.folder import open_folder
+from aftertrace.store.layout import Layout
+from aftertrace.store.request import Prepared, Request
+from aftertrace.store.snapshot import Snapshot
+from aftertrace.store.wal import WalWriter
 
 from .conftest import RECORDINGS
 from .served import Served, gone, until
@@ -88,6 +94,73 @@ def test_it_goes_on_after_a_full_disk_until_it_is_to_stop(tmp_path: Path, monkey
     deriving._follow(layout.data, stopping, 0, anew=False)
     assert asked == [False, False, True, True]
     assert told == [steps.Step(records=0, kept=0, open=0, is_last=True)]
+
+
+@pytest.mark.parametrize(
+    ("behind_s", "waited_s"), [(0.0, 0.0), (7.5, 7.5), (119.5, 119.5), (float("inf"), deriving.WAIT_AT_MOST_S)]
+)
+def test_a_step_waits_while_the_drain_is_behind(behind_s: float, waited_s: float) -> None:
+    """And not for ever, as where nobody drains; where it is not behind, not at all."""
+    now = [1000.0]
+
+    def wait(seconds: float) -> bool:
+        now[0] += seconds
+        return False
+
+    deriving._let_pass(lambda: now[0] < 1000 + behind_s, wait, lambda: now[0])
+    assert now[0] - 1000 == waited_s
+
+
+def test_a_step_that_waits_is_not_waited_for(tmp_path: Path) -> None:
+    """`serve` ends at once: nothing is derived any more."""
+    layout, asked, stopping = open_folder(tmp_path / "data"), [], threading.Event()
+
+    def wait(seconds: float) -> bool:
+        asked.append(seconds)
+        stopping.set()
+        return True
+
+    deriving._let_pass(lambda: True, wait, lambda: 0.0)
+    assert asked == [0.5]
+    deriving._follow(layout.data, stopping, 0, anew=False)
+    assert not layout.derived.exists()
+
+
+def test_the_drain_is_behind_after_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the oldest that waits; what is accepted now and then never is, nor what this account may not read."""
+    layout, now_ns = open_folder(tmp_path / "data"), 10**18
+    monkeypatch.setattr(time, "time_ns", lambda: now_ns)
+    assert not deriving._is_behind(layout)
+    with WalWriter(layout, "main") as log:
+        log.append(Request("traces", "protobuf", b"", "agent", now_ns), Prepared(b"", 0, b"", (), "")).result()
+    assert not deriving._is_behind(layout)
+    now_ns += 10**9
+    assert not deriving._is_behind(layout)
+    now_ns += 1
+    assert deriving._is_behind(layout)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(waiting, "oldest_ns", lambda _: (_ for _ in ()).throw(PermissionError))
+        assert not deriving._is_behind(layout)
+    draining.run(layout.data, follow=False, stopping=threading.Event(), processes=1)
+    assert not deriving._is_behind(layout)
+
+
+def test_what_follows_derives_where_nobody_drains(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in the tables is derived after the wait, though more waits in the log for ever."""
+    data, stopping, waited = Path(shutil.copytree(store, tmp_path / "data")), threading.Event(), []
+    with WalWriter(Layout(data), "main") as log:
+        log.append(Request("traces", "protobuf", b"", "agent", 1), Prepared(b"", 0, b"", (), "")).result()
+
+    def let_pass(is_behind: Callable[[], bool], *_: object) -> None:
+        waited.append(is_behind())
+        if len(waited) == 2:
+            stopping.set()
+
+    monkeypatch.setattr(deriving, "_let_pass", let_pass)
+    monkeypatch.setattr(deriving, "_EVERY_S", 0.0)
+    deriving._follow(data, stopping, 0, anew=False)
+    assert waited == [True, True]
+    assert json.loads((data / "derived" / "STATE").read_bytes())["upto"] == dict(Snapshot.of(data).watermarks)
 
 
 SERVE = """

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
 import signal
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,13 +15,19 @@ import click
 
 from aftertrace.cli import logs, settings
 from aftertrace.cli.children import when_parent_ends
-from aftertrace.store.errors import Corrupt, Unavailable
+from aftertrace.store.errors import AftertraceError, Corrupt, Unavailable
+from aftertrace.store.layout import Layout
 
 if TYPE_CHECKING:
     from aftertrace.analyzer.derived.deriving import Step
 
-NICENESS: Final = 10
-"""Whoever receives and stores goes first."""
+BEHIND_S: Final = 1.0
+"""The drain is behind where something that was accepted has waited for so long."""
+WAIT_AT_MOST_S: Final = 120.0
+"""However far the drain is behind, and where nobody drains, a step is made after so long a wait: what is told from
+records meanwhile takes longer the more of them there are.
+"""
+_LOOK_EVERY_S: Final = 0.5
 _EVERY_S: Final = 10.0
 """Between two looks at a store to which nothing may have come."""
 
@@ -36,15 +43,21 @@ def derive(data: Path, anew: bool, follow: bool) -> None:
 
     Every command that reads gives the same answers without it, and takes longer the more the store holds. `serve` does
     this by itself. Other engines read what is kept as Delta Lake tables, in `derived` below the data folder.
+
+    With --follow, whoever receives and stores goes first: while anything that was accepted has waited for more than a
+    second to be stored, a step waits too, for two minutes at most.
     """
     config = settings.current()
     logs.start(config)
     stored, stopping = settings.readable(data), threading.Event()
     if follow:
+        from aftertrace.store import memory, priority
+
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
         when_parent_ends(stopping.set)
-        os.nice(NICENESS)
+        priority.give_way()
+        memory.arrange()
         _follow(stored, stopping, config.receiver.disk_reserve_bytes, anew=anew)
         return
     from aftertrace.analyzer.derived.deriving import derive_all
@@ -62,6 +75,9 @@ def _follow(data: Path, stopping: threading.Event, reserve_bytes: int, *, anew: 
         try:
             if shutil.disk_usage(data).free < reserve_bytes:
                 raise Unavailable(f"derive {data}: the disk has less left than its reserve, expected more; free space")
+            _let_pass(lambda: _is_behind(Layout(data)), stopping.wait)
+            if stopping.is_set():
+                return
             done = step(data, anew=anew)
         except (Unavailable, OSError) as refusal:
             # A full disk, or somebody who derives by hand: both pass.
@@ -80,6 +96,30 @@ def _follow(data: Path, stopping: threading.Event, reserve_bytes: int, *, anew: 
             _tell(done)
         if done.is_last:
             stopping.wait(_EVERY_S)
+
+
+def _let_pass(
+    is_behind: Callable[[], bool], wait: Callable[[float], bool], clock_s: Callable[[], float] = time.monotonic
+) -> None:
+    """Return when the drain is not behind any more, or after `WAIT_AT_MOST_S`; or where `wait` tells that it is to end.
+
+    A process of the lowest class still takes from the drain what the threads of one core share.
+    """
+    until_s = clock_s() + WAIT_AT_MOST_S
+    while is_behind() and clock_s() < until_s:
+        if wait(_LOOK_EVERY_S):
+            return
+
+
+def _is_behind(layout: Layout) -> bool:
+    from aftertrace.store.waiting import oldest_ns
+
+    try:
+        since_ns = oldest_ns(layout)
+    except (AftertraceError, OSError):
+        # A log that this account may not read, or damage, of which the step tells.
+        return False
+    return since_ns is not None and time.time_ns() - since_ns > BEHIND_S * 10**9
 
 
 def _tell(done: Step) -> None:

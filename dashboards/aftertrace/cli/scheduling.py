@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import threading
 import time
@@ -17,9 +16,9 @@ import click
 from aftertrace.cli import logs, settings
 from aftertrace.cli.children import Child, when_parent_ends
 from aftertrace.cli.config import Config
-from aftertrace.cli.deriving import NICENESS
 from aftertrace.cli.holding import who
 from aftertrace.cli.retaining import carry_out, orders, planned_now, retention
+from aftertrace.store import priority
 from aftertrace.store.errors import AftertraceError, Invalid
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def run(data: Path, follow: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     when_parent_ends(stopping.set)
-    os.nice(NICENESS)
+    priority.give_way()
     while not stopping.wait(_POLL_S):
         if is_due(data, every_s, time.time_ns()):
             tell(data, once(data, stopping))
