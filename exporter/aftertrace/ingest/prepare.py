@@ -175,9 +175,10 @@ def _hold_to(message: Any, signal: Signal, limits: Limits) -> None:
         _cap(len(group.resource.attributes), limits.max_attributes, "attributes", signal)
         for scoped in getattr(group, scopes):
             _cap(len(scoped.scope.attributes), limits.max_attributes, "attributes", signal)
+            kept = list(getattr(scoped, records))
             for what, limit in _CAPPED[signal]:
                 # No line of Python runs for a single record.
-                most = max(map(len, map(attrgetter(what), getattr(scoped, records))), default=0)
+                most = max(map(len, map(attrgetter(what), kept)), default=0)
                 _cap(most, getattr(limits, limit), what, signal)
     spans = _spans(message) if signal == "traces" else iter(())
     first = next(spans, None)

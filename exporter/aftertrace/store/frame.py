@@ -179,11 +179,11 @@ def seal(
         len(prepared.payload),
     )
     salt = os.urandom(SALT_BYTES) if salt is None else salt
-    body = b"".join((fixed, salt, name, credential, source, policy, prepared.keys, prepared.payload))
+    body = (fixed, salt, name, credential, source, policy, prepared.keys, prepared.payload)
     version = _WITH_CREDENTIAL if credential else VERSION
-    prefix = _PREFIX.pack(MAGIC, version, 0, len(body), seq, previous)
-    digest = _digest(prefix, body)
-    return Sealed(seq, previous, digest, b"".join((prefix, digest, body)))
+    prefix = _PREFIX.pack(MAGIC, version, 0, sum(map(len, body)), seq, previous)
+    digest = _digest(prefix, *body)
+    return Sealed(seq, previous, digest, b"".join((prefix, digest, *body)))
 
 
 def parse_header(content: bytes) -> Header:
@@ -246,9 +246,10 @@ def decode(header: Header, body: bytes) -> Frame:
         raise Corrupt("read frame: receiver, credential, source or policy is not UTF-8") from None
 
 
-def _digest(prefix: bytes, body: bytes) -> bytes:
+def _digest(prefix: bytes, *body: bytes) -> bytes:
     digest = hashlib.sha256(prefix)
-    digest.update(body)
+    for part in body:
+        digest.update(part)
     return digest.digest()
 
 
