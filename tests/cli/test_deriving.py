@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -161,6 +162,35 @@ def test_what_follows_derives_where_nobody_drains(store: Path, tmp_path: Path, m
     deriving._follow(data, stopping, 0, anew=False)
     assert waited == [True, True]
     assert json.loads((data / "derived" / "STATE").read_bytes())["upto"] == dict(Snapshot.of(data).watermarks)
+
+
+FOLLOWS = """
+import sys
+from aftertrace.cli import deriving, root
+
+def follow(*_, **__):
+    import polars
+    print(polars.thread_pool_size())
+
+deriving._follow = follow
+raise SystemExit(root.run(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("asked_for", "threads"), [(None, "1"), ("2", "2")])
+def test_what_follows_takes_one_thread(
+    aftertrace: Command, tmp_path: Path, asked_for: str | None, threads: str
+) -> None:
+    """Unless it is told otherwise: nothing has loaded the library before that is said."""
+    data = tmp_path / "data"
+    assert aftertrace("import", RECORDINGS / "langchain.openinference_reject_edit.jsonl", "--data", data).code == 0
+    command = [sys.executable, "-c", FOLLOWS, "derive", "--follow", "--data", str(data)]
+    environment = {name: told for name, told in os.environ.items() if name != "POLARS_MAX_THREADS"}
+    environment |= {} if asked_for is None else {"POLARS_MAX_THREADS": asked_for}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as ran:
+        assert ran.stdout is not None
+        assert ran.stdout.read().split() == [threads]
+    assert ran.returncode == 0
 
 
 SERVE = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import signal
 import threading
@@ -58,6 +59,8 @@ def derive(data: Path, anew: bool, follow: bool) -> None:
         when_parent_ends(stopping.set)
         priority.give_way()
         memory.arrange()
+        # A step is no slower so, as most of it is one thing after another, and each thread keeps memory of its own.
+        os.environ.setdefault("POLARS_MAX_THREADS", "1")
         _follow(stored, stopping, config.receiver.disk_reserve_bytes, anew=anew)
         return
     from aftertrace.analyzer.derived.deriving import derive_all
@@ -70,6 +73,7 @@ def derive(data: Path, anew: bool, follow: bool) -> None:
 
 def _follow(data: Path, stopping: threading.Event, reserve_bytes: int, *, anew: bool) -> None:
     from aftertrace.analyzer.derived.deriving import derive as step
+    from aftertrace.store import memory
 
     while not stopping.is_set():
         try:
@@ -92,6 +96,7 @@ def _follow(data: Path, stopping: threading.Event, reserve_bytes: int, *, anew: 
             anew = True
             continue
         anew = False
+        memory.give_back()
         if done.records:
             _tell(done)
         if done.is_last:

@@ -1,7 +1,10 @@
-"""Memory of a process that makes or reads rows and nothing else: the drain that follows, and who shares its work."""
+"""Memory of a process that makes or reads rows and nothing else: the drain that follows, who shares its work, and
+whoever derives.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 from importlib.abc import MetaPathFinder
@@ -37,3 +40,12 @@ def arrange() -> None:
     gc.freeze()
     gc.set_threshold(_GARBAGE_AFTER, 10, 10)
     pa.set_memory_pool(pa.system_memory_pool())
+
+
+def give_back() -> None:
+    """Give the system what this process has freed: its allocator keeps what lies between things that are still used,
+    a third of what a step of deriving takes. Costs some milliseconds.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -25,8 +25,8 @@ from aftertrace.analyzer.derived.finality import finality
 from aftertrace.analyzer.derived.fresh import fresh
 from aftertrace.analyzer.derived.kept_columns import SHARED
 from aftertrace.analyzer.derived.touched import LEADS, leads_of, touched
-from aftertrace.analyzer.identity.connected import SOUGHT, Sought, connected
-from aftertrace.analyzer.identity.found import in_store
+from aftertrace.analyzer.identity.connected import SOUGHT, Connected, Sought, connected
+from aftertrace.analyzer.identity.found import Found, in_store
 from aftertrace.analyzer.schemas.order import ORDERS
 from aftertrace.store import derived, durable, lock, lookup
 from aftertrace.store.derived import Part, State
@@ -137,11 +137,10 @@ def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: 
             derived.write(layout, replace(state, upto=new.upto, commits=kept.commits(pinned)))
         return Step(0, _runs_of(state.parts), opened["run_id"].n_unique(), new.is_all)
     indexes = {table: lookup.extended(pinned, table, state.indexes.get(table, ())) for table in KEYED}
-    found = in_store(pinned, indexes)
-    keys = pl.concat([due.select(SOUGHT.names()), touched(found, new.rows)]).unique()
     known = leads.Leads(layout, state, opened.select(LEADS.names()))
-    keys, touched_runs = known.reached(keys)
-    need = connected(found, Sought(keys.select("kind", "key").unique()))
+    need, touched_runs = _needed(in_store(pinned, indexes), due, new.rows, known)
+    # Telling takes most memory.
+    new.rows.clear()
     told = Derivation(need.tables, now_ns, need.identified)
     keys_of_runs = leads_of(told, need.meant)
     states = finality(told, need.meant, keys_of_runs, now_ns)
@@ -160,6 +159,16 @@ def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: 
     indexes[leads.INDEX] = leads.extended(layout, state.indexes.get(leads.INDEX, ()), parts)
     derived.write(layout, State(state.rules, new.upto, tuple(parts), open_part, kept.commits(pinned), indexes))
     return Step(records, _runs_of(parts), open_now["run_id"].n_unique(), is_last)
+
+
+def _needed(
+    found: Found, due: pl.DataFrame, rows: dict[str, pl.DataFrame], known: leads.Leads
+) -> tuple[Connected, pl.Series]:
+    """The records that runs are told from which are due or which new rows may change, and which of them are known. What
+    `found` keeps of files goes with it.
+    """
+    keys, touched_runs = known.reached(pl.concat([due.select(SOUGHT.names()), touched(found, rows)]).unique())
+    return connected(found, Sought(keys.select("kind", "key").unique())), touched_runs
 
 
 def _runs_of(parts: Iterable[Part]) -> int:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib import resources
 from io import BytesIO
@@ -112,8 +113,14 @@ def collected(layout: Layout, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
     Raises:
         Corrupt: a file is damaged or missing.
     """
-    try:
+    with _reading(layout):
         return streamed(*frames)
+
+
+@contextmanager
+def _reading(layout: Layout) -> Iterator[None]:
+    try:
+        yield
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise derived.damaged(layout, type(error).__name__) from error
 
@@ -124,7 +131,7 @@ def part(layout: Layout, tables: dict[str, pl.DataFrame]) -> Part:
     Raises:
         OSError: the disk does not take it.
     """
-    files = {name: _written(layout, name, rows, is_final=True) for name, rows in tables.items() if rows.height}
+    files = {name: _written(layout, name, rows.lazy(), is_final=True) for name, rows in tables.items() if rows.height}
     return Part(tables["final"].height, files)
 
 
@@ -145,10 +152,12 @@ def open_part(
         return None
     old = State("", parts=() if before is None else (before,))
     is_left = ~pl.col("run_id").is_in(gone.implode())
-    left = collected(layout, *(scan(layout, old, name).filter(is_left) for name in told))
-    tables = {name: pl.concat([rows, told[name]]) for name, rows in zip(told, left, strict=True)}
-    tables["opened"] = runs
-    files = {name: _written(layout, name, rows, is_final=False) for name, rows in tables.items() if rows.height}
+    files = {"opened": _written(layout, "opened", runs.lazy(), is_final=False)}
+    lefts = [scan(layout, old, name).filter(is_left) for name in told]
+    for (name, rows), left, height in zip(told.items(), lefts, _heights(layout, lefts), strict=True):
+        if height or rows.height:
+            # What is open may be much more than what is new: it passes through.
+            files[name] = _written(layout, name, pl.concat([left, rows.lazy()]), is_final=False)
     return Part(runs["run_id"].n_unique(), files)
 
 
@@ -158,8 +167,14 @@ def follow(layout: Layout, state: State | None, *, is_last: bool = False) -> Non
         derived_logs.follow(layout, kept_columns.shared(state), state.upto, is_last=is_last)
 
 
-def _written(layout: Layout, table: str, rows: pl.DataFrame, *, is_final: bool) -> str:
+def _heights(layout: Layout, frames: Iterable[pl.LazyFrame]) -> list[int]:
+    return [int(found.item()) for found in collected(layout, *(frame.select(pl.len()) for frame in frames))]
+
+
+def _written(layout: Layout, table: str, rows: pl.LazyFrame, *, is_final: bool) -> str:
     content = BytesIO()
-    stored = kept_columns.stored(rows, is_final=is_final)
-    stored.write_parquet(content, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS)
+    with _reading(layout):
+        kept_columns.stored(rows, is_final=is_final).sink_parquet(
+            content, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS
+        )
     return derived.add(layout, table, content.getvalue())

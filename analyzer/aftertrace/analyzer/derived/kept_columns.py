@@ -30,9 +30,9 @@ _REST: Final = "_rest_ns"
 _NS_PER_US: Final = 1000
 
 
-def stored(rows: pl.DataFrame, *, is_final: bool) -> pl.DataFrame:
+def stored(rows: pl.LazyFrame, *, is_final: bool) -> pl.LazyFrame:
     """Rows as a file has them, of runs of which what is told is final or not."""
-    times = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
+    times = [name for name, kind in rows.collect_schema().items() if isinstance(kind, pl.Datetime)]
     whole = {name: pl.col(name).dt.epoch("ns") for name in times}
     return rows.with_columns(
         **{name: (at // _NS_PER_US).cast(pl.Datetime("us", "UTC")) for name, at in whole.items()},
