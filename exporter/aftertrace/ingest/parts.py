@@ -3,7 +3,7 @@
 A message inside a message takes two bytes on the wire at least, and 40 to 180 in memory: 16 MiB of nothing but empty
 attributes would become 700. So the messages of a large request are counted first, as far as it takes to know that
 there are too many. Most are let through by a bound on their number. Of others the levels are read one by one, as bytes;
-and where even that could take too much memory, a loop goes from field to field.
+and where even that could take too much, a loop goes from field to field.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ _TAGS_AT_A_TIME: Final = 2**20
 """Bytes that are looked through together; what Arrow makes of them takes three times as much."""
 _TAGS_PER_PART: Final = 6
 """Bytes that look like tags, to each part that there may be, until reading a level is too much: it takes up to 40
-bytes of memory for each of them. 16 MiB of spans as agents send them have five."""
+bytes of memory for each of them. What agents send has so many in 12 MiB or more."""
+_BYTES_PER_TAG: Final = 3
+"""Bytes to each that looks like a tag: agents send four to seven. With fewer it is a flood, which the protobuf library
+would read to its end while nothing else runs."""
 _LEVEL_BYTES: Final = 2**18
 """What is read together, unless it is one part alone, stays in the processor's cache."""
 _FIELDS_PER_PART: Final = 4
@@ -61,7 +64,8 @@ def too_many(payload: bytes, kind: Any, at_most: int) -> bool:
     tags = _tags(payload)
     if tags <= at_most:
         return False
-    return (_by_level if tags <= _TAGS_PER_PART * at_most else _walk)(payload, kind, at_most)
+    is_flood = tags > min(_TAGS_PER_PART * at_most, len(payload) // _BYTES_PER_TAG)
+    return (_walk if is_flood else _by_level)(payload, kind, at_most)
 
 
 def _tags(payload: bytes) -> int:
