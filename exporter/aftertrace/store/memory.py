@@ -44,7 +44,7 @@ def arrange() -> None:
 
 def give_back() -> None:
     """Give the system what this process has freed: its allocator keeps what lies between things that are still used,
-    a third of what a step of deriving takes. Costs some milliseconds.
+    a fifth of what a step of deriving took. It costs some milliseconds.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
