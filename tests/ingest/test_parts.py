@@ -247,6 +247,19 @@ def test_parts_are_counted_as_a_decoder_makes_them(pair: tuple[Signal, Any]) -> 
     assert parts == 0 or too_many(wire, kind, parts - 1)
 
 
+@pytest.mark.parametrize(("most", "verdict"), [(4, True), (5, False)])
+def test_counting_a_flood_ends_at_the_cap_of_a_kind(most: int, verdict: bool) -> None:
+    """Ten thousand empty spans are enough to know: nobody goes on to half a million. Text of `z` looks like tags."""
+    message = REQUESTS["traces"]()
+    scope = message.resource_spans.add().scope_spans.add()
+    for _ in range(5):
+        scope.spans.add()
+    scope.schema_url = "z" * 200
+    wire, kind = message.SerializeToString(), REQUESTS["traces"].DESCRIPTOR
+    assert parts_of(message) == 7
+    assert too_many(wire, kind, 8, {"Span": most}) == verdict
+
+
 @given(requests, st.data())
 def test_damaged_bytes_are_counted_or_refused_as_a_decoder_refuses_them(pair: tuple[Signal, Any], data: Any) -> None:
     """What counting refuses is nothing that a decoder takes, and what a decoder takes is counted."""

@@ -204,7 +204,7 @@ def test_what_is_empty_counts_as_well(what: str, most: int) -> None:
 @pytest.mark.parametrize("what", EMPTY)
 def test_two_million_empty_messages_are_refused_before_they_take_memory(what: str) -> None:
     """They make a decoder allocate most per byte: they are counted before there is one."""
-    with pytest.raises(TooLarge, match="more than 500000 attributes and other parts"):
+    with pytest.raises(TooLarge, match="more than 10000 records or 500000 attributes and other parts"):
         PREPARE(request("traces", many_empty(what, 2_000_000)))
 
 

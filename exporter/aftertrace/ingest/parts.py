@@ -8,6 +8,7 @@ and where even that could take too much, a loop goes from field to field.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -51,10 +52,11 @@ def _eight(byte: int) -> pa.Scalar:
 _TWOS, _SEVENS, _EIGHTS = _eight(2), _eight(7), _eight(8)
 
 
-def too_many(payload: bytes, kind: Any, at_most: int) -> bool:
+def too_many(payload: bytes, kind: Any, at_most: int, at_most_of: Mapping[str, int] | None = None) -> bool:
     """Whether a message of this kind would hold more than so many others.
 
-    `kind` is a descriptor. Two bounds that cost next to nothing let most requests through.
+    `kind` is a descriptor. Two bounds that cost next to nothing let most requests through. Of messages of the names in
+    `at_most_of` fewer are too many as well: whoever counts field by field ends there, and whoever decodes sees it.
 
     Raises:
         DecodeError: it is no such message. Not all that is none is found here.
@@ -65,7 +67,7 @@ def too_many(payload: bytes, kind: Any, at_most: int) -> bool:
     if tags <= at_most:
         return False
     is_flood = tags > min(_TAGS_PER_PART * at_most, len(payload) // _BYTES_PER_TAG)
-    return (_walk if is_flood else _by_level)(payload, kind, at_most)
+    return _walk(payload, kind, at_most, at_most_of or {}) if is_flood else _by_level(payload, kind, at_most)
 
 
 def _tags(payload: bytes) -> int:
@@ -164,8 +166,9 @@ def _messages(kind: Any) -> dict[int, tuple[str, Any]]:
     }
 
 
-def _walk(data: bytes, kind: Any, at_most: int) -> bool:
+def _walk(data: bytes, kind: Any, at_most: int, at_most_of: Mapping[str, int]) -> bool:
     parts = fields = 0
+    left = dict(at_most_of)
     todo = [(0, len(data), _messages(kind))]
     while todo:
         position, end, messages = todo.pop()
@@ -179,8 +182,12 @@ def _walk(data: bytes, kind: Any, at_most: int) -> bool:
                 length, position = _varint(data, position, end)
                 if tag >> 3 in messages:
                     parts += 1
+                    inner = messages[tag >> 3][1]
+                    if inner.name in left:
+                        left[inner.name] -= 1
+                        if left[inner.name] < 0:
+                            return True
                     if length:
-                        inner = messages[tag >> 3][1]
                         todo.append((position, min(position + length, end), _messages(inner)))
                 position += length
             elif shape == _VARINT:

@@ -132,7 +132,7 @@ def _decode(request: Request, limits: Limits) -> tuple[Message, bytes]:
         else:
             payload = request.body
         # Before decoding, since a message in memory is up to 88 times larger than on the wire.
-        if parts.too_many(payload, kind.DESCRIPTOR, limits.max_parts):
+        if parts.too_many(payload, kind.DESCRIPTOR, limits.max_parts, _most(limits)):
             raise _crowded(signal, limits)
         return kind.FromString(payload), payload
     except (DecodeError, EncodeError) as error:
@@ -142,10 +142,20 @@ def _decode(request: Request, limits: Limits) -> tuple[Message, bytes]:
         ) from error
 
 
+def _most(limits: Limits) -> dict[str, int]:
+    """By kind of message, how many a request may hold at most: resources and scopes may be empty."""
+    places, records = 2 * limits.max_records, limits.max_records
+    return {
+        **dict.fromkeys(("ResourceSpans", "ScopeSpans", "ResourceLogs", "ScopeLogs"), places),
+        **dict.fromkeys(("ResourceMetrics", "ScopeMetrics"), places),
+        **dict.fromkeys(("Span", "LogRecord", "Metric"), records),
+    }
+
+
 def _crowded(signal: Signal, limits: Limits) -> TooLarge:
     return TooLarge(
-        f"prepare {signal} request: more than {limits.max_parts} attributes and other parts, make the sender's batches "
-        "smaller"
+        f"prepare {signal} request: more than {limits.max_records} records or {limits.max_parts} attributes and other "
+        "parts, make the sender's batches smaller"
     )
 
 
