@@ -28,7 +28,7 @@ WAIT_AT_MOST_S: Final = 120.0
 """However far the drain is behind, and where nobody drains, a step is made after so long a wait: what is told from
 records meanwhile takes longer the more of them there are.
 """
-_LOOK_EVERY_S: Final = 0.5
+_LOOK_EVERY_S: Final = 2.0
 _EVERY_S: Final = 10.0
 """Between two looks at a store to which nothing may have come."""
 
