@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -15,7 +16,10 @@ from aftertrace.ingest.drain import Drain, DrainOptions
 from aftertrace.ingest.items import Item
 from aftertrace.ingest.opened import Opened, Stretch
 from aftertrace.store.errors import Unavailable
+from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
+from aftertrace.store.snapshot import Snapshot
+from aftertrace.store.wal_reader import Damage, WalReader
 
 ONE_BY_ONE = DrainOptions(batch_bytes=1, readers=1)
 """Each request is a batch, and the next is read ahead of its turn."""
@@ -45,6 +49,11 @@ def filled(path: Path) -> Layout:
 def told(layout: Layout) -> dict[str, list[dict[str, object]]]:
     """All rows of a store, but what files they are in."""
     return {table: rows.drop("received_date").to_dicts() for table, rows in stored(layout).items()}
+
+
+def stored_in(layout: Layout, table: str) -> int:
+    """In how many files the rows of a table are: one for each batch."""
+    return len(list((layout.tables_folder / table).glob("received_date=*/*.parquet")))
 
 
 @pytest.fixture
@@ -106,6 +115,40 @@ def test_what_was_read_ahead_is_read_again_after_the_disk_failed(
                 continue
             break
     assert told(layout) == expected
+
+
+def test_a_fault_in_what_comes_next_does_not_keep_what_is_ready(
+    tmp_path: Path, expected: dict[str, list[dict[str, object]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told of in its turn, and what is behind it is stored once it is mended."""
+    layout, is_broken = filled(tmp_path / "ahead"), True
+    real = WalReader.poll
+
+    def poll(self: WalReader) -> Iterator[Frame | Damage]:
+        for item in real(self):
+            if is_broken and isinstance(item, Frame) and item.seq == 4:
+                raise OSError(errno.EIO, "Input/output error")
+            yield item
+
+    monkeypatch.setattr(WalReader, "poll", poll)
+    with Drain(layout, ONE_BY_ONE) as draining:
+        with pytest.raises(Unavailable, match="Input/output error"):
+            draining.once()
+        assert dict(Snapshot.of(layout.data).watermarks)["main"] == 3
+        is_broken = False
+        draining.once()
+    assert told(layout) == expected
+
+
+def test_a_batch_ends_at_so_many_records(
+    tmp_path: Path, expected: dict[str, list[dict[str, object]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The smallest take two bytes of payload, and hundreds in memory."""
+    monkeypatch.setattr(opened, "MOST_RECORDS", 5)
+    layout = filled(tmp_path / "few")
+    drain(layout, DrainOptions(readers=1))
+    assert told(layout) == expected
+    assert stored_in(layout, "evidence") == 4
 
 
 def test_a_stretch_goes_over_requests_and_over_what_is_no_span(

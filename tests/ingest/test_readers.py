@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,9 @@ from tests.ingest.drain_samples import NOON_NS, logs, traces
 from aftertrace.ingest.items import items_of
 from aftertrace.ingest.readers import WORTH_STRETCHES, Readers
 from aftertrace.ingest.reading import Read, Source, read
+from aftertrace.store import processes
 from aftertrace.store.frame import Frame
+from aftertrace.store.processes import Begun
 
 PATIENCE_S = 60.0
 
@@ -142,6 +144,57 @@ def test_what_has_begun_is_read_before_anybody_asks(readers: Readers) -> None:
     alone.forget()
     expected = told(map(read, STRETCHES))
     assert (told(iter(readers.finish(begun))), told(iter(alone.finish(waiting)))) == (expected, expected)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_what_is_dropped_is_neither_read_nor_kept(count: int) -> None:
+    """A sender that tells of its spans twice has each stretch begun anew: that must not fill the memory."""
+    readers = Readers(count)
+    for _ in range(5):
+        for stretch in STRETCHES[: WORTH_STRETCHES - 1]:
+            readers.drop(readers.begin(stretch))
+        begun = [readers.begin(STRETCHES[0])]
+        assert told(iter(readers.finish(begun))) == told(map(read, STRETCHES[:1]))
+        assert len(readers._waiting) <= WORTH_STRETCHES
+    assert readers._readers == []
+    readers.close()
+
+
+def test_a_drain_goes_on_alone_where_no_thread_can_start(
+    readers: Readers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They count as processes do, where their number is limited; the reader that was started ends."""
+
+    def full(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as crowded:
+        crowded.setattr(threading.Thread, "start", full)
+        assert told(readers(STRETCHES)) == told(map(read, STRETCHES))
+    assert readers._readers == []
+    assert set(caplog.messages) == {"a reader did not start: can't start new thread; it goes on without it"}
+
+
+def test_many_stretches_cost_as_many_times_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of the smallest records has hundreds: none is looked for among all others."""
+    looked = 0
+
+    class Counted(Begun[Sequence[Source], Read]):
+        @property
+        def is_taken(self) -> bool:
+            nonlocal looked
+            looked += 1
+            return self.taken
+
+        @is_taken.setter
+        def is_taken(self, taken: bool) -> None:
+            self.taken = taken
+
+    monkeypatch.setattr(processes, "Begun", Counted)
+    alone = Readers(0)
+    monkeypatch.setattr(alone, "_work", lambda _: read(()))
+    assert len(alone.finish([alone.begin(()) for _ in range(500)])) == 500
+    assert looked <= 10 * 500
 
 
 def test_readers_end_with_the_process_that_started_them() -> None:

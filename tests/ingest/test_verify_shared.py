@@ -56,7 +56,7 @@ def held(ready: Layout, tmp_path: Path) -> Layout:
 def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
     """Waits for readers that are starting, and leaves all to them; id of the process and file of each piece."""
     pieces: list[tuple[int, str]] = []
-    take, oldest = Processes._take, Processes._oldest
+    take, finish = Processes._take, Processes._finish
 
     def taken(self: Processes[Piece, Hashed], reader: _Reader[Piece, Hashed]) -> Begun[Piece, Hashed] | None:
         begun = take(self, reader)
@@ -64,11 +64,13 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
             pieces.append((reader.process.pid, f"{begun.piece.table}/{begun.piece.path}"))
         return begun
 
-    def left(self: Processes[Piece, Hashed], *arguments: Any) -> Begun[Piece, Hashed] | None:
-        return None if self._readers else oldest(self, *arguments)
+    def left(self: Processes[Piece, Hashed], needed: Begun[Piece, Hashed], coming: Any) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: needed.told or not self._readers)
+        finish(self, needed, coming)
 
     monkeypatch.setattr(Processes, "_take", taken)
-    monkeypatch.setattr(Processes, "_oldest", left)
+    monkeypatch.setattr(Processes, "_finish", left)
     return pieces
 
 

@@ -50,6 +50,65 @@ def test_every_record_is_found_in_wire_order(pair: tuple[Any, Any]) -> None:
     assert list(split(payload, signal)) == expected_slices(request)
 
 
+LONG_VARINT = st.builds(lambda last: b"\xff" * 9 + bytes([last]), st.integers(0, 0x7F))
+"""Of ten bytes, of which the last one has room for one bit."""
+SIMPLE = st.one_of(
+    st.builds(lambda number, value: bytes([number << 3]) + value, st.integers(0, 15), LONG_VARINT),
+    st.builds(lambda number: bytes([number << 3 | 2, 1, 0x61]), st.integers(0, 15)),
+    st.builds(lambda number: bytes([number << 3 | 1]) + bytes(8), st.integers(0, 15)),
+    st.binary(max_size=6),
+)
+UNKNOWN = st.recursive(
+    SIMPLE,
+    lambda inner: st.builds(
+        lambda number, fields, end: bytes([number << 3 | 3]) + b"".join(fields) + bytes([(number + end) << 3 | 4]),
+        st.integers(0, 14),
+        st.lists(inner, max_size=3),
+        st.sampled_from((0, 0, 0, 1)),
+    ),
+    max_leaves=4,
+)
+"""Fields that nobody knows: also such as no encoder writes, with the number 0 or in groups that end as another."""
+
+
+def within(number: int, *contents: bytes) -> bytes:
+    """A field with a length."""
+    content = b"".join(contents)
+    assert len(content) < 1 << 14
+    return bytes([number << 3 | 2, len(content) & 0x7F | 0x80, len(content) >> 7]) + content
+
+
+@given(in_request=UNKNOWN, in_resource=UNKNOWN, in_scope=UNKNOWN, comes_first=st.booleans())
+@settings(max_examples=600, deadline=None)
+def test_whatever_the_official_parser_passes_over_is_passed_over(
+    *, in_request: bytes, in_resource: bytes, in_scope: bytes, comes_first: bool
+) -> None:
+    """What is answered OK can be split: else none of its records would be in a table."""
+
+    def beside(known: bytes, unknown: bytes) -> bytes:
+        return unknown + known if comes_first else known + unknown
+
+    span = within(2, Span(trace_id=b"t" * 16, span_id=b"s" * 8).SerializeToString())
+    payload = beside(within(1, beside(within(2, beside(span, in_scope)), in_resource)), in_request)
+    try:
+        message = REQUESTS["traces"].FromString(payload)
+    except DecodeError:
+        with contextlib.suppress(Invalid):
+            list(split(payload, "traces"))
+        return
+    assert [Span.FromString(each.record) for each in split(payload, "traces")] == [
+        each for group in message.resource_spans for scoped in group.scope_spans for each in scoped.spans
+    ]
+
+
+@pytest.mark.parametrize("unknown", ["20" + "ff" * 9 + "02", "23000124", "2302016124", "2320" + "ff" * 9 + "7f24"])
+def test_what_no_encoder_writes_is_passed_over_as_the_official_parser_does(unknown: str) -> None:
+    """Numbers over 64 bits, and groups with fields of the number 0."""
+    payload = within(1, within(2, within(2, b""))) + bytes.fromhex(unknown)
+    assert len(REQUESTS["traces"].FromString(payload).resource_spans) == 1
+    assert len(list(split(payload, "traces"))) == 1
+
+
 @given(requests, st.data())
 @settings(max_examples=200, deadline=None)
 def test_damaged_bytes_are_read_as_the_official_parser_reads_them(pair: tuple[Any, Any], data: Any) -> None:

@@ -22,8 +22,10 @@ from aftertrace.store.layout import Layout
 if TYPE_CHECKING:
     from aftertrace.analyzer.derived.deriving import Step
 
-BEHIND_S: Final = 1.0
-"""The drain is behind where something that was accepted has waited for so long."""
+BEHIND_S: Final = 3.0
+"""The drain is behind where something that was accepted has waited for so long: while it keeps up, nearly all waits
+for less than two seconds.
+"""
 WAIT_AT_MOST_S: Final = 120.0
 """However far the drain is behind, and where nobody drains, a step is made after so long a wait: what is told from
 records meanwhile takes longer the more of them there are.
@@ -45,8 +47,8 @@ def derive(data: Path, anew: bool, follow: bool) -> None:
     Every command that reads gives the same answers without it, and takes longer the more the store holds. `serve` does
     this by itself. Other engines read what is kept as Delta Lake tables, in `derived` below the data folder.
 
-    With --follow, whoever receives and stores goes first: while anything that was accepted has waited for more than a
-    second to be stored, a step waits too, for two minutes at most.
+    With --follow, whoever receives and stores goes first: while anything that was accepted has waited for more than
+    three seconds to be stored, a step waits too, for two minutes at most.
     """
     config = settings.current()
     logs.start(config)
@@ -77,11 +79,11 @@ def _follow(data: Path, stopping: threading.Event, reserve_bytes: int, *, anew: 
 
     while not stopping.is_set():
         try:
-            if shutil.disk_usage(data).free < reserve_bytes:
-                raise Unavailable(f"derive {data}: the disk has less left than its reserve, expected more; free space")
             _let_pass(lambda: _is_behind(Layout(data)), stopping.wait)
             if stopping.is_set():
                 return
+            if shutil.disk_usage(data).free < reserve_bytes:
+                raise Unavailable(f"derive {data}: the disk has less left than its reserve, expected more; free space")
             done = step(data, anew=anew)
         except (Unavailable, OSError) as refusal:
             # A full disk, or somebody who derives by hand: both pass.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import signal
 import threading
 import time
@@ -58,7 +59,7 @@ def run(data: Path, follow: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     when_parent_ends(stopping.set)
-    priority.give_way()
+    os.nice(priority.NICENESS)
     while not stopping.wait(_POLL_S):
         if is_due(data, every_s, time.time_ns()):
             tell(data, once(data, stopping))

@@ -35,7 +35,7 @@ import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
 from aftertrace.ingest import others
-from aftertrace.ingest.batch import Batch, Known, origin_rows, read_batch
+from aftertrace.ingest.batch import KNOWN_ORIGINS, Batch, Known, origin_rows, read_batch, stored_digests
 from aftertrace.ingest.by_reference import GivingBack
 from aftertrace.ingest.drain_report import DrainReport
 from aftertrace.ingest.evidence import Evidence
@@ -45,7 +45,7 @@ from aftertrace.ingest.readers import Readers
 from aftertrace.store import folder, lake, quarantine, wal_reader
 from aftertrace.store.commits import SEQUENCED, Commit
 from aftertrace.store.compaction import FOLD_AT, KEEP_S, vacuum
-from aftertrace.store.errors import Corrupt, Unavailable
+from aftertrace.store.errors import Unavailable
 from aftertrace.store.frame import Frame
 from aftertrace.store.layout import Layout
 from aftertrace.store.ledger.covering import Ledger, PutAside, Written
@@ -54,7 +54,6 @@ from aftertrace.store.retention.comparing import Comparing, Telling
 from aftertrace.store.retention.contents import DestroyingContents
 from aftertrace.store.retention.destroying import Destroying
 from aftertrace.store.schema import TABLES
-from aftertrace.store.snapshot import collected
 from aftertrace.store.tables import TableWriter
 from aftertrace.store.wal_reader import Damage, WalReader
 from aftertrace.verifier.verdicts import Finding
@@ -62,9 +61,6 @@ from aftertrace.verifier.verdicts import Finding
 _log = logging.getLogger(__name__)
 
 _ORIGINS: Final = ("resources", "scopes")
-_KNOWN_ORIGINS: Final = 65_536
-"""Digests of resources and scopes that are kept in memory; one that fell out is stored once more."""
-
 _LOOK_S: Final = 5.0
 """How often a drain that has nothing to do looks for what others stored, so that it is soon ready to go on."""
 
@@ -162,7 +158,7 @@ class Drain:
                 for receiver in self._layout.receivers():
                     if (collected := self._collect(receiver)).found:
                         idle = False
-                        if collected.payload_bytes < self._options.batch_bytes:
+                        if not collected.is_full:
                             stop.wait(self._options.linger_s)
                             self._collect_more(receiver, collected)
                         report.add(self._store(receiver, collected))
@@ -215,9 +211,7 @@ class Drain:
 
     def _collect(self, receiver: str) -> Collected:
         """What can be read now, up to the bytes of one batch. Its reading has begun."""
-        collected = self._ahead.pop(receiver, None)
-        if collected is None:
-            collected = Collected(Opened(receiver, self._key, self._readers, self._blobs.of))
+        collected = self._ahead.pop(receiver, None) or self._nothing(receiver)
         self._collect_more(receiver, collected)
         return collected
 
@@ -228,7 +222,22 @@ class Drain:
         if receiver not in self._logs:
             self._logs[receiver] = WalReader(self._layout, receiver, self.stored_seq(receiver))
         with self._starting_over(receiver):
-            collected.take(self._logs[receiver].poll(), self._options.batch_bytes)
+            collected.take(self._logs[receiver].poll())
+
+    def _look_ahead(self, receiver: str) -> None:
+        """Have readers, where there are some, go on with what comes next."""
+        collected = self._nothing(receiver)
+        try:
+            if self._options.readers:
+                collected.take(self._logs[receiver].poll())
+                self._ahead[receiver] = collected
+        except (OSError, Unavailable):
+            # Told of when its turn comes; what is ready is stored before.
+            self._logs.pop(receiver).close()
+            self._readers.forget()
+
+    def _nothing(self, receiver: str) -> Collected:
+        return Collected(Opened(receiver, self._key, self._readers, self._blobs.of), self._options.batch_bytes)
 
     def _store(self, receiver: str, collected: Collected) -> DrainReport:
         with self._starting_over(receiver):
@@ -268,7 +277,7 @@ class Drain:
             self._ledger = Ledger(self._layout, tables, Comparing(tables["evidence"], self._options.telling, self._key))
             self._ledger.settle()
             # After an error of the disk as at the start: retention may have taken some away before it.
-            self._known = {name: _stored_digests(tables[name]) for name in _ORIGINS}
+            self._known = {name: stored_digests(tables[name]) for name in _ORIGINS}
             self._tables = tables
         except (OSError, DeltaError) as error:
             raise Unavailable(f"open tables: {error}; free disk space, or see to their place", 1.0) from error
@@ -284,8 +293,7 @@ class Drain:
         written: dict[str, Written] = {}
         if frames:
             batch = self._read(collected.opened, frames, report)
-            # Readers go on while this is stored.
-            self._ahead[receiver] = self._collect(receiver)
+            self._look_ahead(receiver)
             while not self._store_rows(batch, report, written):
                 batch = self._read(collected.opened_anew(), frames, report)
             self._before.keep()
@@ -340,7 +348,7 @@ class Drain:
                 self._tables[name].append(pa.Table.from_pylist(fresh, TABLES[name].schema), batch.receiver)
                 self._folding.grew(self._tables, name)
             known.update(dict.fromkeys(rows))
-            for digest in list(known)[: max(0, len(known) - _KNOWN_ORIGINS)]:
+            for digest in list(known)[: max(0, len(known) - KNOWN_ORIGINS)]:
                 del known[digest]
 
     def _store_rows(self, batch: Batch, report: DrainReport, written: dict[str, Written]) -> bool:
@@ -379,7 +387,7 @@ class Drain:
         if self._destroying.go_on(self._tables, self._ledger):
             self._ledger.settle()
             # What comes again is new, and origins that nothing named any more are gone.
-            self._known = {name: _stored_digests(self._tables[name]) for name in _ORIGINS}
+            self._known = {name: stored_digests(self._tables[name]) for name in _ORIGINS}
             self._before = self._known_before()
 
     def _known_before(self) -> Known:
@@ -387,14 +395,3 @@ class Drain:
 
     def _scan(self, name: str) -> pl.LazyFrame:
         return self._tables[name].scan()
-
-
-def _stored_digests(table: TableWriter) -> dict[str, None]:
-    """Digests that a table of origins has, oldest first, as many as are kept in memory."""
-    try:
-        (stored,) = collected(table.scan().select("digest").tail(_KNOWN_ORIGINS))
-    except Corrupt as damage:
-        # Origins that are stored once more do no harm; records that wait for a person would.
-        _log.warning("%s: %s", table.name, damage)
-        return {}
-    return dict.fromkeys(stored["digest"].to_list())

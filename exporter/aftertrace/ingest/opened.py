@@ -6,7 +6,7 @@ before. Only where it turns out to be a copy, or to have the id of another, is i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,6 +23,8 @@ from aftertrace.verifier.verdicts import Finding
 STRETCH_RECORDS: Final = 512
 """How many records are read at a time. What is made of them stays in the processor's caches: of eight times as many,
 each takes half as long again."""
+MOST_RECORDS: Final = 100_000
+"""Of a batch: the smallest take two bytes on the wire, and hundreds in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Opened:
         self.key = key
         self.readers = readers
         self.last_seq = 0
+        self.apart_characters = 0
+        """Of contents that records refer to, and that are in memory with them."""
         self.items: list[Item] = []
         self.findings: list[tuple[Finding, bytes]] = []
         """Frames that are not as they should be, with what is to be put aside."""
@@ -82,7 +86,9 @@ class Opened:
 
     def begin(self, items: Sequence[Item]) -> Stretch:
         """Begin to read some records, by what is known of them now."""
-        return Stretch(list(items), self.readers.begin([_source(item, self.apart) for item in items]))
+        sources = [_source(item, self.apart) for item in items]
+        self.apart_characters += sum(len(each.text) for source in sources for each in source.apart)
+        return Stretch(list(items), self.readers.begin(sources))
 
     def stretches(self) -> list[Stretch]:
         """All records that are to be read, in order."""
@@ -95,7 +101,7 @@ class Opened:
         try:
             found = list(items_of(self.receiver, frame, self.key))
         except Invalid as error:
-            # `prepare` refuses what cannot be split, so the fault is ours: the frame is kept and told of.
+            # What `prepare` takes can be split, so the fault is ours: the frame is kept and told of.
             self._set_aside("frame_unreadable", frame, str(error))
             return []
         if len(found) != frame.records:
@@ -113,20 +119,24 @@ class Collected:
 
     opened: Opened
     """The frames of it."""
+    at_most_bytes: int
+    """Of payload, and of what it refers to."""
     found: list[Frame | Damage] = field(default_factory=list)
-    payload_bytes: int = 0
+    _payload_bytes: int = 0
 
-    def take(self, items: Iterable[Frame | Damage], at_most_bytes: int) -> None:
-        """Take more, until there are so many bytes of payload. Raises `Unavailable` as `Opened.add` does."""
-        if self.payload_bytes >= at_most_bytes:
-            return
-        for item in items:
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more is to be taken."""
+        held = self._payload_bytes + self.opened.apart_characters
+        return held >= self.at_most_bytes or len(self.opened.items) >= MOST_RECORDS
+
+    def take(self, items: Iterator[Frame | Damage]) -> None:
+        """Take more, until it is full. Raises `Unavailable` as `Opened.add` does."""
+        while not self.is_full and (item := next(items, None)) is not None:
             self.found.append(item)
             if isinstance(item, Frame):
-                self.payload_bytes += len(item.payload)
+                self._payload_bytes += len(item.payload)
                 self.opened.add([item])
-            if self.payload_bytes >= at_most_bytes:
-                return
 
     def opened_anew(self) -> Opened:
         """The frames, with nothing known of their records. Raises `Unavailable` as `Opened.add` does."""

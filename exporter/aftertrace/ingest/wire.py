@@ -114,7 +114,8 @@ def _skip(data: bytes, position: int, end: int, signal: Signal, kind: int, numbe
     while True:
         tag, position = _varint(data, position, end, signal, _MAX_VARINT32_BYTES)
         inner, inner_number = tag & 7, tag >> 3
-        if inner_number == 0 or tag >= 1 << 32:
+        # Number 0 is none, but what is passed over is not looked into: so does the decoder.
+        if tag >= 1 << 32:
             raise _broken(signal, position, "a field number out of range")
         if inner == _END_GROUP:
             if inner_number != number:
@@ -135,9 +136,8 @@ def _varint(data: bytes, position: int, end: int, signal: Signal, limit: int) ->
         byte = data[place]
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            if value >= 1 << 64:
-                break
-            return value, place + 1
+            # Of ten bytes the decoder drops what is over 64 bits; five are tags and lengths, of which all count.
+            return value & (1 << 64) - 1, place + 1
         shift += 7
     raise _broken(signal, position, "a number that does not end or is too long")
 

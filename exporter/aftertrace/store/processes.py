@@ -55,6 +55,8 @@ class Begun(Generic[_Piece, _Told]):
     piece: _Piece
     told: list[_Told] = field(default_factory=list)
     """What came of it; empty until it is done."""
+    is_taken: bool = False
+    """Whether somebody works on it, or nobody is to."""
 
 
 @dataclass(slots=True, eq=False)
@@ -101,6 +103,9 @@ class Processes(Generic[_Piece, _Told]):
         """Have a piece worked on as soon as a reader is free. It can be forgotten."""
         begun: Begun[_Piece, _Told] = Begun(piece)
         with self._changed:
+            # Those that this process took itself.
+            while self._waiting and self._waiting[0].is_taken:
+                self._waiting.popleft()
             self._waiting.append(begun)
             self._changed.notify_all()
             if len(self._waiting) >= self._worth:
@@ -109,9 +114,15 @@ class Processes(Generic[_Piece, _Told]):
 
     def finish(self, begun: Sequence[Begun[_Piece, _Told]]) -> list[_Told]:
         """What came of pieces, in order, when all are done. This process works on them too."""
+        coming = iter(begun)
         for each in begun:
-            self._finish(each, begun)
+            self._finish(each, coming)
         return [each.told[0] for each in begun]
+
+    def drop(self, begun: Begun[_Piece, _Told]) -> None:
+        """Have nobody work on a piece any more: nobody will ask for it."""
+        with self._changed:
+            begun.is_taken = True
 
     def forget(self) -> None:
         """Have no reader begin with what waits: most likely nobody asks for it any more."""
@@ -147,29 +158,23 @@ class Processes(Generic[_Piece, _Told]):
         self._closing = False
 
     def _first(self, begun: deque[Begun[_Piece, _Told]]) -> _Told:
-        self._finish(begun[0], begun)
+        self._finish(begun[0], iter(list(begun)))
         return begun.popleft().told[0]
 
-    def _finish(self, needed: Begun[_Piece, _Told], among: Iterable[Begun[_Piece, _Told]]) -> None:
+    def _finish(self, needed: Begun[_Piece, _Told], coming: Iterator[Begun[_Piece, _Told]]) -> None:
         """Return when one is done; work on others as long as a reader works on it."""
         while not needed.told:
             with self._changed:
-                mine = self._oldest(needed, among)
+                mine = needed if not needed.is_taken else next((each for each in coming if not each.is_taken), None)
                 if mine is None:
-                    self._changed.wait_for(lambda: needed.told or needed in self._waiting)
-            if mine is not None:
+                    # Where its reader ends it is nobody's again.
+                    self._changed.wait_for(lambda: needed.told or not needed.is_taken)
+                    continue
+                mine.is_taken = True
+            try:
                 mine.told.append(self._work(mine.piece))
-
-    def _oldest(
-        self, needed: Begun[_Piece, _Told], among: Iterable[Begun[_Piece, _Told]]
-    ) -> Begun[_Piece, _Told] | None:
-        """Take the first that waits; or what is needed, where it was forgotten."""
-        found = next((each for each in among if each in self._waiting), None)
-        if found is not None:
-            self._waiting.remove(found)
-        elif not needed.told and all(reader.given is not needed for reader in self._readers):
-            found = needed
-        return found
+            finally:
+                mine.is_taken = bool(mine.told)
 
     def _start(self) -> None:
         while len(self._readers) < self._count and self._ended < _RESTARTS:
@@ -179,9 +184,19 @@ class Processes(Generic[_Piece, _Told]):
                 self._ended += 1
                 _log.warning("a reader did not start: %s; it goes on without it", error.strerror)
                 break
-            self._readers.append(reader)
             reader.thread = threading.Thread(target=self._give, args=(reader,), name="reader", daemon=True)
-            reader.thread.start()
+            self._readers.append(reader)
+            try:
+                reader.thread.start()
+            except RuntimeError as error:
+                # Threads count as processes do, where their number is limited.
+                self._ended += 1
+                _log.warning("a reader did not start: %s; it goes on without it", error)
+                self._readers.remove(reader)
+                reader.pipe.close()
+                reader.process.kill()
+                reader.process.wait()
+                break
 
     def _started(self) -> _Reader[_Piece, _Told]:
         """A new reader. Raises `OSError` where the system has no room for a process."""
@@ -222,6 +237,7 @@ class Processes(Generic[_Piece, _Told]):
                 self._ended += not self._closing
                 self._readers.remove(reader)
                 if reader.given is not None:
+                    reader.given.is_taken = False
                     self._waiting.appendleft(reader.given)
                 self._changed.notify_all()
             reader.pipe.close()
@@ -230,9 +246,15 @@ class Processes(Generic[_Piece, _Told]):
     def _take(self, reader: _Reader[_Piece, _Told]) -> Begun[_Piece, _Told] | None:
         """Give a reader the oldest piece, once there is one; None when all is to end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
-            reader.given = None if self._closing else self._waiting.popleft()
-            return reader.given
+            while not self._closing:
+                while self._waiting:
+                    begun = self._waiting.popleft()
+                    if not begun.is_taken:
+                        begun.is_taken = True
+                        reader.given = begun
+                        return begun
+                self._changed.wait()
+            return None
 
 
 def serve(work: Callable[[_Piece], _Told], arguments: Sequence[str]) -> None:

@@ -35,10 +35,10 @@ from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.wire_keys import KEYED
 
-RECORDS_AT_MOST: Final = 25_000
-"""A step takes about so many new records: what it needs in memory is a few thousand bytes for each, and for about a
-second it takes from the drain what the threads of one core share. Smaller ones add up to more: a third of a second goes
-into each, however few they are.
+RECORDS_AT_MOST: Final = 50_000
+"""A step takes about so many new records: what it needs in memory is a few thousand bytes for each, and for some two
+seconds it takes from the drain what the threads of one core share. Smaller ones add up to more: a third of a second
+goes into each, however few they are, and each writes anew what is told of all runs that are open.
 """
 SMALL_RUNS: Final = 4096
 """A part of fewer runs is put together with others."""

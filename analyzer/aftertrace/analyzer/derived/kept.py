@@ -157,7 +157,8 @@ def open_part(
     for (name, rows), left, height in zip(told.items(), lefts, _heights(layout, lefts), strict=True):
         if height or rows.height:
             # What is open may be much more than what is new: it passes through.
-            files[name] = _written(layout, name, pl.concat([left, rows.lazy()]), is_final=False)
+            with _reading(layout):
+                files[name] = _written(layout, name, pl.concat([left, rows.lazy()]), is_final=False)
     return Part(runs["run_id"].n_unique(), files)
 
 
@@ -173,8 +174,7 @@ def _heights(layout: Layout, frames: Iterable[pl.LazyFrame]) -> list[int]:
 
 def _written(layout: Layout, table: str, rows: pl.LazyFrame, *, is_final: bool) -> str:
     content = BytesIO()
-    with _reading(layout):
-        kept_columns.stored(rows, is_final=is_final).sink_parquet(
-            content, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS
-        )
+    kept_columns.stored(rows, is_final=is_final).sink_parquet(
+        content, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS
+    )
     return derived.add(layout, table, content.getvalue())
