@@ -161,12 +161,12 @@ def test_not_one_part_is_missed_wherever_it_stands(flood: str) -> None:
 
 @pytest.mark.parametrize("flood", FLOODS)
 def test_reading_the_levels_of_a_flood_takes_bounded_memory(flood: str) -> None:
-    """As large a one as is read so."""
+    """As large a one as is read so: forty bytes for each of three million tags, at the most."""
     tags, unit = FLOODS[flood]
     body = diluted(inside(tags, unit * (2_900_000 // sum(byte & 7 == 2 for byte in unit))))
     before = resident_bytes()
     assert verdict(preparing(Limits()), "traces", body, "protobuf") == "TooLarge"
-    assert resident_bytes() - before < 64 * MIB
+    assert resident_bytes() - before < 128 * MIB
 
 
 def test_what_is_deeper_than_a_decoder_goes_is_not_followed() -> None:

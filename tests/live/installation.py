@@ -11,8 +11,8 @@ from typing import Final
 
 from .agent import Agent, Installation
 
-LIMIT_S: Final = 900.0
-"""For one installation."""
+LIMIT_S: Final = {"npm": 300.0, "pip": 900.0}
+"""For one installation. What npm does not have in five minutes it waits for without end."""
 _DONE: Final = "installed.txt"
 _STALLED: Final = "--fetch-timeout=60000"
 """A connection that gives nothing for a minute is tried anew: npm waits five, and then the whole may be over."""
@@ -38,7 +38,14 @@ def installed(agent: Agent, cache: Path) -> Path:
     folder.mkdir(parents=True)
     for command in _commands(agent.installation, folder):
         try:
-            ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+            ended = subprocess.run(
+                command,
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                timeout=LIMIT_S[agent.installation.maker],
+                check=False,
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise Skipped(f"{command[0]}: {type(error).__name__}") from error
         if ended.returncode != 0:
