@@ -50,7 +50,7 @@ bench: $(VENV)/dev.stamp ## how fast, beside Phoenix, MLflow and the Collector, 
 pictures: $(VENV)/dev.stamp ## what each page of the dashboard looks like, light and dark, as .pictures/index.html; five minutes (ARGS='DATA --page Runs')
 	@$(BIN)/python -m benchmarks.pictures $(ARGS)
 
-faults: $(VENV)/dev.stamp ## kill -9, power cuts, failing and full disks: nothing acknowledged may be lost (a quarter of an hour; FULL=1: over three hours)
+faults: $(VENV)/dev.stamp ## kill -9, power cuts, failing and full disks: nothing acknowledged may be lost (eighteen minutes; FULL=1: over three hours)
 	@FAULTS=$(if $(FULL),full,usual) $(BIN)/python -m pytest -s tests/faults $(ARGS)
 
 live: $(VENV)/dev.stamp ## real agents from their registries against a real serve, as docs/LIVE.md says (ARGS='pydantic-ai --record DIR')

@@ -1,6 +1,6 @@
 """Any file of a store flipped, cut, reordered, swapped, put back or removed: verify names it, and nothing else.
 
-`SEED` chooses the places; `make faults` goes through three hundred of them.
+`SEED` chooses the places; `make faults` goes through a thousand of them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.verify import Asked, verify
 from aftertrace.tlog.keys import VerifierKey
 
-MUTATIONS: Final = amount(quick=64, usual=300, full=10_000)
+MUTATIONS: Final = amount(quick=64, usual=1000, full=10_000)
 KINDS: Final = ("flip", "cut", "lengthen", "empty", "reorder", "swap", "roll back", "remove")
 RECORDED: Final = {"gap", "put_aside", "contents_destroyed", "derived_unverified", "key_rotated"}
 """What is told of the store as it is: what was recorded when it happened."""

@@ -3,14 +3,14 @@
 A message inside a message takes two bytes on the wire at least, and 40 to 180 in memory: 16 MiB of nothing but empty
 attributes would become 700. So the messages of a large request are counted first, as far as it takes to know that
 there are too many. Most are let through by a bound on their number. Of others the levels are read one by one, as bytes;
-and where even that could take too much, a loop goes from field to field.
+and of a message for which even that could take too much, a loop goes from field to field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,14 +24,13 @@ from aftertrace.ingest.otlp_json import MAX_MESSAGE_DEPTH
 _MIN_PART_BYTES: Final = 2
 _TAGS_AT_A_TIME: Final = 2**20
 """Bytes that are looked through together; what Arrow makes of them takes three times as much."""
-_TAGS_PER_PART: Final = 6
-"""Bytes that look like tags, to each part that there may be, until reading a level is too much: it takes up to 40
-bytes of memory for each of them. What agents send has so many in 12 MiB or more."""
-_BYTES_PER_TAG: Final = 3
-"""Bytes to each that looks like a tag: agents send four to seven. With fewer it is a flood, which the protobuf library
-would read to its end while nothing else runs."""
+_TAGS_AT_ONCE: Final = 2**20
+"""Bytes that look like tags in what is read together: up to 40 bytes of memory go to each, and a hundredth of a second
+to all, in which nothing else runs."""
 _LEVEL_BYTES: Final = 2**18
-"""What is read together, unless it is one part alone, stays in the processor's cache."""
+"""What is read together of small parts stays in the processor's cache, and may have any tags."""
+_TOGETHER: Final = 2**10
+"""So many parts are counted together at the most, however little is in them."""
 _FIELDS_PER_PART: Final = 4
 """Fields that are no messages, to each that is one, until counting itself is too much."""
 _MEMBERS_PER_OBJECT: Final = 32
@@ -56,18 +55,14 @@ def too_many(payload: bytes, kind: Any, at_most: int, at_most_of: Mapping[str, i
     """Whether a message of this kind would hold more than so many others.
 
     `kind` is a descriptor. Two bounds that cost next to nothing let most requests through. Of messages of the names in
-    `at_most_of` fewer are too many as well: whoever counts field by field ends there, and whoever decodes sees it.
+    `at_most_of` so many are too many as well, as far as these bounds let it be seen.
 
     Raises:
         DecodeError: it is no such message. Not all that is none is found here.
     """
     if len(payload) <= _MIN_PART_BYTES * at_most:
         return False
-    tags = _tags(payload)
-    if tags <= at_most:
-        return False
-    is_flood = tags > min(_TAGS_PER_PART * at_most, len(payload) // _BYTES_PER_TAG)
-    return _walk(payload, kind, at_most, at_most_of or {}) if is_flood else _by_level(payload, kind, at_most)
+    return _tags(payload) > at_most and _is_over(payload, kind, at_most, dict(at_most_of or {}))
 
 
 def _tags(payload: bytes) -> int:
@@ -114,26 +109,82 @@ def _spare(text: bytes) -> int:
     return _ODD_MEMBERS + _MEMBERS_PER_OBJECT * text.count(b"{") - text.count(b":")
 
 
-def _by_level(payload: bytes, kind: Any, at_most: int) -> bool:
-    """Count with the protobuf library, which takes whatever is a message for bytes: those of one kind are read
-    together, one after the other as if they were one.
-    """
+_Extent: TypeAlias = tuple[bytes, int, int]
+"""Bytes, and where in them a message begins and ends, or several that are read as if they were one."""
+_Level: TypeAlias = Iterator[tuple[Any, int, Sequence[_Extent]]]
+"""Of a kind of messages, how many there are, and where."""
+
+
+def _is_over(payload: bytes, kind: Any, at_most: int, left: dict[str, int]) -> bool:
+    """Count, level by level. `left`: by name, how many messages of a kind there may still be; it is used up."""
     parts = 0
-    todo = [(payload, kind, 1)]
+    todo = [((payload, 0, len(payload)), kind, 1, False)]
     while todo:
-        joined, kind, depth = todo.pop()
-        read = _flat(kind).FromString(joined)
-        for field, inner in _messages(kind).values():
-            found = getattr(read, field)
-            parts += len(found)
-            if parts > at_most:
+        (data, start, end), kind, depth, is_few = todo.pop()
+        # What is in a message has no more tags than it.
+        is_few = is_few or end - start <= _LEVEL_BYTES or _tags(data[start:end]) <= _TAGS_AT_ONCE
+        level = _read(data[start:end], kind) if is_few else _walked(data, start, end, kind, at_most)
+        for inner, found, extents in level:
+            parts += found
+            left[inner.name] = left.get(inner.name, at_most) - found
+            if parts > at_most or left[inner.name] < 0:
                 return True
             # Deeper ones the decoder refuses.
-            if found and depth < MAX_MESSAGE_DEPTH and _messages(inner):
-                step = max(len(found) * _LEVEL_BYTES // len(joined), 1)
-                starts = range(0, len(found), step)
-                todo += [(b"".join(found[start : start + step]), inner, depth + 1) for start in starts]
+            if depth < MAX_MESSAGE_DEPTH and _messages(inner):
+                todo += [(extent, inner, depth + 1, is_few) for extent in extents]
     return False
+
+
+def _read(joined: bytes, kind: Any) -> _Level:
+    """The messages right below one of a kind, by the protobuf library, which takes whatever is a message for bytes."""
+    read = _flat(kind).FromString(joined)
+    for field, inner in _messages(kind).values():
+        found = getattr(read, field)
+        if found:
+            step = max(len(found) * _LEVEL_BYTES // len(joined), 1)
+            pieces = [b"".join(found[start : start + step]) for start in range(0, len(found), step)]
+            yield inner, len(found), [(piece, 0, len(piece)) for piece in pieces]
+
+
+def _walked(data: bytes, start: int, end: int, kind: Any, at_most: int) -> _Level:
+    """The same of one message, from field to field: small ones together, and large ones each where it is."""
+    messages, small, small_bytes = _messages(kind), dict[int, list[bytes]](), 0
+    position, fields = start, 0
+    while position < end:
+        fields += 1
+        if fields > _FIELDS_PER_PART * at_most:
+            # Not even what is no message may be without end: that is as if there were too many.
+            yield kind, at_most + 1, ()
+        tag, position = _varint(data, position, end)
+        shape, number = tag & 7, tag >> 3
+        if shape == _LENGTH:
+            length, first = _varint(data, position, end)
+            position = first + length
+            if number in messages and length > _LEVEL_BYTES:
+                yield messages[number][1], 1, [(data, first, min(position, end))]
+            elif number in messages:
+                found = small.setdefault(number, [])
+                found.append(data[first : min(position, end)])
+                small_bytes += length
+                if len(found) == _TOGETHER or small_bytes > _LEVEL_BYTES:
+                    yield from _together(messages, small)
+                    small_bytes = 0
+        elif shape == _VARINT:
+            _, position = _varint(data, position, end)
+        elif shape == _FIXED64:
+            position += 8
+        elif shape == _FIXED32:
+            position += 4
+        # Else the begin or the end of a group: nobody knows its fields, and they may count as ours.
+    yield from _together(messages, small)
+
+
+def _together(messages: Mapping[int, tuple[str, Any]], small: dict[int, list[bytes]]) -> _Level:
+    """By the numbers of their fields, messages that are joined. Nothing is left of them."""
+    for number, found in small.items():
+        joined = b"".join(found)
+        yield messages[number][1], len(found), [(joined, 0, len(joined))] if joined else ()
+    small.clear()
 
 
 @cache
@@ -164,40 +215,6 @@ def _messages(kind: Any) -> dict[int, tuple[str, Any]]:
         for field in kind.fields
         if field.type == FieldDescriptor.TYPE_MESSAGE
     }
-
-
-def _walk(data: bytes, kind: Any, at_most: int, at_most_of: Mapping[str, int]) -> bool:
-    parts = fields = 0
-    left = dict(at_most_of)
-    todo = [(0, len(data), _messages(kind))]
-    while todo:
-        position, end, messages = todo.pop()
-        while position < end:
-            fields += 1
-            if parts > at_most or fields > _FIELDS_PER_PART * at_most:
-                return True
-            tag, position = _varint(data, position, end)
-            shape = tag & 7
-            if shape == _LENGTH:
-                length, position = _varint(data, position, end)
-                if tag >> 3 in messages:
-                    parts += 1
-                    inner = messages[tag >> 3][1]
-                    if inner.name in left:
-                        left[inner.name] -= 1
-                        if left[inner.name] < 0:
-                            return True
-                    if length:
-                        todo.append((position, min(position + length, end), _messages(inner)))
-                position += length
-            elif shape == _VARINT:
-                _, position = _varint(data, position, end)
-            elif shape == _FIXED64:
-                position += 8
-            elif shape == _FIXED32:
-                position += 4
-            # Else the begin or the end of a group: nobody knows its fields, and they may count as ours.
-    return parts > at_most
 
 
 def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:
