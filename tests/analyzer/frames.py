@@ -79,7 +79,7 @@ def of_requests(requests: Iterable[tuple[Signal, Encoding, bytes]], policy: Reda
     )
     stored = {name: [schema.TABLES[name].schema.empty_table()] for name in ("spans", "events", "evidence")}
     for some in _batches(_frames(prepare, requests)):
-        opened = Opened("main", _KEY, Readers(0))
+        opened = Opened("main", _KEY, Readers(0), lambda _: ())
         opened.add(some)
         batch = read_batch(opened, known, {})
         tellings |= {item.place: item.telling for item in batch.items}

@@ -22,7 +22,7 @@ from aftertrace.ingest.readers import WORTH_STRETCHES, Readers
 from aftertrace.ingest.reading import Read, Source, read
 from aftertrace.store import processes
 from aftertrace.store.frame import Frame
-from aftertrace.store.processes import Begun
+from aftertrace.store.processes import Begun, _Reader
 
 PATIENCE_S = 60.0
 
@@ -41,10 +41,23 @@ def stretch(seq: int) -> list[Source]:
 STRETCHES = [stretch(seq) for seq in range(1, 4 * WORTH_STRETCHES)]
 
 
+class Watched(Readers):
+    """Tells which readers were given something."""
+
+    def __init__(self, count: int) -> None:
+        """None was."""
+        super().__init__(count)
+        self.asked: set[int] = set()
+
+    def _take(self, reader: _Reader[Sequence[Source], Read]) -> Begun[Sequence[Source], Read] | None:
+        self.asked.add(reader.process.pid)
+        return super()._take(reader)
+
+
 @pytest.fixture
-def readers() -> Iterator[Readers]:
+def readers() -> Iterator[Watched]:
     """Two readers."""
-    made = Readers(2)
+    made = Watched(2)
     yield made
     made.close()
 
@@ -54,15 +67,15 @@ def told(reads: Iterator[Read]) -> list[object]:
     return [(each.flags, each.spans.to_pylist(), each.events.to_pylist(), each.unread) for each in reads]
 
 
-def warmed(readers: Readers, count: int = 2) -> None:
+def warmed(readers: Watched, count: int = 2) -> None:
     """Have so many readers ready: until then this process reads alone."""
     deadline = time.monotonic() + PATIENCE_S
-    while sum(reader.is_ready for reader in readers._readers) < count:
+    while sum(reader.process.pid in readers.asked for reader in readers._readers) < count:
         assert time.monotonic() < deadline
         told(readers(STRETCHES))
 
 
-def test_several_processes_read_what_one_reads(readers: Readers) -> None:
+def test_several_processes_read_what_one_reads(readers: Watched) -> None:
     """In the same order, with flags, rows, and what could not be read."""
     alone = told(map(read, STRETCHES))
     assert alone[0][:1] == (['["continues:main/1/0"]', None, None],)  # type: ignore[index] # a tuple
@@ -72,7 +85,7 @@ def test_several_processes_read_what_one_reads(readers: Readers) -> None:
 
 
 def test_what_a_reader_was_given_when_it_ended_is_read_again(
-    readers: Readers, caplog: pytest.LogCaptureFixture
+    readers: Watched, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One that is stopped holds a stretch for as long as it lives; the next call has as many readers as before."""
     warmed(readers)
@@ -87,7 +100,7 @@ def test_what_a_reader_was_given_when_it_ended_is_read_again(
     warmed(readers)
 
 
-def test_a_drain_goes_on_alone_when_no_reader_stays(readers: Readers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drain_goes_on_alone_when_no_reader_stays(readers: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where memory is short: they are not started for ever."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
     for _ in range(4):
@@ -98,7 +111,7 @@ def test_a_drain_goes_on_alone_when_no_reader_stays(readers: Readers, monkeypatc
 
 
 def test_a_drain_goes_on_alone_where_no_reader_can_start(
-    readers: Readers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    readers: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Too many processes are running already. It is tried a few times, and no pipe is left open."""
 
@@ -115,7 +128,7 @@ def test_a_drain_goes_on_alone_where_no_reader_can_start(
 
 
 def test_what_an_interrupted_turn_left_is_no_answer_of_the_next(
-    readers: Readers, monkeypatch: pytest.MonkeyPatch
+    readers: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the next has so little to read that no reader is asked."""
     warmed(readers)
@@ -131,7 +144,7 @@ def test_what_an_interrupted_turn_left_is_no_answer_of_the_next(
     assert told(readers(few)) == told(map(read, few))
 
 
-def test_what_has_begun_is_read_before_anybody_asks(readers: Readers) -> None:
+def test_what_has_begun_is_read_before_anybody_asks(readers: Watched) -> None:
     """Without readers it is when somebody does; also of what was forgotten, which no reader begins with any more."""
     warmed(readers)
     alone = Readers(0)
@@ -161,7 +174,7 @@ def test_what_is_dropped_is_neither_read_nor_kept(count: int) -> None:
 
 
 def test_a_drain_goes_on_alone_where_no_thread_can_start(
-    readers: Readers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    readers: Watched, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """They count as processes do, where their number is limited; the reader that was started ends."""
 
@@ -202,7 +215,7 @@ def test_readers_end_with_the_process_that_started_them() -> None:
     code = """
 import time
 from tests.ingest import test_readers
-readers = test_readers.Readers(1)
+readers = test_readers.Watched(1)
 test_readers.warmed(readers, 1)
 print(readers._readers[0].process.pid, flush=True)
 time.sleep(60)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
-from typing import Any, Final, TypeAlias
 
 import polars as pl
 import pyarrow as pa
@@ -22,19 +20,9 @@ from aftertrace.ingest.places import Place, text
 from aftertrace.ingest.record_ids import identity
 from aftertrace.ingest.same_ids import SameIds, Told
 from aftertrace.ingest.tellings import Telling
-from aftertrace.store.errors import Corrupt
 from aftertrace.store.frame import SALT_BYTES
 from aftertrace.store.schema import TABLES
-from aftertrace.store.snapshot import collected
-from aftertrace.store.tables import TableWriter
 from aftertrace.verifier.verdicts import Finding
-
-_log = logging.getLogger(__name__)
-
-Row: TypeAlias = dict[str, Any]
-
-KNOWN_ORIGINS: Final = 65_536
-"""Digests of resources and scopes that are kept in memory; one that fell out is stored once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,30 +128,6 @@ def _fresh(opened: Opened, unread: set[Place]) -> list[Stretch]:
         if fresh:
             stretches.append(opened.begin(fresh))
     return stretches
-
-
-def origin_rows(batch: Batch, table: str) -> dict[str, Row]:
-    """Rows of `resources` or `scopes`, by digest."""
-    rows: dict[str, Row] = {}
-    for item in batch.items:
-        if table == "resources":
-            digest, message, url = item.resource_digest, item.slice.resource, item.slice.resource_schema_url
-        else:
-            digest, message, url = item.scope_digest, item.slice.scope, item.slice.scope_schema_url
-        if digest not in rows:
-            rows[digest] = {"received_date": item.day, "digest": digest, "bytes": message, "schema_url": url}
-    return rows
-
-
-def stored_digests(table: TableWriter) -> dict[str, None]:
-    """Digests that a table of origins has, oldest first, as many as are kept in memory."""
-    try:
-        (stored,) = collected(table.scan().select("digest").tail(KNOWN_ORIGINS))
-    except Corrupt as damage:
-        # Origins that are stored once more do no harm; records that wait for a person would.
-        _log.warning("%s: %s", table.name, damage)
-        return {}
-    return dict.fromkeys(stored["digest"].to_list())
 
 
 def _mark_duplicates(items: Sequence[Item], copies: DuplicateWindow, settled: Mapping[Place, Settled]) -> None:

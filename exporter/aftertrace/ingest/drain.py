@@ -35,12 +35,13 @@ import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
 from aftertrace.ingest import others
-from aftertrace.ingest.batch import KNOWN_ORIGINS, Batch, Known, origin_rows, read_batch, stored_digests
+from aftertrace.ingest.batch import Batch, Known, read_batch
 from aftertrace.ingest.by_reference import GivingBack
 from aftertrace.ingest.drain_report import DrainReport
 from aftertrace.ingest.evidence import Evidence
 from aftertrace.ingest.folding import Folding
 from aftertrace.ingest.opened import Collected, Opened
+from aftertrace.ingest.origins import KNOWN_ORIGINS, ORIGINS, origin_rows, stored_digests
 from aftertrace.ingest.readers import Readers
 from aftertrace.store import folder, lake, quarantine, wal_reader
 from aftertrace.store.commits import SEQUENCED, Commit
@@ -60,7 +61,6 @@ from aftertrace.verifier.verdicts import Finding
 
 _log = logging.getLogger(__name__)
 
-_ORIGINS: Final = ("resources", "scopes")
 _LOOK_S: Final = 5.0
 """How often a drain that has nothing to do looks for what others stored, so that it is soon ready to go on."""
 
@@ -277,7 +277,7 @@ class Drain:
             self._ledger = Ledger(self._layout, tables, Comparing(tables["evidence"], self._options.telling, self._key))
             self._ledger.settle()
             # After an error of the disk as at the start: retention may have taken some away before it.
-            self._known = {name: stored_digests(tables[name]) for name in _ORIGINS}
+            self._known = {name: stored_digests(tables[name]) for name in ORIGINS}
             self._tables = tables
         except (OSError, DeltaError) as error:
             raise Unavailable(f"open tables: {error}; free disk space, or see to their place", 1.0) from error
@@ -321,7 +321,7 @@ class Drain:
         """Take in what other receivers have stored in `evidence`, and forget what was read and not stored."""
         self._looked_s = time.monotonic()
         # Origins last: those of what others stored are in before it is.
-        for name in ("evidence", *_ORIGINS):
+        for name in ("evidence", *ORIGINS):
             self._tables[name].refresh()
         self._before.back()
         try:
@@ -340,7 +340,7 @@ class Drain:
             return True
 
     def _store_origins(self, batch: Batch) -> None:
-        for name in _ORIGINS:
+        for name in ORIGINS:
             known = self._known[name]
             rows = origin_rows(batch, name)
             fresh = [row for digest, row in rows.items() if digest not in known]
@@ -387,7 +387,7 @@ class Drain:
         if self._destroying.go_on(self._tables, self._ledger):
             self._ledger.settle()
             # What comes again is new, and origins that nothing named any more are gone.
-            self._known = {name: stored_digests(self._tables[name]) for name in _ORIGINS}
+            self._known = {name: stored_digests(self._tables[name]) for name in ORIGINS}
             self._before = self._known_before()
 
     def _known_before(self) -> Known:

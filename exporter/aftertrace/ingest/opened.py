@@ -12,7 +12,7 @@ from typing import Final
 
 from aftertrace.ingest.by_reference import Apart
 from aftertrace.ingest.items import Item, items_of
-from aftertrace.ingest.readers import Readers, Reading
+from aftertrace.ingest.readers import BegunReading, Readers
 from aftertrace.ingest.reading import Source
 from aftertrace.ingest.rows import EVENTS_PER_RECORD, EVENTS_PER_REQUEST
 from aftertrace.store.errors import Invalid
@@ -32,19 +32,14 @@ class Stretch:
     """Records that are read at a time."""
 
     items: list[Item]
-    reading: Reading
-
-
-def nothing_apart(record: bytes) -> tuple[Apart, ...]:  # noqa: ARG001
-    """Records that refer to nothing."""
-    return ()
+    reading: BegunReading
 
 
 class Opened:
     """Frames of one receiver, in order."""
 
     def __init__(
-        self, receiver: str, key: bytes, readers: Readers, apart: Callable[[bytes], tuple[Apart, ...]] = nothing_apart
+        self, receiver: str, key: bytes, readers: Readers, apart: Callable[[bytes], tuple[Apart, ...]]
     ) -> None:
         """None yet.
 

@@ -12,7 +12,7 @@ from aftertrace.store import processes
 WORTH_STRETCHES: Final = 4
 """With fewer that wait, the first reader would start when all is done."""
 
-Reading: TypeAlias = processes.Begun[Sequence[Source], Read]
+BegunReading: TypeAlias = processes.Begun[Sequence[Source], Read]
 """A stretch of records whose reading has begun."""
 
 

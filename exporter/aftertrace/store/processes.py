@@ -63,7 +63,6 @@ class Begun(Generic[_Piece, _Told]):
 class _Reader(Generic[_Piece, _Told]):
     process: subprocess.Popen[bytes]
     pipe: Connection
-    is_ready: bool = False
     given: Begun[_Piece, _Told] | None = None
     """What it works on now: never more than one piece, so that nobody writes into a pipe that nobody empties."""
     thread: threading.Thread = field(init=False)
@@ -220,7 +219,6 @@ class Processes(Generic[_Piece, _Told]):
         """The thread of a reader: give it what waits, one piece after the other, and take what comes of it."""
         try:
             reader.pipe.recv()
-            reader.is_ready = True
             while (begun := self._take(reader)) is not None:
                 reader.pipe.send(begun.piece)
                 told = reader.pipe.recv()

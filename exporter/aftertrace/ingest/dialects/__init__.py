@@ -75,7 +75,7 @@ _OUTLINE_CHARACTERS: Final = 4_096
 """Larger outlines are not remembered: senders choose how many attributes there are, and what they are called."""
 
 
-def _any(outline: Outline) -> bool:  # noqa: ARG001
+def _any(_: Outline) -> bool:
     return True
 
 
