@@ -356,7 +356,7 @@ def test_other_records_in_the_place_of_those_that_were_derived_are_told(tmp_path
     }
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 3}', b'{"format": 3, "parts": 3}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 4}', b'{"format": 4, "parts": 3}'])
 def test_a_damaged_state_is_told(tmp_path: Path, content: bytes) -> None:
     """With the way out; it is not shown as an empty store, nor as one that tells less."""
     store = Growing(open_folder(tmp_path / "data"), stored(PROPOSED, COMPLETED, ENDED))

@@ -84,7 +84,7 @@ def test_what_a_late_record_joins_is_told_anew(kind: str, tmp_path: Path, monkey
     """
     store, last = until_the_last(tmp_path / "data", amid(LATE[kind]))
     before = kept_in(store)
-    assert before.opened is None
+    assert before.opened == ()
     expected = store.told(last, over_ns(last))
     store.receive(last - 1, last)
     # The control: an index that knows of no run, and no file, would have what is kept stand beside it, or stay.

@@ -47,7 +47,7 @@ ASKED = (
 """What has to be answered alike."""
 
 
-@pytest.mark.parametrize(("hours", "kept", "opened"), [(0, 0, 3), (1, 3, 0)])
+@pytest.mark.parametrize(("hours", "kept", "opened"), [(0, 3, 2), (1, 4, 1), (25, 5, 0)])
 def test_what_is_kept_changes_no_answer(
     aftertrace: Command,
     store: Path,
@@ -57,15 +57,17 @@ def test_what_is_kept_changes_no_answer(
     kept: int,
     opened: int,
 ) -> None:
-    """Runs that are over are kept; those that are not are told from their records."""
+    """Runs that are over are kept; those that are not are told from their records: one tells no end, and one waits."""
+    data = Path(shutil.copytree(store, tmp_path / "data"))
+    for name in ("codex.exec_never_logs_json", "agent-framework.pending"):
+        assert aftertrace("import", RECORDINGS / f"{name}.jsonl", "--data", data).code == 0
     now_ns = time.time_ns() + hours * 3600 * 10**9
     monkeypatch.setattr(time, "time_ns", lambda: now_ns)
-    data = Path(shutil.copytree(store, tmp_path / "data"))
     before = [aftertrace(*arguments, "--data", data) for arguments in ASKED]
     assert [ended.code for ended in before] == [0] * len(ASKED)
     derived = aftertrace("derive", "--data", data)
     assert (derived.code, derived.err) == (0, "")
-    assert derived.out == f"looked at 86 records: what {kept} runs tell is kept, {opened} are not over yet\n"
+    assert derived.out == f"looked at 114 records: what {kept} runs tell is kept, {opened} are not over yet\n"
     assert [aftertrace(*arguments, "--data", data) for arguments in ASKED] == before
     assert aftertrace("derive", "--anew", "--data", data).out == derived.out
 

@@ -28,7 +28,7 @@ from aftertrace.store.errors import Corrupt
 from aftertrace.store.key_index import SUFFIX, Level
 from aftertrace.store.layout import Layout
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Of `STATE`. Of another one everything is derived anew."""
 _SUFFIXES: Final = (".parquet", SUFFIX)
 _DRAFT: Final = ".new"
@@ -52,8 +52,8 @@ class State:
     upto: dict[str, int] = field(default_factory=dict)
     """By receiver, the seq of the last frame whose records are in it, or in what is open."""
     parts: tuple[Part, ...] = ()
-    opened: Part | None = None
-    """Runs that may go on: their keys, and what was told of them last, for other readers; None: there are none."""
+    opened: tuple[Part, ...] = ()
+    """Runs that may go on: their keys, and what was told of them last, for other readers."""
     commits: dict[str, tuple[int, str]] = field(default_factory=dict)
     """By stored table, the version that was read, and the digest of its commit: a store that was put back from a backup
     and went on has another one."""
@@ -77,7 +77,7 @@ def read(layout: Layout) -> State | None:
         if found["format"] != FORMAT:
             return None
         parts = tuple(_part(part) for part in found["parts"])
-        opened = None if found["opened"] is None else _part(found["opened"])
+        opened = tuple(_part(part) for part in found["opened"])
         upto = {receiver: int(seq) for receiver, seq in found["upto"].items()}
         commits = {table: (int(version), str(digest)) for table, (version, digest) in found["commits"].items()}
         indexes = {str(of): tuple(map(_level, levels)) for of, levels in found["indexes"].items()}
@@ -212,9 +212,8 @@ def _counted(layout: Layout) -> set[str]:
 
 def files(layout: Layout, state: State) -> set[str]:
     """Paths of all files of a state."""
-    opened = () if state.opened is None else (state.opened,)
     levels = {f"{layout.derived_index.name}/{level.path}" for levels in state.indexes.values() for level in levels}
-    return levels | {path for part in (*state.parts, *opened) for path in part.files.values()}
+    return levels | {path for part in (*state.parts, *state.opened) for path in part.files.values()}
 
 
 def damaged(layout: Layout, what: str) -> Corrupt:

@@ -36,16 +36,14 @@ from aftertrace.store.snapshot import Snapshot
 from aftertrace.store.wire_keys import KEYED
 
 RECORDS_AT_MOST: Final = 50_000
-"""A step takes about so many new records: what it needs in memory is a few thousand bytes for each, and for some two
-seconds it takes from the drain what the threads of one core share. Smaller ones add up to more: a third of a second
-goes into each, however few they are, and each writes anew what is told of all runs that are open.
+"""A step takes about so many records, new ones and those of runs that time may have made final: what it needs in memory
+is a few thousand bytes for each, and for some two seconds it takes from the drain what the threads of one core share.
+Smaller ones add up to more: a third of a second goes into each, however few they are.
 """
 SMALL_RUNS: Final = 4096
 """A part of fewer runs is put together with others."""
 SMALL_PARTS: Final = 16
 """When there are more small parts than this."""
-DUE_AT_MOST: Final = 2_000
-"""And so many of the runs that time may have made final."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +123,16 @@ def _whole_step(pinned: Snapshot, now_ns: int | None, records_at_most: int, *, a
 
 def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: int) -> Step:
     layout, state = pinned.layout, kept.current(before, pinned) or State(kept.rules())
-    new = fresh(pinned, state.upto, records_at_most)
     opened = kept.opened(layout, state)
-    is_due = opened.filter(pl.col("due_ns") <= now_ns)
-    due_runs = is_due.sort("due_ns", "run_id")["run_id"].unique(maintain_order=True)
-    due = is_due.filter(pl.col("run_id").is_in(due_runs.head(DUE_AT_MOST).implode()))
-    is_last = new.is_all and due_runs.len() <= DUE_AT_MOST
+    are_due = opened.filter(pl.col("due_ns") <= now_ns)
+    due = _some_due(are_due, records_at_most // 2)
+    new = fresh(pinned, state.upto, max(records_at_most - _records_of(due), records_at_most // 2))
+    is_last = new.is_all and due.height == are_due.height
     records = sum(frame.height for frame in new.rows.values())
     if not records and not due.height:
         if new.upto != state.upto:
             derived.write(layout, replace(state, upto=new.upto, commits=kept.commits(pinned)))
-        return Step(0, _runs_of(state.parts), opened["run_id"].n_unique(), new.is_all)
+        return Step(0, _runs_of(state.parts), _runs_of(state.opened), new.is_all)
     indexes = {table: lookup.extended(pinned, table, state.indexes.get(table, ())) for table in KEYED}
     known = leads.Leads(layout, state, opened.select(LEADS.names()))
     need, touched_runs = _needed(in_store(pinned, indexes), due, new.rows, known)
@@ -147,18 +144,39 @@ def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: 
     final = states.filter(pl.col("final_ns").is_not_null())
     gone = pl.concat([touched_runs, need.meant]).unique()
     still_open = keys_of_runs.join(
-        states.filter(pl.col("final_ns").is_null()).select("run_id", "due_ns"), on="run_id", how="inner"
+        states.filter(pl.col("final_ns").is_null()).select("run_id", "due_ns", "records"), on="run_id", how="inner"
     )
-    open_now = pl.concat([opened.filter(~pl.col("run_id").is_in(gone.implode())), still_open])
-    part = kept.part(layout, _tables(told, keys_of_runs, final))
-    open_part = state.opened
-    if still_open.height or open_now.height < opened.height:
-        live = {name: told.table(name).join(still_open, on="run_id", how="semi") for name in SHARED}
-        open_part = kept.open_part(layout, open_part, open_now, gone, live)
-    parts = _folded(layout, [*_without(layout, state, known, gone), *([part] if part.runs else [])])
+    holding = opened.filter(pl.col("run_id").is_in(gone.implode()))["part"].unique().sort()
+    parts = _folded(
+        layout,
+        kept.FINISHED,
+        [
+            *_without(layout, kept.FINISHED, state.parts, known.parts(gone), gone),
+            *_written(layout, kept.FINISHED, _of_final(told, keys_of_runs, final)),
+        ],
+    )
+    open_parts = _folded(
+        layout,
+        kept.OPEN,
+        [
+            *_without(layout, kept.OPEN, state.opened, [state.opened[number] for number in holding], gone),
+            *_written(layout, kept.OPEN, _of_open(told, still_open)),
+        ],
+    )
     indexes[leads.INDEX] = leads.extended(layout, state.indexes.get(leads.INDEX, ()), parts)
-    derived.write(layout, State(state.rules, new.upto, tuple(parts), open_part, kept.commits(pinned), indexes))
-    return Step(records, _runs_of(parts), open_now["run_id"].n_unique(), is_last)
+    derived.write(layout, State(state.rules, new.upto, tuple(parts), tuple(open_parts), kept.commits(pinned), indexes))
+    return Step(records, _runs_of(parts), _runs_of(open_parts), is_last)
+
+
+def _some_due(are_due: pl.DataFrame, at_most: int) -> pl.DataFrame:
+    """Of runs that time may have made final those that wait longest: of about so many records, or one run."""
+    runs = are_due.group_by("run_id").agg(pl.col("due_ns", "records").first()).sort("due_ns", "run_id")
+    before = pl.col("records").cum_sum() - pl.col("records")
+    return are_due.join(runs.filter(before < at_most), on="run_id", how="semi")
+
+
+def _records_of(due: pl.DataFrame) -> int:
+    return int(due.group_by("run_id").agg(pl.col("records").first())["records"].sum())
 
 
 def _needed(
@@ -175,7 +193,7 @@ def _runs_of(parts: Iterable[Part]) -> int:
     return sum(part.runs for part in parts)
 
 
-def _tables(told: Derivation, keys: pl.DataFrame, final: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def _of_final(told: Derivation, keys: pl.DataFrame, final: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """What is kept of runs whose telling is final, with their keys (`leads_of`)."""
     final = final.join(keys.select("run_id").unique(), on="run_id", how="semi")
     of_runs = {name: told.table(name).join(final, on="run_id", how="semi", maintain_order="left") for name in ORDERS}
@@ -186,19 +204,33 @@ def _tables(told: Derivation, keys: pl.DataFrame, final: pl.DataFrame) -> dict[s
     }
 
 
-def _without(layout: Layout, state: State, known: leads.Leads, gone: pl.Series) -> list[Part]:
-    """The parts without some runs: those that hold any are written anew."""
-    parts = list(state.parts)
-    for part in known.parts(gone):
-        one = replace(state, parts=(part,))
-        held = kept.collected(layout, kept.scan(layout, one, "final").select("run_id"))[0]["run_id"]
-        is_left = not held.is_in(gone.implode()).all()
-        at = parts.index(part)
-        parts[at : at + 1] = [_written(layout, one, ~pl.col("run_id").is_in(gone.implode()))] if is_left else []
-    return parts
+def _of_open(told: Derivation, opened: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """What is kept of open runs, columns as in `kept.OPENED`."""
+    of_runs = {name: told.table(name).join(opened, on="run_id", how="semi", maintain_order="left") for name in SHARED}
+    return {**of_runs, "opened": opened}
 
 
-def _folded(layout: Layout, parts: Sequence[Part]) -> list[Part]:
+def _written(layout: Layout, kind: kept.Kind, tables: dict[str, pl.DataFrame]) -> list[Part]:
+    """A part with some tables, if any run is in them."""
+    runs = tables[kind.listing]["run_id"].n_unique()
+    return [kept.part(layout, kind, runs, {name: rows.lazy() for name, rows in tables.items()})] if runs else []
+
+
+def _without(
+    layout: Layout, kind: kept.Kind, parts: Sequence[Part], holding: Sequence[Part], gone: pl.Series
+) -> list[Part]:
+    """Some parts without some runs: those that hold any are written anew."""
+    left = list(parts)
+    is_left = ~pl.col("run_id").is_in(gone.implode())
+    for part in holding:
+        listed = kept.scan(layout, [part], kind.listing).filter(is_left).select(pl.col("run_id").n_unique())
+        runs = int(kept.collected(layout, listed)[0].item())
+        at = left.index(part)
+        left[at : at + 1] = [_copied(layout, kind, [part], runs, is_left)] if runs else []
+    return left
+
+
+def _folded(layout: Layout, kind: kept.Kind, parts: Sequence[Part]) -> list[Part]:
     """The parts, small ones put together where there are many, until they are small no more."""
     small = [part for part in parts if part.runs < SMALL_RUNS]
     if len(small) <= SMALL_PARTS:
@@ -210,10 +242,15 @@ def _folded(layout: Layout, parts: Sequence[Part]) -> list[Part]:
         groups[-1].append(part)
     return [
         *(part for part in parts if part.runs >= SMALL_RUNS),
-        *(_written(layout, State("", parts=tuple(group)), pl.lit(value=True)) for group in groups),
+        *(
+            _copied(layout, kind, group, _runs_of(group), pl.lit(value=True)) if len(group) > 1 else group[0]
+            for group in groups
+        ),
     ]
 
 
-def _written(layout: Layout, state: State, rows: pl.Expr) -> Part:
-    frames = kept.collected(layout, *(kept.scan(layout, state, table).filter(rows) for table in kept.SCHEMAS))
-    return kept.part(layout, dict(zip(kept.SCHEMAS, frames, strict=True)))
+def _copied(layout: Layout, kind: kept.Kind, parts: Sequence[Part], runs: int, only: pl.Expr) -> Part:
+    """A part of so many runs, with the rows of others of which something holds."""
+    return kept.part(
+        layout, kind, runs, {table: kept.scan(layout, parts, table).filter(only) for table in kind.schemas}
+    )

@@ -17,14 +17,13 @@ from aftertrace.analyzer.identity.identity import RESUME_WITHIN_NS, components
 from aftertrace.analyzer.identity.run_states import QUIET_NS
 from aftertrace.store.wire_keys import wire_keys
 
-CLOSED_FOR_NS: Final = 5 * 60 * 10**9
-"""What else is sent of a run that told its end comes within this, mostly: derived later, it is derived once."""
 FINALITY: Final = pl.Schema(
     {
         "run_id": pl.String(),
         "from_ns": pl.Int64(),
         "final_ns": pl.Int64(),
         "due_ns": pl.Int64(),
+        "records": pl.Int64(),
         "tenants": pl.List(pl.String),
     }
 )
@@ -34,8 +33,8 @@ _JOINED: Final = ("call", "request", "mcp")
 
 
 def finality(told: Derivation, meant: pl.Series, leads: pl.DataFrame, now_ns: int) -> pl.DataFrame:
-    """When what is told of some runs became final (null: it is not), or else may next, and whose records it rests on;
-    columns as in `FINALITY`.
+    """When what is told of some runs became final (null: it is not), or else may next, and on how many records, and on
+    whose, it rests; columns as in `FINALITY`.
 
     Args:
         told: what is told of them.
@@ -54,6 +53,7 @@ def finality(told: Derivation, meant: pl.Series, leads: pl.DataFrame, now_ns: in
         .agg(
             from_ns=pl.col("received_ns").min(),
             last_ns=pl.col("received_ns").max(),
+            records=pl.len(),
             tenants=pl.col("tenant").fill_null(NO_TENANT).unique(),
         )
         .join(told.run_states.select("run_id", "is_closed"), on="run_id", how="left")
@@ -71,7 +71,7 @@ def finality(told: Derivation, meant: pl.Series, leads: pl.DataFrame, now_ns: in
     beside_ns = pl.col("last_ns").fill_null(0).max().over("beside") + 1
     is_pending = pl.col("is_pending").fill_null(value=False).any().over(whole)
     is_closed = pl.col("is_closed").fill_null(value=False).all().over(whole)
-    quiet_ns = last_ns + pl.when(is_closed).then(CLOSED_FOR_NS).otherwise(QUIET_NS)
+    quiet_ns = last_ns + pl.when(is_closed).then(0).otherwise(QUIET_NS)
     lapsed_ns = last_ns + RESUME_WITHIN_NS
     # What was pending before it lapsed cannot be told any more.
     final_ns = pl.when(now_ns >= lapsed_ns).then(lapsed_ns).when(~is_pending & (now_ns >= quiet_ns)).then(quiet_ns)

@@ -1,16 +1,18 @@
-"""The derived tables as they are kept: reading and writing the files of runs whose telling is final."""
+"""The derived tables as they are kept: reading and writing files, of runs whose telling is final and of open ones."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from io import BytesIO
 from typing import Final
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from aftertrace.analyzer.configurations.sightings import SCHEMA as SIGHTINGS
 from aftertrace.analyzer.derived import kept_columns
@@ -29,17 +31,38 @@ FINAL: Final = pl.Schema(
 """A run that is kept: when its first record was received, from when on what is told of it is final, and the tenants on
 whose records that rests.
 """
-OPENED: Final = pl.Schema([*LEADS.items(), ("due_ns", pl.Int64())])
-"""A run that is not kept yet, its keys, and when time alone may have made what is told of it final."""
-KEYS: Final = pl.Schema({"run_id": pl.String, "key": pl.String})
+OPENED: Final = pl.Schema([*LEADS.items(), ("due_ns", pl.Int64()), ("records", pl.Int64())])
+"""An open run, its keys, when time alone may have made what is told of it final, and the number of its records."""
+_KEYS: Final = pl.Schema({"run_id": pl.String, "key": pl.String})
 SCHEMAS: Final = {
     **{name: DERIVED[name].schema for name in ORDERS if name in DERIVED},
     "sightings": SIGHTINGS,
-    "keys": KEYS,
+    "keys": _KEYS,
     "leads": LEADS,
     "final": FINAL,
 }
-"""The tables that are kept."""
+"""The tables that are kept of runs whose telling is final."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Of which runs a part tells."""
+
+    is_final: bool
+    listing: str
+    """The table that has a row of each of them at least."""
+    schemas: Mapping[str, pl.Schema]
+    """Its tables."""
+
+
+FINISHED: Final = Kind(is_final=True, listing="final", schemas=SCHEMAS)
+"""Those whose telling is final."""
+OPEN: Final = Kind(
+    is_final=False,
+    listing="opened",
+    schemas={**{name: SCHEMAS[name] for name in kept_columns.SHARED}, "opened": OPENED},
+)
+"""Others. What is told of them is for those who read the tables elsewhere: here it is told from their records."""
 _ROW_GROUP_ROWS: Final = 1 << 15
 _ANALYZER: Final = ("calls", "configurations", "derived", "effects", "identity", "reading", "runs", "schemas")
 RULES: Final = (*(f"aftertrace.analyzer.{name}" for name in _ANALYZER), "aftertrace.store", "aftertrace.verifier")
@@ -87,24 +110,27 @@ def commits(snapshot: Snapshot, of: Mapping[str, tuple[int, str]] | None = None)
     return found
 
 
-def scan(layout: Layout, state: State, table: str) -> pl.LazyFrame:
-    """What is kept of a table, in no order.
+def scan(layout: Layout, parts: Iterable[Part], table: str) -> pl.LazyFrame:
+    """What some parts have of a table, in no order.
 
     Raises:
         Corrupt: when it is collected by `collected`, a file is damaged or missing.
     """
-    paths = [layout.derived / part.files[table] for part in state.parts if table in part.files]
+    schema = {**OPEN.schemas, **SCHEMAS}[table]
+    paths = [layout.derived / part.files[table] for part in parts if table in part.files]
     if not paths:
-        return pl.LazyFrame(schema=SCHEMAS[table])
-    return kept_columns.told(pl.scan_parquet(paths, glob=False), SCHEMAS[table])
+        return pl.LazyFrame(schema=schema)
+    return kept_columns.told(pl.scan_parquet(paths, glob=False), schema)
 
 
 def opened(layout: Layout, state: State) -> pl.DataFrame:
-    """The runs that are not kept yet, columns as in `OPENED`."""
-    if state.opened is None:
-        return pl.DataFrame(schema=OPENED)
-    rows = pl.scan_parquet(layout.derived / state.opened.files["opened"], glob=False)
-    return collected(layout, kept_columns.told(rows, OPENED))[0]
+    """The runs that are open, columns as in `OPENED`, and in which `part` of them they are."""
+    empty = pl.LazyFrame(schema={**OPENED, "part": pl.Int32})
+    rows = [
+        scan(layout, [part], OPEN.listing).with_columns(part=pl.lit(number, pl.Int32))
+        for number, part in enumerate(state.opened)
+    ]
+    return collected(layout, pl.concat([empty, *rows]))[0]
 
 
 def collected(layout: Layout, *frames: pl.LazyFrame) -> list[pl.DataFrame]:
@@ -125,41 +151,17 @@ def _reading(layout: Layout) -> Iterator[None]:
         raise derived.damaged(layout, type(error).__name__) from error
 
 
-def part(layout: Layout, tables: dict[str, pl.DataFrame]) -> Part:
-    """Write a part. It counts when it is named in a state.
+def part(layout: Layout, kind: Kind, runs: int, tables: Mapping[str, pl.LazyFrame]) -> Part:
+    """Write a part with so many runs. It counts when it is named in a state.
+
+    Rows of other files pass through: no table is in memory as a whole.
 
     Raises:
+        Corrupt: a file that they are read from is damaged or missing.
         OSError: the disk does not take it.
     """
-    files = {name: _written(layout, name, rows.lazy(), is_final=True) for name, rows in tables.items() if rows.height}
-    return Part(tables["final"].height, files)
-
-
-def open_part(
-    layout: Layout, before: Part | None, runs: pl.DataFrame, gone: pl.Series, told: Mapping[str, pl.DataFrame]
-) -> Part | None:
-    """Write which runs are open, and what is told of them, for those who read the tables elsewhere: here it is told
-    from their records. None where none are.
-
-    Args:
-        layout: of the store.
-        before: what was written so before.
-        runs: that are open, columns as in `OPENED`.
-        gone: `run_id` of those that are told anew, or not at all any more.
-        told: by table, what is told anew of runs that are open.
-    """
-    if not runs.height:
-        return None
-    old = State("", parts=() if before is None else (before,))
-    is_left = ~pl.col("run_id").is_in(gone.implode())
-    files = {"opened": _written(layout, "opened", runs.lazy(), is_final=False)}
-    lefts = [scan(layout, old, name).filter(is_left) for name in told]
-    for (name, rows), left, height in zip(told.items(), lefts, _heights(layout, lefts), strict=True):
-        if height or rows.height:
-            # What is open may be much more than what is new: it passes through.
-            with _reading(layout):
-                files[name] = _written(layout, name, pl.concat([left, rows.lazy()]), is_final=False)
-    return Part(runs["run_id"].n_unique(), files)
+    written = {name: _written(layout, name, rows, is_final=kind.is_final) for name, rows in tables.items()}
+    return Part(runs, {name: path for name, path in written.items() if path is not None})
 
 
 def follow(layout: Layout, state: State | None, *, is_last: bool = False) -> None:
@@ -168,13 +170,10 @@ def follow(layout: Layout, state: State | None, *, is_last: bool = False) -> Non
         derived_logs.follow(layout, kept_columns.shared(state), state.upto, is_last=is_last)
 
 
-def _heights(layout: Layout, frames: Iterable[pl.LazyFrame]) -> list[int]:
-    return [int(found.item()) for found in collected(layout, *(frame.select(pl.len()) for frame in frames))]
-
-
-def _written(layout: Layout, table: str, rows: pl.LazyFrame, *, is_final: bool) -> str:
+def _written(layout: Layout, table: str, rows: pl.LazyFrame, *, is_final: bool) -> str | None:
     content = BytesIO()
-    kept_columns.stored(rows, is_final=is_final).sink_parquet(
-        content, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS
-    )
-    return derived.add(layout, table, content.getvalue())
+    with _reading(layout):
+        kept_columns.stored(rows, is_final=is_final).sink_parquet(
+            content, compression="zstd", compression_level=1, row_group_size=_ROW_GROUP_ROWS
+        )
+    return derived.add(layout, table, content.getvalue()) if pq.read_metadata(content).num_rows else None

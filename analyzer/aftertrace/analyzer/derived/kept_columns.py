@@ -57,8 +57,7 @@ def shared(state: State) -> list[Table]:
 
 
 def _files(state: State, table: str) -> frozenset[str]:
-    parts = state.parts if state.opened is None else (*state.parts, state.opened)
-    return frozenset(part.files[table] for part in parts if table in part.files)
+    return frozenset(part.files[table] for part in (*state.parts, *state.opened) if table in part.files)
 
 
 @cache

@@ -92,7 +92,7 @@ class Leads:
     def _read_parts(self, names: Iterable[str]) -> None:
         parts = {_name(part): part for part in self.state.parts}
         new = [name for name in names if name not in self._read]
-        scans = (kept.scan(self.layout, State("", parts=(parts[name],)), "leads") for name in new)
+        scans = (kept.scan(self.layout, [parts[name]], "leads") for name in new)
         self._read.update(zip(new, kept.collected(self.layout, *scans), strict=True))
 
 
@@ -121,7 +121,7 @@ def differing(layout: Layout, state: State) -> list[Part]:
 
 
 def _entries_of(layout: Layout, part: Part) -> pl.Series:
-    (leads,) = kept.collected(layout, kept.scan(layout, State("", parts=(part,)), "leads"))
+    (leads,) = kept.collected(layout, kept.scan(layout, [part], "leads"))
     keys = pl.concat([leads.select(KEYS.names()), leads.select(kind=pl.lit(_RUN), key="run_id")]).unique()
     return pl.Series(key_file.numbers_of(keys), dtype=pl.UInt64) * (1 << 32)
 

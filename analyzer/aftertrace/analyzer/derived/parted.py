@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
@@ -47,7 +47,7 @@ class Parted:
 
     def kept(self, name: str, parts: tuple[Part, ...]) -> pl.LazyFrame:
         """What is kept of such a table in some of the parts, and counts."""
-        rows = kept.scan(self._layout, replace(self.state, parts=parts), name)
+        rows = kept.scan(self._layout, parts, name)
         if self.pinned.tenants is not None:
             rows = rows.filter(pl.col("run_id").is_in(self._by_tenant[0].implode()))
         return rows.filter(~pl.col("run_id").is_in(self.withdrawn.implode())) if self.withdrawn.len() else rows
@@ -128,7 +128,7 @@ class Parted:
     @cached_property
     def _untold(self) -> pl.DataFrame:
         """The runs that are kept, and were not told so yet at the time; columns as in `kept.FINAL`."""
-        final = kept.scan(self._layout, self.state, "final").filter(pl.col("final_ns") > self.now_ns)
+        final = kept.scan(self._layout, self.state.parts, "final").filter(pl.col("final_ns") > self.now_ns)
         return kept.collected(self._layout, final)[0]
 
     @cached_property
@@ -137,7 +137,7 @@ class Parted:
         of others too, of which what is kept may tell.
         """
         theirs = pl.element().is_in(sorted(self.pinned.tenants or ()))
-        told = kept.scan(self._layout, self.state, "final").select(
+        told = kept.scan(self._layout, self.state.parts, "final").select(
             "run_id",
             are_all=pl.col("tenants").list.eval(theirs).list.all(),
             is_any=pl.col("tenants").list.eval(theirs).list.any(),

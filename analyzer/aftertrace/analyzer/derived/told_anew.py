@@ -8,8 +8,8 @@ since what is asked of them is told from their records.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ import polars as pl
 from aftertrace.analyzer.derived import kept, kept_columns, leads
 from aftertrace.analyzer.derived.derivation import Derivation
 from aftertrace.analyzer.derived.deriving import RECORDS_AT_MOST
-from aftertrace.analyzer.derived.finality import CLOSED_FOR_NS, NO_TENANT
+from aftertrace.analyzer.derived.finality import NO_TENANT
 from aftertrace.analyzer.derived.fresh import fresh
 from aftertrace.analyzer.derived.parted import Parted
 from aftertrace.analyzer.derived.touched import COLUMNS, leads_of, touched
@@ -27,6 +27,7 @@ from aftertrace.analyzer.identity.connected import Sought, connected, sought
 from aftertrace.analyzer.identity.found import in_store
 from aftertrace.analyzer.schemas.order import ORDERS, ordered
 from aftertrace.store import derived, derived_logs, lookup
+from aftertrace.store.derived import Part
 from aftertrace.store.layout import Layout
 from aftertrace.store.snapshot import Snapshot, collected
 from aftertrace.store.wire_keys import KEYED
@@ -153,7 +154,7 @@ class _Comparing:
     def __post_init__(self) -> None:
         """Read which runs are kept where."""
         finals = [
-            self._read(replace(self.of.state, parts=(part,)), "final").with_columns(part=pl.lit(number))
+            self._read([part], "final").with_columns(part=pl.lit(number))
             for number, part in enumerate(self.of.state.parts)
         ]
         found = pl.concat(finals) if finals else pl.DataFrame(schema={**kept.FINAL, "part": pl.Int32})
@@ -170,10 +171,9 @@ class _Comparing:
         for run_id in twice:
             self._tell("final", run_id, "kept more than once, expected it once")
         for part in self.of.state.parts:
-            one = replace(self.of.state, parts=(part,))
-            runs = self._read(one, "final").select("run_id")
+            runs = self._read([part], "final").select("run_id")
             for name in kept.SCHEMAS:
-                rows = kept.scan(self.of.pinned.layout, one, name).select("run_id").unique()
+                rows = kept.scan(self.of.pinned.layout, [part], name).select("run_id").unique()
                 strange = kept.collected(self.of.pinned.layout, rows)[0].join(
                     runs, on="run_id", how="anti", nulls_equal=True
                 )
@@ -186,8 +186,7 @@ class _Comparing:
     def _marks(self) -> None:
         """Files say of their rows whether what is told of them is final."""
         state = self.of.state
-        opened = () if state.opened is None else (state.opened,)
-        for is_final, parts in ((True, state.parts), (False, opened)):
+        for is_final, parts in ((True, state.parts), (False, state.opened)):
             for name, path in ((name, path) for part in parts for name, path in part.files.items()):
                 mark = pl.scan_parquet(self.of.pinned.layout.derived / path, glob=False).select(
                     (pl.col(kept_columns.FINALITY).is_not_null() & (pl.col(kept_columns.FINALITY) == is_final)).all()
@@ -239,12 +238,12 @@ class _Comparing:
             self._tell("final", run_id, "left out, expected what its records tell", days.get(run_id))
         for run_id in _ill_timed(are_kept, times):
             self._tell("final", run_id, "other times or tenants than those of its records", days.get(run_id))
-        state = replace(self.of.state, parts=tuple(self.of.state.parts[n] for n in are_kept["part"].unique().sort()))
+        parts = [self.of.state.parts[number] for number in are_kept["part"].unique().sort()]
         both = are_kept["run_id"].unique()
         of_both = pl.col("run_id").is_in(both.implode())
         for name in _TABLES:
             expected = (keys if name == "leads" else told.table(name)).filter(of_both)
-            rows = self._read(state, name, of_both)
+            rows = self._read(parts, name, of_both)
             for run_id, columns in _differing(_in_order(rows, name), _in_order(expected, name)):
                 self._tell(name, run_id, f"{columns}, expected what its records tell", days.get(run_id))
         self.seen.update(both)
@@ -257,8 +256,8 @@ class _Comparing:
         for run_id in rest["run_id"].unique().sort():
             self._tell("final", run_id, "no record tells of this run")
 
-    def _read(self, state: derived.State, name: str, only: pl.Expr | None = None) -> pl.DataFrame:
-        rows = kept.scan(self.of.pinned.layout, state, name)
+    def _read(self, parts: Iterable[Part], name: str, only: pl.Expr | None = None) -> pl.DataFrame:
+        rows = kept.scan(self.of.pinned.layout, parts, name)
         return kept.collected(self.of.pinned.layout, rows if only is None else rows.filter(only))[0]
 
     def _tell(self, table: str, run_id: str | None, found: str, day: date | None = None) -> None:
@@ -277,7 +276,7 @@ def _ill_timed(final: pl.DataFrame, times: pl.DataFrame) -> list[str]:
     """
     known = final.join(times, on="run_id", how="left")
     is_begun = pl.col("from_ns") == pl.col("told_from_ns")
-    is_later = pl.col("final_ns") >= pl.col("told_last_ns") + CLOSED_FOR_NS
+    is_later = pl.col("final_ns") > pl.col("told_last_ns")
     is_of_them = pl.col("told_tenants").list.set_difference("tenants").list.len() == 0
     return known.filter(~(is_begun & is_later & is_of_them).fill_null(value=False))["run_id"].unique().sort().to_list()
 
