@@ -157,7 +157,7 @@ def diluted(wire: bytes) -> bytes:
 
 
 def field_by_field(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have no level read at once, as of messages with too many parts."""
+    """Have no level read at once, as of large messages."""
     monkeypatch.setattr(parts_module, "_LEVEL_BYTES", 0)
     monkeypatch.setattr(parts_module, "_TAGS_AT_ONCE", 0)
 
@@ -179,7 +179,7 @@ def test_not_one_part_is_missed_wherever_it_stands(
 
 @pytest.mark.parametrize("flood", FLOODS)
 def test_reading_the_levels_of_a_flood_takes_bounded_memory(flood: str) -> None:
-    """Of a message that has too many parts below it, a loop goes from field to field."""
+    """Of a large message, a loop goes from field to field."""
     tags, unit = FLOODS[flood]
     body = diluted(inside(tags, unit * (2_900_000 // sum(byte & 7 == 2 for byte in unit))))
     prepare = preparing(Limits())
@@ -190,7 +190,7 @@ def test_reading_the_levels_of_a_flood_takes_bounded_memory(flood: str) -> None:
 
 def test_the_test_above_would_see_a_level_that_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: forty bytes for each of three million tags."""
-    monkeypatch.setattr(parts_module, "_TAGS_AT_ONCE", 2**32)
+    monkeypatch.setattr(parts_module, "_LEVEL_BYTES", 2**32)
     body = diluted(inside(FLOODS["links"][0], b"\x6a\x00" * 2_900_000))
     prepare = preparing(Limits())
     before = peak_bytes(anew=True)

@@ -3,12 +3,15 @@
 A message inside a message takes two bytes on the wire at least, and 40 to 180 in memory: 16 MiB of nothing but empty
 attributes would become 700. So the messages of a large request are counted first, as far as it takes to know that
 there are too many. Most are let through by a bound on their number. Of others the levels are read one by one, as bytes;
-and of a message for which even that could take too much, a loop goes from field to field.
+and through a large message a loop goes from field to field.
+
+A call into a library keeps all other threads waiting, honest senders' too: none is given more than takes it a
+thousandth of a second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, TypeAlias
 
@@ -25,19 +28,19 @@ _MIN_PART_BYTES: Final = 2
 _TAGS_AT_A_TIME: Final = 2**20
 """Bytes that are looked through together; what Arrow makes of them takes three times as much."""
 _TAGS_AT_ONCE: Final = 2**20
-"""Bytes that look like tags in what is read together: up to 40 bytes of memory go to each, and a hundredth of a second
-to all, in which nothing else runs."""
-_LEVEL_BYTES: Final = 2**18
-"""What is read together of small parts stays in the processor's cache, and may have any tags."""
+"""Bytes that look like tags in what is read together, however large it is: up to 40 bytes of memory go to each. Read so
+is the rest of a message with fields without end."""
+_LEVEL_BYTES: Final = 2**17
+"""What the library reads together: of two bytes each, in less than a thousandth of a second."""
 _TOGETHER: Final = 2**10
 """So many parts are counted together at the most, however little is in them."""
 _FIELDS_PER_PART: Final = 4
-"""Fields that are no messages, to each that is one, until counting itself is too much."""
+"""Fields that are no messages, to each that is one, until going through them is too much."""
 _MEMBERS_PER_OBJECT: Final = 32
 _ODD_MEMBERS: Final = 1_000
 """An object of OTLP has 20 names at most; and somebody may add some of their own."""
-_STRETCH_BYTES: Final = 2**18
-"""How much JSON text is taken apart at a time."""
+_STRETCH_BYTES: Final = 2**15
+"""How much JSON text is looked at together: also in less than a thousandth, whatever it is."""
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
@@ -62,21 +65,22 @@ def too_many(payload: bytes, kind: Any, at_most: int, at_most_of: Mapping[str, i
     """
     if len(payload) <= _MIN_PART_BYTES * at_most:
         return False
-    return _tags(payload) > at_most and _is_over(payload, kind, at_most, dict(at_most_of or {}))
+    return _tags(payload, 0, len(payload)) > at_most and _is_over(payload, kind, at_most, dict(at_most_of or {}))
 
 
-def _tags(payload: bytes) -> int:
-    """At most so many bytes of it begin a field with a length, as each message within another is: those with 2 in their
-    lowest three bits, and the last few.
+def _tags(data: bytes, start: int, end: int) -> int:
+    """At most so many bytes there begin a field with a length, as each message within another is: those with 2 in their
+    lowest three bits, and some at both ends.
     """
-    words = pa.Array.from_buffers(pa.uint64(), len(payload) // 8, [None, pa.py_buffer(payload)])
+    first = -(-start // 8)
+    words = pa.Array.from_buffers(pa.uint64(), end // 8, [None, pa.py_buffer(data)])[first:]
     others = 0
-    for start in range(0, len(words), _TAGS_AT_A_TIME // 8):
+    for position in range(0, len(words), _TAGS_AT_A_TIME // 8):
         # Eight bytes at once: 0 to 7 in each, 0 where it is a tag; then 8 in all but those.
-        lowest = pc.bit_wise_and(pc.bit_wise_xor(words.slice(start, _TAGS_AT_A_TIME // 8), _TWOS), _SEVENS)
+        lowest = pc.bit_wise_and(pc.bit_wise_xor(words.slice(position, _TAGS_AT_A_TIME // 8), _TWOS), _SEVENS)
         marked = pc.bit_wise_and(pc.add(lowest, _SEVENS), _EIGHTS)
         others += pc.sum(pa.Array.from_buffers(pa.uint8(), 8 * len(marked), marked.buffers())).as_py() // 8
-    return len(payload) - others
+    return end - start - others
 
 
 def too_many_values(body: bytes, at_most: int) -> bool:
@@ -85,28 +89,35 @@ def too_many_values(body: bytes, at_most: int) -> bool:
     Each comma and each bracket outside of strings begins a value, and each colon a member. Many members in one object
     are parsed in one go, in which nothing else runs.
     """
-    if _values(body) <= at_most and _spare(body) >= 0:
-        return False
-    plain = body.replace(rb"\\", b"").replace(rb"\"", b"")
-    values = spare = inside = 0
-    for start in range(0, len(plain), _STRETCH_BYTES):
-        pieces = plain[start : start + _STRETCH_BYTES].split(b'"')
-        outside = b"".join(pieces[inside::2])
-        values += _values(outside)
-        spare += _spare(outside) - _ODD_MEMBERS
+    return _is_crowded(_stretches(body), at_most) and _is_crowded(_outside(body), at_most)
+
+
+def _is_crowded(stretches: Iterable[bytes], at_most: int) -> bool:
+    """The same of text without strings, or as if it had none."""
+    values, spare = 0, _ODD_MEMBERS
+    for text in stretches:
+        objects = text.count(b"{")
+        values += text.count(b",") + objects + text.count(b"[")
+        spare += _MEMBERS_PER_OBJECT * objects - text.count(b":")
         if values > at_most:
             return True
+    return spare < 0
+
+
+def _stretches(text: bytes) -> Iterator[bytes]:
+    return (text[start : start + _STRETCH_BYTES] for start in range(0, len(text), _STRETCH_BYTES))
+
+
+def _outside(body: bytes) -> Iterator[bytes]:
+    """What stands outside of strings."""
+    inside, escape = 0, b""
+    for stretch in _stretches(body):
+        plain = (escape + stretch).replace(rb"\\", b"")
+        # Of what follows.
+        escape = b"\\" if plain.endswith(b"\\") else b""
+        pieces = plain.removesuffix(escape).replace(rb"\"", b"").split(b'"')
+        yield b"".join(pieces[inside::2])
         inside = (inside + len(pieces) - 1) % 2
-    return spare + _ODD_MEMBERS < 0
-
-
-def _values(text: bytes) -> int:
-    return text.count(b",") + text.count(b"{") + text.count(b"[")
-
-
-def _spare(text: bytes) -> int:
-    """How many members more there could be."""
-    return _ODD_MEMBERS + _MEMBERS_PER_OBJECT * text.count(b"{") - text.count(b":")
 
 
 _Extent: TypeAlias = tuple[bytes, int, int]
@@ -118,12 +129,11 @@ _Level: TypeAlias = Iterator[tuple[Any, int, Sequence[_Extent]]]
 def _is_over(payload: bytes, kind: Any, at_most: int, left: dict[str, int]) -> bool:
     """Count, level by level. `left`: by name, how many messages of a kind there may still be; it is used up."""
     parts = 0
-    todo = [((payload, 0, len(payload)), kind, 1, False)]
+    todo = [((payload, 0, len(payload)), kind, 1)]
     while todo:
-        (data, start, end), kind, depth, is_few = todo.pop()
-        # What is in a message has no more tags than it.
-        is_few = is_few or end - start <= _LEVEL_BYTES or _tags(data[start:end]) <= _TAGS_AT_ONCE
-        level = _read(data[start:end], kind) if is_few else _walked(data, start, end, kind, at_most)
+        (data, start, end), kind, depth = todo.pop()
+        is_small = end - start <= _LEVEL_BYTES
+        level = _read(data[start:end], kind) if is_small else _walked(data, start, end, kind, at_most)
         for inner, found, extents in level:
             parts += found
             left[inner.name] = left.get(inner.name, at_most) - found
@@ -131,7 +141,7 @@ def _is_over(payload: bytes, kind: Any, at_most: int, left: dict[str, int]) -> b
                 return True
             # Deeper ones the decoder refuses.
             if depth < MAX_MESSAGE_DEPTH and _messages(inner):
-                todo += [(extent, inner, depth + 1, is_few) for extent in extents]
+                todo += [(extent, inner, depth + 1) for extent in extents]
     return False
 
 
@@ -141,34 +151,40 @@ def _read(joined: bytes, kind: Any) -> _Level:
     for field, inner in _messages(kind).values():
         found = getattr(read, field)
         if found:
-            step = max(len(found) * _LEVEL_BYTES // len(joined), 1)
-            pieces = [b"".join(found[start : start + step]) for start in range(0, len(found), step)]
-            yield inner, len(found), [(piece, 0, len(piece)) for piece in pieces]
+            inside = b"".join(found)
+            yield inner, len(found), [(inside, 0, len(inside))]
 
 
 def _walked(data: bytes, start: int, end: int, kind: Any, at_most: int) -> _Level:
     """The same of one message, from field to field: small ones together, and large ones each where it is."""
-    messages, small, small_bytes = _messages(kind), dict[int, list[bytes]](), 0
-    position, fields = start, 0
-    while position < end:
-        fields += 1
-        if fields > _FIELDS_PER_PART * at_most:
-            # Not even what is no message may be without end: that is as if there were too many.
-            yield kind, at_most + 1, ()
-        tag, position = _varint(data, position, end)
-        shape, number = tag & 7, tag >> 3
+    messages, small = _messages(kind), dict[int, list[bytes]]()
+    position, small_bytes, together = start, 0, 0
+    for _ in range(_FIELDS_PER_PART * at_most):
+        if position >= end:
+            break
+        # Most take one byte: no call for those.
+        tag, position = (data[position], position + 1) if data[position] < 0x80 else _varint(data, position, end)
+        shape = tag & 7
         if shape == _LENGTH:
-            length, first = _varint(data, position, end)
+            if position < end and data[position] < 0x80:
+                length, first = data[position], position + 1
+            else:
+                length, first = _varint(data, position, end)
             position = first + length
-            if number in messages and length > _LEVEL_BYTES:
+            number = tag >> 3
+            if number not in messages:
+                continue
+            if length > _LEVEL_BYTES:
                 yield messages[number][1], 1, [(data, first, min(position, end))]
-            elif number in messages:
-                found = small.setdefault(number, [])
-                found.append(data[first : min(position, end)])
-                small_bytes += length
-                if len(found) == _TOGETHER or small_bytes > _LEVEL_BYTES:
-                    yield from _together(messages, small)
-                    small_bytes = 0
+                continue
+            if small_bytes + length > _LEVEL_BYTES or together == _TOGETHER:
+                yield from _together(messages, small)
+                small_bytes = together = 0
+            small_bytes += length
+            together += 1
+            if number not in small:
+                small[number] = []
+            small[number].append(data[first:position] if position <= end else data[first:end])
         elif shape == _VARINT:
             _, position = _varint(data, position, end)
         elif shape == _FIXED64:
@@ -177,6 +193,11 @@ def _walked(data: bytes, start: int, end: int, kind: Any, at_most: int) -> _Leve
             position += 4
         # Else the begin or the end of a group: nobody knows its fields, and they may count as ours.
     yield from _together(messages, small)
+    if position < end and _tags(data, start, end) > _TAGS_AT_ONCE:
+        # Not even what is no message may be without end: that is as if there were too many.
+        yield kind, at_most + 1, ()
+    elif position < end:
+        yield from _read(data[position:end], kind)
 
 
 def _together(messages: Mapping[int, tuple[str, Any]], small: dict[int, list[bytes]]) -> _Level:

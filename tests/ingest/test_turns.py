@@ -1,0 +1,154 @@
+"""While a request is counted others have their turn: no call into a library takes long, however large the request.
+
+Such a call keeps the interpreter from all other threads. What is measured is processor time, so that a busy machine
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aftertrace.ingest import parts as parts_module
+from aftertrace.ingest.parts import too_many, too_many_values
+
+from .otlp_messages import REQUESTS, requests
+from .test_parts import FLOODS, MIB, diluted, inside, parts_of
+
+KIND = REQUESTS["traces"].DESCRIPTOR
+AT_MOST = 500_000
+TURN_S = 0.01
+"""Ten times what the longest call takes."""
+TEXTS = {
+    "objects": b'{"resourceSpans":[' + b"{}," * (4 * MIB) + b"{}]}",
+    "keys": b'{"x":{' + b'"k":0,' * (2 * MIB) + b"}}",
+    "empty strings": b'{"x":[' + b'"",' * (4 * MIB) + b"]}",
+    "quotes in a text": b'{"x":"' + rb"\"" * (6 * MIB) + b'"}',
+    "backslashes": b'{"x":"' + b"\\" * (12 * MIB) + b'"}',
+    "brackets in a text": b'{"x":"' + b"{," * (6 * MIB) + b'"}',
+}
+"""12 MiB each."""
+
+
+class Watched:
+    """How much a step was given, and how long it took."""
+
+    def __init__(self, step: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        """Look at each call of a function of `parts` from now on, and at each turn of it where it is a generator."""
+        self.largest_bytes = 0
+        self.longest_s = 0.0
+        monkeypatch.setattr(parts_module, step.__name__, lambda given, *others: self._looked_at(step, given, *others))
+
+    def _looked_at(self, step: Callable[..., Any], given: bytes, *others: Any) -> Iterator[Any]:
+        turns = step(given, *others)
+        while True:
+            began_s = time.thread_time()
+            turn = next(turns, None)
+            self.longest_s = max(self.longest_s, time.thread_time() - began_s)
+            if turn is None:
+                return
+            self.largest_bytes = max(self.largest_bytes, len(turn) if isinstance(turn, bytes) else len(given))
+            yield turn
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_no_more_is_read_at_once_than_others_can_wait_for(flood: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 15 MiB of nothing, and of a text behind it, which is passed over."""
+    tags, unit = FLOODS[flood]
+    reading = Watched(parts_module._read, monkeypatch)
+    for body in (inside(tags, unit * (15 * MIB // len(unit))), diluted(inside(tags, unit * (MIB // len(unit))))):
+        too_many(body, KIND, AT_MOST)
+    assert reading.largest_bytes <= parts_module._LEVEL_BYTES
+    assert reading.longest_s < TURN_S
+
+
+def test_the_test_above_would_see_a_large_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: one that is read at once."""
+    monkeypatch.setattr(parts_module, "_LEVEL_BYTES", 2**32)
+    reading = Watched(parts_module._read, monkeypatch)
+    too_many(inside(FLOODS["links"][0], b"\x6a\x00" * 3_000_000), KIND, AT_MOST)
+    assert reading.largest_bytes > 6_000_000
+    assert reading.longest_s > TURN_S
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_json_is_looked_at_in_stretches(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is made of."""
+    looking = [Watched(step, monkeypatch) for step in (parts_module._stretches, parts_module._outside)]
+    too_many_values(TEXTS[text], 4 * AT_MOST)
+    # An escape may stand across two stretches.
+    assert max(watched.largest_bytes for watched in looking) <= parts_module._STRETCH_BYTES + 1
+    assert max(watched.longest_s for watched in looking) < TURN_S
+
+
+def test_the_test_above_would_see_a_long_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: a whole request in one."""
+    monkeypatch.setattr(parts_module, "_STRETCH_BYTES", 2**32)
+    looking = Watched(parts_module._outside, monkeypatch)
+    too_many_values(TEXTS["empty strings"], 4 * AT_MOST)
+    assert looking.longest_s > TURN_S
+
+
+@given(st.text(alphabet='\\",:{[a').map(str.encode), st.integers(0, 12), st.integers(1, 9))
+def test_where_a_stretch_ends_changes_no_count(body: bytes, at_most: int, stretch_bytes: int) -> None:
+    """Not in an escape, not in a string."""
+    whole = too_many_values(body, at_most)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(parts_module, "_STRETCH_BYTES", stretch_bytes)
+        assert too_many_values(body, at_most) == whole
+
+
+def test_a_crowd_is_refused_at_the_stretch_that_makes_it_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four million objects one million are looked at, as text and once more outside of strings."""
+    monkeypatch.setattr(parts_module, "_is_crowded", counting := Counting(parts_module._is_crowded))
+    assert too_many_values(TEXTS["objects"], 4 * AT_MOST)
+    assert counting.stretches == [92, 92]
+
+
+class Counting:
+    """How many stretches each look took."""
+
+    def __init__(self, is_crowded: Callable[..., bool]) -> None:
+        """Nothing yet."""
+        self.stretches: list[int] = []
+        self._is_crowded = is_crowded
+
+    def __call__(self, stretches: Iterator[bytes], at_most: int) -> bool:
+        """Look."""
+        self.stretches.append(0)
+        return self._is_crowded(self._each(stretches), at_most)
+
+    def _each(self, stretches: Iterator[bytes]) -> Iterator[bytes]:
+        for stretch in stretches:
+            self.stretches[-1] += 1
+            yield stretch
+
+
+@given(requests, st.integers(1, 64), st.integers(0, 4))
+def test_what_is_read_at_once_changes_no_count(pair: tuple[str, Any], level_bytes: int, fields: int) -> None:
+    """Also where the fields that are no messages are so many that the rest is read as it is."""
+    signal, message = pair
+    wire, kind, parts = message.SerializeToString(), REQUESTS[signal].DESCRIPTOR, parts_of(message)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(parts_module, "_LEVEL_BYTES", level_bytes)
+        patched.setattr(parts_module, "_TOGETHER", 1 + level_bytes % 3)
+        patched.setattr(parts_module, "_FIELDS_PER_PART", fields)
+        assert not too_many(wire, kind, max(parts, 1))
+        assert parts == 0 or too_many(wire, kind, parts - 1) == (len(wire) > 2 * (parts - 1))
+
+
+@pytest.mark.parametrize(("tags_at_once", "verdict"), [(2**20, False), (2_000, True)])
+def test_fields_without_end_are_too_many_where_they_may_be_messages(
+    tags_at_once: int, verdict: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numbers are read as they are, and only what looks like messages is refused for its fields."""
+    monkeypatch.setattr(parts_module, "_LEVEL_BYTES", 100)
+    monkeypatch.setattr(parts_module, "_TAGS_AT_ONCE", tags_at_once)
+    # Field 15 of a span, a number that looks like a tag.
+    wire = inside(FLOODS["links"][0], b"\x78\x02" * 3_000 + b"\x6a\x00" * 5)
+    assert too_many(wire, KIND, 600) == verdict
