@@ -12,6 +12,8 @@ from pathlib import Path
 
 import grpc
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from .station import JSON, PROTOBUF, REQUESTS, SPAN_JSON, Station
 
@@ -63,12 +65,23 @@ def test_two_million_empty_spans_are_refused_quickly(station: Station) -> None:
 
 def test_the_test_above_would_see_a_decoder_at_work(station: Station) -> None:
     """Control: decoding the same request takes far more memory than is allowed there."""
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
     before = resident_bytes()
     decoded = ExportTraceServiceRequest.FromString(empty_spans(2_000_000))
     assert resident_bytes() - before > 64 * MIB
     del decoded
+
+
+@pytest.mark.parametrize("size_bytes", [2**18 - 1, 2**18, 2**18 + 1, 3_333_333])
+def test_a_large_body_arrives_as_it_was_sent(station: Station, size_bytes: int) -> None:
+    """It is copied in blocks, whatever the pieces are that it comes in."""
+    span = Span(trace_id=b"t" * 16, span_id=b"s" * 8, name="n" * size_bytes)
+    spans = ResourceSpans(scope_spans=[ScopeSpans(spans=[span])])
+    body = ExportTraceServiceRequest(resource_spans=[spans]).SerializeToString()
+    pieces = (body[start : start + 99_999] for start in range(0, len(body), 99_999))
+    assert station.post("traces", body).status == 200
+    assert station.post("traces", pieces).status == 200
+    assert station.post("traces", gzip.compress(body, 1), Content_Encoding="gzip").status == 200
+    assert [frame.payload for frame in station.kept()] == [body] * 3
 
 
 @pytest.mark.parametrize("media", [JSON, PROTOBUF])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import tracemalloc
 import zlib
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aftertrace.receiver import inflate as inflate_module
 from aftertrace.receiver.inflate import coding, inflate
 from aftertrace.receiver.status import Unsupported
 from aftertrace.store.errors import Invalid, TooLarge
@@ -26,6 +28,55 @@ def test_several_members_inflate_to_their_sum(parts: list[bytes]) -> None:
         for name, given_body in (("gzip", body), ("identity", whole)):
             with pytest.raises(TooLarge):
                 inflate(given_body, name, len(whole) - 1)
+
+
+@given(st.lists(st.binary(max_size=300), min_size=1, max_size=4), st.integers(1, 50), st.integers(1, 50))
+def test_where_a_piece_ends_changes_nothing(parts: list[bytes], stretch_bytes: int, part_bytes: int) -> None:
+    """Neither of what is given to the library nor of what it makes."""
+    body, whole = b"".join(gzip.compress(part, mtime=0) for part in parts), b"".join(parts)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(inflate_module, "_STRETCH_BYTES", stretch_bytes)
+        patched.setattr(inflate_module, "_PART_BYTES", part_bytes)
+        assert inflate(body, "gzip", len(whole)) == whole
+        with pytest.raises(Invalid, match="cut off"):
+            inflate(body[:-1], "gzip", len(whole))
+        if whole:
+            with pytest.raises(TooLarge):
+                inflate(body, "gzip", len(whole) - 1)
+
+
+class Watched:
+    """A member of a gzip body, and the most that was ever made of it in one call: meanwhile nothing else runs."""
+
+    most_bytes = 0
+
+    def __init__(self, member: Any) -> None:
+        """Look at what this one makes."""
+        self._member = member
+
+    def __getattr__(self, name: str) -> Any:
+        """What is left over, and whether it is at its end."""
+        return getattr(self._member, name)
+
+    def decompress(self, stretch: bytes, max_bytes: int) -> bytes:
+        """Make some."""
+        part: bytes = self._member.decompress(stretch, max_bytes)
+        Watched.most_bytes = max(Watched.most_bytes, len(part))
+        return part
+
+
+@pytest.mark.parametrize(("part_bytes", "is_little"), [(None, True), (2**32, False)], ids=["as it is", "control"])
+def test_little_of_a_bomb_is_made_at_a_time(
+    part_bytes: int | None, is_little: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: 16 MiB at a time."""
+    if part_bytes is not None:
+        monkeypatch.setattr(inflate_module, "_PART_BYTES", part_bytes)
+    Watched.most_bytes, made = 0, zlib.decompressobj
+    monkeypatch.setattr(zlib, "decompressobj", lambda bits: Watched(made(bits)))
+    with pytest.raises(TooLarge):
+        inflate(gzip.compress(bytes(40_000_000)), "gzip", 16_000_000)
+    assert (0 < Watched.most_bytes <= 300_000) == is_little
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,9 @@ PATHS: Final[dict[str, Signal]] = {"/v1/traces": "traces", "/v1/logs": "logs", "
 
 _ENCODINGS: Final[dict[str, Encoding]] = {media: encoding for encoding, media in CONTENT_TYPES.items()}
 _DRAIN_BYTES: Final = 64 * 2**20
+_BLOCK_BYTES: Final = 2**18
+"""What is copied of a body at a time; Python joins many of these while others run, and would not copy one of a large
+size so."""
 _START_TIMEOUT_S: Final = 10.0
 _BACKLOG: Final = 128
 _KEEP_ALIVE_S: Final = 75
@@ -148,7 +151,7 @@ class HttpApp:
         reason: a sender whose connection is cut while it writes never sees the status and tries again.
         """
         limit_bytes = self._intake.config.max_request_bytes
-        body = bytearray()
+        blocks, body = list[bytes](), bytearray()
         size_bytes = 0
         if int(headers.get("content-length", "0")) > limit_bytes + _DRAIN_BYTES:
             raise too_large(limit_bytes)
@@ -165,7 +168,11 @@ class HttpApp:
                     if size_bytes <= limit_bytes:
                         hold.add(len(chunk))
                         body += chunk
+                        if len(body) >= _BLOCK_BYTES:
+                            blocks.append(bytes(body))
+                            body.clear()
                     else:
+                        blocks.clear()
                         body.clear()
                         if size_bytes > limit_bytes + _DRAIN_BYTES:
                             break
@@ -175,7 +182,7 @@ class HttpApp:
             ) from error
         if size_bytes > limit_bytes:
             raise too_large(limit_bytes)
-        return bytes(body)
+        return b"".join([*blocks, bytes(body)])
 
 
 class _Answer:

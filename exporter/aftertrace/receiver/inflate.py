@@ -15,6 +15,9 @@ _OLD_NAMES: Final = {"": "identity", "x-gzip": "gzip"}
 """Other names of the same (RFC 9110 8.4.1.3)."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _STRETCH_BYTES: Final = 2**16
+"""How much is given to the library at a time, which copies what it leaves over."""
+_PART_BYTES: Final = 2**18
+"""How much it makes at a time: it joins that while nothing else runs."""
 _MAX_MEMBERS: Final = 1_000
 """Senders make one; each costs as much as 100 kB of text."""
 
@@ -49,20 +52,19 @@ def inflate(body: bytes, name: str, max_bytes: int) -> bytes:
     for _ in range(_MAX_MEMBERS):
         member = zlib.decompressobj(_GZIP)
         while not member.eof:
-            # What follows a member is copied by the library: a little at a time, or many members take for ever.
             stretch = body[position : position + _STRETCH_BYTES]
             if not stretch:
                 raise Invalid("inflate request: the gzip body is cut off, expected its end; send it again whole")
             try:
                 # One byte more than is allowed tells "full" from "over".
-                part = member.decompress(stretch, left + 1)
+                part = member.decompress(stretch, min(left + 1, _PART_BYTES))
             except zlib.error as error:
                 raise Invalid("inflate request: the body is not gzip, expected what Content-Encoding says") from error
             if len(part) > left:
                 raise too_large(max_bytes)
             inflated.append(part)
             left -= len(part)
-            position += len(stretch) - len(member.unused_data)
+            position += len(stretch) - len(member.unused_data if member.eof else member.unconsumed_tail)
         if position == len(body):
             return b"".join(inflated)
     raise Invalid(
