@@ -151,6 +151,20 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
     assert "holds 'thesis.txt', expected a store or an empty folder" in ended.stderr
 
 
+def test_its_threads_take_short_turns(tmp_path: Path) -> None:
+    """Python's own are 5 ms, and a request waits for its turn several times beside one that is counted."""
+    told = "import sys; from aftertrace.cli import serve as it; it.run = lambda *_: print(sys.getswitchinterval())"
+    command = [sys.executable, "-c", f"{told}; it.serve()", "--data", str(tmp_path / "data"), "--no-dashboard"]
+    ended = subprocess.run(
+        [*command, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (0, "0.0005\n"), ended.stderr
+
+
 def start_in_vain(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A `serve` that should not start."""
     command = [sys.executable, "-m", "aftertrace.cli", "serve", "--data", str(folder / "data"), "--no-dashboard"]

@@ -43,6 +43,9 @@ _DERIVE_AFTER_S: Final = 30.0
 _DERIVE_PATIENCE_S: Final = 2.0
 """It may be ended at any time: what it had not finished it begins again."""
 _PAGE_START_S: Final = 60.0
+_TURN_S: Final = 0.0005
+"""For how long one thread runs Python while others wait to: a request needs its turn several times, and whatever is
+counted for a hostile sender would else keep it waiting for 5 ms each time."""
 
 _log = logging.getLogger("aftertrace.serve")
 
@@ -78,6 +81,7 @@ def serve(
     config = settings.current()
     logs.start(config)
     rlimits.settle()
+    sys.setswitchinterval(_TURN_S)
     gate.open_store(data, config)
     shown = config.dashboard.enabled and not no_dashboard
     places = settled(config, http, grpc, dashboard, shown=shown)
