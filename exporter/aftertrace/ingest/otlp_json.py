@@ -15,25 +15,21 @@ the descriptors of the official protobuf messages, so nothing of a signal is for
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import math
-import re
-from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
-from google.protobuf.descriptor import FieldDescriptor
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from aftertrace.ingest.json_scalars import Misfit, Write, scalar, sized, tag
 from aftertrace.store.errors import Invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from google.protobuf.descriptor import Descriptor
+    from google.protobuf.descriptor import FieldDescriptor
     from google.protobuf.message import Message
 
     from aftertrace.store.request import Signal
@@ -51,13 +47,6 @@ _GROUPS: Final[dict[Signal, str]] = {"traces": "resourceSpans", "logs": "resourc
 MAX_MESSAGE_DEPTH: Final = 100
 """How many messages may stand inside one another: what the protobuf library allows, so both encodings agree."""
 
-_HEX_FIELDS: Final = frozenset({"trace_id", "span_id", "parent_span_id"})
-_INTEGER: Final = re.compile(r"-?[0-9]{1,20}")
-_SPECIAL_DOUBLES: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-_Read: TypeAlias = "Callable[[Any], Any]"
-_Fields: TypeAlias = "dict[str, _Field]"
-
 
 def decode(body: bytes, signal: Signal) -> Message:
     """The protobuf message that an OTLP/JSON request stands for.
@@ -67,18 +56,18 @@ def decode(body: bytes, signal: Signal) -> Message:
     """
     found = _parse(body, signal)
     kind = REQUESTS[signal]
-    descriptor: Any = kind.DESCRIPTOR
     if type(found) is dict:
         _of_signal(found, signal)
     try:
-        return kind(**_message(found, descriptor, 0))
+        wire = _message(found, _kind(kind.DESCRIPTOR), 0)
     except _Unreadable as error:
         raise Invalid(
             f"read {signal} request: {error}; compare the sender with the specification of OTLP/JSON"
         ) from error
-    except (ValueError, TypeError, OverflowError) as error:
-        # What the library refuses itself: numbers out of range, lone surrogates.
+    except ValueError as error:
+        # Numbers out of range, lone surrogates.
         raise Invalid(f"read {signal} request: a value is out of its field's range, expected OTLP/JSON") from error
+    return kind.FromString(wire)
 
 
 def _of_signal(found: dict[str, Any], signal: Signal) -> None:
@@ -123,137 +112,135 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} stands bare, expected it in quotes")
 
 
+@dataclass(frozen=True, slots=True)
 class _Field:
-    """How one field of a message is read."""
+    """How one field of a message is written."""
 
-    __slots__ = ("message", "name", "oneof", "read", "repeated")
+    write: Write
+    oneof: str | None
 
-    def __init__(self, field: FieldDescriptor) -> None:
-        self.name = field.name
-        self.repeated = field.is_repeated
-        self.message = field.message_type
-        self.oneof = field.containing_oneof.name if field.containing_oneof is not None else None
-        self.read: _Read = _reader(field)
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How messages of one kind are written."""
+
+    name: str
+    fields: dict[str, _Field]
+    """By their names in JSON."""
+    names: frozenset[str]
+    """As protobuf has them."""
 
 
 @cache
-def _fields(kind: Descriptor) -> _Fields:
-    return {field.camelcase_name: _Field(field) for field in kind.fields}
+def _kind(kind: Any) -> _Kind:
+    return _Kind(
+        kind.name,
+        {field.camelcase_name: _Field(_written(field), _oneof(field)) for field in kind.fields},
+        frozenset(kind.fields_by_name),
+    )
 
 
-def _message(found: Any, kind: Descriptor, depth: int) -> dict[str, Any]:
-    """Constructor arguments for a message of this kind."""
+def _oneof(field: FieldDescriptor) -> str | None:
+    return None if field.containing_oneof is None else str(field.containing_oneof.name)
+
+
+def _written(field: FieldDescriptor) -> Write:
+    one = _message_in(field) if field.message_type is not None else scalar(field)
+    if not field.is_repeated:
+        return one
+    if field.message_type is KeyValue.DESCRIPTOR:
+        one = _attribute_in(field, one)
+
+    def write(values: Any, depth: int) -> bytes:
+        if type(values) is not list:
+            raise Misfit("a list")
+        return b"".join([one(value, depth) for value in values])
+
+    return write
+
+
+def _attribute_in(field: FieldDescriptor, otherwise: Write) -> Write:
+    """The same as for other messages, sooner for attributes of the usual shape: they are most of what is sent."""
+    mark, values = tag(field), _kind(AnyValue.DESCRIPTOR).fields
+
+    def write(value: Any, depth: int) -> bytes:
+        if type(value) is not dict or len(value) != 2 or depth + 2 > MAX_MESSAGE_DEPTH:
+            return otherwise(value, depth)
+        key, held = value.get("key"), value.get("value")
+        if type(key) is not str or type(held) is not dict or len(held) != 1:
+            return otherwise(value, depth)
+        text = held.get("stringValue")
+        if type(text) is str:
+            content = text.encode()
+            size_bytes = len(content)
+            if size_bytes < len(_SHORT_TEXT):
+                return sized(mark, _key(key) + _SHORT_TEXT[size_bytes] + content)
+            return sized(mark, _key(key) + sized(_VALUE, sized(_TEXT, content)))
+        ((name, one),) = held.items()
+        of_type = values.get(name)
+        if of_type is None or one is None:
+            return otherwise(value, depth)
+        try:
+            return sized(mark, _key(key) + sized(_VALUE, of_type.write(one, depth + 2)))
+        except Misfit:
+            # It tells where that stands.
+            return otherwise(value, depth)
+
+    return write
+
+
+def _key(key: str) -> bytes:
+    """The field of an attribute's key."""
+    return _known_key(key) if len(key) <= _KEY_CHARACTERS else sized(_KEY, key.encode())
+
+
+@lru_cache(maxsize=4096)
+def _known_key(key: str) -> bytes:
+    return sized(_KEY, key.encode())
+
+
+_KEY_CHARACTERS: Final = 128
+"""Longer keys are not remembered: senders choose how long they are."""
+_KEY: Final = tag(KeyValue.DESCRIPTOR.fields_by_name["key"])
+_VALUE: Final = tag(KeyValue.DESCRIPTOR.fields_by_name["value"])
+_TEXT: Final = tag(AnyValue.DESCRIPTOR.fields_by_name["string_value"])
+_SHORT_TEXT: Final = tuple(_VALUE + bytes([2 + size_bytes]) + _TEXT + bytes([size_bytes]) for size_bytes in range(0x7E))
+"""What stands before the text of an attribute, by its size in bytes: while both lengths take one byte."""
+
+
+def _message_in(field: FieldDescriptor) -> Write:
+    mark, inner = tag(field), field.message_type
+
+    def write(value: Any, depth: int) -> bytes:
+        return sized(mark, _message(value, _kind(inner), depth + 1))
+
+    return write
+
+
+def _message(found: Any, kind: _Kind, depth: int) -> bytes:
+    """The content of a message of this kind, its fields in any order."""
     if type(found) is not dict:
         raise _Unreadable(f"a {kind.name} is not an object")
     if depth > MAX_MESSAGE_DEPTH:
         raise _Unreadable(f"a {kind.name} is nested more than {MAX_MESSAGE_DEPTH} messages deep")
-    fields = _fields(kind)
-    arguments: dict[str, Any] = {}
-    oneofs: set[str] = set()
+    written: list[bytes] = []
+    oneofs: set[str] | None = None
     for key, value in found.items():
-        field = fields.get(key)
+        field = kind.fields.get(key)
         if field is None:
-            if key in kind.fields_by_name:
+            if key in kind.names:
                 raise _Unreadable(f"{key} of a {kind.name} is a name of protobuf's, expected it in lowerCamelCase")
             continue
         if value is None:
             continue
         if field.oneof is not None:
-            if field.oneof in oneofs:
+            if oneofs is None:
+                oneofs = set()
+            elif field.oneof in oneofs:
                 raise _Unreadable(f"a {kind.name} has more than one {field.oneof}")
             oneofs.add(field.oneof)
         try:
-            arguments[field.name] = _repeated(field, value, depth) if field.repeated else _one(field, value, depth)
-        except _Misfit as error:
+            written.append(field.write(value, depth))
+        except Misfit as error:
             raise _Unreadable(f"{key} of a {kind.name} is not {error}") from None
-    return arguments
-
-
-def _one(field: _Field, value: Any, depth: int) -> Any:
-    if field.message is not None:
-        return _message(value, field.message, depth + 1)
-    return field.read(value)
-
-
-def _repeated(field: _Field, value: Any, depth: int) -> list[Any]:
-    if type(value) is not list:
-        raise _Misfit("a list")
-    return [_one(field, item, depth) for item in value]
-
-
-class _Misfit(ValueError):
-    """A value is not of its field's type; the text names that type."""
-
-
-def _reader(field: FieldDescriptor) -> _Read:
-    if field.type == FieldDescriptor.TYPE_BYTES:
-        return _hex if field.name in _HEX_FIELDS else _base64
-    return _READERS.get(field.cpp_type, _text)
-
-
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise _Misfit("a string")
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if type(value) is not bool:
-        raise _Misfit("true or false")
-    return value
-
-
-def _integer(value: Any) -> int:
-    if type(value) is int:
-        return value
-    if type(value) is float and value.is_integer():
-        return int(value)
-    if type(value) is str and _INTEGER.fullmatch(value):
-        return int(value)
-    raise _Misfit("an integer or a decimal string")
-
-
-def _enum(value: Any) -> int:
-    if type(value) is int:
-        return value
-    raise _Misfit("an integer; OTLP/JSON has no enum names")
-
-
-def _double(value: Any) -> float:
-    if type(value) is str and value in _SPECIAL_DOUBLES:
-        return _SPECIAL_DOUBLES[value]
-    if type(value) in (int, float, str):
-        try:
-            number = float(value)
-        except (ValueError, OverflowError):
-            raise _Misfit("a number") from None
-        if math.isfinite(number):
-            return number
-    raise _Misfit('a finite number, "NaN" or "Infinity"')
-
-
-def _hex(value: Any) -> bytes:
-    try:
-        return binascii.unhexlify(_text(value))
-    except ValueError:
-        raise _Misfit("hex digits") from None
-
-
-def _base64(value: Any) -> bytes:
-    text = _text(value).replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    except ValueError:
-        raise _Misfit("base64") from None
-
-
-_READERS: Final[dict[int, _Read]] = {
-    FieldDescriptor.CPPTYPE_INT32: _integer,
-    FieldDescriptor.CPPTYPE_INT64: _integer,
-    FieldDescriptor.CPPTYPE_UINT32: _integer,
-    FieldDescriptor.CPPTYPE_UINT64: _integer,
-    FieldDescriptor.CPPTYPE_DOUBLE: _double,
-    FieldDescriptor.CPPTYPE_FLOAT: _double,
-    FieldDescriptor.CPPTYPE_BOOL: _flag,
-    FieldDescriptor.CPPTYPE_ENUM: _enum,
-}
+    return b"".join(written)

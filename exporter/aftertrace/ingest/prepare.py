@@ -128,13 +128,14 @@ def _decode(request: Request, limits: Limits) -> tuple[Message, bytes]:
         if request.encoding == "json":
             if parts.too_many_values(request.body, _VALUES_PER_PART * limits.max_parts):
                 raise _crowded(signal, limits)
-            payload = otlp_json.decode(request.body, signal).SerializeToString()
+            message = otlp_json.decode(request.body, signal)
+            payload = message.SerializeToString()
         else:
-            payload = request.body
+            message, payload = None, request.body
         # Before decoding, since a message in memory is up to 88 times larger than on the wire.
         if parts.too_many(payload, kind.DESCRIPTOR, limits.max_parts, _most(limits)):
             raise _crowded(signal, limits)
-        return kind.FromString(payload), payload
+        return kind.FromString(payload) if message is None else message, payload
     except (DecodeError, EncodeError) as error:
         hint = "logs go to /v1/logs and metrics to /v1/metrics" if signal == "traces" else "check the endpoint"
         raise Invalid(
