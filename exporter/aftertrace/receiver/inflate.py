@@ -14,7 +14,7 @@ ACCEPTED: Final = ("identity", "gzip")
 _OLD_NAMES: Final = {"": "identity", "x-gzip": "gzip"}
 """Other names of the same (RFC 9110 8.4.1.3)."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
-_STRETCH_BYTES: Final = 2**16
+_STRETCH_BYTES: Final = 2**14
 """How much is given to the library at a time, which copies what it leaves over."""
 _PART_BYTES: Final = 2**18
 """How much it makes at a time: it joins that while nothing else runs."""
