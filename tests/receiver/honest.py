@@ -20,7 +20,6 @@ from tests.receiver.station import METHODS, PROTOBUF, REQUESTS
 TAKEN = ("http 200", "grpc OK")
 UNTOLD_S: Final = 1.0
 """How long to wait where nobody says: an SDK's first step back."""
-_PAUSE_S = 0.02
 _RETRIED: Final = (429, 502, 503, 504)
 """The statuses after which OTLP/HTTP sends again."""
 _RETRIED_CODES: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
@@ -43,6 +42,8 @@ class Honest:
     http_port: int
     grpc_port: int
     wait: Callable[[float], None] = time.sleep
+    pause_s: float = 0.02
+    """Between two rounds over both ports."""
     answers: list[str] = field(default_factory=list)
     latencies_s: dict[str, list[float]] = field(default_factory=lambda: {"http": [], "grpc": []})
     """How long each try took, by transport, refused or not; waits between tries are no part of it."""
@@ -60,7 +61,7 @@ class Honest:
             while not ended.is_set():
                 self._send("http", lambda: _post(connection), ended)
                 self._send("grpc", lambda: _call(channel), ended)
-                time.sleep(_PAUSE_S)
+                time.sleep(self.pause_s)
 
     def _send(self, transport: str, attempt: Callable[[], Answer], ended: threading.Event) -> None:
         """One request, until it is taken, or refused for good, or refused after the end."""
