@@ -67,7 +67,16 @@ def test_no_more_is_read_at_once_than_others_can_wait_for(flood: str, monkeypatc
     assert reading.longest_s < TURN_S
 
 
-def test_the_test_above_would_see_a_large_level(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_just_small_enough_is_read_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spans of 64 KiB, of nothing but empty links."""
+    reading = Watched(parts_module._read, monkeypatch)
+    spans = inside(b"\x12", b"\x6a\x00" * (parts_module._LEVEL_BYTES // 2)) * 20
+    assert too_many(inside(b"\x0a\x12", spans), KIND, AT_MOST)
+    assert reading.largest_bytes == parts_module._LEVEL_BYTES
+    assert reading.longest_s < TURN_S
+
+
+def test_the_tests_above_would_see_a_large_level(monkeypatch: pytest.MonkeyPatch) -> None:
     """Control: one that is read at once."""
     monkeypatch.setattr(parts_module, "_LEVEL_BYTES", 2**32)
     reading = Watched(parts_module._read, monkeypatch)

@@ -30,8 +30,8 @@ _TAGS_AT_A_TIME: Final = 2**20
 _TAGS_AT_ONCE: Final = 2**20
 """Bytes that look like tags in what is read together, however large it is: up to 40 bytes of memory go to each. Read so
 is the rest of a message with fields without end."""
-_LEVEL_BYTES: Final = 2**17
-"""What the library reads together: of two bytes each, in less than a thousandth of a second."""
+_LEVEL_BYTES: Final = 2**16
+"""What the library reads together: messages of two bytes each take it a thousandth of a second."""
 _TOGETHER: Final = 2**10
 """So many parts are counted together at the most, however little is in them."""
 _FIELDS_PER_PART: Final = 4
@@ -40,7 +40,7 @@ _MEMBERS_PER_OBJECT: Final = 32
 _ODD_MEMBERS: Final = 1_000
 """An object of OTLP has 20 names at most; and somebody may add some of their own."""
 _STRETCH_BYTES: Final = 2**15
-"""How much JSON text is looked at together: also in less than a thousandth, whatever it is."""
+"""How much JSON text is looked at together: in less than a thousandth, whatever it is."""
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
