@@ -103,6 +103,53 @@ def test_the_test_above_would_see_a_long_stretch(monkeypatch: pytest.MonkeyPatch
     assert looking.longest_s > TURN_S
 
 
+class Pausing:
+    """A clock of this thread's processor time, and how much of that went by between two pauses at the most."""
+
+    def __init__(self) -> None:
+        """No pause yet."""
+        self.pauses = 0
+        self.longest_s = 0.0
+        self._last_s = time.thread_time()
+
+    def perf_counter(self) -> float:
+        """Now."""
+        return time.thread_time()
+
+    def sleep(self, _: float) -> None:
+        """Pause, for no time."""
+        self.pauses += 1
+        self.longest_s = max(self.longest_s, time.thread_time() - self._last_s)
+        self._last_s = time.thread_time()
+
+
+COUNTED: dict[str, Callable[[], object]] = {
+    "links": lambda: too_many(inside(FLOODS["links"][0], b"\x6a\x00" * 1_000_000), KIND, AT_MOST),
+    "spans with links": lambda: too_many(
+        inside(b"\x0a\x12", inside(b"\x12", b"\x6a\x00" * 20_000) * 20), KIND, 300_000
+    ),
+    "objects": lambda: too_many_values(TEXTS["objects"], 4 * AT_MOST),
+    "keys": lambda: too_many_values(TEXTS["keys"], 4 * AT_MOST),
+}
+
+
+@pytest.mark.parametrize("counted", COUNTED)
+def test_others_go_first_again_and_again(counted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each turn of counting."""
+    monkeypatch.setattr(parts_module, "time", pausing := Pausing())
+    assert COUNTED[counted]()
+    assert pausing.pauses > 3
+    assert pausing.longest_s < TURN_S
+
+
+def test_the_test_above_would_see_that_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Control: a turn without end."""
+    monkeypatch.setattr(parts_module, "_TURN_S", 2 * TURN_S)
+    monkeypatch.setattr(parts_module, "time", pausing := Pausing())
+    COUNTED["links"]()
+    assert pausing.longest_s > TURN_S
+
+
 @given(st.text(alphabet='\\",:{[a').map(str.encode), st.integers(0, 12), st.integers(1, 9))
 def test_where_a_stretch_ends_changes_no_count(body: bytes, at_most: int, stretch_bytes: int) -> None:
     """Not in an escape, not in a string."""

@@ -6,11 +6,12 @@ there are too many. Most are let through by a bound on their number. Of others t
 and through a large message a loop goes from field to field.
 
 A call into a library keeps all other threads waiting, honest senders' too: none is given more than takes it a
-thousandth of a second.
+thousandth of a second, and after each of these there is a pause.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, TypeAlias
@@ -41,6 +42,10 @@ _ODD_MEMBERS: Final = 1_000
 """An object of OTLP has 20 names at most; and somebody may add some of their own."""
 _STRETCH_BYTES: Final = 2**15
 """How much JSON text is looked at together: in less than a thousandth, whatever it is."""
+_TURN_S: Final = 0.001
+_PAUSE_S: Final = 0.001
+"""After each turn of counting others go first for so long: between two threads that both want to run, each waits for
+the other whenever it needs the interpreter, and an honest request needs it several times."""
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
@@ -94,8 +99,9 @@ def too_many_values(body: bytes, at_most: int) -> bool:
 
 def _is_crowded(stretches: Iterable[bytes], at_most: int) -> bool:
     """The same of text without strings, or as if it had none."""
-    values, spare = 0, _ODD_MEMBERS
+    values, spare, turn = 0, _ODD_MEMBERS, _Turn()
     for text in stretches:
+        turn.pass_on()
         objects = text.count(b"{")
         values += text.count(b",") + objects + text.count(b"[")
         spare += _MEMBERS_PER_OBJECT * objects - text.count(b":")
@@ -120,6 +126,19 @@ def _outside(body: bytes) -> Iterator[bytes]:
         inside = (inside + len(pieces) - 1) % 2
 
 
+class _Turn:
+    """Since when a thread counts without a pause."""
+
+    def __init__(self) -> None:
+        self._began_s = time.perf_counter()
+
+    def pass_on(self) -> None:
+        """Let others go first, if it has lasted long enough."""
+        if time.perf_counter() - self._began_s > _TURN_S:
+            time.sleep(_PAUSE_S)
+            self._began_s = time.perf_counter()
+
+
 _Extent: TypeAlias = tuple[bytes, int, int]
 """Bytes, and where in them a message begins and ends, or several that are read as if they were one."""
 _Level: TypeAlias = Iterator[tuple[Any, int, Sequence[_Extent]]]
@@ -128,13 +147,14 @@ _Level: TypeAlias = Iterator[tuple[Any, int, Sequence[_Extent]]]
 
 def _is_over(payload: bytes, kind: Any, at_most: int, left: dict[str, int]) -> bool:
     """Count, level by level. `left`: by name, how many messages of a kind there may still be; it is used up."""
-    parts = 0
+    parts, turn = 0, _Turn()
     todo = [((payload, 0, len(payload)), kind, 1)]
     while todo:
         (data, start, end), kind, depth = todo.pop()
         is_small = end - start <= _LEVEL_BYTES
         level = _read(data[start:end], kind) if is_small else _walked(data, start, end, kind, at_most)
         for inner, found, extents in level:
+            turn.pass_on()
             parts += found
             left[inner.name] = left.get(inner.name, at_most) - found
             if parts > at_most or left[inner.name] < 0:
