@@ -159,7 +159,6 @@ def diluted(wire: bytes) -> bytes:
 def field_by_field(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no level read at once, as of large messages."""
     monkeypatch.setattr(parts_module, "_LEVEL_BYTES", 0)
-    monkeypatch.setattr(parts_module, "_TAGS_AT_ONCE", 0)
 
 
 @pytest.mark.parametrize("is_walked", [False, True])

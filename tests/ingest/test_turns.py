@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from aftertrace.ingest import parts as parts_module
 from aftertrace.ingest.parts import too_many, too_many_values
 
 from .otlp_messages import REQUESTS, requests
-from .test_parts import FLOODS, MIB, diluted, inside, parts_of
+from .test_parts import FLOODS, MIB, diluted, inside, parts_of, varint
 
 KIND = REQUESTS["traces"].DESCRIPTOR
 AT_MOST = 500_000
@@ -128,6 +129,9 @@ COUNTED: dict[str, Callable[[], object]] = {
     "spans with links": lambda: too_many(
         inside(b"\x0a\x12", inside(b"\x12", b"\x6a\x00" * 20_000) * 20), KIND, 300_000
     ),
+    "numbers": lambda: too_many(
+        inside(b"\x0a\x12\x12", b"\x78\x01" * (5 * MIB)) + b"\x7a" + varint(MIB) + b"z" * MIB, KIND, AT_MOST
+    ),
     "objects": lambda: too_many_values(TEXTS["objects"], 4 * AT_MOST),
     "keys": lambda: too_many_values(TEXTS["keys"], 4 * AT_MOST),
 }
@@ -185,26 +189,42 @@ class Counting:
             yield stretch
 
 
-@given(requests, st.integers(1, 64), st.integers(0, 4))
-def test_what_is_read_at_once_changes_no_count(pair: tuple[str, Any], level_bytes: int, fields: int) -> None:
-    """Also where the fields that are no messages are so many that the rest is read as it is."""
+@given(requests, st.integers(1, 64))
+def test_what_is_read_at_once_changes_no_count(pair: tuple[str, Any], level_bytes: int) -> None:
+    """However much of each level that is, and how many parts are counted together."""
     signal, message = pair
     wire, kind, parts = message.SerializeToString(), REQUESTS[signal].DESCRIPTOR, parts_of(message)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(parts_module, "_LEVEL_BYTES", level_bytes)
         patched.setattr(parts_module, "_TOGETHER", 1 + level_bytes % 3)
-        patched.setattr(parts_module, "_FIELDS_PER_PART", fields)
+        patched.setattr(parts_module, "_FIELDS_PER_PART", 1_000)
         assert not too_many(wire, kind, max(parts, 1))
         assert parts == 0 or too_many(wire, kind, parts - 1) == (len(wire) > 2 * (parts - 1))
 
 
-@pytest.mark.parametrize(("tags_at_once", "verdict"), [(2**20, False), (2_000, True)])
-def test_fields_without_end_are_too_many_where_they_may_be_messages(
-    tags_at_once: int, verdict: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Numbers are read as they are, and only what looks like messages is refused for its fields."""
+@pytest.mark.parametrize(("fields", "verdict"), [(2_390, False), (2_400, True)])
+def test_fields_without_end_are_too_many(fields: int, verdict: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of one message, four to each part that there may be, whatever they are: as many values are too many in JSON."""
     monkeypatch.setattr(parts_module, "_LEVEL_BYTES", 100)
-    monkeypatch.setattr(parts_module, "_TAGS_AT_ONCE", tags_at_once)
     # Field 15 of a span, a number that looks like a tag.
-    wire = inside(FLOODS["links"][0], b"\x78\x02" * 3_000 + b"\x6a\x00" * 5)
+    wire = inside(FLOODS["links"][0], b"\x78\x02" * fields + b"\x6a\x00" * 5)
     assert too_many(wire, KIND, 600) == verdict
+
+
+ENDLESS = {
+    "a tag": b"\x82" * (15 * MIB),
+    "a length": b"\x0a" + b"\x82" * (15 * MIB),
+    "a number": b"\x78" + b"\x82" * (15 * MIB),
+    "a tag further down": inside(FLOODS["links"][0], b"\x82" * (15 * MIB)),
+}
+
+
+@pytest.mark.parametrize("endless", ENDLESS)
+def test_a_number_without_end_takes_no_time(endless: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No varint has more than ten bytes; to read on would take hours. It is no such message, as the decoder says."""
+    monkeypatch.setattr(parts_module, "time", Pausing())
+    began_s = time.thread_time()
+    assert not too_many(ENDLESS[endless], KIND, AT_MOST)
+    assert time.thread_time() - began_s < 2
+    with pytest.raises(DecodeError):
+        REQUESTS["traces"].FromString(ENDLESS[endless])

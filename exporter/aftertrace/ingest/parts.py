@@ -28,15 +28,12 @@ from aftertrace.ingest.otlp_json import MAX_MESSAGE_DEPTH
 _MIN_PART_BYTES: Final = 2
 _TAGS_AT_A_TIME: Final = 2**20
 """Bytes that are looked through together; what Arrow makes of them takes three times as much."""
-_TAGS_AT_ONCE: Final = 2**20
-"""Bytes that look like tags in what is read together, however large it is: up to 40 bytes of memory go to each. Read so
-is the rest of a message with fields without end."""
 _LEVEL_BYTES: Final = 2**16
 """What the library reads together: messages of two bytes each take it a thousandth of a second."""
 _TOGETHER: Final = 2**10
 """So many parts are counted together at the most, however little is in them."""
 _FIELDS_PER_PART: Final = 4
-"""Fields that are no messages, to each that is one, until going through them is too much."""
+"""So many fields a message may have to each part that a request may: in JSON as many values are too many."""
 _MEMBERS_PER_OBJECT: Final = 32
 _ODD_MEMBERS: Final = 1_000
 """An object of OTLP has 20 names at most; and somebody may add some of their own."""
@@ -47,6 +44,8 @@ _PAUSE_S: Final = 0.001
 """After each turn of counting others go first for so long: between two threads that both want to run, each waits for
 the other whenever it needs the interpreter, and an honest request needs it several times."""
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+_VARINT_BYTES: Final = 10
+"""No varint is longer."""
 
 
 def _eight(byte: int) -> pa.Scalar:
@@ -70,22 +69,21 @@ def too_many(payload: bytes, kind: Any, at_most: int, at_most_of: Mapping[str, i
     """
     if len(payload) <= _MIN_PART_BYTES * at_most:
         return False
-    return _tags(payload, 0, len(payload)) > at_most and _is_over(payload, kind, at_most, dict(at_most_of or {}))
+    return _tags(payload) > at_most and _is_over(payload, kind, at_most, dict(at_most_of or {}))
 
 
-def _tags(data: bytes, start: int, end: int) -> int:
-    """At most so many bytes there begin a field with a length, as each message within another is: those with 2 in their
-    lowest three bits, and some at both ends.
+def _tags(payload: bytes) -> int:
+    """At most so many bytes of it begin a field with a length, as each message within another is: those with 2 in their
+    lowest three bits, and the last few.
     """
-    first = -(-start // 8)
-    words = pa.Array.from_buffers(pa.uint64(), end // 8, [None, pa.py_buffer(data)])[first:]
+    words = pa.Array.from_buffers(pa.uint64(), len(payload) // 8, [None, pa.py_buffer(payload)])
     others = 0
     for position in range(0, len(words), _TAGS_AT_A_TIME // 8):
         # Eight bytes at once: 0 to 7 in each, 0 where it is a tag; then 8 in all but those.
         lowest = pc.bit_wise_and(pc.bit_wise_xor(words.slice(position, _TAGS_AT_A_TIME // 8), _TWOS), _SEVENS)
         marked = pc.bit_wise_and(pc.add(lowest, _SEVENS), _EIGHTS)
         others += pc.sum(pa.Array.from_buffers(pa.uint8(), 8 * len(marked), marked.buffers())).as_py() // 8
-    return end - start - others
+    return len(payload) - others
 
 
 def too_many_values(body: bytes, at_most: int) -> bool:
@@ -152,7 +150,7 @@ def _is_over(payload: bytes, kind: Any, at_most: int, left: dict[str, int]) -> b
     while todo:
         (data, start, end), kind, depth = todo.pop()
         is_small = end - start <= _LEVEL_BYTES
-        level = _read(data[start:end], kind) if is_small else _walked(data, start, end, kind, at_most)
+        level = _read(data[start:end], kind) if is_small else _walked(data, start, end, kind, at_most, turn)
         for inner, found, extents in level:
             turn.pass_on()
             parts += found
@@ -175,13 +173,15 @@ def _read(joined: bytes, kind: Any) -> _Level:
             yield inner, len(found), [(inside, 0, len(inside))]
 
 
-def _walked(data: bytes, start: int, end: int, kind: Any, at_most: int) -> _Level:
+def _walked(data: bytes, start: int, end: int, kind: Any, at_most: int, turn: _Turn) -> _Level:
     """The same of one message, from field to field: small ones together, and large ones each where it is."""
     messages, small = _messages(kind), dict[int, list[bytes]]()
     position, small_bytes, together = start, 0, 0
-    for _ in range(_FIELDS_PER_PART * at_most):
+    for fields in range(_FIELDS_PER_PART * at_most):
         if position >= end:
             break
+        if not fields % _TOGETHER:
+            turn.pass_on()
         # Most take one byte: no call for those.
         tag, position = (data[position], position + 1) if data[position] < 0x80 else _varint(data, position, end)
         shape = tag & 7
@@ -213,11 +213,9 @@ def _walked(data: bytes, start: int, end: int, kind: Any, at_most: int) -> _Leve
             position += 4
         # Else the begin or the end of a group: nobody knows its fields, and they may count as ours.
     yield from _together(messages, small)
-    if position < end and _tags(data, start, end) > _TAGS_AT_ONCE:
+    if position < end:
         # Not even what is no message may be without end: that is as if there were too many.
         yield kind, at_most + 1, ()
-    elif position < end:
-        yield from _read(data[position:end], kind)
 
 
 def _together(messages: Mapping[int, tuple[str, Any]], small: dict[int, list[bytes]]) -> _Level:
@@ -260,12 +258,10 @@ def _messages(kind: Any) -> dict[int, tuple[str, Any]]:
 
 def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:
     value = shift = 0
-    while position < end:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, position
+    for at in range(position, min(position + _VARINT_BYTES, end)):
+        value |= (data[at] & 0x7F) << shift
+        if data[at] < 0x80:
+            return value, at + 1
         shift += 7
-    # Cut off: the decoder will say so.
+    # Cut off or without end: the decoder will say so.
     return value, end
