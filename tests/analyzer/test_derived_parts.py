@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from hypothesis import strategies as st
 from aftertrace.analyzer import open_analysis
 from aftertrace.analyzer.derived import deriving, kept
 from aftertrace.analyzer.derived.deriving import Step
+from aftertrace.analyzer.derived.finality import COMES_BACK_FOR_NS
 from aftertrace.analyzer.derived.kept_columns import SHARED
+from aftertrace.analyzer.derived.told_anew import Chosen, Difference, compare
 from aftertrace.store.folder import open_folder
 
 from .frames import RECEIVED_NS, Frames
 from .stories import COMPLETED, ENDED, PROPOSED, stored
-from .test_deriving import HOUR_NS, MINUTE_NS, Growing, assert_told_alike, grown, kept_in, some_arrival
+from .test_deriving import HOUR_NS, MINUTE_NS, Growing, arriving, assert_told_alike, grown, kept_in, some_arrival
 from .test_one_run import moved, of
 
 
@@ -43,6 +46,25 @@ def test_a_run_that_told_its_end_is_kept_at_once(tmp_path: Path) -> None:
     assert store.derive(now_ns) == [Step(records=0, kept=1, open=1, is_last=True)]
 
 
+def test_a_run_that_comes_back_after_its_end_is_open_for_a_while(tmp_path: Path) -> None:
+    """A chat, whose every turn tells an end: kept once, it would be taken back and written with each of them."""
+    ended = moved(ENDED, 60, **of("1", "s-1", call_id=None))
+    turns = stored(*run(1, PROPOSED, COMPLETED), ended, *run(1, COMPLETED), ended, *run(1, COMPLETED), ended)
+    came_ns = [RECEIVED_NS + turn * MINUTE_NS for turn in (0, 0, 0, 1, 1, 2, 2)]
+    whole = arriving(turns, [*range(1, 8)], came_ns)
+    store = Growing(open_folder(tmp_path / "data"), whole)
+    steps = []
+    for number, (after, upto) in enumerate([(0, 3), (3, 5), (5, 7)]):
+        store.receive(after, upto)
+        now_ns = RECEIVED_NS + number * MINUTE_NS
+        steps += [(step.kept, step.open) for step in store.derive(now_ns)]
+        assert_told_alike(open_analysis(store.layout.data, now_ns=now_ns), store.told(upto, now_ns))
+    over_ns = RECEIVED_NS + 2 * MINUTE_NS + COMES_BACK_FOR_NS
+    steps += [(step.kept, step.open) for at_ns in (over_ns - 1, over_ns) for step in store.derive(at_ns)]
+    assert steps == [(1, 0), (0, 1), (0, 1), (0, 1), (1, 0)]
+    assert_told_alike(open_analysis(store.layout.data, now_ns=over_ns), store.told(7, over_ns))
+
+
 def test_of_open_runs_those_alone_are_written_anew_that_share_a_part(tmp_path: Path) -> None:
     """With one of which more came; the files of all others stay as they are."""
     whole = stored(*run(1, PROPOSED), *run(2, PROPOSED), *run(3, PROPOSED), *run(1, COMPLETED))
@@ -60,6 +82,30 @@ def test_of_open_runs_those_alone_are_written_anew_that_share_a_part(tmp_path: P
     assert after[1] == before[1]
     assert not {*after[0].files.values(), *after[2].files.values()} & {*before[0].files.values()}
     assert_told_alike(open_analysis(store.layout.data, now_ns=now_ns), store.told(4, now_ns))
+
+
+def test_an_open_run_that_others_would_read_twice_is_found(tmp_path: Path) -> None:
+    """Its part is named once more, or a file has rows of a run that the part does not list."""
+    store = Growing(open_folder(tmp_path / "data"), without_an_end(1, 2))
+    now_ns, found = RECEIVED_NS + MINUTE_NS, list[Difference]()
+    for upto in (2, 4):
+        store.receive(upto - 2, upto)
+        store.derive(now_ns)
+    assert (compare(store.layout.data, Chosen(), found.append, now_ns=now_ns), found) == (0, [])
+    first, second = (
+        kept.collected(store.layout, kept.scan(store.layout, [part], "opened"))[0]["run_id"][0]
+        for part in kept_in(store).opened
+    )
+    state = json.loads(store.layout.derived_state.read_bytes())
+    state["opened"].append({**state["opened"][0], "runs": 1})
+    state["opened"][1]["files"]["calls"] = state["opened"][0]["files"]["calls"]
+    store.layout.derived_state.write_text(json.dumps(state))
+    compare(store.layout.data, Chosen(), found.append, now_ns=now_ns)
+    told = {
+        (each.table, each.run_id, each.found.partition(",")[0].partition(" that")[0]) for each in found if each.run_id
+    }
+    assert told == {("opened", first, "open and kept"), ("calls", first, "rows of a run")}
+    assert second != first
 
 
 @pytest.mark.parametrize(("at_most", "steps"), [(4, [(1, 4), (2, 3), (3, 2), (4, 1), (5, 0)]), (100, [(5, 0)])])

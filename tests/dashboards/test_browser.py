@@ -187,18 +187,20 @@ def test_times_are_in_the_zone_of_the_browser_and_in_utc_for_whoever_hovers(
     tab.call("Emulation.setTimezoneOverride", timezoneId="Asia/Kathmandu")
     try:
         tab.open(f"{recorded_address}/run?run=last&tab=Timeline", width=1280, height=900)
-        told = "(() => { const at = document.querySelector('.at-tools time'); return [at.innerText, at.title] })()"
+        told = (
+            "(() => { const at = document.querySelector('.at-tools time'); return at && [at.innerText, at.title] })()"
+        )
+        assert until(tab, lambda: tab.evaluate(told))
         here, utc = tab.evaluate(told)
         assert here.endswith(" +05:45")
         assert datetime.fromisoformat(here.replace(" +", "+")) == datetime.fromisoformat(utc.replace(" UTC", "Z"))
         assert tab.evaluate("document.querySelector('.at-tools time').dateTime").startswith(utc[:10])
         clicked(tab, "[data-testid=stCheckbox] input")
-        assert tab.evaluate(told) == [utc, ""]
+        assert until(tab, lambda: tab.evaluate(told) == [utc, ""])
         assert "utc=true" in tab.evaluate("location.search")
         clicked(tab, "a", "Runs")
-        assert "began (UTC)" in tab.evaluate(
-            "[...document.querySelectorAll('.at-list th')].map(each => each.innerText)"
-        )
+        heads = "[...document.querySelectorAll('.at-list th')].map(each => each.innerText)"
+        assert until(tab, lambda: "began (UTC)" in tab.evaluate(heads))
     finally:
         tab.call("Emulation.setTimezoneOverride", timezoneId="")
 

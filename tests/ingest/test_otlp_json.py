@@ -220,6 +220,8 @@ def test_attributes_of_the_usual_shape_are_read_as_others_are(found: Any) -> Non
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(module, "_attribute_in", lambda _, otherwise: otherwise)
         module._kind.cache_clear()
-        longer = told(found)
-    module._kind.cache_clear()
+        try:
+            longer = told(found)
+        finally:
+            module._kind.cache_clear()
     assert shorter == longer

@@ -69,7 +69,7 @@ def derive(
         data: folder of the store.
         now_ns: the time at which runs are judged.
         anew: forget what was derived before.
-        records_at_most: about so many new records are looked at.
+        records_at_most: about so many records are looked at, new ones and those of runs that time made final.
 
     Raises:
         Held: another process does so.
@@ -125,8 +125,9 @@ def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: 
     layout, state = pinned.layout, kept.current(before, pinned) or State(kept.rules())
     opened = kept.opened(layout, state)
     are_due = opened.filter(pl.col("due_ns") <= now_ns)
-    due = _some_due(are_due, records_at_most // 2)
-    new = fresh(pinned, state.upto, max(records_at_most - _records_of(due), records_at_most // 2))
+    half = max(records_at_most // 2, 1)
+    due = _some_due(are_due, half)
+    new = fresh(pinned, state.upto, max(records_at_most - _records_of(due), half))
     is_last = new.is_all and due.height == are_due.height
     records = sum(frame.height for frame in new.rows.values())
     if not records and not due.height:
@@ -140,11 +141,13 @@ def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: 
     new.rows.clear()
     told = Derivation(need.tables, now_ns, need.identified)
     keys_of_runs = leads_of(told, need.meant)
-    states = finality(told, need.meant, keys_of_runs, now_ns)
+    states = finality(told, need.meant, keys_of_runs, now_ns, _come_back(touched_runs, opened))
     final = states.filter(pl.col("final_ns").is_not_null())
     gone = pl.concat([touched_runs, need.meant]).unique()
     still_open = keys_of_runs.join(
-        states.filter(pl.col("final_ns").is_null()).select("run_id", "due_ns", "records"), on="run_id", how="inner"
+        states.filter(pl.col("final_ns").is_null()).select("run_id", "due_ns", "records", "has_come_back"),
+        on="run_id",
+        how="inner",
     )
     holding = opened.filter(pl.col("run_id").is_in(gone.implode()))["part"].unique().sort()
     parts = _folded(
@@ -173,6 +176,12 @@ def _some_due(are_due: pl.DataFrame, at_most: int) -> pl.DataFrame:
     runs = are_due.group_by("run_id").agg(pl.col("due_ns", "records").first()).sort("due_ns", "run_id")
     before = pl.col("records").cum_sum() - pl.col("records")
     return are_due.join(runs.filter(before < at_most), on="run_id", how="semi")
+
+
+def _come_back(touched_runs: pl.Series, opened: pl.DataFrame) -> pl.Series:
+    """Of the runs that are told anew those that had told their end before: they are kept, or have come back already."""
+    is_open = touched_runs.is_in(opened.filter(~pl.col("has_come_back"))["run_id"].implode())
+    return touched_runs.filter(~is_open)
 
 
 def _records_of(due: pl.DataFrame) -> int:

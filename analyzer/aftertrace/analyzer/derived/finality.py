@@ -17,6 +17,10 @@ from aftertrace.analyzer.identity.identity import RESUME_WITHIN_NS, components
 from aftertrace.analyzer.identity.run_states import QUIET_NS
 from aftertrace.store.wire_keys import wire_keys
 
+COMES_BACK_FOR_NS: Final = 5 * 60 * 10**9
+"""A run of which more came after it had told its end, as of a chat with each of its turns, is not over for so long: it
+would be kept and taken back with each of them, and what is kept beside it written anew.
+"""
 FINALITY: Final = pl.Schema(
     {
         "run_id": pl.String(),
@@ -24,6 +28,7 @@ FINALITY: Final = pl.Schema(
         "final_ns": pl.Int64(),
         "due_ns": pl.Int64(),
         "records": pl.Int64(),
+        "has_come_back": pl.Boolean(),
         "tenants": pl.List(pl.String),
     }
 )
@@ -32,7 +37,9 @@ NO_TENANT: Final = ""
 _JOINED: Final = ("call", "request", "mcp")
 
 
-def finality(told: Derivation, meant: pl.Series, leads: pl.DataFrame, now_ns: int) -> pl.DataFrame:
+def finality(
+    told: Derivation, meant: pl.Series, leads: pl.DataFrame, now_ns: int, come_back: pl.Series
+) -> pl.DataFrame:
     """When what is told of some runs became final (null: it is not), or else may next, and on how many records, and on
     whose, it rests; columns as in `FINALITY`.
 
@@ -41,6 +48,7 @@ def finality(told: Derivation, meant: pl.Series, leads: pl.DataFrame, now_ns: in
         meant: `run_id` of the runs.
         leads: their keys (`touched.LEADS`).
         now_ns: the time it was judged at.
+        come_back: `run_id` of those of which more came after they had told their end.
     """
     received = pl.concat(
         [frame.select("run_id", "received_ns", "tenant") for frame in (told.identified.spans, told.identified.events)]
@@ -65,13 +73,17 @@ def finality(told: Derivation, meant: pl.Series, leads: pl.DataFrame, now_ns: in
         pl.col("tenants").explode(empty_as_null=False, keep_nulls=False).unique().sort()
     )
     runs = runs.drop("tenants").join(tenants, on="together", how="left", nulls_equal=True)
+    runs = runs.with_columns(
+        has_come_back=pl.col("run_id").is_in(come_back.implode()).any().over("together"),
+    )
     whole = pl.col("together")
     last_ns = pl.col("last_ns").fill_null(0).max().over(whole)
     # Others may have been told otherwise before these came, though nothing of theirs waits for them.
     beside_ns = pl.col("last_ns").fill_null(0).max().over("beside") + 1
     is_pending = pl.col("is_pending").fill_null(value=False).any().over(whole)
     is_closed = pl.col("is_closed").fill_null(value=False).all().over(whole)
-    quiet_ns = last_ns + pl.when(is_closed).then(0).otherwise(QUIET_NS)
+    grace_ns = pl.when("has_come_back").then(COMES_BACK_FOR_NS).otherwise(0)
+    quiet_ns = last_ns + pl.when(is_closed).then(grace_ns).otherwise(QUIET_NS)
     lapsed_ns = last_ns + RESUME_WITHIN_NS
     # What was pending before it lapsed cannot be told any more.
     final_ns = pl.when(now_ns >= lapsed_ns).then(lapsed_ns).when(~is_pending & (now_ns >= quiet_ns)).then(quiet_ns)

@@ -31,8 +31,12 @@ FINAL: Final = pl.Schema(
 """A run that is kept: when its first record was received, from when on what is told of it is final, and the tenants on
 whose records that rests.
 """
-OPENED: Final = pl.Schema([*LEADS.items(), ("due_ns", pl.Int64()), ("records", pl.Int64())])
-"""An open run, its keys, when time alone may have made what is told of it final, and the number of its records."""
+OPENED: Final = pl.Schema(
+    [*LEADS.items(), ("due_ns", pl.Int64()), ("records", pl.Int64()), ("has_come_back", pl.Boolean())]
+)
+"""An open run, its keys, when time alone may have made what is told of it final, the number of its records, and whether
+more came of it after it had told its end.
+"""
 _KEYS: Final = pl.Schema({"run_id": pl.String, "key": pl.String})
 SCHEMAS: Final = {
     **{name: DERIVED[name].schema for name in ORDERS if name in DERIVED},

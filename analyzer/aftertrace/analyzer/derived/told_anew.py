@@ -21,6 +21,7 @@ from aftertrace.analyzer.derived.derivation import Derivation
 from aftertrace.analyzer.derived.deriving import RECORDS_AT_MOST
 from aftertrace.analyzer.derived.finality import NO_TENANT
 from aftertrace.analyzer.derived.fresh import fresh
+from aftertrace.analyzer.derived.kept import Kind
 from aftertrace.analyzer.derived.parted import Parted
 from aftertrace.analyzer.derived.touched import COLUMNS, leads_of, touched
 from aftertrace.analyzer.identity.connected import Sought, connected, sought
@@ -170,18 +171,31 @@ class _Comparing:
         twice = self.kept.filter(pl.col("run_id").is_duplicated())["run_id"].unique(maintain_order=True)
         for run_id in twice:
             self._tell("final", run_id, "kept more than once, expected it once")
-        for part in self.of.state.parts:
-            runs = self._read([part], "final").select("run_id")
-            for name in kept.SCHEMAS:
-                rows = kept.scan(self.of.pinned.layout, [part], name).select("run_id").unique()
-                strange = kept.collected(self.of.pinned.layout, rows)[0].join(
-                    runs, on="run_id", how="anti", nulls_equal=True
-                )
-                for run_id in strange["run_id"].sort():
-                    self._tell(name, run_id, f"rows of a run that {part.files[name]} is not about")
+        for kind, parts in ((kept.FINISHED, self.of.state.parts), (kept.OPEN, self.of.state.opened)):
+            for part in parts:
+                self._strange(kind, part)
+        self._open_once()
         self._marks()
         self._named()
         self._indexed()
+
+    def _strange(self, kind: Kind, part: Part) -> None:
+        """Rows of runs that a part is not about."""
+        runs = self._read([part], kind.listing).select("run_id").unique()
+        for name in kind.schemas:
+            rows = kept.scan(self.of.pinned.layout, [part], name).select("run_id").unique()
+            strange = kept.collected(self.of.pinned.layout, rows)[0].join(
+                runs, on="run_id", how="anti", nulls_equal=True
+            )
+            for run_id in strange["run_id"].sort():
+                self._tell(name, run_id, f"rows of a run that {part.files[name]} is not about")
+
+    def _open_once(self) -> None:
+        """Others read all parts: of an open run too it is one that has its rows."""
+        opened = kept.opened(self.of.pinned.layout, self.of.state).select("run_id", "part").unique()["run_id"]
+        listed = pl.concat([opened, self._read(self.of.state.parts, "final")["run_id"].unique()])
+        for run_id in opened.filter(opened.is_in(listed.filter(listed.is_duplicated()).implode())).unique().sort():
+            self._tell("opened", run_id, "open and kept, or open more than once, expected it once")
 
     def _marks(self) -> None:
         """Files say of their rows whether what is told of them is final."""
