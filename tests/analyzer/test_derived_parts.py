@@ -78,9 +78,9 @@ def test_of_open_runs_those_alone_are_written_anew_that_share_a_part(tmp_path: P
     store.receive(3, 4)
     assert store.derive(now_ns) == [Step(records=1, kept=0, open=3, is_last=True)]
     after = kept_in(store).opened
-    assert ([part.runs for part in before], [part.runs for part in after]) == ([2, 1], [1, 1, 1])
-    assert after[1] == before[1]
-    assert not {*after[0].files.values(), *after[2].files.values()} & {*before[0].files.values()}
+    assert ([part.runs for part in before], [part.runs for part in after]) == ([2, 1], [1, 2])
+    assert after[0] == before[1]
+    assert not {*after[1].files.values()} & {*before[0].files.values()}
     assert_told_alike(open_analysis(store.layout.data, now_ns=now_ns), store.told(4, now_ns))
 
 

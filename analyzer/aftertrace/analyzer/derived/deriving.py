@@ -150,21 +150,9 @@ def _step(before: State | None, pinned: Snapshot, now_ns: int, records_at_most: 
         how="inner",
     )
     holding = opened.filter(pl.col("run_id").is_in(gone.implode()))["part"].unique().sort()
-    parts = _folded(
-        layout,
-        kept.FINISHED,
-        [
-            *_without(layout, kept.FINISHED, state.parts, known.parts(gone), gone),
-            *_written(layout, kept.FINISHED, _of_final(told, keys_of_runs, final)),
-        ],
-    )
-    open_parts = _folded(
-        layout,
-        kept.OPEN,
-        [
-            *_without(layout, kept.OPEN, state.opened, [state.opened[number] for number in holding], gone),
-            *_written(layout, kept.OPEN, _of_open(told, still_open)),
-        ],
+    parts = _with(layout, kept.FINISHED, state.parts, known.parts(gone), gone, _of_final(told, keys_of_runs, final))
+    open_parts = _with(
+        layout, kept.OPEN, state.opened, [state.opened[number] for number in holding], gone, _of_open(told, still_open)
     )
     indexes[leads.INDEX] = leads.extended(layout, state.indexes.get(leads.INDEX, ()), parts)
     derived.write(layout, State(state.rules, new.upto, tuple(parts), tuple(open_parts), kept.commits(pinned), indexes))
@@ -219,24 +207,37 @@ def _of_open(told: Derivation, opened: pl.DataFrame) -> dict[str, pl.DataFrame]:
     return {**of_runs, "opened": opened}
 
 
-def _written(layout: Layout, kind: kept.Kind, tables: dict[str, pl.DataFrame]) -> list[Part]:
-    """A part with some tables, if any run is in them."""
-    runs = tables[kind.listing]["run_id"].n_unique()
-    return [kept.part(layout, kind, runs, {name: rows.lazy() for name, rows in tables.items()})] if runs else []
-
-
-def _without(
-    layout: Layout, kind: kept.Kind, parts: Sequence[Part], holding: Sequence[Part], gone: pl.Series
+def _with(
+    layout: Layout,
+    kind: kept.Kind,
+    parts: Sequence[Part],
+    holding: Sequence[Part],
+    gone: pl.Series,
+    told: dict[str, pl.DataFrame],
 ) -> list[Part]:
-    """Some parts without some runs: those that hold any are written anew."""
-    left = list(parts)
+    """Some parts without some runs, and with those that are told.
+
+    The parts that hold any are written anew: large ones each for itself, and what is left of small ones with what is
+    told, since a file takes some kilobytes however little is in it.
+    """
+    left, rest = list(parts), list[Part]()
     is_left = ~pl.col("run_id").is_in(gone.implode())
+    runs = told[kind.listing]["run_id"].n_unique()
     for part in holding:
         listed = kept.scan(layout, [part], kind.listing).filter(is_left).select(pl.col("run_id").n_unique())
-        runs = int(kept.collected(layout, listed)[0].item())
+        staying = int(kept.collected(layout, listed)[0].item())
         at = left.index(part)
-        left[at : at + 1] = [_copied(layout, kind, [part], runs, is_left)] if runs else []
-    return left
+        is_large = staying >= SMALL_RUNS
+        left[at : at + 1] = [_copied(layout, kind, [part], staying, is_left)] if is_large else []
+        if staying and not is_large:
+            rest.append(part)
+            runs += staying
+    if runs:
+        tables = {
+            name: pl.concat([kept.scan(layout, rest, name).filter(is_left), rows.lazy()]) for name, rows in told.items()
+        }
+        left.append(kept.part(layout, kind, runs, tables))
+    return _folded(layout, kind, left)
 
 
 def _folded(layout: Layout, kind: kept.Kind, parts: Sequence[Part]) -> list[Part]:
