@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from aftertrace.dashboards import data, filters, packing, signing_in, zones
+from aftertrace.dashboards import data, filters, packing, signing_in, taking_effect, zones
 from aftertrace.dashboards.access import Person
 from aftertrace.dashboards.cards import empty_store
 from aftertrace.dashboards.plain import plain_lines
@@ -72,6 +72,7 @@ if not who.may(_OF.get(page.title, "")):
     st.text("Ask whoever runs aftertrace in your organisation for another role, or for all tenants.")
     signing_in.signed_in(who)
     st.stop()
+taking_effect.write()
 shown = data.version()
 if page != RUN:
     st.session_state.pop(packing.KEY, None)

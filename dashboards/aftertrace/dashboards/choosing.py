@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from aftertrace.dashboards import tables
+from aftertrace.dashboards import tables, taking_effect
 from aftertrace.dashboards.tables import Layout
 
 
@@ -34,7 +34,7 @@ def chosen_row(
 
     def keep() -> None:
         rows = st.session_state[key].selection.rows
-        st.query_params[name] = ids[min(rows[0], len(ids) - 1) if rows else 0]
+        taking_effect.note({name: ids[min(rows[0], len(ids) - 1) if rows else 0]})
 
     tables.show(
         frame,

@@ -11,7 +11,7 @@ import streamlit as st
 
 from aftertrace.analyzer.populations import words
 from aftertrace.analyzer.populations.comparison import PopulationComparison
-from aftertrace.dashboards import tables
+from aftertrace.dashboards import tables, taking_effect
 from aftertrace.dashboards.layouts import BEHIND, DIFFERENCES
 from aftertrace.dashboards.plain import plain
 from aftertrace.dashboards.quantities import count
@@ -80,9 +80,7 @@ def _group(found: PopulationComparison, title: str, listed: list[dict[str, Any]]
 def _keep(key: str, ids: list[str]) -> Callable[[], None]:
     def keep() -> None:
         rows = st.session_state[key].selection.rows
-        st.query_params.pop(_FINDING, None)
-        if rows:
-            st.query_params[_FINDING] = ids[min(rows[0], len(ids) - 1)]
+        taking_effect.note({_FINDING: ids[min(rows[0], len(ids) - 1)] if rows else None})
 
     return keep
 

@@ -9,7 +9,16 @@ import streamlit as st
 
 from aftertrace.analyzer.populations.comparison import Choice
 from aftertrace.analyzer.reading.select import either
-from aftertrace.dashboards import clauses, comparison_blocks, data, filters, population_cards, questions, tables
+from aftertrace.dashboards import (
+    clauses,
+    comparison_blocks,
+    data,
+    filters,
+    population_cards,
+    questions,
+    tables,
+    taking_effect,
+)
 from aftertrace.dashboards.cards import nothing_matches
 from aftertrace.dashboards.layouts import TO_COMPARE
 from aftertrace.dashboards.plain import plain, plain_lines
@@ -31,7 +40,7 @@ def take() -> None:
     rows = st.session_state["to_compare"].selection.rows
     missing = next((side for side in ("a", "b") if not st.session_state[side]), None)
     if rows and missing is not None:
-        st.session_state[missing] = listed["run_id"][rows[0]]
+        taking_effect.note({}, {missing: listed["run_id"][rows[0]]})
 
 
 def opened(text: str | None) -> tuple[data.Analysis, str] | None:

@@ -21,6 +21,7 @@ from aftertrace.dashboards import (
     populations,
     questions,
     tables,
+    taking_effect,
     trend_charts,
     zones,
 )
@@ -71,10 +72,11 @@ def keep_time() -> None:
     """What is chosen on the chart becomes the population that is looked at."""
     picked = st.session_state["over_time"].selection.get("time", {}).get("middle")
     if picked:
-        st.query_params["between"] = populations.written(picked)
-        st.session_state["view"], st.session_state["population"] = "what is different", populations.TIME
+        taking_effect.note(
+            {"between": populations.written(picked)}, {"view": "what is different", "population": populations.TIME}
+        )
     else:
-        st.query_params.pop("between", None)
+        taking_effect.note({"between": None})
 
 
 over_time, by_group = st.columns([7, 5], gap="medium")

@@ -17,6 +17,7 @@ from aftertrace.dashboards import (
     run_blocks,
     run_list,
     tables,
+    taking_effect,
     timeline,
     zones,
 )
@@ -57,21 +58,16 @@ links = run_blocks.addresses(record, kept)
 
 def open_call(number: int | None) -> None:
     """Write the chosen call into the address."""
-    for name in ("call", CALL_ID):
-        st.query_params.pop(name, None)
-    if number is not None:
-        st.query_params["call"] = str(number)
+    taking_effect.note({"call": None if number is None else str(number), CALL_ID: None})
 
 
 def open_event(event: str | None) -> None:
     """Write the chosen event into the address, or go to the call that it tells of."""
     if event is not None and event.startswith("call "):
         open_call(call_cards.number_in(event.removeprefix("call ")))
-        st.session_state["tab"] = "Calls"
-        return
-    st.query_params.pop("event", None)
-    if event is not None:
-        st.query_params["event"] = event
+        taking_effect.note({}, {"tab": "Calls"})
+    else:
+        taking_effect.note({"event": event})
 
 
 def address() -> str:
