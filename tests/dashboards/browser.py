@@ -16,8 +16,8 @@ from websockets.sync.client import ClientConnection, connect
 
 _START_S = 40.0
 _SETTLE_S = 0.8
-_ANSWER_S = 30.0
 """How long a page must look the same before it counts as drawn."""
+_ANSWER_S = 30.0
 
 
 def chromium() -> str | None:
@@ -59,7 +59,12 @@ class Browser:
 
     def evaluate(self, expression: str) -> Any:
         """Value of a JavaScript expression on the page."""
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        deadline = time.monotonic() + _ANSWER_S
+        # A page that is just being left for another one answers nothing.
+        while "result" not in (told := self.call("Runtime.evaluate", expression=expression, returnByValue=True)):
+            assert time.monotonic() < deadline, f"no page answered {expression}"
+            time.sleep(0.05)
+        return told["result"].get("value")
 
     def open(self, address: str, *, width: int, height: int, scheme: Literal["light", "dark"] = "light") -> None:
         """Open an address at a size and in a colour scheme, and return when the page stands still."""

@@ -30,11 +30,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def serve(data: Path) -> Iterator[str]:
+def serve(data: Path, inventory: Path | None = None) -> Iterator[str]:
     """The dashboard as its own process; gives its address."""
     port = free_port()
     process = subprocess.Popen(
-        launch.command(data, port=port), env={**os.environ, **launch.environment()}, stdout=subprocess.DEVNULL
+        launch.command(data, port=port, inventory=inventory),
+        env={**os.environ, **launch.environment()},
+        stdout=subprocess.DEVNULL,
     )
     try:
         address = f"http://{launch.LOOPBACK}:{port}"

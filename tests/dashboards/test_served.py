@@ -7,7 +7,9 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -46,12 +48,6 @@ def test_nobody_puts_a_file_into_the_memory_of_the_pages(served: str) -> None:
             assert client.put(address, files={"file": b"1"}).status_code == 403
 
 
-@pytest.fixture(scope="module")
-def two_weeks(weeks: Path) -> Iterator[str]:
-    """Address of the pages over two weeks of an agent."""
-    yield from serve(weeks)
-
-
 def told(page: ClientConnection, asked: BackMsg) -> list[ForwardMsg]:
     """What is told of one run of a page, or of a part of it."""
     page.send(asked.SerializeToString())
@@ -61,13 +57,12 @@ def told(page: ClientConnection, asked: BackMsg) -> list[ForwardMsg]:
     return messages
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("part_comes_first", [True, False])
-def test_what_is_chosen_while_a_part_is_drawn_again_is_chosen(two_weeks: str, part_comes_first: bool) -> None:
-    """Its timer went off as the row was clicked: both runs have the row, and an address without what it stands for."""
+@contextmanager
+def near_misses(address: str) -> Iterator[tuple[ClientConnection, BackMsg, BackMsg]]:
+    """The open page, and what a browser asks for as its second kind is chosen: the page, and the part with a timer."""
     of_page, of_part = BackMsg(), BackMsg()
     of_page.rerun_script.page_name = "near_misses"
-    with connect(f"{two_weeks.replace('http', 'ws', 1)}/_stcore/stream", max_size=None) as page:
+    with connect(f"{address.replace('http', 'ws', 1)}/_stcore/stream", max_size=None) as page:
         drawn = told(page, of_page)
         (timer,) = (each.auto_rerun for each in drawn if each.HasField("auto_rerun"))
         (script,) = (each.navigation.page_script_hash for each in drawn if each.HasField("navigation"))
@@ -77,12 +72,45 @@ def test_what_is_chosen_while_a_part_is_drawn_again_is_chosen(two_weeks: str, pa
             each.rerun_script.page_script_hash = script
             each.rerun_script.widget_states.widgets.add(id=table, string_value=chosen)
         of_part.rerun_script.fragment_id, of_part.rerun_script.is_auto_rerun = timer.fragment_id, True
+        yield page, of_page, of_part
+
+
+def written(messages: list[ForwardMsg]) -> list[str]:
+    """What is put behind the page's name in the browser."""
+    return [each.page_info_changed.query_string for each in messages if each.HasField("page_info_changed")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part_comes_first", [True, False])
+def test_what_is_chosen_while_a_part_is_drawn_again_is_chosen(weeks: Path, part_comes_first: bool) -> None:
+    """Its timer went off as the row was clicked: both runs have the row, and an address without what it stands for."""
+    with contextmanager(serve)(weeks) as address, near_misses(address) as (page, of_page, of_part):
         if part_comes_first:
             told(page, of_part)
         messages = told(page, of_page)
-    written = [each.page_info_changed.query_string for each in messages if each.HasField("page_info_changed")]
-    assert written == ["kind=d1df6dfc"]
+    assert written(messages) == ["kind=d1df6dfc"]
     assert "22 near misses of this kind" in "".join(map(str, messages))
+
+
+@pytest.mark.slow
+def test_news_do_not_undo_what_was_chosen_just_now(weeks: Path, tmp_path: Path) -> None:
+    """A browser that had yet to hear of the choice asked whether there are any; the next time they are drawn."""
+    inventory = tmp_path / "inventory.toml"
+    inventory.touch()
+    with (
+        contextmanager(serve)(weeks, inventory) as address,
+        near_misses(address) as (page, of_page, of_part),
+        near_misses(address) as (other, _, of_other),
+    ):
+        assert written(told(page, of_page)) == ["kind=d1df6dfc"]
+        os.utime(inventory, (1, 1))
+        deadline_s = time.monotonic() + 30
+        while told(other, of_other)[-1].script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            assert time.monotonic() < deadline_s, "nobody was told the news"
+            time.sleep(0.1)
+        assert told(page, of_part)[-1].script_finished == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
+        of_part.rerun_script.query_string = "kind=d1df6dfc"
+        assert told(page, of_part)[-1].script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
 
 
 def test_a_file_of_the_working_directory_weakens_no_check(tmp_path: Path) -> None:
@@ -96,6 +124,7 @@ trustedUserHeaders = { X-Groups = "groups" }
 """)
     code = """
 import sys
+import time
 from streamlit import config
 from streamlit.web import bootstrap, cli
 names = ("enableXsrfProtection", "maxUploadSize", "trustedUserHeaders")

@@ -56,7 +56,7 @@ SQL = page_of("sql", "SQL", "database")
 @st.fragment(run_every=data.REFRESH_S)
 def look_for_news(shown: str | None, who: Person) -> None:
     """Draw the page again when the store has moved on, or somebody's sign-in is over; what is chosen stays."""
-    if data.version() != shown or signing_in.person() != who:
+    if taking_effect.is_seen() and (data.version() != shown or signing_in.person() != who):
         st.rerun()
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import streamlit as st
 
 _NOTED: Final = "taking_effect"
+_WRITTEN: Final = "in_effect"
 
 
 def note(address: Mapping[str, str | None], widgets: Mapping[str, Any] | None = None) -> None:
@@ -30,11 +31,22 @@ def note(address: Mapping[str, str | None], widgets: Mapping[str, Any] | None = 
 
 def write() -> None:
     """Write what was noted into the address and the widgets, the oldest first; before any of them is drawn."""
+    written: dict[str, str | None] = {}
     for address, widgets in st.session_state.pop(_NOTED, ()):
-        for key, value in address.items():
-            if value is None:
-                st.query_params.pop(key, None)
-            else:
-                st.query_params[key] = value
+        written |= address
         for key, value in widgets.items():
             st.session_state[key] = value
+    for key, value in written.items():
+        if value is None:
+            st.query_params.pop(key, None)
+        else:
+            st.query_params[key] = value
+    st.session_state[_WRITTEN] = written
+
+
+def is_seen() -> bool:
+    """Whether the browser had what was written last when it asked for a part of the page.
+
+    Where it had not, its widgets are those of before, too: a page that is drawn whole from them forgets the choice.
+    """
+    return all(st.query_params.get(key) == value for key, value in st.session_state.get(_WRITTEN, {}).items())
