@@ -47,9 +47,9 @@ def scalar(field: FieldDescriptor) -> Write:
         return _text_in(tag(field))
     if field.type == FieldDescriptor.TYPE_BYTES:
         return _bytes_in(tag(field), _hex if field.name in _HEX_FIELDS else _base64)
-    if field.type in _PACKED:
-        shape, layout, read = _PACKED[field.type]
-        return _packed_in(tag(field, shape), struct.Struct(layout), read)
+    if field.type in _FIXED:
+        shape, layout, read = _FIXED[field.type]
+        return _fixed_in(tag(field, shape), struct.Struct(layout), read)
     least, most, read = _RANGES[field.type]
     return _varint_in(tag(field, _VARINT), least, most, read, is_zigzag=field.type == FieldDescriptor.TYPE_SINT32)
 
@@ -58,9 +58,7 @@ def _text_in(mark: bytes) -> Write:
     def write(value: Any, _: int) -> bytes:
         if type(value) is not str:
             raise Misfit("a string")
-        content = value.encode()
-        size_bytes = len(content)
-        return mark + (_SHORT[size_bytes] if size_bytes < 0x80 else _varint(size_bytes)) + content
+        return sized(mark, value.encode())
 
     return write
 
@@ -69,7 +67,7 @@ def _bytes_in(mark: bytes, read: Callable[[Any], bytes]) -> Write:
     return lambda value, _: sized(mark, read(value))
 
 
-def _packed_in(mark: bytes, layout: struct.Struct, read: Callable[[Any], Any]) -> Write:
+def _fixed_in(mark: bytes, layout: struct.Struct, read: Callable[[Any], Any]) -> Write:
     def write(value: Any, _: int) -> bytes:
         try:
             return mark + layout.pack(read(value))
@@ -156,7 +154,7 @@ def _base64(value: Any) -> bytes:
         raise Misfit("base64") from None
 
 
-_PACKED: Final[dict[int, tuple[int, str, Callable[[Any], Any]]]] = {
+_FIXED: Final[dict[int, tuple[int, str, Callable[[Any], Any]]]] = {
     FieldDescriptor.TYPE_DOUBLE: (_FIXED64, "<d", _double),
     FieldDescriptor.TYPE_FIXED64: (_FIXED64, "<Q", _integer),
     FieldDescriptor.TYPE_SFIXED64: (_FIXED64, "<q", _integer),
