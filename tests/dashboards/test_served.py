@@ -124,7 +124,6 @@ trustedUserHeaders = { X-Groups = "groups" }
 """)
     code = """
 import sys
-import time
 from streamlit import config
 from streamlit.web import bootstrap, cli
 names = ("enableXsrfProtection", "maxUploadSize", "trustedUserHeaders")

@@ -73,9 +73,7 @@ def finality(
         pl.col("tenants").explode(empty_as_null=False, keep_nulls=False).unique().sort()
     )
     runs = runs.drop("tenants").join(tenants, on="together", how="left", nulls_equal=True)
-    runs = runs.with_columns(
-        has_come_back=pl.col("run_id").is_in(come_back.implode()).any().over("together"),
-    )
+    runs = runs.with_columns(has_come_back=pl.col("run_id").is_in(come_back.implode()).any().over("together"))
     whole = pl.col("together")
     last_ns = pl.col("last_ns").fill_null(0).max().over(whole)
     # Others may have been told otherwise before these came, though nothing of theirs waits for them.
